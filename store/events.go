@@ -1,0 +1,25 @@
+package store
+
+import "context"
+
+// Seq numbers the records of one log from 1, without gaps.
+type Seq uint64
+
+// Record is one line of an append-only log.
+type Record struct {
+	Seq  Seq
+	Body []byte // one line of JSON without the line break; the store neither reads nor changes it
+}
+
+// Events is an append-only log of opaque records. It is safe for concurrent use.
+type Events interface {
+	// Append adds recs, which follow each other and the last record by Seq. All of them are on disk when it
+	// returns nil; none of them counts when it does not. It returns ErrStale if the first Seq is not the next
+	// one, and ErrFull if the place is full. It keeps no Body after it returned.
+	Append(ctx context.Context, recs []Record) error
+	// Last returns the newest record, or ErrNotFound from an empty log.
+	Last(ctx context.Context) (Record, error)
+	// Read calls fn with every record from seq on, oldest first, and stops at fn's first error, which it
+	// returns. Body is valid until fn returns. Records appended meanwhile may or may not be seen.
+	Read(ctx context.Context, from Seq, fn func(Record) error) error
+}
