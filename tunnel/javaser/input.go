@@ -1,0 +1,144 @@
+package javaser
+
+import (
+	"errors"
+	"io"
+)
+
+// step is the largest amount that a buffer grows by for bytes that are only announced.
+const step = 64 << 10
+
+// Input is the body of one call: it keeps what was parsed until it is known where it may go.
+// It is not safe for concurrent use.
+type Input struct {
+	src  io.Reader
+	buf  []byte
+	pos  int   // next byte to parse
+	base int64 // stream offset of buf[0]
+	max  int64 // bytes that may be kept
+	used int64 // bytes kept and given up again, at a bulk array
+}
+
+// NewInput returns an Input that reads src and keeps up to max bytes, in buf's capacity as long as it is enough. The caller
+// gets the buffer back, grown or not, from Buffer.
+func NewInput(src io.Reader, buf []byte, max int64) *Input {
+	return &Input{src: src, buf: buf[:0], max: max}
+}
+
+// Held returns the bytes parsed since the beginning or since the bulk content. They stay valid until Buffer is reused.
+func (in *Input) Held() []byte { return in.buf[:in.pos] }
+
+// Buffer returns the buffer for reuse, when nothing of it is needed any more.
+func (in *Input) Buffer() []byte { return in.buf[:0] }
+
+// Offset returns the stream offset of the next byte to parse.
+func (in *Input) Offset() int64 { return in.base + int64(in.pos) }
+
+// need makes n bytes available at pos. It never allocates more than one step beyond what has arrived.
+func (in *Input) need(n int) error {
+	for len(in.buf)-in.pos < n {
+		if in.used+int64(in.pos)+int64(n) > in.max {
+			return errHeld
+		}
+		if len(in.buf) == cap(in.buf) {
+			in.grow()
+		}
+		m, err := in.src.Read(in.buf[len(in.buf):cap(in.buf)])
+		if m == 0 && err == nil {
+			err = io.ErrNoProgress // one empty read is enough: no reader of ours returns it
+		}
+		in.buf = in.buf[:len(in.buf)+m]
+		if err != nil && len(in.buf)-in.pos < n {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *Input) grow() {
+	size := 2 * cap(in.buf)
+	if size < 1024 {
+		size = 1024
+	}
+	if size > cap(in.buf)+step {
+		size = cap(in.buf) + step
+	}
+	grown := make([]byte, len(in.buf), size)
+	copy(grown, in.buf)
+	in.buf = grown
+}
+
+// take returns the next n bytes, valid until the next call, and moves behind them.
+func (in *Input) take(n int) ([]byte, error) {
+	if err := in.need(n); err != nil {
+		return nil, err
+	}
+	b := in.buf[in.pos : in.pos+n]
+	in.pos += n
+	return b, nil
+}
+
+// end returns nil if nothing follows.
+func (in *Input) end() error {
+	err := in.need(1)
+	if err == nil {
+		return errTrailing
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+var (
+	errHeld     = errors.New("too many bytes")
+	errTrailing = errors.New("bytes follow")
+)
+
+// Content is the content of a bulk array, which streams by. It is valid until Bulk returns.
+type Content struct {
+	in   *Input
+	left int64
+}
+
+// Len returns how many bytes are left to read.
+func (c *Content) Len() int64 { return c.left }
+
+// Read reads content, first what has arrived already.
+func (c *Content) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	if int64(len(p)) > c.left {
+		p = p[:c.left]
+	}
+	if ready := c.in.buf[c.in.pos:]; len(ready) > 0 {
+		n := copy(p, ready)
+		c.in.pos += n
+		c.left -= int64(n)
+		return n, nil
+	}
+	n, err := c.in.src.Read(p)
+	c.left -= int64(n)
+	c.in.base += int64(n)
+	if errors.Is(err, io.EOF) && c.left > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// bulk gives the content to fn, and forgets what was held before it.
+func (in *Input) bulk(size int64, fn func(*Content) error) error {
+	in.used += int64(in.pos)
+	c := &Content{in: in, left: size}
+	if err := fn(c); err != nil {
+		return err
+	}
+	if c.left > 0 {
+		return errBulkUnread
+	}
+	in.base += int64(in.pos)
+	rest := copy(in.buf, in.buf[in.pos:])
+	in.buf, in.pos = in.buf[:rest], 0
+	return nil
+}

@@ -1,0 +1,196 @@
+package javaser
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// maxTable is the largest hash table a map of the allowed size has: a larger one is an attack on the reader's memory.
+const maxTable = 1 << 18
+
+// note reads what the writeObject method of a class added, up to the end mark.
+func (d *Decoder) note(o *Object, shape *Shape) error {
+	var err error
+	switch shape.Data {
+	case NoData:
+		return nil
+	case MapData:
+		err = d.mapData(o, shape)
+	case ListData:
+		err = d.listData(o, shape)
+	case TimeData:
+		_, err = d.block(o, 8)
+	}
+	if err != nil {
+		return err
+	}
+	return d.endNote()
+}
+
+func (d *Decoder) endNote() error {
+	tag, err := d.u8()
+	if err != nil {
+		return err
+	}
+	if tag != tcEndBlock {
+		return d.failf(RuleTag, "type code %#02x behind the data of an object", tag)
+	}
+	return nil
+}
+
+// block reads one short block of exactly n bytes.
+func (d *Decoder) block(o *Object, n int) (Block, error) {
+	head, err := d.in.take(2)
+	if err != nil {
+		return nil, d.broken(err)
+	}
+	if head[0] != tcBlockData || int(head[1]) != n {
+		return nil, d.failf(RuleLength, "not one block of %d bytes", n)
+	}
+	return d.blockBytes(o, n)
+}
+
+func (d *Decoder) blockBytes(o *Object, n int) (Block, error) {
+	b, err := d.in.take(n)
+	if err != nil {
+		return nil, d.broken(err)
+	}
+	block := Block(append([]byte{}, b...))
+	o.Note = append(o.Note, block)
+	return block, nil
+}
+
+// external reads the one block of an externalizable class. Java's writer begins a second one only behind 1,024 bytes.
+func (d *Decoder) external(o *Object) error {
+	tag, err := d.u8()
+	if err != nil {
+		return err
+	}
+	var n uint32
+	switch tag {
+	case tcBlockData:
+		short, err := d.u8()
+		if err != nil {
+			return err
+		}
+		n = uint32(short)
+	case tcBlockLong:
+		if n, err = d.u32(); err != nil {
+			return err
+		}
+	}
+	if n == 0 || n > maxBlock || (n <= maxShortBlock) != (tag == tcBlockData) {
+		return d.failf(RuleLength, "a block of %d bytes with type code %#02x", n, tag)
+	}
+	if _, err := d.blockBytes(o, int(n)); err != nil {
+		return err
+	}
+	return d.endNote()
+}
+
+func (d *Decoder) mapData(o *Object, shape *Shape) error {
+	factor := math.Float32frombits(uint32(o.Bits("loadFactor")))
+	if !(factor >= 0.5 && factor <= 1) {
+		return d.failf(RuleMap, "a load factor of %v", factor)
+	}
+	if t := int64(o.Bits("threshold")); t < 0 || t > maxTable {
+		return d.failf(RuleMap, "a threshold of %d", t)
+	}
+	block, err := d.block(o, 8)
+	if err != nil {
+		return err
+	}
+	buckets, n := binary.BigEndian.Uint32(block), binary.BigEndian.Uint32(block[4:])
+	if buckets == 0 || buckets > maxTable || buckets&(buckets-1) != 0 {
+		return d.failf(RuleMap, "a table of %d buckets", buckets)
+	}
+	if int64(n) > int64(d.lim.Array) {
+		return d.failf(RuleLimit, "a map of %d entries", n)
+	}
+	keys := keySet{}
+	for range n {
+		if err := d.entry(o, shape, &keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Decoder) entry(o *Object, shape *Shape, keys *keySet) error {
+	top := len(d.stack) - 1
+	d.stack[top].at = -1 - len(o.Note)
+	key, err := d.value(shape.Key)
+	if err != nil {
+		return err
+	}
+	if msg := keys.add(key); msg != "" {
+		return d.fail(RuleMap, msg)
+	}
+	o.Note = append(o.Note, key)
+	d.stack[top].at = -1 - len(o.Note)
+	v, err := d.value(shape.Elem)
+	if err != nil {
+		return err
+	}
+	o.Note = append(o.Note, v)
+	return nil
+}
+
+// keySet holds the keys of one map: all strings or all Longs, each once. Mixed keys of one hash cost the engine minutes.
+type keySet struct {
+	texts map[string]struct{}
+	longs map[uint64]struct{}
+}
+
+func (k *keySet) add(v Value) (msg string) {
+	switch v := v.(type) {
+	case *String:
+		if k.texts == nil {
+			k.texts = map[string]struct{}{}
+		}
+		if _, twice := k.texts[v.Text]; twice {
+			return fmt.Sprintf("key %q stands twice", clip([]byte(v.Text)))
+		}
+		k.texts[v.Text] = struct{}{}
+	case *Object:
+		bits := v.Bits("value")
+		if k.longs == nil {
+			k.longs = map[uint64]struct{}{}
+		}
+		if _, twice := k.longs[bits]; twice {
+			return fmt.Sprintf("key %d stands twice", int64(bits))
+		}
+		k.longs[bits] = struct{}{}
+	default:
+		return "a key that is neither text nor a number"
+	}
+	if k.texts != nil && k.longs != nil {
+		return "keys of different types"
+	}
+	return ""
+}
+
+func (d *Decoder) listData(o *Object, shape *Shape) error {
+	size := uint32(o.Bits("size"))
+	block, err := d.block(o, 4)
+	if err != nil {
+		return err
+	}
+	if binary.BigEndian.Uint32(block) != size {
+		return d.fail(RuleMap, "a list with two sizes")
+	}
+	if int64(size) > int64(d.lim.Array) {
+		return d.failf(RuleLimit, "a list of %d elements", size)
+	}
+	top := len(d.stack) - 1
+	for range size {
+		d.stack[top].at = -1 - len(o.Note)
+		v, err := d.value(shape.Elem)
+		if err != nil {
+			return err
+		}
+		o.Note = append(o.Note, v)
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package javaser
+
+// Slot says what may stand in one place. The zero Slot admits nothing.
+type Slot struct {
+	Null   bool
+	String bool
+	Shapes []*Shape
+	// Dynamic is asked for the shape of a class that Shapes does not name; nil refuses it.
+	Dynamic func(class string) *Shape
+	// Cycle allows a reference to the object whose field this is, as Throwable's cause has.
+	Cycle bool
+	// Sealed allows null or a string written out in full that nothing refers to later.
+	Sealed bool
+	// Bulk lets the content of a byte array stream to Decoder.Bulk.
+	Bulk bool
+}
+
+// Data says what a class adds to its fields in writeObject or writeExternal.
+type Data int
+
+// The kinds of added data. The zero Data is none: the class has no such method.
+const (
+	NoData    Data = iota
+	EmptyData      // a writeObject that adds nothing
+	MapData        // HashMap: capacity, size, and the entries
+	ListData       // ArrayList: size, and the elements
+	TimeData       // Date: 8 bytes
+	BlockData      // one block of bytes, flags of an externalizable class
+)
+
+// Shape says what one class looks like in a certain place, and what may stand in its fields.
+type Shape struct {
+	// Class is what the descriptor must be, field by field. Only its UID may differ, if AnyUID is set: the
+	// vendor computes it anew with every build.
+	Class  *Class
+	AnyUID bool
+	// Slots has one Slot for each object field of Class, in order.
+	Slots []Slot
+	Super *Shape
+	Data  Data
+	Key   *Slot // of a map
+	Elem  *Slot // of a map's values, a list or an array
+	// Open describes a class by form, in place of Class and Slots.
+	Open *Open
+	// Family is the same for all shapes that a Dynamic func made for one family of classes: a value read as one may be
+	// referred to where another of the family is asked for.
+	Family *Family
+}
+
+// Open pins the form of a class whose fields move with every build of the vendor: fields in the order of a Java writer,
+// each primitive, a string, or what Refs names for its signature; everything else must be null.
+type Open struct {
+	Name      string
+	MaxFields int
+	Required  []Field          // must be among the fields
+	Refs      map[string]*Slot // by field name, then by signature
+	Supers    func(class string) *Shape
+}
+
+// Family names a group of classes, such as all exceptions.
+type Family struct{ Name string }
+
+func (s *Shape) name() string {
+	if s.Open != nil {
+		return s.Open.Name
+	}
+	return s.Class.Name
+}
+
+func (s *Shape) same(other *Shape) bool {
+	return s == other || s.Family != nil && s.Family == other.Family
+}
+
+// find returns the shape of the class of that name, or nil.
+func (s *Slot) find(name []byte) *Shape {
+	for _, sh := range s.Shapes {
+		if string(name) == sh.name() {
+			return sh
+		}
+	}
+	if s.Dynamic != nil {
+		return s.Dynamic(string(name))
+	}
+	return nil
+}
+
+// admits says whether a value that was read as sh may be referred to from s.
+func (s *Slot) admits(sh *Shape) bool {
+	for _, own := range s.Shapes {
+		if own.same(sh) {
+			return true
+		}
+	}
+	if s.Dynamic == nil {
+		return false
+	}
+	own := s.Dynamic(sh.name())
+	return own != nil && own.same(sh)
+}
+
+var (
+	nullOnly     = Slot{Null: true}
+	nullOrString = Slot{Null: true, String: true}
+)
+
+// slot returns what may stand in an object field of a class read as s: the i-th object field of its own.
+func (s *Shape) slot(f Field, i int) *Slot {
+	if s.Open == nil {
+		return &s.Slots[i]
+	}
+	if slot := s.Open.Refs[f.Name]; slot != nil {
+		return slot
+	}
+	if slot := s.Open.Refs[f.Sig]; slot != nil {
+		return slot
+	}
+	if f.Sig == "Ljava/lang/String;" {
+		return &nullOrString
+	}
+	return &nullOnly
+}
+
+// above returns the shape of the superclass of that name, or nil.
+func (s *Shape) above(name []byte) *Shape {
+	if s.Open != nil && s.Open.Supers != nil {
+		return s.Open.Supers(string(name))
+	}
+	if s.Super != nil && s.Super.name() == string(name) {
+		return s.Super
+	}
+	return nil
+}
+
+// rooted says whether the class may stand without a superclass.
+func (s *Shape) rooted() bool {
+	return s.Super == nil && (s.Open == nil || s.Open.Supers == nil)
+}
