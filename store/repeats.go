@@ -39,7 +39,8 @@ type Repeat struct {
 type Repeats interface {
 	// Begin keeps rep as running, unless its key is known: then it returns the known one and false.
 	Begin(ctx context.Context, rep Repeat) (Repeat, bool, error)
-	// Answer keeps the answer of a running repeat. It returns ErrNotFound if the key is not known.
+	// Answer keeps the answer of a running repeat. It returns ErrNotFound if the key is not known, and ErrStale if it
+	// is not running.
 	Answer(ctx context.Context, key RepeatKey, answer []byte, at time.Time) error
 	// Repeat returns what is known of key, or ErrNotFound.
 	Repeat(ctx context.Context, key RepeatKey) (Repeat, error)

@@ -11,7 +11,7 @@ type Request struct {
 	Site      int64 // the group it was created for
 	Checksum  string
 	Peer      string   // name of the peer that created it first
-	Logins    []string // every login whose create returned this id
+	Logins    []string // every login whose create returned this id, once, in order of arrival
 	Parts     []Part   // parts that were accepted, in order of arrival; a name stands once
 	CreatedAt time.Time
 	CleanedAt time.Time // zero while it lives
@@ -26,12 +26,14 @@ type Part struct {
 // Requests remembers who created which staging request. It is safe for concurrent use; a write is on disk when it
 // returns nil.
 type Requests interface {
-	// Create keeps req. If the id is known for the same site, req.Logins are added to it, its CleanedAt is reset
-	// and the parts stay only if it was not cleaned up; for another site it is replaced, as the engine reused the id.
+	// Create keeps req. If the id is known for the same site and checksum, req.Logins are added to it, its CleanedAt
+	// is reset and the parts stay only if it was not cleaned up; for another site or checksum it is replaced, as the
+	// engine reused the id.
 	Create(ctx context.Context, req Request) error
-	// Request returns the request of that id, or ErrNotFound.
+	// Request returns the request of that id, cleaned up or not, or ErrNotFound.
 	Request(ctx context.Context, id int64) (Request, error)
-	// AddPart adds part to request id, replacing a part of the same name. It returns ErrNotFound for an unknown id.
+	// AddPart adds part to request id, replacing a part of the same name in its place. It returns ErrNotFound for an
+	// unknown id.
 	AddPart(ctx context.Context, id int64, part Part) error
 	// CleanUp marks request id as cleaned up at that time. It returns ErrNotFound for an unknown id.
 	CleanUp(ctx context.Context, id int64, at time.Time) error
