@@ -1,0 +1,129 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// readers bounds the connections that read at the same time.
+const readers = 8
+
+// Store is a database file. It is safe for concurrent use, and several processes may have the same file open.
+type Store struct {
+	db        *sql.DB
+	writes    chan *write // unbuffered: a write that was taken is answered
+	quit      chan struct{}
+	ended     chan struct{} // closed when the writer ended
+	writerErr error         // why the writer could not be closed; valid after ended
+	once      sync.Once
+}
+
+var (
+	_ store.Requests     = (*Store)(nil)
+	_ store.Repeats      = (*Store)(nil)
+	_ store.Certificates = (*Store)(nil)
+)
+
+// Open opens the database at path, making it if it is not there. The caller closes it.
+func Open(ctx context.Context, path string) (*Store, error) {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	db, err := OpenDB(ctx, path, sub)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(readers + 1)
+	db.SetMaxIdleConns(readers + 1)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(translate(err), db.Close())
+	}
+	s := &Store{db: db, writes: make(chan *write), quit: make(chan struct{}), ended: make(chan struct{})}
+	go s.run(&txn{ctx: context.WithoutCancel(ctx), conn: conn, stmts: map[string]*sql.Stmt{}})
+	return s, nil
+}
+
+// Close waits for the writes that were taken and closes the database. It may be called again.
+func (s *Store) Close() error {
+	var err error
+	s.once.Do(func() {
+		close(s.quit)
+		<-s.ended
+		err = errors.Join(s.writerErr, s.db.Close())
+	})
+	return err
+}
+
+// write has apply carried out in a transaction and returns when it is on disk. Once it was taken, it does not return before
+// the outcome is known, whatever becomes of ctx.
+func (s *Store) write(ctx context.Context, what string, apply func(tx *txn) error) error {
+	w := &write{gone: ctx.Err, apply: apply, done: make(chan error, 1)}
+	err := ctx.Err()
+	if err == nil {
+		select {
+		case s.writes <- w:
+			err = <-w.done
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-s.quit:
+			err = store.ErrClosed
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// read calls query with the pool of readers.
+func (s *Store) read(ctx context.Context, what string, query func(db *sql.DB) error) error {
+	err := ctx.Err()
+	if err == nil {
+		err = query(s.db)
+	}
+	if err == nil {
+		return nil
+	}
+	select {
+	case <-s.quit:
+		err = store.ErrClosed
+	default:
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		err = store.ErrNotFound
+	}
+	return fmt.Errorf("%s: %w", what, translate(err))
+}
+
+// found makes ErrNotFound of a change that met no row.
+func found(n int64, err error) error {
+	if err == nil && n == 0 {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+// nanos is how a time is kept: NULL for the zero one.
+func nanos(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixNano(), Valid: !t.IsZero()}
+}
+
+func fromNanos(n sql.NullInt64) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return time.Unix(0, n.Int64).UTC()
+}
