@@ -71,7 +71,8 @@ final class Publication {
   }
 
   private void finish(long id) throws Exception {
-    if (!"configuration".equals(command.get("form")) && client.line.has("validateStagingRequest")) {
+    boolean map = client.line.is62 || "map".equals(command.get("form"));
+    if (map && client.line.has("validateStagingRequest")) {
       call("validateStagingRequest", id, isPrivate, Models.parameterMap());
       if (!failed) call("publishStagingRequest", id, isPrivate, Models.parameterMap());
       return;
