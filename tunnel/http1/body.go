@@ -1,0 +1,152 @@
+package http1
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// pace holds a body to a rate. Only time that is spent waiting for the client counts: a slow engine is not its fault.
+type pace struct {
+	rate  int
+	grace time.Duration
+	left  time.Duration // of the window
+	got   int64         // in the window
+}
+
+// spent notes a read of n bytes that took d, and begins a new window once this one holds its share.
+func (p *pace) spent(n int, d time.Duration) {
+	p.left -= d
+	p.got += int64(n)
+	if p.got >= int64(float64(p.rate)*p.grace.Seconds()) {
+		p.left, p.got = p.grace, 0
+	}
+}
+
+// Remaining returns how many bytes of the body were not read yet.
+func (c *Conn) Remaining() int64 { return c.remaining }
+
+// Read reads the body, never past its end, where it returns io.EOF. It sends 100 Continue if the client waits for that. A body
+// that ends early is an *Error that wraps io.ErrUnexpectedEOF, one that is slower than the profile's rate an *Error with
+// status 408. Reads are buffered: small ones cost no system call each.
+func (c *Conn) Read(p []byte) (int, error) {
+	if c.remaining == 0 {
+		return 0, io.EOF
+	}
+	if int64(len(p)) > c.remaining {
+		p = p[:c.remaining]
+	}
+	n, err := c.readBuffered(p)
+	c.remaining -= int64(n)
+	if c.remaining == 0 {
+		c.narrow()
+	}
+	return n, err
+}
+
+func (c *Conn) readBuffered(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if c.r == c.w && len(p) >= bufferSize/2 {
+		return c.timed(p)
+	}
+	if c.r == c.w {
+		c.take()
+		c.r, c.w = 0, 0
+		n, err := c.timed(*c.buf)
+		if n == 0 {
+			return 0, err
+		}
+		c.w = n
+	}
+	n := copy(p, (*c.buf)[c.r:c.w])
+	c.r += n
+	return n, nil
+}
+
+// timed reads once from the connection under the pace.
+func (c *Conn) timed(p []byte) (int, error) {
+	if err := c.invite(); err != nil {
+		return 0, err
+	}
+	start := c.p.now()
+	if err := c.nc.SetReadDeadline(start.Add(c.pace.left)); err != nil {
+		return 0, c.bodyError(err)
+	}
+	n, err := c.nc.Read(p)
+	if n > 0 {
+		c.pace.spent(n, c.p.now().Sub(start))
+		return n, nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return 0, c.bodyError(err)
+}
+
+// invite sends 100 Continue to a client that waits for it, the first time the body is really needed.
+func (c *Conn) invite() error {
+	if !c.expects {
+		return nil
+	}
+	c.expects = false
+	return c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+}
+
+func (c *Conn) bodyError(err error) error {
+	c.closing = true
+	c.narrow()
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &Error{Status: 408, Reason: ReasonTimeout, Msg: "body came too slowly", Err: err}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &Error{Status: 400, Reason: ReasonCut, Msg: "body was cut",
+			Err: fmt.Errorf("%d bytes are missing: %w", c.remaining, io.ErrUnexpectedEOF)}
+	}
+	return fmt.Errorf("read a body with %d bytes to come: %w", c.remaining, err)
+}
+
+// Drain reads the rest of the body and drops it, so that a refusal is answered after it: a client whose writing is cut would
+// send the whole request again. It gives up with ErrDrainLimit after limit bytes (0: none), and with an *Error when less than
+// 64 KiB a second comes. A client that waits for 100 Continue has sent nothing: there is nothing to drain.
+func (c *Conn) Drain(limit int64) error {
+	if c.expects {
+		c.closing = true
+		return nil
+	}
+	c.pace.rate = max(c.pace.rate, drainRate)
+	buf := c.p.big.take(bigSize)
+	defer c.p.big.give(buf)
+	for read := int64(0); c.remaining > 0; {
+		room := int64(len(*buf))
+		if limit > 0 {
+			room = min(room, limit-read)
+		}
+		if room == 0 {
+			c.closing = true
+			return ErrDrainLimit
+		}
+		n, err := c.Read((*buf)[:room])
+		read += int64(n)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// widen lets TLS read the records of a big body many at once.
+func (c *Conn) widen() {
+	if c.wire != nil && c.remaining >= bigBody {
+		c.wire.widen(&c.p.wide)
+	}
+}
+
+func (c *Conn) narrow() {
+	if c.wire != nil {
+		c.wire.narrow()
+	}
+}

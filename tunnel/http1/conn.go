@@ -1,0 +1,267 @@
+package http1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// Conn is one connection of a client. Its methods belong to one goroutine, but for Close, which may be called from any, and
+// Gone. The caller closes it.
+type Conn struct {
+	nc    net.Conn
+	p     *Profile
+	wire  *Wire // below TLS, if the listener wraps its connections
+	probe *probe
+	lazy  bool // TLS keeps what was not read: an idle connection needs no buffer
+
+	buf  *[]byte // holds in[r:w], what was read and not used
+	r, w int
+	one  [1]byte
+
+	req       Request
+	remaining int64 // of the body
+	expects   bool  // the client waits for 100 Continue
+	pace      pace
+	begun     bool // a first byte ever came
+	answered  bool
+	closing   bool // no request follows
+	writeTime lazyDeadline
+
+	mu     sync.Mutex // guards what follows, and the read deadline while idle
+	idle   bool
+	closed bool
+	done   <-chan struct{} // of the context that interrupt is bound to
+	unbind func() bool
+}
+
+// NewConn returns a Conn that reads from c, whose handshake the caller has made. It reads nothing yet.
+func NewConn(c net.Conn, p *Profile) *Conn {
+	raw := unwrap(c)
+	wire, _ := find[*Wire](c)
+	return &Conn{nc: c, p: p, wire: wire, probe: newProbe(raw), lazy: isTLS(c), answered: true}
+}
+
+// Next waits for a request and reads its head. It returns io.EOF if the client closed between requests, an *Error that the
+// caller answers before it closes, ErrIdle, ErrFinished, the cause of ctx if that ended while no request had begun, or what the
+// connection failed with. Use one context for all calls on a connection: changing it costs. A body that was not read to
+// its end, or a request that was not answered, is a fault of the caller that ends the connection.
+func (c *Conn) Next(ctx context.Context) (*Request, error) {
+	switch {
+	case !c.answered:
+		return nil, ErrUnanswered
+	case c.closing || c.remaining > 0:
+		return nil, ErrFinished
+	}
+	c.closing = true // until a head is accepted
+	if err := c.await(ctx); err != nil {
+		return nil, err
+	}
+	c.answered = false
+	head, err := c.readHead()
+	if err != nil {
+		c.req.reset()
+		return nil, err
+	}
+	refusal := parseRequest(head, c.p, &c.req)
+	c.remaining = c.req.ContentLength
+	c.expects = c.req.ExpectContinue && c.remaining > 0 && c.r == c.w // who sends already does not wait
+	c.pace = pace{rate: c.p.minRate(), grace: c.p.grace(), left: c.p.grace()}
+	if refusal != nil {
+		return nil, refusal
+	}
+	c.closing = !c.req.KeepAlive
+	c.widen()
+	return &c.req, nil
+}
+
+// await returns once the buffer holds a byte of the next request.
+func (c *Conn) await(ctx context.Context) error {
+	if c.r < c.w {
+		c.begun = true
+		return nil
+	}
+	limit := c.p.idleTimeout()
+	if !c.begun {
+		limit = c.p.headTimeout()
+	}
+	if err := c.enterIdle(ctx, limit); err != nil {
+		return err
+	}
+	n, err := c.firstBytes()
+	c.leaveIdle()
+	if n > 0 {
+		c.begun = true
+		return nil
+	}
+	return c.idleError(ctx, err)
+}
+
+// firstBytes waits for input; on TLS with one byte, as the rest costs no system call and the buffer can be elsewhere.
+func (c *Conn) firstBytes() (int, error) {
+	if !c.lazy {
+		return c.fill()
+	}
+	c.release()
+	n, err := c.nc.Read(c.one[:])
+	if n > 0 {
+		c.take()
+		(*c.buf)[0] = c.one[0]
+		c.r, c.w = 0, 1
+	}
+	return n, err
+}
+
+// enterIdle sets the deadline of the wait and binds it to ctx.
+func (c *Conn) enterIdle(ctx context.Context, limit time.Duration) error {
+	c.bind(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle = true
+	if ctx.Err() != nil {
+		c.idle = false
+		return context.Cause(ctx)
+	}
+	return c.nc.SetReadDeadline(c.p.now().Add(limit))
+}
+
+func (c *Conn) leaveIdle() {
+	c.mu.Lock()
+	c.idle = false
+	c.mu.Unlock()
+}
+
+// bind registers interrupt with a context once, and again only if another context is used.
+func (c *Conn) bind(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ctx.Done() == c.done || c.closed {
+		return
+	}
+	if c.unbind != nil {
+		c.unbind()
+	}
+	c.done, c.unbind = ctx.Done(), context.AfterFunc(ctx, c.interrupt)
+}
+
+func (c *Conn) interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.idle {
+		_ = c.nc.SetReadDeadline(longAgo) // fails on a closed connection only, which ends the wait too
+	}
+}
+
+// idleError says why no request came.
+func (c *Conn) idleError(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("%w: %w", ErrIdle, err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // the second: TLS ended without its last word
+		return io.EOF
+	}
+	return fmt.Errorf("wait for a request: %w", err)
+}
+
+// readHead returns the next head, which is complete, and leaves what follows it in the buffer.
+func (c *Conn) readHead() (string, error) {
+	c.compact()
+	var s scanner
+	timed := false
+	for {
+		in := (*c.buf)[:c.w]
+		if in[0] < 'A' || in[0] > 'Z' {
+			return "", bad(ReasonRequestLine, "request does not begin with a method", string(in[:1]))
+		}
+		n, err := s.find(in)
+		if err != nil {
+			return "", &Error{Status: 400, Reason: ReasonHeader, Msg: "head has a line that does not end in CRLF", Err: err}
+		}
+		if n > maxHead || n == 0 && c.w >= maxHead {
+			return "", bad(ReasonHeader, fmt.Sprintf("head is longer than %d bytes", maxHead), "")
+		}
+		if n > 0 {
+			c.r = n
+			return string(in[:n]), nil
+		}
+		if !timed {
+			timed = true
+			if err := c.nc.SetReadDeadline(c.p.now().Add(c.p.headTimeout())); err != nil {
+				return "", fmt.Errorf("read a head: %w", err)
+			}
+		}
+		if _, err := c.fill(); err != nil {
+			return "", headError(err)
+		}
+	}
+}
+
+func headError(err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &Error{Status: 408, Reason: ReasonTimeout, Msg: "head came too slowly", Err: err}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &Error{Status: 400, Reason: ReasonCut, Msg: "head was cut", Err: io.ErrUnexpectedEOF}
+	}
+	return fmt.Errorf("read a head: %w", err)
+}
+
+// compact moves what is left in the buffer to its beginning.
+func (c *Conn) compact() {
+	if c.r > 0 {
+		c.w = copy(*c.buf, (*c.buf)[c.r:c.w])
+		c.r = 0
+	}
+}
+
+// fill reads once into the free end of the buffer. An error is returned only if nothing was read.
+func (c *Conn) fill() (int, error) {
+	c.take()
+	if c.r == c.w {
+		c.r, c.w = 0, 0
+	}
+	n, err := c.nc.Read((*c.buf)[c.w:])
+	c.w += n
+	switch {
+	case n > 0:
+		return n, nil
+	case err == nil:
+		return 0, io.ErrNoProgress
+	}
+	return 0, err
+}
+
+func (c *Conn) take() {
+	if c.buf == nil {
+		c.buf = c.p.small.take(bufferSize)
+	}
+}
+
+func (c *Conn) release() {
+	if c.buf != nil && c.r == c.w {
+		c.p.small.give(c.buf)
+		c.buf, c.r, c.w = nil, 0, 0
+	}
+}
+
+// Close closes the connection without a word. It may be called more than once, and from another goroutine to end the reads and
+// writes of the one that serves the connection.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	if c.unbind != nil {
+		c.unbind()
+	}
+	c.mu.Unlock()
+	return c.nc.Close()
+}

@@ -1,0 +1,91 @@
+package http1
+
+import (
+	"errors"
+	"strconv"
+)
+
+// Reasons of an Error and of an UpstreamError: stable codes that are counted and audited.
+const (
+	ReasonRequestLine = "http.request-line"
+	ReasonMethod      = "http.method"
+	ReasonHeader      = "http.header"
+	ReasonHost        = "http.host"
+	ReasonLength      = "http.length"
+	ReasonEncoding    = "http.transfer-encoding"
+	ReasonChunked     = "http.chunked"
+	ReasonHop         = "http.hop-by-hop"
+	ReasonExpect      = "http.expect"
+	ReasonTooLarge    = "http.too-large"
+	ReasonTimeout     = "http.timeout"
+	ReasonCut         = "http.cut"
+	ReasonConnect     = "upstream.connect"
+	ReasonSend        = "upstream.send"
+	ReasonSilent      = "upstream.silent"
+	ReasonReply       = "upstream.reply"
+	ReasonReplyCut    = "upstream.cut"
+	ReasonReplyLarge  = "upstream.too-large"
+	ReasonCancelled   = "upstream.cancelled"
+)
+
+// Sentinels for callers that branch.
+var (
+	// ErrIdle ends Next when no request began within the idle timeout.
+	ErrIdle = errors.New("no request within the idle timeout")
+	// ErrFinished ends Next when the last answer said that the connection closes.
+	ErrFinished = errors.New("connection ends after this answer")
+	// ErrUnanswered ends Next when the last request was not answered yet.
+	ErrUnanswered = errors.New("last request is not answered")
+	// ErrAnswered refuses a second answer to one request.
+	ErrAnswered = errors.New("request is already answered")
+	// ErrDrainLimit ends Drain when more body is left than the limit allows to read.
+	ErrDrainLimit = errors.New("body is longer than the limit of the drain")
+	// ErrField refuses to write a head field that would not be one field for every reader.
+	ErrField = errors.New("field cannot be written")
+	// ErrOverrun refuses to send more than the Content-Length that the head has named.
+	ErrOverrun = errors.New("more bytes than the content length")
+	// ErrClosed refuses to open a connection of a closed Upstream, or to use an Exchange that ended.
+	ErrClosed = errors.New("closed")
+	// ErrUnsupported is returned where the platform or the connection cannot tell.
+	ErrUnsupported = errors.New("not supported by this connection")
+)
+
+// Error is a request that is refused: answer Status with Msg and close. Err goes to the log only.
+type Error struct {
+	Status int
+	Reason string
+	Msg    string
+	Err    error
+}
+
+// Error returns status, reason, message and cause.
+func (e *Error) Error() string {
+	s := strconv.Itoa(e.Status) + " " + e.Reason + ": " + e.Msg
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// UpstreamError is a fault on the side of the engine, as opposed to one of the client whose bytes are forwarded.
+type UpstreamError struct {
+	Addr    string
+	Reason  string
+	Started bool // a byte of an answer had arrived, so the engine was at work
+	Err     error
+}
+
+// Error returns reason, address and cause.
+func (e *UpstreamError) Error() string {
+	s := e.Reason + ": " + e.Addr + ": " + e.Err.Error()
+	if e.Started {
+		s += " (an answer had begun)"
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *UpstreamError) Unwrap() error { return e.Err }

@@ -1,0 +1,54 @@
+package http1
+
+import (
+	"cmp"
+	"time"
+)
+
+// Defaults of a Profile whose field is zero.
+const (
+	DefaultHeadTimeout  = 10 * time.Second
+	DefaultIdleTimeout  = 75 * time.Second
+	DefaultWriteTimeout = 30 * time.Second
+	DefaultGrace        = 10 * time.Second
+	DefaultMinRate      = 16 << 10
+)
+
+const (
+	maxHead     = 8 << 10   // bytes of a request head
+	maxFields   = 64        // header fields of a request
+	bufferSize  = 16 << 10  // of a connection: a head and a small call fit
+	wideSize    = 64 << 10  // read at once below TLS while a big body flows
+	bigSize     = 256 << 10 // of one write of a big body
+	bigBody     = 64 << 10  // from this length on a body is read with wide buffers
+	drainRate   = 64 << 10  // bytes a second that a refused body must keep to be drained
+	lingerBytes = 1 << 20   // read after the last answer at most
+)
+
+// Profile is what a listener accepts. Its zero value admits no host and no content. It is shared by all connections of a
+// listener and must not be copied or changed once it is used.
+type Profile struct {
+	Hosts        []string      // accepted values of Host, in lower case; none: every request is refused
+	MaxContent   int64         // longest Content-Length
+	HeadTimeout  time.Duration // from the first byte of a head to its end, and for the first byte of a connection
+	IdleTimeout  time.Duration // between an answer and the next request
+	WriteTimeout time.Duration // for one write of an answer, up to twice as long
+	MinRate      int           // bytes a second that a body must keep
+	Grace        time.Duration // window over which MinRate is measured; only time spent waiting for the client counts
+	Now          func() time.Time
+
+	small, wide, big pool
+}
+
+func (p *Profile) now() time.Time {
+	if p.Now != nil {
+		return p.Now()
+	}
+	return time.Now()
+}
+
+func (p *Profile) headTimeout() time.Duration  { return cmp.Or(p.HeadTimeout, DefaultHeadTimeout) }
+func (p *Profile) idleTimeout() time.Duration  { return cmp.Or(p.IdleTimeout, DefaultIdleTimeout) }
+func (p *Profile) writeTimeout() time.Duration { return cmp.Or(p.WriteTimeout, DefaultWriteTimeout) }
+func (p *Profile) grace() time.Duration        { return cmp.Or(p.Grace, DefaultGrace) }
+func (p *Profile) minRate() int                { return cmp.Or(p.MinRate, DefaultMinRate) }

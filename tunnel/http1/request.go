@@ -1,0 +1,156 @@
+package http1
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Request is a head that was accepted. It is valid until the next call of Next; its strings stay valid.
+type Request struct {
+	Method           string // POST, GET or HEAD
+	Target           string // as sent: bytes 21 to 7E, beginning with a slash. Which one is right is the caller's to say
+	Host             string // as sent; equal to one of Profile.Hosts but for case
+	ContentType      string
+	Authorization    string
+	HasAuthorization bool
+	ContentLength    int64    // 0 for GET and HEAD
+	ForwardedFor     []string // values of X-Forwarded-For in the order of their lines, unread
+	UserAgent        string
+	KeepAlive        bool
+	ExpectContinue   bool
+
+	seen     uint
+	encoding string
+}
+
+func (r *Request) reset() {
+	*r = Request{KeepAlive: true, ForwardedFor: r.ForwardedFor[:0]}
+}
+
+// Bits of the fields that may stand once only.
+const (
+	bitHost = 1 << iota
+	bitLength
+	bitEncoding
+	bitType
+	bitAuthorization
+	bitConnection
+	bitExpect
+	bitAgent
+)
+
+// fieldRule says what is done with a field of one name; fields without a rule are read over.
+type fieldRule struct {
+	name   string
+	bit    uint
+	once   bool
+	reason string
+	read   func(*Request, string) *Error
+}
+
+func once(name string, bit uint, reason string, read func(*Request, string) *Error) fieldRule {
+	return fieldRule{name: name, bit: bit, once: true, reason: reason, read: read}
+}
+
+func refused(name string) fieldRule {
+	return fieldRule{name: name, reason: ReasonHop, read: func(*Request, string) *Error {
+		return bad(ReasonHop, "header field "+name+" is not taken", "")
+	}}
+}
+
+// rules are found by the name in lower case.
+var rules = byName(
+	once("host", bitHost, ReasonHost, func(r *Request, v string) *Error { r.Host = v; return nil }),
+	once("content-length", bitLength, ReasonLength, (*Request).readLength),
+	once("transfer-encoding", bitEncoding, ReasonEncoding, func(r *Request, v string) *Error { r.encoding = v; return nil }),
+	once("content-type", bitType, ReasonHeader, func(r *Request, v string) *Error { r.ContentType = v; return nil }),
+	once("authorization", bitAuthorization, ReasonHeader, func(r *Request, v string) *Error {
+		r.Authorization, r.HasAuthorization = v, true
+		return nil
+	}),
+	once("connection", bitConnection, ReasonHop, (*Request).readConnection),
+	once("expect", bitExpect, ReasonExpect, (*Request).readExpect),
+	once("user-agent", bitAgent, ReasonHeader, func(r *Request, v string) *Error { r.UserAgent = v; return nil }),
+	fieldRule{name: "x-forwarded-for", read: func(r *Request, v string) *Error {
+		r.ForwardedFor = append(r.ForwardedFor, v)
+		return nil
+	}},
+	refused("upgrade"), refused("te"), refused("trailer"), refused("http2-settings"),
+)
+
+const (
+	longestRule = len("transfer-encoding")
+	proxyPrefix = "proxy-"
+)
+
+func byName(list ...fieldRule) map[string]fieldRule {
+	m := make(map[string]fieldRule, len(list))
+	for _, r := range list {
+		m[r.name] = r
+	}
+	return m
+}
+
+// ruleOf finds the rule of a field name in any case without allocating.
+func ruleOf(name string) (fieldRule, bool) {
+	if len(name) >= len(proxyPrefix) && strings.EqualFold(name[:len(proxyPrefix)], proxyPrefix) {
+		return refused(strings.ToLower(name)), true
+	}
+	var low [longestRule]byte
+	if len(name) > len(low) {
+		return fieldRule{}, false
+	}
+	for i := 0; i < len(name); i++ {
+		b := name[i]
+		if b >= 'A' && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		low[i] = b
+	}
+	r, ok := rules[string(low[:len(name)])]
+	return r, ok
+}
+
+// readLength accepts the canonical decimal only: 0, or up to 19 digits that begin with another than 0.
+func (r *Request) readLength(v string) *Error {
+	n, ok := parseLength(v)
+	if !ok {
+		return bad(ReasonLength, "Content-Length is not a plain decimal number", v)
+	}
+	r.ContentLength = n
+	return nil
+}
+
+// parseLength reads a canonical Content-Length.
+func parseLength(v string) (int64, bool) {
+	if v == "" || len(v) > 19 || v[0] == '0' && len(v) > 1 {
+		return 0, false
+	}
+	for i := 0; i < len(v); i++ {
+		if v[i] < '0' || v[i] > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	return n, err == nil
+}
+
+// readConnection accepts one of two words: a list could name fields that a proxy would strip.
+func (r *Request) readConnection(v string) *Error {
+	switch {
+	case strings.EqualFold(v, "keep-alive"):
+	case strings.EqualFold(v, "close"):
+		r.KeepAlive = false
+	default:
+		return bad(ReasonHop, "Connection is neither close nor keep-alive", v)
+	}
+	return nil
+}
+
+func (r *Request) readExpect(v string) *Error {
+	if v != "100-continue" {
+		return bad(ReasonExpect, "Expect is not 100-continue", v)
+	}
+	r.ExpectContinue = true
+	return nil
+}

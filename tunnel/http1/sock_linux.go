@@ -1,0 +1,70 @@
+package http1
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// probe asks the kernel about a socket without reading from it.
+type probe struct {
+	rc   syscall.RawConn
+	fds  [1]unix.PollFd
+	poll func(fd uintptr) // made once: asking allocates nothing
+}
+
+// newProbe returns nil if c is no socket.
+func newProbe(c net.Conn) *probe {
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	p := &probe{rc: rc}
+	p.poll = func(fd uintptr) {
+		p.fds[0].Fd, p.fds[0].Revents = int32(fd), 0
+		if _, err := unix.Poll(p.fds[:], 0); err != nil {
+			p.fds[0].Revents = unix.POLLERR
+		}
+	}
+	return p
+}
+
+// events returns which of the wanted events the socket has now; a socket that cannot be asked has an error.
+func (p *probe) events(want int16) int16 {
+	p.fds[0].Events = want
+	if err := p.rc.Control(p.poll); err != nil {
+		return unix.POLLERR
+	}
+	return p.fds[0].Revents
+}
+
+// quiet tells whether the peer has sent nothing and has not closed.
+func (p *probe) quiet() bool { return p == nil || p.events(unix.POLLIN|unix.POLLRDHUP) == 0 }
+
+// gone tells whether the peer has closed or reset.
+func (p *probe) gone() bool {
+	return p != nil && p.events(unix.POLLRDHUP)&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
+}
+
+// unsent returns how many bytes the peer's kernel has not acknowledged.
+func (p *probe) unsent() (n int, err error) {
+	if p == nil {
+		return 0, ErrUnsupported
+	}
+	cerr := p.rc.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+	if cerr != nil {
+		return 0, cerr
+	}
+	return n, err
+}
+
+func (p *probe) quickAck() {
+	_ = p.rc.Control(func(fd uintptr) { // without it the answer comes later, not wrong
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
+	})
+}

@@ -1,0 +1,203 @@
+package http1
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// Defaults of an UpstreamConfig whose field is zero.
+const (
+	DefaultConnectTimeout = 5 * time.Second
+	DefaultMaxIdle        = 64
+	DefaultUpstreamIdle   = 15 * time.Second // below the 20 s of the usual engine
+	DefaultMaxReplyHead   = 12 << 10
+	DefaultMaxReply       = 16 << 20
+)
+
+// UpstreamConfig says how an engine is reached.
+type UpstreamConfig struct {
+	Addr string      // host:port
+	TLS  *tls.Config // nil: plain
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	ConnectTimeout time.Duration // for TCP and TLS together
+	WriteTimeout   time.Duration // for one write, up to twice as long
+	MaxIdle        int           // connections kept
+	IdleTimeout    time.Duration // after which a kept connection is not used again
+	MaxReplyHead   int           // bytes of one head of a reply, at most 12 KiB
+	MaxReply       int64         // bytes of a reply's body
+	Now            func() time.Time
+}
+
+// Upstream makes connections to one engine and keeps those that can be used again. It is safe for concurrent use and starts no
+// goroutine.
+type Upstream struct {
+	cfg        UpstreamConfig
+	small, big pool
+
+	mu     sync.Mutex // guards what follows
+	idle   []*link    // the one used last at the end
+	closed bool
+}
+
+// NewUpstream returns an Upstream. It connects to nothing yet.
+func NewUpstream(cfg UpstreamConfig) *Upstream {
+	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, DefaultConnectTimeout)
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, DefaultWriteTimeout)
+	cfg.MaxIdle = cmp.Or(cfg.MaxIdle, DefaultMaxIdle)
+	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, DefaultUpstreamIdle)
+	cfg.MaxReplyHead = min(cmp.Or(cfg.MaxReplyHead, DefaultMaxReplyHead), DefaultMaxReplyHead)
+	cfg.MaxReply = cmp.Or(cfg.MaxReply, DefaultMaxReply)
+	if cfg.Dial == nil {
+		cfg.Dial = new(net.Dialer).DialContext
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Upstream{cfg: cfg}
+}
+
+// link is one connection to the engine.
+type link struct {
+	nc        net.Conn
+	probe     *probe
+	tls       *tls.Conn // nil if plain
+	buf       []byte    // holds in[r:w] what was read of replies; a reply's head stays in front of its body
+	r, w      int
+	writeTime lazyDeadline
+	idleSince time.Time
+	used      bool
+	broken    bool // a deadline may still fire, or a write failed
+}
+
+// Open returns an Exchange on a kept connection that is really alive, or on a new one; fresh asks for a new one. It fails with an
+// *UpstreamError whose Started is false. The Exchange must end with Done or Cut.
+func (u *Upstream) Open(ctx context.Context, fresh bool) (*Exchange, error) {
+	for !fresh {
+		l, err := u.take()
+		if err != nil {
+			return nil, u.fault(ReasonConnect, false, err)
+		}
+		if l == nil {
+			break
+		}
+		if l.alive() {
+			return &Exchange{u: u, l: l}, nil
+		}
+		_ = l.nc.Close() // the engine has closed it already
+	}
+	l, err := u.dial(ctx)
+	if err != nil {
+		return nil, u.fault(ReasonConnect, false, err)
+	}
+	return &Exchange{u: u, l: l}, nil
+}
+
+func (u *Upstream) fault(reason string, started bool, err error) *UpstreamError {
+	return &UpstreamError{Addr: u.cfg.Addr, Reason: reason, Started: started, Err: err}
+}
+
+// take returns the connection used last, or nil if none is left that is young enough.
+func (u *Upstream) take() (*link, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return nil, ErrClosed
+	}
+	n := len(u.idle)
+	if n == 0 {
+		return nil, nil
+	}
+	l := u.idle[n-1]
+	if u.cfg.Now().Sub(l.idleSince) >= u.cfg.IdleTimeout {
+		closeAll(u.idle) // all others are older
+		u.idle = u.idle[:0]
+		return nil, nil
+	}
+	u.idle[n-1] = nil
+	u.idle = u.idle[:n-1]
+	return l, nil
+}
+
+// put keeps a connection for the next call.
+func (u *Upstream) put(l *link) {
+	l.r, l.w = 0, 0
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed || len(u.idle) >= u.cfg.MaxIdle {
+		_ = l.nc.Close() // nothing is under way on it
+		return
+	}
+	l.idleSince = u.cfg.Now()
+	u.idle = append(u.idle, l)
+}
+
+func (u *Upstream) dial(ctx context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, u.cfg.ConnectTimeout)
+	defer cancel()
+	nc, err := u.cfg.Dial(ctx, "tcp", u.cfg.Addr)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{nc: nc, probe: newProbe(unwrap(nc)), buf: make([]byte, bufferSize)}
+	if t, ok := unwrap(nc).(*net.TCPConn); ok {
+		_ = t.SetNoDelay(true) // Go's default; a dialer of the caller's may have changed it
+	}
+	if u.cfg.TLS == nil {
+		return l, nil
+	}
+	l.tls = tls.Client(nc, u.cfg.TLS)
+	l.nc = l.tls
+	if err := l.tls.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, nc.Close())
+	}
+	return l, nil
+}
+
+// alive tells whether a kept connection can carry a call: the engine has neither closed it nor sent what nobody asked for.
+func (l *link) alive() bool {
+	if !l.probe.quiet() {
+		return false
+	}
+	if l.tls == nil {
+		return true
+	}
+	// What TLS has decrypted already is invisible to the kernel. A past deadline makes the read return at once.
+	if err := l.tls.SetReadDeadline(longAgo); err != nil {
+		return false
+	}
+	n, err := l.tls.Read(l.buf[:1])
+	return n == 0 && isTimeout(err)
+}
+
+// Prune closes kept connections that are too old to be used again.
+func (u *Upstream) Prune() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	old := 0
+	for old < len(u.idle) && u.cfg.Now().Sub(u.idle[old].idleSince) >= u.cfg.IdleTimeout {
+		old++
+	}
+	closeAll(u.idle[:old])
+	u.idle = append(u.idle[:0], u.idle[old:]...)
+}
+
+// Close closes the kept connections. Exchanges under way go on; their connections are closed when they are done.
+func (u *Upstream) Close() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	closeAll(u.idle)
+	u.idle, u.closed = nil, true
+	return nil
+}
+
+func closeAll(links []*link) {
+	for _, l := range links {
+		_ = l.nc.Close() // idle: nothing is lost
+	}
+}

@@ -1,0 +1,114 @@
+package http1
+
+import (
+	"crypto/tls"
+	"net"
+)
+
+// Wire lies between a TCP connection and TLS. While a big body flows it reads ahead, so that one system call brings many TLS
+// records; else it is not there. A listener wraps what it accepts: tls.Server(http1.Wrap(c), config).
+type Wire struct {
+	net.Conn
+
+	from *pool
+	buf  *[]byte
+	r, w int
+}
+
+// Wrap returns c as a Wire.
+func Wrap(c net.Conn) *Wire { return &Wire{Conn: c} }
+
+// NetConn returns the connection below.
+func (w *Wire) NetConn() net.Conn { return w.Conn }
+
+// Read reads from the buffer, and fills it first while a big body flows.
+func (w *Wire) Read(p []byte) (int, error) {
+	if w.r == w.w {
+		if w.from == nil || len(p) >= wideSize {
+			w.drop()
+			return w.Conn.Read(p)
+		}
+		n, err := w.Conn.Read(*w.buf)
+		w.r, w.w = 0, n
+		if n == 0 {
+			return 0, err
+		}
+	}
+	n := copy(p, (*w.buf)[w.r:w.w])
+	w.r += n
+	return n, nil
+}
+
+func (w *Wire) widen(from *pool) {
+	if w.buf == nil {
+		w.buf = from.take(wideSize)
+	}
+	w.from = from
+}
+
+// narrow ends the reading ahead; the buffer goes back once it is empty.
+func (w *Wire) narrow() {
+	if w.from == nil {
+		return
+	}
+	from := w.from
+	w.from = nil
+	if w.r == w.w {
+		from.give(w.buf)
+		w.buf = nil
+	}
+}
+
+// drop forgets a buffer that was read to its end after narrow; the collector takes it.
+func (w *Wire) drop() {
+	if w.from == nil {
+		w.buf = nil
+	}
+}
+
+// find returns the first connection of type T in the chain of wrappers.
+func find[T net.Conn](c net.Conn) (T, bool) {
+	for c != nil {
+		if t, ok := c.(T); ok {
+			return t, true
+		}
+		c = below(c)
+	}
+	var none T
+	return none, false
+}
+
+// below returns what a wrapper wraps, or nil.
+func below(c net.Conn) net.Conn {
+	switch w := c.(type) {
+	case interface{ NetConn() net.Conn }:
+		return w.NetConn()
+	case interface{ Raw() net.Conn }: // PROXY protocol wrappers call it so
+		return w.Raw()
+	}
+	return nil
+}
+
+// unwrap returns the connection under all wrappers.
+func unwrap(c net.Conn) net.Conn {
+	for {
+		next := below(c)
+		if next == nil {
+			return c
+		}
+		c = next
+	}
+}
+
+func isTLS(c net.Conn) bool {
+	_, ok := find[*tls.Conn](c)
+	return ok
+}
+
+// QuickAck makes the kernel acknowledge at once what just came. Called right after a TLS handshake it spares clients that do
+// not set TCP_NODELAY a wait of 40 ms for the first answer. It does nothing where the platform has no such switch.
+func QuickAck(c net.Conn) {
+	if p := newProbe(unwrap(c)); p != nil {
+		p.quickAck()
+	}
+}
