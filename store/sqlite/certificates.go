@@ -56,8 +56,8 @@ func (s *Store) StoreValue(ctx context.Context, key string, value []byte) error 
 // LoadValue implements store.Certificates.
 func (s *Store) LoadValue(ctx context.Context, key string) ([]byte, error) {
 	var value []byte
-	err := s.read(ctx, fmt.Sprintf("value %q", key), func(db *sql.DB) error {
-		return db.QueryRowContext(ctx, loadValue, key).Scan(&value)
+	err := s.read(ctx, fmt.Sprintf("value %q", key), loadValue, func(st *sql.Stmt) error {
+		return st.QueryRowContext(ctx, key).Scan(&value)
 	})
 	return value, err
 }
@@ -75,8 +75,8 @@ func (s *Store) DeleteValue(ctx context.Context, key string) error {
 // ListValues implements store.Certificates.
 func (s *Store) ListValues(ctx context.Context, prefix string, recursive bool) ([]string, error) {
 	var keys []string
-	err := s.read(ctx, fmt.Sprintf("values below %q", prefix), func(db *sql.DB) error {
-		rows, err := db.QueryContext(ctx, below, prefix)
+	err := s.read(ctx, fmt.Sprintf("values below %q", prefix), below, func(st *sql.Stmt) error {
+		rows, err := st.QueryContext(ctx, prefix)
 		if err != nil {
 			return err
 		}
@@ -122,12 +122,12 @@ func withParents(keys []string, prefix string, recursive bool) []string {
 // StatValue implements store.Certificates.
 func (s *Store) StatValue(ctx context.Context, key string) (store.Value, error) {
 	v := store.Value{Key: key}
-	err := s.read(ctx, fmt.Sprintf("value %q", key), func(db *sql.DB) error {
+	err := s.read(ctx, fmt.Sprintf("value %q", key), statValue, func(st *sql.Stmt) error {
 		if err := checkKey(key); err != nil {
 			return err
 		}
 		var modified sql.NullInt64
-		err := db.QueryRowContext(ctx, statValue, key).Scan(&v.Size, &modified)
+		err := st.QueryRowContext(ctx, key).Scan(&v.Size, &modified)
 		v.ModifiedAt = fromNanos(modified)
 		return err
 	})

@@ -72,8 +72,8 @@ func (s *Store) Answer(ctx context.Context, key store.RepeatKey, body []byte, at
 // Repeat implements store.Repeats.
 func (s *Store) Repeat(ctx context.Context, key store.RepeatKey) (store.Repeat, error) {
 	rep := store.Repeat{Key: key}
-	err := s.read(ctx, "repeat of "+key.Method, func(db *sql.DB) error {
-		return scanRepeat(&rep, db.QueryRowContext(ctx, readRepeat, keyArgs(key)...).Scan)
+	err := s.read(ctx, "repeat of "+key.Method, readRepeat, func(st *sql.Stmt) error {
+		return scanRepeat(&rep, st.QueryRowContext(ctx, keyArgs(key)...).Scan)
 	})
 	if err != nil {
 		return store.Repeat{}, err

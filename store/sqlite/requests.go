@@ -62,8 +62,8 @@ func createIn(tx *txn, req store.Request) error {
 // Request implements store.Requests.
 func (s *Store) Request(ctx context.Context, id int64) (store.Request, error) {
 	req := store.Request{ID: id}
-	err := s.read(ctx, fmt.Sprintf("request %d", id), func(db *sql.DB) error {
-		rows, err := db.QueryContext(ctx, readRequest, id)
+	err := s.read(ctx, fmt.Sprintf("request %d", id), readRequest, func(st *sql.Stmt) error {
+		rows, err := st.QueryContext(ctx, id)
 		if err != nil {
 			return err
 		}

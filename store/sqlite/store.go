@@ -22,6 +22,7 @@ const readers = 8
 // Store is a database file. It is safe for concurrent use, and several processes may have the same file open.
 type Store struct {
 	db        *sql.DB
+	reads     map[string]*sql.Stmt
 	writes    chan *write // unbuffered: a write that was taken is answered
 	quit      chan struct{}
 	ended     chan struct{} // closed when the writer ended
@@ -47,13 +48,28 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	db.SetMaxOpenConns(readers + 1)
 	db.SetMaxIdleConns(readers + 1)
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, errors.Join(translate(err), db.Close())
+	s := &Store{
+		db: db, reads: map[string]*sql.Stmt{},
+		writes: make(chan *write), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
-	s := &Store{db: db, writes: make(chan *write), quit: make(chan struct{}), ended: make(chan struct{})}
+	conn, err := s.prepare(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open database %q: %w", path, errors.Join(translate(err), db.Close()))
+	}
 	go s.run(&txn{ctx: context.WithoutCancel(ctx), conn: conn, stmts: map[string]*sql.Stmt{}})
 	return s, nil
+}
+
+// prepare returns the writer's connection and has the pool's ones keep what they read with.
+func (s *Store) prepare(ctx context.Context) (*sql.Conn, error) {
+	for _, query := range []string{readRequest, readRepeat, loadValue, below, statValue} {
+		st, err := s.db.PrepareContext(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		s.reads[query] = st
+	}
+	return s.db.Conn(ctx)
 }
 
 // Close waits for the writes that were taken and closes the database. It may be called again.
@@ -88,11 +104,11 @@ func (s *Store) write(ctx context.Context, what string, apply func(tx *txn) erro
 	return nil
 }
 
-// read calls query with the pool of readers.
-func (s *Store) read(ctx context.Context, what string, query func(db *sql.DB) error) error {
+// read calls scan with query, one of those that prepare names, on the pool of readers.
+func (s *Store) read(ctx context.Context, what, query string, scan func(st *sql.Stmt) error) error {
 	err := ctx.Err()
 	if err == nil {
-		err = query(s.db)
+		err = scan(s.reads[query])
 	}
 	if err == nil {
 		return nil

@@ -1,0 +1,80 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+)
+
+// Translate and CheckKey are tested on their own.
+var (
+	Translate = translate
+	CheckKey  = checkKey
+)
+
+// Exec has the writer carry out query, as a write of its own.
+func (s *Store) Exec(ctx context.Context, query string) error {
+	return s.write(ctx, "test", func(tx *txn) error {
+		_, err := tx.exec(query)
+		return err
+	})
+}
+
+// MaxPages limits the file as a full disk would.
+func (s *Store) MaxPages(ctx context.Context, n int) error {
+	return s.write(ctx, "test", func(tx *txn) error {
+		var got int
+		return tx.query(fmt.Sprintf("PRAGMA max_page_count(%d)", n), nil, &got)
+	})
+}
+
+// Held keeps the writer busy until the returned func is called, so that writes gather behind it.
+func (s *Store) Held(ctx context.Context) (release func() error) {
+	taken, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- s.write(ctx, "test", func(*txn) error {
+			close(taken)
+			<-free
+			return nil
+		})
+	}()
+	<-taken
+	return func() error {
+		close(free)
+		return <-done
+	}
+}
+
+// Failing writes a value and then fails.
+func (s *Store) Failing(ctx context.Context, key string) error {
+	return s.write(ctx, "test", func(tx *txn) error {
+		if _, err := tx.exec(storeValue, key, []byte("half")); err != nil {
+			return err
+		}
+		return ErrFailing
+	})
+}
+
+// ErrFailing is what Failing fails with.
+var ErrFailing = errors.New("failing")
+
+// Down takes every migration back.
+func Down(ctx context.Context, path string) error {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	db, err := OpenDB(ctx, path, sub)
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, sub, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	_, err = p.DownTo(ctx, 0)
+	return errors.Join(err, db.Close())
+}
