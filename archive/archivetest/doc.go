@@ -1,0 +1,2 @@
+// Package archivetest makes legal archives for the tests of other packages.
+package archivetest

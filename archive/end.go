@@ -1,0 +1,119 @@
+package archive
+
+import (
+	"fmt"
+	"io"
+)
+
+// end is what the records at the end of an archive say together.
+type end struct {
+	entries int64
+	size    int64 // of the central directory
+	offset  int64 // of the central directory
+	at      int64 // where the first of the end records begins
+}
+
+// endRecord is the classic end record as it stands.
+type endRecord struct {
+	disk, startDisk, entriesHere, entries uint16
+	size, offset                          uint32
+	comment                               uint16
+}
+
+// readEnd accepts an end record only as the last 22 bytes: whoever searches for one finds the same.
+func readEnd(r io.ReaderAt, size int64) (end, error) {
+	if size < lenEnd {
+		return end{}, refuse(CodeEnd, "archive of %d bytes is too short to have an end record", size)
+	}
+	tail := make([]byte, min(size, lenEnd64+lenLocator64+lenEnd))
+	if err := readAt(r, tail, size-int64(len(tail))); err != nil {
+		return end{}, fmt.Errorf("read end record: %w", err)
+	}
+	rest := tail[:len(tail)-lenEnd]
+	rec, ref := parseEnd(tail[len(rest):])
+	if ref != nil {
+		return end{}, ref
+	}
+	e, ref := rec.resolve(rest, size-lenEnd)
+	if ref != nil {
+		return end{}, ref
+	}
+	if e.offset > e.at || e.size != e.at-e.offset {
+		return end{}, refuse(CodeDirectory, "directory of %d bytes at %d does not end where the end record begins, %d",
+			e.size, e.offset, e.at)
+	}
+	return e, nil
+}
+
+func parseEnd(b []byte) (endRecord, *Refusal) {
+	c := cursor(b)
+	if c.u32() != sigEnd {
+		return endRecord{}, refuse(CodeEnd, "archive does not end with an end record without comment")
+	}
+	rec := endRecord{
+		disk: c.u16(), startDisk: c.u16(), entriesHere: c.u16(), entries: c.u16(),
+		size: c.u32(), offset: c.u32(), comment: c.u16(),
+	}
+	switch {
+	case rec.comment != 0:
+		return rec, refuse(CodeComment, "archive has a comment")
+	case rec.disk != 0 || rec.startDisk != 0 || rec.entriesHere != rec.entries:
+		return rec, refuse(CodeEnd, "archive is one of several disks")
+	}
+	return rec, nil
+}
+
+// resolve takes the numbers from the ZIP64 records if there are any. A locator in front of the end record is always
+// taken for one, as some readers look there whatever the end record says.
+func (rec endRecord) resolve(before []byte, at int64) (end, *Refusal) {
+	e := end{entries: int64(rec.entries), size: int64(rec.size), offset: int64(rec.offset), at: at}
+	if n := len(before); n >= lenLocator64 {
+		if c := cursor(before[n-lenLocator64:]); c.u32() == sigLocator64 {
+			return rec.resolve64(before[:n-lenLocator64], c, at-lenLocator64)
+		}
+	}
+	if rec.entries == magic16 || rec.size == magic32 || rec.offset == magic32 {
+		return e, refuse(CodeZIP64, "end record leaves its numbers to a ZIP64 record that is not there")
+	}
+	return e, nil
+}
+
+func (rec endRecord) resolve64(before []byte, locator cursor, at int64) (end, *Refusal) {
+	disk, offset, disks := locator.u32(), locator.u64(), locator.u32()
+	if len(before) < lenEnd64 || disk != 0 || disks != 1 || offset != uint64(at-lenEnd64) {
+		return end{}, refuse(CodeZIP64, "ZIP64 locator does not point at the record in front of it")
+	}
+	c := cursor(before[len(before)-lenEnd64:])
+	sig, length := c.u32(), c.u64()
+	c.take(4) // versions
+	disks2, here, entries, size, start := c.u64(), c.u64(), c.u64(), c.u64(), c.u64()
+	if sig != sigEnd64 || length != lenEnd64-12 || disks2 != 0 || here != entries {
+		return end{}, refuse(CodeZIP64, "ZIP64 end record is not one of 56 bytes on one disk")
+	}
+	if entries < magic16 && size < magic32 && start < magic32 {
+		return end{}, refuse(CodeZIP64, "ZIP64 end record is not needed")
+	}
+	if !narrows(uint64(rec.entries), entries, magic16) || !narrows(uint64(rec.size), size, magic32) ||
+		!narrows(uint64(rec.offset), start, magic32) || entries|size|start > 1<<62 {
+		return end{}, refuse(CodeZIP64, "ZIP64 end record and end record contradict each other")
+	}
+	return end{entries: int64(entries), size: int64(size), offset: int64(start), at: at - lenEnd64}, nil
+}
+
+// narrows tells whether narrow is a right way to write wide in a field that ends at magic: writers that need ZIP64 for
+// one number leave all of them to it, or that one.
+func narrows(narrow, wide, magic uint64) bool {
+	return narrow == magic || narrow == wide && wide < magic
+}
+
+// readAt fills b; unlike ReaderAt it does not report an end of file that comes with the last byte.
+func readAt(r io.ReaderAt, b []byte, off int64) error {
+	n, err := r.ReadAt(b, off)
+	if n == len(b) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,306 @@
+package archive
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"time"
+)
+
+// ErrClosed is returned by a Writer after Close, and by the writer of an entry after the next one was begun.
+var ErrClosed = errors.New("archive writer is closed")
+
+// Writer writes archives in the form that Open accepts. Names are held to the same rules; whether content
+// stays below Limits.Ratio is the caller's matter when it streams (Create), and seen to by Put.
+// After an error, w holds no archive.
+type Writer struct {
+	w       io.Writer
+	n       int64
+	records []byte // central directory
+	entries int64
+	names   *nameSet
+	files   []string
+	open    *entryWriter
+	err     error
+}
+
+// NewWriter returns a Writer that writes to w.
+func NewWriter(w io.Writer) *Writer { return &Writer{w: w, names: newNameSet()} }
+
+// Create begins a file and returns a writer for its content, which is deflated. It is good until the next call of
+// the Writer.
+func (w *Writer) Create(name string, modified time.Time) (io.Writer, error) {
+	c, err := w.begin(name, modified, Deflated)
+	if err != nil {
+		return nil, err
+	}
+	if c.dir() {
+		return nil, w.fail(refuse(CodeName, "name of a file ends in a slash"), name)
+	}
+	c.flags |= flagDescriptor
+	c.descriptor = true
+	if w.writeLocal(c); w.err != nil {
+		return nil, w.err
+	}
+	e := &entryWriter{w: w, c: c, sum: crc32.NewIEEE(), start: w.n}
+	e.deflate, w.err = flate.NewWriter(e.out(), flate.DefaultCompression)
+	w.open = e
+	return e, w.err
+}
+
+// Put adds a whole file, deflated if that makes it smaller and keeps it within the default limits.
+func (w *Writer) Put(name string, modified time.Time, data []byte) error {
+	packed := deflated(data)
+	if len(packed) < len(data) && inflates(packed, data) {
+		return w.put(name, modified, Deflated, packed, data)
+	}
+	return w.put(name, modified, Stored, data, data)
+}
+
+// PutStored adds a whole file without trying to deflate it.
+func (w *Writer) PutStored(name string, modified time.Time, data []byte) error {
+	return w.put(name, modified, Stored, data, data)
+}
+
+func (w *Writer) put(name string, modified time.Time, m Method, body, data []byte) error {
+	c, err := w.begin(name, modified, m)
+	if err != nil {
+		return err
+	}
+	if c.dir() {
+		return w.fail(refuse(CodeName, "name of a file ends in a slash"), name)
+	}
+	c.full, c.packed, c.crc = int64(len(data)), int64(len(body)), crc32.ChecksumIEEE(data)
+	w.writeLocal(c)
+	w.write(body)
+	w.finish(c)
+	return w.err
+}
+
+// inflates tells whether a reader with the default limits would take the packed bytes.
+func inflates(packed, data []byte) bool {
+	if len(data) < ratioWindow {
+		return true
+	}
+	c := newContent(&Archive{r: bytes.NewReader(packed), lim: DefaultLimits()})
+	c.reset(Entry{Size: int64(len(data)), Compressed: int64(len(packed)), CRC: crc32.ChecksumIEEE(data), Method: Deflated})
+	return c.drain(context.Background(), make([]byte, 1<<15), func(int64) {}) == nil
+}
+
+// Mkdir adds a directory; its name ends in a slash.
+func (w *Writer) Mkdir(name string, modified time.Time) error {
+	c, err := w.begin(name, modified, Stored)
+	if err != nil {
+		return err
+	}
+	if !c.dir() {
+		return w.fail(refuse(CodeName, "name of a directory does not end in a slash"), name)
+	}
+	w.writeLocal(c)
+	w.finish(c)
+	return w.err
+}
+
+// Close finishes the archive; it does not close the underlying writer.
+func (w *Writer) Close() error {
+	w.endEntry()
+	for _, name := range w.files {
+		if ref := w.names.checkParents(name); ref != nil && w.err == nil {
+			return w.fail(ref, name)
+		}
+	}
+	at := w.n
+	w.write(w.records)
+	w.write(endRecords(w.entries, w.n-at, at, w.n))
+	if w.err != nil {
+		return w.err
+	}
+	w.err = ErrClosed
+	return nil
+}
+
+// begin ends the entry before and starts the record of the next.
+func (w *Writer) begin(name string, modified time.Time, m Method) (*central, error) {
+	if w.endEntry(); w.err != nil {
+		return nil, w.err
+	}
+	ref := checkName(name, DefaultLimits().Name)
+	if ref == nil {
+		ref = w.names.add(name)
+	}
+	if ref != nil {
+		return nil, w.fail(ref, name)
+	}
+	w.files = append(w.files, name)
+	c := &central{name: name, offset: w.n}
+	c.method, c.version, c.nameLen = m, version10, uint16(len(name))
+	c.date, c.clock = dosTime(modified)
+	if m == Deflated {
+		c.version = version20
+	}
+	if !isASCII(name) {
+		c.flags |= flagUTF8
+	}
+	return c, nil
+}
+
+func (w *Writer) fail(ref *Refusal, name string) error {
+	w.err = fmt.Errorf("write %q: %w", name, ref)
+	return w.err
+}
+
+func (w *Writer) write(b []byte) {
+	if w.err != nil {
+		return
+	}
+	n, err := w.w.Write(b)
+	w.n += int64(n)
+	if err != nil {
+		w.err = fmt.Errorf("write lar: %w", err)
+	}
+}
+
+// endEntry finishes the streamed entry, if there is one.
+func (w *Writer) endEntry() {
+	e := w.open
+	if w.open = nil; e == nil || w.err != nil {
+		return
+	}
+	if err := e.deflate.Close(); err != nil && w.err == nil {
+		w.err = err
+	}
+	e.c.crc, e.c.full, e.c.packed = e.sum.Sum32(), e.n, w.n-e.start
+	w.write(descriptor(e.c))
+	w.finish(e.c)
+}
+
+// writeLocal writes the local header. Content of 4 GiB is streamed, as no slice for Put is expected to be that long.
+func (w *Writer) writeLocal(c *central) {
+	if needs64(c.full) {
+		w.err = fmt.Errorf("write %q: stream content of %d bytes with Create", c.name, c.full)
+		return
+	}
+	h := c.header
+	if !c.descriptor {
+		h.size, h.compressed = uint32(c.full), uint32(c.packed)
+	}
+	w.write(append(h.append(binary.LittleEndian.AppendUint32(nil, sigLocal)), c.name...))
+}
+
+// finish appends the central record.
+func (w *Writer) finish(c *central) {
+	if w.err != nil {
+		return
+	}
+	var zip64 []byte
+	narrow := func(n int64) uint32 {
+		if !needs64(n) {
+			return uint32(n)
+		}
+		zip64 = binary.LittleEndian.AppendUint64(zip64, uint64(n))
+		return magic32
+	}
+	h := c.header
+	h.size, h.compressed = narrow(c.full), narrow(c.packed)
+	offset := narrow(c.offset)
+	if len(zip64) > 0 {
+		h.extraLen = uint16(4 + len(zip64))
+	}
+	le := binary.LittleEndian
+	b := le.AppendUint16(le.AppendUint32(w.records, sigCentral), version20)
+	b = h.append(b)
+	b = append(b, make([]byte, 10)...) // no comment, disk 0, no attributes
+	b = append(le.AppendUint32(b, offset), c.name...)
+	if len(zip64) > 0 {
+		b = le.AppendUint16(le.AppendUint16(b, extraZIP64), uint16(len(zip64)))
+		b = append(b, zip64...)
+	}
+	w.records = b
+	w.entries++
+}
+
+func descriptor(c *central) []byte {
+	le := binary.LittleEndian
+	b := le.AppendUint32(le.AppendUint32(nil, sigDescriptor), c.crc)
+	if needs64(c.full) || needs64(c.packed) {
+		return le.AppendUint64(le.AppendUint64(b, uint64(c.packed)), uint64(c.full))
+	}
+	return le.AppendUint32(le.AppendUint32(b, uint32(c.packed)), uint32(c.full))
+}
+
+func endRecords(entries, size, offset, at int64) []byte {
+	le := binary.LittleEndian
+	var b []byte
+	if entries >= magic16 || needs64(size) || needs64(offset) {
+		b = le.AppendUint64(le.AppendUint32(b, sigEnd64), lenEnd64-12)
+		b = le.AppendUint16(le.AppendUint16(b, version45), version45)
+		b = append(b, make([]byte, 8)...)
+		for _, n := range []int64{entries, entries, size, offset} {
+			b = le.AppendUint64(b, uint64(n))
+		}
+		b = append(le.AppendUint32(b, sigLocator64), make([]byte, 4)...)
+		b = le.AppendUint32(le.AppendUint64(b, uint64(at)), 1)
+	}
+	b = append(le.AppendUint32(b, sigEnd), make([]byte, 4)...)
+	count := uint16(min(entries, magic16))
+	b = le.AppendUint16(le.AppendUint16(b, count), count)
+	b = le.AppendUint32(b, uint32(min(size, magic32)))
+	return append(le.AppendUint32(b, uint32(min(offset, magic32))), 0, 0)
+}
+
+func deflated(data []byte) []byte {
+	var b bytes.Buffer
+	fw, err := flate.NewWriter(&b, flate.DefaultCompression)
+	if err == nil {
+		_, err = fw.Write(data)
+	}
+	if err = errors.Join(err, fw.Close()); err != nil {
+		panic("archive: deflate to memory: " + err.Error())
+	}
+	return b.Bytes()
+}
+
+// entryWriter deflates the content of one entry.
+type entryWriter struct {
+	w       *Writer
+	c       *central
+	deflate *flate.Writer
+	sum     interface {
+		io.Writer
+		Sum32() uint32
+	}
+	n     int64
+	start int64
+}
+
+// Write implements io.Writer.
+func (e *entryWriter) Write(p []byte) (int, error) {
+	if e.w.open != e {
+		return 0, ErrClosed
+	}
+	if e.w.err != nil {
+		return 0, e.w.err
+	}
+	n, err := e.deflate.Write(p)
+	e.n += int64(n)
+	_, _ = e.sum.Write(p[:n])
+	return n, err
+}
+
+func (e *entryWriter) out() io.Writer {
+	return writerFunc(func(p []byte) (int, error) {
+		if e.w.write(p); e.w.err != nil {
+			return 0, e.w.err
+		}
+		return len(p), nil
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -1,0 +1,151 @@
+package archive
+
+import (
+	"bufio"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+)
+
+// errBudget ends a token that is longer than allowed while it is read, not after.
+var errBudget = errors.New("token is too long")
+
+// budget hands out bytes one at a time, so that the decoder reads no further than its token.
+type budget struct {
+	r    *bufio.Reader
+	left int
+}
+
+func (b *budget) ReadByte() (byte, error) {
+	if b.left == 0 {
+		return 0, errBudget
+	}
+	b.left--
+	return b.r.ReadByte()
+}
+
+// Read exists because the decoder asks for a Reader; it reads a ByteReader by bytes.
+func (b *budget) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	c, err := b.ReadByte()
+	if err != nil {
+		return 0, err
+	}
+	p[0] = c
+	return 1, nil
+}
+
+// attributes of one element by name; the manifest uses no name spaces.
+type attributes map[string]string
+
+// elements reads the start tags of a document one after the other and refuses whatever no exporter writes:
+// directives, instructions, other encodings, depth, breadth and length without end.
+type elements struct {
+	dec   *xml.Decoder
+	src   *budget
+	lim   Limits
+	path  []string // names of the open elements
+	begun bool     // the root element was seen
+	first bool     // nothing was read yet
+}
+
+func newElements(r io.Reader, lim Limits) *elements {
+	src := &budget{r: bufio.NewReader(r)}
+	return &elements{dec: xml.NewDecoder(src), src: src, lim: lim, first: true}
+}
+
+// next returns the next start tag; path then names it and its ancestors. It returns io.EOF after a whole document.
+func (e *elements) next() (attributes, error) {
+	for {
+		e.src.left = e.lim.Token
+		offset := e.dec.InputOffset()
+		token, err := e.dec.Token()
+		if err != nil {
+			return nil, e.failed(err, offset)
+		}
+		attrs, ref := e.step(token)
+		e.first = false
+		if ref != nil {
+			ref.Offset = -1
+			return nil, ref
+		}
+		if attrs != nil {
+			return attrs, nil
+		}
+	}
+}
+
+func (e *elements) step(token xml.Token) (attributes, *Refusal) {
+	switch t := token.(type) {
+	case xml.StartElement:
+		return e.open(t)
+	case xml.EndElement:
+		e.path = e.path[:len(e.path)-1]
+	case xml.CharData:
+		if len(e.path) == 0 && strings.TrimSpace(string(t)) != "" {
+			return nil, refuse(CodeXML, "text outside the root element")
+		}
+	case xml.Directive:
+		return nil, refuse(CodeXML, "document has a directive")
+	case xml.ProcInst:
+		if t.Target != "xml" || !e.first {
+			return nil, refuse(CodeXML, "document has a processing instruction")
+		}
+	}
+	return nil, nil
+}
+
+func (e *elements) open(t xml.StartElement) (attributes, *Refusal) {
+	if len(e.path) == 0 && e.begun {
+		return nil, refuse(CodeXML, "document has two root elements")
+	}
+	e.begun = true
+	if len(e.path) >= e.lim.Depth {
+		return nil, refuse(CodeXMLLimit, "elements are nested more than %d deep", e.lim.Depth)
+	}
+	if len(t.Attr) > e.lim.Attrs {
+		return nil, refuse(CodeXMLLimit, "element has %d attributes, more than %d", len(t.Attr), e.lim.Attrs)
+	}
+	e.path = append(e.path, qualified(t.Name))
+	attrs := make(attributes, len(t.Attr))
+	for _, a := range t.Attr {
+		name := qualified(a.Name)
+		if _, twice := attrs[name]; twice {
+			return nil, refuse(CodeXML, "element has an attribute twice")
+		}
+		attrs[name] = a.Value
+	}
+	return attrs, nil
+}
+
+// qualified keeps names of other name spaces from being taken for ours.
+func qualified(n xml.Name) string {
+	if n.Space == "" {
+		return n.Local
+	}
+	return n.Space + ":" + n.Local
+}
+
+// failed tells what is wrong with the document from what is wrong with reading it.
+func (e *elements) failed(err error, offset int64) error {
+	var syntax *xml.SyntaxError
+	var ref *Refusal
+	switch {
+	case errors.Is(err, errBudget):
+		return refuse(CodeXMLLimit, "token at %d is longer than %d bytes", offset, e.lim.Token)
+	case errors.As(err, &ref):
+		return err
+	case errors.As(err, &syntax):
+		return &Refusal{Code: CodeXML, Index: -1, Offset: -1, Msg: "parse", Err: err}
+	case err == io.EOF && e.begun:
+		return io.EOF
+	case err == io.EOF:
+		return refuse(CodeXML, "document has no root element")
+	case strings.HasPrefix(err.Error(), "xml: "): // other encodings and versions have no type of their own
+		return &Refusal{Code: CodeXML, Index: -1, Offset: -1, Msg: "parse", Err: err}
+	}
+	return err
+}
