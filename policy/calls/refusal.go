@@ -1,0 +1,37 @@
+package calls
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Refusal says why a call does not pass. It is made once and not changed.
+type Refusal struct {
+	Reason string // one of the codes of Reasons, the same in every version
+	Msg    string // for the publisher: what was refused and what to do; holds nothing but the caller's own words
+	Detail string // for the log: the values that were compared
+}
+
+// Error returns the reason and the detail, so that a Refusal can be logged and wrapped like any error.
+func (r *Refusal) Error() string {
+	if r.Detail == "" {
+		return r.Reason
+	}
+	return r.Reason + ": " + r.Detail
+}
+
+// refuse builds a Refusal; the publisher reads msg, the log also detail.
+func refuse(reason, msg, detail string, args ...any) *Refusal {
+	return &Refusal{Reason: reason, Msg: msg, Detail: fmt.Sprintf(detail, args...)}
+}
+
+// quotedMax bounds how much of a foreign string is repeated in a message.
+const quotedMax = 100
+
+// quote makes a foreign string safe to print: ASCII, escaped, and short.
+func quote(s string) string {
+	if len(s) <= quotedMax {
+		return strconv.QuoteToASCII(s)
+	}
+	return strconv.QuoteToASCII(s[:quotedMax]) + "... (" + strconv.Itoa(len(s)) + " bytes)"
+}

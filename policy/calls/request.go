@@ -1,0 +1,73 @@
+package calls
+
+import "strconv"
+
+func (j *judgement) requestID() string {
+	id, _ := integer(j.call.Args, 0)
+	return strconv.FormatInt(id, 10)
+}
+
+// requestOwned demands a request that a create of this login made, for a site of this peer. The engine asks for
+// permission on the request's folder only, and that can be any document folder.
+func requestOwned(j *judgement) *Refusal {
+	if j.decision == AnswerVoid {
+		return nil
+	}
+	r := &j.request
+	switch {
+	case !r.Known:
+		return refuse(RequestUnknown, "the staging request "+j.requestID()+" was not made through this gateway; publish again"+
+			" from the start", "%s of request %s", j.rule.Method, j.requestID())
+	case !r.createdBy(j.call.HeaderLogin):
+		return refuse(RequestLogin, "the staging request "+j.requestID()+" belongs to another publisher; publish again from"+
+			" the start", "%s of request %s, login %s, created by %d others", j.rule.Method, j.requestID(),
+			quote(j.call.HeaderLogin), len(r.Logins))
+	case !j.peer.allows(r.Site):
+		return j.siteDenied(r.Site)
+	}
+	return nil
+}
+
+// requestLives refuses to work on a request whose folder the engine has deleted.
+func requestLives(j *judgement) *Refusal {
+	if !j.request.CleanedUp {
+		return nil
+	}
+	return refuse(RequestCleaned, "the staging request "+j.requestID()+" was already cleaned up; publish again from the start",
+		"%s of request %s", j.rule.Method, j.requestID())
+}
+
+// requestGone answers the cleanUp of a request that is not there, or no longer, instead of the engine: clients send it
+// whatever happened, and an exception would turn a finished publish into a failed one.
+func requestGone(j *judgement) *Refusal {
+	if !j.request.Known || j.request.CleanedUp && j.request.createdBy(j.call.HeaderLogin) {
+		j.decision = AnswerVoid
+	}
+	return nil
+}
+
+// checksumForm demands an MD5 as the vendor writes it: it becomes the name of a folder.
+func checksumForm(j *judgement) *Refusal {
+	sum, _ := j.call.Args[1].(string)
+	if isChecksum(sum) {
+		return nil
+	}
+	return refuse(ChecksumForm, "the checksum of the archive is not 32 lower-case hex digits; publish with the CMS or with"+
+		" stagelock publish", "checksum %s", quote(sum))
+}
+
+func isChecksum(s string) bool {
+	if len(s) != 32 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !isDigit(c) && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
