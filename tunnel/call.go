@@ -31,17 +31,20 @@ func (m Method) Signature() string {
 type Principal struct {
 	CompanyID int64
 	Login     string
+	HasLogin  bool // false if the body carries null
 	URL       string
 }
 
 // Call is one remote call that was read and found well formed, whatever wire it came on.
 type Call struct {
-	Line      string // version line of the writer: 6.2 or 7.x
+	Line      string // wire profile of the writer: 6.2 or 7.x
 	Principal Principal
 	Method    Method
-	// Args holds the arguments as plain values: int64 (Long and Integer), bool, string, nil, map[string]any for a map
-	// (a Long key in decimal), []any for lists and arrays, and Content for the bytes of a part.
+	// Args holds the arguments as plain values: int64 (Long and Integer), bool, string, nil, map[string]any for a map (a
+	// Long key in decimal), []any for lists and arrays, []int64 for long[], Content for the bytes of a part.
 	Args []any
+	// Settings is the settings map of a publish by configuration, in the same plain values; nil if the call carries none.
+	Settings map[string]any
 }
 
 // Content stands for the bytes of a part, which stream by and are not kept.

@@ -266,7 +266,7 @@ func (d *Decoder) classData(o *Object, class *Class, shape *Shape) error {
 		}
 	}
 	d.stack[top].at = -1
-	return d.note(o, shape)
+	return d.note(o, class, shape)
 }
 
 func (d *Decoder) fieldValue(to *FieldValue, f Field, shape *Shape, refs *int) (err error) {

@@ -193,7 +193,7 @@ func (d *Decoder) openFields(c *Class, n int, shape *Shape) error {
 	if n > d.lim.Fields {
 		return d.failf(RuleLimit, "%s has %d fields", c.Name, n)
 	}
-	if c.Flags != FlagSerializable {
+	if c.Flags != FlagSerializable && !shape.Open.any {
 		return d.failf(RuleShape, "%s writes data of its own", c.Name)
 	}
 	for range n {
@@ -319,6 +319,9 @@ func (d *Decoder) finish(read *Class, shape *Shape) (*Class, error) {
 
 // accepts says whether fields are in the form: the order of Java's writer, no name twice, those that are required.
 func (o *Open) accepts(fields []Field, max int) bool {
+	if o.any {
+		return true
+	}
 	if o.MaxFields > 0 {
 		max = o.MaxFields
 	}

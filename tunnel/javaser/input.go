@@ -80,8 +80,12 @@ func (in *Input) take(n int) ([]byte, error) {
 
 // end returns nil if nothing follows.
 func (in *Input) end() error {
-	err := in.need(1)
-	if err == nil {
+	if in.pos < len(in.buf) {
+		return errTrailing
+	}
+	var next [1]byte
+	n, err := in.src.Read(next[:])
+	if n > 0 {
 		return errTrailing
 	}
 	if errors.Is(err, io.EOF) {
@@ -142,3 +146,6 @@ func (in *Input) bulk(size int64, fn func(*Content) error) error {
 	in.buf, in.pos = in.buf[:rest], 0
 	return nil
 }
+
+// Arrived returns how many bytes were read from the source so far, as a stream offset.
+func (in *Input) Arrived() int64 { return in.base + int64(len(in.buf)) }

@@ -10,7 +10,7 @@ import (
 const maxTable = 1 << 18
 
 // note reads what the writeObject method of a class added, up to the end mark.
-func (d *Decoder) note(o *Object, shape *Shape) error {
+func (d *Decoder) note(o *Object, class *Class, shape *Shape) error {
 	var err error
 	switch shape.Data {
 	case NoData:
@@ -21,6 +21,8 @@ func (d *Decoder) note(o *Object, shape *Shape) error {
 		err = d.listData(o, shape)
 	case TimeData:
 		_, err = d.block(o, 8)
+	case anyData:
+		return d.anyNote(o, class, shape)
 	}
 	if err != nil {
 		return err
@@ -193,4 +195,54 @@ func (d *Decoder) listData(o *Object, shape *Shape) error {
 		o.Note = append(o.Note, v)
 	}
 	return nil
+}
+
+// anyNote reads whatever a class added, up to the end mark.
+func (d *Decoder) anyNote(o *Object, class *Class, shape *Shape) error {
+	if class.Flags&(FlagWriteMethod|FlagExternal) == 0 {
+		return nil
+	}
+	for {
+		if err := d.in.need(1); err != nil {
+			return d.broken(err)
+		}
+		switch d.in.buf[d.in.pos] {
+		case tcEndBlock:
+			d.in.pos++
+			return nil
+		case tcBlockData, tcBlockLong:
+			if err := d.anyBlock(o); err != nil {
+				return err
+			}
+			continue
+		}
+		v, err := d.value(shape.Elem)
+		if err != nil {
+			return err
+		}
+		o.Note = append(o.Note, v)
+	}
+}
+
+func (d *Decoder) anyBlock(o *Object) error {
+	tag, err := d.u8()
+	if err != nil {
+		return err
+	}
+	n := uint32(0)
+	if tag == tcBlockLong {
+		n, err = d.u32()
+	} else {
+		var short byte
+		short, err = d.u8()
+		n = uint32(short)
+	}
+	if err != nil {
+		return err
+	}
+	if int64(n) > d.lim.Held {
+		return d.failf(RuleLimit, "a block of %d bytes", n)
+	}
+	_, err = d.blockBytes(o, int(n))
+	return err
 }

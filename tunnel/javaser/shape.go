@@ -13,6 +13,17 @@ type Slot struct {
 	Sealed bool
 	// Bulk lets the content of a byte array stream to Decoder.Bulk.
 	Bulk bool
+	any  bool
+}
+
+// Any returns a Slot for everything that the grammar allows, within the limits. It is for looking into a stream that is not
+// going anywhere: what was read through it is neither checked nor fit to be written.
+func Any() *Slot {
+	return &Slot{Null: true, String: true, Cycle: true, any: true, Dynamic: anyShape}
+}
+
+func anyShape(class string) *Shape {
+	return &Shape{Open: &Open{Name: class, any: true, Supers: anyShape}, Data: anyData, Elem: Any()}
 }
 
 // Data says what a class adds to its fields in writeObject or writeExternal.
@@ -26,6 +37,7 @@ const (
 	ListData       // ArrayList: size, and the elements
 	TimeData       // Date: 8 bytes
 	BlockData      // one block of bytes, flags of an externalizable class
+	anyData        // whatever the flags of the descriptor announce
 )
 
 // Shape says what one class looks like in a certain place, and what may stand in its fields.
@@ -55,6 +67,7 @@ type Open struct {
 	Required  []Field          // must be among the fields
 	Refs      map[string]*Slot // by field name, then by signature
 	Supers    func(class string) *Shape
+	any       bool
 }
 
 // Family names a group of classes, such as all exceptions.
@@ -86,6 +99,9 @@ func (s *Slot) find(name []byte) *Shape {
 
 // admits says whether a value that was read as sh may be referred to from s.
 func (s *Slot) admits(sh *Shape) bool {
+	if s.any {
+		return true
+	}
 	for _, own := range s.Shapes {
 		if own.same(sh) {
 			return true
@@ -107,6 +123,9 @@ var (
 func (s *Shape) slot(f Field, i int) *Slot {
 	if s.Open == nil {
 		return &s.Slots[i]
+	}
+	if s.Open.any {
+		return s.Elem
 	}
 	if slot := s.Open.Refs[f.Name]; slot != nil {
 		return slot
@@ -133,5 +152,5 @@ func (s *Shape) above(name []byte) *Shape {
 
 // rooted says whether the class may stand without a superclass.
 func (s *Shape) rooted() bool {
-	return s.Super == nil && (s.Open == nil || s.Open.Supers == nil)
+	return s.Super == nil && (s.Open == nil || s.Open.Supers == nil || s.Open.any)
 }

@@ -1,0 +1,118 @@
+package liferay
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/stagelock/stagelock/tunnel/javaser"
+)
+
+//go:embed classes.json
+var classesJSON []byte
+
+// jdk is the name under which classes.json keeps what no build of the CMS wrote, but a Java 17 did.
+const jdk = "jdk"
+
+// classTable has the classes of each build by name.
+type classTable map[string]map[string]*javaser.Class
+
+var classes = sync.OnceValue(func() classTable {
+	t, err := loadClasses(classesJSON)
+	if err != nil {
+		panic("liferay: classes.json: " + err.Error())
+	}
+	return t
+})
+
+type classRecord struct {
+	Name   string   `json:"name"`
+	UID    int64    `json:"uid,string"`
+	Flags  byte     `json:"flags"`
+	Super  string   `json:"super"`
+	Fields []string `json:"fields"`
+	Builds []string `json:"builds"`
+}
+
+// loadClasses builds the table. Builds that share a class share its pointer, as long as they share its superclasses.
+func loadClasses(data []byte) (classTable, error) {
+	var records []classRecord
+	if err := json.Unmarshal(data, &records); err != nil {
+		return nil, err
+	}
+	byBuild := map[string]map[string]classRecord{}
+	for _, r := range records {
+		for _, b := range r.Builds {
+			if byBuild[b] == nil {
+				byBuild[b] = map[string]classRecord{}
+			}
+			byBuild[b][r.Name] = r
+		}
+	}
+	t, shared := classTable{}, map[string]*javaser.Class{}
+	for b, own := range byBuild {
+		t[b] = map[string]*javaser.Class{}
+		for name := range own {
+			c, err := linkClass(own, name, shared)
+			if err != nil {
+				return nil, fmt.Errorf("build %s: %w", b, err)
+			}
+			t[b][name] = c
+		}
+	}
+	return t, nil
+}
+
+func linkClass(own map[string]classRecord, name string, shared map[string]*javaser.Class) (*javaser.Class, error) {
+	r, ok := own[name]
+	if !ok {
+		return nil, fmt.Errorf("class %s is missing", name)
+	}
+	c := &javaser.Class{Name: r.Name, UID: r.UID, Flags: r.Flags}
+	for _, f := range r.Fields {
+		parts := strings.Split(f, " ")
+		if len(parts) < 2 || len(parts[0]) != 1 {
+			return nil, fmt.Errorf("field %q of %s", f, name)
+		}
+		field := javaser.Field{Type: parts[0][0], Name: parts[1]}
+		if len(parts) == 3 {
+			field.Sig = parts[2]
+		}
+		c.Fields = append(c.Fields, field)
+	}
+	if r.Super != "" {
+		super, err := linkClass(own, r.Super, shared)
+		if err != nil {
+			return nil, err
+		}
+		c.Super = super
+	}
+	key := fmt.Sprintf("%s %d %v %p", c.Name, c.UID, c.Fields, c.Super)
+	if shared[key] == nil {
+		shared[key] = c
+	}
+	return shared[key], nil
+}
+
+// of returns the class of that name in a build, or the one that Java itself has.
+func (t classTable) of(build, name string) *javaser.Class {
+	if c := t[build][name]; c != nil {
+		return c
+	}
+	return t[jdk][name]
+}
+
+// pinned returns a class that is the same in all builds; it panics where classes.json lacks it.
+func (t classTable) pinned(name string) *javaser.Class {
+	if c := t[jdk][name]; c != nil {
+		return c
+	}
+	for _, b := range Builds() {
+		if c := t[b][name]; c != nil {
+			return c
+		}
+	}
+	panic("liferay: classes.json lacks " + name)
+}

@@ -1,0 +1,170 @@
+package liferay
+
+import (
+	"errors"
+
+	"github.com/stagelock/stagelock/tunnel"
+	"github.com/stagelock/stagelock/tunnel/javaser"
+)
+
+// Reasons of refusals that are the wire's own; those of the stream itself are javaser's rules.
+const (
+	ReasonKey       tunnel.Reason = "call.key"       // the method key is not one of class names
+	ReasonArguments tunnel.Reason = "call.arguments" // arguments that do not fit the parameter types
+)
+
+// methodUpdate is the one method that carries content.
+const methodUpdate = "updateStagingRequest"
+
+// Call is a call of the tunnel, with what is needed to write it again.
+type Call struct {
+	tunnel.Call
+	root     *javaser.Object
+	args     *javaser.Array
+	password *javaser.String // nil if the body carries null
+}
+
+// Part is a call that carries content, at the moment its content begins. Its method is not known yet: what follows the content
+// must turn out to be updateStagingRequest, or the call is refused.
+type Part struct {
+	*Call
+	ID      int64 // of the staging request
+	Name    string
+	Size    int64  // bytes of the content
+	Held    []byte // everything before the content, valid until the func returns
+	Content *javaser.Content
+}
+
+// Read reads one request from in. For a call that carries content it calls part, which must read the content to its end, and
+// keeps what follows: in.Held returns the whole body, or what stands behind the content. Refusals are *tunnel.Problem; errors of
+// part are returned as they are. A nil part refuses calls with content.
+func Read(in *javaser.Input, lim javaser.Limits, part func(Part) error) (*Call, error) {
+	d := javaser.NewDecoder(in, lim)
+	var early *Call
+	if part != nil {
+		d.Bulk = func(held []byte, size int64, c *javaser.Content) error {
+			p, err := partOf(d.Open(), size)
+			if err != nil {
+				return err
+			}
+			early = p.Call
+			p.Held, p.Content = held, c
+			return part(*p)
+		}
+	}
+	slot := shapesOf().request
+	v, err := d.Decode(&slot)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	call, err := callOf(v.(*javaser.Object))
+	if err != nil {
+		return nil, err
+	}
+	if early != nil && call.Method.Name != methodUpdate {
+		return nil, problem(ReasonArguments, "only updateStagingRequest carries content", nil)
+	}
+	return call, nil
+}
+
+// refusal turns a decoder's error into what the peer is told.
+func refusal(err error) error {
+	var e *javaser.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	p := problem(tunnel.Reason(e.Rule), "the call is not one that a publisher of the CMS writes: "+e.Msg, err)
+	if e.Rule == javaser.RuleTruncated {
+		p.Code = tunnel.BadRequest
+	}
+	return p
+}
+
+func problem(reason tunnel.Reason, msg string, err error) *tunnel.Problem {
+	return &tunnel.Problem{Code: tunnel.Refused, Reason: reason, Msg: msg, Err: err}
+}
+
+// partOf reads what is known when content begins: the principal, the request's id, and the part's name.
+func partOf(open []javaser.Value, size int64) (*Part, error) {
+	unfit := problem(ReasonArguments, "content stands where no call carries it", nil)
+	if len(open) != 4 {
+		return nil, unfit
+	}
+	pair, _ := open[0].(*javaser.Object)
+	args, _ := open[2].(*javaser.Array)
+	if pair == nil || args == nil || len(args.Refs) != 2 {
+		return nil, unfit
+	}
+	id, isLong := args.Refs[0].(*javaser.Object)
+	name, isText := javaser.Text(args.Refs[1])
+	if !isLong || !isText || id.Class.Name != "java.lang.Long" {
+		return nil, unfit
+	}
+	c := &Call{root: pair, args: args}
+	if err := c.readPrincipal(); err != nil {
+		return nil, err
+	}
+	c.Args = []any{int64(id.Bits("value")), name, tunnel.Content{Size: size}}
+	return &Part{Call: c, ID: int64(id.Bits("value")), Name: name, Size: size}, nil
+}
+
+// callOf reads a whole decoded request.
+func callOf(root *javaser.Object) (*Call, error) {
+	c := &Call{root: root}
+	handler, _ := root.Ref("_value").(*javaser.Object)
+	if handler == nil {
+		return nil, problem(ReasonArguments, "a call without a method", nil)
+	}
+	if err := c.readPrincipal(); err != nil {
+		return nil, err
+	}
+	key := handler.Ref("_methodKey").(*javaser.Object)
+	method, err := readKey(key.Note[0].(javaser.Block))
+	if err != nil {
+		return nil, problem(ReasonKey, "the call does not name a method in the form that a publisher writes", err)
+	}
+	c.Method = method
+	c.args = handler.Ref("_arguments").(*javaser.Array)
+	return c, c.readArguments()
+}
+
+func (c *Call) readPrincipal() error {
+	p, ok := c.root.Ref("_key").(*javaser.Object)
+	if !ok {
+		return problem(ReasonArguments, "a call without a principal", nil)
+	}
+	c.Line = Line7
+	if p.Class.Name == classPrincipal62 {
+		c.Line = Line62
+	}
+	c.Principal.CompanyID = int64(p.Bits("_companyId"))
+	c.Principal.Login, c.Principal.HasLogin = javaser.Text(p.Ref("_login"))
+	c.Principal.URL, _ = javaser.Text(p.Ref("_url"))
+	c.password, _ = p.Ref("_password").(*javaser.String)
+	return nil
+}
+
+// emptyText is how an empty string is written. It takes a handle as any other, so that later references stay right.
+var emptyText = [3]byte{0x74, 0, 0}
+
+// BlankedSize returns by how many bytes Blank shortens the body.
+func (c *Call) BlankedSize() int64 {
+	if c.password == nil {
+		return 0
+	}
+	from, to := c.password.Span()
+	return to - from - int64(len(emptyText))
+}
+
+// Blank takes the stored password out of the principal. held begins with the first byte of the body; it is changed, and what
+// is returned lies inside it.
+func (c *Call) Blank(held []byte) []byte {
+	if c.password == nil {
+		return held
+	}
+	from, to := c.password.Span()
+	cut := c.BlankedSize()
+	copy(held[to-int64(len(emptyText)):to], emptyText[:])
+	copy(held[cut:], held[:from])
+	return held[cut:]
+}

@@ -1,0 +1,138 @@
+package liferay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/javaser"
+)
+
+var (
+	// ErrEmptyReply is returned for a reply without a byte where a value was due. It is the vendor's sign that the call could
+	// not be read, and its client takes it for success.
+	ErrEmptyReply = errors.New("the engine answered with nothing where a value was due")
+	// ErrReturnType is returned for a return type that no known method has.
+	ErrReturnType = errors.New("no known method returns this type")
+)
+
+// Thrown is an exception that a reply carries.
+type Thrown struct {
+	Class   string // as in Java
+	Message string
+}
+
+// Error returns the class and the message.
+func (t *Thrown) Error() string {
+	if t.Message == "" {
+		return t.Class
+	}
+	return t.Class + ": " + t.Message
+}
+
+// Reply is what a call answered.
+type Reply struct {
+	Value  any     // as in tunnel.Call.Args; nil for nothing, for models and for an exception
+	Thrown *Thrown // nil for a value
+	root   javaser.Value
+}
+
+// ReadReply reads the reply of a method that returns the Java type returns. Its errors are *javaser.Error for a stream that is
+// not allowed, ErrEmptyReply, ErrReturnType, or the reader's own. With resets it allows heartbeats before the object, as a client
+// must.
+func ReadReply(in *javaser.Input, lim javaser.Limits, returns string, resets bool) (*Reply, error) {
+	slot, ok := shapesOf().replies[returns]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrReturnType, returns)
+	}
+	d := javaser.NewDecoder(in, lim)
+	d.Resets = resets
+	v, err := d.Decode(&slot)
+	if err != nil {
+		if !isEmpty(err, in, resets) {
+			return nil, err
+		}
+		if returns != "void" {
+			return nil, ErrEmptyReply
+		}
+		return &Reply{}, nil
+	}
+	r := &Reply{root: v, Thrown: thrown(v)}
+	if r.Thrown == nil {
+		r.Value = plain(v)
+	}
+	return r, nil
+}
+
+// isEmpty says whether the reader ended before the first byte, or behind the heartbeats that stand in for nothing.
+func isEmpty(err error, in *javaser.Input, resets bool) bool {
+	var e *javaser.Error
+	if !errors.As(err, &e) || e.Rule != javaser.RuleTruncated || !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	if in.Arrived() == 0 {
+		return true
+	}
+	return resets && in.Arrived() >= 4 && in.Arrived() == in.Offset()
+}
+
+// Append appends the stream of the reply to dst.
+func (r *Reply) Append(dst []byte) ([]byte, error) {
+	if r.root == nil {
+		return dst, nil
+	}
+	return javaser.Append(dst, r.root)
+}
+
+// MissingReferences returns the names of the references that a publish found missing: those that made it fail, and those that
+// are only warned of. ok is false for a reply that is something else.
+func (r *Reply) MissingReferences() (hard, weak []string, ok bool) {
+	o, isObject := r.root.(*javaser.Object)
+	if !isObject || !strings.HasSuffix(o.Class.Name, ".MissingReferences") {
+		return nil, nil, false
+	}
+	return names(o.Ref("_dependencyMissingReferences")), names(o.Ref("_weakMissingReferences")), true
+}
+
+func names(v javaser.Value) []string {
+	o, ok := v.(*javaser.Object)
+	if !ok || len(o.Note) == 0 {
+		return nil
+	}
+	var out []string
+	for i := 2; i < len(o.Note); i += 2 {
+		m := o.Note[i].(*javaser.Object)
+		name, _ := javaser.Text(m.Ref("_displayName"))
+		class, _ := javaser.Text(m.Ref("_className"))
+		out = append(out, class+" "+name)
+	}
+	return out
+}
+
+// thrown returns the exception that v is, or nil.
+func thrown(v javaser.Value) *Thrown {
+	o, ok := v.(*javaser.Object)
+	if !ok {
+		return nil
+	}
+	for c := o.Class; c != nil; c = c.Super {
+		if c.Name == "java.lang.Throwable" {
+			msg, _ := javaser.Text(o.Ref("detailMessage"))
+			return &Thrown{Class: o.Class.Name, Message: msg}
+		}
+	}
+	return nil
+}
+
+// Glimpse looks into a reply that ReadReply refused and returns the exception in it, if it is one: its class and message are
+// all that may be told of it.
+func Glimpse(body []byte, lim javaser.Limits) (*Thrown, bool) {
+	in := javaser.NewInput(strings.NewReader(string(body)), nil, lim.Held)
+	v, err := javaser.NewDecoder(in, lim).Decode(javaser.Any())
+	if err != nil {
+		return nil, false
+	}
+	t := thrown(v)
+	return t, t != nil
+}
