@@ -1,0 +1,130 @@
+package conf
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// maxCompared bounds the pairs that the comparison of two lists looks at.
+const maxCompared = 1 << 22
+
+// mergeHosts makes hosts.allow of the two lists that Liferay asks one after the other. Who is in both passes; where one
+// list is empty or absent Liferay lets everybody pass it, so the other decides. Two absent lists admit nobody here.
+func (e *engineFiles) mergeHosts(y layer) {
+	filter, verifier := y.leaves[filterHosts], y.leaves[verifierHosts]
+	delete(y.leaves, filterHosts)
+	delete(y.leaves, verifierHosts)
+	dotted(filter.items)
+	dotted(verifier.items)
+	switch {
+	case len(filter.items) == 0 && len(verifier.items) == 0:
+		return
+	case len(filter.items) == 0:
+		y.leaves["hosts.allow"] = verifier
+		return
+	case len(verifier.items) == 0:
+		y.leaves["hosts.allow"] = filter
+		return
+	case len(filter.items)*len(verifier.items) > maxCompared:
+		e.report(at(filter.origin, "hosts.allow", "is too long to be compared with the verifier's list", "write hosts.allow in the gateway's file"))
+		return
+	}
+	kept, dropped := intersect(filter.items, verifier.items)
+	y.leaves["hosts.allow"] = given{items: kept, origin: filter.origin}
+	if e.rank("hosts.allow") >= 0 {
+		return // somebody wrote the list himself
+	}
+	for _, it := range dropped {
+		e.report(at(it.origin, "hosts.allow", it.text+" is in one of Liferay's two lists only and is refused, as Liferay does",
+			"add it to tunnel.servlet.hosts.allowed and to the verifier's hostsAllowed").asWarning())
+	}
+}
+
+// intersect returns the entries of a and b that the other list covers, and those that are of no use.
+func intersect(a, b []item) (kept, dropped []item) {
+	seen := map[string]bool{}
+	useful := make([]bool, len(a)+len(b))
+	take := func(i int, it item, others []item, first int) {
+		for j, other := range others {
+			if !covers(other.text, it.text) {
+				continue
+			}
+			useful[i], useful[first+j] = true, true
+			if !seen[it.text] {
+				seen[it.text] = true
+				kept = append(kept, it)
+			}
+		}
+	}
+	for i, it := range a {
+		take(i, it, b, len(a))
+	}
+	for i, it := range b {
+		take(len(a)+i, it, a, 0)
+	}
+	for i, it := range append(a[:len(a):len(a)], b...) {
+		if !useful[i] {
+			dropped = append(dropped, it)
+		}
+	}
+	return kept, dropped
+}
+
+// covers tells whether every address of entry b is one of entry a, as far as the text alone says so.
+func covers(a, b string) bool {
+	if a == b {
+		return true
+	}
+	pb, ok := prefix(b)
+	if !ok {
+		return false
+	}
+	if a == "SERVER_IP" {
+		return pb.IsSingleIP() && pb.Addr().IsLoopback()
+	}
+	pa, ok := prefix(a)
+	return ok && pa.Bits() <= pb.Bits() && pa.Contains(pb.Addr())
+}
+
+func prefix(s string) (netip.Prefix, bool) {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p, true
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a, a.BitLen()), true
+}
+
+// dotted rewrites address/255.255.0.0, which Liferay reads from 7.3 on, to address/16.
+func dotted(items []item) {
+	for i, it := range items {
+		address, mask, found := strings.Cut(it.text, "/")
+		m, err := netip.ParseAddr(mask)
+		if !found || err != nil {
+			continue
+		}
+		if bits, whole := maskBits(m); whole {
+			items[i].text = address + "/" + strconv.Itoa(bits)
+		}
+	}
+}
+
+// maskBits counts the ones of a mask and tells whether they all come first.
+func maskBits(mask netip.Addr) (int, bool) {
+	n, ended := 0, false
+	for _, b := range mask.AsSlice() {
+		for bit := 7; bit >= 0; bit-- {
+			set := b>>bit&1 == 1
+			if set && ended {
+				return 0, false
+			}
+			if ended = !set; set {
+				n++
+			}
+		}
+	}
+	return n, true
+}

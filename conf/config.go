@@ -1,0 +1,180 @@
+package conf
+
+import (
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// Config is everything the operator decides. The tags of its fields are the one place where a setting is described:
+// its name, default, bounds and choices are read from them by Load and by Reference. A field with restart:"true" is
+// read at start only; all others follow a reload.
+type Config struct {
+	Listen      []netip.AddrPort `yaml:"listen" default:"0.0.0.0:8443" restart:"true" doc:"Addresses and ports of the TLS listeners that publishers connect to."`
+	Data        Path             `yaml:"data" default:"/var/lib/stagelock" restart:"true" doc:"Folder of the store: requests, audit log, certificates. Only the gateway's own user needs access."`
+	Names       []string         `yaml:"names" example:"live.example.com" doc:"Host values that are accepted, host or host:port. A host without a port stands for the ports of listen too."`
+	PathContext string           `yaml:"path_context" doc:"Path context that publishers use, such as /live; empty for none."`
+	Line        string           `yaml:"line" default:"7.4" oneof:"6.2 7.0 7.1 7.2 7.3 7.4" doc:"Version line of the live engine. It decides which remote calls exist."`
+	TLS         TLS              `yaml:"tls" doc:"Where the listeners' certificate comes from."`
+	Hosts       Hosts            `yaml:"hosts" doc:"Who may connect at all."`
+	Peers       []Peer           `yaml:"peers" doc:"Who may publish, with which secret, into which sites. A key belongs to a peer."`
+	Upstream    Upstream         `yaml:"upstream" doc:"The live engine behind the gateway."`
+	Liferay     Liferay          `yaml:"liferay" doc:"Liferay's own files, read as they are. Keys of this file win over what stands there."`
+	Quota       Quota            `yaml:"quota" doc:"How much one address and one peer may ask for."`
+	Limits      Limits           `yaml:"limits" doc:"Bounds of one request and of the stream in its body."`
+	Heartbeat   time.Duration    `yaml:"heartbeat" default:"15s" min:"1s" max:"1m" doc:"A publisher who waits for an answer longer than this gets a sign of life, again and again."`
+	Drain       time.Duration    `yaml:"drain" default:"30s" max:"1h" doc:"How long a stopping gateway goes on serving publishes that have begun."`
+	RetryAfter  time.Duration    `yaml:"retry_after" default:"30s" min:"1s" max:"1h" doc:"What the Retry-After header of a 503 says."`
+	Repeats     Repeats          `yaml:"repeats" doc:"Answers kept for a client that sends the same call again."`
+	Requests    Requests         `yaml:"requests" doc:"What is remembered about staging requests."`
+	Audit       Audit            `yaml:"audit" doc:"The audit log, written into the data folder."`
+	Log         Log              `yaml:"log" doc:"The gateway's own log, written to standard error."`
+
+	origins map[string]Origin
+	top     Origin // the file itself, for what is missing altogether
+}
+
+// TLS says where the certificate of the listeners comes from.
+type TLS struct {
+	Source      string `yaml:"source" default:"local" oneof:"local files acme" restart:"true" doc:"local: a small authority of the gateway's own, made on first start. files: certificate and key. acme: an ACME authority."`
+	Certificate Path   `yaml:"certificate" doc:"PEM file with the certificate and its chain, for source files."`
+	Key         Path   `yaml:"key" doc:"PEM file with the private key, for source files."`
+	MinVersion  string `yaml:"min_version" default:"1.2" oneof:"1.2 1.3" doc:"Lowest TLS version. Java 7 and 8 publishers need 1.2."`
+	ACME        ACME   `yaml:"acme" doc:"For source acme."`
+}
+
+// ACME describes an ACME authority.
+type ACME struct {
+	Email     string   `yaml:"email" doc:"Where the authority may write to."`
+	Directory *url.URL `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" doc:"The authority's directory."`
+	CARoot    Path     `yaml:"ca_root" doc:"PEM file to trust for the directory itself, for an authority inside the house."`
+	Challenge string   `yaml:"challenge" default:"tls-alpn-01" oneof:"http-01 tls-alpn-01" doc:"http-01 needs port 80 from outside, tls-alpn-01 port 443."`
+}
+
+// Hosts is the allowlist and what is known about balancers in front.
+type Hosts struct {
+	Allow          []string `yaml:"allow" example:"10.1.2.0/24" doc:"Addresses and prefixes that may connect, IPv4 or IPv6; SERVER_IP stands for every address of this machine. Empty admits nobody."`
+	AllowAny       bool     `yaml:"allow_any" default:"false" doc:"Permits 0.0.0.0/0 and ::/0 in allow."`
+	Refuse         string   `yaml:"refuse" default:"answer" oneof:"answer drop" doc:"What a stranger gets: an answer with status 403, or a closed connection."`
+	TrustedProxies []string `yaml:"trusted_proxies" doc:"Balancers whose X-Forwarded-For is read, from the right."`
+	ProxyProtocol  []string `yaml:"proxy_protocol" restart:"true" doc:"Balancers that must send a PROXY protocol header, version 1 or 2."`
+}
+
+// Peer is one party that publishes through the gateway.
+type Peer struct {
+	Name            string   `yaml:"name" example:"staging" doc:"Name in the log and in the audit log."`
+	Addresses       []string `yaml:"addresses" doc:"Addresses of hosts.allow that this peer comes from; empty for all of them."`
+	Sites           []Site   `yaml:"sites" example:"20143" doc:"Group ids of the live sites it may publish into, or the word any."`
+	Logins          []string `yaml:"logins" doc:"Logins it may act as; absent for any login that live knows."`
+	PartMaxBytes    Size     `yaml:"part_max_bytes" default:"128MiB" min:"1kB" max:"2GiB" doc:"Largest part of an archive: at least the sender's staging.remote.transfer.buffer.size."`
+	ArchiveMaxBytes Size     `yaml:"archive_max_bytes" default:"0" doc:"Largest archive; 0 for no limit."`
+	Secret          Keys     `yaml:"secret" example:"file=/etc/stagelock/staging.secret" doc:"The shared secret with which this peer's tokens are made."`
+}
+
+// Key is one shared secret and how it becomes the key of a cipher.
+type Key struct {
+	Value     Secret `yaml:"value" doc:"The secret itself. Better in a file of its own: see file."`
+	File      Path   `yaml:"file" doc:"File with the secret; line breaks at its end do not count. Nobody but the gateway's user may read it."`
+	Algorithm string `yaml:"algorithm" default:"AES" oneof:"AES Blowfish DESede" doc:"The cipher: tunneling.servlet.encryption.algorithm."`
+	Hex       bool   `yaml:"hex" default:"false" doc:"The secret is written in hexadecimal digits: tunneling.servlet.shared.secret.hex."`
+}
+
+// Keys is a current key and the one that it replaces.
+type Keys struct {
+	Key
+	Previous Key `yaml:"previous" doc:"The secret before this one, accepted while senders change over."`
+}
+
+// Upstream is the live engine.
+type Upstream struct {
+	Nodes          []*url.URL    `yaml:"nodes" example:"http://127.0.0.1:8080" doc:"Base URLs of the engine's nodes, without a path."`
+	PathContext    string        `yaml:"path_context" doc:"The engine's own path context, such as /portal; empty for none."`
+	Host           string        `yaml:"host" doc:"Host header sent to the engine; empty for the node's own."`
+	Secret         Key           `yaml:"secret" doc:"The engine's own secret. Absent: that of Liferay's files, else the one that all peers share."`
+	Health         Health        `yaml:"health" doc:"How a node's health is asked for."`
+	ConnectTimeout time.Duration `yaml:"connect_timeout" default:"5s" min:"10ms" max:"1m" doc:"How long a connection to a node may take."`
+}
+
+// Health is the active check of a node.
+type Health struct {
+	Path     string        `yaml:"path" default:"/" doc:"Path that a healthy node answers with less than 500."`
+	Interval time.Duration `yaml:"interval" default:"5s" min:"100ms" max:"10m" doc:"Time between two checks."`
+	Timeout  time.Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1m" doc:"Time for the answer."`
+	Failures int           `yaml:"failures" default:"3" min:"1" max:"100" doc:"Failures in a row that take a node out."`
+}
+
+// Liferay names Liferay's own files; the keys after home are read from these unless they are written here.
+type Liferay struct {
+	PortalExt           []Path   `yaml:"portal_ext" doc:"portal-ext.properties and its like; a later file wins. Files that they include are read too."`
+	OSGi                []Path   `yaml:"osgi" doc:"The .config or .cfg file of the tunnel's verifier, one for each factory configuration."`
+	Home                Path     `yaml:"home" doc:"What ${liferay.home} stands for in those files."`
+	HTTPSRequired       bool     `yaml:"https_required" default:"false" doc:"The engine insists on https: tunnel.servlet.https.required."`
+	BufferSize          Size     `yaml:"buffer_size" default:"10MiB" min:"1" max:"2GiB" doc:"Size of the parts this environment sends: staging.remote.transfer.buffer.size."`
+	Enabled             bool     `yaml:"enabled" default:"true" doc:"The engine's tunnel verifier is switched on."`
+	URLsIncludes        []string `yaml:"urls_includes" default:"/api/liferay/do" doc:"Paths that the engine's tunnel verifier looks at."`
+	URLsExcludes        []string `yaml:"urls_excludes" doc:"Paths that it leaves alone."`
+	ServiceAccessPolicy string   `yaml:"service_access_policy" default:"SYSTEM_USER_PASSWORD" doc:"Service access policy of the engine's tunnel verifier."`
+}
+
+// Quota bounds what one address and one peer may ask for.
+type Quota struct {
+	PerAddressRate        Rate          `yaml:"per_address_rate" default:"500/s" min:"1/m" doc:"Requests of one address (IPv6: one /64) before its secret was checked."`
+	PerAddressBurst       int           `yaml:"per_address_burst" default:"1000" min:"1" max:"1000000" doc:"How many of them may come at once."`
+	FailureCost           int           `yaml:"failure_cost" default:"100" min:"1" max:"1000000" doc:"How many requests one wrong secret counts for."`
+	PeerRate              Rate          `yaml:"peer_rate" default:"200/s" min:"1/m" doc:"Calls of one peer. What is above it waits, it is not refused."`
+	PeerBurst             int           `yaml:"peer_burst" default:"400" min:"1" max:"1000000" doc:"How many of them may come at once."`
+	Connections           int           `yaml:"connections" default:"1024" min:"1" max:"1000000" doc:"Open connections in all."`
+	ConnectionsPerAddress int           `yaml:"connections_per_address" default:"64" min:"1" max:"1000000" doc:"Open connections of one address (IPv6: one /64)."`
+	CallsPerPeer          int           `yaml:"calls_per_peer" default:"32" min:"1" max:"100000" doc:"Calls of one peer that may be under way at once."`
+	Tracked               int           `yaml:"tracked" default:"10000" min:"16" max:"10000000" doc:"Addresses whose rates are remembered."`
+	Forget                time.Duration `yaml:"forget" default:"10m" min:"1s" max:"7d" doc:"Time after which a silent address is forgotten."`
+}
+
+// Limits bounds one request and the object stream in its body.
+type Limits struct {
+	Envelope         Size          `yaml:"envelope" default:"4MiB" min:"64KiB" max:"64MiB" doc:"Everything of a call but the content of a part. It is held in memory."`
+	Reply            Size          `yaml:"reply" default:"16MiB" min:"64KiB" max:"256MiB" doc:"Largest answer of the engine."`
+	HeadTimeout      time.Duration `yaml:"head_timeout" default:"10s" min:"100ms" max:"5m" doc:"Time for TLS handshake and head of a request, each."`
+	IdleTimeout      time.Duration `yaml:"idle_timeout" default:"60s" min:"1s" max:"1h" doc:"Time that a connection may rest between two requests."`
+	BodyMinRate      Size          `yaml:"body_min_rate" default:"64KiB" min:"1" max:"1GiB" doc:"Bytes a second that a body must keep up, over ten seconds."`
+	Depth            int           `yaml:"depth" default:"32" min:"8" max:"256" doc:"Nesting of objects in a stream."`
+	Handles          int           `yaml:"handles" default:"250000" min:"1000" max:"10000000" doc:"Objects in a stream."`
+	ClassDescriptors int           `yaml:"class_descriptors" default:"64" min:"16" max:"1024" doc:"Classes described in a stream."`
+	Elements         int           `yaml:"elements" default:"100000" min:"1000" max:"10000000" doc:"Entries of one map, list or array other than a part's bytes."`
+}
+
+// Repeats bounds how long an answer waits for a client that asks again.
+type Repeats struct {
+	Keep time.Duration `yaml:"keep" default:"2m" min:"1s" max:"1h" doc:"Time after the answer in which the same call gets it again."`
+}
+
+// Requests bounds how long staging requests are remembered.
+type Requests struct {
+	Keep time.Duration `yaml:"keep" default:"168h" min:"1h" max:"365d" doc:"Time after the clean-up in which a staging request is still known."`
+}
+
+// Audit describes the audit log.
+type Audit struct {
+	Checkpoint time.Duration `yaml:"checkpoint" default:"10s" min:"100ms" max:"1h" doc:"Longest time between two signed checkpoints."`
+	Every      int           `yaml:"every" default:"1000" min:"1" max:"1000000" doc:"Most events between two signed checkpoints."`
+	MaxBytes   Size          `yaml:"max_bytes" default:"64MiB" min:"64KiB" max:"16GiB" doc:"Size at which a new file is begun."`
+}
+
+// Log describes the gateway's own log.
+type Log struct {
+	Level  string `yaml:"level" default:"info" oneof:"error warn info debug" doc:"The least that is written."`
+	Format string `yaml:"format" default:"text" oneof:"text json" doc:"One line of text, or one JSON object, for each entry."`
+}
+
+// AnySite tells whether the peer may publish into every site.
+func (p Peer) AnySite() bool { return p.MayPublish(AnySite) }
+
+// MayPublish tells whether the peer may publish into site.
+func (p Peer) MayPublish(site Site) bool {
+	for _, s := range p.Sites {
+		if s == AnySite || s == site {
+			return true
+		}
+	}
+	return false
+}

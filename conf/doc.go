@@ -1,0 +1,54 @@
+// Package conf reads what the operator writes: one YAML file, variables, flags, and Liferay's own files as they are. It
+// makes one Config of them and reports all problems at once, each with file, line and cure. It knows where every
+// effective value comes from, and it never prints a secret.
+//
+// # Precedence
+//
+// Flags win over STAGELOCK_ variables, these over the YAML file, this over Liferay's LIFERAY_ variables, these over
+// Liferay's files, and these over the defaults. It goes setting by setting; a list is one setting and is replaced as a
+// whole, a list of peers goes entry by entry. Three kinds of settings stay together:
+//
+//   - A secret: value and file exclude each other in one place; of two places the higher one decides. Who names a value or
+//     a file takes neither hex nor algorithm from Liferay.
+//   - The secret of a peer that has none of its own is Liferay's.
+//   - The secret of the upstream that has none of its own is Liferay's, else the one that all peers share; if they have
+//     several, that is a problem.
+//
+// # Liferay's files
+//
+//	Liferay's key                                                   becomes
+//	tunneling.servlet.shared.secret                                 upstream.secret.value, and peers[].secret.value
+//	tunneling.servlet.shared.secret.hex                             upstream.secret.hex, and peers[].secret.hex
+//	tunneling.servlet.encryption.algorithm                          upstream.secret.algorithm, and peers[].secret.algorithm
+//	tunnel.servlet.hosts.allowed                                    hosts.allow, by the rule below
+//	tunnel.servlet.https.required                                   liferay.https_required
+//	staging.remote.transfer.buffer.size                             liferay.buffer_size
+//	auth.verifier.TunnelingServletAuthVerifier.hosts.allowed        hosts.allow, by the rule below
+//	auth.verifier.TunnelingServletAuthVerifier.urls.includes        liferay.urls_includes
+//	auth.verifier.TunnelingServletAuthVerifier.urls.excludes        liferay.urls_excludes
+//	auth.verifier.TunnelAuthVerifier.hosts.allowed                  hosts.allow, by the rule below
+//	auth.verifier.TunnelAuthVerifier.urls.includes                  liferay.urls_includes
+//	auth.verifier.TunnelAuthVerifier.urls.excludes                  liferay.urls_excludes
+//	OSGi enabled                                                    liferay.enabled
+//	OSGi hostsAllowed                                               hosts.allow, by the rule below
+//	OSGi urlsIncludes                                               liferay.urls_includes
+//	OSGi urlsExcludes                                               liferay.urls_excludes
+//	OSGi serviceAccessPolicyName                                    liferay.service_access_policy
+//
+// A later file of portal_ext wins over an earlier one; a file named by include-and-override wins over the one that names
+// it, and a later include over an earlier. An OSGi configuration wins over the auth.verifier properties. Of several OSGi
+// configurations those that are enabled count, together: one that lets a call pass is enough for Liferay, so their lists
+// are joined, and one without hosts lets everybody.
+//
+// Liferay asks two lists of hosts one after the other, the servlet filter's (tunnel.servlet.hosts.allowed) and the
+// verifier's. So hosts.allow is what both cover: an entry of one list stays if the other has it too or has a prefix around
+// it, and an entry that is in one list only is dropped with a warning. SERVER_IP covers itself and the loopback addresses;
+// anything else would need the machine's interfaces, and in doubt nobody is let in. An empty or absent list lets everybody
+// pass in Liferay; here the other list decides alone, and if both are empty nobody may connect until hosts.allow is
+// written in the YAML file.
+//
+// A .properties file is read as Java reads it, in UTF-8 or else ISO-8859-1. In the keys above and in includes, ${name} is
+// put in from liferay.home and from the other properties; anything else is reported. The name of a LIFERAY_ variable is
+// decoded as Liferay does it: in small letters, and with names or decimal numbers of characters between underlines
+// (_PERIOD_, _DASH_, _UPPERCASET_, _46_).
+package conf

@@ -1,0 +1,143 @@
+package conf
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Source is the kind of place that a value comes from; a later one wins over an earlier one.
+type Source int
+
+// The places that values come from, in rising precedence.
+const (
+	Default Source = iota
+	LiferayFile
+	LiferayEnv
+	File
+	Env
+	Flag
+)
+
+// Origin is where a value comes from.
+type Origin struct {
+	Source Source
+	Name   string // the file, the environment variable or the flag
+	Line   int    // in a file; 0 if none is known
+}
+
+// String returns file:line, env NAME, flag name or default.
+func (o Origin) String() string {
+	switch o.Source {
+	case Default:
+		return "default"
+	case Env, LiferayEnv:
+		return "env " + o.Name
+	case Flag:
+		return "flag " + o.Name
+	}
+	if o.Line == 0 {
+		return o.Name
+	}
+	return o.Name + ":" + strconv.Itoa(o.Line)
+}
+
+// Problem is one thing that is wrong with what the operator wrote, and what to do about it.
+type Problem struct {
+	File    string // a file, or "env NAME", "flag name", "default"
+	Line    int
+	Path    string // such as hosts.allow[3]
+	Msg     string // what is wrong: reads on after the path
+	Cure    string
+	Warning bool // the gateway starts all the same
+}
+
+// String returns file:line: path: message (cure); a part that is unknown is left out.
+func (p Problem) String() string {
+	var b strings.Builder
+	if p.File != "" {
+		b.WriteString(p.File)
+		if p.Line > 0 {
+			b.WriteString(":" + strconv.Itoa(p.Line))
+		}
+		b.WriteString(": ")
+	}
+	if p.Warning {
+		b.WriteString("warning: ")
+	}
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.Msg)
+	if p.Cure != "" {
+		b.WriteString(" (" + p.Cure + ")")
+	}
+	return b.String()
+}
+
+// at returns a Problem that stands where o says.
+func at(o Origin, path, msg, cure string) Problem {
+	switch o.Source {
+	case File, LiferayFile:
+		return Problem{File: o.Name, Line: o.Line, Path: path, Msg: msg, Cure: cure}
+	case Default:
+		return Problem{Path: path, Msg: msg, Cure: cure}
+	}
+	return Problem{File: o.String(), Path: path, Msg: msg, Cure: cure}
+}
+
+func (p Problem) asWarning() Problem {
+	p.Warning = true
+	return p
+}
+
+// Fatal tells whether ps holds a Problem that is more than a warning.
+func Fatal(ps []Problem) bool {
+	return slices.ContainsFunc(ps, func(p Problem) bool { return !p.Warning })
+}
+
+// Sort orders problems as a reader goes through the files: by file, line and path.
+func Sort(ps []Problem) {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
+	})
+}
+
+// Origin returns where the value at path comes from. For a path without a place of its own it is the place of the
+// nearest thing around it: of the list for an entry, of the section for a key that is missing.
+func (c *Config) Origin(path string) Origin {
+	for path != "" {
+		if o, found := c.origins[path]; found {
+			return o
+		}
+		path = parent(path)
+	}
+	return c.top
+}
+
+// Problem returns a Problem at the place where the value at path comes from.
+func (c *Config) Problem(path, msg, cure string) Problem {
+	o := c.Origin(path)
+	for up := path; o.Source == Default && up != ""; {
+		up = parent(up) // nobody wrote a default: point at the section that lacks it
+		o = c.place(up)
+	}
+	return at(o, path, msg, cure)
+}
+
+// Warn is Problem for something that the gateway can live with.
+func (c *Config) Warn(path, msg, cure string) Problem { return c.Problem(path, msg, cure).asWarning() }
+
+// place returns the origin of exactly path; the whole file for the empty path.
+func (c *Config) place(path string) Origin {
+	if path == "" {
+		return c.top
+	}
+	return c.origins[path]
+}
+
+// parent cuts the last key or index off a path.
+func parent(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}

@@ -1,0 +1,85 @@
+package conf
+
+import (
+	"slices"
+	"strings"
+)
+
+// finding is one place that breaks a rule.
+type finding struct {
+	path   string
+	detail string // put in for %s in message and cure
+}
+
+// rule is one check of the whole Config. What policy decides about addresses and keys is checked there.
+type rule struct {
+	name    string
+	warning bool
+	msg     string
+	cure    string
+	find    func(l *loader, c *Config) []finding
+}
+
+// rules are all checks, in the order of the settings.
+var rules = slices.Concat(frontRules, tlsRules, peerRules, secretRules, upstreamRules, liferayRules)
+
+// check holds the Config against all rules.
+func (l *loader) check() {
+	for _, r := range rules {
+		for _, f := range r.find(l, l.config) {
+			p := l.config.Problem(f.path, fill(r.msg, f.detail), fill(r.cure, f.detail))
+			p.Warning = r.warning
+			l.report(p)
+		}
+	}
+}
+
+func fill(text, detail string) string { return strings.ReplaceAll(text, "%s", detail) }
+
+// when returns one finding at path if it holds.
+func when(broken bool, path string) []finding {
+	if broken {
+		return []finding{{path: path}}
+	}
+	return nil
+}
+
+// each returns a finding for every entry of a list that is broken, with what bad says about it.
+func each[T any](list []T, path string, bad func(T) (detail string, broken bool)) []finding {
+	var all []finding
+	for i, v := range list {
+		if detail, broken := bad(v); broken {
+			all = append(all, finding{entry(path, i), detail})
+		}
+	}
+	return all
+}
+
+// repeated returns a finding for every entry that counts and equals an earlier one.
+func repeated[T comparable](list []T, path string, counts func(T) bool) []finding {
+	seen := map[T]int{}
+	var all []finding
+	for i, v := range list {
+		first, twice := seen[v]
+		switch {
+		case !counts(v):
+		case twice:
+			all = append(all, finding{entry(path, i), entry(path, first)})
+		default:
+			seen[v] = i
+		}
+	}
+	return all
+}
+
+// eachPeer returns the findings below every peer's path.
+func eachPeer(c *Config, find func(p *Peer, path string) []finding) []finding {
+	var all []finding
+	for i := range c.Peers {
+		all = append(all, find(&c.Peers[i], entry("peers", i))...)
+	}
+	return all
+}
+
+// written tells whether somebody wrote the value at path.
+func (c *Config) written(path string) bool { return c.Origin(path).Source != Default }

@@ -1,0 +1,204 @@
+package conf
+
+import (
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+var frontRules = []rule{
+	{"listen-empty", false, "is empty: nobody could connect", "name at least one address, such as 0.0.0.0:8443",
+		func(_ *loader, c *Config) []finding { return when(len(c.Listen) == 0, "listen") }},
+	{"listen-twice", false, "is the same as %s", "drop one of the two",
+		func(_ *loader, c *Config) []finding {
+			// Port 0 takes a free one each time; what was no address has it too.
+			return repeated(c.Listen, "listen", func(a netip.AddrPort) bool { return a.Port() != 0 })
+		}},
+	{"data-empty", false, "is empty", "name a folder for the store",
+		func(_ *loader, c *Config) []finding { return when(c.Data == "", "data") }},
+	{"names-empty", false, "is empty: no Host would be accepted", "list the names under which publishers know the gateway",
+		func(_ *loader, c *Config) []finding { return when(len(c.Names) == 0, "names") }},
+	{"names-spelling", false, "is not a host or host:port: %s", "write it as it stands in a Host header, such as live.example.com or live.example.com:8443",
+		func(_ *loader, c *Config) []finding { return each(c.Names, "names", badHost) }},
+	{"names-twice", true, "is the same as %s", "drop one of the two",
+		func(_ *loader, c *Config) []finding {
+			return repeated(c.Names, "names", func(string) bool { return true })
+		}},
+	{"context-no-slash", false, "does not begin with a slash", "write /%s",
+		func(_ *loader, c *Config) []finding {
+			return contexts(c, func(p string) (string, bool) { return strings.Trim(p, "/"), p[0] != '/' })
+		}},
+	{"context-slash", false, "ends with a slash", "write %s",
+		func(_ *loader, c *Config) []finding {
+			return contexts(c, func(p string) (string, bool) {
+				rest := strings.Trim(p, "/")
+				if rest == "" {
+					return `"" for no context`, strings.HasSuffix(p, "/")
+				}
+				return "/" + rest, strings.HasSuffix(p, "/")
+			})
+		}},
+	{"context-spelling", false, "is not a path that every server reads alike", "use letters, digits and -._~ between single slashes, and no segment . or ..",
+		func(_ *loader, c *Config) []finding {
+			return contexts(c, func(p string) (string, bool) { return "", !plainPath(strings.Trim(p, "/")) })
+		}},
+	{"hosts-empty", false, "is empty: nobody may connect", "list the addresses of the publishers, such as 10.1.2.3 or 10.1.2.0/24",
+		func(_ *loader, c *Config) []finding { return when(len(c.Hosts.Allow) == 0, "hosts.allow") }},
+	{"connections", true, "is more than quota.connections", "one address could take every connection: lower it",
+		func(_ *loader, c *Config) []finding {
+			return when(c.Quota.ConnectionsPerAddress > c.Quota.Connections, "quota.connections_per_address")
+		}},
+}
+
+var tlsRules = []rule{
+	{"tls-missing", false, "is not given, and tls.source is files", "name the PEM file, or write source: local",
+		func(_ *loader, c *Config) []finding {
+			files := c.TLS.Source == "files"
+			return append(when(files && c.TLS.Certificate == "", "tls.certificate"), when(files && c.TLS.Key == "", "tls.key")...)
+		}},
+	{"tls-unused", true, "is not used: tls.source is %s", "write source: files, or drop the line",
+		func(_ *loader, c *Config) []finding {
+			var all []finding
+			if c.TLS.Source != "files" {
+				all = append(when(c.TLS.Certificate != "", "tls.certificate"), when(c.TLS.Key != "", "tls.key")...)
+			}
+			for i := range all {
+				all[i].detail = c.TLS.Source
+			}
+			return all
+		}},
+	{"tls-pair", false, "%s", "name a certificate with its chain and the key that belongs to it, both PEM", tlsPair},
+	{"tls-key-exposed", false, "may be read by every user of this machine", "chmod 600 the file",
+		func(l *loader, c *Config) []finding {
+			return when(c.TLS.Source == "files" && c.TLS.Key != "" && l.worldReadable(string(c.TLS.Key)), "tls.key")
+		}},
+	{"acme-root", false, "%s", "name the PEM file of the authority's root",
+		func(l *loader, c *Config) []finding {
+			if c.TLS.Source != "acme" || c.TLS.ACME.CARoot == "" {
+				return nil
+			}
+			if _, err := l.read(string(c.TLS.ACME.CARoot)); err != nil {
+				return []finding{{"tls.acme.ca_root", "cannot be read: " + cause(err)}}
+			}
+			return nil
+		}},
+	{"acme-directory", false, "is not https", "an authority is only spoken to over https",
+		func(_ *loader, c *Config) []finding {
+			d := c.TLS.ACME.Directory
+			return when(c.TLS.Source == "acme" && d != nil && d.Scheme != "https", "tls.acme.directory")
+		}},
+	{"acme-address", false, "is an address, for which no ACME authority gives a certificate by name", "name a host, or write source: files",
+		func(_ *loader, c *Config) []finding {
+			return each(c.Names, "names", func(name string) (string, bool) {
+				host, _ := splitHost(name)
+				_, err := netip.ParseAddr(host)
+				return "", c.TLS.Source == "acme" && err == nil
+			})
+		}},
+	{"tls-old-java", true, "is 1.3, which the Java of a 6.2 publisher does not speak", "write min_version: \"1.2\"",
+		func(_ *loader, c *Config) []finding {
+			return when(c.TLS.MinVersion == "1.3" && c.Line == "6.2", "tls.min_version")
+		}},
+}
+
+// tlsPair reads certificate and key and tells what keeps them from being used.
+func tlsPair(l *loader, c *Config) []finding {
+	if c.TLS.Source != "files" || c.TLS.Certificate == "" || c.TLS.Key == "" {
+		return nil
+	}
+	var all []finding
+	read := func(path string, name Path) []byte {
+		data, err := l.read(string(name))
+		if err != nil {
+			all = append(all, finding{path, "cannot be read: " + cause(err)})
+		}
+		return data
+	}
+	certificate, key := read("tls.certificate", c.TLS.Certificate), read("tls.key", c.TLS.Key)
+	if all != nil {
+		return all
+	}
+	if _, err := tls.X509KeyPair(certificate, key); err != nil {
+		all = append(all, finding{"tls.certificate", "does not make a pair with tls.key: " + strings.TrimPrefix(err.Error(), "tls: ")})
+	}
+	return all
+}
+
+// contexts applies bad to the path contexts that are not empty.
+func contexts(c *Config, bad func(string) (string, bool)) []finding {
+	var all []finding
+	for _, p := range []struct{ path, value string }{
+		{"path_context", c.PathContext}, {"upstream.path_context", c.Upstream.PathContext},
+	} {
+		if p.value == "" {
+			continue
+		}
+		if detail, broken := bad(p.value); broken {
+			all = append(all, finding{p.path, detail})
+		}
+	}
+	return all
+}
+
+// plainPath tells whether a path without its outer slashes has one spelling only.
+func plainPath(p string) bool {
+	if p == "" {
+		return true
+	}
+	for segment := range strings.SplitSeq(p, "/") {
+		if segment == "" || segment == "." || segment == ".." || !onlyOf(segment, "-._~") {
+			return false
+		}
+	}
+	return true
+}
+
+// onlyOf tells whether s has letters, digits and the other characters only.
+func onlyOf(s, others string) bool {
+	for i := range len(s) {
+		if !isAlphanumeric(s[i]) && strings.IndexByte(others, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// splitHost cuts the port off host:port and the brackets off an IPv6 address; a bare IPv6 address stays whole.
+func splitHost(s string) (host, port string) {
+	if h, p, err := net.SplitHostPort(s); err == nil {
+		return h, p
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), ""
+}
+
+// badHost says what keeps s from being a host or host:port as it stands in a Host header.
+func badHost(s string) (string, bool) {
+	host, port := splitHost(s)
+	address, err := netip.ParseAddr(host)
+	switch {
+	case strings.Contains(s, "://"):
+		return "it is a URL", true
+	case strings.ContainsAny(s, "/?#@"):
+		return "it has more than a host and a port", true
+	case err == nil && address.Zone() != "":
+		return "an address with a zone cannot stand in a Host header", true
+	case err == nil && address.Is6() && !strings.HasPrefix(s, "["):
+		return "an IPv6 address stands in brackets", true
+	case err == nil && address.String() != host:
+		return "the address is written " + address.String(), true
+	case err == nil:
+	case host != strings.ToLower(host):
+		return "names are written in small letters", true
+	case strings.HasSuffix(host, "."):
+		return "a dot stands at its end", true
+	case host == "" || len(host) > 253 || !onlyOf(host, "-._") || strings.Contains(host, ".."):
+		return "a name has letters, digits, hyphens and dots; others are written as xn--", true
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if strings.HasSuffix(s, ":") || port != "" && (err != nil || n == 0 || strconv.FormatUint(n, 10) != port) {
+		return "a port is a number from 1 to 65535", true
+	}
+	return "", false
+}

@@ -1,0 +1,156 @@
+package conf
+
+import (
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+var upstreamRules = []rule{
+	{"nodes-empty", false, "is empty: there is nothing to forward to", "name the engine's base URL, such as http://127.0.0.1:8080",
+		func(_ *loader, c *Config) []finding { return when(len(c.Upstream.Nodes) == 0, "upstream.nodes") }},
+	{"node-url", false, "has more than scheme, host and port", "keep those; a path goes to upstream.path_context",
+		func(_ *loader, c *Config) []finding {
+			return nodes(c, func(u *url.URL) bool {
+				return u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != ""
+			})
+		}},
+	{"node-twice", false, "is the same as an earlier node", "drop one of the two",
+		func(_ *loader, c *Config) []finding {
+			seen := map[string]bool{}
+			return nodes(c, func(u *url.URL) bool {
+				twice := seen[nodeAddress(u)]
+				seen[nodeAddress(u)] = true
+				return twice
+			})
+		}},
+	{"node-loop", false, "is the gateway itself", "name the engine's address, or let the gateway listen elsewhere",
+		func(_ *loader, c *Config) []finding { return nodes(c, c.loops) }},
+	{"node-plain", true, "is reached over the network without TLS: tokens and content can be read on the way",
+		"use https, or a network that only the gateway and the engine share",
+		func(_ *loader, c *Config) []finding {
+			return nodes(c, func(u *url.URL) bool { return u.Scheme == "http" && !loopback(u.Hostname()) })
+		}},
+	{"node-https", false, "is http, and Liferay requires https: it would answer with a redirect, which a publisher takes for success",
+		"write https, or set tunnel.servlet.https.required=false and keep the engine's port away from others",
+		func(_ *loader, c *Config) []finding {
+			return nodes(c, func(u *url.URL) bool { return c.Liferay.HTTPSRequired && u.Scheme == "http" })
+		}},
+	{"upstream-host", false, "is not a host or host:port: %s", "write it as it should stand in the Host header",
+		func(_ *loader, c *Config) []finding {
+			if c.Upstream.Host == "" {
+				return nil
+			}
+			if detail, broken := badHost(c.Upstream.Host); broken {
+				return []finding{{"upstream.host", detail}}
+			}
+			return nil
+		}},
+	{"health-path", false, "is not a path", "begin it with a slash and use letters, digits and -._~/",
+		func(_ *loader, c *Config) []finding {
+			p := c.Upstream.Health.Path
+			return when(!strings.HasPrefix(p, "/") || !onlyOf(p, "-._~/"), "upstream.health.path")
+		}},
+	{"health-timeout", true, "is longer than the interval: checks would overlap", "make it shorter than upstream.health.interval",
+		func(_ *loader, c *Config) []finding {
+			return when(c.Upstream.Health.Timeout > c.Upstream.Health.Interval, "upstream.health.timeout")
+		}},
+}
+
+// nodes returns a finding for every node that is broken.
+func nodes(c *Config, broken func(*url.URL) bool) []finding {
+	return each(c.Upstream.Nodes, "upstream.nodes", func(u *url.URL) (string, bool) {
+		return "", u != nil && broken(u)
+	})
+}
+
+// nodeAddress returns host:port of a node, with the port that its scheme implies.
+func nodeAddress(u *url.URL) string {
+	return strings.ToLower(u.Hostname()) + ":" + nodePort(u)
+}
+
+func nodePort(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
+}
+
+// loops tells whether a node is one of the gateway's own listeners, as far as the text alone says so.
+func (c *Config) loops(u *url.URL) bool {
+	a, err := netip.ParseAddr(u.Hostname())
+	return slices.ContainsFunc(c.Listen, func(listen netip.AddrPort) bool {
+		if !listen.IsValid() || nodePort(u) != portText(listen) {
+			return false
+		}
+		own := err == nil && a.Unmap() == listen.Addr().Unmap()
+		here := loopback(u.Hostname()) && (listen.Addr().IsUnspecified() || listen.Addr().IsLoopback() && err != nil)
+		return own || here || slices.ContainsFunc(c.Names, func(name string) bool {
+			host, _ := splitHost(name)
+			return host == strings.ToLower(u.Hostname()) && !loopback(host)
+		})
+	})
+}
+
+func portText(a netip.AddrPort) string {
+	_, port := splitHost(a.String())
+	return port
+}
+
+var liferayRules = []rule{
+	{"https-off", true, "is false: the engine takes calls without TLS from whoever reaches it",
+		"let nothing but the gateway reach the engine's port",
+		func(_ *loader, c *Config) []finding {
+			return when(!c.Liferay.HTTPSRequired && c.written("liferay.https_required"), "liferay.https_required")
+		}},
+	{"verifier-off", false, "is false: the engine would refuse every call", `write enabled=B"true"`,
+		func(_ *loader, c *Config) []finding { return when(!c.Liferay.Enabled, "liferay.enabled") }},
+	{"verifier-path", false, "does not cover " + tunnelPath + ": the engine would not look at the token", "add " + tunnelPath,
+		func(_ *loader, c *Config) []finding {
+			return when(!matchesTunnel(c.Liferay.URLsIncludes), "liferay.urls_includes")
+		}},
+	{"verifier-excluded", false, "takes " + tunnelPath + " out: the engine would not look at the token", "drop the entry",
+		func(_ *loader, c *Config) []finding {
+			return each(c.Liferay.URLsExcludes, "liferay.urls_excludes", func(p string) (string, bool) {
+				return "", matchesTunnel([]string{p})
+			})
+		}},
+	{"verifier-policy", true, "is not SYSTEM_USER_PASSWORD, the policy that permits publishing",
+		"write SYSTEM_USER_PASSWORD in capitals, unless live has a policy of this name",
+		func(_ *loader, c *Config) []finding {
+			return when(c.Liferay.ServiceAccessPolicy != "SYSTEM_USER_PASSWORD", "liferay.service_access_policy")
+		}},
+	{"hosts-prefix", true, "is a prefix, which Liferay does not read before 7.3: the gateway admits it, Liferay does not",
+		"write hosts.allow in the gateway's file",
+		func(_ *loader, c *Config) []finding {
+			var all []finding
+			for i, host := range c.Hosts.Allow {
+				path := entry("hosts.allow", i)
+				src := c.Origin(path).Source
+				if strings.Contains(host, "/") && exactHosts[c.Line] && (src == LiferayFile || src == LiferayEnv) {
+					all = append(all, finding{path: path})
+				}
+			}
+			return all
+		}},
+}
+
+// exactHosts are the lines whose host lists know no prefixes.
+var exactHosts = map[string]bool{"6.2": true, "7.0": true, "7.1": true, "7.2": true}
+
+// matchesTunnel tells whether one of Liferay's URL patterns covers the tunnel: the path itself, or a beginning with a star.
+func matchesTunnel(patterns []string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		start, star := strings.CutSuffix(p, "*")
+		return p == tunnelPath || star && strings.HasPrefix(tunnelPath, start)
+	})
+}

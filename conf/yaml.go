@@ -1,0 +1,142 @@
+package conf
+
+import (
+	"errors"
+	"strconv"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// maxFile bounds every file that is read here.
+const maxFile = 1 << 20
+
+// document turns a YAML text into a layer. It tells whether the text was YAML at all.
+type document struct {
+	layer
+	file   string
+	report func(Problem)
+}
+
+func (d *document) read(text []byte) bool {
+	var docs []yaml.Node
+	if err := yaml.Load(text, &docs, yaml.WithAllDocuments()); err != nil {
+		d.syntax(err)
+		return false
+	}
+	if len(docs) == 0 {
+		return true
+	}
+	if len(docs) > 1 {
+		d.report(at(d.origin(&docs[1]), "", "is a second document", "keep one document in the file"))
+	}
+	root := &docs[0]
+	if root.Kind == yaml.DocumentNode && len(root.Content) > 0 {
+		root = root.Content[0]
+	}
+	d.section(root, schema, "")
+	return true
+}
+
+// syntax reports what the YAML reader stumbled over, each with its line.
+func (d *document) syntax(err error) {
+	const cure = "indent with spaces, put a blank after each colon, quote texts that begin with a special character"
+	var many *yaml.LoadErrors
+	if errors.As(err, &many) && len(many.Errors) > 0 {
+		for _, e := range many.Errors {
+			d.report(Problem{File: d.file, Line: e.Mark.Line, Msg: "is not YAML: " + e.Message, Cure: cure})
+		}
+		return
+	}
+	var one *yaml.LoadError
+	if errors.As(err, &one) {
+		d.report(Problem{File: d.file, Line: one.Mark.Line, Msg: "is not YAML: " + one.Message, Cure: cure})
+		return
+	}
+	d.report(Problem{File: d.file, Msg: "is not YAML: " + err.Error(), Cure: cure})
+}
+
+func (d *document) origin(n *yaml.Node) Origin {
+	return Origin{Source: File, Name: d.file, Line: n.Line}
+}
+
+// wrong reports a node that is not of the kind that its place wants. It does not repeat the text.
+func (d *document) wrong(n *yaml.Node, path, msg, cure string) {
+	d.report(at(d.origin(n), path, msg, cure))
+}
+
+func null(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
+// section reads a mapping whose keys are kids.
+func (d *document) section(n *yaml.Node, kids []*setting, path string) {
+	if null(n) {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		d.wrong(n, path, "is not a section with keys", "write one of its keys in each line, as key: value, deeper than the section's own")
+		return
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		s := find(kids, key.Value)
+		if key.Kind != yaml.ScalarNode || s == nil {
+			d.wrong(key, join(path, key.Value), "is not known", didYouMean(key.Value, names(kids)))
+			continue
+		}
+		at := join(path, s.name)
+		if line, twice := seen[s.name]; twice {
+			d.wrong(key, at, "stands twice, first in line "+strconv.Itoa(line), "keep one of the two")
+			continue
+		}
+		seen[s.name] = key.Line
+		d.places[at] = d.origin(key)
+		d.value(value, s, at)
+	}
+}
+
+// value reads what stands behind a key.
+func (d *document) value(n *yaml.Node, s *setting, path string) {
+	switch {
+	case n.Kind == yaml.AliasNode:
+		d.wrong(n, path, "is an alias", "write the value out: what is effective is read off the line that says it")
+	case s.sections():
+		d.sections(n, s, path)
+	case !s.leaf():
+		d.section(n, s.kids, path)
+	case null(n):
+	case n.Kind == yaml.ScalarNode:
+		d.put(path, d.origin(n), n.Value)
+	case s.many && n.Kind == yaml.SequenceNode:
+		d.list(n, path)
+	case s.many:
+		d.wrong(n, path, "is not a list", "write it as [a, b] or as lines that begin with a dash")
+	default:
+		d.wrong(n, path, "is not a single value", "write it as "+s.name+": value")
+	}
+}
+
+func (d *document) sections(n *yaml.Node, s *setting, path string) {
+	if null(n) {
+		return
+	}
+	if n.Kind != yaml.SequenceNode {
+		d.wrong(n, path, "is not a list", "begin each entry with a dash")
+		return
+	}
+	for i, kid := range n.Content {
+		d.places[entry(path, i)] = d.origin(kid)
+		d.section(kid, s.kids, entry(path, i))
+	}
+}
+
+func (d *document) list(n *yaml.Node, path string) {
+	g := given{origin: d.origin(n)}
+	for i, kid := range n.Content {
+		if kid.Kind != yaml.ScalarNode || null(kid) {
+			d.wrong(kid, entry(path, i), "is not a single value", "write one text in each entry")
+			continue
+		}
+		g.items = append(g.items, item{kid.Value, d.origin(kid)})
+	}
+	d.leaves[path] = g
+}
