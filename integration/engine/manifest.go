@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"encoding/xml"
+	"strings"
+	"time"
+)
+
+// manifestXML is manifest.xml in the vendor's form.
+type manifestXML struct {
+	XMLName  xml.Name       `xml:"root"`
+	Header   headerXML      `xml:"header"`
+	Missing  []referenceXML `xml:"missing-references>missing-reference"`
+	Portlets []portletXML   `xml:"site-portlets>portlet"`
+	Pages    *modelsXML     `xml:"Layout"`
+	Articles *modelsXML     `xml:"JournalArticle"`
+	Files    *modelsXML     `xml:"DLFileEntry"`
+	Summary  []summaryXML   `xml:"manifest-summary>staged-model"`
+}
+
+type headerXML struct {
+	Locales     string `xml:"available-locales,attr"`
+	Build       string `xml:"build-number,attr"`
+	Schema      string `xml:"schema-version,attr"`
+	Date        string `xml:"export-date,attr"`
+	Company     int64  `xml:"company-id,attr"`
+	Group       int64  `xml:"group-id,attr"`
+	FriendlyURL string `xml:"group-friendly-url,attr"`
+	Private     bool   `xml:"private-layout,attr"`
+	Type        string `xml:"type,attr"`
+}
+
+type referenceXML struct {
+	Class         string `xml:"class-name,attr"`
+	UUID          string `xml:"uuid,attr"`
+	Name          string `xml:"display-name,attr"`
+	Type          string `xml:"type,attr"`
+	ReferrerClass string `xml:"referrer-class-name,attr"`
+	ReferrerName  string `xml:"referrer-display-name,attr"`
+	Path          string `xml:"element-path,attr,omitempty"`
+}
+
+type portletXML struct {
+	ID       string `xml:"portlet-id,attr"`
+	Schema   string `xml:"schema-version,attr"`
+	Required bool   `xml:"validate-existing-data-handler,attr"`
+}
+
+type modelsXML struct {
+	Models []modelXML `xml:"staged-model"`
+}
+
+type modelXML struct {
+	UUID     string `xml:"uuid,attr"`
+	Path     string `xml:"path,attr"`
+	LayoutID int64  `xml:"layout-id,attr,omitempty"`
+	Private  *bool  `xml:"private-layout,attr,omitempty"`
+}
+
+type summaryXML struct {
+	Key       string `xml:"manifest-summary-key,attr"`
+	Additions int    `xml:"addition-count,attr"`
+	Deletions int    `xml:"deletion-count,attr"`
+}
+
+// exportedPortlets are the applications whose content an export carries.
+var exportedPortlets = []string{
+	"com_liferay_journal_web_portlet_JournalPortlet",
+	"com_liferay_document_library_web_portlet_DLAdminPortlet",
+}
+
+// manifest writes manifest.xml for x.
+func (e *Engine) manifest(x *exporting) ([]byte, error) {
+	m := manifestXML{Header: headerXML{
+		Locales: strings.Join(x.site.Locales, ","), Build: e.cfg.Build, Schema: schemaVersion,
+		Date: x.at.Format(time.RFC1123Z), Company: x.site.CompanyID, Group: x.site.ID,
+		FriendlyURL: x.site.FriendlyURL, Private: x.opt.Private, Type: "layout-set",
+	}}
+	for _, id := range exportedPortlets {
+		if schema, deployed := e.cfg.Portlets[id]; deployed {
+			m.Portlets = append(m.Portlets, portletXML{ID: id, Schema: schema, Required: true})
+		}
+	}
+	for _, it := range x.items {
+		list := m.models(it.Kind)
+		list.Models = append(list.Models, modelOf(it))
+		m.Missing = append(m.Missing, x.references(it)...)
+	}
+	m.Summary = x.counts()
+	b, err := xml.MarshalIndent(m, "", "\t")
+	return append([]byte(xml.Header), b...), err
+}
+
+func (m *manifestXML) models(kind Kind) *modelsXML {
+	list := map[Kind]**modelsXML{Page: &m.Pages, Article: &m.Articles, Document: &m.Files}[kind]
+	if *list == nil {
+		*list = &modelsXML{}
+	}
+	return *list
+}
+
+func modelOf(it Item) modelXML {
+	m := modelXML{UUID: it.UUID, Path: "/" + itemName(it), LayoutID: it.LayoutID}
+	if it.Kind == Page {
+		m.Private = &it.Private
+	}
+	return m
+}
+
+// references lists what it needs; what the archive itself holds is listed with its place.
+func (x *exporting) references(it Item) []referenceXML {
+	var all []referenceXML
+	for _, r := range it.Refs {
+		ref := referenceXML{Class: classes[r.Kind], UUID: r.UUID, Name: r.Name, Type: dependency,
+			ReferrerClass: classes[it.Kind], ReferrerName: it.Name}
+		if r.Weak {
+			ref.Type = weak
+		}
+		for _, other := range x.items {
+			if other.Kind == r.Kind && other.UUID == r.UUID {
+				ref.Path = "/" + itemName(other)
+			}
+		}
+		all = append(all, ref)
+	}
+	return all
+}
+
+func (x *exporting) counts() []summaryXML {
+	added, deleted := map[Kind]int{}, map[Kind]int{}
+	for _, it := range x.items {
+		added[it.Kind]++
+	}
+	for _, d := range x.deletions {
+		deleted[d.kind]++
+	}
+	var all []summaryXML
+	for _, kind := range []Kind{Page, Article, Document} {
+		if added[kind]+deleted[kind] > 0 {
+			all = append(all, summaryXML{Key: classes[kind], Additions: added[kind], Deletions: deleted[kind]})
+		}
+	}
+	return all
+}
