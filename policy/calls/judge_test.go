@@ -636,3 +636,32 @@ func TestRuleNames(t *testing.T) {
 		})
 	}
 }
+
+func TestRefusalOfSettingsHasTheSameWordsEachTime(t *testing.T) {
+	for range 50 {
+		w := publish()
+		for _, key := range []string{"remoteGroupId", "liveGroupId", "aGroupId", "zGroupId"} {
+			w.call.Settings[key] = otherSite
+		}
+		if _, refusal := w.judge(t); refusal == nil || !strings.Contains(refusal.Msg, `"aGroupId"`) {
+			t.Fatalf("got %v, want the first of the keys", refusal)
+		}
+	}
+}
+
+// TestRefusalTellsNoOtherPublisher: a publisher learns nothing about who else publishes.
+func TestRefusalTellsNoOtherPublisher(t *testing.T) {
+	for topic, rows := range allRows() {
+		for _, row := range rows {
+			w := row.legal()
+			row.change(w)
+			w.peer.Name = "secret-peer"
+			w.request.Logins = append(slices.Clone(w.request.Logins), "victor")
+			w.peer.Sites = maps.Clone(w.peer.Sites)
+			if _, refusal := w.judge(t); refusal != nil && strings.ContainsAny(refusal.Msg, "\n") ||
+				refusal != nil && (strings.Contains(refusal.Msg, "victor") || strings.Contains(refusal.Msg, "secret-peer")) {
+				t.Errorf("%s/%s: message %q tells more than the caller knows", topic, row.name, refusal.Msg)
+			}
+		}
+	}
+}
