@@ -1,0 +1,163 @@
+package secret
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// Problem is something wrong with a key: what, and what to do. A Warning leaves the key usable. Neither text contains the
+// secret or a part of it.
+type Problem struct {
+	Msg     string
+	Cure    string
+	Warning bool
+}
+
+// String is the whole problem in one line.
+func (p Problem) String() string { return p.Msg + ": " + p.Cure }
+
+// minBytes is the vendor's least length, whatever the algorithm.
+const minBytes = 8
+
+// candidate is a key on its way through the rules.
+type candidate struct {
+	KeyConfig
+	algorithm
+	raw []byte
+}
+
+// rule is one thing that can be wrong. Rules are all tried; a fatal one that is broken ends the tries, as the
+// later ones would judge by a false length.
+type rule struct {
+	broken  func(c *candidate) bool
+	msg     string
+	cure    string
+	warning bool
+	fatal   bool
+}
+
+const newSecret = "make one with `stagelock secret new`"
+
+// textRules judge what was written, before it is decoded.
+var textRules = []rule{
+	{broken: func(c *candidate) bool { return len(c.Secret) == 0 },
+		msg: "the shared secret is empty", cure: newSecret, fatal: true},
+	{broken: func(c *candidate) bool { return c.name == "" },
+		msg: "the algorithm is none of AES, Blowfish, DESede", cure: "write AES"},
+	{broken: func(c *candidate) bool { return c.Hex && len(c.Secret)%2 == 1 },
+		msg: "the secret has an odd number of hexadecimal digits", cure: "write two digits for each byte", fatal: true},
+	{broken: func(c *candidate) bool { return c.Hex && !isHex(c.Secret) },
+		msg: "the secret contains characters that are no hexadecimal digits", cure: "write 0-9 and a-f only, or turn the hex flag off", fatal: true},
+	{broken: func(c *candidate) bool { return !c.Hex && !isASCII(c.Secret) },
+		msg: "the secret contains non-ASCII characters, whose bytes depend on each server's default charset", cure: "write it in hexadecimal digits and set the hex flag", fatal: true},
+	{broken: func(c *candidate) bool { return !c.Hex && hasControl(c.Secret) },
+		msg: "the secret contains a line break or another control character", cure: "remove it, or write the secret in hexadecimal digits and set the hex flag", fatal: true},
+	{broken: func(c *candidate) bool { return !c.Hex && len(bytes.TrimSpace(c.Secret)) != len(c.Secret) },
+		msg: "the secret begins or ends with a space, which readers of properties files drop", cure: "remove it on every server", warning: true},
+}
+
+// byteRules judge the bytes of the key.
+var byteRules = []rule{
+	{broken: func(c *candidate) bool { return len(c.raw) < minBytes },
+		msg: "the secret is too short: Liferay wants 8 bytes or more", cure: newSecret, fatal: true},
+	{broken: func(c *candidate) bool { return c.name == "DESede" && len(c.raw) == 16 },
+		msg:  "a DESede key of 16 bytes (112 bits) is documented, but Java refuses it",
+		cure: "write it as 24 bytes, K1 K2 K1: in hexadecimal digits, repeat the first 16 digits at the end (48 in all); it makes the same tokens", fatal: true},
+	{broken: func(c *candidate) bool { return c.is192() && !c.old() },
+		msg: "an AES key of 24 bytes (AES-192) is documented, but Liferay 7 refuses it", cure: "use 16 or 32 bytes; " + newSecret, fatal: true},
+	{broken: func(c *candidate) bool { return c.is192() && c.old() },
+		msg: "an AES key of 24 bytes (AES-192) works in 6.2 only: Liferay 7 refuses it", cure: "use 16 or 32 bytes before the upgrade", warning: true},
+	{broken: func(c *candidate) bool { return c.name == "AES" && !c.takes(len(c.raw)) },
+		msg: "an AES key must have 16 or 32 bytes", cure: newSecret, fatal: true},
+	{broken: func(c *candidate) bool { return c.name == "Blowfish" && !c.takes(len(c.raw)) },
+		msg: "a Blowfish key must have 8 to 56 bytes", cure: newSecret, fatal: true},
+	{broken: func(c *candidate) bool { return c.name == "DESede" && !c.takes(len(c.raw)) },
+		msg: "a DESede key must have 24 bytes", cure: newSecret, fatal: true},
+	{broken: func(c *candidate) bool { return c.name == "DESede" && c.singleDES() },
+		msg: "two of the three parts of the DESede key cancel out: what is left is single DES", cure: newSecret, warning: true},
+	{broken: func(c *candidate) bool { return !c.Hex && isHex(c.raw) && c.takes(len(c.raw)/2) && len(c.raw)%2 == 0 },
+		msg: "the secret looks like hexadecimal digits, but the hex flag is off", cure: "set the hex flag if it is set on the servers", warning: true},
+}
+
+// NewKey checks a key and reports all that is wrong. The Key is nil if there is any problem that is not a warning.
+func NewKey(c KeyConfig) (*Key, []Problem) {
+	cand := &candidate{KeyConfig: c}
+	cand.algorithm, _ = lookup(c.Algorithm)
+	problems, usable := cand.check(textRules)
+	if !usable {
+		return nil, problems
+	}
+	cand.raw = c.Secret
+	if c.Hex {
+		cand.raw, _ = hex.DecodeString(string(c.Secret)) // the rules saw to the digits
+	}
+	more, usable := cand.check(byteRules)
+	problems = append(problems, more...)
+	if !usable || cand.name == "" {
+		return nil, problems
+	}
+	k, err := cand.build(c.ID, cand.raw)
+	if err != nil {
+		return nil, append(problems, Problem{Msg: fmt.Sprintf("the key cannot be used: %v", err), Cure: newSecret})
+	}
+	return k, problems
+}
+
+// check tries rules; usable is false once a fatal one is broken.
+func (c *candidate) check(rules []rule) (problems []Problem, usable bool) {
+	for _, r := range rules {
+		if !r.broken(c) {
+			continue
+		}
+		problems = append(problems, Problem{Msg: r.msg, Cure: r.cure, Warning: r.warning})
+		if r.fatal {
+			return problems, false
+		}
+	}
+	return problems, true
+}
+
+// ThreePart returns the 24-byte form K1 K2 K1 of a 16-byte DESede key in hexadecimal digits. It is a secret: for a command whose user
+// asked for it, never for a message. ok is false for any other key.
+func ThreePart(c KeyConfig) (digits string, ok bool) {
+	raw := c.Secret
+	if c.Hex {
+		var err error
+		if raw, err = hex.DecodeString(string(c.Secret)); err != nil {
+			return "", false
+		}
+	}
+	a, _ := lookup(c.Algorithm)
+	if a.name != "DESede" || len(raw) != 16 {
+		return "", false
+	}
+	return hex.EncodeToString(raw) + hex.EncodeToString(raw[:8]), true
+}
+
+func (c *candidate) is192() bool { return c.name == "AES" && len(c.raw) == 24 }
+
+// old is true for the lines before 7, which do not check the length.
+func (c *candidate) old() bool { return strings.HasPrefix(c.Line, "6.") }
+
+// singleDES compares the parts without their parity bits, which DES ignores.
+func (c *candidate) singleDES() bool {
+	k := make([]byte, len(c.raw))
+	for i, b := range c.raw {
+		k[i] = b &^ 1
+	}
+	return bytes.Equal(k[:8], k[8:16]) || bytes.Equal(k[8:16], k[16:])
+}
+
+func isHex(b []byte) bool {
+	return !bytes.ContainsFunc(b, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) })
+}
+
+func isASCII(b []byte) bool {
+	return !bytes.ContainsFunc(b, func(r rune) bool { return r >= 0x80 })
+}
+
+func hasControl(b []byte) bool {
+	return bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
