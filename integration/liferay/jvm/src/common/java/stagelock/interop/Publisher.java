@@ -38,6 +38,8 @@ public final class Publisher {
     protocol.on("call", this::call);
     protocol.on("invoke", this::invoke);
     protocol.on("publish", l -> new Publication(client, l).run());
+    protocol.on("generate", l -> new Generator(client, protocol, l).run());
+    protocol.on("hostile", l -> new Attacks(client, l).run());
     protocol.on("raw", l -> Raw.send(client, l));
     protocol.on("body", this::body);
     protocol.on("authorization", l -> Json.object("header", Raw.authorization(client, (String) l.getOrDefault("login", client.login()))));
@@ -100,8 +102,8 @@ public final class Publisher {
     return out;
   }
 
-  private static Map<String, Object> result(Object result, Object[] args) {
+  private static Map<String, Object> result(Object result, Object[] args) throws Exception {
     return Json.object("result", Values.canonical(result), "resultDigest", Values.digest(result), "digest", Values.digest(args),
-        "serialized", Recorder.serialized(args));
+        "serialized", Recorder.serialized((Object[]) Values.deserialize(Values.serialize(args))));
   }
 }
