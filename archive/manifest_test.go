@@ -1,0 +1,215 @@
+package archive_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stagelock/stagelock/archive"
+)
+
+func readManifest(s string) (*archive.Manifest, error) {
+	return archive.ReadManifest(strings.NewReader(s), archive.DefaultLimits())
+}
+
+func TestManifestOfARecentLine(t *testing.T) {
+	b, err := os.ReadFile("testdata/manifest-7.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := readManifest(string(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Attributes = nil
+	want := &archive.Manifest{
+		Header: archive.Header{
+			Type: "layout-set", BuildNumber: 7413, SchemaVersion: "4.0.0", CompanyID: 20097, CompanyGroupID: 20121,
+			GroupID: 20143, PrivateLayout: true, Locales: []string{"en_US", "hu_HU"},
+			ExportDate: time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC), StartDate: time.Date(2024, 2, 1, 9, 30, 0, 0, time.UTC),
+			EndDate: time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC), TypeUUID: "5b2d",
+		},
+		Portlets: []archive.Portlet{
+			{
+				ID: "com_liferay_journal_web_portlet_JournalPortlet", LayoutID: "0", SchemaVersion: "4.0.0",
+				DisplayName: "Web Content", Path: "/group/20143/portlet/journal/0/portlet.xml",
+			},
+		},
+		Layouts:  []archive.Layout{{ID: "1", UUID: "a-1", Path: "/group/20143/com.liferay.portal.kernel.model.Layout/7.xml"}},
+		Services: 1,
+		Missing: []archive.MissingReference{
+			{
+				ClassName: "com.liferay.document.library.kernel.model.DLFileEntry", ClassPK: "41", UUID: "u-41",
+				GroupID: "20143", DisplayName: "logo.png", Type: "weak", ReferrerClassName: "com.liferay.journal.model.JournalArticle",
+				ReferrerName: "Welcome",
+			},
+			{
+				ClassName: "com.liferay.portal.kernel.model.Layout", ClassPK: "7", Type: "dependency",
+				ElementPath: "/group/20143/com.liferay.portal.kernel.model.Layout/7.xml",
+			},
+		},
+		Models: map[string]int{"Layout": 1, "JournalArticle": 2},
+		Summary: map[string]archive.ModelCounts{
+			"com.liferay.journal.model.JournalArticle": {Additions: 2, Deletions: 3},
+			"com.liferay.portal.kernel.model.Layout":   {Additions: 1, Deletions: 0},
+		},
+		Additions: 3, Deletions: 3,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("manifest (-want +got):\n%s", diff)
+	}
+}
+
+const header = `<header build-number="7413" type="portlet"/>`
+
+func TestManifestRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		code archive.Code
+		xml  string
+	}{
+		{"nothing", archive.CodeXML, ""},
+		{"white space", archive.CodeXML, " \n"},
+		{"no header", archive.CodeManifest, "<root/>"},
+		{"header elsewhere", archive.CodeManifest, "<root><a>" + header + "</a></root>"},
+		{"header in a name space", archive.CodeManifest, `<root xmlns:x="u"><x:header build-number="1"/></root>`},
+		{"two headers", archive.CodeManifest, "<root>" + header + header + "</root>"},
+		{"another root", archive.CodeManifest, "<lar>" + header + "</lar>"},
+		{"build number is text", archive.CodeManifest, `<root><header build-number="7.4"/></root>`},
+		{"build number is negative", archive.CodeManifest, `<root><header build-number="-1"/></root>`},
+		{"group does not fit", archive.CodeManifest, `<root><header group-id="99999999999999999999"/></root>`},
+		{"flag is text", archive.CodeManifest, `<root><header private-layout="maybe"/></root>`},
+		{"date is text", archive.CodeManifest, `<root><header export-date="yesterday"/></root>`},
+		{"count is text", archive.CodeManifest, "<root>" + header +
+			`<manifest-summary><staged-model addition-count="x"/></manifest-summary></root>`},
+		{"two roots", archive.CodeXML, "<root>" + header + "</root><root/>"},
+		{"text after the root", archive.CodeXML, "<root>" + header + "</root>x"},
+		{"text before the root", archive.CodeXML, "x<root>" + header + "</root>"},
+		{"byte order mark", archive.CodeXML, "\ufeff<root>" + header + "</root>"},
+		{"cut", archive.CodeXML, "<root>" + header},
+		{"wrong end", archive.CodeXML, "<root>" + header + "</roo>"},
+		{"doctype", archive.CodeXML, "<!DOCTYPE root><root>" + header + "</root>"},
+		{"entity", archive.CodeXML, `<!DOCTYPE root [<!ENTITY a "b">]><root>` + header + "</root>"},
+		{"external entity", archive.CodeXML, `<!DOCTYPE root SYSTEM "file:///etc/passwd"><root>` + header + "</root>"},
+		{"directive inside", archive.CodeXML, "<root>" + header + "<!ELEMENT a></root>"},
+		{"undeclared entity", archive.CodeXML, "<root>" + header + "&lol;</root>"},
+		{"instruction", archive.CodeXML, "<?php x?><root>" + header + "</root>"},
+		{"declaration inside", archive.CodeXML, `<root><?xml version="1.0"?>` + header + "</root>"},
+		{"another encoding", archive.CodeXML, `<?xml version="1.0" encoding="ISO-8859-1"?><root>` + header + "</root>"},
+		{"another version", archive.CodeXML, `<?xml version="1.1"?><root>` + header + "</root>"},
+		{"UTF-16", archive.CodeXML, "\xff\xfe<\x00r\x00"},
+		{"invalid UTF-8", archive.CodeXML, "<root a=\"\xff\">" + header + "</root>"},
+		{"attribute twice", archive.CodeXML, `<root><header type="portlet" type="layout-set"/></root>`},
+		{"65 deep", archive.CodeXMLLimit, "<root>" + header + strings.Repeat("<a>", 64) + strings.Repeat("</a>", 64) + "</root>"},
+		{"257 attributes", archive.CodeXMLLimit, "<root>" + header + "<a" + manyAttributes(257) + "/></root>"},
+		{"long attribute", archive.CodeXMLLimit, `<root a="` + strings.Repeat("a", 1<<20) + `">` + header + "</root>"},
+		{"long text", archive.CodeXMLLimit, "<root>" + header + strings.Repeat("a", 1<<20+1) + "</root>"},
+		{"long comment", archive.CodeXMLLimit, "<root>" + header + "<!--" + strings.Repeat("a", 1<<20) + "--></root>"},
+		{"long name", archive.CodeXMLLimit, "<root>" + header + "<" + strings.Repeat("a", 1<<20) + "/></root>"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := readManifest(tt.xml)
+			if archive.CodeOf(err) != tt.code {
+				t.Errorf("got %+v, %v, want %s", m, err, tt.code)
+			}
+		})
+	}
+}
+
+func manyAttributes(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " a%d=''", i)
+	}
+	return b.String()
+}
+
+func TestManifestTwinsPass(t *testing.T) {
+	for _, tt := range []struct{ name, xml string }{
+		{"bare", "<root>" + header + "</root>"},
+		{"declaration and comment", "<?xml version='1.0' encoding='utf-8'?>\n<!-- c --><root>" + header + "</root>\n<!-- c -->\n"},
+		{"64 deep", "<root>" + header + strings.Repeat("<a>", 63) + strings.Repeat("</a>", 63) + "</root>"},
+		{"256 attributes", "<root>" + header + "<a" + manyAttributes(256) + "/></root>"},
+		{"empty values", `<root><header build-number="" group-id="" export-date="" type="portlet"/></root>`},
+		{"unknown elements", "<root>" + header + "<future><x y='z'/>text</future></root>"},
+		{"date with a named zone", `<root><header export-date="Fri, 1 Mar 2024 12:00:00 GMT"/></root>`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := readManifest(tt.xml); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestManifestStopsAtItsLimit(t *testing.T) {
+	lim := archive.DefaultLimits()
+	lim.Manifest = 100
+	_, err := archive.ReadManifest(strings.NewReader("<root>"+header+strings.Repeat("<a/>", 100)+"</root>"), lim)
+	if archive.CodeOf(err) != archive.CodeXMLLimit {
+		t.Errorf("got %v, want %s", err, archive.CodeXMLLimit)
+	}
+}
+
+// endless never ends a token: only a limit inside the token stops it.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'a'
+	}
+	if e.read == 0 {
+		copy(p, "<root a='")
+	}
+	e.read += len(p)
+	return len(p), nil
+}
+
+func TestManifestReadsNoFurtherThanATokenMayGo(t *testing.T) {
+	r := &endless{}
+	_, err := archive.ReadManifest(r, archive.DefaultLimits())
+	if archive.CodeOf(err) != archive.CodeXMLLimit || r.read > 1<<20+1<<13 {
+		t.Errorf("got %v after %d bytes, want %s after 1 MiB", err, r.read, archive.CodeXMLLimit)
+	}
+}
+
+func TestManifestPassesReadErrorsOn(t *testing.T) {
+	r := io.MultiReader(strings.NewReader("<root>"), brokenReader{})
+	if _, err := archive.ReadManifest(r, archive.DefaultLimits()); !errors.Is(err, errDisk) || archive.CodeOf(err) != "" {
+		t.Errorf("got %v, want %v", err, errDisk)
+	}
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, errDisk }
+
+func TestManifestOfAnArchiveIsHeldToItsChecksum(t *testing.T) {
+	a, err := open(with(func(c *crafted) {
+		c.items[3].both(func(r *rec) { r.crc++ })
+		c.items[3].local.crc = 0
+		c.items[3].descriptor = descriptor(0x08074b50, c.items[3].central)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Manifest(); archive.CodeOf(err) != archive.CodeCRC {
+		t.Errorf("got %v, want %s", err, archive.CodeCRC)
+	}
+}
+
+func TestArchiveWithoutManifest(t *testing.T) {
+	a, err := open(craft(stored("Manifest.xml", "<root/>")).bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Manifest(); archive.CodeOf(err) != archive.CodeManifest {
+		t.Errorf("got %v, want %s", err, archive.CodeManifest)
+	}
+}
