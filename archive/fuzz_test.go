@@ -1,0 +1,132 @@
+package archive_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stagelock/stagelock/archive"
+)
+
+// FuzzOpen: what is accepted is read the same by archive/zip, and survives being written again.
+func FuzzOpen(f *testing.F) {
+	for _, b := range realArchives(f) {
+		f.Add(b)
+	}
+	f.Add(plain().bytes())
+	f.Add(craft().bytes())
+	for _, c := range append(differing(), malformed()...) {
+		if len(c.data) < 1<<14 {
+			f.Add(c.data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 1<<16 {
+			return
+		}
+		a, err := accept(b)
+		if err != nil {
+			if archive.CodeOf(err) == "" {
+				t.Fatalf("refused without a code: %v", err)
+			}
+			return
+		}
+		sameAsGo(t, b, a)
+		again, err := accept(rewrite(t, a))
+		if err != nil {
+			t.Fatalf("written again, it is refused: %v", err)
+		}
+		sameContent(t, a, again)
+	})
+}
+
+func rewrite(t testing.TB, a *archive.Archive) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := archive.NewWriter(&b)
+	for _, e := range a.Entries() {
+		var err error
+		if e.Dir {
+			err = w.Mkdir(e.Name, e.Modified)
+		} else {
+			err = w.Put(e.Name, e.Modified, readEntry(t, a, e))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func sameContent(t testing.TB, a, b *archive.Archive) {
+	t.Helper()
+	if a.Len() != b.Len() {
+		t.Fatalf("%d entries became %d", a.Len(), b.Len())
+	}
+	for i, e := range a.Entries() {
+		f := b.Entries()[i]
+		if e.Name != f.Name || e.Size != f.Size || e.CRC != f.CRC {
+			t.Fatalf("entry %q of %d bytes became %q of %d", e.Name, e.Size, f.Name, f.Size)
+		}
+		if !e.Dir && !bytes.Equal(readEntry(t, a, e), readEntry(t, b, f)) {
+			t.Fatalf("entry %q changed its content", e.Name)
+		}
+	}
+}
+
+func TestRealArchivesSurviveRewriting(t *testing.T) {
+	for name, b := range realArchives(t) {
+		a, err := open(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := accept(rewrite(t, a))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		sameContent(t, a, again)
+	}
+}
+
+// FuzzManifest: a refusal has a code, and what is accepted stays within its limits and says the same with a comment
+// in front.
+func FuzzManifest(f *testing.F) {
+	b, err := os.ReadFile("testdata/manifest-7.xml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(b))
+	for _, real := range realArchives(f) {
+		a, err := open(real)
+		if err != nil {
+			f.Fatal(err)
+		}
+		e, _ := a.Lookup(archive.ManifestName)
+		f.Add(string(readEntry(f, a, e)))
+	}
+	lim := archive.DefaultLimits()
+	lim.Manifest, lim.Token, lim.Depth = 1<<16, 1<<12, 8
+	f.Fuzz(func(t *testing.T, s string) {
+		m, err := archive.ReadManifest(strings.NewReader(s), lim)
+		if err != nil {
+			if archive.CodeOf(err) == "" {
+				t.Fatalf("refused without a code: %v", err)
+			}
+			return
+		}
+		if len(s) > 1<<16 || strings.Contains(s, "<!DOCTYPE") && !strings.Contains(s, "<!--") && !strings.Contains(s, "CDATA") {
+			t.Fatalf("accepted beyond the rules: %q", s)
+		}
+		if strings.HasPrefix(s, "<?") {
+			return
+		}
+		again, err := archive.ReadManifest(strings.NewReader("<!-- c -->"+s), lim)
+		if err == nil && len(again.Portlets) != len(m.Portlets) {
+			t.Fatalf("%d portlets became %d", len(m.Portlets), len(again.Portlets))
+		}
+	})
+}
