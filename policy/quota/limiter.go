@@ -1,0 +1,250 @@
+package quota
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Config sets the limits. In every number 0 means the default, and less than 0 means that there is no such limit.
+type Config struct {
+	// AddressRate is how many calls a second an address gets back, and AddressBurst how many it may make at once,
+	// until a secret proves who it is. Defaults: 16 and 256. No limit: neither is counted.
+	AddressRate  float64
+	AddressBurst int
+	// FailureCost is how many calls a wrong secret costs, besides its own. Default: 16. It is never more than the burst.
+	FailureCost int
+	// PeerRate is how many calls a second a peer makes without being delayed, and PeerBurst how many at once.
+	// Defaults: 500 and 1,000.
+	PeerRate  float64
+	PeerBurst int
+	// MaxDelay is the longest delay of a peer's call. Default: 10 s. No limit: a peer waits its turn, however long.
+	MaxDelay time.Duration
+	// Connections bounds all connections, ConnectionsPerAddress those of one address. Defaults: 4,096 and 256.
+	Connections           int
+	ConnectionsPerAddress int
+	// Tracked is how many addresses have a bucket of their own. Default, and what less than 0 means too: 16,384, about 5 MiB.
+	Tracked int
+}
+
+// The reasons for which something is refused.
+var (
+	ErrTooManyConnections = errors.New("too many connections")
+	ErrTooFast            = errors.New("too many calls")
+)
+
+// TooFastError is an ErrTooFast that knows when the next call may pass.
+type TooFastError struct{ RetryAfter time.Duration }
+
+// Error tells how long to wait.
+func (e *TooFastError) Error() string {
+	return fmt.Sprintf("%v: next in %v", ErrTooFast, e.RetryAfter.Round(time.Millisecond))
+}
+
+// Is makes errors.Is(err, ErrTooFast) true.
+func (e *TooFastError) Is(target error) bool { return target == ErrTooFast }
+
+// Stats are counts since New, and how much is held now.
+type Stats struct {
+	Connections int    // open now
+	Addresses   int    // with a bucket of their own now
+	Peers       int    // with a bucket now
+	TooMany     uint64 // connections refused
+	TooFast     uint64 // calls refused
+	Failures    uint64 // wrong secrets
+	Delayed     uint64 // calls of peers delayed
+	Shared      uint64 // calls judged by a common bucket, as there was no room for another
+	Forgotten   uint64 // buckets dropped, all of them full
+}
+
+// Limiter counts. It is safe for concurrent use. The nil Limiter and the zero Limiter refuse every connection and call, and delay peers
+// by the default MaxDelay.
+type Limiter struct {
+	c Config
+
+	mu        sync.Mutex // guards all below
+	latest    time.Time
+	open      map[netip.Addr]int
+	addresses *table[netip.Addr]
+	peers     *table[string]
+	stats     Stats
+}
+
+const defaultMaxDelay = 10 * time.Second
+
+// New makes a Limiter that knows nobody yet.
+func New(c Config) *Limiter {
+	c = c.withDefaults()
+	l := &Limiter{c: c, open: map[netip.Addr]int{}}
+	l.addresses = newTable(c.Tracked, rate.Limit(c.AddressRate), c.AddressBurst, network)
+	l.peers = newTable(c.Tracked, rate.Limit(c.PeerRate), c.PeerBurst, func(string) byte { return 0 })
+	return l
+}
+
+func (c Config) withDefaults() Config {
+	c.AddressRate, c.AddressBurst = bucketOr(c.AddressRate, 16, c.AddressBurst, 256)
+	c.PeerRate, c.PeerBurst = bucketOr(c.PeerRate, 500, c.PeerBurst, 1000)
+	c.Connections = or(c.Connections, 4096, math.MaxInt)
+	c.ConnectionsPerAddress = or(c.ConnectionsPerAddress, 256, math.MaxInt)
+	c.FailureCost = min(or(c.FailureCost, 16, 0), c.AddressBurst)
+	c.Tracked = or(c.Tracked, 16384, 16384)
+	c.MaxDelay = or(c.MaxDelay, defaultMaxDelay, math.MaxInt64)
+	return c
+}
+
+// or is n, the default for 0, and none for less.
+func or[N int | time.Duration](n, zero, none N) N {
+	switch {
+	case n == 0:
+		return zero
+	case n < 0:
+		return none
+	}
+	return n
+}
+
+// bucketOr fills in the two numbers of a bucket. One without limit has an infinite rate. What is no number gets the default.
+func bucketOr(perSecond, defaultRate float64, burst, defaultBurst int) (float64, int) {
+	if perSecond < 0 || burst < 0 {
+		return float64(rate.Inf), math.MaxInt32
+	}
+	if !(perSecond > 0) {
+		perSecond = defaultRate
+	}
+	return perSecond, or(burst, defaultBurst, defaultBurst)
+}
+
+// Connect counts a connection until release is called, once or more often. The error is ErrTooManyConnections.
+func (l *Limiter) Connect(a netip.Addr) (release func(), err error) {
+	if l == nil || l.open == nil || !a.IsValid() {
+		return func() {}, ErrTooManyConnections
+	}
+	k := identity(a)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stats.Connections >= l.c.Connections {
+		l.stats.TooMany++
+		return func() {}, fmt.Errorf("%w: %d in all", ErrTooManyConnections, l.c.Connections)
+	}
+	if l.open[k] >= l.c.ConnectionsPerAddress {
+		l.stats.TooMany++
+		return func() {}, fmt.Errorf("%w: %d from one address", ErrTooManyConnections, l.c.ConnectionsPerAddress)
+	}
+	l.open[k]++
+	l.stats.Connections++
+	return sync.OnceFunc(func() { l.disconnect(k) }), nil
+}
+
+func (l *Limiter) disconnect(k netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Connections--
+	if l.open[k]--; l.open[k] == 0 {
+		delete(l.open, k)
+	}
+}
+
+// Allow takes one call from the address. The error is a *TooFastError, which is ErrTooFast.
+func (l *Limiter) Allow(a netip.Addr, now time.Time) error {
+	if l == nil || l.addresses == nil || !a.IsValid() {
+		return &TooFastError{RetryAfter: defaultMaxDelay}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now = l.advance(now)
+	b, shared := l.addresses.bucket(identity(a), now)
+	if shared {
+		l.stats.Shared++
+	}
+	if b.AllowN(now, 1) {
+		return nil
+	}
+	l.stats.TooFast++
+	missing := 1 - b.TokensAt(now)
+	return &TooFastError{RetryAfter: time.Duration(missing / l.c.AddressRate * float64(time.Second))}
+}
+
+// Fail makes the address pay for a wrong secret. Its debt never exceeds one burst: however often it failed, the next call passes
+// after a burst's worth of time at the latest.
+func (l *Limiter) Fail(a netip.Addr, now time.Time) {
+	if l == nil || l.addresses == nil || !a.IsValid() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now = l.advance(now)
+	l.stats.Failures++
+	b, _ := l.addresses.bucket(identity(a), now)
+	if left := b.TokensAt(now) + float64(l.c.AddressBurst); left >= 1 {
+		b.ReserveN(now, min(l.c.FailureCost, int(left)))
+	}
+}
+
+// Pass gives back what Allow took, as the secret was right: from here on the call counts for its peer.
+func (l *Limiter) Pass(a netip.Addr, now time.Time) {
+	if l == nil || l.addresses == nil || !a.IsValid() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now = l.advance(now)
+	b, _ := l.addresses.bucket(identity(a), now)
+	b.ReserveN(now, -1)
+}
+
+// Delay counts a call of a peer that proved itself, and returns how long it is to wait: 0 while the peer keeps its rate. A peer whose
+// calls would have to wait longer than MaxDelay is not delayed any further; the number of its connections is then what bounds it.
+func (l *Limiter) Delay(peer string, now time.Time) time.Duration {
+	if l == nil || l.peers == nil {
+		return defaultMaxDelay
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now = l.advance(now)
+	b, _ := l.peers.bucket(peer, now)
+	r := b.ReserveN(now, 1)
+	wait := r.DelayFrom(now)
+	if wait > 0 {
+		l.stats.Delayed++
+	}
+	if wait > l.c.MaxDelay {
+		r.CancelAt(now)
+		return l.c.MaxDelay
+	}
+	return wait
+}
+
+// Stats returns the counts.
+func (l *Limiter) Stats() Stats {
+	if l == nil || l.addresses == nil {
+		return Stats{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.stats
+	s.Addresses, s.Peers = l.addresses.lru.Len(), l.peers.lru.Len()
+	s.Forgotten = l.addresses.forgotten + l.peers.forgotten
+	return s
+}
+
+// advance keeps time from running backwards between callers: a bucket would be filled twice for the same moment.
+func (l *Limiter) advance(now time.Time) time.Time {
+	if now.After(l.latest) {
+		l.latest = now
+	}
+	return l.latest
+}
+
+// identity is what counts as one address.
+func identity(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); a.Is4() {
+		return a
+	}
+	p, _ := a.WithZone("").Prefix(64) // 64 bits fit in every IPv6 address
+	return p.Addr().WithZone(a.Zone())
+}
