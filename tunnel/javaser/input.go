@@ -149,3 +149,6 @@ func (in *Input) bulk(size int64, fn func(*Content) error) error {
 
 // Arrived returns how many bytes were read from the source so far, as a stream offset.
 func (in *Input) Arrived() int64 { return in.base + int64(len(in.buf)) }
+
+// Everything returns all bytes that have arrived and are kept, parsed or not.
+func (in *Input) Everything() []byte { return in.buf }

@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/tunnel"
+	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+// strangerDrain is how much of the body of a stranger is read before he is told so.
+const strangerDrain = 64 << 10
+
+// statuses are the answers that are no 200; the others carry an exception, which only a 200 can.
+var statuses = map[tunnel.Code]int{
+	tunnel.BadRequest: http.StatusBadRequest, tunnel.NotFound: http.StatusNotFound,
+	tunnel.BadMethod: http.StatusMethodNotAllowed, tunnel.NoLength: http.StatusLengthRequired,
+	tunnel.TooLarge: http.StatusRequestEntityTooLarge, tunnel.Forbidden: http.StatusForbidden,
+	tunnel.Unavailable: http.StatusServiceUnavailable,
+}
+
+// beat tells the publisher that the call goes on: first the header of the answer's stream, then bytes that Java skips.
+func (c *call) beat() error {
+	if c.chunks == nil {
+		chunks, err := c.conn.Chunked(http.StatusOK, c.fields(serialized))
+		if err != nil {
+			return err
+		}
+		c.chunks = chunks
+		_, err = chunks.Write(append(javaser.Header(), javaser.Reset))
+		return err
+	}
+	_, err := c.chunks.Write([]byte{javaser.Reset})
+	return err
+}
+
+var (
+	serialized = http1.Field{Name: "Content-Type", Value: contentType}
+	plainText  = http1.Field{Name: "Content-Type", Value: "text/plain; charset=utf-8"}
+)
+
+func (c *call) fields(typ http1.Field) []http1.Field {
+	return []http1.Field{typ, {Name: "X-Stagelock-Reference", Value: c.ref}}
+}
+
+// deliver answers the publisher.
+func (c *call) deliver(context.Context) error {
+	if c.chunks == nil {
+		return ignoreGone(c.conn.Respond(http.StatusOK, c.fields(serialized), c.answer, c.closing()))
+	}
+	if len(c.answer) == 0 {
+		return ignoreGone(c.chunks.Close())
+	}
+	return ignoreGone(c.chunks.Finish(c.answer[len(javaser.Header()):]))
+}
+
+// ignoreGone: an answer that could not be written is kept for the client's repeat, or lost with a client that is gone. Either
+// way nothing is left to say to it.
+func ignoreGone(error) error { return nil }
+
+// closing says whether the connection ends after this answer.
+func (c *call) closing() bool { return c.gateway.drain.on() }
+
+// refuse answers a problem, after the body was read as far as its sender deserves: a client whose writing is cut sends the
+// whole call again.
+func (c *call) refuse(ctx context.Context, err error) {
+	p := asProblem(err)
+	if c.up != nil {
+		c.up.Cut() // short of its length: the engine never had a complete object
+	}
+	c.deny(ctx, p)
+	c.log(p)
+	if c.chunks != nil {
+		c.refuseLate(p)
+		return
+	}
+	close := c.closing()
+	limit := int64(0)
+	if c.peer == nil {
+		limit = strangerDrain
+	}
+	if p.Reason != ReasonCut && c.conn.Drain(limit) != nil {
+		close = true
+	}
+	status, ok := statuses[p.Code]
+	if !ok {
+		c.answer = c.exception(p)
+		_ = c.conn.Respond(http.StatusOK, c.fields(serialized), c.answer, close)
+		return
+	}
+	fields := c.fields(plainText)
+	if p.Code == tunnel.Unavailable {
+		fields = append(fields, http1.Field{Name: "Retry-After", Value: strconv.Itoa(int(c.policy.RetryAfter.Seconds()))})
+	}
+	text := []byte(p.Msg + " (reference " + c.ref + ")\n")
+	_ = c.conn.Respond(status, fields, text, close || p.Code == tunnel.BadRequest)
+}
+
+// refuseLate ends an answer that had begun with heartbeats.
+func (c *call) refuseLate(p *tunnel.Problem) {
+	body := c.exception(p)
+	if len(body) == 0 || c.chunks.Finish(body[len(javaser.Header()):]) != nil {
+		_ = c.chunks.Abort()
+	}
+}
+
+// exception writes what the publisher's CMS shows.
+func (c *call) exception(p *tunnel.Problem) []byte {
+	msg := p.Msg + " (stagelock reference " + c.ref + ")"
+	if p.Code == tunnel.Unauthentic {
+		body, err := liferay.AppendRemoteAuth(nil, c.line(), liferay.TypeWrongSecret, msg)
+		if err == nil {
+			return body
+		}
+	}
+	body, err := liferay.AppendThrown(nil, c.line(), liferay.Thrown{Class: liferay.ClassPortalException, Message: msg})
+	if err != nil {
+		c.gateway.entry.WithError(err).Error("answer cannot be written")
+	}
+	return body
+}
+
+func asProblem(err error) *tunnel.Problem {
+	var p *tunnel.Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	return problem(tunnel.Unavailable, ReasonStore, "the gateway failed; nothing was carried out", err)
+}
+
+// log writes one line for a refusal: its facts are in the audit event of the same id.
+func (c *call) log(p *tunnel.Problem) {
+	entry := c.gateway.entry.WithFields(logrus.Fields{"req": c.ref, "peer": c.addr.String(), "reason": string(p.Reason)})
+	if p.Err != nil {
+		entry = entry.WithError(p.Err)
+	}
+	entry.Warn("call refused")
+}

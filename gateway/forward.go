@@ -1,0 +1,106 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/tunnel"
+	"github.com/stagelock/stagelock/tunnel/http1"
+)
+
+// head returns the head of the call for the engine. Nothing of the client's is copied.
+func (c *call) head() http1.RequestHead {
+	e := c.policy.Engine
+	host := e.Host
+	if host == "" {
+		host = c.node.host
+	}
+	return http1.RequestHead{
+		Target: e.PathContext + tunnelPath, Host: host, ContentType: contentType,
+		Authorization: e.Key.Authorization(c.id.Login, e.Encoded, false),
+		ContentLength: c.req.ContentLength - c.wire.BlankedSize(),
+		Fields: []http1.Field{
+			{Name: "X-Forwarded-For", Value: c.addr.String()}, {Name: "X-Forwarded-Proto", Value: "https"},
+			{Name: "X-Stagelock-Reference", Value: c.ref},
+		},
+	}
+}
+
+// connect takes a connection to the node of the call's request, or to another one if that cannot be reached: nothing was
+// sent yet, so nothing is sent twice.
+func (c *call) connect(ctx context.Context, except *Node) error {
+	pool := c.policy.Engine.Pool
+	for range 2 {
+		n := pool.pick(c.request, except)
+		if n == nil {
+			break
+		}
+		up, err := n.up.Open(ctx, false)
+		if err == nil {
+			c.node, c.up = n, up
+			return nil
+		}
+		n.failed(err)
+		except = n
+	}
+	return problem(tunnel.Unavailable, ReasonDown, "the live engine cannot be reached; nothing was carried out", nil)
+}
+
+// lost is an engine that went away while a call was on its way: before the tail left, nothing can have been carried out.
+func (c *call) lost(err error) error {
+	c.node.failed(err)
+	if !c.released {
+		return problem(tunnel.Unavailable, ReasonDown, "the live engine went away; nothing was carried out", err)
+	}
+	return problem(tunnel.Uncertain, ReasonLost,
+		"the live engine went away before it answered: the call may have been carried out", err)
+}
+
+// forward sends what was held: a small call whole, of a part the tail.
+func (c *call) forward(ctx context.Context) error {
+	if c.decision != calls.Forward || c.replay {
+		return nil
+	}
+	if c.part {
+		c.released = true
+		if _, err := c.up.Write(c.in.Held()); err != nil {
+			return c.lost(err)
+		}
+		return nil
+	}
+	if err := c.connect(ctx, nil); err != nil {
+		return err
+	}
+	if err := c.send(); err != nil {
+		return c.again(ctx, err)
+	}
+	return nil
+}
+
+// send sends a held call whole, blanked once.
+func (c *call) send() error {
+	if c.held == nil {
+		c.held = c.wire.Blank(c.in.Held())
+	}
+	c.released = true
+	return c.up.Send(c.head(), c.held)
+}
+
+// again sends a call that may be repeated to another node, once, after one failed before a byte of its answer.
+func (c *call) again(ctx context.Context, err error) error {
+	var up *http1.UpstreamError
+	if !c.rule.Failover || c.part || c.retried || !errors.As(err, &up) || up.Started {
+		return c.lost(err)
+	}
+	c.retried = true
+	c.node.failed(err)
+	c.up.Cut()
+	if err := c.connect(ctx, c.node); err != nil {
+		return c.lost(err)
+	}
+	if err := c.send(); err != nil {
+		return c.lost(err)
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+// Recorder is the audit log as the gateway writes it.
+type Recorder interface {
+	// Append returns when the event is on disk.
+	Append(ctx context.Context, ev audit.Event) (store.Seq, error)
+}
+
+// Config is what a Gateway is built from and keeps for its life; what a reload changes is in Policy.
+type Config struct {
+	Audit    Recorder
+	Requests store.Requests
+	Repeats  store.Repeats
+	TLS      *tls.Config // of the listeners; it must offer http/1.1
+	Log      *logrus.Entry
+	Now      func() time.Time
+	NewID    func() string // nil: UUIDs of version 7
+	// Native serves connections that speak HTTP/2. Nil: they are offered http/1.1 only.
+	Native http.Handler
+}
+
+// Gateway serves calls. Its methods are safe for concurrent use.
+type Gateway struct {
+	audit    Recorder
+	requests store.Requests
+	repeats  store.Repeats
+	tls      *tls.Config
+	entry    *logrus.Entry
+	now      func() time.Time
+	newID    func() string
+	native   http.Handler
+
+	policy  atomic.Pointer[Policy]
+	buffers sync.Pool
+	flights flights
+	drain   drain
+	peers   gate
+	counts  counters
+	broken  atomic.Pointer[error] // why the last write to the log failed; nil if it did not
+	conns   sync.WaitGroup
+	open    connections
+}
+
+// New returns a Gateway that has a policy and serves nothing yet. It marks calls that were under way when the last process
+// ended as unknown.
+func New(ctx context.Context, c Config, p *Policy) (*Gateway, error) {
+	if c.Audit == nil || c.Requests == nil || c.Repeats == nil || c.Log == nil || c.Now == nil || p == nil {
+		return nil, errors.New("gateway: a part of its configuration is missing")
+	}
+	g := &Gateway{
+		audit: c.Audit, requests: c.Requests, repeats: c.Repeats, tls: c.TLS, entry: c.Log, now: c.Now,
+		newID: c.NewID, native: c.Native,
+	}
+	if g.newID == nil {
+		g.newID = func() string { return uuid.Must(uuid.NewV7()).String() }
+	}
+	g.flights = flights{going: map[store.RepeatKey]*flight{}, scopes: map[string]store.RepeatKey{}, since: c.Now()}
+	n, err := c.Repeats.Interrupt(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("mark interrupted calls: %w", err)
+	}
+	if n > 0 {
+		g.entry.WithField("calls", n).Warn("calls were under way when the gateway stopped last")
+	}
+	g.policy.Store(p)
+	return g, nil
+}
+
+// Use replaces the policy. Calls under way keep theirs.
+func (g *Gateway) Use(p *Policy) { g.policy.Store(p) }
+
+// Policy returns the policy in use.
+func (g *Gateway) Policy() *Policy { return g.policy.Load() }
+
+// Run forgets what need not be remembered any longer, until ctx ends.
+func (g *Gateway) Run(ctx context.Context) error {
+	t := time.NewTicker(time.Minute)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			g.prune(ctx)
+		}
+	}
+}
+
+func (g *Gateway) prune(ctx context.Context) {
+	p, now := g.Policy(), g.now()
+	if _, err := g.repeats.PruneRepeats(ctx, now.Add(-p.RepeatKeep)); err != nil {
+		g.entry.WithError(err).Warn("old answers cannot be forgotten")
+	}
+	if _, err := g.requests.PruneRequests(ctx, now.Add(-p.RequestKeep)); err != nil {
+		g.entry.WithError(err).Warn("old requests cannot be forgotten")
+	}
+}
+
+// buffer returns a small buffer for what is held of a call.
+func (g *Gateway) buffer() []byte {
+	if b, ok := g.buffers.Get().(*[]byte); ok {
+		return *b
+	}
+	return make([]byte, 0, 4<<10)
+}
+
+// release takes a buffer back, unless a large call has grown it.
+func (g *Gateway) release(b []byte) {
+	if cap(b) <= 64<<10 {
+		b = b[:0]
+		g.buffers.Put(&b)
+	}
+}
+
+// unwritten remembers that the log cannot be written, for health and for the calls to come.
+func (g *Gateway) unwritten(err error) error {
+	g.broken.Store(&err)
+	g.entry.WithError(err).Error("audit log cannot be written: calls are refused until it can")
+	return unwritable(err)
+}
+
+// writable returns nil if the log can be written. After a failure it tries with an event of its own.
+func (g *Gateway) writable() error {
+	if g.broken.Load() == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if _, err := g.audit.Append(ctx, audit.Event{Kind: audit.KindConfig, Detail: "the log can be written again"}); err != nil {
+		return err
+	}
+	g.broken.Store(nil)
+	return nil
+}
+
+// gate bounds the calls of each peer that are under way at once.
+type gate struct {
+	mu   sync.Mutex
+	busy map[string]int
+}
+
+func (g *Gateway) enter(peer string, most int) (leave func(), ok bool) {
+	g.peers.mu.Lock()
+	defer g.peers.mu.Unlock()
+	if g.peers.busy == nil {
+		g.peers.busy = map[string]int{}
+	}
+	if g.peers.busy[peer] >= most {
+		return nil, false
+	}
+	g.peers.busy[peer]++
+	return sync.OnceFunc(func() {
+		g.peers.mu.Lock()
+		defer g.peers.mu.Unlock()
+		g.peers.busy[peer]--
+	}), true
+}
+
+// counters count refusals by reason.
+type counters struct {
+	mu sync.Mutex
+	n  map[tunnel.Reason]int64
+}
+
+func (g *Gateway) count(r tunnel.Reason) {
+	g.counts.mu.Lock()
+	defer g.counts.mu.Unlock()
+	if g.counts.n == nil {
+		g.counts.n = map[tunnel.Reason]int64{}
+	}
+	g.counts.n[r]++
+}
+
+// Refusals returns how many calls were refused since the start, by reason.
+func (g *Gateway) Refusals() map[tunnel.Reason]int64 {
+	g.counts.mu.Lock()
+	defer g.counts.mu.Unlock()
+	out := make(map[tunnel.Reason]int64, len(g.counts.n))
+	for r, n := range g.counts.n {
+		out[r] = n
+	}
+	return out
+}

@@ -1,0 +1,138 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel"
+	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+// inspect reads the call. A small one is held whole. The content of a part goes on to the engine while it comes, after what is
+// known of it by then was judged; what follows it, the method, is held.
+func (c *call) inspect(ctx context.Context) error {
+	c.body.src = c.conn
+	c.in = javaser.NewInput(&c.body, c.gateway.buffer(), c.policy.Limits.Held)
+	wire, err := liferay.Read(c.in, c.policy.Limits, func(p liferay.Part) error { return c.stream(ctx, p) })
+	if err != nil {
+		return c.unread(err)
+	}
+	c.wire = wire
+	return nil
+}
+
+// unread names the reason why a call could not be read: the stream's, the client's, or the engine's.
+func (c *call) unread(err error) error {
+	var cut *http1.Error
+	if errors.As(err, &cut) {
+		return problem(tunnel.BadRequest, tunnel.Reason(cut.Reason), cut.Msg, err)
+	}
+	var p *tunnel.Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return problem(tunnel.BadRequest, ReasonCut, "the call ended before it was complete", err)
+	}
+	return problem(tunnel.Unavailable, ReasonDown, "the live engine went away; nothing was carried out", err)
+}
+
+// stream judges a part by what stands before its content and sends it on. What it was judged as must come true behind it.
+func (c *call) stream(ctx context.Context, p liferay.Part) error {
+	c.wire, c.rule = p.Call, c.policy.Preset.Part()
+	if err := c.weigh(ctx); err != nil {
+		return err
+	}
+	c.part = true
+	if err := c.connect(ctx, nil); err != nil {
+		return err
+	}
+	if err := c.up.Send(c.head(), c.wire.Blank(p.Held)); err != nil {
+		return c.lost(err)
+	}
+	if _, err := c.up.CopyN(p.Content, p.Size, nil); err != nil {
+		var engine *http1.UpstreamError
+		if errors.As(err, &engine) {
+			return c.lost(err)
+		}
+		return err
+	}
+	return nil
+}
+
+// judge holds the whole call against the policy.
+func (c *call) judge(ctx context.Context) error {
+	m := c.wire.Method
+	rule, refusal := c.policy.Preset.Match(m.Service, m.Name, m.Parameters)
+	if refusal != nil {
+		return refused(refusal)
+	}
+	c.rule = rule
+	if err := c.weigh(ctx); err != nil {
+		return err
+	}
+	return c.gateway.drain.allows(c.rule.Kind, c.request)
+}
+
+// weigh judges the call by its rule and what is known of the request that it names.
+func (c *call) weigh(ctx context.Context) error {
+	w := c.wire
+	c.facts = calls.Call{
+		Service: w.Method.Service, Method: w.Method.Name, Parameters: w.Method.Parameters,
+		Args: w.Args, HeaderLogin: c.id.Login, BodyLogin: w.Principal.Login, HasBodyLogin: w.Principal.HasLogin,
+		Settings: w.Settings,
+	}
+	if w.Method.Name == "" { // a part whose method is still to come
+		c.facts.Service, c.facts.Method, c.facts.Parameters = c.rule.Service, c.rule.Method, c.rule.Parameters
+	}
+	for _, a := range w.Args {
+		if content, ok := a.(tunnel.Content); ok {
+			c.facts.PartSize = content.Size
+		}
+	}
+	known, err := c.known(ctx)
+	if err != nil {
+		return err
+	}
+	decision, refusal := c.rule.Judge(c.facts, c.peer.Peer, known)
+	if refusal != nil {
+		return refused(refusal)
+	}
+	c.decision = decision
+	return nil
+}
+
+// known returns what the store remembers of the staging request that the call names.
+func (c *call) known(ctx context.Context) (calls.Request, error) {
+	id, named := c.rule.RequestID(c.facts)
+	if !named {
+		return calls.Request{}, nil
+	}
+	c.request = id
+	r, err := c.gateway.requests.Request(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return calls.Request{}, nil
+	}
+	if err != nil {
+		return calls.Request{}, problem(tunnel.Unavailable, ReasonStore, "the gateway cannot read its store; nothing was carried out", err)
+	}
+	return calls.Request{
+		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),
+		Parts: func(yield func(string, int64) bool) {
+			for _, p := range r.Parts {
+				if !yield(p.Name, p.Size) {
+					return
+				}
+			}
+		},
+	}, nil
+}
+
+func refused(r *calls.Refusal) error {
+	return problem(tunnel.Refused, tunnel.Reason(r.Reason), r.Msg, r)
+}

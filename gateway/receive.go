@@ -1,0 +1,175 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel"
+	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+// receive reads the engine's reply and validates it. While the engine works, the publisher gets heartbeats.
+func (c *call) receive(ctx context.Context) error {
+	if c.decision != calls.Forward || c.replay {
+		return nil
+	}
+	reply, err := c.awaitReply(ctx)
+	if err != nil && c.chunks == nil {
+		if err = c.again(ctx, err); err == nil {
+			reply, err = c.awaitReply(ctx)
+		}
+	}
+	if err != nil {
+		return c.lost(err)
+	}
+	c.status = reply.Status
+	if reply.Status != http.StatusOK {
+		c.up.Cut()
+		return c.turnedAway(reply.Status)
+	}
+	return c.validate(reply)
+}
+
+// awaitReply waits for the reply's head, for as long as it takes.
+func (c *call) awaitReply(ctx context.Context) (*http1.Reply, error) {
+	for {
+		there, err := c.up.Await(ctx, c.policy.Heartbeat)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			return c.up.Reply(ctx)
+		}
+		if !c.gone {
+			c.gone = c.beat() != nil // the engine goes on even if nobody waits: its answer is kept
+		}
+	}
+}
+
+// turnedAway is an engine that answers with anything but 200: it has not read the call, or a server before it speaks.
+func (c *call) turnedAway(status int) error {
+	if status == http.StatusInternalServerError || status == http.StatusBadGateway || status == http.StatusGatewayTimeout {
+		return problem(tunnel.Uncertain, ReasonLost, "the live engine answered with status "+http.StatusText(status)+
+			": the call may have been carried out", nil)
+	}
+	msg := "the live engine turned the gateway away with status " + http.StatusText(status) + "; nothing was carried out. " + cures[status/100]
+	return problem(tunnel.Refused, ReasonRefusing, msg, nil)
+}
+
+// cures has what to look at by class of status.
+var cures = map[int]string{
+	3: "It redirects: look at tunnel.servlet.https.required and at upstream.path_context",
+	4: "Look at the engine's tunnel.servlet.hosts.allowed, at upstream.secret and at upstream.path_context",
+	5: "Look at the engine's own log",
+}
+
+func (c *call) validate(reply *http1.Reply) error {
+	in := javaser.NewInput(reply, c.gateway.buffer(), c.policy.ReplyMax)
+	lim := c.policy.Limits
+	lim.Held = c.policy.ReplyMax
+	r, err := liferay.ReadReply(in, lim, c.rule.Returns, false)
+	c.upBytes = in.Arrived()
+	var fault *http1.UpstreamError
+	if errors.As(err, &fault) {
+		return c.lost(err)
+	}
+	if err != nil {
+		return c.odd(reply, in, err)
+	}
+	c.up.Done()
+	c.reply, c.answer = r, in.Held()
+	c.end = "answered"
+	if r.Thrown != nil {
+		c.end = "exception " + r.Thrown.Class
+	}
+	return c.rewriteReply()
+}
+
+// odd is a reply that is not what the method answers. The call was carried out, so an exception's words are passed on.
+func (c *call) odd(reply *http1.Reply, in *javaser.Input, cause error) error {
+	if errors.Is(cause, liferay.ErrEmptyReply) {
+		c.up.Done()
+		return problem(tunnel.BadAnswer, ReasonEmpty, "the live engine answered with nothing where a value was due: "+
+			"it could not read the call, or its log says why not", cause)
+	}
+	body, err := reply.AppendTo(in.Everything())
+	if err == nil {
+		c.up.Done()
+		if t, ok := liferay.Glimpse(body, c.policy.Limits); ok {
+			c.end = "exception " + t.Class
+			c.answer, err = liferay.AppendThrown(nil, c.line(),
+				liferay.Thrown{Class: liferay.ClassPortalException, Message: t.Error()})
+			return err
+		}
+	}
+	return problem(tunnel.BadAnswer, ReasonReply, "the call was carried out, but the live engine's answer was refused", cause)
+}
+
+// rewriteReply puts the public address into the one reply that carries the engine's own.
+func (c *call) rewriteReply() error {
+	own, ok := c.reply.Value.(string)
+	if !ok || c.rule.Method != "getGroupDisplayURL" {
+		return nil
+	}
+	public := c.policy.publicURL(own)
+	if public == own {
+		return nil
+	}
+	body, err := liferay.AppendValue(nil, c.line(), public)
+	c.answer = body
+	return err
+}
+
+// keep writes down what later calls are held against, before the answer leaves.
+func (c *call) keep(ctx context.Context) error {
+	if c.decision != calls.Forward || c.replay {
+		return nil
+	}
+	if err := c.keepRequest(ctx); err != nil {
+		return problem(tunnel.BadAnswer, ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
+	}
+	if c.flight == nil {
+		return nil
+	}
+	if err := c.gateway.repeats.Answer(ctx, c.key, c.answer, c.gateway.now()); err != nil {
+		return problem(tunnel.BadAnswer, ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
+	}
+	c.session.owed = c.key
+	return nil
+}
+
+func (c *call) keepRequest(ctx context.Context) error {
+	if c.reply == nil || c.reply.Thrown != nil {
+		return nil
+	}
+	switch c.rule.Kind {
+	case calls.Create:
+		return c.created(ctx)
+	case calls.Update:
+		part := store.Part{Size: c.facts.PartSize}
+		part.Name, _ = c.facts.Args[1].(string)
+		return c.gateway.requests.AddPart(ctx, c.request, part)
+	case calls.CleanUp:
+		c.gateway.drain.ended(c.request)
+		c.policy.Engine.Pool.forget(c.request)
+		return c.gateway.requests.CleanUp(ctx, c.request, c.gateway.now())
+	}
+	return nil
+}
+
+func (c *call) created(ctx context.Context) error {
+	id, _ := c.reply.Value.(int64)
+	site, _ := c.rule.Site(c.facts)
+	checksum, _ := c.facts.Args[1].(string)
+	c.request = id
+	c.policy.Engine.Pool.remember(id, c.node)
+	c.gateway.drain.begun(id)
+	return c.gateway.requests.Create(ctx, store.Request{
+		ID: id, Site: site, Checksum: checksum, Peer: c.peer.Name, Logins: []string{c.id.Login}, CreatedAt: c.begun,
+	})
+}

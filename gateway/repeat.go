@@ -1,0 +1,186 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+// flight is a guarded call under way in this process. Its twins wait until done is closed.
+type flight struct{ done chan struct{} }
+
+// flights has the guarded calls under way, and the scopes of the repeats that the store holds.
+type flights struct {
+	mu     sync.Mutex
+	going  map[store.RepeatKey]*flight
+	scopes map[string]store.RepeatKey // scope to the last key kept for it
+	since  time.Time                  // repeats older than this process may be in the store for a while
+}
+
+// board returns the flight of that key and whether it is the caller's own, to be landed by him.
+func (f *flights) board(key store.RepeatKey) (*flight, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fl := f.going[key]; fl != nil {
+		return fl, false
+	}
+	fl := &flight{done: make(chan struct{})}
+	f.going[key] = fl
+	return fl, true
+}
+
+func (f *flights) land(key store.RepeatKey, fl *flight) {
+	f.mu.Lock()
+	delete(f.going, key)
+	f.mu.Unlock()
+	close(fl.done)
+}
+
+func (f *flights) keep(scope string, key store.RepeatKey) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.scopes[scope] = key
+}
+
+// other says whether the store may hold a repeat of that scope besides key's, and forgets that it did.
+func (f *flights) other(scope string, key store.RepeatKey, old bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last, ok := f.scopes[scope]
+	if ok && last != key {
+		delete(f.scopes, scope)
+	}
+	return ok && last != key || old
+}
+
+// repeat lets the first of equal calls pass and gives its twins its answer: Java's client sends a POST again when the
+// connection closed before a byte of the answer, and four calls must not be carried out twice (call rules section 6).
+func (c *call) repeat(ctx context.Context) error {
+	if c.decision != calls.Forward {
+		return nil
+	}
+	c.key = store.RepeatKey{
+		Login: c.id.Login, KeyID: c.id.KeyID, Method: c.wire.Method.Signature(), Digest: c.digest(),
+	}
+	if err := c.endOthers(ctx); err != nil {
+		return err
+	}
+	for c.rule.Guarded {
+		fl, own := c.gateway.flights.board(c.key)
+		if own {
+			c.flight = fl
+			return c.begin(ctx)
+		}
+		if err := c.await(ctx, fl); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *call) digest() string {
+	if c.part {
+		return c.body.streamed()
+	}
+	return whole(c.in.Held())
+}
+
+// scope is what a repeat belongs to: another call of the same login on the same request or site ends it.
+func (c *call) scope() string {
+	scope := c.rule.Scope(c.facts)
+	if scope == "" {
+		return ""
+	}
+	return scope + "\n" + c.id.Login
+}
+
+func (c *call) endOthers(ctx context.Context) error {
+	scope := c.scope()
+	old := c.begun.Sub(c.gateway.flights.since) < c.policy.RepeatKeep
+	if scope == "" || !c.gateway.flights.other(scope, c.key, old) {
+		return nil
+	}
+	return unwritable(c.gateway.repeats.EndScope(ctx, scope, c.key))
+}
+
+// begin keeps the call as running, or takes over what is known of it.
+func (c *call) begin(ctx context.Context) error {
+	rep := store.Repeat{
+		Key: c.key, Scope: c.scope(), Reference: c.ref, State: store.RepeatRunning, StartedAt: c.begun,
+	}
+	known, fresh, err := c.gateway.repeats.Begin(ctx, rep)
+	if err != nil {
+		return unwritable(err)
+	}
+	c.gateway.flights.keep(rep.Scope, c.key)
+	if fresh {
+		return nil
+	}
+	if since := known.AnsweredAt; known.State == store.RepeatAnswered && c.begun.Sub(since) > c.policy.RepeatKeep {
+		return c.anew(ctx)
+	}
+	return c.replayOf(known)
+}
+
+// anew forgets an answer that waited too long: this is a call of its own.
+func (c *call) anew(ctx context.Context) error {
+	if err := c.gateway.repeats.End(ctx, c.key); err != nil {
+		return unwritable(err)
+	}
+	return c.begin(ctx)
+}
+
+func (c *call) replayOf(known store.Repeat) error {
+	if known.State != store.RepeatAnswered {
+		return problem(tunnel.Uncertain, ReasonUnknown, "the same call was under way when the gateway stopped: "+
+			"it may have been carried out. Look at the live site before you publish again (first call: "+known.Reference+")", nil)
+	}
+	c.replay, c.answer, c.end = true, known.Answer, "repeat of "+known.Reference
+	return nil
+}
+
+// await waits for the first of equal calls, with heartbeats.
+func (c *call) await(ctx context.Context, fl *flight) error {
+	t := time.NewTicker(c.policy.Heartbeat)
+	defer t.Stop()
+	for {
+		select {
+		case <-fl.done:
+			return nil
+		case <-ctx.Done():
+			return problem(tunnel.Uncertain, ReasonDraining, "the gateway is stopping while the first of two equal calls runs", nil)
+		case <-t.C:
+			if err := c.beat(); err != nil {
+				return problem(tunnel.BadRequest, ReasonCut, "the client went away", err)
+			}
+		}
+	}
+}
+
+// landed ends the call's flight. A call that the engine cannot have begun leaves nothing to repeat.
+func (c *call) landed(ctx context.Context) {
+	if c.flight == nil {
+		return
+	}
+	if !c.replay && !c.released {
+		_ = c.gateway.repeats.End(ctx, c.key) // a leftover is found as running, and runs out
+	}
+	c.gateway.flights.land(c.key, c.flight)
+	c.flight = nil
+}
+
+func unwritable(err error) error {
+	if err == nil {
+		return nil
+	}
+	msg := "the gateway cannot write its store; nothing was carried out"
+	if errors.Is(err, store.ErrFull) {
+		msg = "the gateway's disk is full; nothing was carried out"
+	}
+	return problem(tunnel.Unavailable, ReasonStore, msg, err)
+}

@@ -1,0 +1,149 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+	"golang.org/x/net/http2"
+
+	"github.com/stagelock/stagelock/tunnel/http1"
+)
+
+// overflow is how many connections beyond the limit are still told why they are refused.
+const overflow = 64
+
+// Serve accepts connections from l until ctx ends or l is closed, and waits for those that were accepted. A call in progress ends
+// with ctx.
+func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	defer g.conns.Wait()
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			if retry(err) {
+				continue
+			}
+			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
+		}
+		g.conns.Add(1)
+		go func() {
+			defer g.conns.Done()
+			g.accepted(ctx, conn)
+		}()
+	}
+}
+
+// retry says whether accepting may go on after err: a connection that was gone again, or too many open files.
+func retry(err error) bool {
+	var op interface{ Temporary() bool }
+	if !errors.As(err, &op) || !op.Temporary() {
+		return false
+	}
+	time.Sleep(5 * time.Millisecond)
+	return true
+}
+
+// Listen wraps l so that the balancers among proxies must send a PROXY protocol header and nobody else may.
+func Listen(l net.Listener, proxies interface{ Trusted(netip.Addr) bool }, head time.Duration) net.Listener {
+	return &proxyproto.Listener{
+		Listener: l, ReadHeaderTimeout: head,
+		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+			if proxies.Trusted(addrOf(o.Upstream).Addr()) {
+				return proxyproto.REQUIRE, nil
+			}
+			return proxyproto.SKIP, nil
+		},
+	}
+}
+
+// accepted takes one connection from its first byte to its last.
+func (g *Gateway) accepted(ctx context.Context, raw net.Conn) {
+	defer raw.Close()
+	p := g.Policy()
+	socket := addrOf(raw.RemoteAddr())
+	addr := socket.Addr()
+	if p.Drop && !p.local(addr) {
+		g.count(ReasonHost)
+		return
+	}
+	release, crowded := g.place(p, addr)
+	defer release()
+	if crowded == full {
+		return
+	}
+	conn, err := g.handshake(ctx, raw, p)
+	if err != nil {
+		g.entry.WithError(err).WithField("peer", addr.String()).Debug("no TLS")
+		return
+	}
+	if t, ok := conn.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol == "h2" {
+		new(http2.Server).ServeConn(conn, &http2.ServeConnOpts{Context: ctx, Handler: g.native})
+		return
+	}
+	h := http1.NewConn(conn, p.Profile)
+	mark := g.open.add(h)
+	defer g.open.remove(mark)
+	s := &session{gateway: g, conn: h, socket: socket, crowded: crowded == told, idle: mark}
+	s.serve(ctx)
+}
+
+// How full it is for a connection.
+const (
+	room = iota
+	told // over the limit: it is told so
+	full // far over it: it is closed
+)
+
+func (g *Gateway) place(p *Policy, addr netip.Addr) (release func(), crowded int) {
+	release, err := p.Quota.Connect(addr)
+	if err == nil {
+		return release, room
+	}
+	leave, ok := g.enter("\x00overflow", overflow)
+	if !ok {
+		return func() {}, full
+	}
+	return leave, told
+}
+
+// handshake ends TLS. Without a TLS configuration, as in tests, the connection stays as it is.
+func (g *Gateway) handshake(ctx context.Context, raw net.Conn, p *Policy) (net.Conn, error) {
+	if g.tls == nil {
+		return raw, nil
+	}
+	conn := tls.Server(raw, g.tls)
+	ctx, cancel := context.WithTimeout(ctx, p.Profile.HeadTimeout)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	http1.QuickAck(raw)
+	return conn, nil
+}
+
+// Native returns a handler of HTTP/2 connections that tells health and nothing else.
+func (g *Gateway) Native() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := healthPaths[r.URL.Path]
+		ap, err := netip.ParseAddrPort(r.RemoteAddr)
+		if h == nil || err != nil || !g.Policy().local(ap.Addr()) {
+			http.NotFound(w, r)
+			return
+		}
+		status, body := h(g)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = w.Write(body)
+	})
+}

@@ -1,0 +1,179 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel"
+	"github.com/stagelock/stagelock/tunnel/http1"
+)
+
+// finishTime is how long a connection that ends may take to have its last answer acknowledged.
+const finishTime = 2 * time.Second
+
+// session is one connection that speaks HTTP/1.1.
+type session struct {
+	gateway *Gateway
+	conn    *http1.Conn
+	socket  netip.AddrPort
+	crowded bool            // over the limit of connections: it is told so, once
+	owed    store.RepeatKey // the guarded call whose answer is not known to be delivered
+	idle    *idleMark
+}
+
+func addrOf(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return unmapped(t.AddrPort())
+	}
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return unmapped(ap)
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+// serve answers the calls of the connection until it ends.
+func (s *session) serve(ctx context.Context) {
+	defer s.conn.Close()
+	for {
+		s.idle.set(true)
+		req, err := s.conn.Next(ctx)
+		s.idle.set(false)
+		s.delivered(ctx, err)
+		if err != nil {
+			s.misread(ctx, err)
+			return
+		}
+		if !s.one(ctx, req) || s.crowded {
+			break
+		}
+	}
+	if s.conn.Finish(finishTime) {
+		s.settle(ctx)
+	}
+}
+
+// one takes one call through the pipeline and says whether the connection goes on.
+func (s *session) one(ctx context.Context, req *http1.Request) bool {
+	g := s.gateway
+	g.drain.enter()
+	defer g.drain.leave()
+	c := &call{session: s, policy: g.Policy(), ref: g.newID(), begun: g.now(), req: req}
+	defer c.finish(ctx)
+	if err := c.run(ctx); err != nil {
+		c.refuse(ctx, err)
+	}
+	c.outcome(ctx)
+	return c.goesOn()
+}
+
+// goesOn says whether another request may follow on the connection.
+func (c *call) goesOn() bool {
+	return c.req.KeepAlive && !c.closing() && c.conn.Remaining() == 0
+}
+
+// finish gives back what the call held.
+func (c *call) finish(ctx context.Context) {
+	c.landed(ctx)
+	if c.leave != nil {
+		c.leave()
+	}
+	if c.up != nil {
+		c.up.Done()
+	}
+	if c.in != nil {
+		c.gateway.release(c.in.Buffer())
+	}
+}
+
+// misread answers a request that is not HTTP as the profile wants it.
+func (s *session) misread(ctx context.Context, err error) {
+	var e *http1.Error
+	if !errors.As(err, &e) {
+		return
+	}
+	g := s.gateway
+	c := &call{session: s, policy: g.Policy(), ref: g.newID(), begun: g.now(), addr: s.socket.Addr(), stopped: "head"}
+	p := problem(tunnel.BadRequest, tunnel.Reason(e.Reason), e.Msg, err)
+	c.deny(ctx, p)
+	c.log(p)
+	if e.Status != 0 {
+		_ = s.conn.Respond(e.Status, c.fields(plainText), []byte(e.Msg+" (reference "+c.ref+")\n"), true)
+		s.conn.Finish(finishTime)
+	}
+}
+
+// delivered forgets the last answer if what came after it proves that it arrived.
+func (s *session) delivered(ctx context.Context, next error) {
+	if s.owed != (store.RepeatKey{}) && s.conn.Delivered(next) {
+		s.settle(ctx)
+	}
+}
+
+func (s *session) settle(ctx context.Context) {
+	if s.owed == (store.RepeatKey{}) {
+		return
+	}
+	if err := s.gateway.repeats.End(ctx, s.owed); err != nil {
+		s.gateway.entry.WithError(err).Warn("a delivered answer cannot be forgotten")
+	}
+	s.owed = store.RepeatKey{}
+}
+
+// connections knows the open connections, to close those that rest.
+type connections struct {
+	mu  sync.Mutex
+	all map[*idleMark]struct{}
+}
+
+type idleMark struct {
+	mu   sync.Mutex
+	idle bool
+	conn *http1.Conn
+}
+
+func (m *idleMark) set(idle bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.idle = idle
+}
+
+func (m *idleMark) closeIfIdle() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.idle {
+		m.conn.Close()
+	}
+}
+
+func (o *connections) add(conn *http1.Conn) *idleMark {
+	m := &idleMark{conn: conn}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.all == nil {
+		o.all = map[*idleMark]struct{}{}
+	}
+	o.all[m] = struct{}{}
+	return m
+}
+
+func (o *connections) remove(m *idleMark) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.all, m)
+}
+
+func (o *connections) closeIdle() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for m := range o.all {
+		m.closeIfIdle()
+	}
+}
