@@ -1,5 +1,6 @@
-// Package policy holds no code of its own: it is the roof over the packages that decide. They are pure: no I/O, no clock, no
-// logger; what they need of the world comes in as an argument, and their zero values refuse.
+// Package policy holds no code of its own: it is the roof over the packages that decide. They are
+// pure: no I/O, no clock, no logger; what they need of the world comes in as an argument, and their
+// zero values refuse.
 //
 //   - hosts decides which addresses may connect, and which address a client behind a proxy has.
 //   - quota decides how fast and how many.

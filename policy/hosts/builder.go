@@ -167,7 +167,8 @@ func (b *builder) shadowed(table *bart.Lite, first map[pattern]written, e writte
 		return
 	}
 	by := first[pattern{prefix: widest}]
-	b.report(e.index, e.text, fmt.Sprintf("lies inside entry %d, %q", by.index+1, by.text), "remove it, or narrow the other one", true)
+	msg := fmt.Sprintf("lies inside entry %d, %q", by.index+1, by.text)
+	b.report(e.index, e.text, msg, "remove it, or narrow the other one", true)
 }
 
 // together refuses lists that need no single /0 to admit everybody.

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// misspelling is one way in which lists get written wrong. cure sees the entry that recognise accepted.
+// misspelling is one way in which lists get written wrong. cure sees the entry that recognise
+// accepted.
 type misspelling struct {
 	recognise func(s string) bool
 	msg       string
@@ -19,7 +20,7 @@ var (
 	numeric   = regexp.MustCompile(`^[0-9]+(\.[0-9]+){0,3}$`)
 	hexNumber = regexp.MustCompile(`(?i)(^|\.)0x[0-9a-f]`)
 	withPort  = regexp.MustCompile(`^([0-9.]+|\[[^\]]+\]):[0-9]+$`)
-	bracketed = regexp.MustCompile(`^\[([^\]]*)\]$`)
+	bracketed = regexp.MustCompile(`^\[[^\]]*\]$`)
 	wildcard  = regexp.MustCompile(`^(?:[0-9]{1,3}\.){1,3}\*(\.\*)*$`)
 	addrRange = regexp.MustCompile(`^[0-9.]+ *- *[0-9.]+$`)
 	hostName  = regexp.MustCompile(`^[A-Za-z0-9_*.-]*[A-Za-z_*][A-Za-z0-9_*.-]*$`)
@@ -29,18 +30,22 @@ var (
 var misspellings = []misspelling{
 	{func(s string) bool { return strings.TrimSpace(s) == "" }, "is empty", say("remove it")},
 	{func(s string) bool { return strings.TrimSpace(s) != s }, "has white space around it", trimmed},
-	{func(s string) bool { return strings.ContainsAny(s, ",;") }, "holds more than one entry", say("write one address or prefix an entry")},
-	{func(s string) bool { return strings.EqualFold(s, ServerIP) }, "is not spelled as the word it resembles", say("write " + ServerIP)},
-	{func(s string) bool { return s == "*" }, "is no prefix", say("write 0.0.0.0/0 and ::/0 and set allow_any, if everybody is meant")},
+	{func(s string) bool { return strings.ContainsAny(s, ",;") },
+		"holds more than one entry", say("write one address or prefix an entry")},
+	{func(s string) bool { return strings.EqualFold(s, ServerIP) },
+		"is not spelled as the word it resembles", say("write " + ServerIP)},
+	{func(s string) bool { return s == "*" },
+		"is no prefix", say("write 0.0.0.0/0 and ::/0 and set allow_any, if everybody is meant")},
 	{func(s string) bool { return strings.EqualFold(s, "localhost") }, "is a host name", say("write 127.0.0.1 and ::1")},
 	{func(s string) bool { return strings.Contains(s, "://") }, "is a URL", say("write the address alone")},
-	{bracketed.MatchString, "has brackets", func(s string) string { return "write " + bracketed.FindStringSubmatch(s)[1] }},
-	{withPort.MatchString, "has a port", func(s string) string { return "write " + strings.Trim(s[:strings.LastIndex(s, ":")], "[]") }},
+	{bracketed.MatchString, "has brackets", withoutBrackets},
+	{withPort.MatchString, "has a port", withoutPort},
 	{wildcard.MatchString, "has a wildcard, which never matches", wildcardPrefix},
 	{addrRange.MatchString, "is a range from one address to another", say("write the prefixes that make up the range")},
 	{hexNumber.MatchString, "has hexadecimal numbers", say("write four decimal numbers")},
 	{isNumeric, "is not four plain decimal numbers from 0 to 255", javaReading},
-	{leadingZero, "has numbers with leading zeros, which some programs read as octal", say("write the numbers without leading zeros")},
+	{leadingZero, "has numbers with leading zeros, which some programs read as octal",
+		say("write the numbers without leading zeros")},
 	{hostName.MatchString, "is a host name, and names are not looked up", say("write the addresses it stands for")},
 }
 
@@ -71,6 +76,13 @@ func say(cure string) func(string) string { return func(string) string { return 
 
 func trimmed(s string) string { return fmt.Sprintf("write %q", strings.TrimSpace(s)) }
 
+func withoutBrackets(s string) string { return "write " + strings.Trim(s, "[]") }
+
+func withoutPort(s string) string {
+	host, _, _ := cutLast(s, ":")
+	return withoutBrackets(host)
+}
+
 func isNumeric(s string) bool { return numeric.MatchString(s) }
 
 // leadingZero finds zeros in the IPv4 tail of an IPv6 address.
@@ -79,7 +91,8 @@ func leadingZero(s string) bool {
 	return ok && strings.Contains(tail, ".") && isNumeric(tail)
 }
 
-// javaReading tells what Java makes of a numeric form: always decimal, the last number fills what is left.
+// javaReading tells what Java makes of a numeric form: always decimal, the last number fills what
+// is left.
 func javaReading(s string) string {
 	const plain = "write four decimal numbers without leading zeros"
 	a, ok := readAsJava(strings.Split(s, "."))

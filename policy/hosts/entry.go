@@ -52,7 +52,8 @@ func parseZoned(a netip.Addr) (pattern, *fault) {
 	return pattern{zoned: a}, nil
 }
 
-// notInZone is true for what no name of an interface contains: netip takes anything after the percent sign.
+// notInZone is true for what no name of an interface contains: netip takes anything after the
+// percent sign.
 func notInZone(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`%,/[]`, r) }
 
 func parsePrefix(text, host, length string) (pattern, *fault) {
@@ -107,7 +108,8 @@ func maskLength(m netip.Addr) (bits int, ok bool) {
 	return bits, true
 }
 
-// checkPrefix turns a mapped prefix into the IPv4 one that it means and refuses bits behind the mask.
+// checkPrefix turns a mapped prefix into the IPv4 one that it means and refuses bits behind the
+// mask.
 func checkPrefix(p netip.Prefix) (pattern, *fault) {
 	if p.Addr().Is4In6() {
 		if p.Bits() <= 96 {
@@ -124,7 +126,8 @@ func checkPrefix(p netip.Prefix) (pattern, *fault) {
 	return pattern{prefix: p}, nil
 }
 
-// mappedTooWide explains a mapped prefix of up to 96 bits: masked, it holds all mapped addresses, that is all of IPv4.
+// mappedTooWide explains a mapped prefix of up to 96 bits: masked, it holds all mapped addresses,
+// that is all of IPv4.
 func mappedTooWide(p netip.Prefix) *fault {
 	f := &fault{msg: fmt.Sprintf("an IPv4-mapped prefix of %d bits would match all of IPv4", p.Bits())}
 	a := p.Addr().Unmap()

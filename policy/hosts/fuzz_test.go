@@ -8,8 +8,9 @@ import (
 	"github.com/stagelock/stagelock/policy/hosts"
 )
 
-// FuzzEntry holds: an entry that stands admits its own first address and nobody of the other family, names itself, and decides alike on an
-// address and on its mapped form; one that does not stand is explained.
+// FuzzEntry holds: an entry that stands admits its own first address and nobody of the other
+// family, names itself, and decides alike on an address and on its mapped form; one that does not
+// stand is explained.
 func FuzzEntry(f *testing.F) {
 	for _, r := range refusals {
 		f.Add(r.entry, "10.0.0.1")
@@ -57,8 +58,9 @@ func explained(t *testing.T, problems []hosts.Problem) {
 	}
 }
 
-// FuzzForwardedFor holds: an untrusted peer is judged on its socket whatever it says; what a trusted one wrote at the right end decides alone,
-// whatever stands left of it; and an answer is a valid address, without zone, never mapped.
+// FuzzForwardedFor holds: an untrusted peer is judged on its socket whatever it says; what a
+// trusted one wrote at the right end decides alone, whatever stands left of it; and an answer is a
+// valid address, without zone, never mapped.
 func FuzzForwardedFor(f *testing.F) {
 	for _, s := range []string{
 		"198.51.100.1", "unknown", "[2001:db8::9]:443", "10.0.0.2, 198.51.100.1:80", " , ", "[", "]:", "fe80::1%eth0", "10.0.0.2\n10.0.0.3",

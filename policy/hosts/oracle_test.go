@@ -156,7 +156,8 @@ func wrap(b, head []byte, last ...byte) []byte {
 	return w
 }
 
-// TestDecisionsMatchOracle compares -decisions decisions over random lists with a bit by bit comparison.
+// TestDecisionsMatchOracle compares -decisions decisions over random lists with a bit by bit
+// comparison.
 func TestDecisionsMatchOracle(t *testing.T) {
 	const peersPerList = 500
 	made, admitted := 0, 0

@@ -8,23 +8,24 @@ import (
 	"strings"
 )
 
-// ForwardedFor is the one header field that is read from a trusted proxy, in any case of letters. X_Forwarded_For, Forwarded,
-// X-Real-IP and their like are never read.
+// ForwardedFor is the one header field that is read from a trusted proxy, in any case of letters.
+// X_Forwarded_For, Forwarded, X-Real-IP and their like are never read.
 const ForwardedFor = "X-Forwarded-For"
 
 // maxHops bounds how many trusted proxies may stand in a row.
 const maxHops = 16
 
-// ErrForwarded is what Client returns if a trusted proxy's X-Forwarded-For cannot be read: the client is then not
-// known, and nobody is admitted on its behalf.
+// ErrForwarded is what Client returns if a trusted proxy's X-Forwarded-For cannot be read: the
+// client is then not known, and nobody is admitted on its behalf.
 var ErrForwarded = errors.New("x-forwarded-for cannot be read")
 
-// Proxies knows which proxies may say on whose behalf they connect. It is safe for concurrent use. The nil Proxies and the zero
-// Proxies trust nobody.
+// Proxies knows which proxies may say on whose behalf they connect. It is safe for concurrent use.
+// The nil Proxies and the zero Proxies trust nobody.
 type Proxies struct{ set *Set }
 
-// NewProxies reads a list of addresses and prefixes; an empty one trusts nobody. The Proxies is nil, and so trusts nobody, if there is any
-// problem that is not a warning. A list can never trust everybody: then each peer could choose its own address.
+// NewProxies reads a list of addresses and prefixes; an empty one trusts nobody. The Proxies is
+// nil, and so trusts nobody, if there is any problem that is not a warning. A list can never trust
+// everybody: then each peer could choose its own address.
 func NewProxies(trusted []string) (*Proxies, []Problem) {
 	if len(trusted) == 0 {
 		return &Proxies{}, nil
@@ -39,9 +40,10 @@ func NewProxies(trusted []string) (*Proxies, []Problem) {
 // Trusted reports whether the peer at a may name the client, by header or by a PROXY protocol head.
 func (p *Proxies) Trusted(a netip.Addr) bool { return p != nil && p.set.Contains(a) }
 
-// Client returns the address on which a request is judged. forwardedFor holds the lines of X-Forwarded-For in the order of the head.
-// They are read from the right, and only while each hop is trusted: what stands further left was written by the client. The header of
-// an untrusted peer is ignored. If all hops are trusted the leftmost counts. The error is ErrForwarded if a hop that
+// Client returns the address on which a request is judged. forwardedFor holds the lines of
+// X-Forwarded-For in the order of the head. They are read from the right, and only while each hop
+// is trusted: what stands further left was written by the client. The header of an untrusted peer
+// is ignored. If all hops are trusted the leftmost counts. The error is ErrForwarded if a hop that
 // has to be read is no address; anything further left is never looked at.
 func (p *Proxies) Client(socket netip.Addr, forwardedFor []string) (netip.Addr, error) {
 	if !socket.IsValid() {

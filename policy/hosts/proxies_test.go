@@ -140,8 +140,9 @@ func forwardedFor(head []field) (lines []string) {
 	return lines
 }
 
-// TestSpoofedHeaders sends every spoof in every header field, from trusted and untrusted peers, alone, in two lines, and left of
-// what the balancer wrote. The decision must be that of the socket, or of the balancer's own element.
+// TestSpoofedHeaders sends every spoof in every header field, from trusted and untrusted peers,
+// alone, in two lines, and left of what the balancer wrote. The decision must be that of the
+// socket, or of the balancer's own element.
 func TestSpoofedHeaders(t *testing.T) {
 	const inside = "10.0.0.77" // an address on the allowlist, which the spoofer would like to have
 	names := []string{
@@ -180,7 +181,8 @@ type spoof struct {
 	head   []field
 }
 
-// spoofs are the ways in which a spoofed field can arrive while the client is really at the given address.
+// spoofs are the ways in which a spoofed field can arrive while the client is really at the given
+// address.
 func spoofs(name, value, client string) map[string]spoof {
 	xff := hosts.ForwardedFor
 	s := map[string]spoof{

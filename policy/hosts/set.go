@@ -7,8 +7,8 @@ import (
 	"github.com/gaissmai/bart"
 )
 
-// Problem is something wrong in a list: which entry, what, and what to do. A Warning leaves the list usable.
-// Index counts from 0; it is -1 if the list as a whole is meant.
+// Problem is something wrong in a list: which entry, what, and what to do. A Warning leaves the
+// list usable. Index counts from 0; it is -1 if the list as a whole is meant.
 type Problem struct {
 	Entry   string
 	Index   int
@@ -23,21 +23,21 @@ type Config struct {
 	Allow []string
 	// AllowAny permits entries that admit every address of a family.
 	AllowAny bool
-	// Interfaces lists this machine's addresses for SERVER_IP, both families. A link-local address should carry its
-	// zone: its peers do.
+	// Interfaces lists this machine's addresses for SERVER_IP, both families. A link-local address
+	// should carry its zone: its peers do.
 	Interfaces func() ([]netip.Addr, error)
 }
 
-// Set is an allowlist. It does not change once New returned it and is safe for concurrent use. The nil Set and the zero Set
-// admit nobody.
+// Set is an allowlist. It does not change once New returned it and is safe for concurrent use. The
+// nil Set and the zero Set admit nobody.
 type Set struct {
 	table bart.Lite
 	names map[netip.Prefix]string
 	zoned map[netip.Addr]string
 }
 
-// New reads a list and reports everything that is wrong with it. The Set is nil, and so admits nobody, if there
-// is any problem that is not a warning.
+// New reads a list and reports everything that is wrong with it. The Set is nil, and so admits
+// nobody, if there is any problem that is not a warning.
 func New(c Config) (*Set, []Problem) {
 	return build(c, "set allow_any if that is meant, else write the publishers' addresses")
 }

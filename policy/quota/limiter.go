@@ -11,24 +11,30 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Config sets the limits. In every number 0 means the default, and less than 0 means that there is no such limit.
+// Config sets the limits. In every number 0 means the default, and less than 0 means that there is
+// no such limit.
 type Config struct {
-	// AddressRate is how many calls a second an address gets back, and AddressBurst how many it may make at once,
-	// until a secret proves who it is. Defaults: 16 and 256. No limit: neither is counted.
+	// AddressRate is how many calls a second an address gets back, and AddressBurst how many it may
+	// make at once, until a secret proves who it is. Defaults: 16 and 256. No limit: neither is
+	// counted.
 	AddressRate  float64
 	AddressBurst int
-	// FailureCost is how many calls a wrong secret costs, besides its own. Default: 16. It is never more than the burst.
+	// FailureCost is how many calls a wrong secret costs, besides its own. Default: 16. It is never
+	// more than the burst.
 	FailureCost int
-	// PeerRate is how many calls a second a peer makes without being delayed, and PeerBurst how many at once.
-	// Defaults: 500 and 1,000.
+	// PeerRate is how many calls a second a peer makes without being delayed, and PeerBurst how
+	// many at once. Defaults: 500 and 1,000.
 	PeerRate  float64
 	PeerBurst int
-	// MaxDelay is the longest delay of a peer's call. Default: 10 s. No limit: a peer waits its turn, however long.
+	// MaxDelay is the longest delay of a peer's call. Default: 10 s. No limit: a peer waits its
+	// turn, however long.
 	MaxDelay time.Duration
-	// Connections bounds all connections, ConnectionsPerAddress those of one address. Defaults: 4,096 and 256.
+	// Connections bounds all connections, ConnectionsPerAddress those of one address. Defaults:
+	// 4,096 and 256.
 	Connections           int
 	ConnectionsPerAddress int
-	// Tracked is how many addresses have a bucket of their own. Default, and what less than 0 means too: 16,384, about 5 MiB.
+	// Tracked is how many addresses have a bucket of their own. Default, and what less than 0 means
+	// too: 16,384, about 5 MiB.
 	Tracked int
 }
 
@@ -62,8 +68,8 @@ type Stats struct {
 	Forgotten   uint64 // buckets dropped, all of them full
 }
 
-// Limiter counts. It is safe for concurrent use. The nil Limiter and the zero Limiter refuse every connection and call, and delay peers
-// by the default MaxDelay.
+// Limiter counts. It is safe for concurrent use. The nil Limiter and the zero Limiter refuse every
+// connection and call, and delay peers by the default MaxDelay.
 type Limiter struct {
 	c Config
 
@@ -108,7 +114,8 @@ func or[N int | time.Duration](n, zero, none N) N {
 	return n
 }
 
-// bucketOr fills in the two numbers of a bucket. One without limit has an infinite rate. What is no number gets the default.
+// bucketOr fills in the two numbers of a bucket. One without limit has an infinite rate. What is no
+// number gets the default.
 func bucketOr(perSecond, defaultRate float64, burst, defaultBurst int) (float64, int) {
 	if perSecond < 0 || burst < 0 {
 		return float64(rate.Inf), math.MaxInt32
@@ -119,7 +126,8 @@ func bucketOr(perSecond, defaultRate float64, burst, defaultBurst int) (float64,
 	return perSecond, or(burst, defaultBurst, defaultBurst)
 }
 
-// Connect counts a connection until release is called, once or more often. The error is ErrTooManyConnections.
+// Connect counts a connection until release is called, once or more often. The error is
+// ErrTooManyConnections.
 func (l *Limiter) Connect(a netip.Addr) (release func(), err error) {
 	if l == nil || l.open == nil || !a.IsValid() {
 		return func() {}, ErrTooManyConnections
@@ -169,8 +177,8 @@ func (l *Limiter) Allow(a netip.Addr, now time.Time) error {
 	return &TooFastError{RetryAfter: time.Duration(missing / l.c.AddressRate * float64(time.Second))}
 }
 
-// Fail makes the address pay for a wrong secret. Its debt never exceeds one burst: however often it failed, the next call passes
-// after a burst's worth of time at the latest.
+// Fail makes the address pay for a wrong secret. Its debt never exceeds one burst: however often it
+// failed, the next call passes after a burst's worth of time at the latest.
 func (l *Limiter) Fail(a netip.Addr, now time.Time) {
 	if l == nil || l.addresses == nil || !a.IsValid() {
 		return
@@ -185,7 +193,8 @@ func (l *Limiter) Fail(a netip.Addr, now time.Time) {
 	}
 }
 
-// Pass gives back what Allow took, as the secret was right: from here on the call counts for its peer.
+// Pass gives back what Allow took, as the secret was right: from here on the call counts for its
+// peer.
 func (l *Limiter) Pass(a netip.Addr, now time.Time) {
 	if l == nil || l.addresses == nil || !a.IsValid() {
 		return
@@ -197,8 +206,9 @@ func (l *Limiter) Pass(a netip.Addr, now time.Time) {
 	b.ReserveN(now, -1)
 }
 
-// Delay counts a call of a peer that proved itself, and returns how long it is to wait: 0 while the peer keeps its rate. A peer whose
-// calls would have to wait longer than MaxDelay is not delayed any further; the number of its connections is then what bounds it.
+// Delay counts a call of a peer that proved itself, and returns how long it is to wait: 0 while the
+// peer keeps its rate. A peer whose calls would have to wait longer than MaxDelay is not delayed
+// any further; the number of its connections is then what bounds it.
 func (l *Limiter) Delay(peer string, now time.Time) time.Duration {
 	if l == nil || l.peers == nil {
 		return defaultMaxDelay
@@ -232,7 +242,8 @@ func (l *Limiter) Stats() Stats {
 	return s
 }
 
-// advance keeps time from running backwards between callers: a bucket would be filled twice for the same moment.
+// advance keeps time from running backwards between callers: a bucket would be filled twice for the
+// same moment.
 func (l *Limiter) advance(now time.Time) time.Time {
 	if now.After(l.latest) {
 		l.latest = now

@@ -301,7 +301,8 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// TestDebtSurvivesFlood: a guesser sends from thousands of other addresses to be forgotten, and is not.
+// TestDebtSurvivesFlood: a guesser sends from thousands of other addresses to be forgotten, and is
+// not.
 func TestDebtSurvivesFlood(t *testing.T) {
 	const tracked = 64
 	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 50, FailureCost: 10, Tracked: tracked})
@@ -320,7 +321,8 @@ func TestDebtSurvivesFlood(t *testing.T) {
 	}
 }
 
-// TestKnownAddressKeepsItsBucket: while strangers fill the table and share what is left, one who was there before is not slowed.
+// TestKnownAddressKeepsItsBucket: while strangers fill the table and share what is left, one who
+// was there before is not slowed.
 func TestKnownAddressKeepsItsBucket(t *testing.T) {
 	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 50, Tracked: 16})
 	known := addr("192.0.2.1")
@@ -363,8 +365,8 @@ func TestFloodIsBoundedByCommonBuckets(t *testing.T) {
 	}
 }
 
-// TestNobodyExceedsItsShare plays random traffic against a tiny table: whatever the others do, one address never gets more calls than
-// its own bucket and its common one give.
+// TestNobodyExceedsItsShare plays random traffic against a tiny table: whatever the others do, one
+// address never gets more calls than its own bucket and its common one give.
 func TestNobodyExceedsItsShare(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const perSecond, burst = 2, 6

@@ -35,7 +35,8 @@ func newTable[K comparable](size int, limit rate.Limit, burst int, network func(
 	return t
 }
 
-// bucket finds the key's bucket, makes one, or, if none can be forgotten for it, answers the common one of the key's network.
+// bucket finds the key's bucket, makes one, or, if none can be forgotten for it, answers the common
+// one of the key's network.
 func (t *table[K]) bucket(k K, now time.Time) (b *rate.Limiter, shared bool) {
 	if b, ok := t.lru.Get(k); ok {
 		return b, false
@@ -48,8 +49,8 @@ func (t *table[K]) bucket(k K, now time.Time) (b *rate.Limiter, shared bool) {
 	return b, false
 }
 
-// forget drops one bucket that is full, if there is one among the oldest. Those that are not full get another round:
-// they go to the front, so that the next look finds others.
+// forget drops one bucket that is full, if there is one among the oldest. Those that are not full
+// get another round: they go to the front, so that the next look finds others.
 func (t *table[K]) forget(now time.Time) bool {
 	for range min(looks, t.lru.Len()) {
 		k, b, _ := t.lru.GetOldest()

@@ -8,8 +8,8 @@ import (
 	"github.com/stagelock/stagelock/policy/secret"
 )
 
-// FuzzVerify holds: what is accepted is, but for the case of the scheme, the one header that the key makes for its login, or the GCM form of it; and a second look, from
-// memory, says the same.
+// FuzzVerify holds: what is accepted is, but for the case of the scheme, the one header that the
+// key makes for its login, or the GCM form of it; and a second look, from memory, says the same.
 func FuzzVerify(f *testing.F) {
 	k := keyA(f)
 	for _, v := range readVectors(f).Vectors {
@@ -51,8 +51,8 @@ func isGCM(k *secret.Key, h, login string) bool {
 	return err == nil && opened == login
 }
 
-// FuzzLogin holds: a login that may be one comes back from its header as it was, from every algorithm and either key, and no other login shares
-// the header; one that may not gets no header.
+// FuzzLogin holds: a login that may be one comes back from its header as it was, from every
+// algorithm and either key, and no other login shares the header; one that may not gets no header.
 func FuzzLogin(f *testing.F) {
 	for _, s := range []string{"joe", "a@b", "first+tag@example.com", "münchen", "x:y", "joe\n", "", "\xff", strings.Repeat("a", 255)} {
 		f.Add(s)

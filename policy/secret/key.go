@@ -25,8 +25,8 @@ type KeyConfig struct {
 // Format hides the secret, whatever the verb.
 func (c KeyConfig) Format(f fmt.State, _ rune) { io.WriteString(f, "key "+c.ID+" ***") }
 
-// Key makes and opens tokens. It does not change and is safe for concurrent use. The nil Key and the zero Key
-// make no token and open none.
+// Key makes and opens tokens. It does not change and is safe for concurrent use. The nil Key and
+// the zero Key make no token and open none.
 type Key struct {
 	id    string
 	block cipher.Block
@@ -97,7 +97,8 @@ func (a algorithm) build(id string, raw []byte) (*Key, error) {
 	return k, err
 }
 
-// Generate makes a new secret for the named algorithm, in hexadecimal digits: 16 bytes for AES and Blowfish, 24 for DESede.
+// Generate makes a new secret for the named algorithm, in hexadecimal digits: 16 bytes for AES and
+// Blowfish, 24 for DESede.
 func Generate(name string, rand io.Reader) (string, error) {
 	a, ok := lookup(name)
 	if !ok {

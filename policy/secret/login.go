@@ -12,8 +12,8 @@ import (
 // maxLogin is the greatest length of an e-mail address, the longest of the vendor's logins.
 const maxLogin = 254
 
-// ErrLogin is a login that no portal has: empty, longer than 254 bytes, not UTF-8, with a colon, a control character,
-// a space at an end, or more than one @.
+// ErrLogin is a login that no portal has: empty, longer than 254 bytes, not UTF-8, with a colon, a
+// control character, a space at an end, or more than one @.
 var ErrLogin = errors.New("the login is not one that a portal has")
 
 // loginRules hold for every login, whoever vouches for it.
@@ -30,7 +30,8 @@ var loginRules = []struct {
 	{func(s string) bool { return strings.Count(s, "@") > 1 }, "contains more than one @"},
 }
 
-// breaksLine is true for control characters and for the two separators that some readers take for line ends.
+// breaksLine is true for control characters and for the two separators that some readers take for
+// line ends.
 func breaksLine(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 
 // CheckLogin returns an error that wraps ErrLogin if no portal has such a login.
@@ -43,10 +44,10 @@ func CheckLogin(login string) error {
 	return nil
 }
 
-// Authorization returns the header's value for a login, with the token of the login as it is. With percentEncode the
-// login itself is written percent-encoded: 7.x decodes it before it makes the token again, 6.2 does not. With
-// upperScheme the scheme is BASIC, as 6.2 writes it. The answer is "" for a Key that is none and for a login that
-// CheckLogin refuses.
+// Authorization returns the header's value for a login, with the token of the login as it is. With
+// percentEncode the login itself is written percent-encoded: 7.x decodes it before it makes the
+// token again, 6.2 does not. With upperScheme the scheme is BASIC, as 6.2 writes it. The answer is
+// "" for a Key that is none and for a login that CheckLogin refuses.
 func (k *Key) Authorization(login string, percentEncode, upperScheme bool) string {
 	if k == nil || k.block == nil || CheckLogin(login) != nil {
 		return ""
@@ -68,8 +69,8 @@ func (k *Key) Authorization(login string, percentEncode, upperScheme bool) strin
 	return string(base64.StdEncoding.AppendEncode(header, text))
 }
 
-// appendEncoded percent-encodes all but the characters that no decoder touches. Non-ASCII is encoded too: the server
-// decodes that as UTF-8, whatever its default charset.
+// appendEncoded percent-encodes all but the characters that no decoder touches. Non-ASCII is
+// encoded too: the server decodes that as UTF-8, whatever its default charset.
 func appendEncoded(dst []byte, login string) []byte {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._@"
 	const digits = "0123456789ABCDEF"

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Problem is something wrong with a key: what, and what to do. A Warning leaves the key usable. Neither text contains the
-// secret or a part of it.
+// Problem is something wrong with a key: what, and what to do. A Warning leaves the key usable.
+// Neither text contains the secret or a part of it.
 type Problem struct {
 	Msg     string
 	Cure    string
@@ -28,8 +28,8 @@ type candidate struct {
 	raw []byte
 }
 
-// rule is one thing that can be wrong. Rules are all tried; a fatal one that is broken ends the tries, as the
-// later ones would judge by a false length.
+// rule is one thing that can be wrong. Rules are all tried; a fatal one that is broken ends the
+// tries, as the later ones would judge by a false length.
 type rule struct {
 	broken  func(c *candidate) bool
 	msg     string
@@ -47,15 +47,21 @@ var textRules = []rule{
 	{broken: func(c *candidate) bool { return c.name == "" },
 		msg: "the algorithm is none of AES, Blowfish, DESede", cure: "write AES"},
 	{broken: func(c *candidate) bool { return c.Hex && len(c.Secret)%2 == 1 },
-		msg: "the secret has an odd number of hexadecimal digits", cure: "write two digits for each byte", fatal: true},
+		msg:  "the secret has an odd number of hexadecimal digits",
+		cure: "write two digits for each byte", fatal: true},
 	{broken: func(c *candidate) bool { return c.Hex && !isHex(c.Secret) },
-		msg: "the secret contains characters that are no hexadecimal digits", cure: "write 0-9 and a-f only, or turn the hex flag off", fatal: true},
+		msg:  "the secret contains characters that are no hexadecimal digits",
+		cure: "write 0-9 and a-f only, or turn the hex flag off", fatal: true},
 	{broken: func(c *candidate) bool { return !c.Hex && !isASCII(c.Secret) },
-		msg: "the secret contains non-ASCII characters, whose bytes depend on each server's default charset", cure: "write it in hexadecimal digits and set the hex flag", fatal: true},
+		msg: "the secret contains non-ASCII characters, whose bytes depend on " +
+			"each server's default charset",
+		cure: "write it in hexadecimal digits and set the hex flag", fatal: true},
 	{broken: func(c *candidate) bool { return !c.Hex && hasControl(c.Secret) },
-		msg: "the secret contains a line break or another control character", cure: "remove it, or write the secret in hexadecimal digits and set the hex flag", fatal: true},
+		msg:  "the secret contains a line break or another control character",
+		cure: "remove it, or write the secret in hexadecimal digits and set the hex flag", fatal: true},
 	{broken: func(c *candidate) bool { return !c.Hex && len(bytes.TrimSpace(c.Secret)) != len(c.Secret) },
-		msg: "the secret begins or ends with a space, which readers of properties files drop", cure: "remove it on every server", warning: true},
+		msg:  "the secret begins or ends with a space, which readers of properties files drop",
+		cure: "remove it on every server", warning: true},
 }
 
 // byteRules judge the bytes of the key.
@@ -63,12 +69,15 @@ var byteRules = []rule{
 	{broken: func(c *candidate) bool { return len(c.raw) < minBytes },
 		msg: "the secret is too short: Liferay wants 8 bytes or more", cure: newSecret, fatal: true},
 	{broken: func(c *candidate) bool { return c.name == "DESede" && len(c.raw) == 16 },
-		msg:  "a DESede key of 16 bytes (112 bits) is documented, but Java refuses it",
-		cure: "write it as 24 bytes, K1 K2 K1: in hexadecimal digits, repeat the first 16 digits at the end (48 in all); it makes the same tokens", fatal: true},
+		msg: "a DESede key of 16 bytes (112 bits) is documented, but Java refuses it",
+		cure: "write it as 24 bytes, K1 K2 K1: in hexadecimal digits, repeat the first 16 digits at " +
+			"the end (48 in all); it makes the same tokens", fatal: true},
 	{broken: func(c *candidate) bool { return c.is192() && !c.old() },
-		msg: "an AES key of 24 bytes (AES-192) is documented, but Liferay 7 refuses it", cure: "use 16 or 32 bytes; " + newSecret, fatal: true},
+		msg:  "an AES key of 24 bytes (AES-192) is documented, but Liferay 7 refuses it",
+		cure: "use 16 or 32 bytes; " + newSecret, fatal: true},
 	{broken: func(c *candidate) bool { return c.is192() && c.old() },
-		msg: "an AES key of 24 bytes (AES-192) works in 6.2 only: Liferay 7 refuses it", cure: "use 16 or 32 bytes before the upgrade", warning: true},
+		msg:  "an AES key of 24 bytes (AES-192) works in 6.2 only: Liferay 7 refuses it",
+		cure: "use 16 or 32 bytes before the upgrade", warning: true},
 	{broken: func(c *candidate) bool { return c.name == "AES" && !c.takes(len(c.raw)) },
 		msg: "an AES key must have 16 or 32 bytes", cure: newSecret, fatal: true},
 	{broken: func(c *candidate) bool { return c.name == "Blowfish" && !c.takes(len(c.raw)) },
@@ -76,12 +85,15 @@ var byteRules = []rule{
 	{broken: func(c *candidate) bool { return c.name == "DESede" && !c.takes(len(c.raw)) },
 		msg: "a DESede key must have 24 bytes", cure: newSecret, fatal: true},
 	{broken: func(c *candidate) bool { return c.name == "DESede" && c.singleDES() },
-		msg: "two of the three parts of the DESede key cancel out: what is left is single DES", cure: newSecret, warning: true},
+		msg:  "two of the three parts of the DESede key cancel out: what is left is single DES",
+		cure: newSecret, warning: true},
 	{broken: func(c *candidate) bool { return !c.Hex && isHex(c.raw) && c.takes(len(c.raw)/2) && len(c.raw)%2 == 0 },
-		msg: "the secret looks like hexadecimal digits, but the hex flag is off", cure: "set the hex flag if it is set on the servers", warning: true},
+		msg:  "the secret looks like hexadecimal digits, but the hex flag is off",
+		cure: "set the hex flag if it is set on the servers", warning: true},
 }
 
-// NewKey checks a key and reports all that is wrong. The Key is nil if there is any problem that is not a warning.
+// NewKey checks a key and reports all that is wrong. The Key is nil if there is any problem that is
+// not a warning.
 func NewKey(c KeyConfig) (*Key, []Problem) {
 	cand := &candidate{KeyConfig: c}
 	cand.algorithm, _ = lookup(c.Algorithm)
@@ -119,8 +131,9 @@ func (c *candidate) check(rules []rule) (problems []Problem, usable bool) {
 	return problems, true
 }
 
-// ThreePart returns the 24-byte form K1 K2 K1 of a 16-byte DESede key in hexadecimal digits. It is a secret: for a command whose user
-// asked for it, never for a message. ok is false for any other key.
+// ThreePart returns the 24-byte form K1 K2 K1 of a 16-byte DESede key in hexadecimal digits. It is
+// a secret: for a command whose user asked for it, never for a message. ok is false for any other
+// key.
 func ThreePart(c KeyConfig) (digits string, ok bool) {
 	raw := c.Secret
 	if c.Hex {

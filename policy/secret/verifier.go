@@ -49,8 +49,9 @@ type VerifierConfig struct {
 	CacheSize int
 }
 
-// Verifier judges the headers of one peer. It is safe for concurrent use. Dropping it drops what it remembers: after any change of
-// keys or logins a new one is made. The nil Verifier, the zero one, and one without keys refuse everything.
+// Verifier judges the headers of one peer. It is safe for concurrent use. Dropping it drops what it
+// remembers: after any change of keys or logins a new one is made. The nil Verifier, the zero one,
+// and one without keys refuse everything.
 type Verifier struct {
 	keys   []verifying
 	logins map[string]struct{}
@@ -58,7 +59,8 @@ type Verifier struct {
 	pool   sync.Pool // of *[maxHeader]byte: a slice handed to a hash would be allocated for each call
 }
 
-// digest stands for a header in the cache: the time of a look-up tells nothing about the headers that are stored.
+// digest stands for a header in the cache: the time of a look-up tells nothing about the headers
+// that are stored.
 type digest [sha256.Size]byte
 
 // verifying is a key with its place.
@@ -91,9 +93,9 @@ func NewVerifier(c VerifierConfig) *Verifier {
 	return v
 }
 
-// Verify judges the value of an Authorization header. The login is taken as it stands: nothing in it is percent-decoded. The
-// error wraps one of ErrNoCredentials, ErrScheme, ErrMalformed, ErrLogin, ErrWrongSecret and ErrLoginNotListed; its
-// text contains neither login nor token.
+// Verify judges the value of an Authorization header. The login is taken as it stands: nothing in
+// it is percent-decoded. The error wraps one of ErrNoCredentials, ErrScheme, ErrMalformed,
+// ErrLogin, ErrWrongSecret and ErrLoginNotListed; its text contains neither login nor token.
 func (v *Verifier) Verify(header string) (Identity, error) {
 	if v == nil || len(v.keys) == 0 {
 		return Identity{}, fmt.Errorf("%w: no key is known for this peer", ErrWrongSecret)
@@ -169,7 +171,8 @@ func split(blob string) (login string, token []byte, err error) {
 	return login, token, err
 }
 
-// decode reads base64 in its one canonical spelling. The standard decoder skips line breaks: the length gives them away.
+// decode reads base64 in its one canonical spelling. The standard decoder skips line breaks: the
+// length gives them away.
 func decode(s string) ([]byte, error) {
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
 	if err != nil || base64.StdEncoding.EncodedLen(len(b)) != len(s) {
@@ -178,7 +181,8 @@ func decode(s string) ([]byte, error) {
 	return b, nil
 }
 
-// prove tries every key, whether or not an earlier one fits: the time tells nothing about which did.
+// prove tries every key, whether or not an earlier one fits: the time tells nothing about which
+// did.
 func (v *Verifier) prove(login string, token []byte) (id Identity, ok bool) {
 	found := -1
 	scratch := make([]byte, 0, maxLogin+2*tagSize)
@@ -194,8 +198,8 @@ func (v *Verifier) prove(login string, token []byte) (id Identity, ok bool) {
 	return Identity{Login: strings.Clone(login), KeyID: v.keys[found].id, Current: v.keys[found].current}, true
 }
 
-// matches is 1 if the token is the login's in one of the two forms. Which one it can be follows from its length: a
-// GCM token is 28 bytes longer than its login, an ECB token at most 16.
+// matches is 1 if the token is the login's in one of the two forms. Which one it can be follows
+// from its length: a GCM token is 28 bytes longer than its login, an ECB token at most 16.
 func (k *Key) matches(scratch []byte, login string, token []byte) int {
 	if k.gcm != nil && len(token) == nonceSize+len(login)+tagSize {
 		plain, err := k.gcm.Open(scratch, token[:nonceSize], token[nonceSize:], nil)
@@ -207,8 +211,8 @@ func (k *Key) matches(scratch []byte, login string, token []byte) int {
 	return subtle.ConstantTimeCompare(k.seal(scratch, login), token)
 }
 
-// Open decrypts a token of the FIPS form and returns the login in it; it wants an AES key. The error wraps
-// ErrMalformed, ErrWrongSecret or ErrLogin.
+// Open decrypts a token of the FIPS form and returns the login in it; it wants an AES key. The
+// error wraps ErrMalformed, ErrWrongSecret or ErrLogin.
 func (k *Key) Open(token string) (login string, err error) {
 	if k == nil || k.gcm == nil {
 		return "", fmt.Errorf("%w: the key is no AES key", ErrWrongSecret)

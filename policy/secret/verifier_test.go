@@ -205,7 +205,8 @@ func TestLoginList(t *testing.T) {
 	}
 }
 
-// pasted makes a token of head + tail from the tokens of two other logins, without the key: the first block of one, the rest of the other.
+// pasted makes a token of head + tail from the tokens of two other logins, without the key: the
+// first block of one, the rest of the other.
 func pasted(t testing.TB, k *secret.Key, head, tail string) string {
 	t.Helper()
 	if len(head) != 16 {
@@ -274,7 +275,8 @@ func TestAuthorizationForLines(t *testing.T) {
 	}
 }
 
-// checkAsLiferay7 reads a header as a 7.x server does: split at every colon, decode, trim, make the token again.
+// checkAsLiferay7 reads a header as a 7.x server does: split at every colon, decode, trim, make the
+// token again.
 func checkAsLiferay7(t *testing.T, k *secret.Key, login string) {
 	t.Helper()
 	blob, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(k.Authorization(login, true, false), "Basic "))
