@@ -135,6 +135,26 @@ func TestAcceptedHeaders(t *testing.T) {
 	}
 }
 
+// TestRecordedHeaders holds for what the vendor's own clients sent under the secret 1234567890123456.
+func TestRecordedHeaders(t *testing.T) {
+	k := newKey(t, secret.KeyConfig{ID: "live", Secret: []byte("1234567890123456")})
+	const publisher = "cHVibGlzaGVyQGV4YW1wbGUuY29tOlVveU5LQ1Jqa3FEUzJBNXhGMElJTGV3MlljRjhnY0JnNHM1ZW9vNENiMEU9"
+	for line, tt := range map[string]struct{ header, login string }{
+		"6.2": {"BASIC MjAxOTk6dWhOVnNyU28yamJsOEk2K1RsaWgrdz09", "20199"},
+		"7.0": {"Basic " + publisher, "publisher@example.com"},
+	} {
+		t.Run(line, func(t *testing.T) {
+			id, err := verifier(k).Verify(tt.header)
+			if want := (secret.Identity{Login: tt.login, KeyID: "live", Current: true}); err != nil || id != want {
+				t.Errorf("Verify = %+v, %v; want %+v", id, err, want)
+			}
+			if got := k.Authorization(tt.login, line != "6.2", line == "6.2"); got != tt.header {
+				t.Errorf("Authorization = %q, want the client's own %q", got, tt.header)
+			}
+		})
+	}
+}
+
 func TestNoVerifier(t *testing.T) {
 	var none *secret.Verifier
 	h := keyA(t).Authorization("joe", false, false)
