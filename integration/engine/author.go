@@ -14,6 +14,7 @@ var ErrNotFound = errors.New("engine: no such item")
 
 // PageOptions is what may be said about a new page beside its name and text.
 type PageOptions struct {
+	UUID        string // empty means a new one
 	Private     bool
 	Parent      string // uuid of the page above it; empty means the top
 	FriendlyURL string // empty means made of the name
@@ -23,7 +24,7 @@ type PageOptions struct {
 
 // AddPage writes a new page into the site.
 func (e *Engine) AddPage(ctx context.Context, site int64, name, text string, opt PageOptions) (Item, error) {
-	it := Item{Site: site, Kind: Page, Name: name, Private: opt.Private, FriendlyURL: opt.FriendlyURL,
+	it := Item{Site: site, Kind: Page, UUID: opt.UUID, Name: name, Private: opt.Private, FriendlyURL: opt.FriendlyURL,
 		MediaType: "text/html", Portlets: opt.Portlets, Refs: opt.Refs}
 	if it.FriendlyURL == "" {
 		it.FriendlyURL = slug(name)

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
 // VerifyFunc judges an Authorization header and returns the login that it proves. An empty header is not passed to it.
@@ -26,7 +28,7 @@ type Config struct {
 	URL       string // scheme, host and port that its own pages are under; the answer of getGroupDisplayURL begins with it
 	Context   string // path context before /api/liferay/do, such as /portal
 
-	// HideExceptions sends PortalException("Invocation failed due to <class>") instead of the exception itself, as 7.3 does.
+	// HideExceptions sends PortalException("Invocation failed due to <class>") instead of the exception itself; 7.3 always does.
 	HideExceptions bool
 	// Portlets maps root portlet ids to the schema version of their data handlers; nil means the engine's own three.
 	Portlets map[string]string
@@ -50,6 +52,7 @@ type Progress struct {
 // Engine is one portal's worth of sites. It is safe for concurrent use.
 type Engine struct {
 	cfg     Config
+	build   string // recorded build whose classes the answers are written in
 	db      *sql.DB
 	content *vault
 	parts   *spool
@@ -81,6 +84,10 @@ func New(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
+	build, err := liferay.BuildOf(cfg.Line)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
 	for _, dir := range []string{cfg.Dir, filepath.Join(cfg.Dir, "parts"), filepath.Join(cfg.Dir, "content"), filepath.Join(cfg.Dir, "exports")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("engine: %w", err)
@@ -90,7 +97,7 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	e := &Engine{cfg: cfg, db: db,
+	e := &Engine{cfg: cfg, build: build, db: db,
 		content: &vault{dir: filepath.Join(cfg.Dir, "content")},
 		parts:   &spool{dir: filepath.Join(cfg.Dir, "parts")}}
 	if err := e.sweep(context.Background()); err != nil {
@@ -128,6 +135,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxArchive == 0 {
 		c.MaxArchive = defaultMaxArchive
+	}
+	if c.Line == "7.3" {
+		c.HideExceptions = true
 	}
 	if c.URL == "" {
 		c.URL = "http://localhost:8080"

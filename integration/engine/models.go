@@ -1,0 +1,36 @@
+package engine
+
+import (
+	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+// groupModel is a site as getGroup answers it.
+func groupModel(s Site) liferay.Model {
+	return liferay.Model{
+		"_groupId": s.ID, "_companyId": s.CompanyID, "_classPK": s.ID, "_uuid": s.UUID, "_externalReferenceCode": s.UUID,
+		"_groupKey": s.Name, "_name": s.Name, "_friendlyURL": s.FriendlyURL, "_typeSettings": s.Settings,
+		"_remoteStagingGroupCount": int64(s.StagingCount), "_active": true, "_site": true, "_type": int64(1),
+	}
+}
+
+// layoutModel is a page as getLayoutByUuidAndGroupId answers it.
+func layoutModel(it Item, company int64) liferay.Model {
+	return liferay.Model{
+		"_plid": it.ID, "_uuid": it.UUID, "_groupId": it.Site, "_companyId": company, "_privateLayout": it.Private,
+		"_layoutId": it.LayoutID, "_parentLayoutId": it.ParentLayoutID, "_name": it.Name, "_friendlyURL": it.FriendlyURL,
+		"_type": "portlet",
+	}
+}
+
+func wireReferences(all []archive.MissingReference) []liferay.MissingReference {
+	var wire []liferay.MissingReference
+	for _, r := range all {
+		pk := r.ClassPK
+		if pk == "" {
+			pk = r.UUID
+		}
+		wire = append(wire, liferay.MissingReference{ClassName: r.ClassName, ClassPK: pk, DisplayName: r.DisplayName, Type: r.Type})
+	}
+	return wire
+}
