@@ -65,7 +65,7 @@ type Peer struct {
 	Name            string   `yaml:"name" example:"staging" doc:"Name in the log and in the audit log."`
 	Addresses       []string `yaml:"addresses" doc:"Addresses of hosts.allow that this peer comes from; empty for all of them."`
 	Sites           []Site   `yaml:"sites" example:"20143" doc:"Group ids of the live sites it may publish into, or the word any."`
-	Logins          []string `yaml:"logins" doc:"Logins it may act as; absent for any login that live knows."`
+	Logins          []string `yaml:"logins" example:"publisher@example.com" doc:"Logins it may act as; absent for any login that live knows."`
 	PartMaxBytes    Size     `yaml:"part_max_bytes" default:"128MiB" min:"1kB" max:"2GiB" doc:"Largest part of an archive: at least the sender's staging.remote.transfer.buffer.size."`
 	ArchiveMaxBytes Size     `yaml:"archive_max_bytes" default:"0" doc:"Largest archive; 0 for no limit."`
 	Secret          Keys     `yaml:"secret" example:"file=/etc/stagelock/staging.secret" doc:"The shared secret with which this peer's tokens are made."`

@@ -37,9 +37,9 @@ func showLeaf(s *setting, v reflect.Value) string {
 	return strings.Join(texts, ",")
 }
 
-// Restart returns the paths whose new value only counts after a restart. Settings that appear or vanish with a peer
+// NeedsRestart returns the paths whose value in next only counts after a restart. Settings that appear or vanish with a peer
 // follow a reload.
-func (c *Config) Restart(next *Config) []string {
+func (c *Config) NeedsRestart(next *Config) []string {
 	before := map[string]string{}
 	each := func(c *Config, f func(path, value string)) {
 		walk(reflect.ValueOf(c).Elem(), schema, "", func(path string, s *setting, v reflect.Value) {

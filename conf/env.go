@@ -27,13 +27,13 @@ func (l *loader) fromEnv(env []string) layer {
 			l.report(at(o, "", "is no setting of the gateway's", didYouMean(name, variables())).asWarning())
 			continue
 		}
-		y.put(path, o, texts(s, value)...)
+		y.put(path, o, entries(s, value)...)
 	}
 	return y
 }
 
-// texts splits the value of a variable or flag where the setting is a list.
-func texts(s *setting, value string) []string {
+// entries splits the value of a variable or flag where the setting is a list.
+func entries(s *setting, value string) []string {
 	if !s.many {
 		return []string{value}
 	}
@@ -111,7 +111,7 @@ func (l *loader) fromFlags(flags map[string]string) layer {
 			l.report(at(o, path, "is a secret, and everybody on this machine can read a command line",
 				"name a file that holds it: "+parent(path)+".file"))
 		default:
-			y.put(path, o, texts(s, flags[path])...)
+			y.put(path, o, entries(s, flags[path])...)
 		}
 	}
 	return y

@@ -152,7 +152,7 @@ func (l *loader) value(path string, s *setting, it item, v reflect.Value) {
 	if choices := s.choices(); len(choices) > 0 {
 		chosen, known := choose(choices, text)
 		if !known {
-			l.report(at(it.origin, path, "is none of "+strings.Join(choices, ", "), didYouMean(text, choices)))
+			l.report(at(it.origin, path, "is none of "+strings.Join(choices, ", "), s.hint()))
 			return
 		}
 		text = chosen
@@ -181,12 +181,12 @@ func choose(choices []string, text string) (string, bool) {
 	return "", false
 }
 
-// hint tells what the default is: the simplest cure for a value that cannot be.
+// hint is the cure for a value that cannot be: the default, if there is one.
 func (s *setting) hint() string {
 	if d := s.defaults(); len(d) > 0 {
 		return "the default is " + strings.Join(d, ", ")
 	}
-	return ""
+	return "write a value of that form"
 }
 
 // outOfBounds says how v leaves the bounds of its setting; nothing if it does not.

@@ -94,7 +94,7 @@ func (r *osgiReader) blanks(set string) {
 func (r *osgiReader) value() (osgiValue, string) {
 	v := osgiValue{line: r.line, kind: 'T'}
 	start := r.at
-	for c := r.peek(); c == '.' || c == '_' || c == '-' || isAlphanumeric(c); c = r.peek() {
+	for c := r.peek(); strings.IndexByte(".-_:", c) >= 0 && c != 0 || isAlphanumeric(c); c = r.peek() {
 		r.next()
 	}
 	v.key = r.text[start:r.at]

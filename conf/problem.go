@@ -97,11 +97,18 @@ func Fatal(ps []Problem) bool {
 	return slices.ContainsFunc(ps, func(p Problem) bool { return !p.Warning })
 }
 
-// Sort orders problems as a reader goes through the files: by file, line and path.
+// Sort orders problems as a reader goes through the files: by file and line, warnings last, then by path.
 func Sort(ps []Problem) {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), rank(a)-rank(b), cmp.Compare(a.Path, b.Path))
 	})
+}
+
+func rank(p Problem) int {
+	if p.Warning {
+		return 1
+	}
+	return 0
 }
 
 // Origin returns where the value at path comes from. For a path without a place of its own it is the place of the

@@ -127,11 +127,15 @@ var secretRules = []rule{
 		}},
 }
 
-// keys returns a finding for the value of every key that is broken.
+// keys returns a finding for the value of every key that is broken. Liferay's secret, which many may have, counts once.
 func (l *loader) keys(broken func(k *Key) bool) []finding {
 	var all []finding
+	seen := map[Origin]bool{}
 	l.eachKey(func(path string, k *Key) {
-		if !l.shared(path) && broken(k) {
+		o := l.config.Origin(join(path, "value"))
+		again := seen[o] && (o.Source == LiferayFile || o.Source == LiferayEnv)
+		seen[o] = true
+		if !again && !l.shared(path) && broken(k) {
 			all = append(all, finding{path: join(path, "value")})
 		}
 	})

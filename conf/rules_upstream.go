@@ -13,7 +13,7 @@ var upstreamRules = []rule{
 	{"node-url", false, "has more than scheme, host and port", "keep those; a path goes to upstream.path_context",
 		func(_ *loader, c *Config) []finding {
 			return nodes(c, func(u *url.URL) bool {
-				return u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != ""
+				return strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != ""
 			})
 		}},
 	{"node-twice", false, "is the same as an earlier node", "drop one of the two",

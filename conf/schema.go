@@ -49,6 +49,9 @@ func (s *setting) leaf() bool     { return s.kids == nil }
 func (s *setting) sections() bool { return s.many && !s.leaf() }
 func (s *setting) secret() bool   { return s.typ == reflect.TypeFor[Secret]() }
 
+// ofSecret tells whether the setting is one of the two that give a secret: an empty one gives none.
+func (s *setting) ofSecret() bool { return s.secret() || s.name == "file" }
+
 // defaults returns the values that stand where nobody wrote any.
 func (s *setting) defaults() []string {
 	if d := s.tag.Get("default"); d != "" {

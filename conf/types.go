@@ -179,6 +179,9 @@ func parseURL(s string) (any, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, errors.New("is not a URL such as http://127.0.0.1:8080")
 	}
+	if u.User != nil { // a URL is printed, a password is not
+		return nil, errors.New("has a login in it, which nothing here uses")
+	}
 	return u, nil
 }
 
@@ -189,7 +192,7 @@ func show(v any) string {
 		if v == nil {
 			return ""
 		}
-		return v.Redacted()
+		return v.String()
 	case Secret:
 		if !v.IsSet() {
 			return ""

@@ -103,7 +103,7 @@ func (d *document) value(n *yaml.Node, s *setting, path string) {
 		d.sections(n, s, path)
 	case !s.leaf():
 		d.section(n, s.kids, path)
-	case null(n):
+	case null(n), n.Kind == yaml.ScalarNode && n.Value == "" && s.ofSecret():
 	case n.Kind == yaml.ScalarNode:
 		d.put(path, d.origin(n), n.Value)
 	case s.many && n.Kind == yaml.SequenceNode:

@@ -1,0 +1,271 @@
+package conf
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// good has no problem; its lines are numbered in the wants below.
+const good = `names: [live.example.com]
+hosts:
+  allow: [10.1.2.0/24]
+peers:
+  - name: staging
+    sites: [20143]
+    logins: [publisher@example.com]
+    secret:
+      file: staging.secret
+upstream:
+  nodes: ["http://127.0.0.1:8080"]
+`
+
+// goodFiles are the files that good needs, and some that rows name.
+func goodFiles(t *testing.T) fstest.MapFS {
+	certificate, key := pair(t)
+	_, other := pair(t)
+	return fstest.MapFS{
+		"staging.secret": {Data: []byte("0123456789abcdef\n"), Mode: 0o600},
+		"other.secret":   {Data: []byte("fedcba9876543210"), Mode: 0o600},
+		"open.secret":    {Data: []byte("0123456789abcdef\n"), Mode: 0o644},
+		"empty.secret":   {Data: []byte("\n"), Mode: 0o600},
+		"c.pem":          {Data: certificate, Mode: 0o644},
+		"k.pem":          {Data: key, Mode: 0o600},
+		"k2.pem":         {Data: other, Mode: 0o600},
+		"open.pem":       {Data: key, Mode: 0o644},
+		"blank.secret":   {Data: []byte("0123456789abcde "), Mode: 0o600},
+		"german.secret":  {Data: []byte("schlüssel-von-li"), Mode: 0o600},
+		"p.properties":   {Data: []byte("# live\ntunnel.servlet.hosts.allowed=10.0.0.0/8\n"), Mode: 0o600},
+	}
+}
+
+func pair(t *testing.T) (certificate, key []byte) {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "live"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, k.Public(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: bits})
+}
+
+// loadFS loads text as live.yaml among files.
+func loadFS(files fstest.MapFS, text string, env []string, flags map[string]string) (*Config, []Problem) {
+	files["live.yaml"] = &fstest.MapFile{Data: []byte(text), Mode: 0o600}
+	return Load(Options{File: "live.yaml", Env: env, Flags: flags, ReadFile: files.ReadFile, Stat: files.Stat})
+}
+
+func texts(ps []Problem) []string {
+	var all []string
+	for _, p := range ps {
+		all = append(all, p.String())
+	}
+	return all
+}
+
+func TestGoodHasNoProblem(t *testing.T) {
+	if _, ps := loadFS(goodFiles(t), good, nil, nil); len(ps) > 0 {
+		t.Errorf("problems: %q", texts(ps))
+	}
+}
+
+// Each row changes good by replacing old by new, or by adding new where old is empty.
+var ruleRows = []struct {
+	rule, old, new string
+	want           []string // file:line: path: of everything that is reported, and the beginning of what
+}{
+	{"listen-empty", "", "listen: []\n", []string{"live.yaml:12: listen: is empty"}},
+	{"listen-twice", "", "listen: [\"127.0.0.1:1\", \"127.0.0.1:0\", \"127.0.0.1:0\",\n  \"127.0.0.1:1\"]\n",
+		[]string{"live.yaml:13: listen[3]: is the same as listen[0] (drop"}},
+	{"data-empty", "", "data: \"\"\n", []string{"live.yaml:12: data: is empty"}},
+	{"names-empty", "names: [live.example.com]", "path_context: /x", []string{"live.yaml:1: names: is empty: no Host"}},
+	{"names-spelling", "names: [live.example.com]", "names: [Live.example.com, 'https://a', a/b, '10.0.0.1', '::1', '[::1]:8443', '[::1]', 'a:0', 'a:x', 'a.', 'ä', 'fe80::1%e', '', 'a:', '0:0::1', '[0::1]']",
+		[]string{
+			"live.yaml:1: names[0]: is not a host or host:port: names are written in small letters",
+			"live.yaml:1: names[10]: is not a host or host:port: a name has letters",
+			"live.yaml:1: names[11]: is not a host or host:port: an address with a zone",
+			"live.yaml:1: names[12]: is not a host or host:port: a name has letters",
+			"live.yaml:1: names[13]: is not a host or host:port: a port is a number",
+			"live.yaml:1: names[14]: is not a host or host:port: an IPv6 address stands in brackets",
+			"live.yaml:1: names[15]: is not a host or host:port: the address is written ::1",
+			"live.yaml:1: names[1]: is not a host or host:port: it is a URL",
+			"live.yaml:1: names[2]: is not a host or host:port: it has more",
+			"live.yaml:1: names[4]: is not a host or host:port: an IPv6 address stands in brackets",
+			"live.yaml:1: names[7]: is not a host or host:port: a port is a number",
+			"live.yaml:1: names[8]: is not a host or host:port: a port is a number",
+			"live.yaml:1: names[9]: is not a host or host:port: a dot stands at its end",
+		}},
+	{"names-twice", "names: [live.example.com]", "names: [a, b, a]", []string{"live.yaml:1: warning: names[2]: is the same as names[0]"}},
+	{"context-no-slash", "", "path_context: live\n", []string{"live.yaml:12: path_context: does not begin with a slash (write /live)"}},
+	{"context-slash", "", "path_context: /live/\n", []string{"live.yaml:12: path_context: ends with a slash (write /live)"}},
+	{"context-slash", "", "path_context: /\n", []string{`live.yaml:12: path_context: ends with a slash (write "" for no context)`}},
+	{"context-slash", "upstream:", "upstream:\n  path_context: /portal/", []string{"live.yaml:11: upstream.path_context: ends with a slash (write /portal)"}},
+	{"context-spelling", "", "path_context: /a;b\n", []string{"live.yaml:12: path_context: is not a path that every server"}},
+	{"context-spelling", "", "path_context: /a//b\n", []string{"live.yaml:12: path_context: is not a path that every server"}},
+	{"context-spelling", "", "path_context: /a/../b\n", []string{"live.yaml:12: path_context: is not a path that every server"}},
+	{"hosts-empty", "  allow: [10.1.2.0/24]", "  refuse: drop", []string{"live.yaml:2: hosts.allow: is empty: nobody may connect"}},
+	{"hosts-empty", "  allow: [10.1.2.0/24]", "  allow: []", []string{"live.yaml:3: hosts.allow: is empty: nobody may connect"}},
+	{"connections", "", "quota:\n  connections: 10\n", []string{"live.yaml:12: warning: quota.connections_per_address: is more than"}},
+	{"tls-missing", "", "tls:\n  source: files\n", []string{"live.yaml:12: tls.certificate: is not given", "live.yaml:12: tls.key: is not given"}},
+	{"tls-unused", "", "tls:\n  certificate: c.pem\n  key: k.pem\n",
+		[]string{"live.yaml:13: warning: tls.certificate: is not used: tls.source is local", "live.yaml:14: warning: tls.key: is not used"}},
+	{"tls-pair", "", "tls:\n  source: files\n  certificate: none.pem\n  key: k.pem\n", []string{"live.yaml:14: tls.certificate: cannot be read: file does not exist"}},
+	{"tls-pair", "", "tls:\n  source: files\n  certificate: c.pem\n  key: none.pem\n", []string{"live.yaml:15: tls.key: cannot be read: file does not exist"}},
+	{"tls-pair", "", "tls:\n  source: files\n  certificate: c.pem\n  key: k2.pem\n", []string{"live.yaml:14: tls.certificate: does not make a pair with tls.key: private key does not match public key"}},
+	{"tls-key-exposed", "", "tls:\n  source: files\n  certificate: c.pem\n  key: open.pem\n", []string{"live.yaml:15: tls.key: may be read by every user"}},
+	{"acme-root", "", "tls:\n  source: acme\n  acme:\n    ca_root: none.pem\n", []string{"live.yaml:15: tls.acme.ca_root: cannot be read: file does not exist"}},
+	{"acme-directory", "", "tls:\n  source: acme\n  acme:\n    directory: http://acme/dir\n", []string{"live.yaml:15: tls.acme.directory: is not https"}},
+	{"acme-address", "names: [live.example.com]", "names: [a, 10.0.0.1]\ntls: {source: acme}", []string{"live.yaml:1: names[1]: is an address, for which"}},
+	{"tls-old-java", "", "line: 6.2\ntls: {min_version: 1.3}\n", []string{"live.yaml:13: warning: tls.min_version: is 1.3, which"}},
+
+	{"peers-empty", good[strings.Index(good, "peers"):strings.Index(good, "upstream")], "", []string{"live.yaml:1: peers: is empty: nobody may publish"}},
+	{"peer-name", "- name: staging", "- name: a b", []string{"live.yaml:5: peers[0].name: is not a name"}},
+	{"peer-name", "- name: staging\n   ", "-", []string{"live.yaml:5: peers[0].name: is not a name"}},
+	{"peer-twice", "upstream:", "  - name: staging\n    sites: [1]\n    logins: [a]\n    secret: {file: staging.secret}\nupstream:", []string{"live.yaml:10: peers[1].name: is the name of another peer"}},
+	{"peer-sites", "    sites: [20143]\n", "", []string{"live.yaml:5: peers[0].sites: names no site"}},
+	{"peer-any-site", "[20143]", "any", []string{"live.yaml:6: warning: peers[0].sites: lets the peer publish into every site"}},
+	{"peer-any-login", "    logins: [publisher@example.com]\n", "", []string{"live.yaml:5: warning: peers[0].logins: is not given: the peer may act as any login"}},
+	{"peer-no-login", "[publisher@example.com]", "[]", []string{"live.yaml:7: peers[0].logins: is an empty list"}},
+	{"peer-login", "[publisher@example.com]", "['a:b', '', \"a\\tb\", ok]", []string{
+		"live.yaml:7: peers[0].logins[0]: can be no login: a colon", "live.yaml:7: peers[0].logins[1]: can be no login: it is empty",
+		"live.yaml:7: peers[0].logins[2]: can be no login: it has a control"}},
+	{"peer-archive", "    sites:", "    archive_max_bytes: 1MiB\n    sites:", []string{"live.yaml:6: peers[0].archive_max_bytes: is less than part_max_bytes, which is 128MiB"}},
+	{"peer-buffer", "    sites:", "    part_max_bytes: 1MiB\n    sites:", []string{"live.yaml:6: warning: peers[0].part_max_bytes: is less than liferay.buffer_size, which is 10MiB"}},
+
+	{"secret-missing", "    secret:\n      file: staging.secret\n", "", []string{"live.yaml:5: peers[0].secret: has no secret"}},
+	{"secret-missing", "file: staging.secret", "algorithm: AES", []string{"live.yaml:8: peers[0].secret: has no secret"}},
+	{"secret-ascii", "file: staging.secret", "value: schlüssel", []string{"live.yaml:9: peers[0].secret.value: has a character that is not ASCII"}},
+	{"secret-ascii", "staging.secret", "german.secret", []string{"german.secret:1: peers[0].secret.value: has a character that is not ASCII"}},
+	{"secret-blank", "staging.secret", "blank.secret", []string{"blank.secret:1: warning: peers[0].secret.value: has a blank at one of its ends"}},
+	{"secret-previous", "file: staging.secret", "file: staging.secret\n      previous:\n        file: staging.secret", []string{"live.yaml:10: warning: peers[0].secret.previous: is the current secret"}},
+
+	{"nodes-empty", `["http://127.0.0.1:8080"]`, "[]", []string{"live.yaml:11: upstream.nodes: is empty"}},
+	{"node-url", ":8080", ":8080/portal", []string{"live.yaml:11: upstream.nodes[0]: has more than scheme"}},
+	{"node-url", ":8080", ":8080/?", []string{"live.yaml:11: upstream.nodes[0]: has more than scheme"}},
+	{"", "127.0.0.1:8080", "u:p@127.0.0.1:8080", []string{"live.yaml:11: upstream.nodes[0]: has a login in it"}},
+	{"", "http://127.0.0.1:8080", "127.0.0.1:8080", []string{"live.yaml:11: upstream.nodes[0]: is not a URL"}},
+	{"node-twice", `:8080"`, `:8080", "http://127.0.0.1:8080"`, []string{"live.yaml:11: upstream.nodes[1]: is the same as an earlier node"}},
+	{"node-loop", "127.0.0.1:8080", "127.0.0.1:8443", []string{"live.yaml:11: upstream.nodes[0]: is the gateway itself"}},
+	{"node-loop", "http://127.0.0.1:8080", "https://live.example.com:8443", []string{"live.yaml:11: upstream.nodes[0]: is the gateway itself"}},
+	{"node-loop", "http://127.0.0.1:8080\"]", "https://localhost\"]\nlisten: [\"[::]:443\"]", []string{"live.yaml:11: upstream.nodes[0]: is the gateway itself"}},
+	{"node-loop", "http://127.0.0.1:8080\"]", "https://10.0.0.9\"]\nlisten: [\"[::ffff:10.0.0.9]:443\"]", []string{"live.yaml:11: upstream.nodes[0]: is the gateway itself"}},
+	{"node-plain", "127.0.0.1", "10.0.0.9", []string{"live.yaml:11: warning: upstream.nodes[0]: is reached over the network without TLS"}},
+	{"node-https", "", "liferay: {https_required: true}\n", []string{"live.yaml:11: upstream.nodes[0]: is http, and Liferay requires https"}},
+	{"upstream-host", "upstream:", "upstream:\n  host: Portal", []string{"live.yaml:11: upstream.host: is not a host or host:port: names are written"}},
+	{"health-path", "upstream:", "upstream:\n  health: {path: x}", []string{"live.yaml:11: upstream.health.path: is not a path"}},
+	{"health-timeout", "upstream:", "upstream:\n  health:\n    timeout: 10s", []string{"live.yaml:12: warning: upstream.health.timeout: is longer than"}},
+
+	{"https-off", "", "liferay:\n  https_required: false\n", []string{"live.yaml:13: warning: liferay.https_required: is false"}},
+	{"verifier-off", "", "liferay:\n  enabled: false\n", []string{"live.yaml:13: liferay.enabled: is false: the engine would refuse"}},
+	{"verifier-path", "", "liferay:\n  urls_includes: [/api/*/x]\n", []string{"live.yaml:13: liferay.urls_includes: does not cover /api/liferay/do"}},
+	{"verifier-excluded", "", "liferay:\n  urls_excludes: [/x, /api/liferay/*]\n", []string{"live.yaml:13: liferay.urls_excludes[1]: takes /api/liferay/do out"}},
+	{"verifier-policy", "", "liferay:\n  service_access_policy: SYSTEM_User_PASSWORD\n", []string{"live.yaml:13: warning: liferay.service_access_policy: is not SYSTEM_USER_PASSWORD"}},
+	{"hosts-prefix", "hosts:\n  allow: [10.1.2.0/24]", "line: 7.2\nliferay: {portal_ext: p.properties}", []string{"p.properties:2: warning: hosts.allow[0]: is a prefix, which Liferay does not read before 7.3"}},
+
+	// What is wrong before any rule.
+	{"", "sites: [20143]", "sites: [x]", []string{"live.yaml:6: peers[0].sites[0]: is neither the group id"}},
+	{"", "", "line: 7.5\n", []string{"live.yaml:12: line: is none of 6.2, 7.0, 7.1, 7.2, 7.3, 7.4 (the default is 7.4)"}},
+	{"", "", "heartbeat: 15\n", []string{"live.yaml:12: heartbeat: is not a duration such as 500ms, 15s, 2m, 168h or 7d (the default is 15s)"}},
+	{"", "", "heartbeat: 2m\n", []string{"live.yaml:12: heartbeat: is out of bounds: at most 1m (the default is 15s)"}},
+	{"", "", "limits: {envelope: 1KiB}\n", []string{"live.yaml:12: limits.envelope: is out of bounds: at least 64KiB (the default is 4MiB)"}},
+	{"", "", "quota: {peer_rate: 5}\n", []string{"live.yaml:12: quota.peer_rate: is not a rate such as"}},
+	{"", "", "quota: {failure_cost: 1.5}\n", []string{"live.yaml:12: quota.failure_cost: is not a whole number"}},
+	{"", "", "hosts_allow: []\n", []string{"live.yaml:12: hosts_allow: is not known (known here: listen"}},
+	{"", "  nodes:", "  Nodes: [a]\n  nodes:", []string{"live.yaml:11: upstream.Nodes: is not known (did you mean nodes?)"}},
+	{"", "", "names: [b]\n", []string{"live.yaml:12: names: stands twice, first in line 1"}},
+	{"", "", "tls: x\n", []string{"live.yaml:12: tls: is not a section with keys"}},
+	{"", "", "line: [a]\n", []string{"live.yaml:12: line: is not a single value"}},
+	{"", "", "listen: {a: b}\n", []string{"live.yaml:12: listen: is not a list"}},
+	{"", "[10.1.2.0/24]", "[[10.1.2.0/24], 10.0.0.1]", []string{"live.yaml:3: hosts.allow[0]: is not a single value"}},
+	{"", "names: [live.example.com]", "names: &n [live.example.com]\nlisten: *n", []string{"live.yaml:2: listen: is an alias"}},
+	{"", "staging.secret", "none.secret", []string{"live.yaml:9: peers[0].secret.file: does not exist: none.secret"}},
+	{"", "staging.secret", "empty.secret", []string{"live.yaml:9: peers[0].secret.file: is empty (write the secret into empty.secret)"}},
+	{"", "staging.secret", "open.secret", []string{"live.yaml:9: peers[0].secret.file: may be read by every user of this machine (chmod 600 open.secret)"}},
+	{"", "staging.secret", "staging.secret\n      value: x", []string{"live.yaml:9: peers[0].secret.file: stands beside a value"}},
+	{"", "upstream:", "  - name: two\n    sites: [1]\n    logins: [a]\n    secret: {file: other.secret}\nupstream:",
+		[]string{"live.yaml:14: upstream.secret: is not given, and the peers have different secrets"}},
+	{"", "upstream:", "upstream:\n  secret: {hex: true}", []string{"live.yaml:11: upstream.secret.hex: stands without a value or file"}},
+	{"", "", "liferay: {portal_ext: [none.properties], osgi: none.config}\n", []string{
+		"live.yaml:12: liferay.osgi[0]: does not exist: none.config", "live.yaml:12: liferay.portal_ext[0]: does not exist: none.properties"}},
+}
+
+func TestRules(t *testing.T) {
+	covered := map[string]bool{"secret-exposed": true} // TestExposedFile
+	for _, tt := range ruleRows {
+		covered[tt.rule] = true
+		t.Run(tt.rule+" "+tt.new, func(t *testing.T) {
+			text := good + tt.new
+			if tt.old != "" {
+				text = strings.Replace(good, tt.old, tt.new, 1)
+			}
+			_, ps := loadFS(goodFiles(t), text, nil, nil)
+			got := texts(ps)
+			for i := range got {
+				if i < len(tt.want) && strings.HasPrefix(got[i], tt.want[i]) {
+					got[i] = tt.want[i]
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+			for _, p := range ps {
+				if p.Cure == "" {
+					t.Errorf("no cure: %s", p)
+				}
+			}
+		})
+	}
+	for _, r := range rules {
+		if !covered[r.name] {
+			t.Errorf("no row for rule %s", r.name)
+		}
+	}
+}
+
+func TestExposedFile(t *testing.T) {
+	files := goodFiles(t)
+	loadFS(files, strings.Replace(good, "file: staging.secret", "value: 0123456789abcdef", 1), nil, nil)
+	files["live.yaml"].Mode = 0o644
+	_, ps := Load(Options{File: "live.yaml", ReadFile: files.ReadFile, Stat: files.Stat})
+	want := []string{"live.yaml:9: warning: peers[0].secret.value: stands in a file that every user of this machine may read " +
+		"(chmod o-r live.yaml, or move it to a file of its own)"}
+	if diff := cmp.Diff(want, texts(ps)); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+	if Fatal(ps) {
+		t.Error("a warning is fatal")
+	}
+}
+
+// Everything that is wrong is said in one go.
+func TestAllProblemsAtOnce(t *testing.T) {
+	_, ps := loadFS(goodFiles(t), "lisen: []\nline: 8\npath_context: live/\ntls: {source: files}\n", []string{"STAGELOCK_DRAIN=x"}, map[string]string{"heartbeat": "0s"})
+	want := []string{"drain", "heartbeat", // of a variable and a flag, which have no line
+		"hosts.allow", "lisen", "names", "peers", "upstream.nodes", "line", "path_context", "path_context",
+		"tls.certificate", "tls.key"}
+	var got []string
+	for _, p := range ps {
+		got = append(got, p.Path)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+}
