@@ -69,6 +69,7 @@ func (c *call) verify(context.Context) error {
 			id, wrong := p.Verifier.Verify(c.req.Authorization)
 			if wrong == nil {
 				c.peer, c.id = p, id
+				c.policy.Quota.Pass(c.addr, c.begun)
 				return nil
 			}
 			if !errors.Is(err, secret.ErrLoginNotListed) {

@@ -74,7 +74,7 @@ func (p *Policy) publicURL(url string) string {
 	if p.PublicURL == "" {
 		return url
 	}
-	for _, base := range p.Engine.Pool.bases(p.Engine.PathContext) {
+	for _, base := range p.Engine.Pool.bases(p.Engine.Host, p.Engine.PathContext) {
 		if rest, ok := strings.CutPrefix(url, base); ok && (rest == "" || rest[0] == '/') {
 			return p.PublicURL + rest
 		}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -218,11 +219,14 @@ func (p *Pool) forget(request int64) {
 	delete(p.home, request)
 }
 
-// bases returns the URLs that the engine's own links begin with.
-func (p *Pool) bases(context string) []string {
+// bases returns the URLs that the engine's own links begin with: it knows itself by its node's name, or by host.
+func (p *Pool) bases(host, context string) []string {
 	var all []string
 	for _, n := range p.nodes {
 		all = append(all, n.base+context)
+		if scheme, _, ok := strings.Cut(n.base, "://"); ok && host != "" {
+			all = append(all, scheme+"://"+host+context)
+		}
 	}
 	return all
 }

@@ -1,0 +1,263 @@
+package node
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway"
+	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/policy/hosts"
+	"github.com/stagelock/stagelock/policy/quota"
+	"github.com/stagelock/stagelock/policy/secret"
+	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+// Check returns what is wrong with cfg beyond what conf.Load finds by itself: addresses, keys, and what only fits together.
+func Check(cfg *conf.Config) []conf.Problem {
+	b := builder{cfg: cfg, ports: ports(cfg.Listen), entry: logrus.NewEntry(logrus.New())}
+	if _, pool := b.policy(nil); pool != nil {
+		pool.Close()
+	}
+	return b.problems
+}
+
+func ports(listen []netip.AddrPort) []uint16 {
+	var all []uint16
+	for _, l := range listen {
+		all = append(all, l.Port())
+	}
+	return all
+}
+
+// builder makes a policy of a configuration and collects all problems on the way.
+type builder struct {
+	cfg      *conf.Config
+	ports    []uint16 // that the listeners really have
+	entry    *logrus.Entry
+	problems []conf.Problem
+}
+
+func (b *builder) add(path, msg, cure string, warning bool) {
+	p := b.cfg.Problem(path, msg, cure)
+	if warning {
+		p = b.cfg.Warn(path, msg, cure)
+	}
+	b.problems = append(b.problems, p)
+}
+
+// policy builds everything that a reload replaces. The limiter is kept where its limits stayed the same.
+func (b *builder) policy(limiter *quota.Limiter) (*gateway.Policy, *gateway.Pool) {
+	c := b.cfg
+	preset, err := calls.NewPreset(c.Line)
+	if err != nil {
+		b.add("line", err.Error(), "write one of "+strings.Join(calls.Lines(), ", "), false)
+	}
+	build, err := liferay.BuildOf(c.Line)
+	if err != nil {
+		b.add("line", err.Error(), "write one of "+strings.Join(calls.Lines(), ", "), false)
+	}
+	if limiter == nil {
+		limiter = quota.New(quotaOf(c.Quota))
+	}
+	p := &gateway.Policy{
+		PathContext: c.PathContext, PublicURL: b.publicURL(), Build: build, Preset: preset,
+		Hosts:   b.hosts("hosts.allow", c.Hosts.Allow, c.Hosts.AllowAny),
+		Proxies: b.proxies("hosts.trusted_proxies", c.Hosts.TrustedProxies),
+		Drop:    c.Hosts.Refuse == "drop", Peers: b.peers(), Quota: limiter, CallsAtOnce: c.Quota.CallsPerPeer,
+		Profile: b.profile(), Limits: b.limits(), ReplyMax: int64(c.Limits.Reply),
+		Heartbeat: c.Heartbeat, RetryAfter: c.RetryAfter, RepeatKeep: c.Repeats.Keep, RequestKeep: c.Requests.Keep,
+	}
+	b.proxies("hosts.proxy_protocol", c.Hosts.ProxyProtocol)
+	p.Engine = b.engine()
+	return p, p.Engine.Pool
+}
+
+func quotaOf(q conf.Quota) quota.Config {
+	return quota.Config{
+		AddressRate: float64(q.PerAddressRate), AddressBurst: q.PerAddressBurst, FailureCost: q.FailureCost,
+		PeerRate: float64(q.PeerRate), PeerBurst: q.PeerBurst,
+		Connections: q.Connections, ConnectionsPerAddress: q.ConnectionsPerAddress, Tracked: q.Tracked,
+	}
+}
+
+func (b *builder) hosts(path string, entries []string, allowAny bool) *hosts.Set {
+	set, problems := hosts.New(hosts.Config{Allow: entries, AllowAny: allowAny, Interfaces: interfaces})
+	b.entries(path, problems)
+	return set
+}
+
+func (b *builder) proxies(path string, entries []string) *hosts.Proxies {
+	p, problems := hosts.NewProxies(entries)
+	b.entries(path, problems)
+	return p
+}
+
+func (b *builder) entries(path string, problems []hosts.Problem) {
+	for _, p := range problems {
+		at := path
+		if p.Index >= 0 {
+			at = fmt.Sprintf("%s[%d]", path, p.Index)
+		}
+		msg := p.Msg
+		if p.Entry != "" {
+			msg = strconv.Quote(p.Entry) + " " + msg
+		}
+		b.add(at, msg, p.Cure, p.Warning)
+	}
+}
+
+// interfaces returns every address of this machine, in both families; link-local ones with their zone, as their peers come.
+func interfaces() ([]netip.Addr, error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	var addrs []netip.Addr
+	for _, ifc := range all {
+		own, err := ifc.Addrs()
+		if err != nil {
+			return nil, fmt.Errorf("addresses of %s: %w", ifc.Name, err)
+		}
+		for _, a := range own {
+			p, err := netip.ParsePrefix(a.String())
+			if err != nil {
+				continue
+			}
+			addr := p.Addr()
+			if addr.IsLinkLocalUnicast() && addr.Is6() {
+				addr = addr.WithZone(ifc.Name)
+			}
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs, nil
+}
+
+func (b *builder) peers() []gateway.Peer {
+	var all []gateway.Peer
+	for i, c := range b.cfg.Peers {
+		at := fmt.Sprintf("peers[%d]", i)
+		p := gateway.Peer{Peer: calls.Peer{
+			Name: c.Name, AnySite: c.AnySite(), Sites: calls.SitesOf(sites(c.Sites)...), Logins: c.Logins,
+			PartMax: int64(c.PartMaxBytes), ArchiveMax: int64(c.ArchiveMaxBytes),
+		}}
+		if len(c.Addresses) > 0 {
+			p.Addresses = b.hosts(at+".addresses", c.Addresses, b.cfg.Hosts.AllowAny)
+			if p.Addresses == nil {
+				p.Addresses = &hosts.Set{}
+			}
+		}
+		p.Verifier = secret.NewVerifier(secret.VerifierConfig{Keys: b.keys(at, c), Logins: c.Logins})
+		all = append(all, p)
+	}
+	return all
+}
+
+func sites(all []conf.Site) []int64 {
+	var ids []int64
+	for _, s := range all {
+		if s != conf.AnySite {
+			ids = append(ids, int64(s))
+		}
+	}
+	return ids
+}
+
+func (b *builder) keys(at string, p conf.Peer) []*secret.Key {
+	keys := []*secret.Key{b.key(at+".secret", p.Name, p.Secret.Key)}
+	if p.Secret.Previous.Value.IsSet() {
+		keys = append(keys, b.key(at+".secret.previous", p.Name+"/previous", p.Secret.Previous))
+	}
+	return keys
+}
+
+func (b *builder) key(path, id string, c conf.Key) *secret.Key {
+	if !c.Value.IsSet() {
+		return nil // conf says so
+	}
+	k, problems := secret.NewKey(secret.KeyConfig{
+		ID: id, Algorithm: c.Algorithm, Secret: []byte(c.Value.Reveal()), Hex: c.Hex, Line: b.cfg.Line,
+	})
+	at := path + ".value"
+	if c.File != "" {
+		at = path + ".file"
+	}
+	for _, p := range problems {
+		b.add(at, p.Msg, p.Cure, p.Warning)
+	}
+	return k
+}
+
+// profile is what a head must look like. A name without a port stands for every port that is listened on.
+func (b *builder) profile() *http1.Profile {
+	c := b.cfg
+	p := &http1.Profile{
+		HeadTimeout: c.Limits.HeadTimeout, IdleTimeout: c.Limits.IdleTimeout, MinRate: int(c.Limits.BodyMinRate),
+		MaxContent: int64(c.Limits.Envelope) + b.partMax(),
+	}
+	for _, name := range c.Names {
+		name = strings.ToLower(name)
+		p.Hosts = append(p.Hosts, name)
+		if _, _, err := net.SplitHostPort(name); err == nil {
+			continue
+		}
+		for _, port := range b.ports {
+			p.Hosts = append(p.Hosts, net.JoinHostPort(strings.Trim(name, "[]"), strconv.Itoa(int(port))))
+		}
+	}
+	return p
+}
+
+func (b *builder) partMax() int64 {
+	most := int64(0)
+	for _, p := range b.cfg.Peers {
+		most = max(most, int64(p.PartMaxBytes))
+	}
+	return most
+}
+
+func (b *builder) limits() javaser.Limits {
+	c, l := b.cfg.Limits, javaser.DefaultLimits()
+	l.Held, l.Bulk = int64(c.Envelope), b.partMax()
+	l.Depth, l.Handles, l.Classes, l.Array = c.Depth, c.Handles, c.ClassDescriptors, c.Elements
+	l.Weight = int64(c.Handles)
+	return l
+}
+
+// publicURL is how publishers reach the gateway, for links in replies.
+func (b *builder) publicURL() string {
+	if len(b.cfg.Names) == 0 {
+		return ""
+	}
+	name := b.cfg.Names[0]
+	if _, _, err := net.SplitHostPort(name); err != nil && len(b.ports) > 0 && b.ports[0] != 443 {
+		name = net.JoinHostPort(strings.Trim(name, "[]"), strconv.Itoa(int(b.ports[0])))
+	}
+	return "https://" + strings.TrimSuffix(name, ":443") + b.cfg.PathContext
+}
+
+func (b *builder) engine() gateway.Engine {
+	c := b.cfg.Upstream
+	e := gateway.Engine{
+		PathContext: c.PathContext, Host: c.Host, Encoded: b.cfg.Line != liferay.Line62,
+		Key: b.key("upstream.secret", "upstream", c.Secret),
+	}
+	pool, err := gateway.NewPool(gateway.PoolConfig{
+		Nodes: c.Nodes, ConnectTimeout: c.ConnectTimeout, ReplyMax: int64(b.cfg.Limits.Reply), HealthPath: c.Health.Path,
+		Interval: c.Health.Interval, Timeout: c.Health.Timeout, Failures: c.Health.Failures, Log: b.entry,
+	})
+	if err != nil {
+		b.add("upstream.nodes", err.Error(), "write the base URL of the live engine, such as http://127.0.0.1:8080", false)
+		return e
+	}
+	e.Pool = pool
+	return e
+}

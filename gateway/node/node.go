@@ -1,0 +1,320 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway"
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/certs"
+	"github.com/stagelock/stagelock/policy/hosts"
+	"github.com/stagelock/stagelock/policy/quota"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/files"
+	"github.com/stagelock/stagelock/store/sqlite"
+)
+
+// cachedRequests is how many staging requests are kept in memory.
+const cachedRequests = 256
+
+// Names of what a node keeps in its data folder.
+const (
+	databaseFile   = "stagelock.db"
+	auditFolder    = "audit"
+	auditKeyFile   = "audit.key"
+	checkpointFile = "audit.checkpoint"
+	tlsFolder      = "tls"
+)
+
+// Config is what a Node is built from.
+type Config struct {
+	Conf    *conf.Config
+	Load    func() (*conf.Config, []conf.Problem) // reads the configuration anew; nil: Reload is refused
+	Log     *logrus.Entry
+	Version string
+	Now     func() time.Time // nil means time.Now
+}
+
+// Node is one running gateway.
+type Node struct {
+	cfg       Config
+	database  *sqlite.Store
+	events    *files.Events
+	audit     *audit.Log
+	certs     *certs.Manager
+	gateway   *gateway.Gateway
+	listeners []net.Listener
+	closers   []func() error // in the order of opening
+
+	mu      sync.Mutex // guards what a reload replaces
+	conf    *conf.Config
+	limiter *quota.Limiter
+	pool    *gateway.Pool
+	stop    context.CancelFunc // ends the pool's health checks
+	pools   sync.WaitGroup
+	started bool
+}
+
+// New binds the listeners, opens the stores and builds the policy. What it opened is closed again if it fails. The configuration
+// must have no fatal problem.
+func New(ctx context.Context, c Config) (*Node, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	n := &Node{cfg: c, conf: c.Conf}
+	for _, open := range []func(context.Context) error{
+		n.openData, n.openStores, n.openAudit, n.listen, n.openCerts, n.openGateway,
+	} {
+		if err := open(ctx); err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+	}
+	return n, nil
+}
+
+func (n *Node) path(name string) string { return filepath.Join(string(n.conf.Data), name) }
+
+func (n *Node) openData(context.Context) error {
+	if err := os.MkdirAll(n.path(auditFolder), 0o700); err != nil {
+		return fmt.Errorf("the data folder cannot be made: %w; make it, owned by the gateway's user, or set data", err)
+	}
+	return nil
+}
+
+func (n *Node) openStores(ctx context.Context) error {
+	db, err := sqlite.Open(ctx, n.path(databaseFile))
+	if err != nil {
+		return fmt.Errorf("the store cannot be opened: %w; mend the permissions of %s", err, n.conf.Data)
+	}
+	n.database = db
+	n.closers = append(n.closers, db.Close)
+	ev, err := files.Open(files.Config{Dir: n.path(auditFolder), SegmentBytes: int64(n.conf.Audit.MaxBytes)})
+	if err != nil {
+		return fmt.Errorf("the audit log cannot be opened: %w; one gateway at a time may write %s", err, n.path(auditFolder))
+	}
+	n.events = ev
+	n.closers = append(n.closers, ev.Close)
+	return nil
+}
+
+func (n *Node) openAudit(ctx context.Context) error {
+	key, err := audit.LoadKey(n.path(auditKeyFile))
+	if err != nil {
+		return fmt.Errorf("the key of the audit log cannot be read: %w", err)
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("name of this machine: %w", err)
+	}
+	log, err := audit.Open(ctx, audit.Config{
+		Events: n.events, Node: name, Now: n.cfg.Now, Key: key, Checkpoint: n.path(checkpointFile),
+		CheckpointEvery: n.conf.Audit.Every, CheckpointInterval: n.conf.Audit.Checkpoint,
+	})
+	if err != nil {
+		return fmt.Errorf("the audit log cannot be continued: %w; see stagelock audit verify", err)
+	}
+	n.audit = log
+	n.closers = append(n.closers, log.Close)
+	return nil
+}
+
+// listen binds all listeners, so that a port in use is known before anything runs.
+func (n *Node) listen(ctx context.Context) error {
+	senders, _ := hosts.NewProxies(n.conf.Hosts.ProxyProtocol)
+	var lc net.ListenConfig
+	for _, a := range n.conf.Listen {
+		l, err := lc.Listen(ctx, "tcp", a.String())
+		if err != nil {
+			return fmt.Errorf("cannot listen on %s: %w; stop what uses that port, or change listen", a, err)
+		}
+		n.closers = append(n.closers, func() error { return ignoreClosed(l.Close()) })
+		n.listeners = append(n.listeners, gateway.Listen(l, senders, n.conf.Limits.HeadTimeout))
+	}
+	return nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (n *Node) openCerts(ctx context.Context) error {
+	m, err := certs.New(ctx, n.certConfig(n.conf))
+	if err != nil {
+		return fmt.Errorf("certificate: %w", err)
+	}
+	n.certs = m
+	n.closers = append(n.closers, func() error { m.Close(); return nil })
+	return nil
+}
+
+func (n *Node) openGateway(ctx context.Context) error {
+	requests, err := store.NewCached(n.database, cachedRequests)
+	if err != nil {
+		return err
+	}
+	policy, problems := n.build(n.conf, nil)
+	if conf.Fatal(problems) {
+		return fmt.Errorf("configuration: %s", firstFatal(problems))
+	}
+	g, err := gateway.New(ctx, gateway.Config{
+		Audit: n.audit, Requests: requests, Repeats: n.database, TLS: n.certs.TLSConfig(), Log: n.cfg.Log, Now: n.cfg.Now,
+	}, policy)
+	if err != nil {
+		return err
+	}
+	n.gateway = g
+	return nil
+}
+
+func firstFatal(problems []conf.Problem) string {
+	for _, p := range problems {
+		if !p.Warning {
+			return p.String()
+		}
+	}
+	return ""
+}
+
+// build makes a policy of c and remembers its pool and limiter.
+func (n *Node) build(c *conf.Config, keep *quota.Limiter) (*gateway.Policy, []conf.Problem) {
+	b := builder{cfg: c, entry: n.cfg.Log}
+	for _, a := range n.Addrs() {
+		b.ports = append(b.ports, a.Port())
+	}
+	policy, pool := b.policy(keep)
+	if !conf.Fatal(b.problems) {
+		n.pool, n.limiter = pool, policy.Quota
+	}
+	return policy, b.problems
+}
+
+// Addrs returns the addresses that are listened on.
+func (n *Node) Addrs() []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, l := range n.listeners {
+		if a, ok := l.Addr().(*net.TCPAddr); ok {
+			all = append(all, a.AddrPort())
+		}
+	}
+	return all
+}
+
+// CA returns where the gateway's own authority lies, its fingerprint and the line that makes a JVM trust it; ok is false if the
+// certificate comes from elsewhere.
+func (n *Node) CA() (path, fingerprint, keytool string, ok bool) {
+	path, fingerprint, ok = n.certs.CA()
+	if !ok {
+		return "", "", "", false
+	}
+	return path, fingerprint, n.certs.KeytoolLine(), true
+}
+
+// Health returns how the node is.
+func (n *Node) Health() gateway.Health { return n.gateway.Health() }
+
+// Run serves until ctx ends, then drains: publishes in progress go on until they end or the configured time is over. It closes
+// the node.
+func (n *Node) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, n.Close()) }()
+	if err := n.note(ctx, audit.KindStart, "version "+n.cfg.Version, n.conf); err != nil {
+		return fmt.Errorf("the audit log cannot be written: %w; make room on its disk", err)
+	}
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	n.mu.Lock()
+	n.started = true
+	n.watch(work, n.pool)
+	n.mu.Unlock()
+	var serving errgroup.Group
+	for _, l := range n.listeners {
+		serving.Go(func() error { return n.gateway.Serve(work, l) })
+	}
+	serving.Go(func() error { return n.gateway.Run(work) })
+	failed := make(chan error, 1)
+	go func() { failed <- serving.Wait() }()
+	select {
+	case err = <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	n.drain(work)
+	stop(errStopped)
+	err = <-failed
+	n.pools.Wait()
+	return errors.Join(err, n.note(context.WithoutCancel(ctx), audit.KindStop, "", nil))
+}
+
+var errStopped = errors.New("the gateway stopped")
+
+// drain serves what is in progress.
+func (n *Node) drain(work context.Context) {
+	n.mu.Lock()
+	limit := n.conf.Drain
+	n.mu.Unlock()
+	if err := n.note(work, audit.KindDrain, "at most "+limit.String(), nil); err != nil {
+		n.cfg.Log.WithError(err).Error("drain cannot be recorded")
+	}
+	ctx, cancel := context.WithTimeout(work, limit)
+	defer cancel()
+	if err := n.gateway.Drain(ctx); err != nil {
+		n.cfg.Log.WithError(err).Warn("drain ended before every publish did")
+	}
+}
+
+// watch runs the health checks of a pool until it is replaced. The caller holds mu.
+func (n *Node) watch(ctx context.Context, pool *gateway.Pool) {
+	ctx, n.stop = context.WithCancel(ctx)
+	n.pools.Add(1)
+	go func() {
+		defer n.pools.Done()
+		defer pool.Close()
+		if err := pool.Run(ctx); err != nil {
+			n.cfg.Log.WithError(err).Error("health checks ended")
+		}
+	}()
+}
+
+// note writes an event of the node's own life.
+func (n *Node) note(ctx context.Context, kind audit.Kind, detail string, c *conf.Config) error {
+	ev := audit.Event{Kind: kind, Detail: detail}
+	if c != nil {
+		ev.ConfigDigest = digest(c)
+	}
+	_, err := n.audit.Append(ctx, ev)
+	return err
+}
+
+// digest identifies what a configuration says; secrets are masked in it.
+func digest(c *conf.Config) string {
+	h := sha256.New()
+	for _, s := range c.Effective() {
+		fmt.Fprintf(h, "%s=%s\n", s.Path, s.Value)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Close closes what New opened. It may be called again.
+func (n *Node) Close() error {
+	var errs []error
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		errs = append(errs, n.closers[i]())
+	}
+	n.closers = nil
+	return errors.Join(errs...)
+}

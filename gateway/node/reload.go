@@ -1,0 +1,98 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/certs"
+)
+
+// ErrReload is returned, with every problem, for a configuration that cannot be used: nothing has changed then.
+var ErrReload = errors.New("the new configuration was refused, the old one stays")
+
+// Reload reads the configuration anew and uses it for the calls to come. A bad one changes nothing.
+func (n *Node) Reload(ctx context.Context) error {
+	if n.cfg.Load == nil {
+		return errors.New("this gateway has no configuration file to read")
+	}
+	next, problems := n.cfg.Load()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if next != nil && !conf.Fatal(problems) {
+		problems = append(problems, n.replace(ctx, next)...)
+	}
+	if conf.Fatal(problems) {
+		text := lines(problems)
+		err := fmt.Errorf("%w:\n%s", ErrReload, text)
+		return errors.Join(err, n.note(ctx, audit.KindConfig, "refused: "+text, nil))
+	}
+	for _, path := range conf.NeedsRestart(n.conf, next) {
+		n.cfg.Log.WithField("setting", path).Warn("this setting counts after a restart only")
+	}
+	n.conf = next
+	return n.note(ctx, audit.KindConfig, "loaded", next)
+}
+
+// replace builds the policy of next and puts it to use, unless something is wrong with it. The caller holds mu.
+func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
+	limiter := n.limiter
+	if next.Quota != n.conf.Quota {
+		limiter = nil
+	}
+	old, oldLimiter := n.pool, n.limiter
+	policy, problems := n.build(next, limiter)
+	if conf.Fatal(problems) {
+		return problems
+	}
+	if err := n.certs.Reload(ctx, n.certConfig(next)); err != nil {
+		n.pool.Close()
+		n.pool, n.limiter = old, oldLimiter
+		return append(problems, next.Problem("tls", err.Error(), "mend the certificate or the key"))
+	}
+	n.gateway.Use(policy)
+	if n.started {
+		n.stop()
+		n.watch(context.WithoutCancel(ctx), n.pool)
+	}
+	return problems
+}
+
+func lines(problems []conf.Problem) string {
+	var all []string
+	for _, p := range problems {
+		if !p.Warning {
+			all = append(all, p.String())
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// certConfig says where the certificate of the listeners comes from.
+func (n *Node) certConfig(c *conf.Config) certs.Config {
+	cc := certs.Config{
+		Source: c.TLS.Source, Certificate: string(c.TLS.Certificate), Key: string(c.TLS.Key),
+		Values: n.database, Dir: n.path(tlsFolder), Log: n.cfg.Log, Now: n.cfg.Now,
+	}
+	cc.ACME.Email, cc.ACME.Challenge, cc.ACME.Root = c.TLS.ACME.Email, c.TLS.ACME.Challenge, string(c.TLS.ACME.CARoot)
+	if c.TLS.ACME.Directory != nil {
+		cc.ACME.Directory = c.TLS.ACME.Directory.String()
+	}
+	for _, name := range c.Names {
+		if ap, err := netip.ParseAddrPort(name); err == nil {
+			cc.IPs = append(cc.IPs, ap.Addr())
+			continue
+		}
+		if a, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+			cc.IPs = append(cc.IPs, a)
+			continue
+		}
+		host, _, _ := strings.Cut(name, ":")
+		cc.Names = append(cc.Names, host)
+	}
+	return cc
+}
