@@ -120,7 +120,7 @@ type settings map[string]string
 func parseSettings(s string) settings {
 	m := settings{}
 	for _, line := range strings.Split(s, "\n") {
-		if key, value, found := strings.Cut(line, "="); found && !strings.HasPrefix(line, "#") {
+		if key, value, found := strings.Cut(line, "="); found && !strings.HasPrefix(strings.TrimSpace(line), "#") {
 			m[strings.TrimSpace(key)] = strings.ReplaceAll(value, safeNewline, "\n")
 		}
 	}

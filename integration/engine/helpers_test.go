@@ -47,6 +47,9 @@ func config(dir, build string) engine.Config {
 	}}
 }
 
+// frozen is a clock that several goroutines may look at.
+func frozen() time.Time { return start }
+
 func newEngine(t testing.TB, cfg engine.Config) *engine.Engine {
 	t.Helper()
 	e, err := engine.New(cfg)
