@@ -178,27 +178,18 @@ func (r *Reply) field(line []byte) error {
 	if colon <= 0 || !printable(line[colon:]) {
 		return fmt.Errorf("%w: field %.80q", errReply, line)
 	}
-	var low [longestRule]byte
-	for i, c := range line[:colon] {
+	for _, c := range line[:colon] {
 		if classes[c]&inToken == 0 {
 			return fmt.Errorf("%w: field %.80q", errReply, line)
 		}
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if i < len(low) {
-			low[i] = c
-		}
 	}
-	if colon > len(low) {
-		return nil
-	}
-	rule, ok := replyRules[string(low[:colon])]
+	var low folded
+	rule, ok := replyRules[string(fold(&low, line[:colon]))]
 	if !ok {
 		return nil
 	}
 	if r.seen&rule.bit != 0 {
-		return fmt.Errorf("%w: field %s stands twice", errReply, low[:colon])
+		return fmt.Errorf("%w: field stands twice: %.80q", errReply, line)
 	}
 	r.seen |= rule.bit
 	return rule.read(r, bytes.Trim(line[colon+1:], " \t"))

@@ -96,19 +96,27 @@ func ruleOf(name string) (fieldRule, bool) {
 	if len(name) >= len(proxyPrefix) && strings.EqualFold(name[:len(proxyPrefix)], proxyPrefix) {
 		return refused(strings.ToLower(name)), true
 	}
-	var low [longestRule]byte
+	var low folded
+	r, ok := rules[string(fold(&low, name))]
+	return r, ok
+}
+
+// folded holds a field name in lower case without allocating.
+type folded [longestRule]byte
+
+// fold returns name in lower case, or nothing if no rule has a name that long.
+func fold[T string | []byte](low *folded, name T) []byte {
 	if len(name) > len(low) {
-		return fieldRule{}, false
+		return nil
 	}
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		b := name[i]
 		if b >= 'A' && b <= 'Z' {
 			b += 'a' - 'A'
 		}
 		low[i] = b
 	}
-	r, ok := rules[string(low[:len(name)])]
-	return r, ok
+	return low[:len(name)]
 }
 
 // readLength accepts the canonical decimal only: 0, or up to 19 digits that begin with another than 0.

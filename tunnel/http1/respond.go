@@ -3,7 +3,6 @@ package http1
 import (
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // Field is one header field to write.
@@ -78,9 +77,10 @@ func (c *Conn) appendHead(b []byte, status int, fields []Field) ([]byte, error) 
 
 // appendFields writes fields that are one line each and do not touch the framing.
 func appendFields(b []byte, fields []Field) ([]byte, error) {
+	var low folded
 	for _, f := range fields {
 		switch {
-		case f.Name == "" || !all(f.Name, inName) || framingFields[strings.ToLower(f.Name)]:
+		case f.Name == "" || !all(f.Name, inName) || framingFields[string(fold(&low, f.Name))]:
 			return nil, fmt.Errorf("%w: name %q", ErrField, f.Name)
 		case !all(f.Value, inValue):
 			return nil, fmt.Errorf("%w: value of %s", ErrField, f.Name)

@@ -1,0 +1,285 @@
+package http1_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagelock/stagelock/tunnel/http1"
+)
+
+// accepted returns a Conn that has read one request.
+func accepted(t *testing.T, raw string) (*http1.Conn, *script) {
+	t.Helper()
+	s := &script{in: []byte(raw)}
+	c := http1.NewConn(s, profile())
+	if _, _, err := readAll(c); err != nil {
+		t.Fatal(err)
+	}
+	return c, s
+}
+
+func TestRespond(t *testing.T) {
+	ref := []http1.Field{{Name: "X-Stagelock-Reference", Value: "a1"}}
+	head := "HEAD /health HTTP/1.1\r\n" + host + "\r\n"
+	for _, tt := range []struct {
+		name, raw string
+		status    int
+		fields    []http1.Field
+		body      string
+		close     bool
+		want      string
+	}{
+		{"plain", call(""), 200, ref, "ok", false, "HTTP/1.1 200 OK\r\nX-Stagelock-Reference: a1\r\nContent-Length: 2\r\n\r\nok"},
+		{"closing", call(""), 503, nil, "", true, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"},
+		{"client closes", with("Connection: close\r\n"), 200, nil, "", false,
+			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"},
+		{"head", head, 200, nil, "long", false, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"},
+		{"no content", call(""), 204, nil, "", false, "HTTP/1.1 204 No Content\r\n\r\n"},
+		{"status without a phrase", call(""), 299, nil, "", false, "HTTP/1.1 299 \r\nContent-Length: 0\r\n\r\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, s := accepted(t, tt.raw)
+			if err := c.Respond(tt.status, tt.fields, []byte(tt.body), tt.close); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.out.String(); got != tt.want {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestRespondRefusesFields(t *testing.T) {
+	for _, f := range []http1.Field{
+		{Name: "X-A", Value: "b\r\nX-B: c"}, {Name: "X-A", Value: "b\nc"}, {Name: "X-A", Value: "\x00"}, {Name: "X-A", Value: "\xe9"}, {Name: "X A", Value: "b"}, {Name: "", Value: "b"}, {Name: "X-A:", Value: "b"},
+		{Name: "Content-Length", Value: "5"}, {Name: "transfer-encoding", Value: "chunked"}, {Name: "CONNECTION", Value: "keep-alive"},
+	} {
+		c, s := accepted(t, call(""))
+		if err := c.Respond(200, []http1.Field{f}, nil, false); !errors.Is(err, http1.ErrField) || s.out.Len() > 0 {
+			t.Errorf("%q: %v, wrote %q", f, err, s.out.String())
+		}
+		if err := c.Respond(500, nil, nil, false); err != nil {
+			t.Errorf("%q: answer after it: %v", f, err)
+		}
+	}
+	c, _ := accepted(t, call(""))
+	if err := c.Respond(100, nil, nil, false); !errors.Is(err, http1.ErrField) {
+		t.Errorf("status 100: %v", err)
+	}
+}
+
+func TestLargeAnswer(t *testing.T) {
+	c, s := accepted(t, call(""))
+	body := bytes.Repeat([]byte("x"), 1<<20)
+	if err := c.Respond(200, nil, body, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.out.Bytes(); !bytes.HasSuffix(got, body) || bytes.Count(got, []byte("HTTP/1.1")) != 1 {
+		t.Errorf("answer of %d bytes is wrong", len(got))
+	}
+}
+
+// TestChunks lets a general client read the heartbeats of a long publish.
+func TestChunks(t *testing.T) {
+	c, s := accepted(t, call(""))
+	k, err := c.Chunked(200, []http1.Field{{Name: "X-A", Value: "b"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.out.Len() > 0 {
+		t.Error("head left before the first chunk")
+	}
+	for _, p := range []string{"\xac\xed\x00\x05", "\x79", "", "\x79"} {
+		if n, err := k.Write([]byte(p)); err != nil || n != len(p) {
+			t.Fatal(n, err)
+		}
+	}
+	if err := k.Finish([]byte("reply")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Write([]byte("late")); !errors.Is(err, http1.ErrAnswered) {
+		t.Errorf("write after the end: %v", err)
+	}
+	want := "HTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n\xac\xed\x00\x05\r\n1\r\n\x79\r\n1\r\n\x79\r\n5\r\nreply\r\n0\r\n\r\n"
+	if got := s.out.String(); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(strings.NewReader(s.out.String())), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if b, err := io.ReadAll(res.Body); err != nil || string(b) != "\xac\xed\x00\x05\x79\x79reply" {
+		t.Errorf("client reads %q, %v", b, err)
+	}
+	s.in = []byte(call("next"))
+	if _, b, err := readAll(c); err != nil || string(b) != "next" {
+		t.Errorf("next request %q, %v", b, err)
+	}
+}
+
+func TestAbortedChunks(t *testing.T) {
+	client, server := loopback(t)
+	c := http1.NewConn(server, profile())
+	send(t, client, call(""))
+	if _, err := c.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	k, err := c.Chunked(200, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Write([]byte("begin")); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Abort(); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(client), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if b, err := io.ReadAll(res.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("client reads %q, %v, want an early end", b, err)
+	}
+	if _, err := c.Next(t.Context()); !errors.Is(err, http1.ErrFinished) {
+		t.Errorf("Next after Abort: %v", err)
+	}
+}
+
+// TestDelivered shows how each end of a connection is judged after an answer.
+func TestDelivered(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(client net.Conn)
+		want bool
+	}{
+		{"next request", func(c net.Conn) { send(t, c, call("")) }, true},
+		{"close after reading", func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 1024))
+			_ = c.Close()
+		}, true},
+		{"reset", func(c net.Conn) {
+			_ = c.(*net.TCPConn).SetLinger(0)
+			_ = c.Close()
+		}, false},
+		{"close without reading", func(c net.Conn) { _ = c.Close() }, false}, // the kernel resets: input was unread
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			client, server := loopback(t)
+			c := http1.NewConn(server, profile())
+			send(t, client, call(""))
+			if _, err := c.Next(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Respond(200, nil, []byte("answer"), false); err != nil {
+				t.Fatal(err)
+			}
+			peek(t, client) // the answer has arrived
+			tt.end(client)
+			_, err := c.Next(t.Context())
+			if got := c.Delivered(err); got != tt.want {
+				t.Errorf("after %v: delivered %v, want %v", err, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestUnsentAndGone(t *testing.T) {
+	client, server := loopback(t)
+	c := http1.NewConn(server, profile())
+	send(t, client, call(""))
+	if _, err := c.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c.Gone() {
+		t.Error("client is said to be gone")
+	}
+	done := make(chan error)
+	go func() { done <- c.Respond(200, nil, make([]byte, 32<<20), false) }() // more than the kernels hold
+	if !eventually(t, func() bool { n, err := c.Unsent(); return err == nil && n > 0 }) {
+		t.Error("nothing is unsent while the client does not read")
+	}
+	_ = client.Close()
+	if err := <-done; err == nil {
+		t.Error("answer succeeded without a reader")
+	}
+	if !eventually(t, c.Gone) {
+		t.Error("client is not said to be gone")
+	}
+	if c := http1.NewConn(&script{}, profile()); c.Gone() {
+		t.Error("a connection that cannot tell is said to be gone")
+	} else if _, err := c.Unsent(); !errors.Is(err, http1.ErrUnsupported) {
+		t.Errorf("Unsent of no socket: %v", err)
+	}
+}
+
+func TestFinish(t *testing.T) {
+	sc, cc := tlsConfigs(t)
+	for _, tt := range []struct {
+		name    string
+		secure  bool
+		waits   bool // the client closes only after the server
+		resets  bool
+		want    bool
+		leaving string // sent and never read
+	}{
+		{"client closes", false, false, false, true, ""},
+		{"client waits for the server", false, true, false, true, ""},
+		{"client still sends", false, false, false, true, "more and more"},
+		{"client resets", false, false, true, false, ""},
+		{"client closes TLS", true, false, false, true, ""},
+		{"client waits for the server with TLS", true, true, false, true, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			raw, server := loopback(t)
+			client := raw
+			if tt.secure {
+				server, client = tls.Server(http1.Wrap(server), sc), tls.Client(raw, cc)
+			}
+			result := make(chan bool, 1)
+			go func() {
+				c := http1.NewConn(server, profile())
+				_, _ = c.Next(t.Context())
+				_ = c.Respond(400, nil, []byte("no"), true)
+				limit := 20 * time.Second
+				if tt.waits {
+					limit = 100 * time.Millisecond
+				}
+				result <- c.Finish(limit)
+			}()
+			send(t, client, call("")+tt.leaving)
+			if _, err := client.Read(make([]byte, 1024)); err != nil {
+				t.Fatal(err)
+			}
+			if tt.waits {
+				if n, err := client.Read(make([]byte, 10)); !errors.Is(err, io.EOF) {
+					t.Errorf("client read %d, %v, want the end", n, err)
+				}
+			}
+			if tt.resets {
+				_ = raw.(*net.TCPConn).SetLinger(0)
+			}
+			_ = client.Close()
+			if got := <-result; got != tt.want {
+				t.Errorf("delivered %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestQuickAck(t *testing.T) {
+	client, server := loopback(t)
+	http1.QuickAck(client)
+	http1.QuickAck(tls.Server(http1.Wrap(server), &tls.Config{MinVersion: tls.VersionTLS12}))
+	http1.QuickAck(&script{})
+}
