@@ -76,36 +76,40 @@ func (c *call) refuse(ctx context.Context, err error) {
 	}
 	c.deny(ctx, p)
 	c.log(p)
+	status, text := statuses[p.Code]
+	if !text || c.chunks != nil {
+		c.answer = c.exception(p)
+		c.keepRefusal(ctx, c.answer)
+	}
 	if c.chunks != nil {
-		c.refuseLate(p)
+		c.refuseLate()
 		return
 	}
-	close := c.closing()
-	limit := int64(0)
-	if c.peer == nil {
-		limit = strangerDrain
-	}
-	if p.Reason != ReasonCut && c.conn.Drain(limit) != nil {
-		close = true
-	}
-	status, ok := statuses[p.Code]
-	if !ok {
-		c.answer = c.exception(p)
-		_ = c.conn.Respond(http.StatusOK, c.fields(serialized), c.answer, close)
+	ends := c.drainBody(p) || c.closing()
+	if !text {
+		_ = ignoreGone(c.conn.Respond(http.StatusOK, c.fields(serialized), c.answer, ends))
 		return
 	}
 	fields := c.fields(plainText)
 	if p.Code == tunnel.Unavailable {
 		fields = append(fields, http1.Field{Name: "Retry-After", Value: strconv.Itoa(int(c.policy.RetryAfter.Seconds()))})
 	}
-	text := []byte(p.Msg + " (reference " + c.ref + ")\n")
-	_ = c.conn.Respond(status, fields, text, close || p.Code == tunnel.BadRequest)
+	body := []byte(p.Msg + " (reference " + c.ref + ")\n")
+	_ = ignoreGone(c.conn.Respond(status, fields, body, ends || p.Code == tunnel.BadRequest))
+}
+
+// drainBody reads what is left of the body, of a stranger's only a little, and says whether the connection must end.
+func (c *call) drainBody(p *tunnel.Problem) (ends bool) {
+	limit := int64(0)
+	if c.peer == nil {
+		limit = strangerDrain
+	}
+	return p.Reason != ReasonCut && c.conn.Drain(limit) != nil
 }
 
 // refuseLate ends an answer that had begun with heartbeats.
-func (c *call) refuseLate(p *tunnel.Problem) {
-	body := c.exception(p)
-	if len(body) == 0 || c.chunks.Finish(body[len(javaser.Header()):]) != nil {
+func (c *call) refuseLate() {
+	if len(c.answer) == 0 || c.chunks.Finish(c.answer[len(javaser.Header()):]) != nil {
 		_ = c.chunks.Abort()
 	}
 }

@@ -23,9 +23,17 @@ func (d *drain) on() bool {
 	return d.stopped
 }
 
+// fills has the calls that belong to a publish in progress.
+var fills = map[calls.Kind]bool{calls.Update: true, calls.Validate: true, calls.Publish: true}
+
 func (d *drain) begun(request int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.note(request)
+}
+
+// note remembers a publish in progress. The caller holds mu.
+func (d *drain) note(request int64) {
 	if d.live == nil {
 		d.live = map[int64]struct{}{}
 	}
@@ -63,6 +71,9 @@ func (d *drain) settle() {
 func (d *drain) allows(kind calls.Kind, request int64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.stopped && fills[kind] {
+		d.note(request) // it may have been created before this process began
+	}
 	if _, going := d.live[request]; !d.stopped || going || kind == calls.CleanUp || kind == calls.Event {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/store"
@@ -53,11 +54,12 @@ func (c *call) awaitReply(ctx context.Context) (*http1.Reply, error) {
 
 // turnedAway is an engine that answers with anything but 200: it has not read the call, or a server before it speaks.
 func (c *call) turnedAway(status int) error {
+	text := strconv.Itoa(status) + " " + http.StatusText(status)
 	if status == http.StatusInternalServerError || status == http.StatusBadGateway || status == http.StatusGatewayTimeout {
-		return problem(tunnel.Uncertain, ReasonLost, "the live engine answered with status "+http.StatusText(status)+
+		return problem(tunnel.Uncertain, ReasonLost, "the live engine answered with status "+text+
 			": the call may have been carried out", nil)
 	}
-	msg := "the live engine turned the gateway away with status " + http.StatusText(status) + "; nothing was carried out. " + cures[status/100]
+	msg := "the live engine turned the gateway away with status " + text + "; nothing was carried out. " + cures[status/100]
 	return problem(tunnel.Refused, ReasonRefusing, msg, nil)
 }
 
@@ -139,7 +141,7 @@ func (c *call) keep(ctx context.Context) error {
 	if err := c.gateway.repeats.Answer(ctx, c.key, c.answer, c.gateway.now()); err != nil {
 		return problem(tunnel.BadAnswer, ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
 	}
-	c.session.owed = c.key
+	c.owed = c.key
 	return nil
 }
 

@@ -141,6 +141,7 @@ func (c *call) replayOf(known store.Repeat) error {
 			"it may have been carried out. Look at the live site before you publish again (first call: "+known.Reference+")", nil)
 	}
 	c.replay, c.answer, c.end = true, known.Answer, "repeat of "+known.Reference
+	c.owed = c.key
 	return nil
 }
 
@@ -160,6 +161,18 @@ func (c *call) await(ctx context.Context, fl *flight) error {
 			}
 		}
 	}
+}
+
+// keepRefusal keeps the refusal of a call that the engine may have carried out, for its twin.
+func (c *call) keepRefusal(ctx context.Context, answer []byte) {
+	if c.flight == nil || c.replay || !c.released {
+		return
+	}
+	if err := c.gateway.repeats.Answer(ctx, c.key, answer, c.gateway.now()); err != nil {
+		c.gateway.entry.WithError(err).WithField("req", c.ref).Error("an answer cannot be kept for a repeat")
+		return
+	}
+	c.owed = c.key
 }
 
 // landed ends the call's flight. A call that the engine cannot have begun leaves nothing to repeat.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -70,6 +71,11 @@ func Listen(l net.Listener, proxies interface{ Trusted(netip.Addr) bool }, head 
 // accepted takes one connection from its first byte to its last.
 func (g *Gateway) accepted(ctx context.Context, raw net.Conn) {
 	defer raw.Close()
+	defer func() {
+		if fault := recover(); fault != nil {
+			g.entry.WithField("stack", string(debug.Stack())).Errorf("connection ended by a fault: %v", fault)
+		}
+	}()
 	p := g.Policy()
 	socket := addrOf(raw.RemoteAddr())
 	addr := socket.Addr()

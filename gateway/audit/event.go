@@ -1,0 +1,84 @@
+package audit
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+// Kind says what an event is about.
+type Kind string
+
+// The kinds of events.
+const (
+	KindVerdict    Kind = "verdict"    // a call was allowed, denied or answered by the gateway
+	KindOutcome    Kind = "outcome"    // how an allowed call ended
+	KindEvent      Kind = "event"      // a lifecycle event of the CMS, kept instead of being forwarded
+	KindConfig     Kind = "config"     // a configuration was loaded or refused
+	KindStart      Kind = "start"      // the process began
+	KindStop       Kind = "stop"       // the process ended in order
+	KindDrain      Kind = "drain"      // the process takes no new calls
+	KindCheckpoint Kind = "checkpoint" // written by the log itself
+	KindAlarm      Kind = "alarm"      // the log is not what its newest checkpoint says
+	KindDamaged    Kind = "damaged"    // never written: List shows a line so that it could not read
+)
+
+// appendable are the kinds that Append takes.
+var appendable = map[Kind]bool{
+	KindVerdict: true, KindOutcome: true, KindEvent: true, KindConfig: true, KindStart: true, KindStop: true, KindDrain: true,
+}
+
+// Verdict says what became of a call.
+type Verdict string
+
+// The verdicts. The zero one is none.
+const (
+	Allow  Verdict = "allow"
+	Deny   Verdict = "deny"
+	Answer Verdict = "answer" // the gateway answered itself and nothing was forwarded
+)
+
+// Event is one record of the log. It never holds a token or a body. What is zero is left out of the record.
+type Event struct {
+	Seq  store.Seq `json:"seq"`  // set by Append
+	Kind Kind      `json:"kind"` // one that the log does not write itself
+	Time time.Time `json:"time"` // set by Append unless it is set already
+
+	Ref    string         `json:"ref,omitempty"`    // id of the call, the same in verdict, outcome, log and reply
+	Node   string         `json:"node,omitempty"`   // set by Append
+	Addr   netip.Addr     `json:"addr,omitzero"`    // the client, as decided from proxies
+	Socket netip.AddrPort `json:"socket,omitzero"`  // the other end of the connection
+	Peer   string         `json:"peer,omitempty"`   // name in the configuration
+	Login  string         `json:"login,omitempty"`  // as claimed, raw
+	KeyID  string         `json:"key,omitempty"`    // which shared secret it was signed with
+	Line   string         `json:"line,omitempty"`   // version line of the writer
+	Method string         `json:"method,omitempty"` // signature
+
+	Site     int64  `json:"site,omitempty"`
+	Request  int64  `json:"request,omitempty"`
+	Part     string `json:"part,omitempty"`
+	Checksum string `json:"checksum,omitempty"`
+	Size     int64  `json:"size,omitempty"` // of the part or the body
+
+	Verdict   Verdict       `json:"verdict,omitempty"`
+	Reason    tunnel.Reason `json:"reason,omitempty"`
+	Detail    string        `json:"detail,omitempty"` // plain words
+	Rule      string        `json:"rule,omitempty"`   // which rule decided
+	ClassPath string        `json:"class_path,omitempty"`
+	Offset    int64         `json:"offset,omitempty"` // of the offending slot in the body
+
+	Upstream      string `json:"upstream,omitempty"`
+	Status        int    `json:"status,omitempty"`
+	BytesIn       int64  `json:"bytes_in,omitempty"`
+	BytesOut      int64  `json:"bytes_out,omitempty"`
+	LatencyMicros int64  `json:"latency_us,omitempty"`
+	End           string `json:"end,omitempty"` // how an outcome ended
+
+	ConfigDigest string            `json:"config,omitempty"`
+	Fields       map[string]string `json:"fields,omitempty"` // the rest
+
+	Prev string `json:"prev"` // set by Append
+	Hash string `json:"hash"` // set by Append
+}

@@ -1,0 +1,215 @@
+package audit
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+const (
+	defaultEvery    = 1000
+	defaultInterval = 10 * time.Second
+)
+
+// Config says where a log is kept and how often it is signed.
+type Config struct {
+	Events store.Events
+	Node   string // name of this gateway, in every event
+	Now    func() time.Time
+	Key    ed25519.PrivateKey  // signs checkpoints, see LoadKey
+	Former []ed25519.PublicKey // of keys that signed before this one
+	// Checkpoint is the file that holds the newest checkpoint. It should not lie where the log lies.
+	Checkpoint string
+	// A checkpoint is signed after so many events, or this time after an event that none covers. 0 means 1000 and 10 s.
+	CheckpointEvery    int
+	CheckpointInterval time.Duration
+	// MaxWait lets the first of a group of events wait so long for others before they share an fsync. 0 does not wait:
+	// events that come during an fsync share the next one anyway.
+	MaxWait time.Duration
+}
+
+// Log is an audit log that is being written. It is safe for concurrent use.
+type Log struct {
+	cfg    Config
+	signer signer
+	keys   note.Verifiers
+	groups chan *pending // unbuffered: an event that was taken is answered
+	quit   chan struct{}
+	ended  chan struct{}
+	once   sync.Once
+
+	mu  sync.Mutex // guards err
+	err error
+
+	w writer // owned by run
+}
+
+// Open continues the log in cfg.Events and begins to write it; the caller closes it. If the log is not what its newest
+// checkpoint says, it goes on with an alarm event that keeps the checkpoint as evidence. It returns an error if the last
+// record cannot be continued.
+func Open(ctx context.Context, cfg Config) (*Log, error) {
+	l, err := newLog(cfg)
+	if err == nil {
+		err = l.resume(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open audit log: %w", err)
+	}
+	go l.run(context.WithoutCancel(ctx))
+	return l, nil
+}
+
+func newLog(cfg Config) (*Log, error) {
+	if cfg.Events == nil || cfg.Now == nil || cfg.Checkpoint == "" {
+		return nil, errors.New("events, a clock and a file for the checkpoint are needed")
+	}
+	s, err := newSigner(cfg.Key)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := verifiers(cfg.Former, s)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.CheckpointEvery <= 0 {
+		cfg.CheckpointEvery = defaultEvery
+	}
+	if cfg.CheckpointInterval <= 0 {
+		cfg.CheckpointInterval = defaultInterval
+	}
+	l := &Log{
+		cfg: cfg, signer: s, keys: keys,
+		groups: make(chan *pending), quit: make(chan struct{}), ended: make(chan struct{}),
+	}
+	l.w.chain = newChain()
+	return l, nil
+}
+
+// resume reads the end of the log and holds it against the newest checkpoint.
+func (l *Log) resume(ctx context.Context) error {
+	if err := l.readHead(ctx); err != nil {
+		return err
+	}
+	msg, err := os.ReadFile(l.cfg.Checkpoint)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && l.w.seq == 0:
+		return l.save() // so that a missing file means something from now on
+	case errors.Is(err, fs.ErrNotExist):
+		return l.alarm(ctx, nil, errMissing)
+	case err != nil:
+		return err
+	}
+	if diff := l.compare(ctx, msg); diff != nil {
+		return l.alarm(ctx, msg, diff)
+	}
+	return nil
+}
+
+var errMissing = errors.New("the file of the newest checkpoint is not there")
+
+// alarm writes what is wrong into the log, with the checkpoint as evidence, as the file will be overwritten.
+func (l *Log) alarm(ctx context.Context, msg []byte, diff error) error {
+	ev := Event{Kind: KindAlarm, Time: l.cfg.Now(), Node: l.cfg.Node, Detail: diff.Error()}
+	if msg != nil {
+		ev.Fields = map[string]string{noteField: string(msg)}
+	}
+	return l.commit(ctx, []*pending{newPending(&ev)})
+}
+
+// readHead finds where the chain goes on.
+func (l *Log) readHead(ctx context.Context) error {
+	last, err := l.cfg.Events.Last(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	split, err := splitLine(last.Body)
+	if err == nil && (split.seq != last.Seq || l.w.chain.link(split.prev, split.covered) != split.hash) {
+		err = errLine
+	}
+	if err != nil {
+		return fmt.Errorf("last record, %d, is damaged: keep the log elsewhere and begin a new one: %w", last.Seq, err)
+	}
+	l.w.seq, l.w.head = split.seq, split.hash
+	return nil
+}
+
+var errFound = errors.New("found")
+
+// compare returns how the log differs from what the checkpoint in msg says.
+func (l *Log) compare(ctx context.Context, msg []byte) error {
+	c, err := openCheckpoint(msg, l.keys)
+	if err != nil {
+		return err
+	}
+	if c.size == 0 {
+		return nil
+	}
+	if c.size > l.w.seq {
+		return fmt.Errorf("the log ends at %d, the newest checkpoint has %d records", l.w.seq, c.size)
+	}
+	err = l.cfg.Events.Read(ctx, c.size, func(r store.Record) error {
+		if split, err := splitLine(r.Body); err != nil || split.hash != c.head {
+			return fmt.Errorf("record %d is not the one of the newest checkpoint", r.Seq)
+		}
+		return errFound
+	})
+	if errors.Is(err, errFound) {
+		return nil
+	}
+	return err
+}
+
+// Append adds ev and returns its number; it is on disk when Append returns nil. Events that come at the same time share an
+// fsync. It returns ErrFull if the disk is full. If ctx ends first, the event was not added.
+func (l *Log) Append(ctx context.Context, ev Event) (store.Seq, error) {
+	if !appendable[ev.Kind] {
+		return 0, fmt.Errorf("audit: no event has kind %q", ev.Kind)
+	}
+	if ev.Time.IsZero() {
+		ev.Time = l.cfg.Now()
+	}
+	ev.Node = l.cfg.Node
+	p := newPending(&ev)
+	defer p.free()
+	err := ctx.Err()
+	if err == nil {
+		select {
+		case l.groups <- p:
+			err = <-p.done
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-l.quit:
+			err = store.ErrClosed
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("audit %s event: %w", ev.Kind, err)
+	}
+	return p.seq, nil
+}
+
+// Err returns why the newest event or checkpoint could not be kept, or nil: what health reports.
+func (l *Log) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// Close signs what no checkpoint covers yet and ends the writer. It does not close the store. It may be called again.
+func (l *Log) Close() error {
+	l.once.Do(func() { close(l.quit) })
+	<-l.ended
+	return l.Err()
+}

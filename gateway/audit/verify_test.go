@@ -1,0 +1,289 @@
+package audit_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/files"
+)
+
+// made returns a closed log of n events with checkpoints among them.
+func made(t testing.TB, n int) (audit.Config, [][]byte) {
+	t.Helper()
+	m := &memory{}
+	cfg := config(t, m)
+	cfg.CheckpointEvery = 17
+	appendAll(t, cfg, n)
+	return cfg, m.lines
+}
+
+func appendAll(t testing.TB, cfg audit.Config, n int) {
+	t.Helper()
+	l := openLog(t, cfg)
+	for i := range n {
+		ev := full()
+		ev.Kind, ev.Ref, ev.Site = audit.KindVerdict, fmt.Sprintf("ref-%d", i), int64(i+1)
+		_, err := l.Append(context.Background(), ev)
+		must(t, err)
+	}
+	must(t, l.Close())
+}
+
+// firstDifference is what Verify should find: the first record that is not the one that was written.
+func firstDifference(old, edited [][]byte) store.Seq {
+	for i := range max(len(old), len(edited)) {
+		if i >= len(old) || i >= len(edited) || !bytes.Equal(old[i], edited[i]) {
+			return store.Seq(i + 1)
+		}
+	}
+	return 0
+}
+
+// forge returns a line for position i that looks as if it were written there.
+func forge(lines [][]byte, i int) []byte {
+	var prev [32]byte
+	if i > 0 {
+		prev = audit.HashOf(lines[i-1])
+	}
+	line, _ := audit.Relink(bytes.Replace(lines[i], []byte("ref-"), []byte("ref+"), 1), store.Seq(i+1), prev)
+	return line
+}
+
+// edits are what somebody may do to a log; each gets a copy that it may change.
+var edits = []struct {
+	name string
+	edit func(rnd *rand.Rand, lines [][]byte) [][]byte
+}{
+	{"flip a bit", func(rnd *rand.Rand, lines [][]byte) [][]byte {
+		i := rnd.IntN(len(lines))
+		lines[i] = bytes.Clone(lines[i])
+		lines[i][rnd.IntN(len(lines[i]))] ^= 1 << rnd.IntN(8)
+		return lines
+	}},
+	{"change a byte", func(rnd *rand.Rand, lines [][]byte) [][]byte {
+		i := rnd.IntN(len(lines))
+		lines[i] = bytes.Clone(lines[i])
+		lines[i][rnd.IntN(len(lines[i]))] += byte(1 + rnd.IntN(255))
+		return lines
+	}},
+	{"shorten a line", func(rnd *rand.Rand, lines [][]byte) [][]byte {
+		i := rnd.IntN(len(lines))
+		lines[i] = lines[i][:rnd.IntN(len(lines[i]))]
+		return lines
+	}},
+	{"lengthen a line", func(rnd *rand.Rand, lines [][]byte) [][]byte {
+		i := rnd.IntN(len(lines))
+		lines[i] = append(bytes.Clone(lines[i]), " "...)
+		return lines
+	}},
+	{"drop", func(rnd *rand.Rand, lines [][]byte) [][]byte {
+		i := rnd.IntN(len(lines))
+		return slices.Delete(lines, i, i+1)
+	}},
+	{"drop some", func(rnd *rand.Rand, lines [][]byte) [][]byte {
+		i := rnd.IntN(len(lines))
+		return slices.Delete(lines, i, i+1+rnd.IntN(len(lines)-i))
+	}},
+	{"swap", func(rnd *rand.Rand, lines [][]byte) [][]byte {
+		i, j := rnd.IntN(len(lines)), rnd.IntN(len(lines))
+		lines[i], lines[j] = lines[j], lines[i]
+		return lines
+	}},
+	{"insert a copy", func(rnd *rand.Rand, lines [][]byte) [][]byte {
+		return slices.Insert(lines, rnd.IntN(len(lines)+1), lines[rnd.IntN(len(lines))])
+	}},
+	{"insert junk", func(rnd *rand.Rand, lines [][]byte) [][]byte {
+		return slices.Insert(lines, rnd.IntN(len(lines)+1), []byte(`{"seq":1}`))
+	}},
+	{"insert a forgery", func(rnd *rand.Rand, lines [][]byte) [][]byte {
+		i := rnd.IntN(len(lines))
+		return slices.Insert(lines, i, forge(lines, i))
+	}},
+	{"replace by a forgery", func(rnd *rand.Rand, lines [][]byte) [][]byte {
+		i := rnd.IntN(len(lines) - 1)
+		lines[i] = forge(lines, i)
+		return lines
+	}},
+	{"truncate", func(rnd *rand.Rand, lines [][]byte) [][]byte { return lines[:rnd.IntN(len(lines))] }},
+}
+
+// TestEdits tries random edits: every one is found, and the first bad record is the first that differs.
+func TestEdits(t *testing.T) {
+	cfg, lines := made(t, 60)
+	if r := verify(t, cfg, &memory{lines: lines}); !r.OK() || r.Records != len(lines) {
+		t.Fatalf("the log is not clean before: %+v", r)
+	}
+	for i, tt := range edits {
+		t.Run(tt.name, func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(uint64(i), 7))
+			for range 1000 {
+				edited := tt.edit(rnd, slices.Clone(lines))
+				want := firstDifference(lines, edited)
+				r := verify(t, cfg, &memory{lines: edited})
+				if r.FirstBad != want {
+					t.Fatalf("first bad %d (%s), want %d", r.FirstBad, r.Msg, want)
+				}
+			}
+		})
+	}
+}
+
+// TestRewritten changes a record and makes the whole chain after it fit again: only the signatures are left to tell.
+func TestRewritten(t *testing.T) {
+	cfg, lines := made(t, 60)
+	for i := range lines {
+		edited := slices.Clone(lines)
+		edited[i] = bytes.Replace(edited[i], []byte("2026"), []byte("2027"), 1)
+		var prev [32]byte
+		if i > 0 {
+			prev = audit.HashOf(lines[i-1])
+		}
+		for j := i; j < len(edited); j++ {
+			edited[j], prev = audit.Relink(edited[j], store.Seq(j+1), prev)
+		}
+		r := verify(t, cfg, &memory{lines: edited})
+		if r.OK() || r.FirstBad > store.Seq(i+1) || r.FirstBad+18 < store.Seq(i+1) {
+			t.Errorf("record %d and all after it: %+v", i+1, r)
+		}
+	}
+}
+
+// TestEditedFiles changes bytes of the segments themselves, line breaks among them.
+func TestEditedFiles(t *testing.T) {
+	dir := t.TempDir()
+	ev, err := files.Open(files.Config{Dir: dir, SegmentBytes: 8000})
+	must(t, err)
+	cfg := config(t, ev)
+	appendAll(t, cfg, 40)
+	must(t, ev.Close())
+	names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	must(t, err)
+	if len(names) < 3 {
+		t.Fatalf("%d segments", len(names))
+	}
+	read, err := files.Open(files.Config{Dir: dir, ReadOnly: true})
+	must(t, err)
+	defer read.Close()
+	rnd := rand.New(rand.NewPCG(3, 4))
+	before := 0
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		must(t, err)
+		for range 100 {
+			i := rnd.IntN(len(data))
+			edited := bytes.Clone(data)
+			if edited[i] = "\n\x00x"[rnd.IntN(3)]; edited[i] == data[i] {
+				continue
+			}
+			must(t, os.WriteFile(name, edited, 0o600))
+			want := store.Seq(before + bytes.Count(data[:i], []byte("\n")) + 1)
+			if r := verify(t, cfg, read); r.FirstBad != want {
+				t.Fatalf("byte %d of %s: first bad %d (%s), want %d", i, name, r.FirstBad, r.Msg, want)
+			}
+		}
+		must(t, os.WriteFile(name, data, 0o600))
+		before += bytes.Count(data, []byte("\n"))
+	}
+	must(t, os.Rename(names[1], names[1]+".gone"))
+	if r := verify(t, cfg, read); r.OK() {
+		t.Error("a missing segment was not found")
+	}
+}
+
+func TestVerifyTrust(t *testing.T) {
+	ctx := context.Background()
+	cfg, lines := made(t, 20)
+	newest, err := os.ReadFile(cfg.Checkpoint)
+	must(t, err)
+	other := ed25519.NewKeyFromSeed(bytes.Repeat([]byte("o"), ed25519.SeedSize))
+	m := &memory{lines: lines}
+	if _, err := audit.Verify(ctx, m, audit.Trust{Keys: []ed25519.PublicKey{public(other)}, Newest: newest}); err == nil {
+		t.Error("a checkpoint of another key was taken")
+	}
+	r, err := audit.Verify(ctx, m, audit.Trust{Keys: []ed25519.PublicKey{public(other)}})
+	must(t, err)
+	if r.FirstBad != 1 {
+		t.Errorf("log signed by another key: %+v", r)
+	}
+	both := audit.Trust{Keys: []ed25519.PublicKey{public(other), public(key), public(key)}, Newest: newest}
+	if r, err = audit.Verify(ctx, m, both); err != nil || !r.OK() {
+		t.Errorf("with both keys: %+v, %v", r, err)
+	}
+	for i := range newest {
+		bad := bytes.Clone(newest)
+		bad[i] ^= 4
+		if r, err := audit.Verify(ctx, m, audit.Trust{Keys: both.Keys, Newest: bad}); err == nil && r.OK() {
+			t.Errorf("a checkpoint with byte %d changed was taken", i)
+		}
+	}
+	if _, err := audit.Verify(ctx, &memory{closed: true}, both); err == nil {
+		t.Error("a closed store was verified")
+	}
+	if r, err := audit.Verify(ctx, &memory{}, audit.Trust{}); err != nil || !r.OK() || r.Records != 0 {
+		t.Errorf("an empty log: %+v, %v", r, err)
+	}
+}
+
+// TestAlarm opens a log that was tampered with while nobody wrote it: the evidence stays in the log.
+func TestAlarm(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		edit  func(t *testing.T, cfg audit.Config, m *memory)
+		first store.Seq
+		msg   string
+	}{
+		{"cut", func(_ *testing.T, _ audit.Config, m *memory) { m.lines = m.lines[:10] }, 11, "removed"},
+		{"emptied", func(_ *testing.T, _ audit.Config, m *memory) { m.lines = nil }, 1, "removed"},
+		{"rewritten", func(_ *testing.T, _ audit.Config, m *memory) {
+			last := len(m.lines) - 1
+			m.lines[last] = forge(m.lines, last)
+			line, _ := audit.Relink(bytes.Replace(m.lines[last], []byte("node"), []byte("edon"), 1), store.Seq(last+1),
+				audit.HashOf(m.lines[last-1]))
+			m.lines[last] = line
+		}, 21, "is not the one"},
+		{"no checkpoint file", func(t *testing.T, cfg audit.Config, _ *memory) { must(t, os.Remove(cfg.Checkpoint)) }, 21, "not there"},
+		{"checkpoint file of nobody", func(t *testing.T, cfg audit.Config, _ *memory) {
+			must(t, os.WriteFile(cfg.Checkpoint, []byte("junk"), 0o600))
+		}, 21, "malformed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, lines := made(t, 20)
+			m := &memory{lines: lines}
+			cfg.Events = m
+			tt.edit(t, cfg, m)
+			appendAll(t, cfg, 30)
+			if r := verify(t, cfg, m); r.FirstBad != tt.first || !strings.Contains(r.Msg, tt.msg) {
+				t.Errorf("report %+v, want %d", r, tt.first)
+			}
+			if got := events(t, m, audit.Filter{Kinds: []audit.Kind{audit.KindAlarm}}); len(got) != 1 {
+				t.Errorf("alarms: %+v", got)
+			}
+		})
+	}
+}
+
+func TestFormerKey(t *testing.T) {
+	cfg, lines := made(t, 20)
+	m := &memory{lines: lines}
+	cfg.Events = m
+	cfg.Former = []ed25519.PublicKey{public(key)}
+	cfg.Key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte("n"), ed25519.SeedSize))
+	appendAll(t, cfg, 5)
+	newest, err := os.ReadFile(cfg.Checkpoint)
+	must(t, err)
+	keys := []ed25519.PublicKey{public(cfg.Key), public(key)}
+	r, err := audit.Verify(context.Background(), m, audit.Trust{Keys: keys, Newest: newest})
+	if err != nil || !r.OK() {
+		t.Errorf("report %+v, %v", r, err)
+	}
+}

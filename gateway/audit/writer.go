@@ -1,0 +1,214 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+const (
+	// maxGroup bounds how many events share an fsync.
+	maxGroup = 256
+	// noteField is the field that holds a checkpoint in an event.
+	noteField = "checkpoint"
+)
+
+// pending is an event that waits for the writer, its members encoded already.
+type pending struct {
+	members []byte
+	seq     store.Seq
+	done    chan error
+}
+
+var pendings = sync.Pool{New: func() any { return &pending{done: make(chan error, 1)} }}
+
+func newPending(ev *Event) *pending {
+	p := pendings.Get().(*pending)
+	p.members = appendEvent(p.members[:0], ev)
+	return p
+}
+
+// free gives p back; nobody may wait for it any more.
+func (p *pending) free() { pendings.Put(p) }
+
+// writer is what the goroutine that writes the log knows.
+type writer struct {
+	chain     *chain
+	seq       store.Seq // of the last record
+	head      digest    // its hash
+	uncovered int       // events that no checkpoint covers
+	saveErr   error     // why the file does not hold the newest checkpoint
+	slab      []byte
+	ends      []int
+	recs      []store.Record
+}
+
+// run takes events until the log closes. The timer runs while something is not covered by a checkpoint.
+func (l *Log) run(ctx context.Context) {
+	defer close(l.ended)
+	timer := time.NewTimer(l.cfg.CheckpointInterval)
+	defer timer.Stop()
+	armed := true
+	for {
+		select {
+		case p := <-l.groups:
+			l.note(l.commit(ctx, l.group(p)))
+			if !armed {
+				timer.Reset(l.cfg.CheckpointInterval)
+				armed = true
+			}
+		case <-timer.C:
+			l.sign(ctx)
+			if armed = l.unsigned(); armed {
+				timer.Reset(l.cfg.CheckpointInterval)
+			}
+		case <-l.quit:
+			l.sign(ctx)
+			return
+		}
+	}
+}
+
+// group adds every event that waits already to first, and those that come within MaxWait.
+func (l *Log) group(first *pending) []*pending {
+	group := []*pending{first}
+	var end <-chan time.Time
+	if l.cfg.MaxWait > 0 {
+		timer := time.NewTimer(l.cfg.MaxWait)
+		defer timer.Stop()
+		end = timer.C
+	}
+	for len(group) < maxGroup {
+		p := l.next(end)
+		if p == nil {
+			break
+		}
+		group = append(group, p)
+	}
+	return group
+}
+
+// next returns an event that comes before end, or one that waits already if end is nil; nil if there is none.
+func (l *Log) next(end <-chan time.Time) *pending {
+	select {
+	case p := <-l.groups:
+		return p
+	default:
+	}
+	if end == nil {
+		return nil
+	}
+	select {
+	case p := <-l.groups:
+		return p
+	case <-end:
+		return nil
+	}
+}
+
+func (l *Log) unsigned() bool { return l.w.uncovered > 0 || l.w.saveErr != nil }
+
+// note keeps what Err reports after a write.
+func (l *Log) note(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = errors.Join(err, l.w.saveErr)
+}
+
+// sign makes a checkpoint of what none covers yet, or saves one again that could not be saved.
+func (l *Log) sign(ctx context.Context) {
+	switch {
+	case l.w.uncovered > 0:
+		l.note(l.commit(ctx, nil))
+	case l.w.saveErr != nil:
+		l.w.saveErr = l.save()
+		l.note(nil)
+	}
+}
+
+// commit appends group, and a checkpoint if it is due or there is nothing else, with one fsync; then it tells each caller.
+// The file of the newest checkpoint is written after they were told.
+func (l *Log) commit(ctx context.Context, group []*pending) error {
+	w := &l.w
+	head, seq := w.head, w.seq
+	signed := len(group) == 0 || w.uncovered+len(group) >= l.cfg.CheckpointEvery
+	err := l.build(group, signed)
+	if err == nil {
+		err = l.cfg.Events.Append(ctx, w.recs)
+	}
+	if err != nil {
+		w.head, w.seq = head, seq
+	}
+	for i, p := range group {
+		p.seq = seq + store.Seq(i) + 1
+		p.done <- err
+	}
+	if err != nil {
+		return err
+	}
+	w.uncovered += len(group)
+	if signed {
+		w.uncovered = 0
+		w.saveErr = l.save()
+	}
+	return nil
+}
+
+// build makes the records of group, and of a checkpoint over all of them.
+func (l *Log) build(group []*pending, signed bool) error {
+	w := &l.w
+	w.slab, w.ends, w.recs = w.slab[:0], w.ends[:0], w.recs[:0]
+	for _, p := range group {
+		w.add(p.members)
+	}
+	if signed {
+		members, err := l.checkpointMembers()
+		if err != nil {
+			return err
+		}
+		w.add(members)
+	}
+	start := 0
+	for i, end := range w.ends {
+		seq := w.seq - store.Seq(len(w.ends)-1-i)
+		w.recs = append(w.recs, store.Record{Seq: seq, Body: w.slab[start:end]})
+		start = end
+	}
+	return nil
+}
+
+// add appends one line to the slab.
+func (w *writer) add(members []byte) {
+	w.seq++
+	w.slab = slices.Grow(w.slab, len(members)+overhead)
+	w.slab, w.head = w.chain.appendLine(w.slab, w.seq, members, w.head)
+	w.ends = append(w.ends, len(w.slab))
+}
+
+func (l *Log) checkpointMembers() ([]byte, error) {
+	now := l.cfg.Now()
+	msg, err := l.signer.sign(checkpoint{l.w.seq, l.w.head}, l.cfg.Node, now)
+	if err != nil {
+		return nil, err
+	}
+	ev := Event{Kind: KindCheckpoint, Time: now, Node: l.cfg.Node, Fields: map[string]string{noteField: string(msg)}}
+	return appendEvent(nil, &ev), nil
+}
+
+// save writes the file of the newest checkpoint, which covers the whole log, its last checkpoint record too.
+func (l *Log) save() error {
+	msg, err := l.signer.sign(checkpoint{l.w.seq, l.w.head}, l.cfg.Node, l.cfg.Now())
+	if err != nil {
+		return err
+	}
+	if err := writeFile(l.cfg.Checkpoint, msg, os.Rename); err != nil {
+		return fmt.Errorf("newest checkpoint: %w", err)
+	}
+	return nil
+}
