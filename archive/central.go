@@ -46,6 +46,9 @@ var centralRules = []struct {
 	{CodeDescriptor, "stored entry has a data descriptor", func(c *central) bool {
 		return c.descriptor && c.method == Stored
 	}},
+	{CodeDescriptor, "readers disagree on the length of a data descriptor for 4294967295 bytes", func(c *central) bool {
+		return c.descriptor && (c.full == magic32 || c.packed == magic32)
+	}},
 	{CodeComment, "entry has a comment", func(c *central) bool { return c.commentLen != 0 }},
 	{CodeCentral, "entry is on another disk", func(c *central) bool { return c.disk != 0 }},
 	{CodeCentral, "internal attributes other than the text mark are set", func(c *central) bool {

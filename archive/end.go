@@ -83,26 +83,43 @@ func (rec endRecord) resolve64(before []byte, locator cursor, at int64) (end, *R
 	if len(before) < lenEnd64 || disk != 0 || disks != 1 || offset != uint64(at-lenEnd64) {
 		return end{}, refuse(CodeZIP64, "ZIP64 locator does not point at the record in front of it")
 	}
-	c := cursor(before[len(before)-lenEnd64:])
-	sig, length := c.u32(), c.u64()
-	c.take(4) // versions
-	disks2, here, entries, size, start := c.u64(), c.u64(), c.u64(), c.u64(), c.u64()
-	if sig != sigEnd64 || length != lenEnd64-12 || disks2 != 0 || here != entries {
-		return end{}, refuse(CodeZIP64, "ZIP64 end record is not one of 56 bytes on one disk")
+	wide, ref := parseEnd64(before[len(before)-lenEnd64:])
+	if ref != nil {
+		return end{}, ref
 	}
-	if entries < magic16 && size < magic32 && start < magic32 {
-		return end{}, refuse(CodeZIP64, "ZIP64 end record is not needed")
-	}
-	if !narrows(uint64(rec.entries), entries, magic16) || !narrows(uint64(rec.size), size, magic32) ||
-		!narrows(uint64(rec.offset), start, magic32) || entries|size|start > 1<<62 {
+	if !rec.narrows(wide) {
 		return end{}, refuse(CodeZIP64, "ZIP64 end record and end record contradict each other")
 	}
-	return end{entries: int64(entries), size: int64(size), offset: int64(start), at: at - lenEnd64}, nil
+	wide.at = at - lenEnd64
+	return wide, nil
+}
+
+func parseEnd64(b []byte) (end, *Refusal) {
+	c := cursor(b)
+	sig, length := c.u32(), c.u64()
+	c.take(4) // versions
+	disks, here, entries, size, offset := c.u64(), c.u64(), c.u64(), c.u64(), c.u64()
+	if sig != sigEnd64 || length != lenEnd64-12 || disks != 0 || here != entries {
+		return end{}, refuse(CodeZIP64, "ZIP64 end record is not one of 56 bytes on one disk")
+	}
+	if entries < magic16 && size < magic32 && offset < magic32 {
+		return end{}, refuse(CodeZIP64, "ZIP64 end record is not needed")
+	}
+	if (entries|size|offset)>>62 != 0 {
+		return end{}, refuse(CodeZIP64, "ZIP64 end record holds numbers that no file has")
+	}
+	return end{entries: int64(entries), size: int64(size), offset: int64(offset)}, nil
+}
+
+func (rec endRecord) narrows(wide end) bool {
+	return narrows(int64(rec.entries), wide.entries, magic16) &&
+		narrows(int64(rec.size), wide.size, magic32) &&
+		narrows(int64(rec.offset), wide.offset, magic32)
 }
 
 // narrows tells whether narrow is a right way to write wide in a field that ends at magic: writers that need ZIP64 for
 // one number leave all of them to it, or that one.
-func narrows(narrow, wide, magic uint64) bool {
+func narrows(narrow, wide, magic int64) bool {
 	return narrow == magic || narrow == wide && wide < magic
 }
 

@@ -138,6 +138,18 @@ func TestJoinStopsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestJoinNamesThePartThatBroke(t *testing.T) {
+	_, err := archive.Join(context.Background(), io.Discard, []string{"a00", "a01"}, "", func(name string) (io.ReadCloser, error) {
+		if name == "a01" {
+			return nil, errDisk
+		}
+		return io.NopCloser(strings.NewReader("x")), nil
+	})
+	if !errors.Is(err, errDisk) || !strings.Contains(err.Error(), `"a01"`) {
+		t.Errorf("got %v, want %v about a01", err, errDisk)
+	}
+}
+
 func TestOrder(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

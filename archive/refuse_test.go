@@ -2,10 +2,12 @@ package archive_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -32,6 +34,10 @@ func zip64Extra(values ...uint64) []byte {
 		b = le.AppendUint64(b, v)
 	}
 	return b
+}
+
+func ntfsTimes(tag byte) []byte {
+	return append([]byte{0x0a, 0, 32, 0, 0, 0, 0, 0, tag, 0, 24, 0}, make([]byte, 24)...)
 }
 
 type crafting struct {
@@ -195,6 +201,18 @@ func malformed() []crafting {
 		{"extra field with another name", archive.CodeExtra, with(func(c *crafted) {
 			c.items[1].both(func(r *rec) { r.extra = append([]byte{0x75, 0x70, 9, 0, 1}, "\x00\x00\x00\x00evil"...) })
 		})},
+		{"extra field of NTFS times, one too many", archive.CodeExtra, with(func(c *crafted) {
+			c.items[1].both(func(r *rec) { r.extra = ntfsTimes(2) })
+		})},
+		{"extra field of times with unknown flags", archive.CodeExtra, with(func(c *crafted) {
+			c.items[1].both(func(r *rec) { r.extra = []byte{0x55, 0x54, 5, 0, 9, 0, 0, 0, 0} })
+		})},
+		{"extra field of an owner with bytes left over", archive.CodeExtra, with(func(c *crafted) {
+			c.items[1].both(func(r *rec) { r.extra = []byte{0x75, 0x78, 6, 0, 1, 1, 0, 1, 0, 9} })
+		})},
+		{"extra field of an owner, empty", archive.CodeExtra, with(func(c *crafted) {
+			c.items[1].both(func(r *rec) { r.extra = []byte{0x75, 0x78, 0, 0} })
+		})},
 		{"extra field cut", archive.CodeExtra, with(func(c *crafted) {
 			c.items[1].local.extra = []byte{0x55, 0x54, 9, 0, 1}
 		})},
@@ -290,6 +308,7 @@ func TestLegalTwins(t *testing.T) {
 			c.items[1].local.extra = append(unixTimes, owner...)
 			c.items[1].central.extra = append([]byte{0x55, 0x54, 5, 0, 3, 1, 2, 3, 4}, owner...)
 		})},
+		{"NTFS times", with(func(c *crafted) { c.items[1].both(func(r *rec) { r.extra = ntfsTimes(1) }) })},
 		{"deflated directory", with(func(c *crafted) { c.items[0] = newItem("group/", "", 8, []byte{3, 0}) })},
 		{"empty file, deflated", with(func(c *crafted) { c.items[2] = streamed("group/2.bin", "") })},
 		{"archive inside, stored", with(func(c *crafted) {
@@ -369,6 +388,54 @@ func TestReadErrorsAreNotRefusals(t *testing.T) {
 	err = a.Verify(context.Background(), nil)
 	if !errors.Is(err, errDisk) || archive.CodeOf(err) != "" {
 		t.Errorf("verify: got %v, want %v", err, errDisk)
+	}
+}
+
+func TestReadErrorsInTheDirectory(t *testing.T) {
+	b := plain().bytes()
+	start := int64(bytes.Index(b, []byte("PK\x01\x02")))
+	r := failingRange{bytes.NewReader(b), start, int64(len(b)) - 98}
+	_, err := archive.Open(r, int64(len(b)), archive.DefaultLimits())
+	if !errors.Is(err, errDisk) || archive.CodeOf(err) != "" {
+		t.Errorf("got %v, want %v", err, errDisk)
+	}
+}
+
+// failingRange breaks reads that begin in a range.
+type failingRange struct {
+	io.ReaderAt
+	from, to int64
+}
+
+func (f failingRange) ReadAt(p []byte, off int64) (int, error) {
+	if off >= f.from && off < f.to {
+		return 0, errDisk
+	}
+	return f.ReaderAt.ReadAt(p, off)
+}
+
+func TestContentIsGoneAfterClose(t *testing.T) {
+	a, err := open(plain().bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := a.Open(a.Entries()[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("got %v, want %v", err, fs.ErrClosed)
+	}
+}
+
+func TestRefusalTellsItsCause(t *testing.T) {
+	_, err := accept(with(func(c *crafted) { copy(c.items[1].body, "\xff\xff\xff\xff") }))
+	var corrupt flate.CorruptInputError
+	if !errors.As(err, &corrupt) || !strings.HasPrefix(err.Error(), "entry 1: inflate: ") {
+		t.Errorf("got %v, want the place and the inflater's own words", err)
 	}
 }
 

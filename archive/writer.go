@@ -3,7 +3,6 @@ package archive
 import (
 	"bytes"
 	"compress/flate"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -25,6 +24,7 @@ type Writer struct {
 	entries int64
 	names   *nameSet
 	files   []string
+	deflate *flate.Writer // reused, as each has tables of a MiB
 	open    *entryWriter
 	err     error
 }
@@ -48,14 +48,17 @@ func (w *Writer) Create(name string, modified time.Time) (io.Writer, error) {
 		return nil, w.err
 	}
 	e := &entryWriter{w: w, c: c, sum: crc32.NewIEEE(), start: w.n}
-	e.deflate, w.err = flate.NewWriter(e.out(), flate.DefaultCompression)
+	e.deflate = w.deflater(e.out())
 	w.open = e
-	return e, w.err
+	return e, nil
 }
 
 // Put adds a whole file, deflated if that makes it smaller and keeps it within the default limits.
 func (w *Writer) Put(name string, modified time.Time, data []byte) error {
-	packed := deflated(data)
+	if w.endEntry(); w.err != nil {
+		return w.err
+	}
+	packed := w.deflated(data)
 	if len(packed) < len(data) && inflates(packed, data) {
 		return w.put(name, modified, Deflated, packed, data)
 	}
@@ -89,7 +92,8 @@ func inflates(packed, data []byte) bool {
 	}
 	c := newContent(&Archive{r: bytes.NewReader(packed), lim: DefaultLimits()})
 	c.reset(Entry{Size: int64(len(data)), Compressed: int64(len(packed)), CRC: crc32.ChecksumIEEE(data), Method: Deflated})
-	return c.drain(context.Background(), make([]byte, 1<<15), func(int64) {}) == nil
+	_, err := io.Copy(io.Discard, c)
+	return err == nil
 }
 
 // Mkdir adds a directory; its name ends in a slash.
@@ -253,16 +257,28 @@ func endRecords(entries, size, offset, at int64) []byte {
 	return append(le.AppendUint32(b, uint32(min(offset, magic32))), 0, 0)
 }
 
-func deflated(data []byte) []byte {
+func (w *Writer) deflated(data []byte) []byte {
 	var b bytes.Buffer
-	fw, err := flate.NewWriter(&b, flate.DefaultCompression)
-	if err == nil {
-		_, err = fw.Write(data)
-	}
+	fw := w.deflater(&b)
+	_, err := fw.Write(data)
 	if err = errors.Join(err, fw.Close()); err != nil {
 		panic("archive: deflate to memory: " + err.Error())
 	}
 	return b.Bytes()
+}
+
+// deflater is good until it is called again.
+func (w *Writer) deflater(out io.Writer) *flate.Writer {
+	if w.deflate != nil {
+		w.deflate.Reset(out)
+		return w.deflate
+	}
+	fw, err := flate.NewWriter(out, flate.DefaultCompression)
+	if err != nil {
+		panic("archive: the default level of compression is unknown: " + err.Error())
+	}
+	w.deflate = fw
+	return fw
 }
 
 // entryWriter deflates the content of one entry.
