@@ -50,19 +50,28 @@ func (c *call) fields(typ http1.Field) []http1.Field {
 }
 
 // deliver answers the publisher.
+//
+// An answer that could not be written is kept for the client's repeat, or lost with a client that is gone: either way nothing
+// is left to say to it.
 func (c *call) deliver(context.Context) error {
-	if c.chunks == nil {
-		return ignoreGone(c.conn.Respond(http.StatusOK, c.fields(serialized), c.answer, c.closing()))
+	switch {
+	case c.chunks == nil:
+		c.respond(http.StatusOK, c.fields(serialized), c.answer, c.closing())
+	case len(c.answer) == 0:
+		_ = c.chunks.Close()
+	default:
+		_ = c.chunks.Finish(c.answer[len(javaser.Header()):])
 	}
-	if len(c.answer) == 0 {
-		return ignoreGone(c.chunks.Close())
-	}
-	return ignoreGone(c.chunks.Finish(c.answer[len(javaser.Header()):]))
+	c.gateway.pause("answer sent")
+	return nil
 }
 
-// ignoreGone: an answer that could not be written is kept for the client's repeat, or lost with a client that is gone. Either
-// way nothing is left to say to it.
-func ignoreGone(error) error { return nil }
+// respond answers; what Next returns afterwards tells whether it arrived.
+func (c *call) respond(status int, fields []http1.Field, body []byte, ends bool) {
+	if err := c.conn.Respond(status, fields, body, ends); err != nil {
+		c.gateway.entry.WithError(err).WithField("req", c.ref).Debug("answer not written")
+	}
+}
 
 // closing says whether the connection ends after this answer.
 func (c *call) closing() bool { return c.gateway.drain.on() }
@@ -87,7 +96,7 @@ func (c *call) refuse(ctx context.Context, err error) {
 	}
 	ends := c.drainBody(p) || c.closing()
 	if !text {
-		_ = ignoreGone(c.conn.Respond(http.StatusOK, c.fields(serialized), c.answer, ends))
+		c.respond(http.StatusOK, c.fields(serialized), c.answer, ends)
 		return
 	}
 	fields := c.fields(plainText)
@@ -95,7 +104,7 @@ func (c *call) refuse(ctx context.Context, err error) {
 		fields = append(fields, http1.Field{Name: "Retry-After", Value: strconv.Itoa(int(c.policy.RetryAfter.Seconds()))})
 	}
 	body := []byte(p.Msg + " (reference " + c.ref + ")\n")
-	_ = ignoreGone(c.conn.Respond(status, fields, body, ends || p.Code == tunnel.BadRequest))
+	c.respond(status, fields, body, ends || p.Code == tunnel.BadRequest)
 }
 
 // drainBody reads what is left of the body, of a stranger's only a little, and says whether the connection must end.

@@ -67,6 +67,7 @@ func (c *call) forward(ctx context.Context) error {
 		if _, err := c.up.Write(c.in.Held()); err != nil {
 			return c.lost(err)
 		}
+		c.gateway.pause("tail released")
 		return nil
 	}
 	if err := c.connect(ctx, nil); err != nil {
@@ -75,6 +76,7 @@ func (c *call) forward(ctx context.Context) error {
 	if err := c.send(); err != nil {
 		return c.again(ctx, err)
 	}
+	c.gateway.pause("tail released")
 	return nil
 }
 

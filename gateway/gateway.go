@@ -35,6 +35,16 @@ type Config struct {
 	NewID    func() string // nil: UUIDs of version 7
 	// Native serves connections that speak HTTP/2. Nil: they are offered http/1.1 only.
 	Native http.Handler
+	// Pause, if it is set, is called at the Points of every call. Tests hold or kill the process there.
+	Pause func(point string)
+}
+
+// Points returns the points on the way of a call at which a process may die, in order.
+func Points() []string {
+	return []string{
+		"accepted", "head read", "envelope validated", "record committed", "content forwarded",
+		"tail released", "answer received", "answer recorded", "answer sent", "outcome appended",
+	}
 }
 
 // Gateway serves calls. Its methods are safe for concurrent use.
@@ -47,6 +57,7 @@ type Gateway struct {
 	now      func() time.Time
 	newID    func() string
 	native   http.Handler
+	pause    func(string)
 
 	policy  atomic.Pointer[Policy]
 	buffers sync.Pool
@@ -67,7 +78,10 @@ func New(ctx context.Context, c Config, p *Policy) (*Gateway, error) {
 	}
 	g := &Gateway{
 		audit: c.Audit, requests: c.Requests, repeats: c.Repeats, tls: c.TLS, entry: c.Log, now: c.Now,
-		newID: c.NewID, native: c.Native,
+		newID: c.NewID, native: c.Native, pause: c.Pause,
+	}
+	if g.pause == nil {
+		g.pause = func(string) {}
 	}
 	if g.newID == nil {
 		g.newID = func() string { return uuid.Must(uuid.NewV7()).String() }

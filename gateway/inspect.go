@@ -23,6 +23,7 @@ func (c *call) inspect(ctx context.Context) error {
 		return c.unread(err)
 	}
 	c.wire = wire
+	c.gateway.pause("envelope validated")
 	return nil
 }
 
@@ -55,6 +56,7 @@ func (c *call) stream(ctx context.Context, p liferay.Part) error {
 	if err := c.up.Send(c.head(), c.wire.Blank(p.Held)); err != nil {
 		return c.lost(err)
 	}
+	c.gateway.pause("content forwarded")
 	if _, err := c.up.CopyN(p.Content, p.Size, nil); err != nil {
 		var engine *http1.UpstreamError
 		if errors.As(err, &engine) {

@@ -28,6 +28,7 @@ func (c *call) receive(ctx context.Context) error {
 	if err != nil {
 		return c.lost(err)
 	}
+	c.gateway.pause("answer received")
 	c.status = reply.Status
 	if reply.Status != http.StatusOK {
 		c.up.Cut()
@@ -142,6 +143,7 @@ func (c *call) keep(ctx context.Context) error {
 		return problem(tunnel.BadAnswer, ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
 	}
 	c.owed = c.key
+	c.gateway.pause("answer recorded")
 	return nil
 }
 

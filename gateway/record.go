@@ -29,6 +29,7 @@ func (c *call) record(ctx context.Context) error {
 		return c.gateway.unwritten(err)
 	}
 	c.recorded = true
+	c.gateway.pause("record committed")
 	return nil
 }
 
@@ -90,4 +91,5 @@ func (c *call) outcome(ctx context.Context) {
 	if _, err := c.gateway.audit.Append(ctx, ev); err != nil {
 		_ = c.gateway.unwritten(err)
 	}
+	c.gateway.pause("outcome appended")
 }

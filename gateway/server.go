@@ -88,6 +88,7 @@ func (g *Gateway) accepted(ctx context.Context, raw net.Conn) {
 	if crowded == full {
 		return
 	}
+	g.pause("accepted")
 	conn, err := g.handshake(ctx, raw, p)
 	if err != nil {
 		g.entry.WithError(err).WithField("peer", addr.String()).Debug("no TLS")

@@ -63,6 +63,7 @@ func (s *session) serve(ctx context.Context) {
 // one takes one call through the pipeline and says whether the connection goes on.
 func (s *session) one(ctx context.Context, req *http1.Request) bool {
 	g := s.gateway
+	g.pause("head read")
 	g.drain.enter()
 	defer g.drain.leave()
 	c := &call{session: s, policy: g.Policy(), ref: g.newID(), begun: g.now(), req: req}

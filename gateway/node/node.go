@@ -45,7 +45,8 @@ type Config struct {
 	Load    func() (*conf.Config, []conf.Problem) // reads the configuration anew; nil: Reload is refused
 	Log     *logrus.Entry
 	Version string
-	Now     func() time.Time // nil means time.Now
+	Now     func() time.Time   // nil means time.Now
+	Pause   func(point string) // see gateway.Config; nil outside tests
 }
 
 // Node is one running gateway.
@@ -174,6 +175,7 @@ func (n *Node) openGateway(ctx context.Context) error {
 	}
 	g, err := gateway.New(ctx, gateway.Config{
 		Audit: n.audit, Requests: requests, Repeats: n.database, TLS: n.certs.TLSConfig(), Log: n.cfg.Log, Now: n.cfg.Now,
+		Pause: n.cfg.Pause,
 	}, policy)
 	if err != nil {
 		return err

@@ -1,0 +1,42 @@
+# Targets with a comment behind ## are printed by make help.
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint fuzz bench interop generate clean
+
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 10s
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/stagelock for this machine
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/stagelock ./cmd/stagelock
+
+test: ## pass the tests; needs Go only, what needs more says so and skips
+	$(GO) test ./...
+
+race: ## pass the tests with the race detector
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+lint: ## vet, staticcheck and golangci-lint with .golangci.yml
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
+
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@set -e; for p in $$($(GO) list ./...); do \
+	  for t in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+	    echo "$$p $$t"; $(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) $$p; \
+	  done; done
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+interop: ## the vendor's own client and servlet on both ends; says what is missing
+	$(GO) test -count=1 -timeout 60m -run 'Interop' -v ./integration/liferay
+
+generate: ## make what is generated anew
+	$(GO) generate ./...
+
+clean: ## remove what was built
+	rm -rf bin dist

@@ -1,0 +1,110 @@
+package integration_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/stagelock/stagelock/"
+
+// mayImport has, for each room, the rooms below it. What is not here may import nothing of ours.
+var mayImport = map[string][]string{
+	"cmd":                   {"gateway/node", "gateway", "integration", "archive", "tunnel", "conf", "policy", "store", "gateway/audit"},
+	"gateway/node":          {"gateway", "gateway/audit", "gateway/certs", "policy", "tunnel", "archive", "store", "conf"},
+	"gateway/audit":         {"store", "tunnel"},
+	"gateway/certs":         {"store"},
+	"gateway":               {"gateway/audit", "policy", "tunnel", "archive", "store"},
+	"tunnel/liferay":        {"tunnel", "tunnel/javaser"},
+	"store":                 {"archive", "store"},
+	"archive/archivetest":   {"archive"},
+	"integration/world":     {"gateway", "policy", "tunnel", "archive", "store", "conf", "integration"},
+	"integration/engine":    {"tunnel", "archive", "store"},
+	"integration/publisher": {"tunnel", "archive"},
+	"integration/liferay":   {"tunnel"},
+}
+
+// homes has the rooms of third-party modules that have one home.
+var homes = map[string][]string{
+	"github.com/caddyserver/certmagic":   {"gateway/certs"},
+	"go.uber.org/zap":                    {"gateway/certs"},
+	"github.com/urfave/cli/v2":           {"cmd"},
+	"golang.org/x/time":                  {"policy/quota"},
+	"github.com/hashicorp/golang-lru/v2": {"policy/secret", "policy/quota", "store"},
+	"modernc.org/sqlite":                 {"store/sqlite"},
+	"github.com/sirupsen/logrus":         {"gateway", "cmd"},
+	"github.com/pires/go-proxyproto":     {"gateway"},
+	"github.com/gaissmai/bart":           {"policy/hosts"},
+	"go.yaml.in/yaml/v4":                 {"conf"},
+	"github.com/magiconair/properties":   {"conf"},
+	"github.com/vbauerster/mpb/v8":       {"cmd"},
+	"github.com/pressly/goose/v3":        {"store/sqlite"},
+	"golang.org/x/crypto":                {"policy/secret"},
+}
+
+// within says whether room lies in one of the rooms.
+func within(room string, rooms []string) bool {
+	for _, r := range rooms {
+		if room == r || strings.HasPrefix(room, r+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// rules returns what a room may import: its own entry, or that of the nearest room around it.
+func rules(room string) []string {
+	for room != "" {
+		if r, ok := mayImport[room]; ok {
+			return r
+		}
+		i := strings.LastIndexByte(room, '/')
+		if i < 0 {
+			break
+		}
+		room = room[:i]
+	}
+	return nil
+}
+
+func TestRoomsImportDownwardsOnly(t *testing.T) {
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	seen := 0
+	for {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		room := strings.TrimPrefix(p.ImportPath, module)
+		for _, imp := range p.Imports {
+			if own, ok := strings.CutPrefix(imp, module); ok {
+				if !within(own, rules(room)) {
+					t.Errorf("%s imports %s", room, own)
+				}
+				continue
+			}
+			for mod, rooms := range homes {
+				if (imp == mod || strings.HasPrefix(imp, mod+"/")) && !within(room, rooms) {
+					t.Errorf("%s imports %s, whose home is %s", room, imp, strings.Join(rooms, ", "))
+				}
+			}
+		}
+	}
+	if seen < 20 {
+		t.Fatalf("only %d packages looked at", seen)
+	}
+}

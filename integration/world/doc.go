@@ -1,0 +1,3 @@
+// Package world starts what tests of everything together need: a real gateway from a configuration file, with TLS by its own
+// authority, and a raw sink in place of an engine that shows every byte that arrived.
+package world

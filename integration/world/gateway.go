@@ -1,0 +1,251 @@
+package world
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/policy/secret"
+	"github.com/stagelock/stagelock/store/files"
+)
+
+// Secret is the shared secret of every gateway here, unless Options says otherwise.
+const Secret = "1234567890123456"
+
+// Login is the publisher that gateways here know.
+const Login = "publisher@example.com"
+
+// Options says what a Gateway stands in front of. The zero values of most mean what a test usually wants.
+type Options struct {
+	Upstream  string   // base URL of the engine
+	Inside    string   // its path context
+	Context   string   // path context outside
+	Line      string   // 7.4 if empty
+	Sites     string   // YAML list, [any] if empty
+	Logins    string   // YAML list; empty: no list
+	Allow     string   // YAML list, [127.0.0.1, "::1"] if empty
+	Algorithm string   // AES if empty
+	Hex       bool     // Secret is in hex digits
+	Secret    string   // of the publisher; Secret if empty
+	Engine    string   // secret of the engine; that of the publisher if empty
+	Extra     []string // more lines of YAML, at the top level
+	Peer      []string // more lines of YAML, of the peer
+	Dir       string   // data folder; a new one if empty
+	LogTo     io.Writer
+}
+
+// YAML returns the configuration that o describes, listening on a free port of the loopback interface.
+func (o Options) YAML(data string) string {
+	or := func(s, instead string) string {
+		if s == "" {
+			return instead
+		}
+		return s
+	}
+	key := func(value string) string {
+		return fmt.Sprintf("{ value: %q, algorithm: %s, hex: %t }", value, or(o.Algorithm, "AES"), o.Hex)
+	}
+	lines := []string{
+		`listen: ["127.0.0.1:0"]`, `names: ["127.0.0.1"]`,
+		"data: " + data, "line: " + fmt.Sprintf("%q", or(o.Line, "7.4")), "path_context: " + fmt.Sprintf("%q", o.Context),
+		"hosts:", "  allow: " + or(o.Allow, `["127.0.0.1"]`),
+		"upstream:", "  nodes: [" + fmt.Sprintf("%q", o.Upstream) + "]", "  path_context: " + fmt.Sprintf("%q", o.Inside),
+		"  secret: " + key(or(o.Engine, or(o.Secret, Secret))),
+		"peers:", "  - name: staging", "    sites: " + or(o.Sites, "[any]"),
+		"    secret: " + key(or(o.Secret, Secret)),
+	}
+	if o.Logins != "" {
+		lines = append(lines, "    logins: "+o.Logins)
+	}
+	for _, l := range o.Peer {
+		lines = append(lines, "    "+l)
+	}
+	return strings.Join(append(lines, o.Extra...), "\n") + "\n"
+}
+
+// Gateway is a running gateway.
+type Gateway struct {
+	Node *node.Node
+	URL  string // https, with the outside path context
+	Addr string
+	Dir  string // data folder
+	File string // configuration
+	TLS  *tls.Config
+
+	opts Options
+	stop context.CancelFunc
+	done chan error
+}
+
+// Start starts a gateway and stops it when the test ends.
+func Start(t testing.TB, o Options) *Gateway {
+	t.Helper()
+	g := &Gateway{opts: o, Dir: o.Dir}
+	if g.Dir == "" {
+		g.Dir = t.TempDir()
+	}
+	g.File = filepath.Join(t.TempDir(), "stagelock.yaml")
+	g.Write(t, o)
+	cfg, problems := g.load()
+	if cfg == nil || conf.Fatal(append(problems, node.Check(cfg)...)) {
+		t.Fatalf("configuration: %v %v", problems, node.Check(cfg))
+	}
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	if o.LogTo != nil {
+		log.SetOutput(o.LogTo)
+		log.SetLevel(logrus.DebugLevel)
+	}
+	n, err := node.New(t.Context(), node.Config{Conf: cfg, Load: g.load, Log: logrus.NewEntry(log), Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Node, g.Addr = n, n.Addrs()[0].String()
+	g.URL = "https://" + g.Addr + o.Context
+	g.trust(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	g.stop, g.done = cancel, make(chan error, 1)
+	go func() { g.done <- n.Run(ctx) }()
+	t.Cleanup(func() {
+		if err := g.Stop(); err != nil {
+			t.Errorf("gateway: %v", err)
+		}
+	})
+	return g
+}
+
+// Write writes the configuration file anew, for a reload.
+func (g *Gateway) Write(t testing.TB, o Options) {
+	t.Helper()
+	if err := os.WriteFile(g.File, []byte(o.YAML(g.Dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (g *Gateway) load() (*conf.Config, []conf.Problem) { return conf.Load(conf.Options{File: g.File}) }
+
+func (g *Gateway) trust(t testing.TB) {
+	t.Helper()
+	path, _, _, ok := g.Node.CA()
+	if !ok {
+		t.Fatal("the gateway has no authority of its own")
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		t.Fatalf("%s holds no certificate", path)
+	}
+	g.TLS = &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}
+}
+
+// Stop drains and stops the gateway, once; it returns what Run returned.
+func (g *Gateway) Stop() error {
+	g.stop()
+	err, running := <-g.done
+	if running {
+		close(g.done)
+	}
+	return err
+}
+
+// Dial opens a TLS connection to the gateway.
+func (g *Gateway) Dial(ctx context.Context) (net.Conn, error) {
+	d := tls.Dialer{Config: g.TLS}
+	return d.DialContext(ctx, "tcp", g.Addr)
+}
+
+// Key returns the shared secret as a publisher has it.
+func (g *Gateway) Key(t testing.TB) *secret.Key {
+	t.Helper()
+	s := g.opts.Secret
+	if s == "" {
+		s = Secret
+	}
+	k, problems := secret.NewKey(secret.KeyConfig{ID: "test", Algorithm: g.opts.Algorithm, Secret: []byte(s), Hex: g.opts.Hex, Line: "6.2"})
+	if k == nil {
+		t.Fatalf("key: %v", problems)
+	}
+	return k
+}
+
+// Events returns the audit log so far, without checkpoints.
+func (g *Gateway) Events(t testing.TB) []audit.Event {
+	t.Helper()
+	log, err := files.Open(files.Config{Dir: filepath.Join(g.Dir, "audit"), ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	var all []audit.Event
+	err = audit.List(context.Background(), log, audit.Filter{}, func(ev audit.Event) error {
+		if ev.Kind != audit.KindCheckpoint {
+			all = append(all, ev)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// Verdicts returns the verdicts on the call of that reference.
+func (g *Gateway) Verdicts(t testing.TB, ref string) []audit.Event {
+	t.Helper()
+	var found []audit.Event
+	for _, ev := range g.Events(t) {
+		if ev.Kind == audit.KindVerdict && ev.Ref == ref {
+			found = append(found, ev)
+		}
+	}
+	return found
+}
+
+// Verify checks the audit log as an auditor would.
+func (g *Gateway) Verify(t testing.TB) audit.Report {
+	t.Helper()
+	r, err := VerifyLog(g.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// VerifyLog checks the audit log in a data folder.
+func VerifyLog(dir string) (audit.Report, error) {
+	log, err := files.Open(files.Config{Dir: filepath.Join(dir, "audit"), ReadOnly: true})
+	if err != nil {
+		return audit.Report{}, err
+	}
+	defer log.Close()
+	text, err := os.ReadFile(filepath.Join(dir, "audit.key.pub"))
+	if err != nil {
+		return audit.Report{}, err
+	}
+	pub, err := audit.ParseKey(string(text))
+	if err != nil {
+		return audit.Report{}, err
+	}
+	newest, err := os.ReadFile(filepath.Join(dir, "audit.checkpoint"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return audit.Report{}, err
+	}
+	return audit.Verify(context.Background(), log, audit.Trust{Keys: []ed25519.PublicKey{pub}, Newest: newest})
+}
