@@ -24,7 +24,7 @@ type engineKey struct {
 // portalKeys are the properties of Liferay that are read. This table, osgiKeys and the rules in doc.go are all there
 // is to know about the merge.
 var portalKeys = []engineKey{
-	{"tunneling.servlet.shared.secret", "upstream.secret.value", single},
+	{sharedSecret, "upstream.secret.value", single},
 	{"tunneling.servlet.shared.secret.hex", "upstream.secret.hex", javaBool},
 	{"tunneling.servlet.encryption.algorithm", "upstream.secret.algorithm", single},
 	{"tunnel.servlet.hosts.allowed", filterHosts, commas},
@@ -128,7 +128,7 @@ func (e *engineFiles) portalExt(named Origin, path, name string) {
 // exposed warns of a secret in a file that everybody may read.
 func (e *engineFiles) exposed(name string, props []property) {
 	for _, p := range props {
-		if p.key == portalKeys[0].name && p.value != "" && e.worldReadable(name) {
+		if p.key == sharedSecret && p.value != "" && e.worldReadable(name) {
 			e.report(at(Origin{LiferayFile, name, p.line}, "", "holds a secret and may be read by every user of this machine",
 				"chmod o-r "+name).asWarning())
 			return
@@ -146,7 +146,10 @@ func (e *engineFiles) include(p property, name string) {
 	}
 }
 
-// expand puts in what ${name} stands for: liferay.home, or another property of the files.
+// sharedSecret is the one property whose value must not get into a text.
+const sharedSecret = "tunneling.servlet.shared.secret"
+
+// expand puts in what ${name} stands for: liferay.home, or another property of the files but the secret.
 func (e *engineFiles) expand(text string, o Origin, key string) (string, bool) {
 	for range maxIncludes {
 		before, rest, opened := strings.Cut(text, "${")
@@ -154,25 +157,38 @@ func (e *engineFiles) expand(text string, o Origin, key string) (string, bool) {
 		if !opened || !closed {
 			return text, true
 		}
-		value, known := e.found[name]
-		switch {
-		case name == "liferay.home" && e.home != "":
-			value.value = e.home
-		case !known:
-			cure := "write the value out"
-			if name == "liferay.home" {
-				cure = "say what it is in liferay.home of the gateway's file"
-			}
-			e.report(at(o, key, "refers to ${"+name+"}, which nothing here resolves", cure))
+		value, known := e.lookup(name)
+		if !known {
+			e.unresolved(name, o, key)
 			return "", false
 		}
-		text = before + value.value + after
+		text = before + value + after
 		if len(text) > maxFile {
 			break
 		}
 	}
 	e.report(at(o, key, "refers to itself", "write the value out"))
 	return "", false
+}
+
+func (e *engineFiles) lookup(name string) (string, bool) {
+	if name == "liferay.home" && e.home != "" {
+		return e.home, true
+	}
+	p, known := e.found[name]
+	return p.value, known && name != sharedSecret
+}
+
+// unresolved reports a reference to name; within the secret it may be a part of it.
+func (e *engineFiles) unresolved(name string, o Origin, key string) {
+	msg, cure := "refers to ${"+name+"}, which nothing here resolves", "write the value out"
+	switch {
+	case key == sharedSecret:
+		msg = "has a ${ that refers to nothing here"
+	case name == "liferay.home":
+		cure = "say what it is in liferay.home of the gateway's file"
+	}
+	e.report(at(o, key, msg, cure))
 }
 
 // variables lets Liferay's variables override the properties of the files.

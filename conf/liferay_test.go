@@ -1,9 +1,12 @@
 package conf_test
 
 import (
+	"io/fs"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -146,6 +149,12 @@ func TestLiferayMerge(t *testing.T) {
 		{"an upstream with a secret takes nothing from Liferay", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "tunneling.servlet.shared.secret.hex=true", "up": "s3cr3t-of-the-hop"},
 			[]string{"STAGELOCK_UPSTREAM_SECRET_VALUE_FILE=up"}, want{settings: map[string]string{
 				"upstream.secret.value": "*** up:1", "upstream.secret.hex": "false default", "peers[0].secret.hex": "true a.properties:2"}}},
+		{"a reference in a secret is not told", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": "tunneling.servlet.shared.secret=a${very-secret}"}, nil,
+			want{problems: []string{"a.properties:1: tunneling.servlet.shared.secret: has a ${ that refers to nothing here (write the value out)", "live.yaml:3: peers[0].secret: has no secret"}}},
+		{"a reference to the secret is none", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "include-and-override=${tunneling.servlet.shared.secret}"}, nil,
+			want{problems: []string{"a.properties:2: include-and-override: refers to ${tunneling.servlet.shared.secret}, which nothing here resolves"}}},
+		{"a sum of references", "liferay: {portal_ext: a.properties, home: /opt}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "n=12\nstaging.remote.transfer.buffer.size=${n}0${n}\nx=${open"}, nil,
+			want{settings: map[string]string{"liferay.buffer_size": "12012 a.properties:3", "liferay.home": "/opt live.yaml:8"}}},
 		{"an empty secret is none", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": "tunneling.servlet.shared.secret="}, nil,
 			want{problems: []string{"live.yaml:3: peers[0].secret: has no secret"}}},
 		{"a broken line", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "x=\\u00"}, nil,
@@ -230,4 +239,78 @@ func TestVerifierFiles(t *testing.T) {
 			check(t, tt.files, []string{"STAGELOCK_PEERS_0_SECRET_FILE=secret"}, tt.want)
 		})
 	}
+}
+
+// A file of Liferay's that everybody may read is warned of if it holds the secret, once, and not otherwise.
+func TestExposedPortalExt(t *testing.T) {
+	for text, want := range map[string]string{
+		"a=b\ntunneling.servlet.shared.secret=0123456789abcdef\ntunneling.servlet.shared.secret=1\n": "p.properties:2: warning: holds a secret and may be read by every user of this machine (chmod o-r p.properties)",
+		"tunneling.servlet.shared.secret=\n": "live.yaml:3: peers[0].secret: has no secret (write file: with the name of a file that holds it)",
+	} {
+		files := fstest.MapFS{
+			"live.yaml":    {Data: []byte(front + "hosts: {allow: [10.9.9.9]}\nliferay: {portal_ext: p.properties}\n"), Mode: 0o600},
+			"p.properties": {Data: []byte(text), Mode: 0o644},
+		}
+		_, ps := conf.Load(conf.Options{File: "live.yaml", ReadFile: files.ReadFile, Stat: files.Stat})
+		if len(ps) != 1 || ps[0].String() != want {
+			t.Errorf("problems %v, want %s", ps, want)
+		}
+	}
+}
+
+// Lists that are too long to compare let nobody in.
+func TestLongHostLists(t *testing.T) {
+	long := strings.Repeat("10.0.0.1,", 3000)
+	c := check(t, map[string]string{
+		"live.yaml":    front + "liferay: {portal_ext: p.properties}\n",
+		"p.properties": "tunneling.servlet.shared.secret=0123456789abcdef\ntunnel.servlet.hosts.allowed=" + long + "\nauth.verifier.TunnelAuthVerifier.hosts.allowed=" + long,
+	}, nil, want{problems: []string{"live.yaml:1: hosts.allow: is empty", "p.properties:2: hosts.allow: is too long to be compared"}})
+	if len(c.Hosts.Allow) > 0 {
+		t.Errorf("%d hosts", len(c.Hosts.Allow))
+	}
+}
+
+// FuzzLiferayFiles: whatever stands in the two files, loading twice gives the same; every host that is let in stands in the
+// text; the secret of the first line is in no problem and no effective value.
+func FuzzLiferayFiles(f *testing.F) {
+	f.Add("tunnel.servlet.hosts.allowed=10.0.0.1,10.0.0.0/8\n", "hostsAllowed=[\"10.0.0.1\"]\n")
+	f.Add("x=${y}\ny=${x}\ninclude-and-override=${x},p.properties,v.config\n", "enabled=B\"false\"\nurlsIncludes=\"/\"\n")
+	f.Add("staging.remote.transfer.buffer.size=${tunneling.servlet.shared.secret}\n", "serviceAccessPolicyName=\"\\u0041\"\n")
+	f.Fuzz(func(t *testing.T, properties, config string) {
+		const secret = "kept-4-nobody-to-read"
+		files := map[string]string{
+			"live.yaml":    front + "liferay: {portal_ext: p.properties, osgi: v.config}\n",
+			"p.properties": "tunneling.servlet.shared.secret=" + secret + "\n" + properties,
+			"v.config":     config,
+		}
+		read := func(name string) ([]byte, error) {
+			text, found := files[name]
+			if !found {
+				return nil, fs.ErrNotExist
+			}
+			return []byte(text), nil
+		}
+		c, ps := conf.Load(conf.Options{File: "live.yaml", ReadFile: read})
+		again, psAgain := conf.Load(conf.Options{File: "live.yaml", ReadFile: read})
+		if !reflect.DeepEqual(c, again) || !reflect.DeepEqual(ps, psAgain) {
+			t.Fatalf("loaded twice: %v, %v", ps, psAgain)
+		}
+		for _, p := range ps {
+			if strings.Contains(p.String(), secret) {
+				t.Fatalf("told: %s", p)
+			}
+		}
+		for _, s := range c.Effective() {
+			if strings.Contains(s.String(), secret) {
+				t.Fatalf("told: %s", s)
+			}
+		}
+		if plain := !strings.ContainsAny(properties+config, "\\$/"); plain {
+			for _, host := range c.Hosts.Allow {
+				if !strings.Contains(properties+config, host) && utf8.ValidString(properties+config) {
+					t.Fatalf("%q was let in by %q and %q", host, properties, config)
+				}
+			}
+		}
+	})
 }

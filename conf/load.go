@@ -61,7 +61,7 @@ func (l *loader) fromFile() (layer, bool) {
 // shareSecret gives the upstream the secret of the peers where it has none of its own and they all have the same.
 func (l *loader) shareSecret() {
 	up, peers := &l.config.Upstream.Secret, l.config.Peers
-	if up.Value.IsSet() || l.rank("upstream.secret.file") >= 0 || len(peers) == 0 {
+	if up.Value.IsSet() || l.rank("upstream.secret.file") >= 0 {
 		return
 	}
 	for _, part := range []string{"hex", "algorithm"} {
@@ -70,16 +70,20 @@ func (l *loader) shareSecret() {
 			return
 		}
 	}
+	first := slices.IndexFunc(peers, func(p Peer) bool { return p.Secret.Value.IsSet() })
+	if first < 0 {
+		return // which is reported for each peer
+	}
 	for _, p := range peers {
-		if !p.Secret.same(peers[0].Secret.Key) {
+		if p.Secret.Value.IsSet() && !p.Secret.same(peers[first].Secret.Key) {
 			l.report(l.config.Problem("upstream.secret", "is not given, and the peers have different secrets",
 				"write the live engine's own secret there"))
 			return
 		}
 	}
-	*up = peers[0].Secret.Key
+	*up = peers[first].Secret.Key
 	for _, part := range []string{"value", "file", "algorithm", "hex"} {
-		l.config.origins[join("upstream.secret", part)] = l.config.origins[join("peers[0].secret", part)]
+		l.config.origins[join("upstream.secret", part)] = l.config.origins[join(join(entry("peers", first), "secret"), part)]
 	}
 }
 

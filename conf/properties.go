@@ -41,6 +41,9 @@ func parseProperties(data []byte) ([]property, []lineError) {
 	var all []property
 	var wrong []lineError
 	for _, l := range logicalLines(decodeText(data)) {
+		if l.text == "" { // nothing but escaped line ends
+			continue
+		}
 		p, err := l.property()
 		if err != nil {
 			wrong = append(wrong, lineError{l.line, "is not a property as Java writes it"})
@@ -118,20 +121,15 @@ func (l logical) property() (property, error) {
 
 // pieces finds the natural line of each comma-separated piece of value; nothing if some commas are written otherwise.
 func (l logical) pieces(value string) []int {
-	n := strings.Count(value, ",")
-	if len(l.parts) < 2 || strings.Count(l.text, ",") != n {
+	offset := strings.IndexAny(l.text, "=:") + 1
+	pieces := strings.Split(l.text[offset:], ",")
+	if len(l.parts) < 2 || offset == 0 || len(pieces) != strings.Count(value, ",")+1 {
 		return nil
 	}
-	lines := make([]int, 0, n+1)
-	offset := strings.IndexAny(l.text, "=:")
-	for range n + 1 {
-		offset++ // past the separator
-		rest := l.text[offset:]
-		start := offset + len(rest) - len(strings.TrimLeft(rest, propertyBlanks))
-		lines = append(lines, l.lineAt(start))
-		if offset += strings.IndexByte(rest, ','); offset < start {
-			offset = start
-		}
+	lines := make([]int, len(pieces))
+	for i, piece := range pieces {
+		lines[i] = l.lineAt(offset + len(piece) - len(strings.TrimLeft(piece, propertyBlanks)))
+		offset += len(piece) + 1
 	}
 	return lines
 }

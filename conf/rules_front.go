@@ -173,32 +173,49 @@ func splitHost(s string) (host, port string) {
 	return strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), ""
 }
 
+// hostFaults are the ways in which a Host can be misspelt; the first that holds is told.
+var hostFaults = []struct {
+	msg string
+	bad func(h hostParts) bool
+}{
+	{"it is a URL", func(h hostParts) bool { return strings.Contains(h.text, "://") }},
+	{"it has more than a host and a port", func(h hostParts) bool { return strings.ContainsAny(h.text, "/?#@") }},
+	{"an address with a zone cannot stand in a Host header", func(h hostParts) bool { return h.address.Zone() != "" }},
+	{"an IPv6 address stands in brackets", func(h hostParts) bool { return h.address.Is6() && h.text[0] != '[' }},
+	{"an address has one spelling in lists of hosts, without zeros in front", func(h hostParts) bool {
+		return h.address.IsValid() && h.address.String() != h.host
+	}},
+	{"names are written in small letters", func(h hostParts) bool { return h.name() && h.host != strings.ToLower(h.host) }},
+	{"a dot stands at its end", func(h hostParts) bool { return h.name() && strings.HasSuffix(h.host, ".") }},
+	{"a name has letters, digits, hyphens and dots; others are written as xn--", func(h hostParts) bool {
+		return h.name() && (h.host == "" || len(h.host) > 253 || !onlyOf(h.host, "-._") || strings.Contains(h.host, ".."))
+	}},
+	{"a port is a number from 1 to 65535", func(h hostParts) bool {
+		n, err := strconv.ParseUint(h.port, 10, 16)
+		canonical := err == nil && n > 0 && strconv.FormatUint(n, 10) == h.port
+		return strings.HasSuffix(h.text, ":") || h.port != "" && !canonical
+	}},
+}
+
+// hostParts is a Host taken apart; address is only valid where host is one.
+type hostParts struct {
+	text, host, port string
+	address          netip.Addr
+}
+
+func (h hostParts) name() bool { return !h.address.IsValid() }
+
 // badHost says what keeps s from being a host or host:port as it stands in a Host header.
 func badHost(s string) (string, bool) {
-	host, port := splitHost(s)
-	address, err := netip.ParseAddr(host)
-	switch {
-	case strings.Contains(s, "://"):
-		return "it is a URL", true
-	case strings.ContainsAny(s, "/?#@"):
-		return "it has more than a host and a port", true
-	case err == nil && address.Zone() != "":
-		return "an address with a zone cannot stand in a Host header", true
-	case err == nil && address.Is6() && !strings.HasPrefix(s, "["):
-		return "an IPv6 address stands in brackets", true
-	case err == nil && address.String() != host:
-		return "the address is written " + address.String(), true
-	case err == nil:
-	case host != strings.ToLower(host):
-		return "names are written in small letters", true
-	case strings.HasSuffix(host, "."):
-		return "a dot stands at its end", true
-	case host == "" || len(host) > 253 || !onlyOf(host, "-._") || strings.Contains(host, ".."):
-		return "a name has letters, digits, hyphens and dots; others are written as xn--", true
+	h := hostParts{text: s}
+	h.host, h.port = splitHost(s)
+	if a, err := netip.ParseAddr(h.host); err == nil {
+		h.address = a
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if strings.HasSuffix(s, ":") || port != "" && (err != nil || n == 0 || strconv.FormatUint(n, 10) != port) {
-		return "a port is a number from 1 to 65535", true
+	for _, fault := range hostFaults {
+		if fault.bad(h) {
+			return fault.msg, true
+		}
 	}
 	return "", false
 }
