@@ -39,10 +39,10 @@ type signer struct {
 func (s signer) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(s.key, msg), nil }
 
 func newSigner(key ed25519.PrivateKey) (signer, error) {
-	pub, ok := key.Public().(ed25519.PublicKey)
-	if len(key) != ed25519.PrivateKeySize || !ok {
+	if len(key) != ed25519.PrivateKeySize {
 		return signer{}, errors.New("the key for checkpoints is not an Ed25519 key")
 	}
+	pub := ed25519.PublicKey(key[ed25519.PrivateKeySize-ed25519.PublicKeySize:])
 	v, err := verifier(pub)
 	return signer{v, key}, err
 }

@@ -46,6 +46,7 @@ type Log struct {
 	quit   chan struct{}
 	ended  chan struct{}
 	once   sync.Once
+	free   sync.Pool // of *pending
 
 	mu  sync.Mutex // guards err
 	err error
@@ -122,7 +123,7 @@ func (l *Log) alarm(ctx context.Context, msg []byte, diff error) error {
 	if msg != nil {
 		ev.Fields = map[string]string{noteField: string(msg)}
 	}
-	return l.commit(ctx, []*pending{newPending(&ev)})
+	return l.commit(ctx, []*pending{l.newPending(&ev)})
 }
 
 // readHead finds where the chain goes on.
@@ -181,8 +182,8 @@ func (l *Log) Append(ctx context.Context, ev Event) (store.Seq, error) {
 		ev.Time = l.cfg.Now()
 	}
 	ev.Node = l.cfg.Node
-	p := newPending(&ev)
-	defer p.free()
+	p := l.newPending(&ev)
+	defer l.free.Put(p) // nobody waits for it any more
 	err := ctx.Err()
 	if err == nil {
 		select {

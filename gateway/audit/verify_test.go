@@ -250,11 +250,11 @@ func TestAlarm(t *testing.T) {
 			line, _ := audit.Relink(bytes.Replace(m.lines[last], []byte("node"), []byte("edon"), 1), store.Seq(last+1),
 				audit.HashOf(m.lines[last-1]))
 			m.lines[last] = line
-		}, 21, "is not the one"},
-		{"no checkpoint file", func(t *testing.T, cfg audit.Config, _ *memory) { must(t, os.Remove(cfg.Checkpoint)) }, 21, "not there"},
+		}, 22, "is not the one"},
+		{"no checkpoint file", func(t *testing.T, cfg audit.Config, _ *memory) { must(t, os.Remove(cfg.Checkpoint)) }, 22, "not there"},
 		{"checkpoint file of nobody", func(t *testing.T, cfg audit.Config, _ *memory) {
 			must(t, os.WriteFile(cfg.Checkpoint, []byte("junk"), 0o600))
-		}, 21, "malformed"},
+		}, 22, "malformed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg, lines := made(t, 20)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/stagelock/stagelock/store"
@@ -26,16 +25,14 @@ type pending struct {
 	done    chan error
 }
 
-var pendings = sync.Pool{New: func() any { return &pending{done: make(chan error, 1)} }}
-
-func newPending(ev *Event) *pending {
-	p := pendings.Get().(*pending)
+func (l *Log) newPending(ev *Event) *pending {
+	p, ok := l.free.Get().(*pending)
+	if !ok {
+		p = &pending{done: make(chan error, 1)}
+	}
 	p.members = appendEvent(p.members[:0], ev)
 	return p
 }
-
-// free gives p back; nobody may wait for it any more.
-func (p *pending) free() { pendings.Put(p) }
 
 // writer is what the goroutine that writes the log knows.
 type writer struct {
