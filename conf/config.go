@@ -127,7 +127,6 @@ type Quota struct {
 	ConnectionsPerAddress int           `yaml:"connections_per_address" default:"64" min:"1" max:"1000000" doc:"Open connections of one address (IPv6: one /64)."`
 	CallsPerPeer          int           `yaml:"calls_per_peer" default:"32" min:"1" max:"100000" doc:"Calls of one peer that may be under way at once."`
 	Tracked               int           `yaml:"tracked" default:"10000" min:"16" max:"10000000" doc:"Addresses whose rates are remembered."`
-	Forget                time.Duration `yaml:"forget" default:"10m" min:"1s" max:"7d" doc:"Time after which a silent address is forgotten."`
 }
 
 // Limits bounds one request and the object stream in its body.

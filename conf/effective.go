@@ -37,23 +37,24 @@ func showLeaf(s *setting, v reflect.Value) string {
 	return strings.Join(texts, ",")
 }
 
-// NeedsRestart returns the paths whose value in next only counts after a restart. Settings that appear or vanish with a peer
-// follow a reload.
-func (c *Config) NeedsRestart(next *Config) []string {
+// NeedsRestart returns the paths whose new value only counts after a restart.
+func NeedsRestart(old, next *Config) []string {
 	before := map[string]string{}
-	each := func(c *Config, f func(path, value string)) {
-		walk(reflect.ValueOf(c).Elem(), schema, "", func(path string, s *setting, v reflect.Value) {
-			if s.restart {
-				f(path, showLeaf(s, v))
-			}
-		})
-	}
-	each(c, func(path, value string) { before[path] = value })
+	old.eachRestart(func(path, value string) { before[path] = value })
 	var changed []string
-	each(next, func(path, value string) {
+	next.eachRestart(func(path, value string) {
 		if before[path] != value {
 			changed = append(changed, path)
 		}
 	})
 	return changed
+}
+
+// eachRestart calls f for every setting that is read at start only.
+func (c *Config) eachRestart(f func(path, value string)) {
+	walk(reflect.ValueOf(c).Elem(), schema, "", func(path string, s *setting, v reflect.Value) {
+		if s.restart {
+			f(path, showLeaf(s, v))
+		}
+	})
 }

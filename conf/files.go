@@ -62,7 +62,10 @@ func (l *loader) worldReadable(name string) bool {
 func (l *loader) readSecrets() {
 	l.eachKey(func(path string, k *Key) {
 		value, file := l.rank(join(path, "value")), l.rank(join(path, "file"))
-		if file < 0 || k.File == "" || value > file {
+		if file < 0 || value > file {
+			k.File = ""
+		}
+		if k.File == "" {
 			return
 		}
 		if value == file && k.Value.IsSet() {

@@ -150,8 +150,19 @@ func TestPrecedence(t *testing.T) {
 			t.Errorf("%s = %q, want %q", path, got[path], want)
 		}
 	}
+	if c.Peers[1].Secret.File != "env.secret" || c.Peers[2].Secret.File != "env.secret" || c.Peers[0].Secret.File != "" {
+		t.Error("a file is not the one that the secret comes from")
+	}
 	if got := c.Peers[1].Secret.Value.Reveal(); got != "from-the-environment" {
 		t.Errorf("the file of a variable lost to the value of the YAML file: %q", got)
+	}
+}
+
+// A value that wins over a file leaves no trace of the file.
+func TestValueOverFile(t *testing.T) {
+	c, ps := loadWhole([]string{"STAGELOCK_UPSTREAM_SECRET_VALUE=from-the-environment"}, nil)
+	if k := c.Upstream.Secret; conf.Fatal(ps) || k.File != "" || k.Value.Reveal() != "from-the-environment" {
+		t.Errorf("file %q, problems %v", k.File, ps)
 	}
 }
 
@@ -317,10 +328,10 @@ func TestFromDisk(t *testing.T) {
 func TestNeedsRestart(t *testing.T) {
 	before, _ := loadWhole(nil, nil)
 	after, _ := loadWhole([]string{"STAGELOCK_DATA=/x", "STAGELOCK_HEARTBEAT=5s", "STAGELOCK_LISTEN=:1"}, nil)
-	if diff := cmp.Diff([]string{"listen", "data"}, before.NeedsRestart(after)); diff != "" {
+	if diff := cmp.Diff([]string{"listen", "data"}, conf.NeedsRestart(before, after)); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)
 	}
-	if got := before.NeedsRestart(before); got != nil {
+	if got := conf.NeedsRestart(before, before); got != nil {
 		t.Errorf("nothing changed, but %v", got)
 	}
 }

@@ -1,7 +1,6 @@
 package conf
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -94,56 +93,32 @@ var secretRules = []rule{
 				return when(!p.Secret.Value.IsSet() && !asked, join(path, "secret"))
 			})
 		}},
-	{"secret-ascii", false, "has a character that is not ASCII: which bytes it stands for depends on the server's settings",
-		"write the key in hexadecimal digits with hex: true, on both sides",
-		func(l *loader, _ *Config) []finding {
-			return l.keys(func(k *Key) bool {
-				return !k.Hex && strings.ContainsFunc(k.Value.Reveal(), func(r rune) bool { return r > 0x7e })
-			})
-		}},
-	{"secret-blank", true, "has a blank at one of its ends, which counts", "drop the blank if it is not meant",
-		func(l *loader, _ *Config) []finding {
-			return l.keys(func(k *Key) bool { return k.Value.Reveal() != strings.TrimSpace(k.Value.Reveal()) })
-		}},
 	{"secret-previous", true, "is the current secret", "drop the section once every sender has changed over",
 		func(_ *loader, c *Config) []finding {
 			return eachPeer(c, func(p *Peer, path string) []finding {
 				return when(p.Secret.Previous.Value.IsSet() && p.Secret.Previous.same(p.Secret.Key), join(path, "secret.previous"))
 			})
 		}},
-	{"secret-exposed", true, "stands in a file that every user of this machine may read", "chmod o-r %s, or move it to a file of its own",
-		func(l *loader, c *Config) []finding {
-			if l.opts.File == "" || !l.worldReadable(l.opts.File) {
-				return nil
-			}
-			all := slices.DeleteFunc(l.keys(func(k *Key) bool { return k.Value.IsSet() }), func(f finding) bool {
-				o := c.Origin(f.path)
-				return o.Source != File || o.Name != l.opts.File || l.shared(f.path)
-			})
-			for i := range all {
-				all[i].detail = l.opts.File
-			}
-			return all
-		}},
+	{"secret-exposed", true, "stands in a file that every user of this machine may read", "chmod o-r %s, or move it to a file of its own", exposed},
 }
 
-// keys returns a finding for the value of every key that is broken. Liferay's secret, which many may have, counts once.
-func (l *loader) keys(broken func(k *Key) bool) []finding {
+// exposed finds the secrets that stand in a YAML file which everybody may read.
+func exposed(l *loader, c *Config) []finding {
+	if l.opts.File == "" || !l.worldReadable(l.opts.File) {
+		return nil
+	}
 	var all []finding
-	seen := map[Origin]bool{}
 	l.eachKey(func(path string, k *Key) {
-		o := l.config.Origin(join(path, "value"))
-		again := seen[o] && (o.Source == LiferayFile || o.Source == LiferayEnv)
-		seen[o] = true
-		if !again && !l.shared(path) && broken(k) {
-			all = append(all, finding{path: join(path, "value")})
+		o := c.Origin(join(path, "value"))
+		if k.Value.IsSet() && o.Source == File && o.Name == l.opts.File && !l.shared(path) {
+			all = append(all, finding{join(path, "value"), l.opts.File})
 		}
 	})
 	return all
 }
 
-// shared tells whether the key at path, or a part of it, is the upstream's copy of the first peer's.
+// shared tells whether the key at path is the upstream's copy of the first peer's.
 func (l *loader) shared(path string) bool {
-	return strings.HasPrefix(path, "upstream.secret") &&
+	return path == "upstream.secret" &&
 		l.rank("upstream.secret.value") < 0 && l.rank("upstream.secret.file") < 0
 }
