@@ -68,6 +68,7 @@ type Gateway struct {
 	broken  atomic.Pointer[error] // why the last write to the log failed; nil if it did not
 	conns   sync.WaitGroup
 	open    connections
+	behind  later
 }
 
 // New returns a Gateway that has a policy and serves nothing yet. It marks calls that were under way when the last process
@@ -163,6 +164,25 @@ func (g *Gateway) writable() error {
 	}
 	g.broken.Store(nil)
 	return nil
+}
+
+// later does what follows an answer without the next call waiting for it, most of it writes that share an fsync.
+type later struct {
+	once   sync.Once
+	places chan struct{}
+	all    sync.WaitGroup
+}
+
+// maxBehind bounds what is left to do behind answers; beyond it the connection waits.
+const maxBehind = 512
+
+func (l *later) do(f func()) {
+	l.once.Do(func() { l.places = make(chan struct{}, maxBehind) })
+	l.places <- struct{}{}
+	l.all.Go(func() {
+		defer func() { <-l.places }()
+		f()
+	})
 }
 
 // gate bounds the calls of each peer that are under way at once.

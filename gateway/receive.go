@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
@@ -133,16 +135,15 @@ func (c *call) keep(ctx context.Context) error {
 	if c.decision != calls.Forward || c.replay {
 		return nil
 	}
-	if err := c.keepRequest(ctx); err != nil {
+	var writes errgroup.Group // at once, so that they share a commit
+	writes.Go(func() error { return c.keepRequest(ctx) })
+	if c.flight != nil {
+		c.owed = c.key
+		writes.Go(func() error { return c.gateway.repeats.Answer(ctx, c.key, c.answer, c.gateway.now()) })
+	}
+	if err := writes.Wait(); err != nil {
 		return problem(tunnel.BadAnswer, ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
 	}
-	if c.flight == nil {
-		return nil
-	}
-	if err := c.gateway.repeats.Answer(ctx, c.key, c.answer, c.gateway.now()); err != nil {
-		return problem(tunnel.BadAnswer, ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
-	}
-	c.owed = c.key
 	c.gateway.pause("answer recorded")
 	return nil
 }

@@ -88,8 +88,11 @@ func (c *call) outcome(ctx context.Context) {
 		ev.Part, _ = c.facts.Args[1].(string)
 		ev.Size = c.facts.PartSize
 	}
-	if _, err := c.gateway.audit.Append(ctx, ev); err != nil {
-		_ = c.gateway.unwritten(err)
-	}
-	c.gateway.pause("outcome appended")
+	ctx = context.WithoutCancel(ctx)
+	c.gateway.behind.do(func() {
+		if _, err := c.gateway.audit.Append(ctx, ev); err != nil {
+			_ = c.gateway.unwritten(err)
+		}
+		c.gateway.pause("outcome appended")
+	})
 }

@@ -25,6 +25,7 @@ const overflow = 64
 func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
+	defer g.behind.all.Wait()
 	defer g.conns.Wait()
 	for {
 		conn, err := l.Accept()

@@ -122,7 +122,7 @@ func (s *session) settle(ctx context.Context) {
 	if s.owed == (store.RepeatKey{}) {
 		return
 	}
-	if err := s.gateway.repeats.End(ctx, s.owed); err != nil {
+	if err := s.gateway.repeats.End(context.WithoutCancel(ctx), s.owed); err != nil {
 		s.gateway.entry.WithError(err).Warn("a delivered answer cannot be forgotten")
 	}
 	s.owed = store.RepeatKey{}
