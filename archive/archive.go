@@ -38,8 +38,9 @@ type Archive struct {
 	total   int64
 }
 
-// Open checks the structure of the archive of size bytes in r, and all names, without reading content. A broken rule
-// is reported as a *Refusal; other errors come from r. The archive reads from r as long as it is used.
+// Open checks the structure of the archive of size bytes in r, and all names, without reading
+// content. A broken rule is reported as a *Refusal; other errors come from r. The archive reads
+// from r as long as it is used.
 func Open(r io.ReaderAt, size int64, lim Limits) (*Archive, error) {
 	e, err := readEnd(r, size)
 	if err != nil {
@@ -172,7 +173,8 @@ func (s *scan) entry(i int, c *central) error {
 func (s *scan) gap(off int64) *Refusal {
 	switch {
 	case off < s.next:
-		return refuse(CodeOverlap, "record begins at %d, inside the entry that ends at %d", off, s.next)
+		return refuse(CodeOverlap, "record begins at %d, inside the entry that ends at %d",
+			off, s.next)
 	case len(s.a.entries) == 0:
 		return refuse(CodePrefix, "%d bytes before the first entry", off)
 	}

@@ -3,9 +3,11 @@ package archive_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stagelock/stagelock/archive"
@@ -170,4 +172,21 @@ func TestOpenRefusesForeignEntries(t *testing.T) {
 			t.Errorf("entry %d %q: got %v, want %v", e.Index, e.Name, err, archive.ErrForeign)
 		}
 	}
+}
+
+func TestArchivesAreReadConcurrently(t *testing.T) {
+	a, err := open(realArchives(t)["wiki-6b6170.lar"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			_, err := a.Manifest()
+			if err = errors.Join(err, a.Verify(context.Background(), nil)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
 }

@@ -98,7 +98,8 @@ func isASCII(s string) bool {
 	return true
 }
 
-// readCentral reads the next record; it allocates no more than the record's own fields allow, 192 KiB.
+// readCentral reads the next record; it allocates no more than the record's own fields allow, 192
+// KiB.
 func readCentral(r io.Reader, buf []byte) (*central, error) {
 	fixed := cursor(buf[:lenCentral])
 	if _, err := io.ReadFull(r, fixed); err != nil {
@@ -154,7 +155,8 @@ func (c *central) check(lim Limits) *Refusal {
 		return refuse(CodeEntrySize, "content of %d bytes is more than %d", c.full, lim.Entry)
 	}
 	if c.packed < lim.leastCompressed(c.full) {
-		return refuse(CodeRatio, "%d bytes inflate to %d, more than %d to 1", c.packed, c.full, lim.Ratio)
+		return refuse(CodeRatio, "%d bytes inflate to %d, more than %d to 1",
+			c.packed, c.full, lim.Ratio)
 	}
 	return nil
 }

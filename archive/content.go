@@ -14,8 +14,9 @@ import (
 // ErrForeign is returned for an Entry that is not of this archive or is a directory.
 var ErrForeign = errors.New("entry is not a file of this archive")
 
-// Open returns the content of e. The reader holds it to the declared size and checksum and to the limits, and
-// reports a broken rule as a *Refusal: content counts only once the reader has returned io.EOF.
+// Open returns the content of e. The reader holds it to the declared size and checksum and to the
+// limits, and reports a broken rule as a *Refusal: content counts only once the reader has returned
+// io.EOF.
 func (a *Archive) Open(e Entry) (io.ReadCloser, error) {
 	if e.Index < 0 || e.Index >= len(a.entries) || a.entries[e.Index] != e || e.Dir {
 		return nil, ErrForeign
@@ -129,11 +130,14 @@ func (c *content) ended(err error) error {
 	case err != io.EOF:
 		return fmt.Errorf("entry %d: %w", c.e.Index, err)
 	case c.n != c.e.Size:
-		return c.placed(refuse(CodeSize, "content of %d bytes is shorter than the declared %d", c.n, c.e.Size))
+		return c.placed(refuse(CodeSize, "content of %d bytes is shorter than the declared %d",
+			c.n, c.e.Size))
 	case c.used() != c.e.Compressed:
-		return c.placed(refuse(CodeData, "deflate stream ends %d bytes early", c.e.Compressed-c.used()))
+		return c.placed(refuse(CodeData, "deflate stream ends %d bytes early",
+			c.e.Compressed-c.used()))
 	case c.sum.Sum32() != c.e.CRC:
-		return c.placed(refuse(CodeCRC, "checksum is %08x, declared was %08x", c.sum.Sum32(), c.e.CRC))
+		return c.placed(refuse(CodeCRC, "checksum is %08x, declared was %08x",
+			c.sum.Sum32(), c.e.CRC))
 	}
 	return io.EOF
 }

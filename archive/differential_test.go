@@ -183,8 +183,8 @@ func specimens(t *testing.T) [][]byte {
 	return all
 }
 
-// TestNothingAcceptedThatReadersReadDifferently holds what we accept against three other readers. What we refuse
-// counts too: a comparison in which nothing differs would prove nothing.
+// TestNothingAcceptedThatReadersReadDifferently holds what we accept against three other readers.
+// What we refuse counts too: a comparison in which nothing differs would prove nothing.
 func TestNothingAcceptedThatReadersReadDifferently(t *testing.T) {
 	all := specimens(t)
 	ours, std := make([]view, len(all)), make([]view, len(all))

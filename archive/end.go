@@ -23,7 +23,8 @@ type endRecord struct {
 // readEnd accepts an end record only as the last 22 bytes: whoever searches for one finds the same.
 func readEnd(r io.ReaderAt, size int64) (end, error) {
 	if size < lenEnd {
-		return end{}, refuse(CodeEnd, "archive of %d bytes is too short to have an end record", size)
+		return end{}, refuse(CodeEnd, "archive of %d bytes is too short to have an end record",
+			size)
 	}
 	tail := make([]byte, min(size, lenEnd64+lenLocator64+lenEnd))
 	if err := readAt(r, tail, size-int64(len(tail))); err != nil {
@@ -48,7 +49,8 @@ func readEnd(r io.ReaderAt, size int64) (end, error) {
 func parseEnd(b []byte) (endRecord, *Refusal) {
 	c := cursor(b)
 	if c.u32() != sigEnd {
-		return endRecord{}, refuse(CodeEnd, "archive does not end with an end record without comment")
+		return endRecord{}, refuse(CodeEnd,
+			"archive does not end with an end record without comment")
 	}
 	rec := endRecord{
 		disk: c.u16(), startDisk: c.u16(), entriesHere: c.u16(), entries: c.u16(),
@@ -63,8 +65,8 @@ func parseEnd(b []byte) (endRecord, *Refusal) {
 	return rec, nil
 }
 
-// resolve takes the numbers from the ZIP64 records if there are any. A locator in front of the end record is always
-// taken for one, as some readers look there whatever the end record says.
+// resolve takes the numbers from the ZIP64 records if there are any. A locator in front of the end
+// record is always taken for one, as some readers look there whatever the end record says.
 func (rec endRecord) resolve(before []byte, at int64) (end, *Refusal) {
 	e := end{entries: int64(rec.entries), size: int64(rec.size), offset: int64(rec.offset), at: at}
 	if n := len(before); n >= lenLocator64 {
@@ -73,7 +75,8 @@ func (rec endRecord) resolve(before []byte, at int64) (end, *Refusal) {
 		}
 	}
 	if rec.entries == magic16 || rec.size == magic32 || rec.offset == magic32 {
-		return e, refuse(CodeZIP64, "end record leaves its numbers to a ZIP64 record that is not there")
+		return e, refuse(CodeZIP64,
+			"end record leaves its numbers to a ZIP64 record that is not there")
 	}
 	return e, nil
 }
@@ -117,8 +120,8 @@ func (rec endRecord) narrows(wide end) bool {
 		narrows(int64(rec.offset), wide.offset, magic32)
 }
 
-// narrows tells whether narrow is a right way to write wide in a field that ends at magic: writers that need ZIP64 for
-// one number leave all of them to it, or that one.
+// narrows tells whether narrow is a right way to write wide in a field that ends at magic: writers
+// that need ZIP64 for one number leave all of them to it, or that one.
 func narrows(narrow, wide, magic int64) bool {
 	return narrow == magic || narrow == wide && wide < magic
 }

@@ -7,8 +7,8 @@ import (
 
 const extraZIP64 = 0x0001
 
-// extraForms lists the extra fields that exporters write, with the lengths they have. None of them changes what an
-// entry is called or holds.
+// extraForms lists the extra fields that exporters write, with the lengths they have. None of them
+// changes what an entry is called or holds.
 var extraForms = map[uint16]func(data []byte, central bool) bool{
 	0x000a: isNTFSTimes,
 	0x5455: isUnixTimes,
@@ -19,7 +19,8 @@ func isNTFSTimes(data []byte, _ bool) bool {
 	return len(data) == 32 && binary.LittleEndian.Uint32(data[4:]) == 1|24<<16
 }
 
-// isUnixTimes knows that a central record repeats the flags of the local header, but often only the first time.
+// isUnixTimes knows that a central record repeats the flags of the local header, but often only the
+// first time.
 func isUnixTimes(data []byte, central bool) bool {
 	if len(data) < 1 || data[0]&^7 != 0 {
 		return false
@@ -59,14 +60,15 @@ func parseExtra(b []byte, central bool) (zip64 []byte, r *Refusal) {
 			continue
 		}
 		if form := extraForms[id]; form == nil || !form(data, central) {
-			return nil, refuse(CodeExtra, "extra field %#04x of %d bytes is not one that exporters write", id, n)
+			return nil, refuse(CodeExtra, "extra field %#04x of %d bytes is not one that exporters write",
+				id, n)
 		}
 	}
 	return zip64, nil
 }
 
-// widen reads the numbers whose 32-bit fields say "see ZIP64" from the ZIP64 field, which holds exactly these, in
-// order, and only numbers that need it.
+// widen reads the numbers whose 32-bit fields say "see ZIP64" from the ZIP64 field, which holds
+// exactly these, in order, and only numbers that need it.
 func widen(zip64 []byte, fields ...*int64) *Refusal {
 	c := cursor(zip64)
 	for _, f := range fields {

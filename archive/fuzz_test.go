@@ -92,8 +92,8 @@ func TestRealArchivesSurviveRewriting(t *testing.T) {
 	}
 }
 
-// FuzzManifest: a refusal has a code, and what is accepted stays within its limits and says the same with a comment
-// in front.
+// FuzzManifest: a refusal has a code, and what is accepted stays within its limits and says the
+// same with a comment in front.
 func FuzzManifest(f *testing.F) {
 	b, err := os.ReadFile("testdata/manifest-7.xml")
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/stagelock/stagelock/archive"
 )
 
-// sparse is a file of zeros with some bytes in it: the large archives of these tests exist in no other way.
+// sparse is a file of zeros with some bytes in it: the large archives of these tests exist in no
+// other way.
 type sparse struct {
 	size  int64
 	parts map[int64][]byte
@@ -95,7 +96,8 @@ func TestWriterBeyond4GiB(t *testing.T) {
 	sameListAsGo(t, &s, s.size, a)
 }
 
-// large is an archive with one entry of hole and more bytes, of which the file has only the records.
+// large is an archive with one entry of hole and more bytes, of which the file has only the
+// records.
 func large(hole int64, change func(*crafted)) *sparse {
 	it := newItem("large", "", 0, nil)
 	it.local.extra = zip64Extra(uint64(hole), uint64(hole))

@@ -13,7 +13,8 @@ type Limits struct {
 	Attrs    int   // attributes of one XML element
 }
 
-// ratioWindow is the stretch of content over which Limits.Ratio is held: shorter content may compress as it likes.
+// ratioWindow is the stretch of content over which Limits.Ratio is held: shorter content may
+// compress as it likes.
 const ratioWindow = 1 << 20
 
 // DefaultLimits returns limits that every honest archive met so far stays far below.

@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// checkLocal holds the local header at off, and the data descriptor if there is one, against the central record.
-// It returns where the content begins and where the next entry has to.
+// checkLocal holds the local header at off, and the data descriptor if there is one, against the
+// central record. It returns where the content begins and where the next entry has to.
 func (c *central) checkLocal(r io.ReaderAt, off, limit int64) (data, next int64, err error) {
 	buf := make([]byte, lenLocal+int(c.nameLen))
 	if err := readWithin(r, buf, off, limit); err != nil {
@@ -36,8 +36,8 @@ func (c *central) checkLocal(r io.ReaderAt, off, limit int64) (data, next int64,
 	return data, next + n, err
 }
 
-// matches compares the fields that both records have. With a descriptor the local ones are zero, as every writer of
-// streams leaves them.
+// matches compares the fields that both records have. With a descriptor the local ones are zero, as
+// every writer of streams leaves them.
 func (c *central) matches(h header, extra []byte) *Refusal {
 	want := c.header
 	want.extraLen = h.extraLen // the two may keep different times
@@ -49,7 +49,8 @@ func (c *central) matches(h header, extra []byte) *Refusal {
 		want.size, want.compressed = magic32, magic32
 	}
 	if h != want {
-		return refuse(CodeLocal, "local header is not equal to the central record: %s", firstDifference(h, want))
+		return refuse(CodeLocal, "local header is not equal to the central record: %s",
+			firstDifference(h, want))
 	}
 	zip64, ref := parseExtra(extra, false)
 	if ref != nil {
@@ -85,7 +86,8 @@ func firstDifference(got, want header) string {
 	return "length of the name"
 }
 
-// checkDescriptor accepts the form with signature, with 8-byte sizes exactly when one of them needs it.
+// checkDescriptor accepts the form with signature, with 8-byte sizes exactly when one of them needs
+// it.
 func (c *central) checkDescriptor(r io.ReaderAt, off, limit int64) (int64, error) {
 	wide := needs64(c.full) || needs64(c.packed)
 	n := lenDescriptor

@@ -82,7 +82,8 @@ func (a *Archive) Manifest() (*Manifest, error) {
 		return nil, refuse(CodeManifest, "archive has no %s", ManifestName)
 	}
 	if e.Size > a.lim.Manifest {
-		return nil, refuse(CodeXMLLimit, "%s of %d bytes is longer than %d", ManifestName, e.Size, a.lim.Manifest)
+		return nil, refuse(CodeXMLLimit, "%s of %d bytes is longer than %d",
+			ManifestName, e.Size, a.lim.Manifest)
 	}
 	r, err := a.Open(e)
 	if err != nil {
@@ -133,8 +134,8 @@ func (a *atMost) Read(p []byte) (int, error) {
 
 type manifestParser struct{ m *Manifest }
 
-// manifestElements says what to do with the elements that matter, by path below the root. Where the vendor moved an
-// element, both places are listed.
+// manifestElements says what to do with the elements that matter, by path below the root. Where the
+// vendor moved an element, both places are listed.
 var manifestElements = map[string]func(*manifestParser, attributes) *Refusal{
 	"header":                               (*manifestParser).header,
 	"portlet":                              (*manifestParser).portlet, // 6.x, application archives
@@ -233,7 +234,8 @@ func list(to *[]string) func(string) error {
 	}
 }
 
-// dateForms are RFC 822 as Java writes it, with the zone as a number or by name, and with days of one digit.
+// dateForms are RFC 822 as Java writes it, with the zone as a number or by name, and with days of
+// one digit.
 var dateForms = []string{
 	time.RFC1123Z, time.RFC1123, "Mon, _2 Jan 2006 15:04:05 -0700", "Mon, 2 Jan 2006 15:04:05 MST",
 }

@@ -18,7 +18,8 @@ func readManifest(s string) (*archive.Manifest, error) {
 	return archive.ReadManifest(strings.NewReader(s), archive.DefaultLimits())
 }
 
-// The manifest of this test was made after the vendor's writer, as no archive of that line was at hand.
+// The manifest of this test was made after the vendor's writer, as no archive of that line was at
+// hand.
 func TestManifestOfARecentLine(t *testing.T) {
 	b, err := os.ReadFile("testdata/manifest-7.xml")
 	if err != nil {

@@ -19,7 +19,8 @@ import (
 // DefaultBuffer is the vendor's default length of a part.
 const DefaultBuffer = 10 << 20
 
-// ErrBuffer is returned for a part length that is not positive or that the vendor's sender could not use.
+// ErrBuffer is returned for a part length that is not positive or that the vendor's sender could
+// not use.
 var ErrBuffer = errors.New("buffer must be between 1 and 2147483647 bytes")
 
 // Part is one stretch of an archive under the name it travels by.
@@ -30,16 +31,18 @@ type Part struct {
 	Size   int64
 }
 
-// PartName returns the vendor's name of the part with this index: the archive's name and the index in width digits.
+// PartName returns the vendor's name of the part with this index: the archive's name and the index
+// in width digits.
 func PartName(lar string, index, width int) string { return fmt.Sprintf("%s%0*d", lar, width, index) }
 
-// PartWidth returns how many digits the vendor gives the index of a part: one more than the quotient of size and
-// buffer has, which the vendor keeps in 32 bits.
+// PartWidth returns how many digits the vendor gives the index of a part: one more than the
+// quotient of size and buffer has, which the vendor keeps in 32 bits.
 func PartWidth(size, buffer int64) int {
 	return len(strconv.FormatInt(size/buffer&math.MaxInt32, 10)) + 1
 }
 
-// Split yields the parts of an archive of size bytes in order; an empty one has none. Names sort in the same order.
+// Split yields the parts of an archive of size bytes in order; an empty one has none. Names sort in
+// the same order.
 func Split(lar string, size, buffer int64) (iter.Seq[Part], error) {
 	if buffer <= 0 || buffer > math.MaxInt32 {
 		return nil, ErrBuffer
@@ -63,8 +66,8 @@ func (p Part) Section(r io.ReaderAt) *io.SectionReader {
 	return io.NewSectionReader(r, p.Offset, p.Size)
 }
 
-// Order sorts names of parts as the receiver does and refuses them unless they are one whole series: the same name,
-// the same width of at least two digits, indexes from 0 without a gap.
+// Order sorts names of parts as the receiver does and refuses them unless they are one whole
+// series: the same name, the same width of at least two digits, indexes from 0 without a gap.
 func Order(names []string) ([]string, error) {
 	if len(names) == 0 {
 		return nil, refuse(CodeParts, "no parts")
@@ -74,7 +77,8 @@ func Order(names []string) ([]string, error) {
 	width := max(2, len(strconv.Itoa(len(sorted)-1)))
 	base, ok := strings.CutSuffix(sorted[0], strings.Repeat("0", width))
 	if !ok || base == "" {
-		return nil, refuse(CodeParts, "part %q is not a first one: it does not end in %d zeros", sorted[0], width)
+		return nil, refuse(CodeParts, "part %q is not a first one: it does not end in %d zeros",
+			sorted[0], width)
 	}
 	for i, name := range sorted {
 		if want := PartName(base, i, width); name != want {
@@ -125,8 +129,9 @@ func Digest(ctx context.Context, r io.Reader) (Digests, error) {
 	return d.Digests(), err
 }
 
-// Join writes the named parts to w in the order of Order, opening one at a time, and returns the digests of the whole.
-// If wantMD5 is not empty and the archive has another MD5, w has the bytes all the same and the error is a *Refusal.
+// Join writes the named parts to w in the order of Order, opening one at a time, and returns the
+// digests of the whole. If wantMD5 is not empty and the archive has another MD5, w has the bytes
+// all the same and the error is a *Refusal.
 func Join(ctx context.Context, w io.Writer, names []string, wantMD5 string,
 	open func(name string) (io.ReadCloser, error),
 ) (Digests, error) {
@@ -142,7 +147,8 @@ func Join(ctx context.Context, w io.Writer, names []string, wantMD5 string,
 	}
 	sum := d.Digests()
 	if wantMD5 != "" && sum.MD5 != wantMD5 {
-		return sum, refuse(CodeDigest, "joined archive has the MD5 %s, announced was %q", sum.MD5, wantMD5)
+		return sum, refuse(CodeDigest, "joined archive has the MD5 %s, announced was %q",
+			sum.MD5, wantMD5)
 	}
 	return sum, nil
 }

@@ -67,8 +67,8 @@ func (r *Refusal) Error() string {
 // Unwrap returns the cause.
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// CodeOf returns the code of the refusal in err's chain, or the empty string if there is none: then err is
-// about reading, not about the archive.
+// CodeOf returns the code of the refusal in err's chain, or the empty string if there is none: then
+// err is about reading, not about the archive.
 func CodeOf(err error) Code {
 	var r *Refusal
 	if errors.As(err, &r) {

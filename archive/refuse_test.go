@@ -46,8 +46,8 @@ type crafting struct {
 	data []byte
 }
 
-// differing are the archives that the three readers were seen to read differently, and those that all of them
-// read but no importer should.
+// differing are the archives that the three readers were seen to read differently, and those that
+// all of them read but no importer should.
 func differing() []crafting {
 	return []crafting{
 		{"local name is another", archive.CodeLocal, with(func(c *crafted) {

@@ -107,8 +107,9 @@ func (s *Summary) count(e Entry) {
 	s.ByType[kind] = s.ByType[kind].add(e)
 }
 
-// modelOf takes the model's class from paths of 6.1 and later (group/<id>/<class>/…, company/<id>/<class>/…), the
-// application and its folder from those of 6.0 (groups/<id>/portlets/<id>/<folder>/…).
+// modelOf takes the model's class from paths of 6.1 and later (group/<id>/<class>/…,
+// company/<id>/<class>/…), the application and its folder from those of 6.0
+// (groups/<id>/portlets/<id>/<folder>/…).
 func modelOf(name string) string {
 	s := strings.Split(name, "/")
 	if len(s) < 3 {
@@ -128,7 +129,8 @@ func modelOf(name string) string {
 	}
 }
 
-// deletions counts the entities that the archive asks to delete, for archives whose summary does not tell.
+// deletions counts the entities that the archive asks to delete, for archives whose summary does
+// not tell.
 func (a *Archive) deletions(ctx context.Context) (int64, error) {
 	var n int64
 	for _, e := range a.entries {

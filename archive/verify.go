@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// Verify reads all content once and checks it against what the headers declared. It calls progress, if not nil, with
-// the content bytes done and due, at least after every entry. It uses the same small memory for any archive and ends
-// early with the cause of ctx.
+// Verify reads all content once and checks it against what the headers declared. It calls progress,
+// if not nil, with the content bytes done and due, at least after every entry. It uses the same
+// small memory for any archive and ends early with the cause of ctx.
 func (a *Archive) Verify(ctx context.Context, progress func(done, total int64)) error {
 	if progress == nil {
 		progress = func(int64, int64) {}

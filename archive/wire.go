@@ -102,7 +102,8 @@ func (h header) modified() time.Time {
 		int(h.clock>>11), int(h.clock>>5&0x3f), int(h.clock&0x1f)*2, 0, time.UTC)
 }
 
-// dosTime is the inverse of modified for the years that MS-DOS knows; others become the nearest it knows.
+// dosTime is the inverse of modified for the years that MS-DOS knows; others become the nearest it
+// knows.
 func dosTime(t time.Time) (date, clock uint16) {
 	t = t.UTC()
 	if t.Year() < 1980 {

@@ -11,12 +11,13 @@ import (
 	"time"
 )
 
-// ErrClosed is returned by a Writer after Close, and by the writer of an entry after the next one was begun.
+// ErrClosed is returned by a Writer after Close, and by the writer of an entry after the next one
+// was begun.
 var ErrClosed = errors.New("archive writer is closed")
 
-// Writer writes archives in the form that Open accepts. Names are held to the same rules; whether content
-// stays below Limits.Ratio is the caller's matter when it streams (Create), and seen to by Put.
-// After an error, w holds no archive.
+// Writer writes archives in the form that Open accepts. Names are held to the same rules; whether
+// content stays below Limits.Ratio is the caller's matter when it streams (Create), and seen to by
+// Put. After an error, w holds no archive.
 type Writer struct {
 	w       io.Writer
 	n       int64
@@ -32,8 +33,8 @@ type Writer struct {
 // NewWriter returns a Writer that writes to w.
 func NewWriter(w io.Writer) *Writer { return &Writer{w: w, names: newNameSet()} }
 
-// Create begins a file and returns a writer for its content, which is deflated. It is good until the next call of
-// the Writer.
+// Create begins a file and returns a writer for its content, which is deflated. It is good until
+// the next call of the Writer.
 func (w *Writer) Create(name string, modified time.Time) (io.Writer, error) {
 	c, err := w.begin(name, modified, Deflated)
 	if err != nil {
@@ -183,7 +184,8 @@ func (w *Writer) endEntry() {
 	w.finish(e.c)
 }
 
-// writeLocal writes the local header. Content of 4 GiB is streamed, as no slice for Put is expected to be that long.
+// writeLocal writes the local header. Content of 4 GiB is streamed, as no slice for Put is expected
+// to be that long.
 func (w *Writer) writeLocal(c *central) {
 	if needs64(c.full) {
 		w.err = fmt.Errorf("write %q: stream content of %d bytes with Create", c.name, c.full)

@@ -41,8 +41,8 @@ func (b *budget) Read(p []byte) (int, error) {
 // attributes of one element by name; the manifest uses no name spaces.
 type attributes map[string]string
 
-// elements reads the start tags of a document one after the other and refuses whatever no exporter writes:
-// directives, instructions, other encodings, depth, breadth and length without end.
+// elements reads the start tags of a document one after the other and refuses whatever no exporter
+// writes: directives, instructions, other encodings, depth, breadth and length without end.
 type elements struct {
 	dec   *xml.Decoder
 	src   *budget
@@ -57,7 +57,8 @@ func newElements(r io.Reader, lim Limits) *elements {
 	return &elements{dec: xml.NewDecoder(src), src: src, lim: lim, first: true}
 }
 
-// next returns the next start tag; path then names it and its ancestors. It returns io.EOF after a whole document.
+// next returns the next start tag; path then names it and its ancestors. It returns io.EOF after a
+// whole document.
 func (e *elements) next() (attributes, error) {
 	for {
 		e.src.left = e.lim.Token
@@ -107,7 +108,8 @@ func (e *elements) open(t xml.StartElement) (attributes, *Refusal) {
 		return nil, refuse(CodeXMLLimit, "elements are nested more than %d deep", e.lim.Depth)
 	}
 	if len(t.Attr) > e.lim.Attrs {
-		return nil, refuse(CodeXMLLimit, "element has %d attributes, more than %d", len(t.Attr), e.lim.Attrs)
+		return nil, refuse(CodeXMLLimit, "element has %d attributes, more than %d",
+			len(t.Attr), e.lim.Attrs)
 	}
 	e.path = append(e.path, qualified(t.Name))
 	attrs := make(attributes, len(t.Attr))

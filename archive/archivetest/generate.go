@@ -23,8 +23,8 @@ var generated = time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)
 
 const model = "com.liferay.portal.kernel.repository.model.FileEntry"
 
-// Generate writes a site archive of documents to w: a record and a binary for each, then the manifest. Binaries do
-// not compress.
+// Generate writes a site archive of documents to w: a record and a binary for each, then the
+// manifest. Binaries do not compress.
 func Generate(w io.Writer, opt Options) error {
 	opt = opt.defaults()
 	aw := archive.NewWriter(w)
