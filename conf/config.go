@@ -118,15 +118,15 @@ type Liferay struct {
 
 // Quota bounds what one address and one peer may ask for.
 type Quota struct {
-	PerAddressRate        Rate          `yaml:"per_address_rate" default:"500/s" min:"1/m" doc:"Requests of one address (IPv6: one /64) before its secret was checked."`
-	PerAddressBurst       int           `yaml:"per_address_burst" default:"1000" min:"1" max:"1000000" doc:"How many of them may come at once."`
-	FailureCost           int           `yaml:"failure_cost" default:"100" min:"1" max:"1000000" doc:"How many requests one wrong secret counts for."`
-	PeerRate              Rate          `yaml:"peer_rate" default:"200/s" min:"1/m" doc:"Calls of one peer. What is above it waits, it is not refused."`
-	PeerBurst             int           `yaml:"peer_burst" default:"400" min:"1" max:"1000000" doc:"How many of them may come at once."`
-	Connections           int           `yaml:"connections" default:"1024" min:"1" max:"1000000" doc:"Open connections in all."`
-	ConnectionsPerAddress int           `yaml:"connections_per_address" default:"64" min:"1" max:"1000000" doc:"Open connections of one address (IPv6: one /64)."`
-	CallsPerPeer          int           `yaml:"calls_per_peer" default:"32" min:"1" max:"100000" doc:"Calls of one peer that may be under way at once."`
-	Tracked               int           `yaml:"tracked" default:"10000" min:"16" max:"10000000" doc:"Addresses whose rates are remembered."`
+	PerAddressRate        Rate `yaml:"per_address_rate" default:"500/s" min:"1/m" doc:"Requests of one address (IPv6: one /64) before its secret was checked."`
+	PerAddressBurst       int  `yaml:"per_address_burst" default:"1000" min:"1" max:"1000000" doc:"How many of them may come at once."`
+	FailureCost           int  `yaml:"failure_cost" default:"100" min:"1" max:"1000000" doc:"How many requests one wrong secret counts for."`
+	PeerRate              Rate `yaml:"peer_rate" default:"200/s" min:"1/m" doc:"Calls of one peer. What is above it waits, it is not refused."`
+	PeerBurst             int  `yaml:"peer_burst" default:"400" min:"1" max:"1000000" doc:"How many of them may come at once."`
+	Connections           int  `yaml:"connections" default:"1024" min:"1" max:"1000000" doc:"Open connections in all."`
+	ConnectionsPerAddress int  `yaml:"connections_per_address" default:"64" min:"1" max:"1000000" doc:"Open connections of one address (IPv6: one /64)."`
+	CallsPerPeer          int  `yaml:"calls_per_peer" default:"32" min:"1" max:"100000" doc:"Calls of one peer that may be under way at once."`
+	Tracked               int  `yaml:"tracked" default:"10000" min:"16" max:"10000000" doc:"Addresses whose rates are remembered."`
 }
 
 // Limits bounds one request and the object stream in its body.
