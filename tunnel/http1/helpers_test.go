@@ -13,6 +13,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -291,4 +292,23 @@ func tlsConfigs(t testing.TB) (server, client *tls.Config) {
 	cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 		&tls.Config{RootCAs: roots, ServerName: "engine", MinVersion: tls.VersionTLS12}
+}
+
+// needsLinux skips what only Linux can tell about a socket.
+func needsLinux(t testing.TB) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+}
+
+// eventually asks until the answer is yes, for a while: the kernel tells nobody when a segment has arrived.
+func eventually(t testing.TB, yes func() bool) bool {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); runtime.Gosched() {
+		if yes() {
+			return true
+		}
+	}
+	return false
 }

@@ -2,9 +2,7 @@ package http1_test
 
 import (
 	"net"
-	"runtime"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,15 +20,4 @@ func peek(t testing.TB, c net.Conn) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// eventually asks until the answer is yes, for a while: the kernel tells nobody when a segment has arrived.
-func eventually(t testing.TB, yes func() bool) bool {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); runtime.Gosched() {
-		if yes() {
-			return true
-		}
-	}
-	return false
 }

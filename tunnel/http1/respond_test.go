@@ -158,6 +158,7 @@ func TestAbortedChunks(t *testing.T) {
 
 // TestDelivered shows how each end of a connection is judged after an answer.
 func TestDelivered(t *testing.T) {
+	needsLinux(t)
 	for _, tt := range []struct {
 		name string
 		end  func(client net.Conn)
@@ -195,6 +196,7 @@ func TestDelivered(t *testing.T) {
 }
 
 func TestUnsentAndGone(t *testing.T) {
+	needsLinux(t)
 	client, server := loopback(t)
 	c := http1.NewConn(server, profile())
 	send(t, client, call(""))
@@ -224,6 +226,7 @@ func TestUnsentAndGone(t *testing.T) {
 }
 
 func TestFinish(t *testing.T) {
+	needsLinux(t)
 	sc, cc := tlsConfigs(t)
 	for _, tt := range []struct {
 		name    string
