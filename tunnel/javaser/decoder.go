@@ -3,31 +3,45 @@ package javaser
 import (
 	"encoding/binary"
 	"errors"
-	"io"
 )
 
 // Decoder reads one stream. It is used once, by one goroutine.
 type Decoder struct {
-	// Bulk gets the content of a byte array in a slot that allows it: held is everything kept so far, size the bytes that
-	// the array claims, and c must be read to its end. A nil Bulk refuses such arrays; an array of no bytes is kept.
+	// Bulk gets the content of the one byte array that may stream: held is everything kept so far, size the bytes that the
+	// array claims, and c must be read to its end. A nil Bulk refuses such arrays; an array of no bytes is kept.
 	Bulk func(held []byte, size int64, c *Content) error
 	// Resets allows heartbeats between the header and the object.
 	Resets bool
+	// Common has texts by themselves that many streams carry: they are shared in place of being copied. Only ASCII
+	// without NUL, which is the same in a stream and in Go, belongs here.
+	Common map[string]string
 
 	in      *Input
 	lim     Limits
-	handles []handle
+	handles []any // *Class or Value; nil for a class that is being described, and for a type
+	types   []typeName
 	classes []string // described so far
 	stack   []frame
+	fields  []Field // of the descriptors by form that are being read
 	weight  int64
 	depth   int
+	bulked  bool // there was a bulk array
+
+	objects slab[Object]
+	strings slab[String]
+	values  slab[FieldValue]
+	first   struct { // room for small streams, so that they need no allocation of their own
+		handles [40]any
+		types   [12]typeName
+		classes [16]string
+		stack   [8]frame
+	}
 }
 
-// handle is something that can be referred to: one of the three is set, none while a class is being described.
-type handle struct {
-	class *Class
-	sig   string
-	value Value
+// typeName is a signature that was written in full, and its handle.
+type typeName struct {
+	at  int
+	sig string
 }
 
 // frame is a place on the way from the root, for paths in errors and for Bulk.
@@ -38,7 +52,10 @@ type frame struct {
 
 // NewDecoder returns a Decoder of in.
 func NewDecoder(in *Input, lim Limits) *Decoder {
-	return &Decoder{in: in, lim: lim}
+	d := &Decoder{in: in, lim: lim}
+	d.handles, d.types = d.first.handles[:0], d.first.types[:0]
+	d.classes, d.stack = d.first.classes[:0], d.first.stack[:0]
+	return d
 }
 
 // Decode reads the header and the one object that may stand in root, and makes sure that nothing follows. Its errors are
@@ -134,16 +151,16 @@ func (d *Decoder) reference(slot *Slot) (Value, error) {
 	if slot.Sealed {
 		return nil, d.fail(RuleSealed, "a reference may not stand here")
 	}
-	h, err := d.handle()
+	i, err := d.handle()
 	if err != nil {
 		return nil, err
 	}
-	switch v := h.value.(type) {
+	switch v := d.handles[i].(type) {
 	case *String:
 		if !slot.String {
 			return nil, d.fail(RuleSlot, "a string may not stand here")
 		}
-		if v.sealed {
+		if v.sealed != nil {
 			return nil, d.fail(RuleSealed, "refers to a value that is cut out on the way")
 		}
 		return v, nil
@@ -157,9 +174,9 @@ func (d *Decoder) reference(slot *Slot) (Value, error) {
 
 // refer checks that a value read elsewhere may stand in slot too.
 func (d *Decoder) refer(slot *Slot, v Value, m *mark) error {
-	if !m.done {
+	if m.weight == unfinished {
 		top := len(d.stack) - 1
-		if slot.Cycle && top >= 0 && d.stack[top].value == v {
+		if slot.any || slot.Cycle && top >= 0 && d.stack[top].value == v {
 			return nil
 		}
 		return d.fail(RuleHandle, "refers to an object that is not finished")
@@ -177,294 +194,30 @@ func (d *Decoder) text(slot *Slot, tag byte) (Value, error) {
 	if !slot.String && !slot.Sealed {
 		return nil, d.fail(RuleSlot, "a string may not stand here")
 	}
-	s := &String{pos: d.in.Offset() - 1, sealed: slot.Sealed}
+	from := d.in.Offset() - 1
 	text, err := d.chars(tag)
 	if err != nil {
 		return nil, err
 	}
-	s.Text, s.end = text, d.in.Offset()
-	return s, d.assign(handle{value: s})
+	s := d.strings.one()
+	s.Text = text
+	if slot.Sealed {
+		s.sealed = &span{from, d.in.Offset()}
+	}
+	return s, d.assign(s)
 }
 
 // chars reads the length and the characters of a string.
 func (d *Decoder) chars(tag byte) (string, error) {
-	var n uint64
 	if tag == tcString {
-		short, err := d.u16()
-		if err != nil {
-			return "", err
-		}
-		n = uint64(short)
-	} else {
-		long, err := d.u64()
-		if err != nil {
-			return "", err
-		}
-		if long <= maxShortString || long > uint64(d.lim.Held) {
-			return "", d.failf(RuleLength, "long string of %d bytes", long)
-		}
-		n = long
+		return d.utf()
 	}
-	return d.utf(int(n))
-}
-
-func (d *Decoder) utf(n int) (string, error) {
-	b, err := d.in.take(n)
+	n, err := d.u64()
 	if err != nil {
-		return "", d.broken(err)
+		return "", err
 	}
-	s, err := decodeText(b)
-	if err != nil {
-		return "", d.fail(RuleText, err.Error())
+	if n <= maxShortString || n > uint64(max(0, d.lim.Held)) {
+		return "", d.failf(RuleLength, "long string of %d bytes", n)
 	}
-	return s, nil
-}
-
-func (d *Decoder) object(slot *Slot) (Value, error) {
-	class, shape, err := d.classDesc(slot)
-	if err != nil {
-		return nil, err
-	}
-	if class.IsArray() {
-		return nil, d.fail(RuleClass, "an array class where an object begins")
-	}
-	o := &Object{Class: class, mark: mark{shape: shape}}
-	if err := d.assign(handle{value: o}); err != nil {
-		return nil, err
-	}
-	before := d.weight
-	d.stack = append(d.stack, frame{o, -1})
-	if shape.Data != BlockData {
-		o.Fields = make([]FieldValue, class.FieldCount())
-	}
-	if err := d.classData(o, class, shape); err != nil {
-		return nil, err
-	}
-	d.stack = d.stack[:len(d.stack)-1]
-	o.done, o.weight = true, d.weight-before
-	return o, nil
-}
-
-// classData reads the fields and the added data of class, its superclass's before.
-func (d *Decoder) classData(o *Object, class *Class, shape *Shape) error {
-	first := 0
-	if class.Super != nil {
-		if err := d.classData(o, class.Super, shape.above([]byte(class.Super.Name))); err != nil {
-			return err
-		}
-		first = class.Super.FieldCount()
-	}
-	if shape.Data == BlockData {
-		return d.external(o)
-	}
-	top := len(d.stack) - 1
-	refs := 0
-	for i, f := range class.Fields {
-		d.stack[top].at = first + i
-		if err := d.fieldValue(&o.Fields[first+i], f, shape, &refs); err != nil {
-			return err
-		}
-	}
-	d.stack[top].at = -1
-	return d.note(o, class, shape)
-}
-
-func (d *Decoder) fieldValue(to *FieldValue, f Field, shape *Shape, refs *int) (err error) {
-	if f.Primitive() {
-		to.Bits, err = d.primitive(f.Type)
-		return err
-	}
-	slot := shape.slot(f, *refs)
-	*refs++
-	to.Ref, err = d.value(slot)
-	return err
-}
-
-// primitive reads a primitive value and extends its sign.
-func (d *Decoder) primitive(typ byte) (uint64, error) {
-	b, err := d.in.take(width[typ])
-	if err != nil {
-		return 0, d.broken(err)
-	}
-	switch len(b) {
-	case 1:
-		if typ == 'Z' && b[0] > 1 {
-			return 0, d.fail(RuleLength, "a boolean that is neither 0 nor 1")
-		}
-		return uint64(int64(int8(b[0]))), nil
-	case 2:
-		return uint64(int64(int16(binary.BigEndian.Uint16(b)))), nil
-	case 4:
-		return uint64(int64(int32(binary.BigEndian.Uint32(b)))), nil
-	}
-	return binary.BigEndian.Uint64(b), nil
-}
-
-// width has the bytes of each primitive type.
-var width = [256]int{'B': 1, 'Z': 1, 'C': 2, 'S': 2, 'I': 4, 'F': 4, 'J': 8, 'D': 8}
-
-func (d *Decoder) array(slot *Slot) (Value, error) {
-	class, shape, err := d.classDesc(slot)
-	if err != nil {
-		return nil, err
-	}
-	if !class.IsArray() {
-		return nil, d.failf(RuleClass, "%s where an array begins", class.Name)
-	}
-	n, err := d.u32()
-	if err != nil {
-		return nil, err
-	}
-	a := &Array{Class: class, mark: mark{shape: shape}}
-	if err := d.assign(handle{value: a}); err != nil {
-		return nil, err
-	}
-	before := d.weight
-	d.stack = append(d.stack, frame{a, -1})
-	if err := d.elements(a, int64(n), slot); err != nil {
-		return nil, err
-	}
-	d.stack = d.stack[:len(d.stack)-1]
-	a.done, a.weight = true, d.weight-before
-	return a, nil
-}
-
-// elements reads the n elements of a. Nothing is allocated for more than has arrived.
-func (d *Decoder) elements(a *Array, n int64, slot *Slot) error {
-	if a.Class.Name == "[B" && slot.Bulk && n > 0 {
-		return d.bulk(a, n)
-	}
-	if n > int64(d.lim.Array) {
-		return d.failf(RuleLimit, "an array of %d elements", n)
-	}
-	switch a.Class.Name {
-	case "[B":
-		b, err := d.in.take(int(n))
-		if err != nil {
-			return d.broken(err)
-		}
-		a.Bytes = append([]byte{}, b...)
-	case "[I":
-		return d.ints(a, int(n))
-	case "[J":
-		return d.longs(a, int(n))
-	default:
-		return d.refs(a, int(n))
-	}
-	return nil
-}
-
-func (d *Decoder) bulk(a *Array, n int64) error {
-	if d.Bulk == nil || n > d.lim.Bulk {
-		return d.failf(RuleLimit, "a byte array of %d bytes", n)
-	}
-	a.Bulk = n
-	return d.in.bulk(n, func(c *Content) error { return d.Bulk(d.in.Held(), n, c) })
-}
-
-func (d *Decoder) ints(a *Array, n int) error {
-	b, err := d.in.take(4 * n)
-	if err != nil {
-		return d.broken(err)
-	}
-	a.Ints = make([]int32, n)
-	for i := range a.Ints {
-		a.Ints[i] = int32(binary.BigEndian.Uint32(b[4*i:]))
-	}
-	return nil
-}
-
-func (d *Decoder) longs(a *Array, n int) error {
-	b, err := d.in.take(8 * n)
-	if err != nil {
-		return d.broken(err)
-	}
-	a.Longs = make([]int64, n)
-	for i := range a.Longs {
-		a.Longs[i] = int64(binary.BigEndian.Uint64(b[8*i:]))
-	}
-	return nil
-}
-
-func (d *Decoder) refs(a *Array, n int) error {
-	top := len(d.stack) - 1
-	if n <= 16 {
-		a.Refs = make([]Value, 0, n)
-	}
-	for i := range n {
-		d.stack[top].at = i
-		v, err := d.value(a.shape.Elem)
-		if err != nil {
-			return err
-		}
-		a.Refs = append(a.Refs, v)
-	}
-	return nil
-}
-
-// assign gives the next handle to h.
-func (d *Decoder) assign(h handle) error {
-	if len(d.handles) >= d.lim.Handles {
-		return d.fail(RuleLimit, "too many objects")
-	}
-	d.handles = append(d.handles, h)
-	return nil
-}
-
-// handle reads a reference and returns what it refers to.
-func (d *Decoder) handle() (handle, error) {
-	n, err := d.u32()
-	if err != nil {
-		return handle{}, err
-	}
-	i := int64(n) - baseHandle
-	if i < 0 || i >= int64(len(d.handles)) {
-		return handle{}, d.failf(RuleHandle, "handle %#x is not assigned", n)
-	}
-	return d.handles[i], nil
-}
-
-func (d *Decoder) u8() (byte, error) {
-	b, err := d.in.take(1)
-	if err != nil {
-		return 0, d.broken(err)
-	}
-	return b[0], nil
-}
-
-func (d *Decoder) u16() (uint16, error) {
-	b, err := d.in.take(2)
-	if err != nil {
-		return 0, d.broken(err)
-	}
-	return binary.BigEndian.Uint16(b), nil
-}
-
-func (d *Decoder) u32() (uint32, error) {
-	b, err := d.in.take(4)
-	if err != nil {
-		return 0, d.broken(err)
-	}
-	return binary.BigEndian.Uint32(b), nil
-}
-
-func (d *Decoder) u64() (uint64, error) {
-	b, err := d.in.take(8)
-	if err != nil {
-		return 0, d.broken(err)
-	}
-	return binary.BigEndian.Uint64(b), nil
-}
-
-// broken turns the reader's error into one that names the place.
-func (d *Decoder) broken(err error) error {
-	if errors.Is(err, errHeld) {
-		return d.fail(RuleLimit, "more bytes than a call may hold besides its content")
-	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	e := d.failure(RuleTruncated, "the stream ended too early")
-	e.Err = err
-	return e
+	return d.decoded(int(n))
 }

@@ -1,21 +1,28 @@
 package javaser
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // classDesc reads a class descriptor, or a reference to one, and returns it with the shape that slot has for it.
 func (d *Decoder) classDesc(slot *Slot) (*Class, *Shape, error) {
-	class, shape, err := d.descriptor(0, slot.find)
+	class, shape, err := d.descriptor(0, slot)
 	if err == nil && class == nil {
 		err = d.fail(RuleClass, "no class")
 	}
 	return class, shape, err
 }
 
-// descriptor reads a descriptor of a class that find has a shape for; class is nil for null.
-func (d *Decoder) descriptor(level int, find func([]byte) *Shape) (*Class, *Shape, error) {
+// place knows the shapes of the classes that may stand in it: a slot, or what is above a class.
+type place interface {
+	find(class string) *Shape
+}
+
+// above is the place of a shape's superclass.
+type above Shape
+
+func (a *above) find(class string) *Shape { return (*Shape)(a).above(class) }
+
+// descriptor reads a descriptor of a class that has a shape in that place; class is nil for null.
+func (d *Decoder) descriptor(level int, in place) (*Class, *Shape, error) {
 	if level >= d.lim.Supers {
 		return nil, nil, d.fail(RuleDepth, "too many superclasses")
 	}
@@ -27,37 +34,37 @@ func (d *Decoder) descriptor(level int, find func([]byte) *Shape) (*Class, *Shap
 	case tcNull:
 		return nil, nil, nil
 	case tcReference:
-		return d.knownClass(find)
+		return d.knownClass(in)
 	case tcClassDesc:
-		return d.newClass(level, find)
+		return d.newClass(level, in)
 	}
 	return nil, nil, d.failf(RuleTag, "type code %#02x in place of a class", tag)
 }
 
-// knownClass reads a reference to a descriptor. Its form was checked when it was read; here only its name and, for a class
-// that two places see differently, its layout count.
-func (d *Decoder) knownClass(find func([]byte) *Shape) (*Class, *Shape, error) {
-	h, err := d.handle()
+// knownClass reads a reference to a descriptor, which may have been read in a place that sees it differently.
+func (d *Decoder) knownClass(in place) (*Class, *Shape, error) {
+	i, err := d.handle()
 	if err != nil {
 		return nil, nil, err
 	}
-	if h.class == nil {
+	class, ok := d.handles[i].(*Class)
+	if !ok {
 		return nil, nil, d.fail(RuleHandle, "refers to something that is no finished class")
 	}
-	shape := find([]byte(h.class.Name))
+	shape := in.find(class.Name)
 	if shape == nil {
-		return nil, nil, d.failf(RuleClass, "%s may not stand here", h.class.Name)
+		return nil, nil, d.failf(RuleClass, "%s may not stand here", class.Name)
 	}
-	if err := d.fits(h.class, shape); err != nil {
+	if err := d.fits(class, shape); err != nil {
 		return nil, nil, err
 	}
-	return h.class, shape, nil
+	return class, shape, nil
 }
 
 // fits checks a descriptor that was read in another place against shape.
 func (d *Decoder) fits(class *Class, shape *Shape) error {
-	for class != nil {
-		if shape.Open == nil && class.base() != shape.Class {
+	for {
+		if shape.Open == nil && !class.like(shape.Class, shape.AnyUID) {
 			return d.failf(RuleShape, "%s has another layout here", class.Name)
 		}
 		if shape.Open != nil && !shape.Open.accepts(class.Fields, d.lim.Fields) {
@@ -66,11 +73,11 @@ func (d *Decoder) fits(class *Class, shape *Shape) error {
 		if class.Super == nil {
 			break
 		}
-		above := shape.above([]byte(class.Super.Name))
-		if above == nil {
+		up := shape.above(class.Super.Name)
+		if up == nil {
 			return d.failf(RuleShape, "%s may not extend %s", class.Name, class.Super.Name)
 		}
-		class, shape = class.Super, above
+		class, shape = class.Super, up
 	}
 	if !shape.rooted() {
 		return d.failf(RuleShape, "%s has no superclass", class.Name)
@@ -78,39 +85,35 @@ func (d *Decoder) fits(class *Class, shape *Shape) error {
 	return nil
 }
 
-func (d *Decoder) newClass(level int, find func([]byte) *Shape) (*Class, *Shape, error) {
-	n, err := d.u16()
+func (d *Decoder) newClass(level int, in place) (*Class, *Shape, error) {
+	name, err := d.utf()
 	if err != nil {
 		return nil, nil, err
 	}
-	name, err := d.in.take(int(n))
-	if err != nil {
-		return nil, nil, d.broken(err)
-	}
-	shape := find(name)
+	shape := in.find(name)
 	if shape == nil {
 		return nil, nil, d.failf(RuleClass, "class %q may not stand here", clip(name))
 	}
 	if err := d.once(shape.name()); err != nil {
 		return nil, nil, err
 	}
-	at := len(d.handles)
+	at, fields := len(d.handles), len(d.fields)
 	read := Class{Name: shape.name()}
-	if err := d.assign(handle{}); err != nil {
+	if err := d.assign(nil); err != nil {
 		return nil, nil, err
 	}
 	if err := d.ownPart(&read, shape); err != nil {
 		return nil, nil, err
 	}
-	read.Super, err = d.super(level, shape)
+	if read.Super, err = d.super(level, shape); err != nil {
+		return nil, nil, err
+	}
+	class, err := d.finish(read, shape)
 	if err != nil {
 		return nil, nil, err
 	}
-	class, err := d.finish(&read, shape)
-	if err != nil {
-		return nil, nil, err
-	}
-	d.handles[at].class = class
+	d.fields = d.fields[:fields]
+	d.handles[at] = class
 	return class, shape, nil
 }
 
@@ -141,15 +144,12 @@ func (d *Decoder) ownPart(c *Class, shape *Shape) error {
 		return err
 	}
 	if shape.Open != nil {
-		err = d.openFields(c, int(n), shape)
+		c.Fields, err = d.openFields(c, int(n), shape)
 	} else {
-		err = d.pinnedFields(c, int(n), shape.Class)
+		c.Fields, err = shape.Class.Fields, d.pinned(c, int(n), shape)
 	}
 	if err != nil {
 		return err
-	}
-	if shape.Open == nil && (c.UID != shape.Class.UID && !shape.AnyUID || c.Flags != shape.Class.Flags) {
-		return d.failf(RuleShape, "%s is not of the version or kind that is known", c.Name)
 	}
 	end, err := d.u8()
 	if err == nil && end != tcEndBlock {
@@ -158,133 +158,92 @@ func (d *Decoder) ownPart(c *Class, shape *Shape) error {
 	return err
 }
 
-func (d *Decoder) pinnedFields(c *Class, n int, want *Class) error {
+// pinned compares a descriptor with the one that the table has.
+func (d *Decoder) pinned(c *Class, n int, shape *Shape) error {
+	want := shape.Class
+	if c.UID != want.UID && !shape.AnyUID || c.Flags != want.Flags {
+		return d.failf(RuleShape, "%s is not of the version or kind that is known", c.Name)
+	}
 	if n != len(want.Fields) {
 		return d.failf(RuleShape, "%s has %d fields in place of %d", want.Name, n, len(want.Fields))
 	}
 	for _, f := range want.Fields {
-		typ, err := d.u8()
-		if err != nil {
+		if err := d.pinnedField(want.Name, f); err != nil {
 			return err
 		}
-		name, err := d.name()
-		if err != nil {
-			return err
-		}
-		if typ != f.Type || string(name) != f.Name {
-			return d.failf(RuleShape, "%s has a field %c %q in place of %c %s", want.Name, typ, clip(name), f.Type, f.Name)
-		}
-		if f.Primitive() {
-			continue
-		}
-		sig, err := d.signature(f.Sig)
-		if err != nil {
-			return err
-		}
-		if sig != f.Sig {
-			return d.failf(RuleShape, "%s.%s is of type %q", want.Name, f.Name, clip([]byte(sig)))
-		}
-	}
-	c.Fields = want.Fields
-	return nil
-}
-
-func (d *Decoder) openFields(c *Class, n int, shape *Shape) error {
-	if n > d.lim.Fields {
-		return d.failf(RuleLimit, "%s has %d fields", c.Name, n)
-	}
-	if c.Flags != FlagSerializable && !shape.Open.any {
-		return d.failf(RuleShape, "%s writes data of its own", c.Name)
-	}
-	for range n {
-		f, err := d.field()
-		if err != nil {
-			return err
-		}
-		c.Fields = append(c.Fields, f)
-	}
-	if !shape.Open.accepts(c.Fields, d.lim.Fields) {
-		return d.failf(RuleShape, "the fields of %s are not of the form that is known", c.Name)
 	}
 	return nil
 }
 
-func (d *Decoder) field() (Field, error) {
+func (d *Decoder) pinnedField(class string, want Field) error {
 	typ, err := d.u8()
 	if err != nil {
-		return Field{}, err
+		return err
 	}
-	raw, err := d.name()
+	name, err := d.raw()
 	if err != nil {
-		return Field{}, err
+		return err
 	}
-	name, err := decodeText(raw)
-	if err != nil || name == "" {
-		return Field{}, d.fail(RuleText, "the name of a field")
+	if typ != want.Type || string(name) != want.Name {
+		return d.failf(RuleShape, "%s has a field %c %q in place of %c %s",
+			class, typ, clip(string(name)), want.Type, want.Name)
 	}
-	f := Field{Type: typ, Name: name}
-	if !f.Primitive() {
-		f.Sig, err = d.signature("")
-	} else if width[typ] == 0 {
-		err = d.failf(RuleShape, "field %s is of type %#02x", name, typ)
+	if want.Primitive() {
+		return nil
 	}
-	if err == nil && !f.Primitive() && !signatureOf(typ, f.Sig) {
-		err = d.failf(RuleShape, "field %s is of type %c %q", name, typ, clip([]byte(f.Sig)))
+	sig, err := d.signature(want.Sig)
+	if err == nil && sig != want.Sig {
+		err = d.failf(RuleShape, "%s.%s is of type %q", class, want.Name, clip(sig))
 	}
-	return f, err
-}
-
-func (d *Decoder) name() ([]byte, error) {
-	n, err := d.u16()
-	if err != nil {
-		return nil, err
-	}
-	b, err := d.in.take(int(n))
-	if err != nil {
-		return nil, d.broken(err)
-	}
-	return b, nil
+	return err
 }
 
 // signature reads the type of an object field: Java interns these, so the same type is written once and referred to later.
+// Where it is the one that is expected, nothing is copied.
 func (d *Decoder) signature(want string) (string, error) {
 	tag, err := d.u8()
 	if err != nil {
 		return "", err
 	}
 	if tag == tcReference {
-		h, err := d.handle()
-		if err != nil {
-			return "", err
-		}
-		if h.sig == "" {
-			return "", d.fail(RuleHandle, "refers to something that is no type")
-		}
-		return h.sig, nil
+		return d.knownType()
 	}
 	if tag != tcString {
 		return "", d.failf(RuleTag, "type code %#02x in place of a type", tag)
 	}
-	raw, err := d.name()
+	raw, err := d.raw()
 	if err != nil {
 		return "", err
 	}
 	sig := want
 	if string(raw) != want {
-		if sig, err = decodeText(raw); err != nil || sig == "" {
-			return "", d.fail(RuleText, "the type of a field")
+		if sig, err = d.shared(raw); err != nil {
+			return "", err
 		}
 	}
-	for _, h := range d.handles {
-		if h.sig == sig {
-			return "", d.failf(RuleTwice, "type %s is written twice", clip([]byte(sig)))
+	for _, t := range d.types {
+		if t.sig == sig {
+			return "", d.failf(RuleTwice, "type %s is written twice", clip(sig))
 		}
 	}
-	return sig, d.assign(handle{sig: sig})
+	d.types = append(d.types, typeName{len(d.handles), sig})
+	return sig, d.assign(nil)
+}
+
+func (d *Decoder) knownType() (string, error) {
+	at, err := d.handle()
+	if err != nil {
+		return "", err
+	}
+	i, found := slices.BinarySearchFunc(d.types, at, func(t typeName, at int) int { return t.at - at })
+	if !found {
+		return "", d.fail(RuleHandle, "refers to something that is no type")
+	}
+	return d.types[i].sig, nil
 }
 
 func (d *Decoder) super(level int, shape *Shape) (*Class, error) {
-	super, _, err := d.descriptor(level+1, shape.above)
+	super, _, err := d.descriptor(level+1, (*above)(shape))
 	if err != nil {
 		return nil, err
 	}
@@ -294,72 +253,36 @@ func (d *Decoder) super(level int, shape *Shape) (*Class, error) {
 	return super, nil
 }
 
-// finish returns the table's class where nothing differs from it, and makes sure that field names are unique in the chain.
-func (d *Decoder) finish(read *Class, shape *Shape) (*Class, error) {
-	if shape.Open == nil {
-		if read.UID == shape.Class.UID && read.Super == shape.Class.Super {
-			return shape.Class, nil
-		}
-		c := *read
-		c.pinned = shape.Class
-		return &c, nil
+// finish returns the descriptor that was read: the table's or a recorded one where nothing differs from it, else a copy.
+func (d *Decoder) finish(read Class, shape *Shape) (*Class, error) {
+	if shape.Open == nil && read.UID == shape.Class.UID && read.Super == shape.Class.Super {
+		return shape.Class, nil
 	}
-	for super := read.Super; super != nil; super = super.Super {
-		for _, f := range read.Fields {
-			for _, g := range super.Fields {
-				if f.Name == g.Name {
-					return nil, d.failf(RuleTwice, "field %s of %s is in %s too", f.Name, read.Name, super.Name)
-				}
+	for _, k := range shape.Known {
+		if read.Super == k.Super && k.like(&read, false) {
+			return k, nil
+		}
+	}
+	if shape.Open != nil && !shape.Open.any {
+		if err := d.unique(&read); err != nil {
+			return nil, err
+		}
+	}
+	read.Fields = slices.Clone(read.Fields)
+	return &read, nil
+}
+
+// unique makes sure that no field of c has the name of one above it.
+func (d *Decoder) unique(c *Class) error {
+	for super := c.Super; super != nil; super = super.Super {
+		for _, f := range c.Fields {
+			if slices.ContainsFunc(super.Fields, func(g Field) bool { return f.Name == g.Name }) {
+				return d.failf(RuleTwice, "field %s of %s is in %s too", f.Name, c.Name, super.Name)
 			}
 		}
 	}
-	c := *read
-	return &c, nil
-}
-
-// accepts says whether fields are in the form: the order of Java's writer, no name twice, those that are required.
-func (o *Open) accepts(fields []Field, max int) bool {
-	if o.any {
-		return true
-	}
-	if o.MaxFields > 0 {
-		max = o.MaxFields
-	}
-	if len(fields) > max {
-		return false
-	}
-	for i := 1; i < len(fields); i++ {
-		if !inOrder(fields[i-1], fields[i]) {
-			return false
-		}
-	}
-	for _, want := range o.Required {
-		if !slices.Contains(fields, want) {
-			return false
-		}
-	}
-	return true
-}
-
-// inOrder says whether b may follow a: primitives first, each group by name.
-func inOrder(a, b Field) bool {
-	if a.Primitive() != b.Primitive() {
-		return a.Primitive()
-	}
-	return a.Name < b.Name
-}
-
-func signatureOf(typ byte, sig string) bool {
-	if typ == '[' {
-		return len(sig) > 1 && sig[0] == '['
-	}
-	return len(sig) > 2 && sig[0] == 'L' && strings.IndexByte(sig, ';') == len(sig)-1
+	return nil
 }
 
 // clip shortens foreign text for a message.
-func clip(b []byte) string {
-	if len(b) > 80 {
-		b = b[:80]
-	}
-	return string(b)
-}
+func clip(s string) string { return s[:min(len(s), 80)] }

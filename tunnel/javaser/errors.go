@@ -2,6 +2,8 @@ package javaser
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"strconv"
 )
 
@@ -53,6 +55,12 @@ func (e *Error) Error() string {
 
 // Unwrap returns the reader's error, if that was the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Ended says whether the stream stopped because its source had no more, not because the source failed.
+func (e *Error) Ended() bool { return errors.Is(e.Err, errEnded) }
+
+// errEnded is the end of a source that itself found nothing wrong with that.
+var errEnded = fmt.Errorf("%w", io.ErrUnexpectedEOF)
 
 // errBulkUnread is the fault of a Bulk func that left content behind.
 var errBulkUnread = errors.New("javaser: Bulk returned before the content was read")

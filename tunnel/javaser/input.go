@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// step is the largest amount that a buffer grows by for bytes that are only announced.
-const step = 64 << 10
+// minBuffer is what a buffer begins with. A full one doubles, so it is never larger than twice what has arrived.
+const minBuffer = 1 << 10
 
 // Input is the body of one call: it keeps what was parsed until it is known where it may go.
 // It is not safe for concurrent use.
@@ -15,8 +15,7 @@ type Input struct {
 	buf  []byte
 	pos  int   // next byte to parse
 	base int64 // stream offset of buf[0]
-	max  int64 // bytes that may be kept
-	used int64 // bytes kept and given up again, at a bulk array
+	max  int64 // bytes that may be kept from here on; falls by what was given up at a bulk array
 }
 
 // NewInput returns an Input that reads src and keeps up to max bytes, in buf's capacity as long as it is enough. The caller
@@ -34,12 +33,12 @@ func (in *Input) Buffer() []byte { return in.buf[:0] }
 // Offset returns the stream offset of the next byte to parse.
 func (in *Input) Offset() int64 { return in.base + int64(in.pos) }
 
-// need makes n bytes available at pos. It never allocates more than one step beyond what has arrived.
+// need makes n bytes available at pos.
 func (in *Input) need(n int) error {
+	if int64(in.pos)+int64(n) > in.max {
+		return errHeld
+	}
 	for len(in.buf)-in.pos < n {
-		if in.used+int64(in.pos)+int64(n) > in.max {
-			return errHeld
-		}
 		if len(in.buf) == cap(in.buf) {
 			in.grow()
 		}
@@ -56,25 +55,21 @@ func (in *Input) need(n int) error {
 }
 
 func (in *Input) grow() {
-	size := 2 * cap(in.buf)
-	if size < 1024 {
-		size = 1024
-	}
-	if size > cap(in.buf)+step {
-		size = cap(in.buf) + step
-	}
-	grown := make([]byte, len(in.buf), size)
+	grown := make([]byte, len(in.buf), max(minBuffer, 2*cap(in.buf)))
 	copy(grown, in.buf)
 	in.buf = grown
 }
 
 // take returns the next n bytes, valid until the next call, and moves behind them.
 func (in *Input) take(n int) ([]byte, error) {
-	if err := in.need(n); err != nil {
-		return nil, err
+	end := in.pos + n
+	if end > len(in.buf) || int64(end) > in.max {
+		if err := in.need(n); err != nil {
+			return nil, err
+		}
 	}
-	b := in.buf[in.pos : in.pos+n]
-	in.pos += n
+	b := in.buf[in.pos:end]
+	in.pos = end
 	return b, nil
 }
 
@@ -90,6 +85,9 @@ func (in *Input) end() error {
 	}
 	if errors.Is(err, io.EOF) {
 		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
 	}
 	return err
 }
@@ -133,7 +131,7 @@ func (c *Content) Read(p []byte) (int, error) {
 
 // bulk gives the content to fn, and forgets what was held before it.
 func (in *Input) bulk(size int64, fn func(*Content) error) error {
-	in.used += int64(in.pos)
+	in.max -= int64(in.pos)
 	c := &Content{in: in, left: size}
 	if err := fn(c); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // maxTable is the largest hash table a map of the allowed size has: a larger one is an attack on the reader's memory.
@@ -110,7 +111,8 @@ func (d *Decoder) mapData(o *Object, shape *Shape) error {
 	if int64(n) > int64(d.lim.Array) {
 		return d.failf(RuleLimit, "a map of %d entries", n)
 	}
-	keys := keySet{}
+	o.Note = slices.Grow(o.Note, 2*int(min(n, maxGuess)))
+	keys := keySet{size: int(min(n, maxGuess))}
 	for range n {
 		if err := d.entry(o, shape, &keys); err != nil {
 			return err
@@ -141,6 +143,7 @@ func (d *Decoder) entry(o *Object, shape *Shape, keys *keySet) error {
 
 // keySet holds the keys of one map: all strings or all Longs, each once. Mixed keys of one hash cost the engine minutes.
 type keySet struct {
+	size  int // to begin with
 	texts map[string]struct{}
 	longs map[uint64]struct{}
 }
@@ -149,16 +152,16 @@ func (k *keySet) add(v Value) (msg string) {
 	switch v := v.(type) {
 	case *String:
 		if k.texts == nil {
-			k.texts = map[string]struct{}{}
+			k.texts = make(map[string]struct{}, k.size)
 		}
 		if _, twice := k.texts[v.Text]; twice {
-			return fmt.Sprintf("key %q stands twice", clip([]byte(v.Text)))
+			return fmt.Sprintf("key %q stands twice", clip(v.Text))
 		}
 		k.texts[v.Text] = struct{}{}
 	case *Object:
 		bits := v.Bits("value")
 		if k.longs == nil {
-			k.longs = map[uint64]struct{}{}
+			k.longs = make(map[uint64]struct{}, k.size)
 		}
 		if _, twice := k.longs[bits]; twice {
 			return fmt.Sprintf("key %d stands twice", int64(bits))

@@ -54,6 +54,8 @@ type Shape struct {
 	Elem  *Slot // of a map's values, a list or an array
 	// Open describes a class by form, in place of Class and Slots.
 	Open *Open
+	// Known has recorded descriptors of the class: one that is read and does not differ shares its memory.
+	Known []*Class
 	// Family is the same for all shapes that a Dynamic func made for one family of classes: a value read as one may be
 	// referred to where another of the family is asked for.
 	Family *Family
@@ -85,14 +87,14 @@ func (s *Shape) same(other *Shape) bool {
 }
 
 // find returns the shape of the class of that name, or nil.
-func (s *Slot) find(name []byte) *Shape {
+func (s *Slot) find(name string) *Shape {
 	for _, sh := range s.Shapes {
-		if string(name) == sh.name() {
+		if name == sh.name() {
 			return sh
 		}
 	}
 	if s.Dynamic != nil {
-		return s.Dynamic(string(name))
+		return s.Dynamic(name)
 	}
 	return nil
 }
@@ -140,11 +142,11 @@ func (s *Shape) slot(f Field, i int) *Slot {
 }
 
 // above returns the shape of the superclass of that name, or nil.
-func (s *Shape) above(name []byte) *Shape {
+func (s *Shape) above(name string) *Shape {
 	if s.Open != nil && s.Open.Supers != nil {
-		return s.Open.Supers(string(name))
+		return s.Open.Supers(name)
 	}
-	if s.Super != nil && s.Super.name() == string(name) {
+	if s.Super != nil && s.Super.name() == name {
 		return s.Super
 	}
 	return nil

@@ -1,20 +1,28 @@
 package javaser
 
+import "slices"
+
 // Value is what stands in one place of a stream: nil for Java's null, *String, *Object, *Array, or Block.
 // Two places that hold the same pointer hold the same Java object, and are written as a reference.
 type Value interface{ isValue() }
 
 // String is a Java string.
 type String struct {
-	Text string
-	pos  int64 // stream offset of its tag
-	end  int64 // stream offset behind its last byte
-	// sealed strings were read from a sealed slot: nothing may refer to them.
-	sealed bool
+	Text   string
+	sealed *span // set if it was read from a sealed slot: nothing may refer to it
 }
 
-// Span returns where the string was read: the stream offsets of its tag and of the byte behind it.
-func (s *String) Span() (from, to int64) { return s.pos, s.end }
+// span is where something was read: the stream offsets of its first byte and of the byte behind it.
+type span struct{ from, to int64 }
+
+// Span returns where a string of a sealed slot was read: the stream offsets of its tag and of the byte behind it. Both are 0
+// for a string that was not read from one.
+func (s *String) Span() (from, to int64) {
+	if s.sealed == nil {
+		return 0, 0
+	}
+	return s.sealed.from, s.sealed.to
+}
 
 // Object is an instance of a serializable or externalizable class.
 type Object struct {
@@ -52,9 +60,11 @@ func (Block) isValue()   {}
 // mark is what a Decoder remembers of a value that can be referred to.
 type mark struct {
 	shape  *Shape
-	weight int64
-	done   bool
+	weight int64 // values inside it when every reference is expanded
 }
+
+// unfinished is the weight of a value that is still being read.
+const unfinished = -1
 
 // Class is a class descriptor as it stands in a stream.
 type Class struct {
@@ -63,7 +73,6 @@ type Class struct {
 	Flags  byte
 	Fields []Field
 	Super  *Class // nil at the root
-	pinned *Class // the table's class that this one was read as, if it differs by UID only
 }
 
 // Field is one field of a descriptor.
@@ -76,12 +85,10 @@ type Field struct {
 // Primitive says whether the field's value stands in Bits.
 func (f Field) Primitive() bool { return f.Type != 'L' && f.Type != '[' }
 
-// base returns the class of the table that c was read as, or c itself.
-func (c *Class) base() *Class {
-	if c.pinned != nil {
-		return c.pinned
-	}
-	return c
+// like says whether c has the layout of want. The UIDs may differ with anyUID.
+func (c *Class) like(want *Class, anyUID bool) bool {
+	return c == want ||
+		c.Flags == want.Flags && (anyUID || c.UID == want.UID) && slices.Equal(c.Fields, want.Fields)
 }
 
 // IsArray says whether the descriptor is that of an array class.

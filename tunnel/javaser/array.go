@@ -1,0 +1,110 @@
+package javaser
+
+import "encoding/binary"
+
+// maxGuess bounds what is allocated for elements that are only announced.
+const maxGuess = 32
+
+func (d *Decoder) array(slot *Slot) (Value, error) {
+	class, shape, err := d.classDesc(slot)
+	if err != nil {
+		return nil, err
+	}
+	if !class.IsArray() {
+		return nil, d.failf(RuleClass, "%s where an array begins", class.Name)
+	}
+	n, err := d.u32()
+	if err != nil {
+		return nil, err
+	}
+	a := &Array{Class: class, mark: mark{shape: shape, weight: unfinished}}
+	if err := d.assign(a); err != nil {
+		return nil, err
+	}
+	before := d.weight
+	d.stack = append(d.stack, frame{a, -1})
+	if err := d.elements(a, int64(n), slot); err != nil {
+		return nil, err
+	}
+	d.stack = d.stack[:len(d.stack)-1]
+	a.weight = d.weight - before
+	return a, nil
+}
+
+// elements reads the n elements of a. Nothing is allocated for more than has arrived.
+func (d *Decoder) elements(a *Array, n int64, slot *Slot) error {
+	if a.Class.Name == "[B" && slot.Bulk && n > 0 {
+		return d.bulk(a, n)
+	}
+	if n > int64(d.lim.Array) {
+		return d.failf(RuleLimit, "an array of %d elements", n)
+	}
+	switch a.Class.Name {
+	case "[B":
+		return d.bytes(a, int(n))
+	case "[I":
+		return d.ints(a, int(n))
+	case "[J":
+		return d.longs(a, int(n))
+	}
+	if w := width[a.Class.Name[1]]; w > 0 && len(a.Class.Name) == 2 { // only Any admits these: what they hold does not matter
+		return d.bytes(a, w*int(n))
+	}
+	return d.refs(a, int(n))
+}
+
+func (d *Decoder) bulk(a *Array, n int64) error {
+	if d.Bulk == nil || d.bulked || n > d.lim.Bulk {
+		return d.failf(RuleLimit, "a byte array of %d bytes", n)
+	}
+	d.bulked = true
+	a.Bulk = n
+	return d.in.bulk(n, func(c *Content) error { return d.Bulk(d.in.Held(), n, c) })
+}
+
+func (d *Decoder) bytes(a *Array, n int) error {
+	b, err := d.in.take(n)
+	if err != nil {
+		return d.broken(err)
+	}
+	a.Bytes = append([]byte{}, b...)
+	return nil
+}
+
+func (d *Decoder) ints(a *Array, n int) error {
+	b, err := d.in.take(4 * n)
+	if err != nil {
+		return d.broken(err)
+	}
+	a.Ints = make([]int32, n)
+	for i := range a.Ints {
+		a.Ints[i] = int32(binary.BigEndian.Uint32(b[4*i:]))
+	}
+	return nil
+}
+
+func (d *Decoder) longs(a *Array, n int) error {
+	b, err := d.in.take(8 * n)
+	if err != nil {
+		return d.broken(err)
+	}
+	a.Longs = make([]int64, n)
+	for i := range a.Longs {
+		a.Longs[i] = int64(binary.BigEndian.Uint64(b[8*i:]))
+	}
+	return nil
+}
+
+func (d *Decoder) refs(a *Array, n int) error {
+	top := len(d.stack) - 1
+	a.Refs = make([]Value, 0, min(n, maxGuess))
+	for i := range n {
+		d.stack[top].at = i
+		v, err := d.value(a.shape.Elem)
+		if err != nil {
+			return err
+		}
+		a.Refs = append(a.Refs, v)
+	}
+	return nil
+}

@@ -1,0 +1,29 @@
+package javaser
+
+// maxChunk bounds what a slab allocates ahead.
+const maxChunk = 64
+
+// slab hands out values of one type from chunks that grow with use: one allocation in place of many.
+type slab[T any] struct {
+	free  []T
+	chunk int
+}
+
+// one returns a zero value.
+func (s *slab[T]) one() *T {
+	return &s.many(1)[0]
+}
+
+// many returns n zero values, which nobody else appends to.
+func (s *slab[T]) many(n int) []T {
+	if n > maxChunk/2 {
+		return make([]T, n)
+	}
+	if n > len(s.free) {
+		s.chunk = max(8, min(2*s.chunk, maxChunk), n)
+		s.free = make([]T, s.chunk)
+	}
+	own := s.free[:n:n]
+	s.free = s.free[n:]
+	return own
+}
