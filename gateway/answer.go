@@ -25,7 +25,8 @@ var statuses = map[tunnel.Code]int{
 	tunnel.Unavailable: http.StatusServiceUnavailable,
 }
 
-// beat tells the publisher that the call goes on: first the header of the answer's stream, then bytes that Java skips.
+// beat tells the publisher that the call goes on: first the header of the answer's stream, then
+// bytes that Java skips.
 func (c *call) beat() error {
 	if c.chunks == nil {
 		chunks, err := c.conn.Chunked(http.StatusOK, c.fields(serialized))
@@ -51,8 +52,8 @@ func (c *call) fields(typ http1.Field) []http1.Field {
 
 // deliver answers the publisher.
 //
-// An answer that could not be written is kept for the client's repeat, or lost with a client that is gone: either way nothing
-// is left to say to it.
+// An answer that could not be written is kept for the client's repeat, or lost with a client that
+// is gone: either way nothing is left to say to it.
 func (c *call) deliver(context.Context) error {
 	switch {
 	case c.chunks == nil:
@@ -76,8 +77,8 @@ func (c *call) respond(status int, fields []http1.Field, body []byte, ends bool)
 // closing says whether the connection ends after this answer.
 func (c *call) closing() bool { return c.gateway.drain.on() }
 
-// refuse answers a problem, after the body was read as far as its sender deserves: a client whose writing is cut sends the
-// whole call again.
+// refuse answers a problem, after the body was read as far as its sender deserves: a client whose
+// writing is cut sends the whole call again.
 func (c *call) refuse(ctx context.Context, err error) {
 	p := asProblem(err)
 	if c.up != nil {
@@ -107,7 +108,8 @@ func (c *call) refuse(ctx context.Context, err error) {
 	c.respond(status, fields, body, ends || p.Code == tunnel.BadRequest)
 }
 
-// drainBody reads what is left of the body, of a stranger's only a little, and says whether the connection must end.
+// drainBody reads what is left of the body, of a stranger's only a little, and says whether the
+// connection must end.
 func (c *call) drainBody(p *tunnel.Problem) (ends bool) {
 	limit := int64(0)
 	if c.peer == nil {
@@ -144,7 +146,7 @@ func asProblem(err error) *tunnel.Problem {
 	if errors.As(err, &p) {
 		return p
 	}
-	return problem(tunnel.Unavailable, ReasonStore, "the gateway failed; nothing was carried out", err)
+	return unavailable(ReasonStore, "the gateway failed", err)
 }
 
 // log writes one line for a refusal: its facts are in the audit event of the same id.

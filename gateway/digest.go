@@ -21,8 +21,8 @@ func (d *digest) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// streamed returns the digest of a body that streamed by. It is fast and not made against an adversary: a collision could
-// only give a sender his own answer.
+// streamed returns the digest of a body that streamed by. It is fast and not made against an
+// adversary: a collision could only give a sender his own answer.
 func (d *digest) streamed() string {
 	s := d.sum.Sum128().Bytes()
 	return "xxh3:" + hex.EncodeToString(s[:])

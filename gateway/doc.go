@@ -1,6 +1,8 @@
-// Package gateway is the way of one call: from an accepted connection through address, quota, secret, the strict reading of
-// the call and the policy, to the live engine and back. pipeline.go has the steps in one list.
+// Package gateway is the way of one call: from an accepted connection through address, quota,
+// secret, the strict reading of the call and the policy, to the live engine and back. pipeline.go
+// has the steps in one list.
 //
-// A Gateway serves listeners with a Policy, which a reload replaces as a whole: a call keeps the one it began with. What
-// happened is written to the audit log, the verdict before the engine can act on the call, the outcome after the answer.
+// A Gateway serves listeners with a Policy, which a reload replaces as a whole: a call keeps the
+// one it began with. What happened is written to the audit log, the verdict before the engine can
+// act on the call, the outcome after the answer.
 package gateway

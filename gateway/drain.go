@@ -8,7 +8,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 )
 
-// drain knows the publishes in progress, and stops new ones while the gateway goes down: those in progress go on being served.
+// drain knows the publishes in progress, and stops new ones while the gateway goes down: those in
+// progress go on being served.
 type drain struct {
 	mu      sync.Mutex
 	stopped bool
@@ -80,7 +81,7 @@ func (d *drain) allows(kind calls.Kind, request int64) error {
 	if kind == calls.Read && len(d.live) > 0 {
 		return nil
 	}
-	return problem(tunnel.Unavailable, ReasonDraining, "the gateway is stopping; nothing was carried out", nil)
+	return unavailable(ReasonDraining, "the gateway is stopping", nil)
 }
 
 // stop begins the drain and returns a channel that is closed when nothing is in progress any more.
@@ -94,8 +95,9 @@ func (d *drain) stop() <-chan struct{} {
 	return quiet
 }
 
-// Drain refuses new publishes and serves those in progress until they are cleaned up or ctx ends; it returns ctx's cause then.
-// Idle connections are closed. The listeners should be kept open meanwhile: publishers come back for each call.
+// Drain refuses new publishes and serves those in progress until they are cleaned up or ctx ends;
+// it returns ctx's cause then. Idle connections are closed. The listeners should be kept open
+// meanwhile: publishers come back for each call.
 func (g *Gateway) Drain(ctx context.Context) error {
 	quiet := g.drain.stop()
 	g.open.closeIdle()

@@ -84,13 +84,14 @@ func (c *call) verify(context.Context) error {
 	return problem(tunnel.Unauthentic, ReasonSecret, "the shared secret does not match", err)
 }
 
-// ready makes sure that the call could be carried out, before its body is used, and keeps the peer to its pace.
+// ready makes sure that the call could be carried out, before its body is used, and keeps the peer
+// to its pace.
 func (c *call) ready(ctx context.Context) error {
 	if !c.policy.Engine.Pool.Up() {
-		return problem(tunnel.Unavailable, ReasonDown, "the live engine cannot be reached; nothing was carried out", nil)
+		return unavailable(ReasonDown, "the live engine cannot be reached", nil)
 	}
 	if err := c.gateway.writable(); err != nil {
-		return problem(tunnel.Unavailable, ReasonStore, "the gateway cannot write its log; nothing was carried out", err)
+		return unavailable(ReasonStore, "the gateway cannot write its log", err)
 	}
 	leave, ok := c.gateway.enter(c.peer.Name, c.policy.CallsAtOnce)
 	if !ok {
@@ -110,11 +111,12 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return problem(tunnel.Unavailable, ReasonDraining, "the gateway is stopping; nothing was carried out", context.Cause(ctx))
+		return unavailable(ReasonDraining, "the gateway is stopping", context.Cause(ctx))
 	}
 }
 
-// canonical undoes what engines undo in a path, to name an attempt for what it is. Nothing is decided by it.
+// canonical undoes what engines undo in a path, to name an attempt for what it is. Nothing is
+// decided by it.
 func canonical(target string) string {
 	target, _, _ = strings.Cut(target, "?")
 	var kept []string

@@ -27,8 +27,8 @@ func (c *call) head() http1.RequestHead {
 	}
 }
 
-// connect takes a connection to the node of the call's request, or to another one if that cannot be reached: nothing was
-// sent yet, so nothing is sent twice.
+// connect takes a connection to the node of the call's request, or to another one if that cannot be
+// reached: nothing was sent yet, so nothing is sent twice.
 func (c *call) connect(ctx context.Context, except *Node) error {
 	pool := c.policy.Engine.Pool
 	for range 2 {
@@ -44,17 +44,17 @@ func (c *call) connect(ctx context.Context, except *Node) error {
 		n.failed(err)
 		except = n
 	}
-	return problem(tunnel.Unavailable, ReasonDown, "the live engine cannot be reached; nothing was carried out", nil)
+	return unavailable(ReasonDown, "the live engine cannot be reached", nil)
 }
 
-// lost is an engine that went away while a call was on its way: before the tail left, nothing can have been carried out.
+// lost is an engine that went away while a call was on its way: before the tail left, nothing can
+// have been carried out.
 func (c *call) lost(err error) error {
 	c.node.failed(err)
 	if !c.released {
-		return problem(tunnel.Unavailable, ReasonDown, "the live engine went away; nothing was carried out", err)
+		return unavailable(ReasonDown, "the live engine went away", err)
 	}
-	return problem(tunnel.Uncertain, ReasonLost,
-		"the live engine went away before it answered: the call may have been carried out", err)
+	return uncertain(ReasonLost, "the live engine went away before it answered", err)
 }
 
 // forward sends what was held: a small call whole, of a part the tail.
@@ -89,7 +89,8 @@ func (c *call) send() error {
 	return c.up.Send(c.head(), c.held)
 }
 
-// again sends a call that may be repeated to another node, once, after one failed before a byte of its answer.
+// again sends a call that may be repeated to another node, once, after one failed before a byte of
+// its answer.
 func (c *call) again(ctx context.Context, err error) error {
 	var up *http1.UpstreamError
 	if !c.rule.Failover || c.part || c.retried || !errors.As(err, &up) || up.Started {

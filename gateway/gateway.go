@@ -24,7 +24,8 @@ type Recorder interface {
 	Append(ctx context.Context, ev audit.Event) (store.Seq, error)
 }
 
-// Config is what a Gateway is built from and keeps for its life; what a reload changes is in Policy.
+// Config is what a Gateway is built from and keeps for its life; what a reload changes is in
+// Policy.
 type Config struct {
 	Audit    Recorder
 	Requests store.Requests
@@ -35,7 +36,8 @@ type Config struct {
 	NewID    func() string // nil: UUIDs of version 7
 	// Native serves connections that speak HTTP/2. Nil: they are offered http/1.1 only.
 	Native http.Handler
-	// Pause, if it is set, is called at the Points of every call. Tests hold or kill the process there.
+	// Pause, if it is set, is called at the Points of every call. Tests hold or kill the process
+	// there.
 	Pause func(point string)
 }
 
@@ -71,8 +73,8 @@ type Gateway struct {
 	behind  later
 }
 
-// New returns a Gateway that has a policy and serves nothing yet. It marks calls that were under way when the last process
-// ended as unknown.
+// New returns a Gateway that has a policy and serves nothing yet. It marks calls that were under
+// way when the last process ended as unknown.
 func New(ctx context.Context, c Config, p *Policy) (*Gateway, error) {
 	if c.Audit == nil || c.Requests == nil || c.Repeats == nil || c.Log == nil || c.Now == nil || p == nil {
 		return nil, errors.New("gateway: a part of its configuration is missing")
@@ -152,7 +154,8 @@ func (g *Gateway) unwritten(err error) error {
 	return unwritable(err)
 }
 
-// writable returns nil if the log can be written. After a failure it tries with an event of its own.
+// writable returns nil if the log can be written. After a failure it tries with an event of its
+// own.
 func (g *Gateway) writable() error {
 	if g.broken.Load() == nil {
 		return nil
@@ -166,7 +169,8 @@ func (g *Gateway) writable() error {
 	return nil
 }
 
-// later does what follows an answer without the next call waiting for it, most of it writes that share an fsync.
+// later does what follows an answer without the next call waiting for it, most of it writes that
+// share an fsync.
 type later struct {
 	once   sync.Once
 	places chan struct{}

@@ -13,8 +13,9 @@ import (
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
-// inspect reads the call. A small one is held whole. The content of a part goes on to the engine while it comes, after what is
-// known of it by then was judged; what follows it, the method, is held.
+// inspect reads the call. A small one is held whole. The content of a part goes on to the engine
+// while it comes, after what is known of it by then was judged; what follows it, the method, is
+// held.
 func (c *call) inspect(ctx context.Context) error {
 	c.body.src = c.conn
 	c.in = javaser.NewInput(&c.body, c.gateway.buffer(), c.policy.Limits.Held)
@@ -27,7 +28,8 @@ func (c *call) inspect(ctx context.Context) error {
 	return nil
 }
 
-// unread names the reason why a call could not be read: the stream's, the client's, or the engine's.
+// unread names the reason why a call could not be read: the stream's, the client's, or the
+// engine's.
 func (c *call) unread(err error) error {
 	var cut *http1.Error
 	if errors.As(err, &cut) {
@@ -40,10 +42,11 @@ func (c *call) unread(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return problem(tunnel.BadRequest, ReasonCut, "the call ended before it was complete", err)
 	}
-	return problem(tunnel.Unavailable, ReasonDown, "the live engine went away; nothing was carried out", err)
+	return unavailable(ReasonDown, "the live engine went away", err)
 }
 
-// stream judges a part by what stands before its content and sends it on. What it was judged as must come true behind it.
+// stream judges a part by what stands before its content and sends it on. What it was judged as
+// must come true behind it.
 func (c *call) stream(ctx context.Context, p liferay.Part) error {
 	c.wire, c.rule = p.Call, c.policy.Preset.Part()
 	if err := c.weigh(ctx); err != nil {
@@ -121,7 +124,7 @@ func (c *call) known(ctx context.Context) (calls.Request, error) {
 		return calls.Request{}, nil
 	}
 	if err != nil {
-		return calls.Request{}, problem(tunnel.Unavailable, ReasonStore, "the gateway cannot read its store; nothing was carried out", err)
+		return calls.Request{}, unavailable(ReasonStore, "the gateway cannot read its store", err)
 	}
 	return calls.Request{
 		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),

@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// steps is the way of one call, in order. A step that fails ends it: its Problem is recorded and answered. What each step may do to
-// the engine is in the name: before forward nothing complete leaves, whatever a step finds.
+// steps is the way of one call, in order. A step that fails ends it: its Problem is recorded and
+// answered. What each step may do to the engine is in the name: before forward nothing complete
+// leaves, whatever a step finds.
 var steps = []step{
 	{"route", (*call).route},     // the one tunnel path, byte for byte; the health paths
 	{"peer", (*call).client},     // the client's address, from the socket or a trusted proxy
@@ -32,7 +33,8 @@ type step struct {
 // errDone ends a call early without a problem: it was answered.
 var errDone = errors.New("answered")
 
-// run takes the call through the steps and returns nil if it was answered as it should, else the problem that was.
+// run takes the call through the steps and returns nil if it was answered as it should, else the
+// problem that was.
 func (c *call) run(ctx context.Context) error {
 	for _, s := range steps {
 		err := s.run(c, ctx)

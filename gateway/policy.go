@@ -16,7 +16,8 @@ import (
 // tunnelPath is the one path of the tunnel, below a path context.
 const tunnelPath = "/api/liferay/do"
 
-// Policy is everything that a reload replaces. It must not be changed once a Gateway uses it. The zero Policy admits nobody.
+// Policy is everything that a reload replaces. It must not be changed once a Gateway uses it. The
+// zero Policy admits nobody.
 type Policy struct {
 	PathContext string // outside; the tunnel's target is this and /api/liferay/do
 	PublicURL   string // what publishers reach the engine's pages by, in place of the engine's own; empty: replies stay as they are
@@ -51,7 +52,8 @@ type Engine struct {
 	PathContext string
 	Host        string // sent as Host; empty: the node's own
 	Key         *secret.Key
-	// Encoded engines (7.0 and later) decode the login of the header once: it is sent percent-encoded.
+	// Encoded engines (7.0 and later) decode the login of the header once: it is sent
+	// percent-encoded.
 	Encoded bool
 }
 

@@ -170,8 +170,8 @@ func (p *Pool) State() map[string]bool {
 	return state
 }
 
-// pick returns a node for a call of that staging request (0: of none): the one that created it, or always the same one; nil if
-// none but except is up.
+// pick returns a node for a call of that staging request (0: of none): the one that created it, or
+// always the same one; nil if none but except is up.
 func (p *Pool) pick(request int64, except *Node) *Node {
 	var up []*Node
 	for _, n := range p.nodes {
@@ -219,7 +219,8 @@ func (p *Pool) forget(request int64) {
 	delete(p.home, request)
 }
 
-// bases returns the URLs that the engine's own links begin with: it knows itself by its node's name, or by host.
+// bases returns the URLs that the engine's own links begin with: it knows itself by its node's
+// name, or by host.
 func (p *Pool) bases(host, context string) []string {
 	var all []string
 	for _, n := range p.nodes {

@@ -2,8 +2,8 @@ package gateway
 
 import "github.com/stagelock/stagelock/tunnel"
 
-// Reasons of the gateway itself. The others come from the packages that decide: http.* from tunnel/http1, stream.* from
-// tunnel/javaser, call.* and the like from policy/calls.
+// Reasons of the gateway itself. The others come from the packages that decide: http.* from
+// tunnel/http1, stream.* from tunnel/javaser, call.* and the like from policy/calls.
 const (
 	ReasonPath        tunnel.Reason = "path.unknown"      // not the tunnel's path
 	ReasonSpelling    tunnel.Reason = "path.noncanonical" // another spelling of it, which an engine would take for it
@@ -31,4 +31,14 @@ const (
 
 func problem(code tunnel.Code, reason tunnel.Reason, msg string, err error) *tunnel.Problem {
 	return &tunnel.Problem{Code: code, Reason: reason, Msg: msg, Err: err}
+}
+
+// unavailable is a problem that is answered with 503: the publisher may try again.
+func unavailable(reason tunnel.Reason, what string, err error) *tunnel.Problem {
+	return problem(tunnel.Unavailable, reason, what+"; nothing was carried out", err)
+}
+
+// uncertain is a problem of a call that the engine may have carried out.
+func uncertain(reason tunnel.Reason, what string, err error) *tunnel.Problem {
+	return problem(tunnel.Uncertain, reason, what+": the call may have been carried out", err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -16,7 +17,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
-// receive reads the engine's reply and validates it. While the engine works, the publisher gets heartbeats.
+// receive reads the engine's reply and validates it. While the engine works, the publisher gets
+// heartbeats.
 func (c *call) receive(ctx context.Context) error {
 	if c.decision != calls.Forward || c.replay {
 		return nil
@@ -55,15 +57,20 @@ func (c *call) awaitReply(ctx context.Context) (*http1.Reply, error) {
 	}
 }
 
-// turnedAway is an engine that answers with anything but 200: it has not read the call, or a server before it speaks.
+// turnedAway is an engine that answers with anything but 200: it has not read the call, or a server
+// before it speaks.
 func (c *call) turnedAway(status int) error {
 	text := strconv.Itoa(status) + " " + http.StatusText(status)
-	if status == http.StatusInternalServerError || status == http.StatusBadGateway || status == http.StatusGatewayTimeout {
-		return problem(tunnel.Uncertain, ReasonLost, "the live engine answered with status "+text+
-			": the call may have been carried out", nil)
+	if slices.Contains(lateStatuses, status) {
+		return uncertain(ReasonLost, "the live engine answered with status "+text, nil)
 	}
 	msg := "the live engine turned the gateway away with status " + text + "; nothing was carried out. " + cures[status/100]
 	return problem(tunnel.Refused, ReasonRefusing, msg, nil)
+}
+
+// lateStatuses are those of an engine, or of a balancer before it, that may have begun.
+var lateStatuses = []int{
+	http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout,
 }
 
 // cures has what to look at by class of status.
@@ -95,7 +102,8 @@ func (c *call) validate(reply *http1.Reply) error {
 	return c.rewriteReply()
 }
 
-// odd is a reply that is not what the method answers. The call was carried out, so an exception's words are passed on.
+// odd is a reply that is not what the method answers. The call was carried out, so an exception's
+// words are passed on.
 func (c *call) odd(reply *http1.Reply, in *javaser.Input, cause error) error {
 	if errors.Is(cause, liferay.ErrEmptyReply) {
 		c.up.Done()

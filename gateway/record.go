@@ -50,7 +50,8 @@ func eventFields(args []any) map[string]string {
 	return fields
 }
 
-// deny records a refusal. The verdict of a call that was already allowed stays; the outcome says what became of it.
+// deny records a refusal. The verdict of a call that was already allowed stays; the outcome says
+// what became of it.
 func (c *call) deny(ctx context.Context, p *tunnel.Problem) {
 	c.gateway.count(p.Reason)
 	c.end = string(p.Reason)
@@ -72,7 +73,8 @@ func (c *call) deny(ctx context.Context, p *tunnel.Problem) {
 	}
 }
 
-// outcome records how the call ended. It follows the answer and is lost with the process: the verdict is not.
+// outcome records how the call ended. It follows the answer and is lost with the process: the
+// verdict is not.
 func (c *call) outcome(ctx context.Context) {
 	if !c.recorded {
 		return

@@ -47,7 +47,8 @@ func (f *flights) keep(scope string, key store.RepeatKey) {
 	f.scopes[scope] = key
 }
 
-// other says whether the store may hold a repeat of that scope besides key's, and forgets that it did.
+// other says whether the store may hold a repeat of that scope besides key's, and forgets that it
+// did.
 func (f *flights) other(scope string, key store.RepeatKey, old bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -58,8 +59,9 @@ func (f *flights) other(scope string, key store.RepeatKey, old bool) bool {
 	return ok && last != key || old
 }
 
-// repeat lets the first of equal calls pass and gives its twins its answer: Java's client sends a POST again when the
-// connection closed before a byte of the answer, and four calls must not be carried out twice (call rules section 6).
+// repeat lets the first of equal calls pass and gives its twins its answer: Java's client sends a
+// POST again when the connection closed before a byte of the answer, and four calls must not be
+// carried out twice (call rules section 6).
 func (c *call) repeat(ctx context.Context) error {
 	if c.decision != calls.Forward {
 		return nil
@@ -90,7 +92,8 @@ func (c *call) digest() string {
 	return whole(c.in.Held())
 }
 
-// scope is what a repeat belongs to: another call of the same login on the same request or site ends it.
+// scope is what a repeat belongs to: another call of the same login on the same request or site
+// ends it.
 func (c *call) scope() string {
 	scope := c.rule.Scope(c.facts)
 	if scope == "" {

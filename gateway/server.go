@@ -20,8 +20,8 @@ import (
 // overflow is how many connections beyond the limit are still told why they are refused.
 const overflow = 64
 
-// Serve accepts connections from l until ctx ends or l is closed, and waits for those that were accepted. A call in progress ends
-// with ctx.
+// Serve accepts connections from l until ctx ends or l is closed, and waits for those that were
+// accepted. A call in progress ends with ctx.
 func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
@@ -46,7 +46,8 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// retry says whether accepting may go on after err: a connection that was gone again, or too many open files.
+// retry says whether accepting may go on after err: a connection that was gone again, or too many
+// open files.
 func retry(err error) bool {
 	var op interface{ Temporary() bool }
 	if !errors.As(err, &op) || !op.Temporary() {
@@ -56,7 +57,8 @@ func retry(err error) bool {
 	return true
 }
 
-// Listen wraps l so that the balancers among proxies must send a PROXY protocol header and nobody else may.
+// Listen wraps l so that the balancers among proxies must send a PROXY protocol header and nobody
+// else may.
 func Listen(l net.Listener, proxies interface{ Trusted(netip.Addr) bool }, head time.Duration) net.Listener {
 	return &proxyproto.Listener{
 		Listener: l, ReadHeaderTimeout: head,

@@ -9,8 +9,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// Cached keeps the requests that were used last in memory, for one process that is the only one to write them. An archive of
-// ten thousand parts would be read ten thousand times otherwise.
+// Cached keeps the requests that were used last in memory, for one process that is the only one to
+// write them. An archive of ten thousand parts would be read ten thousand times otherwise.
 type Cached struct {
 	Requests
 	mu    sync.Mutex // orders what is read and written of one request
@@ -19,7 +19,8 @@ type Cached struct {
 
 var _ Requests = (*Cached)(nil)
 
-// NewCached returns a Requests that remembers up to size requests of r. What Request returns must not be changed.
+// NewCached returns a Requests that remembers up to size requests of r. What Request returns must
+// not be changed.
 func NewCached(r Requests, size int) (*Cached, error) {
 	known, err := lru.New[int64, Request](size)
 	if err != nil {

@@ -13,15 +13,18 @@ type Record struct {
 
 // Events is an append-only log of opaque records. It is safe for concurrent use.
 type Events interface {
-	// Append adds recs, which follow each other and the last record by Seq. All of them are on disk when it
-	// returns nil; none of them counts when it does not (a process that dies in between may leave the first
-	// of them, whole). It returns ErrStale if a Seq is not the next one, and ErrFull if the place is full. A
-	// Body that is empty or holds a line break is refused. It keeps no Body after it returned.
+	// Append adds recs, which follow each other and the last record by Seq. All of them are on disk
+	// when it returns nil; none of them counts when it does not (a process that dies in between may
+	// leave the first of them, whole). It returns ErrStale if a Seq is not the next one, and
+	// ErrFull if the place is full. A Body that is empty or holds a line break is refused. It keeps
+	// no Body after it returned.
 	Append(ctx context.Context, recs []Record) error
-	// Last returns the newest record, or ErrNotFound from an empty log. The caller may keep its Body.
+	// Last returns the newest record, or ErrNotFound from an empty log. The caller may keep its
+	// Body.
 	Last(ctx context.Context) (Record, error)
-	// Read calls fn with every record from seq on, oldest first, and stops at fn's first error, which it
-	// returns. Body is valid until fn returns. Records appended meanwhile may or may not be seen. A log that
-	// somebody edited is read as it is: Seq then counts what is there, so whoever must know checks the bodies.
+	// Read calls fn with every record from seq on, oldest first, and stops at fn's first error,
+	// which it returns. Body is valid until fn returns. Records appended meanwhile may or may not
+	// be seen. A log that somebody edited is read as it is: Seq then counts what is there, so
+	// whoever must know checks the bodies.
 	Read(ctx context.Context, from Seq, fn func(Record) error) error
 }

@@ -34,13 +34,13 @@ type Repeat struct {
 	AnsweredAt time.Time
 }
 
-// Repeats remembers calls that Java's client may send again. It is safe for concurrent use, also from several
-// processes; a write is on disk when it returns nil.
+// Repeats remembers calls that Java's client may send again. It is safe for concurrent use, also
+// from several processes; a write is on disk when it returns nil.
 type Repeats interface {
 	// Begin keeps rep as running, unless its key is known: then it returns the known one and false.
 	Begin(ctx context.Context, rep Repeat) (Repeat, bool, error)
-	// Answer keeps the answer of a running repeat. It returns ErrNotFound if the key is not known, and ErrStale if it
-	// is not running.
+	// Answer keeps the answer of a running repeat. It returns ErrNotFound if the key is not known,
+	// and ErrStale if it is not running.
 	Answer(ctx context.Context, key RepeatKey, answer []byte, at time.Time) error
 	// Repeat returns what is known of key, or ErrNotFound.
 	Repeat(ctx context.Context, key RepeatKey) (Repeat, error)
@@ -48,8 +48,10 @@ type Repeats interface {
 	End(ctx context.Context, key RepeatKey) error
 	// EndScope forgets every answered or unknown repeat of that scope but the one of key.
 	EndScope(ctx context.Context, scope string, except RepeatKey) error
-	// Interrupt turns every running repeat into an unknown one and returns how many: called at start, when nothing runs.
+	// Interrupt turns every running repeat into an unknown one and returns how many: called at
+	// start, when nothing runs.
 	Interrupt(ctx context.Context) (int, error)
-	// PruneRepeats forgets repeats that were answered, or began and were interrupted, before that time.
+	// PruneRepeats forgets repeats that were answered, or began and were interrupted, before that
+	// time.
 	PruneRepeats(ctx context.Context, before time.Time) (int, error)
 }

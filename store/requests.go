@@ -23,20 +23,22 @@ type Part struct {
 	Size int64 // bytes
 }
 
-// Requests remembers who created which staging request. It is safe for concurrent use; a write is on disk when it
-// returns nil.
+// Requests remembers who created which staging request. It is safe for concurrent use; a write is
+// on disk when it returns nil.
 type Requests interface {
-	// Create keeps req. If the id is known for the same site and checksum, req.Logins are added to it, its CleanedAt
-	// is reset and the parts stay only if it was not cleaned up; for another site or checksum it is replaced, as the
-	// engine reused the id.
+	// Create keeps req. If the id is known for the same site and checksum, req.Logins are added to
+	// it, its CleanedAt is reset and the parts stay only if it was not cleaned up; for another site
+	// or checksum it is replaced, as the engine reused the id.
 	Create(ctx context.Context, req Request) error
 	// Request returns the request of that id, cleaned up or not, or ErrNotFound.
 	Request(ctx context.Context, id int64) (Request, error)
-	// AddPart adds part to request id, replacing a part of the same name in its place. It returns ErrNotFound for an
-	// unknown id.
+	// AddPart adds part to request id, replacing a part of the same name in its place. It returns
+	// ErrNotFound for an unknown id.
 	AddPart(ctx context.Context, id int64, part Part) error
-	// CleanUp marks request id as cleaned up at that time. It returns ErrNotFound for an unknown id.
+	// CleanUp marks request id as cleaned up at that time. It returns ErrNotFound for an unknown
+	// id.
 	CleanUp(ctx context.Context, id int64, at time.Time) error
-	// PruneRequests forgets every request that was cleaned up before that time and returns how many.
+	// PruneRequests forgets every request that was cleaned up before that time and returns how
+	// many.
 	PruneRequests(ctx context.Context, before time.Time) (int, error)
 }

@@ -27,7 +27,8 @@ func (m Method) Signature() string {
 	return string(append(b, ')'))
 }
 
-// Principal is who the body of a call says it comes from. Live engines from 6.2 on ignore it; the gateway compares it.
+// Principal is who the body of a call says it comes from. Live engines from 6.2 on ignore it; the
+// gateway compares it.
 type Principal struct {
 	CompanyID int64
 	Login     string
@@ -40,10 +41,12 @@ type Call struct {
 	Line      string // wire profile of the writer: 6.2 or 7.x
 	Principal Principal
 	Method    Method
-	// Args holds the arguments as plain values: int64 (Long and Integer), bool, string, nil, map[string]any for a map (a
-	// Long key in decimal), []any for lists and arrays, []int64 for long[], Content for the bytes of a part.
+	// Args holds the arguments as plain values: int64 (Long and Integer), bool, string, nil,
+	// map[string]any for a map (a Long key in decimal), []any for lists and arrays, []int64 for
+	// long[], Content for the bytes of a part.
 	Args []any
-	// Settings is the settings map of a publish by configuration, in the same plain values; nil if the call carries none.
+	// Settings is the settings map of a publish by configuration, in the same plain values; nil if
+	// the call carries none.
 	Settings map[string]any
 }
 

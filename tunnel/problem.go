@@ -5,7 +5,8 @@ import "strconv"
 // Code says what kind of answer a Problem gets; see the table in section 3 of the call rules.
 type Code int
 
-// The kinds of answers. The zero Code is no answer: a Problem without one is a fault of the gateway.
+// The kinds of answers. The zero Code is no answer: a Problem without one is a fault of the
+// gateway.
 const (
 	BadRequest  Code = iota + 1 // 400 and close: not HTTP as the profile wants it
 	NotFound                    // 404
@@ -20,10 +21,12 @@ const (
 	BadAnswer                   // 200 with a PortalException: carried out, but its answer was refused
 )
 
-// Reason is the stable code of a refusal: it is counted, audited and documented, and never changes its meaning.
+// Reason is the stable code of a refusal: it is counted, audited and documented, and never changes
+// its meaning.
 type Reason string
 
-// Problem is an error that a peer is told about. Msg goes to the peer, Err to the log and the audit event only.
+// Problem is an error that a peer is told about. Msg goes to the peer, Err to the log and the audit
+// event only.
 type Problem struct {
 	Code   Code
 	Reason Reason

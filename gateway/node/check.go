@@ -20,7 +20,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
-// Check returns what is wrong with cfg beyond what conf.Load finds by itself: addresses, keys, and what only fits together.
+// Check returns what is wrong with cfg beyond what conf.Load finds by itself: addresses, keys, and
+// what only fits together.
 func Check(cfg *conf.Config) []conf.Problem {
 	b := builder{cfg: cfg, ports: ports(cfg.Listen), entry: logrus.NewEntry(logrus.New())}
 	if _, pool := b.policy(nil); pool != nil {
@@ -53,7 +54,8 @@ func (b *builder) add(path, msg, cure string, warning bool) {
 	b.problems = append(b.problems, p)
 }
 
-// policy builds everything that a reload replaces. The limiter is kept where its limits stayed the same.
+// policy builds everything that a reload replaces. The limiter is kept where its limits stayed the
+// same.
 func (b *builder) policy(limiter *quota.Limiter) (*gateway.Policy, *gateway.Pool) {
 	c := b.cfg
 	preset, err := calls.NewPreset(c.Line)
@@ -114,7 +116,8 @@ func (b *builder) entries(path string, problems []hosts.Problem) {
 	}
 }
 
-// interfaces returns every address of this machine, in both families; link-local ones with their zone, as their peers come.
+// interfaces returns every address of this machine, in both families; link-local ones with their
+// zone, as their peers come.
 func interfaces() ([]netip.Addr, error) {
 	all, err := net.Interfaces()
 	if err != nil {
@@ -196,7 +199,8 @@ func (b *builder) key(path, id string, c conf.Key) *secret.Key {
 	return k
 }
 
-// profile is what a head must look like. A name without a port stands for every port that is listened on.
+// profile is what a head must look like. A name without a port stands for every port that is
+// listened on.
 func (b *builder) profile() *http1.Profile {
 	c := b.cfg
 	p := &http1.Profile{

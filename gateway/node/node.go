@@ -69,8 +69,8 @@ type Node struct {
 	started bool
 }
 
-// New binds the listeners, opens the stores and builds the policy. What it opened is closed again if it fails. The configuration
-// must have no fatal problem.
+// New binds the listeners, opens the stores and builds the policy. What it opened is closed again
+// if it fails. The configuration must have no fatal problem.
 func New(ctx context.Context, c Config) (*Node, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -217,8 +217,8 @@ func (n *Node) Addrs() []netip.AddrPort {
 	return all
 }
 
-// CA returns where the gateway's own authority lies, its fingerprint and the line that makes a JVM trust it; ok is false if the
-// certificate comes from elsewhere.
+// CA returns where the gateway's own authority lies, its fingerprint and the line that makes a JVM
+// trust it; ok is false if the certificate comes from elsewhere.
 func (n *Node) CA() (path, fingerprint, keytool string, ok bool) {
 	path, fingerprint, ok = n.certs.CA()
 	if !ok {
@@ -230,8 +230,8 @@ func (n *Node) CA() (path, fingerprint, keytool string, ok bool) {
 // Health returns how the node is.
 func (n *Node) Health() gateway.Health { return n.gateway.Health() }
 
-// Run serves until ctx ends, then drains: publishes in progress go on until they end or the configured time is over. It closes
-// the node.
+// Run serves until ctx ends, then drains: publishes in progress go on until they end or the
+// configured time is over. It closes the node.
 func (n *Node) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, n.Close()) }()
 	if err := n.note(ctx, audit.KindStart, "version "+n.cfg.Version, n.conf); err != nil {

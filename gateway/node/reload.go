@@ -12,7 +12,8 @@ import (
 	"github.com/stagelock/stagelock/gateway/certs"
 )
 
-// ErrReload is returned, with every problem, for a configuration that cannot be used: nothing has changed then.
+// ErrReload is returned, with every problem, for a configuration that cannot be used: nothing has
+// changed then.
 var ErrReload = errors.New("the new configuration was refused, the old one stays")
 
 // Reload reads the configuration anew and uses it for the calls to come. A bad one changes nothing.
@@ -38,7 +39,8 @@ func (n *Node) Reload(ctx context.Context) error {
 	return n.note(ctx, audit.KindConfig, "loaded", next)
 }
 
-// replace builds the policy of next and puts it to use, unless something is wrong with it. The caller holds mu.
+// replace builds the policy of next and puts it to use, unless something is wrong with it. The
+// caller holds mu.
 func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 	limiter := n.limiter
 	if next.Quota != n.conf.Quota {
