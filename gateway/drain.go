@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/stagelock/stagelock/policy/calls"
-	"github.com/stagelock/stagelock/tunnel"
 )
 
 // drain knows the publishes in progress, and stops new ones while the gateway goes down: those in

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,7 +52,10 @@ func (b *builder) add(path, msg, cure string, warning bool) {
 	if warning {
 		p = b.cfg.Warn(path, msg, cure)
 	}
-	b.problems = append(b.problems, p)
+	same := func(q conf.Problem) bool { return q.File == p.File && q.Line == p.Line && q.Msg == p.Msg }
+	if !slices.ContainsFunc(b.problems, same) { // one secret of a file may serve several peers
+		b.problems = append(b.problems, p)
+	}
 }
 
 // policy builds everything that a reload replaces. The limiter is kept where its limits stayed the
@@ -92,18 +96,21 @@ func quotaOf(q conf.Quota) quota.Config {
 
 func (b *builder) hosts(path string, entries []string, allowAny bool) *hosts.Set {
 	set, problems := hosts.New(hosts.Config{Allow: entries, AllowAny: allowAny, Interfaces: interfaces})
-	b.entries(path, problems)
+	b.entries(path, entries, problems)
 	return set
 }
 
 func (b *builder) proxies(path string, entries []string) *hosts.Proxies {
 	p, problems := hosts.NewProxies(entries)
-	b.entries(path, problems)
+	b.entries(path, entries, problems)
 	return p
 }
 
-func (b *builder) entries(path string, problems []hosts.Problem) {
+func (b *builder) entries(path string, entries []string, problems []hosts.Problem) {
 	for _, p := range problems {
+		if p.Index < 0 && len(entries) == 0 {
+			continue // conf says so
+		}
 		at := path
 		if p.Index >= 0 {
 			at = fmt.Sprintf("%s[%d]", path, p.Index)
