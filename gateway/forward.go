@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/stagelock/stagelock/policy/calls"
-	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
 )
 
