@@ -23,7 +23,9 @@ type PageOptions struct {
 }
 
 // AddPage writes a new page into the site.
-func (e *Engine) AddPage(ctx context.Context, site int64, name, text string, opt PageOptions) (Item, error) {
+func (e *Engine) AddPage(
+	ctx context.Context, site int64, name, text string, opt PageOptions,
+) (Item, error) {
 	it := Item{Site: site, Kind: Page, UUID: opt.UUID, Name: name, Private: opt.Private, FriendlyURL: opt.FriendlyURL,
 		MediaType: "text/html", Portlets: opt.Portlets, Refs: opt.Refs}
 	if it.FriendlyURL == "" {
@@ -50,23 +52,31 @@ func place(ctx context.Context, tx *sql.Tx, it *Item, parent string) error {
 }
 
 // AddArticle writes a new article into the site.
-func (e *Engine) AddArticle(ctx context.Context, site int64, title, text string, refs ...Ref) (Item, error) {
+func (e *Engine) AddArticle(
+	ctx context.Context, site int64, title, text string, refs ...Ref,
+) (Item, error) {
 	it := Item{Site: site, Kind: Article, Name: title, MediaType: "text/html", Refs: refs}
 	return e.author(ctx, it, strings.NewReader(text), nil)
 }
 
 // AddDocument writes a new document into the site.
-func (e *Engine) AddDocument(ctx context.Context, site int64, name, mediaType string, content io.Reader) (Item, error) {
+func (e *Engine) AddDocument(
+	ctx context.Context, site int64, name, mediaType string, content io.Reader,
+) (Item, error) {
 	return e.author(ctx, Item{Site: site, Kind: Document, Name: name, MediaType: mediaType}, content, nil)
 }
 
 // UpdatePage writes a new text on a page of the site.
-func (e *Engine) UpdatePage(ctx context.Context, site int64, private bool, uuid, text string) (Item, error) {
+func (e *Engine) UpdatePage(
+	ctx context.Context, site int64, private bool, uuid, text string,
+) (Item, error) {
 	return e.update(ctx, Item{Site: site, Kind: Page, Private: private, UUID: uuid}, strings.NewReader(text))
 }
 
 // Update writes new content into an article or a document of the site.
-func (e *Engine) Update(ctx context.Context, site int64, kind Kind, uuid string, content io.Reader) (Item, error) {
+func (e *Engine) Update(
+	ctx context.Context, site int64, kind Kind, uuid string, content io.Reader,
+) (Item, error) {
 	return e.update(ctx, Item{Site: site, Kind: kind, UUID: uuid}, content)
 }
 
@@ -96,8 +106,11 @@ func (e *Engine) Delete(ctx context.Context, site int64, kind Kind, private bool
 	})
 }
 
-// author stores content as a new version of it and notes the change. prepare may complete the item in the transaction.
-func (e *Engine) author(ctx context.Context, it Item, content io.Reader, prepare func(*sql.Tx, *Item) error) (Item, error) {
+// author stores content as a new version of it and notes the change. prepare may complete the item
+// in the transaction.
+func (e *Engine) author(
+	ctx context.Context, it Item, content io.Reader, prepare func(*sql.Tx, *Item) error,
+) (Item, error) {
 	p, b, err := e.packOne(content)
 	if err != nil {
 		return Item{}, fmt.Errorf("%s %q: %w", it.Kind, it.Name, err)

@@ -14,7 +14,8 @@ const schemaVersion = "4.0.0"
 // firstUncompared is the first build number whose archives are no longer held to the portal's own.
 const firstUncompared = 7000
 
-// ownPortlets are the applications that this engine has data handlers for, with their schema versions.
+// ownPortlets are the applications that this engine has data handlers for, with their schema
+// versions.
 var ownPortlets = map[string]string{
 	"com_liferay_layout_admin_web_portlet_GroupPagesPortlet":        "1.0.0",
 	"com_liferay_journal_web_portlet_JournalPortlet":                "2.0.0",
@@ -37,7 +38,8 @@ type order struct {
 	required   map[string]bool // applications that the archive says must have a data handler
 }
 
-// checks hold an archive to the portal and the site, in the vendor's order. The first that fails throws.
+// checks hold an archive to the portal and the site, in the vendor's order. The first that fails
+// throws.
 var checks = []func(*Engine, *archive.Manifest, order) *Exception{
 	(*Engine).checkBuild,
 	(*Engine).checkSchema,
@@ -114,7 +116,8 @@ func (e *Engine) checkPrototype(m *archive.Manifest, _ order) *Exception {
 	return nil
 }
 
-// fits says whether an archive of version lar is read by the deployed version: same major, minor not newer.
+// fits says whether an archive of version lar is read by the deployed version: same major, minor
+// not newer.
 func fits(deployed, lar string) bool {
 	d, ok1 := version(deployed)
 	l, ok2 := version(lar)

@@ -8,8 +8,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 )
 
-// ErrUnknownMethod is returned by Execute for a method that the engine's line does not have. The vendor's servlet answers such
-// a call with nothing, which its client takes for success.
+// ErrUnknownMethod is returned by Execute for a method that the engine's line does not have. The
+// vendor's servlet answers such a call with nothing, which its client takes for success.
 var ErrUnknownMethod = errors.New("engine: unknown method")
 
 // call is what a method gets.
@@ -37,7 +37,8 @@ func (c call) flags(i int) map[string]string {
 	return m
 }
 
-// method carries out one call. Its result is int64, bool, string, Site, Item, *MissingReferences, or nil for nothing.
+// method carries out one call. Its result is int64, bool, string, Site, Item, *MissingReferences,
+// or nil for nothing.
 type method func(*Engine, call) (any, error)
 
 // The services, and the packages that they are in.
@@ -51,7 +52,8 @@ const (
 	exports7 = "com.liferay.exportimport.kernel.service."
 )
 
-// methods are all methods by service, name and parameter types. Those of one line are among them; which, is the gateway's to know.
+// methods are all methods by service, name and parameter types. Those of one line are among them;
+// which, is the gateway's to know.
 var methods = map[string]method{
 	groups + "checkRemoteStagingGroup(long)": func(e *Engine, c call) (any, error) {
 		return nil, e.CheckRemoteStagingGroup(c.ctx, c.login, c.long(0))
@@ -63,12 +65,18 @@ var methods = map[string]method{
 	groups + "getGroupDisplayURL(long,boolean,boolean)": func(e *Engine, c call) (any, error) {
 		return e.GroupDisplayURL(c.ctx, c.login, c.long(0), c.truth(1), c.truth(2))
 	},
-	groups + "enableStaging(long)":  func(e *Engine, c call) (any, error) { return nil, e.EnableStaging(c.ctx, c.login, c.long(0)) },
-	groups + "disableStaging(long)": func(e *Engine, c call) (any, error) { return nil, e.DisableStaging(c.ctx, c.login, c.long(0)) },
+	groups + "enableStaging(long)": func(e *Engine, c call) (any, error) {
+		return nil, e.EnableStaging(c.ctx, c.login, c.long(0))
+	},
+	groups + "disableStaging(long)": func(e *Engine, c call) (any, error) {
+		return nil, e.DisableStaging(c.ctx, c.login, c.long(0))
+	},
 	groups + "updateStagedPortlets(long,java.util.Map)": func(e *Engine, c call) (any, error) {
 		return nil, e.UpdateStagedPortlets(c.ctx, c.login, c.long(0), c.flags(1))
 	},
-	layouts + "getControlPanelLayoutPlid()": func(e *Engine, c call) (any, error) { return e.ControlPanelPlid(c.ctx, c.login) },
+	layouts + "getControlPanelLayoutPlid()": func(e *Engine, c call) (any, error) {
+		return e.ControlPanelPlid(c.ctx, c.login)
+	},
 	layouts + "getDefaultPlid(long,boolean)": func(e *Engine, c call) (any, error) {
 		return e.DefaultPlid(c.ctx, c.login, c.long(0), c.truth(1), "")
 	},
@@ -110,7 +118,9 @@ var methods = map[string]method{
 	staging + "hasRemoteLayout(java.lang.String,long,boolean)": func(e *Engine, c call) (any, error) {
 		return e.HasRemoteLayout(c.ctx, c.login, c.text(0), c.long(1), c.truth(2))
 	},
-	staging + "propagateExportImportLifecycleEvent(int,int,java.lang.String,java.util.List)": func(e *Engine, c call) (any, error) {
+	staging + "propagateExportImportLifecycleEvent(int,int,java.lang.String,java.util.List)": func(
+		e *Engine, c call,
+	) (any, error) {
 		return nil, e.PropagateExportImportLifecycleEvent(c.ctx, c.login, c.long(0), c.long(1), c.text(2))
 	},
 }
@@ -130,9 +140,10 @@ func (e *Engine) publishAnswer(refs *MissingReferences) any {
 	return refs
 }
 
-// Execute carries out a call for login. part is the content that came with it, nil if none did; it is kept or left to the caller to
-// close. The answer is int64, bool, string, Site, Item, *MissingReferences, or nil for a method that answers nothing. Errors are
-// *Exception, ErrUnknownMethod, or what went wrong with the engine itself.
+// Execute carries out a call for login. part is the content that came with it, nil if none did; it
+// is kept or left to the caller to close. The answer is int64, bool, string, Site, Item,
+// *MissingReferences, or nil for a method that answers nothing. Errors are *Exception,
+// ErrUnknownMethod, or what went wrong with the engine itself.
 func (e *Engine) Execute(ctx context.Context, login string, c tunnel.Call, part *Part) (any, error) {
 	m := methods[e.local(c.Method)]
 	if m == nil || len(c.Args) != len(c.Method.Parameters) {

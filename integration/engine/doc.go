@@ -1,9 +1,10 @@
-// Package engine is a reference staging engine: what stands behind a gateway when no portal is at hand. It keeps sites with
-// pages, articles and documents in its own SQLite, exports them as LAR archives, imports archives that came over the
-// tunnel, and answers the staging calls of the vendor's lines with the vendor's exceptions, permissions and weaknesses:
-// an unknown method is an empty 200, a counter is not idempotent, and an import goes to the site that the settings name.
+// Package engine is a reference staging engine: what stands behind a gateway when no portal is at
+// hand. It keeps sites with pages, articles and documents in its own SQLite, exports them as LAR
+// archives, imports archives that came over the tunnel, and answers the staging calls of the
+// vendor's lines with the vendor's exceptions, permissions and weaknesses: an unknown method is an
+// empty 200, a counter is not idempotent, and an import goes to the site that the settings name.
 //
-// One thing is better than in the original, on purpose: everything is validated before anything is touched, and an import
-// is one transaction. A kill at any byte leaves nothing of it or all of it, and the execution ledger, whose row is
-// written in the same transaction, says which.
+// One thing is better than in the original, on purpose: everything is validated before anything is
+// touched, and an import is one transaction. A kill at any byte leaves nothing of it or all of it,
+// and the execution ledger, whose row is written in the same transaction, says which.
 package engine

@@ -15,20 +15,22 @@ import (
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
-// VerifyFunc judges an Authorization header and returns the login that it proves. An empty header is not passed to it.
-// An error is what a wrong token is.
+// VerifyFunc judges an Authorization header and returns the login that it proves. An empty header
+// is not passed to it. An error is what a wrong token is.
 type VerifyFunc func(authorization string) (login string, err error)
 
-// Config says what an Engine is. Dir, Build, CompanyID and Now are needed; the zero Verify admits nobody.
+// Config says what an Engine is. Dir, Build, CompanyID and Now are needed; the zero Verify admits
+// nobody.
 type Config struct {
 	Dir       string // database, parts and content live here; made if it is missing
 	Build     string // build number, such as 6011 or 7413: older archives must carry the same one
 	Line      string // version line whose class names and manners it has: 6.2, 7.0 to 7.4; empty means 7.4
 	CompanyID int64  // the portal instance that calls belong to
-	URL       string // scheme, host and port that its own pages are under; the answer of getGroupDisplayURL begins with it
+	URL       string // scheme, host and port of its own pages; getGroupDisplayURL's answer begins with it
 	Context   string // path context before /api/liferay/do, such as /portal
 
-	// HideExceptions sends PortalException("Invocation failed due to <class>") instead of the exception itself; 7.3 always does.
+	// HideExceptions sends PortalException("Invocation failed due to <class>") instead of the exception
+	// itself; 7.3 always does.
 	HideExceptions bool
 	// Portlets maps root portlet ids to the schema version of their data handlers; nil means the engine's own three.
 	Portlets map[string]string
@@ -78,7 +80,8 @@ var rules = []struct {
 	{"Context", "does not begin with / or ends with /", func(c Config) bool { return validContext(c.Context) }},
 }
 
-// New opens the engine in cfg.Dir, which it makes when it is missing, and throws away what an interrupted call left behind.
+// New opens the engine in cfg.Dir, which it makes when it is missing, and throws away what an
+// interrupted call left behind.
 func New(cfg Config) (*Engine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -88,8 +91,8 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	for _, dir := range []string{cfg.Dir, filepath.Join(cfg.Dir, "parts"), filepath.Join(cfg.Dir, "content"), filepath.Join(cfg.Dir, "exports")} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+	for _, dir := range []string{"parts", "content", "exports"} {
+		if err := os.MkdirAll(filepath.Join(cfg.Dir, dir), 0o700); err != nil {
 			return nil, fmt.Errorf("engine: %w", err)
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// itemNamespace tells this engine's own entries from the vendor's, which are another serialization altogether.
+// itemNamespace tells this engine's own entries from the vendor's, which are another serialization
+// altogether.
 const itemNamespace = "urn:stagelock:item:1"
 
 // maxItemXML limits the XML that says what an item is; its content is an entry of its own.
@@ -50,7 +51,8 @@ func writeItem(it Item, content string) ([]byte, error) {
 	return append([]byte(xml.Header), b...), err
 }
 
-// errForeignItem is returned for XML that is not an item of this engine's form; it is kept as an entry and nothing else.
+// errForeignItem is returned for XML that is not an item of this engine's form; it is kept as an
+// entry and nothing else.
 var errForeignItem = errors.New("not an item of this engine")
 
 // readItem reads what writeItem wrote. The content's name is returned beside the item.

@@ -38,7 +38,8 @@ type Summary struct {
 	Watermark int64 // hand it to Published once live has it
 }
 
-// maxBuffered is how long content may be to be packed in memory, where its ratio can be kept within an archive's limits.
+// maxBuffered is how long content may be to be packed in memory, where its ratio can be kept within
+// an archive's limits.
 const maxBuffered = 32 << 20
 
 // exporting is what goes into one archive.
@@ -74,7 +75,8 @@ func (e *Engine) Export(ctx context.Context, site int64, opt ExportOptions) (*LA
 	return lar, nil
 }
 
-// Published moves the watermark of a page set: the next export since the last publish begins behind s. It never moves back.
+// Published moves the watermark of a page set: the next export since the last publish begins behind
+// s. It never moves back.
 func (e *Engine) Published(ctx context.Context, s Summary) error {
 	return e.change(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO watermarks (site, private, seq) VALUES (?, ?, ?)
@@ -83,7 +85,8 @@ func (e *Engine) Published(ctx context.Context, s Summary) error {
 	})
 }
 
-// collectExport reads what the archive will hold in one transaction, so that it is the site at one moment.
+// collectExport reads what the archive will hold in one transaction, so that it is the site at one
+// moment.
 func (e *Engine) collectExport(ctx context.Context, site int64, opt ExportOptions) (*exporting, error) {
 	x := &exporting{opt: opt, at: e.cfg.Now().UTC()}
 	err := e.change(ctx, func(tx *sql.Tx) (err error) {
@@ -117,7 +120,8 @@ type change struct {
 	private bool
 }
 
-// changes reads the journal behind the watermark: what was written since, and, into x, what was deleted.
+// changes reads the journal behind the watermark: what was written since, and, into x, what was
+// deleted.
 func (x *exporting) changes(ctx context.Context, tx *sql.Tx) (map[change]bool, error) {
 	type row struct {
 		change
@@ -127,7 +131,8 @@ func (x *exporting) changes(ctx context.Context, tx *sql.Tx) (map[change]bool, e
 	rows, err := collect(ctx, tx, func(r *sql.Rows) (w row, err error) {
 		return w, r.Scan(&w.seq, &w.kind, &w.uuid, &w.private, &w.deleted)
 	}, `SELECT seq, kind, uuid, private, deleted FROM journal WHERE site = ?1 AND seq >
-		coalesce((SELECT seq FROM watermarks WHERE site = ?1 AND private = ?2), 0) ORDER BY seq`, x.site.ID, x.opt.Private)
+		coalesce((SELECT seq FROM watermarks WHERE site = ?1 AND private = ?2), 0) ORDER BY seq`,
+		x.site.ID, x.opt.Private)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +160,8 @@ func (x *exporting) takes(it Item, changed map[change]bool) bool {
 }
 
 func (x *exporting) summary() Summary {
-	s := Summary{Site: x.site.ID, Private: x.opt.Private, Items: map[Kind]int{}, Deletions: len(x.deletions), Watermark: x.upTo}
+	s := Summary{Site: x.site.ID, Private: x.opt.Private, Items: map[Kind]int{},
+		Deletions: len(x.deletions), Watermark: x.upTo}
 	for _, it := range x.items {
 		s.Items[it.Kind]++
 	}

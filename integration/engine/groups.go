@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// CheckRemoteStagingGroup is the ping of a publisher: the site exists and belongs to the caller's company.
+// CheckRemoteStagingGroup is the ping of a publisher: the site exists and belongs to the caller's
+// company.
 func (e *Engine) CheckRemoteStagingGroup(ctx context.Context, login string, site int64) error {
 	_, err := e.visibleSite(ctx, invoke(login, "checkRemoteStagingGroup", site).onSite(site), site)
 	return err
@@ -21,7 +22,9 @@ func (e *Engine) Group(ctx context.Context, login string, site int64) (Site, err
 }
 
 // GroupByName returns the site of that name in company.
-func (e *Engine) GroupByName(ctx context.Context, login string, company int64, name string) (Site, error) {
+func (e *Engine) GroupByName(
+	ctx context.Context, login string, company int64, name string,
+) (Site, error) {
 	var s Site
 	err := e.execute(ctx, invoke(login, "getGroup", company, name), func(tx *sql.Tx, u User) (err error) {
 		s, err = scanSite(tx.QueryRowContext(ctx,
@@ -35,7 +38,9 @@ func (e *Engine) GroupByName(ctx context.Context, login string, company int64, n
 }
 
 // GroupDisplayURL returns the address of the site's pages.
-func (e *Engine) GroupDisplayURL(ctx context.Context, login string, site int64, private, secure bool) (string, error) {
+func (e *Engine) GroupDisplayURL(
+	ctx context.Context, login string, site int64, private, secure bool,
+) (string, error) {
 	s, err := e.visibleSite(ctx, invoke(login, "getGroupDisplayURL", site, private, secure).onSite(site), site)
 	if err != nil {
 		return "", err
@@ -90,7 +95,9 @@ func (e *Engine) countStaging(ctx context.Context, c *invocation, update string)
 	})
 }
 
-func (e *Engine) permittedSite(ctx context.Context, q querier, u User, a Action, site int64) (Site, error) {
+func (e *Engine) permittedSite(
+	ctx context.Context, q querier, u User, a Action, site int64,
+) (Site, error) {
 	s, err := e.siteFor(ctx, q, u, site)
 	if err != nil {
 		return s, err
@@ -98,9 +105,11 @@ func (e *Engine) permittedSite(ctx context.Context, q querier, u User, a Action,
 	return s, e.permit(ctx, q, u, a, site)
 }
 
-// UpdateStagedPortlets writes flags into the site's settings. Keys are written as they come: a line break in one writes any
-// other setting, which is the vendor's weakness and the gateway's business.
-func (e *Engine) UpdateStagedPortlets(ctx context.Context, login string, site int64, flags map[string]string) error {
+// UpdateStagedPortlets writes flags into the site's settings. Keys are written as they come: a line
+// break in one writes any other setting, which is the vendor's weakness and the gateway's business.
+func (e *Engine) UpdateStagedPortlets(
+	ctx context.Context, login string, site int64, flags map[string]string,
+) error {
 	c := invoke(login, "updateStagedPortlets", site, flags).onSite(site)
 	return e.execute(ctx, c, func(tx *sql.Tx, u User) error {
 		s, err := e.permittedSite(ctx, tx, u, Update, site)

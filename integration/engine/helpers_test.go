@@ -274,6 +274,8 @@ func compareArrived(t testing.TB, e *engine.Engine, publish int64, lar []byte) {
 	}
 }
 
+func asException(err error, x **engine.Exception) bool { return errors.As(err, x) }
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

@@ -29,8 +29,8 @@ type incoming struct {
 	entry, content string // names of the entries that hold the item and its content
 }
 
-// importArchive unpacks lar and then, in one transaction, makes its content the site's. It is called when nothing can be
-// wrong with the archive any more.
+// importArchive unpacks lar and then, in one transaction, makes its content the site's. It is
+// called when nothing can be wrong with the archive any more.
 func (e *Engine) importArchive(ctx context.Context, c *invocation, lar *archive.Archive, o order) error {
 	in := &intake{blobs: map[string]blob{}}
 	var err error
@@ -54,7 +54,9 @@ func (e *Engine) importArchive(ctx context.Context, c *invocation, lar *archive.
 }
 
 // unpack stores the bytes of every entry and reads the items among them.
-func (e *Engine) unpack(ctx context.Context, c *invocation, lar *archive.Archive, in *intake, o order) error {
+func (e *Engine) unpack(
+	ctx context.Context, c *invocation, lar *archive.Archive, in *intake, o order,
+) error {
 	p := Progress{Site: o.target.ID, Request: o.request.ID, OfEntries: lar.Len(), OfBytes: lar.Total()}
 	for _, f := range lar.Entries() {
 		if ctx.Err() != nil {
@@ -168,7 +170,8 @@ func (e *Engine) apply(ctx context.Context, tx *sql.Tx, in *intake, o order) err
 }
 
 func insertPublish(ctx context.Context, tx *sql.Tx, p Publish) (int64, error) {
-	res, err := tx.ExecContext(ctx, `INSERT INTO publishes (site, request, checksum, login, at, entries, bytes, added, updated, deleted)
+	res, err := tx.ExecContext(ctx, `INSERT INTO publishes
+		(site, request, checksum, login, at, entries, bytes, added, updated, deleted)
 		VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0)`, p.Site, p.Request, p.Checksum, p.Login, stampOf(p.At), p.Entries, p.Bytes)
 	if err != nil {
 		return 0, err
@@ -177,7 +180,8 @@ func insertPublish(ctx context.Context, tx *sql.Tx, p Publish) (int64, error) {
 }
 
 func insertEntries(ctx context.Context, tx *sql.Tx, p Publish, entries []Item) error {
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO entries (publish, site, path, sha256, size) VALUES (?, ?, ?, ?, ?)`)
+	insert, err := tx.PrepareContext(ctx,
+		`INSERT INTO entries (publish, site, path, sha256, size) VALUES (?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,8 @@ import (
 // Kind says what an Item is.
 type Kind string
 
-// The kinds of content. Entry is a file of an archive that arrived, as it came; the others are what a site is made of.
+// The kinds of content. Entry is a file of an archive that arrived, as it came; the others are what
+// a site is made of.
 const (
 	Page     Kind = "page"
 	Article  Kind = "article"
@@ -90,23 +91,23 @@ func scanItem(row interface{ Scan(...any) error }) (Item, error) {
 
 // sitePath is where a visitor sees the content.
 func (it Item) sitePath() string {
-	prefix := map[Kind]string{Page: "/web", Article: "/web-content/" + it.UUID, Document: "/documents/" + it.UUID + "/"}[it.Kind]
 	switch {
 	case it.Kind == Page && it.Private:
 		return "/group" + it.FriendlyURL
 	case it.Kind == Page:
-		return prefix + it.FriendlyURL
+		return "/web" + it.FriendlyURL
 	case it.Kind == Document:
-		return prefix + it.Name
+		return "/documents/" + it.UUID + "/" + it.Name
 	}
-	return prefix
+	return "/web-content/" + it.UUID
 }
 
-// List returns everything in the site: pages, articles and documents in the order they were made, then the newest
-// entry of every archive path that arrived.
+// List returns everything in the site: pages, articles and documents in the order they were made,
+// then the newest entry of every archive path that arrived.
 func (e *Engine) List(ctx context.Context, site int64) ([]Item, error) {
 	items, err := collect(ctx, e.db, func(r *sql.Rows) (Item, error) { return scanItem(r) },
-		`SELECT `+itemColumns+` FROM items WHERE site = ? ORDER BY CASE kind WHEN 'page' THEN 0 WHEN 'article' THEN 1 ELSE 2 END, id`, site)
+		`SELECT `+itemColumns+` FROM items WHERE site = ?
+			ORDER BY CASE kind WHEN 'page' THEN 0 WHEN 'article' THEN 1 ELSE 2 END, id`, site)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +140,8 @@ func (e *Engine) Publishes(ctx context.Context, site int64) ([]Publish, error) {
 	return collect(ctx, e.db, func(r *sql.Rows) (Publish, error) {
 		var p Publish
 		var at string
-		err := r.Scan(&p.ID, &p.Site, &p.Request, &p.Checksum, &p.Login, &at, &p.Entries, &p.Bytes, &p.Added, &p.Updated, &p.Deleted)
+		err := r.Scan(&p.ID, &p.Site, &p.Request, &p.Checksum, &p.Login, &at, &p.Entries, &p.Bytes,
+			&p.Added, &p.Updated, &p.Deleted)
 		if err != nil {
 			return p, err
 		}
@@ -157,8 +159,8 @@ func (e *Engine) Open(ctx context.Context, it Item) (io.ReadCloser, error) {
 // ReadEntry returns the newest entry of that path that arrived in the site. The caller closes it.
 func (e *Engine) ReadEntry(ctx context.Context, site int64, path string) (io.ReadCloser, error) {
 	var digest string
-	err := e.db.QueryRowContext(ctx, `SELECT sha256 FROM entries WHERE site = ? AND path = ? ORDER BY publish DESC LIMIT 1`,
-		site, path).Scan(&digest)
+	err := e.db.QueryRowContext(ctx, `SELECT sha256 FROM entries WHERE site = ? AND path = ?
+		ORDER BY publish DESC LIMIT 1`, site, path).Scan(&digest)
 	if err != nil {
 		return nil, fmt.Errorf("entry %s of site %d: %w", path, site, err)
 	}
@@ -188,7 +190,9 @@ func siteItems(ctx context.Context, q querier, site int64, kind Kind) ([]Item, e
 		`SELECT `+itemColumns+` FROM items WHERE site = ? AND kind = ? ORDER BY private, layout_id, id`, site, kind)
 }
 
-func findItem(ctx context.Context, q querier, site int64, kind Kind, private bool, uuid string) (Item, bool, error) {
+func findItem(
+	ctx context.Context, q querier, site int64, kind Kind, private bool, uuid string,
+) (Item, bool, error) {
 	return oneItem(q.QueryRowContext(ctx, `SELECT `+itemColumns+` FROM items
 		WHERE site = ? AND kind = ? AND private = ? AND uuid = ?`, site, kind, private, uuid))
 }
@@ -266,7 +270,9 @@ func (it Item) lists() (portlets, refs string, err error) {
 }
 
 // remove takes an item away; its versions go with it. It says whether there was one.
-func remove(ctx context.Context, tx *sql.Tx, site int64, kind Kind, private bool, uuid string) (bool, error) {
+func remove(
+	ctx context.Context, tx *sql.Tx, site int64, kind Kind, private bool, uuid string,
+) (bool, error) {
 	it, found, err := findItem(ctx, tx, site, kind, private, uuid)
 	if err != nil || !found {
 		return false, err

@@ -11,7 +11,9 @@ import (
 const controlPanelPlid = 20007
 
 // HasRemoteLayout says whether the site has that page; staging asks it before every publish.
-func (e *Engine) HasRemoteLayout(ctx context.Context, login, uuid string, site int64, private bool) (bool, error) {
+func (e *Engine) HasRemoteLayout(
+	ctx context.Context, login, uuid string, site int64, private bool,
+) (bool, error) {
 	c := invoke(login, "hasRemoteLayout", uuid, site, private).onSite(site)
 	found := false
 	err := e.execute(ctx, c, func(tx *sql.Tx, u User) error {
@@ -26,7 +28,9 @@ func (e *Engine) HasRemoteLayout(ctx context.Context, login, uuid string, site i
 }
 
 // HasLayout says whether the site has that page.
-func (e *Engine) HasLayout(ctx context.Context, login, uuid string, site int64, private bool) (bool, error) {
+func (e *Engine) HasLayout(
+	ctx context.Context, login, uuid string, site int64, private bool,
+) (bool, error) {
 	_, err := e.layout(ctx, invoke(login, "hasLayout", uuid, site, private).onSite(site), uuid, private)
 	if errors.Is(err, errNoLayout) {
 		return false, nil
@@ -35,13 +39,17 @@ func (e *Engine) HasLayout(ctx context.Context, login, uuid string, site int64, 
 }
 
 // Layout returns a page by its uuid, or a NoSuchLayoutException.
-func (e *Engine) Layout(ctx context.Context, login, uuid string, site int64, private bool) (Item, error) {
+func (e *Engine) Layout(
+	ctx context.Context, login, uuid string, site int64, private bool,
+) (Item, error) {
 	c := invoke(login, "getLayoutByUuidAndGroupId", uuid, site, private).onSite(site)
 	return e.existingLayout(ctx, c, uuid, private)
 }
 
 // LayoutPlid returns the id of a page, or a NoSuchLayoutException.
-func (e *Engine) LayoutPlid(ctx context.Context, login, uuid string, site int64, private bool) (int64, error) {
+func (e *Engine) LayoutPlid(
+	ctx context.Context, login, uuid string, site int64, private bool,
+) (int64, error) {
 	c := invoke(login, "getLayoutPlid", uuid, site, private).onSite(site)
 	it, err := e.existingLayout(ctx, c, uuid, private)
 	return it.ID, err
@@ -67,7 +75,9 @@ func (e *Engine) layout(ctx context.Context, c *invocation, uuid string, private
 	return it, err
 }
 
-func (e *Engine) existingLayout(ctx context.Context, c *invocation, uuid string, private bool) (Item, error) {
+func (e *Engine) existingLayout(
+	ctx context.Context, c *invocation, uuid string, private bool,
+) (Item, error) {
 	it, err := e.layout(ctx, c, uuid, private)
 	if errors.Is(err, errNoLayout) {
 		return it, e.throw(noSuchLayout, "No Layout exists with the key {uuid=%s, groupId=%d, privateLayout=%t}",
@@ -76,19 +86,26 @@ func (e *Engine) existingLayout(ctx context.Context, c *invocation, uuid string,
 	return it, err
 }
 
-// DefaultPlid returns the id of the site's first page, 0 if it has none; with a portlet id, of the first page that holds it.
-func (e *Engine) DefaultPlid(ctx context.Context, login string, site int64, private bool, portlet string) (int64, error) {
+// DefaultPlid returns the id of the site's first page, 0 if it has none; with a portlet id, of the
+// first page that holds it.
+func (e *Engine) DefaultPlid(
+	ctx context.Context, login string, site int64, private bool, portlet string,
+) (int64, error) {
 	return e.defaultPlid(ctx, invoke(login, "getDefaultPlid", site, private, portlet).onSite(site), portlet,
 		func(it Item) bool { return it.Private == private })
 }
 
 // AnyDefaultPlid is DefaultPlid over public and private pages.
-func (e *Engine) AnyDefaultPlid(ctx context.Context, login string, site int64, portlet string) (int64, error) {
+func (e *Engine) AnyDefaultPlid(
+	ctx context.Context, login string, site int64, portlet string,
+) (int64, error) {
 	return e.defaultPlid(ctx, invoke(login, "getDefaultPlid", site, portlet).onSite(site), portlet,
 		func(Item) bool { return true })
 }
 
-func (e *Engine) defaultPlid(ctx context.Context, c *invocation, portlet string, among func(Item) bool) (int64, error) {
+func (e *Engine) defaultPlid(
+	ctx context.Context, c *invocation, portlet string, among func(Item) bool,
+) (int64, error) {
 	var plid int64
 	err := e.execute(ctx, c, func(tx *sql.Tx, u User) error {
 		if _, err := e.siteFor(ctx, tx, u, c.site); err != nil {
@@ -110,7 +127,9 @@ func (e *Engine) defaultPlid(ctx context.Context, c *invocation, portlet string,
 }
 
 // HasPortletID says whether the page of that plid holds an application.
-func (e *Engine) HasPortletID(ctx context.Context, login string, plid int64, portlet string) (bool, error) {
+func (e *Engine) HasPortletID(
+	ctx context.Context, login string, plid int64, portlet string,
+) (bool, error) {
 	has := false
 	err := e.execute(ctx, invoke(login, "hasPortletId", plid, portlet), func(tx *sql.Tx, u User) error {
 		it, found, err := itemByID(ctx, tx, plid)

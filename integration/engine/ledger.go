@@ -26,8 +26,8 @@ type Execution struct {
 // OK is the outcome of an execution that threw nothing.
 const OK = "ok"
 
-// Ledger returns every call that was carried out, in order. The row of a call with an effect was written in the transaction of
-// the effect: both are there or neither is.
+// Ledger returns every call that was carried out, in order. The row of a call with an effect was
+// written in the transaction of the effect: both are there or neither is.
 func (e *Engine) Ledger(ctx context.Context) ([]Execution, error) {
 	return collect(ctx, e.db, func(r *sql.Rows) (Execution, error) {
 		var x Execution
@@ -48,7 +48,8 @@ type invocation struct {
 	digest        string
 }
 
-// invoke makes the invocation of method with args; site and request are set by the caller when there are any.
+// invoke makes the invocation of method with args; site and request are set by the caller when
+// there are any.
 func invoke(login, method string, args ...any) *invocation {
 	b, err := json.Marshal(append([]any{method}, args...))
 	if err != nil {
@@ -62,8 +63,8 @@ func (c *invocation) onSite(site int64) *invocation { c.site = site; return c }
 
 func (c *invocation) onRequest(id int64) *invocation { c.request = id; return c }
 
-// execute carries out fn for the user behind c.login in one transaction with the ledger's row. An exception undoes what fn
-// did and is itself recorded; any other error leaves no trace.
+// execute carries out fn for the user behind c.login in one transaction with the ledger's row. An
+// exception undoes what fn did and is itself recorded; any other error leaves no trace.
 func (e *Engine) execute(ctx context.Context, c *invocation, fn func(*sql.Tx, User) error) error {
 	err := e.change(ctx, func(tx *sql.Tx) error {
 		u, err := e.user(ctx, tx, c.login)

@@ -30,7 +30,8 @@ func wireReferences(all []archive.MissingReference) []liferay.MissingReference {
 		if pk == "" {
 			pk = r.UUID
 		}
-		wire = append(wire, liferay.MissingReference{ClassName: r.ClassName, ClassPK: pk, DisplayName: r.DisplayName, Type: r.Type})
+		wire = append(wire, liferay.MissingReference{
+			ClassName: r.ClassName, ClassPK: pk, DisplayName: r.DisplayName, Type: r.Type})
 	}
 	return wire
 }

@@ -20,10 +20,13 @@ type Configuration struct {
 
 const typePublishPortlet = 9
 
-// PublishStagingRequest imports the archive of the request into the site that conf names as its target. Permission is asked for
-// the request's own site: the two need not be the same, which is the vendor's weakness and the gateway's business. If
-// references are missing that must be there, nothing is imported and they are returned.
-func (e *Engine) PublishStagingRequest(ctx context.Context, login string, id int64, conf Configuration) (*MissingReferences, error) {
+// PublishStagingRequest imports the archive of the request into the site that conf names as its
+// target. Permission is asked for the request's own site: the two need not be the same, which is
+// the vendor's weakness and the gateway's business. If references are missing that must be there,
+// nothing is imported and they are returned.
+func (e *Engine) PublishStagingRequest(
+	ctx context.Context, login string, id int64, conf Configuration,
+) (*MissingReferences, error) {
 	c := invoke(login, "publishStagingRequest", id, conf).onRequest(id)
 	return e.publish(ctx, c, func(o *order) error {
 		if conf.Settings == nil {
@@ -49,14 +52,19 @@ func (e *Engine) PublishStagingRequest(ctx context.Context, login string, id int
 	})
 }
 
-// PublishStagingRequestMap is the form of 6.2 and the first 7 lines: it imports into the request's own site.
-func (e *Engine) PublishStagingRequestMap(ctx context.Context, login string, id int64, private bool, params map[string]any) (*MissingReferences, error) {
+// PublishStagingRequestMap is the form of 6.2 and the first 7 lines: it imports into the request's
+// own site.
+func (e *Engine) PublishStagingRequestMap(
+	ctx context.Context, login string, id int64, private bool, params map[string]any,
+) (*MissingReferences, error) {
 	c := invoke(login, "publishStagingRequest", id, private, params).onRequest(id)
 	return e.publish(ctx, c, e.ownSite(ctx, private, params))
 }
 
 // ValidateStagingRequest does everything that PublishStagingRequestMap does but the import.
-func (e *Engine) ValidateStagingRequest(ctx context.Context, login string, id int64, private bool, params map[string]any) (*MissingReferences, error) {
+func (e *Engine) ValidateStagingRequest(
+	ctx context.Context, login string, id int64, private bool, params map[string]any,
+) (*MissingReferences, error) {
 	c := invoke(login, "validateStagingRequest", id, private, params).onRequest(id)
 	own := e.ownSite(ctx, private, params)
 	return e.publish(ctx, c, func(o *order) error {
@@ -88,7 +96,9 @@ func flag(params map[string]any, name string) bool {
 }
 
 // publish carries out one publish or validate call and records what came of it.
-func (e *Engine) publish(ctx context.Context, c *invocation, fill func(*order) error) (*MissingReferences, error) {
+func (e *Engine) publish(
+	ctx context.Context, c *invocation, fill func(*order) error,
+) (*MissingReferences, error) {
 	o := order{login: c.login}
 	refs, err := e.tryPublish(ctx, c, &o, fill)
 	if err == nil {
@@ -97,7 +107,9 @@ func (e *Engine) publish(ctx context.Context, c *invocation, fill func(*order) e
 	return refs, e.thrown(ctx, c, err)
 }
 
-func (e *Engine) tryPublish(ctx context.Context, c *invocation, o *order, fill func(*order) error) (*MissingReferences, error) {
+func (e *Engine) tryPublish(
+	ctx context.Context, c *invocation, o *order, fill func(*order) error,
+) (*MissingReferences, error) {
 	if err := e.admit(ctx, c, o); err != nil {
 		return nil, err
 	}
@@ -143,8 +155,11 @@ func (e *Engine) admit(ctx context.Context, c *invocation, o *order) error {
 	return err
 }
 
-// inspect reads the archive strictly, its manifest and every entry's checksum, and holds it to the portal and the site.
-func (e *Engine) inspect(ctx context.Context, f *assembled, o *order) (*archive.Archive, *archive.Manifest, error) {
+// inspect reads the archive strictly, its manifest and every entry's checksum, and holds it to the
+// portal and the site.
+func (e *Engine) inspect(
+	ctx context.Context, f *assembled, o *order,
+) (*archive.Archive, *archive.Manifest, error) {
 	lim := archive.DefaultLimits()
 	lim.Total = e.cfg.MaxArchive
 	lar, err := archive.Open(f, f.size, lim)

@@ -14,7 +14,9 @@ type MissingReferences struct {
 }
 
 // missing returns the references of the archive that neither the archive nor the site satisfies.
-func (e *Engine) missing(ctx context.Context, lar *archive.Archive, m *archive.Manifest, o order) (*MissingReferences, error) {
+func (e *Engine) missing(
+	ctx context.Context, lar *archive.Archive, m *archive.Manifest, o order,
+) (*MissingReferences, error) {
 	refs := &MissingReferences{}
 	for _, ref := range m.Missing {
 		if _, inside := lar.Lookup(entryName(ref.ElementPath)); inside {

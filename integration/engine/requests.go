@@ -27,8 +27,11 @@ type RequestPart struct {
 	file   string
 }
 
-// CreateStagingRequest returns the id of the request for that archive: the same one as long as the request lives.
-func (e *Engine) CreateStagingRequest(ctx context.Context, login string, site int64, checksum string) (int64, error) {
+// CreateStagingRequest returns the id of the request for that archive: the same one as long as the
+// request lives.
+func (e *Engine) CreateStagingRequest(
+	ctx context.Context, login string, site int64, checksum string,
+) (int64, error) {
 	var id int64
 	c := invoke(login, "createStagingRequest", site, checksum).onSite(site)
 	err := e.execute(ctx, c, func(tx *sql.Tx, u User) error {
@@ -39,15 +42,19 @@ func (e *Engine) CreateStagingRequest(ctx context.Context, login string, site in
 			ON CONFLICT (site, checksum) DO NOTHING`, site, checksum, e.stamp()); err != nil {
 			return err
 		}
-		err := tx.QueryRowContext(ctx, `SELECT id FROM requests WHERE site = ? AND checksum = ?`, site, checksum).Scan(&id)
+		err := tx.QueryRowContext(ctx, `SELECT id FROM requests WHERE site = ? AND checksum = ?`,
+			site, checksum).Scan(&id)
 		c.request = id
 		return err
 	})
 	return id, err
 }
 
-// UpdateStagingRequest keeps a part of the archive. A name that is there already is a DuplicateFileEntryException.
-func (e *Engine) UpdateStagingRequest(ctx context.Context, login string, id int64, name string, part *Part) error {
+// UpdateStagingRequest keeps a part of the archive. A name that is there already is a
+// DuplicateFileEntryException.
+func (e *Engine) UpdateStagingRequest(
+	ctx context.Context, login string, id int64, name string, part *Part,
+) error {
 	c := invoke(login, "updateStagingRequest", id, name, part.SHA256).onRequest(id)
 	err := e.execute(ctx, c, func(tx *sql.Tx, u User) error {
 		r, err := e.permittedRequest(ctx, tx, u, id)
@@ -99,16 +106,20 @@ func (e *Engine) CleanUpStagingRequest(ctx context.Context, login string, id int
 	return nil
 }
 
-// PropagateExportImportLifecycleEvent takes note of an event of the publisher; nothing here listens to events.
-func (e *Engine) PropagateExportImportLifecycleEvent(ctx context.Context, login string, code, flag int64, process string) error {
+// PropagateExportImportLifecycleEvent takes note of an event of the publisher; nothing here listens
+// to events.
+func (e *Engine) PropagateExportImportLifecycleEvent(
+	ctx context.Context, login string, code, flag int64, process string,
+) error {
 	return e.execute(ctx, invoke(login, "propagateExportImportLifecycleEvent", code, flag, process),
 		func(*sql.Tx, User) error { return nil })
 }
 
 // StagingRequests returns the requests that live, with their parts by name.
 func (e *Engine) StagingRequests(ctx context.Context) ([]Request, error) {
-	all, err := collect(ctx, e.db, func(r *sql.Rows) (q Request, err error) { return q, r.Scan(&q.ID, &q.Site, &q.Checksum) },
-		`SELECT id, site, checksum FROM requests ORDER BY id`)
+	all, err := collect(ctx, e.db, func(r *sql.Rows) (q Request, err error) {
+		return q, r.Scan(&q.ID, &q.Site, &q.Checksum)
+	}, `SELECT id, site, checksum FROM requests ORDER BY id`)
 	for i := range all {
 		if err == nil {
 			all[i].Parts, err = partsOf(ctx, e.db, all[i].ID)
@@ -126,7 +137,8 @@ func (e *Engine) request(ctx context.Context, q querier, id int64) (Request, err
 	return r, err
 }
 
-// permittedRequest asks permission for the request's own site, as the vendor does, whatever the call is going to touch.
+// permittedRequest asks permission for the request's own site, as the vendor does, whatever the
+// call is going to touch.
 func (e *Engine) permittedRequest(ctx context.Context, q querier, u User, id int64) (Request, error) {
 	r, err := e.request(ctx, q, id)
 	if err != nil {
@@ -136,12 +148,13 @@ func (e *Engine) permittedRequest(ctx context.Context, q querier, u User, id int
 }
 
 func partsOf(ctx context.Context, q querier, id int64) ([]RequestPart, error) {
-	return collect(ctx, q, func(r *sql.Rows) (p RequestPart, err error) { return p, r.Scan(&p.Name, &p.Size, &p.SHA256, &p.file) },
-		`SELECT name, size, sha256, file FROM parts WHERE request = ? ORDER BY name`, id)
+	return collect(ctx, q, func(r *sql.Rows) (p RequestPart, err error) {
+		return p, r.Scan(&p.Name, &p.Size, &p.SHA256, &p.file)
+	}, `SELECT name, size, sha256, file FROM parts WHERE request = ? ORDER BY name`, id)
 }
 
-// assemble joins the parts in the order of their names and compares the checksum. The parts stay: a publish that failed can
-// be looked into and tried again.
+// assemble joins the parts in the order of their names and compares the checksum. The parts stay: a
+// publish that failed can be looked into and tried again.
 func (e *Engine) assemble(ctx context.Context, r Request) (*assembled, error) {
 	f, err := os.CreateTemp(e.parts.dir, "joined-*")
 	if err != nil {
@@ -166,7 +179,8 @@ func (e *Engine) wrongChecksum(r Request) *Exception {
 	if e.cfg.Line == "6.2" {
 		return e.throw(checksum, "Invalid checksum for LAR file")
 	}
-	return e.throw(checksum, "Unable to process staging request %d because LAR file checksum is not %s", r.ID, r.Checksum)
+	return e.throw(checksum, "Unable to process staging request %d because LAR file checksum is not %s",
+		r.ID, r.Checksum)
 }
 
 // assembled is an archive that was put together from its parts; Close removes it.

@@ -14,12 +14,14 @@ import (
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
-// maxSwallow is how much of a refused body is read before the answer, as the vendor's container does.
+// maxSwallow is how much of a refused body is read before the answer, as the vendor's container
+// does.
 const maxSwallow = 2 << 20
 
-// Handler returns the tunnel's servlet. It answers as the vendor's does: 200 with an exception for a wrong token, 403 without a
-// body for a call without credentials, 404 for GET, 200 without a body for what it cannot read, and it takes other
-// spellings of its path too. Nothing is filtered: that is what the gateway is for.
+// Handler returns the tunnel's servlet. It answers as the vendor's does: 200 with an exception for
+// a wrong token, 403 without a body for a call without credentials, 404 for GET, 200 without a body
+// for what it cannot read, and it takes other spellings of its path too. Nothing is filtered: that
+// is what the gateway is for.
 func (e *Engine) Handler() http.Handler { return http.HandlerFunc(e.serve) }
 
 func (e *Engine) serve(w http.ResponseWriter, r *http.Request) {
@@ -64,7 +66,7 @@ func (e *Engine) verified(w http.ResponseWriter, r *http.Request, authorization 
 	login, err := e.verify(authorization)
 	if err != nil {
 		swallow(r.Body)
-		e.answer(w, func(b []byte) ([]byte, error) { return liferay.AppendRemoteAuth(b, e.build, authTypeWrongSecret, "") })
+		e.throwTo(w, e.wrongSecret())
 		return
 	}
 	if _, err := e.user(r.Context(), e.db, login); err != nil {
@@ -107,7 +109,8 @@ func (e *Engine) invoke(w http.ResponseWriter, r *http.Request, login string) {
 	}
 }
 
-// throwTo writes err as an exception. What is no exception of a call is a run-time exception, which the vendor wraps.
+// throwTo writes err as an exception. What is no exception of a call is a run-time exception, which
+// the vendor wraps.
 func (e *Engine) throwTo(w http.ResponseWriter, err error) {
 	var x *Exception
 	if !errors.As(err, &x) {
@@ -118,7 +121,8 @@ func (e *Engine) throwTo(w http.ResponseWriter, err error) {
 		case x.Type != 0:
 			return liferay.AppendRemoteAuth(b, e.build, x.Type, x.Message)
 		case e.cfg.HideExceptions:
-			return liferay.AppendThrown(b, e.build, liferay.Thrown{Class: portal.now, Message: "Invocation failed due to " + x.Class})
+			return liferay.AppendThrown(b, e.build, liferay.Thrown{
+				Class: liferay.ClassPortalException, Message: "Invocation failed due to " + x.Class})
 		}
 		return liferay.AppendThrown(b, e.build, liferay.Thrown{Class: x.Class, Message: x.Message})
 	})

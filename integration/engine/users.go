@@ -27,7 +27,8 @@ type User struct {
 	Admin      bool
 }
 
-// AddUser makes a user; the three things that can be a login are its id, its e-mail address and its screen name.
+// AddUser makes a user; the three things that can be a login are its id, its e-mail address and its
+// screen name.
 func (e *Engine) AddUser(ctx context.Context, u User) error {
 	if u.ID <= 0 || u.Email == "" || u.ScreenName == "" {
 		return fmt.Errorf("user %d: needs an id, an e-mail address and a screen name", u.ID)
@@ -85,7 +86,8 @@ func asUnknown(err error) error {
 	return err
 }
 
-// user finds a login as the vendor does from 6.2 on: by id when it is a number, by e-mail address, by screen name.
+// user finds a login as the vendor does from 6.2 on: by id when it is a number, by e-mail address,
+// by screen name.
 func (e *Engine) user(ctx context.Context, q querier, login string) (User, error) {
 	id, err := strconv.ParseInt(login, 10, 64)
 	if err != nil {

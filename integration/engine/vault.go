@@ -13,8 +13,9 @@ import (
 	"path/filepath"
 )
 
-// vault keeps content bytes in packs: one file for everything that one import or one author brought, so that an import is
-// made durable by one sync. What a pack holds counts only once rows in blobs point at it.
+// vault keeps content bytes in packs: one file for everything that one import or one author
+// brought, so that an import is made durable by one sync. What a pack holds counts only once rows
+// in blobs point at it.
 type vault struct{ dir string }
 
 // blob is a piece of content: where it lies and what it is.
@@ -61,8 +62,8 @@ func (p *pack) sync() error {
 	return errors.Join(p.buf.Flush(), p.file.Sync(), syncDir(filepath.Dir(p.file.Name())))
 }
 
-// keep writes the rows that make the pack's content count, in the transaction that needs it. Content that is already there
-// stays where it is.
+// keep writes the rows that make the pack's content count, in the transaction that needs it.
+// Content that is already there stays where it is.
 func (p *pack) keep(ctx context.Context, tx *sql.Tx) error {
 	for _, b := range p.blobs {
 		if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO blobs (sha256, pack, start, size) VALUES (?, ?, ?, ?)`,
@@ -85,7 +86,8 @@ func (p *pack) close() error {
 // open returns the content of that digest.
 func (v *vault) open(ctx context.Context, q querier, digest string) (io.ReadCloser, error) {
 	b := blob{sha256: digest}
-	err := q.QueryRowContext(ctx, `SELECT pack, start, size FROM blobs WHERE sha256 = ?`, digest).Scan(&b.pack, &b.start, &b.size)
+	err := q.QueryRowContext(ctx, `SELECT pack, start, size FROM blobs WHERE sha256 = ?`, digest).
+		Scan(&b.pack, &b.start, &b.size)
 	if err != nil {
 		return nil, fmt.Errorf("content %s: %w", digest, err)
 	}
@@ -102,8 +104,8 @@ func (v *vault) open(ctx context.Context, q querier, digest string) (io.ReadClos
 // spool keeps the bytes of parts, each in a file of its own whose name comes from nobody.
 type spool struct{ dir string }
 
-// Part is the content of a call that was taken in full before the call was known. It is dropped by Close unless a call
-// kept it.
+// Part is the content of a call that was taken in full before the call was known. It is dropped by
+// Close unless a call kept it.
 type Part struct {
 	SHA256 string
 	Size   int64
@@ -111,7 +113,8 @@ type Part struct {
 	kept   bool
 }
 
-// Spool takes in the content of a call, durably: on the wire it comes before the method that says what it is for.
+// Spool takes in the content of a call, durably: on the wire it comes before the method that says
+// what it is for.
 func (e *Engine) Spool(r io.Reader) (*Part, error) {
 	f, err := os.CreateTemp(e.parts.dir, "part-*")
 	if err != nil {
