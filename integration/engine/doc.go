@@ -7,4 +7,8 @@
 // One thing is better than in the original, on purpose: everything is validated before anything is
 // touched, and an import is one transaction. A kill at any byte leaves nothing of it or all of it,
 // and the execution ledger, whose row is written in the same transaction, says which.
+//
+// Two things it does not copy: bodies are read by the strict reader of tunnel/liferay, so that what
+// no client writes is an empty 200 instead of a call, and 6.2's habit of carrying out calls without
+// credentials is left out.
 package engine
