@@ -122,7 +122,7 @@ final class Attacks {
   }
 
   private Map<String, Object> collide() throws Exception {
-    Map<Object, Object> map = Hostile.collisions((int) number("keys", 90_000));
+    Map<Object, Object> map = Hostile.collisions((int) number("keys", 20_000));
     return result(client.call("updateStagedPortlets", group, map));
   }
 
@@ -156,7 +156,7 @@ final class Attacks {
     attacks.put("otherSiteAsText", () -> with("targetGroupId", String.valueOf(other)));
     attacks.put("settingsOnlyAsText", () -> result(client.call("publishStagingRequest", request(), asText())));
     attacks.put("settingsFieldRenamed", () -> raw(rename()));
-    attacks.put("settingsMixedKeysOfOneHash", () -> with("x", Hostile.collisions((int) number("keys", 90_000))));
+    attacks.put("settingsMixedKeysOfOneHash", () -> with("x", Hostile.collisions((int) number("keys", 20_000))));
     attacks.put("settingsNestedSets", () -> with("x", Hostile.nestedSets((int) number("depth", 24))));
     attacks.put("settingsURL", () -> with("x", new java.net.URL("http://203.0.113.7/")));
     attacks.put("eventWithAddress", this::event);
@@ -262,7 +262,7 @@ final class Attacks {
   private byte[] nestedStream(int depth) throws Exception {
     byte[] body = body(check(group));
     int block = at(body, KEY_CLASS + "\0\0\0\0\0\0\0\1\14\0\0xp");
-    byte[] nested = Values.serialize(Hostile.nestedSets(depth));
+    byte[] nested = Hostile.annotated(Hostile.nestedSets(depth));
     ByteBuffer out = ByteBuffer.allocate(block + nested.length + 64);
     out.put(body, 0, block).put((byte) 0x7a).putInt(nested.length + 5).putInt(nested.length + 1).put((byte) 9).put(nested).put((byte) 0x78);
     return Arrays.copyOf(out.array(), out.position());

@@ -23,6 +23,9 @@ final class Boot {
   private static final String KERNEL = "com.liferay.portal.kernel.";
   private static final String IMPL = "com.liferay.portal.security.auth.";
 
+  /** The text that this thread last handed to the vendor's other deserializer, the one that reads JSON with class names. */
+  static final ThreadLocal<String> DESERIALIZED = new ThreadLocal<>();
+
   private Boot() {}
 
   /** Starts the line with the operator's settings: secret, algorithm, hex, properties, trust. */
@@ -134,7 +137,11 @@ final class Boot {
       if (!Reflect.exists(portal + name + "Util") || !Reflect.exists(portal + name)) continue;
       provide(portal + name + "Util", portal(Reflect.type(portal + name)));
     }
-    provide(KERNEL + "json.JSONFactoryUtil", Reflect.silent(Reflect.type(KERNEL + "json.JSONFactory")));
+    Class<?> json = Reflect.type(KERNEL + "json.JSONFactory");
+    provide(KERNEL + "json.JSONFactoryUtil", Reflect.proxy(json, (self, method, args) -> {
+      if (method.getName().equals("deserialize")) DESERIALIZED.set(String.valueOf(args[0]));
+      return Reflect.zero(method.getReturnType());
+    }));
   }
 
   /** The portal's answers that matter: the server's error page, the company of every request, URL decoding. */

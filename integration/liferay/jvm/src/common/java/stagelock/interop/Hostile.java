@@ -1,5 +1,8 @@
 package stagelock.interop;
 
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.ObjectOutputStream;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -26,6 +29,20 @@ final class Hostile {
       b = d;
     }
     return root;
+  }
+
+  /** Serialized as the vendor's inner streams are: with the name of a class loader after every class. */
+  static byte[] annotated(Object value) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ObjectOutputStream out = new ObjectOutputStream(bytes) {
+      @Override
+      protected void annotateClass(Class<?> type) throws IOException {
+        writeUTF("null");
+      }
+    }) {
+      out.writeObject(value);
+    }
+    return bytes.toByteArray();
   }
 
   /** Strings that all have the hash of their number, mixed with numbers of the same hash: trees of a map cannot order them. */

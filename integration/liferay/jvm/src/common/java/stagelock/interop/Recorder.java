@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -15,6 +16,7 @@ final class Recorder {
   private final Requests requests;
   private final List<Map<String, Object>> calls = new ArrayList<>();
   private final Map<String, Deque<Map<String, Object>>> answers = new HashMap<>();
+  private final Map<String, Object> installed = new LinkedHashMap<>();
   private long executed;
   private String displayURL = "http://127.0.0.1/web/live";
 
@@ -28,7 +30,18 @@ final class Recorder {
     for (String service : List.of(line.staging, line.group, line.layout, line.user)) {
       Object proxy = Reflect.proxy(Reflect.type(service), (self, method, args) -> record(service, method, args));
       Reflect.setStatic(service + "Util", "_service", proxy);
+      installed.put(service + "Util", proxy);
     }
+  }
+
+  /** Whose service stands behind each utility class now: a call can have taken the recorder away. */
+  Map<String, Object> services() throws ReflectiveOperationException {
+    Map<String, Object> out = Json.object();
+    for (Map.Entry<String, Object> e : installed.entrySet()) {
+      Object now = Reflect.field(Reflect.type(e.getKey()), "_service").get(null);
+      out.put(e.getKey().substring(e.getKey().lastIndexOf('.') + 1), now == e.getValue() ? "recorder" : String.valueOf(now));
+    }
+    return out;
   }
 
   void set(Map<String, Object> settings) {
@@ -44,6 +57,7 @@ final class Recorder {
       calls.add(call);
     }
     try {
+      for (Object arg : args) settings(arg, call);
       Object result = answer(method, args);
       call.put("result", Values.canonical(result));
       call.put("resultDigest", Values.digest(result));
@@ -52,6 +66,18 @@ final class Recorder {
       call.put("exception", Json.object("class", t.getClass().getName(), "message", t.getMessage()));
       throw t;
     }
+  }
+
+  /** Reads a configuration's settings as the vendor's service does, and notes where the import would go. */
+  private static void settings(Object arg, Map<String, Object> call) throws Exception {
+    if (arg instanceof List && !((List<?>) arg).isEmpty()) arg = ((List<?>) arg).get(0);
+    if (arg == null || !arg.getClass().getName().equals(Models.CONFIGURATION)) return;
+    Boot.DESERIALIZED.remove();
+    Map<?, ?> settings = (Map<?, ?>) Reflect.call(arg, "getSettingsMap");
+    if (Boot.DESERIALIZED.get() != null) call.put("deserialized", Boot.DESERIALIZED.get());
+    if (settings == null) return;
+    call.put("target", Values.canonical(settings.get("targetGroupId")));
+    call.put("remoteAddress", Values.canonical(settings.get("remoteAddress")));
   }
 
   private static Map<String, Object> describe(String service, Method method, Object[] args) {
@@ -142,6 +168,7 @@ final class Recorder {
     calls.clear();
     answers.clear();
     requests.clear();
+    executed = 0;
     install();
   }
 }

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Map;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.atomic.AtomicLong;
 import org.apache.catalina.Context;
 import org.apache.catalina.startup.Tomcat;
 import org.apache.tomcat.util.descriptor.web.FilterDef;
@@ -112,9 +111,10 @@ public final class Server {
     protocol.on("stop", l -> Json.object());
   }
 
-  private Map<String, Object> counters() {
+  private Map<String, Object> counters() throws ReflectiveOperationException {
     Map<String, Object> out = meter.describe();
     out.put("executed", recorder.executed());
+    out.put("services", recorder.services());
     return out;
   }
 

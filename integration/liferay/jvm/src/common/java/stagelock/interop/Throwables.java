@@ -62,11 +62,16 @@ final class Throwables {
     }
   }
 
-  /** Makes one: {"message":text}, and "cause":class or "suppressed":class for one inside it. The richest constructor wins. */
+  /**
+   * Makes one: {"message":text}, and "cause":class or "suppressed":class for one inside it. The constructor of a bare message
+   * comes first; with "rich":true the one with most parameters, so that the class's own fields are set.
+   */
   static Throwable make(String name, Map<String, Object> told) throws Exception {
     String message = (String) told.get("message");
     Constructor<?>[] constructors = Reflect.type(name).getDeclaredConstructors();
-    Arrays.sort(constructors, Comparator.comparingInt((Constructor<?> c) -> rank(c)).thenComparing(Constructor::toString));
+    Comparator<Constructor<?>> order = Boolean.TRUE.equals(told.get("rich"))
+        ? Comparator.comparingInt((Constructor<?> c) -> -c.getParameterCount()) : Comparator.comparingInt(Throwables::rank);
+    Arrays.sort(constructors, order.thenComparing(Constructor::toString));
     Exception last = new IllegalArgumentException("no constructor of " + name + " works");
     for (Constructor<?> c : constructors) {
       try {
@@ -79,7 +84,6 @@ final class Throwables {
     throw last;
   }
 
-  /** A bare message comes first, so that a test's message arrives; then the constructors with fields of their own. */
   private static int rank(Constructor<?> c) {
     Class<?>[] types = c.getParameterTypes();
     if (types.length == 1 && types[0] == String.class) return 0;
