@@ -10,10 +10,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/stagelock/stagelock/store/files"
 )
 
 // LoadKey returns the key in the file at path, which signs checkpoints. If there is none it makes one, for its owner's eyes
@@ -65,37 +66,13 @@ func makeKey(path string) error {
 		return err
 	}
 	data := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err := writeFile(path, data, os.Link); err != nil {
+	if err := files.Create(path, data, 0o600); err != nil {
 		if errors.Is(err, fs.ErrExist) { // another process was first
 			return nil
 		}
 		return err
 	}
-	return writeFile(path+".pub", []byte(text+"\n"), os.Rename)
-}
-
-// writeFile writes a file beside path and puts it in place, whole and durable, with put.
-func writeFile(path string, data []byte, put func(from, to string) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already after a rename
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := put(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return files.Replace(path+".pub", []byte(text+"\n"), 0o644)
 }
 
 // FormatKey returns pub as the one line that ParseKey reads.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/files"
 )
 
 const (
@@ -204,7 +204,7 @@ func (l *Log) save() error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(l.cfg.Checkpoint, msg, os.Rename); err != nil {
+	if err := files.Replace(l.cfg.Checkpoint, msg, 0o644); err != nil {
 		return fmt.Errorf("newest checkpoint: %w", err)
 	}
 	return nil
