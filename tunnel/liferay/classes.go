@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -12,6 +13,9 @@ import (
 
 //go:embed classes.json
 var classesJSON []byte
+
+//go:embed texts.txt
+var textsList string
 
 // jdk is the name under which classes.json keeps what no build of the CMS wrote, but a Java 17 did.
 const jdk = "jdk"
@@ -115,4 +119,35 @@ func (t classTable) pinned(name string) *javaser.Class {
 		}
 	}
 	panic("liferay: classes.json lacks " + name)
+}
+
+// all returns the distinct classes of that name in all builds.
+func (t classTable) all(name string) []*javaser.Class {
+	var found []*javaser.Class
+	for _, build := range append(Builds(), jdk) {
+		if c := t[build][name]; c != nil && !slices.Contains(found, c) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// texts returns what many streams carry: the names in descriptors, of methods, their parameter types and of map keys.
+func (t classTable) texts() map[string]string {
+	common := map[string]string{"true": "true", "false": "false"}
+	for _, text := range strings.Split(textsList, "\n") {
+		common[text] = text
+	}
+	for _, own := range t {
+		for name, c := range own {
+			common[name] = name
+			for _, f := range c.Fields {
+				common[f.Name] = f.Name
+				if f.Sig != "" {
+					common[f.Sig] = f.Sig
+				}
+			}
+		}
+	}
+	return common
 }

@@ -22,7 +22,7 @@ var errKey = errors.New("not a method key of class names")
 // readKey parses the block of a MethodKey: the declaring class, the method's name, and its parameter types. Only class tags
 // pass; context names (class loaders) are bounded and ignored, as the engine falls back from unknown ones.
 func readKey(b []byte) (tunnel.Method, error) {
-	k := keyReader{b: b}
+	k := keyReader{b: b, common: shapesOf().common}
 	if n := k.u32(); int64(n) != int64(len(k.b)) {
 		return tunnel.Method{}, fmt.Errorf("%w: length %d in a block of %d", errKey, n, len(b))
 	}
@@ -30,6 +30,9 @@ func readKey(b []byte) (tunnel.Method, error) {
 	n := k.u32()
 	if n > maxParameters {
 		return tunnel.Method{}, fmt.Errorf("%w: %d parameters", errKey, n)
+	}
+	if n > 0 {
+		m.Parameters = make([]string, 0, n)
 	}
 	for range n {
 		m.Parameters = append(m.Parameters, k.class())
@@ -41,8 +44,9 @@ func readKey(b []byte) (tunnel.Method, error) {
 }
 
 type keyReader struct {
-	b   []byte
-	err error
+	b      []byte
+	common map[string]string
+	err    error
 }
 
 func (k *keyReader) take(n int) []byte {
@@ -81,6 +85,9 @@ func (k *keyReader) text() string {
 		return k.wide(int(n))
 	}
 	b := k.take(int(n))
+	if s, ok := k.common[string(b)]; ok {
+		return s
+	}
 	for _, c := range b {
 		if c == 0 || c > 0x7f {
 			k.err = fmt.Errorf("%w: byte %#02x in a plain name", errKey, c)

@@ -39,7 +39,8 @@ type Part struct {
 // keeps what follows: in.Held returns the whole body, or what stands behind the content. Refusals are *tunnel.Problem; errors of
 // part are returned as they are. A nil part refuses calls with content.
 func Read(in *javaser.Input, lim javaser.Limits, part func(Part) error) (*Call, error) {
-	d := javaser.NewDecoder(in, lim)
+	shapes := shapesOf()
+	d := shapes.decoder(in, lim)
 	var early *Call
 	if part != nil {
 		d.Bulk = func(held []byte, size int64, c *javaser.Content) error {
@@ -52,8 +53,7 @@ func Read(in *javaser.Input, lim javaser.Limits, part func(Part) error) (*Call, 
 			return part(*p)
 		}
 	}
-	slot := shapesOf().request
-	v, err := d.Decode(&slot)
+	v, err := d.Decode(shapes.request)
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -153,17 +153,17 @@ func (c *Call) BlankedSize() int64 {
 		return 0
 	}
 	from, to := c.password.Span()
-	return to - from - int64(len(emptyText))
+	return max(0, to-from-int64(len(emptyText))) // a call that was not read has no span
 }
 
 // Blank takes the stored password out of the principal. held begins with the first byte of the body; it is changed, and what
 // is returned lies inside it.
 func (c *Call) Blank(held []byte) []byte {
-	if c.password == nil {
+	cut := c.BlankedSize()
+	if cut == 0 {
 		return held
 	}
 	from, to := c.password.Span()
-	cut := c.BlankedSize()
 	copy(held[to-int64(len(emptyText)):to], emptyText[:])
 	copy(held[cut:], held[:from])
 	return held[cut:]

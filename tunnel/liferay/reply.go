@@ -1,9 +1,9 @@
 package liferay
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
@@ -42,13 +42,14 @@ type Reply struct {
 // not allowed, ErrEmptyReply, ErrReturnType, or the reader's own. With resets it allows heartbeats before the object, as a client
 // must.
 func ReadReply(in *javaser.Input, lim javaser.Limits, returns string, resets bool) (*Reply, error) {
-	slot, ok := shapesOf().replies[returns]
+	shapes := shapesOf()
+	slot, ok := shapes.replies[returns]
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrReturnType, returns)
 	}
-	d := javaser.NewDecoder(in, lim)
+	d := shapes.decoder(in, forReply(lim))
 	d.Resets = resets
-	v, err := d.Decode(&slot)
+	v, err := d.Decode(slot)
 	if err != nil {
 		if !isEmpty(err, in, resets) {
 			return nil, err
@@ -65,16 +66,26 @@ func ReadReply(in *javaser.Input, lim javaser.Limits, returns string, resets boo
 	return r, nil
 }
 
-// isEmpty says whether the reader ended before the first byte, or behind the heartbeats that stand in for nothing.
+// forReply widens the limits of a request where exceptions need it: ten causes, each of a class of its own, are an
+// ordinary sight in an engine's log.
+func forReply(lim javaser.Limits) javaser.Limits {
+	lim.Depth, lim.Classes = max(lim.Depth, 64), max(lim.Classes, 256)
+	return lim
+}
+
+// isEmpty says whether the source ended before the first byte, or behind the heartbeats that stand in for nothing. A source that
+// failed there is not empty: what it would have said is not known.
 func isEmpty(err error, in *javaser.Input, resets bool) bool {
 	var e *javaser.Error
-	if !errors.As(err, &e) || e.Rule != javaser.RuleTruncated || !errors.Is(err, io.ErrUnexpectedEOF) {
+	if !errors.As(err, &e) || e.Rule != javaser.RuleTruncated || !e.Ended() {
 		return false
 	}
-	if in.Arrived() == 0 {
-		return true
+	arrived := in.Everything()
+	if !resets || len(arrived) == 0 {
+		return len(arrived) == 0
 	}
-	return resets && in.Arrived() >= 4 && in.Arrived() == in.Offset()
+	beats, ok := bytes.CutPrefix(arrived, javaser.Header())
+	return ok && len(bytes.TrimLeft(beats, string(rune(javaser.Reset)))) == 0
 }
 
 // Append appends the stream of the reply to dst.
@@ -126,12 +137,15 @@ func thrown(v javaser.Value) *Thrown {
 }
 
 // Glimpse looks into a reply that ReadReply refused and returns the exception in it, if it is one: its class and message are
-// all that may be told of it.
+// all that may be told of it. What stands behind the message need not be readable; a body that was cut off tells nothing.
 func Glimpse(body []byte, lim javaser.Limits) (*Thrown, bool) {
-	in := javaser.NewInput(strings.NewReader(string(body)), nil, lim.Held)
-	v, err := javaser.NewDecoder(in, lim).Decode(javaser.Any())
-	if err != nil {
-		return nil, false
+	d := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(body), nil, lim.Held), forReply(lim))
+	v, err := d.Decode(javaser.Any())
+	var e *javaser.Error
+	if errors.As(err, &e) && e.Rule != javaser.RuleTruncated {
+		if open := d.Open(); len(open) > 0 {
+			v = open[0]
+		}
 	}
 	t := thrown(v)
 	return t, t != nil

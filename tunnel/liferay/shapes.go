@@ -20,26 +20,32 @@ const (
 
 // shapes are what may stand where, in requests and in replies.
 type shapes struct {
-	table classTable
-	basic map[string]*javaser.Shape // by class name: values that nest nothing
+	table  classTable
+	common map[string]string         // texts that need no copy
+	basic  map[string]*javaser.Shape // by class name: values that nest nothing
 
-	request  javaser.Slot
-	settings *javaser.Shape // the map of an ExportImportConfiguration
-	replies  map[string]javaser.Slot
-	family   *javaser.Family
-	thrown   *javaser.Shape // java.lang.Throwable
-	fields   map[string]*javaser.Slot
+	request    *javaser.Slot
+	settings   []*javaser.Shape // the map of an ExportImportConfiguration
+	replies    map[string]*javaser.Slot
+	throwables throwables
 }
 
 var shapesOf = sync.OnceValue(func() *shapes {
-	s := &shapes{table: classes(), basic: map[string]*javaser.Shape{}, family: &javaser.Family{Name: "throwables"}}
+	table := classes()
+	s := &shapes{table: table, common: table.texts(), basic: map[string]*javaser.Shape{}}
 	s.basics()
 	s.request = s.requestSlot()
-	s.fields = s.thrownFields()
-	s.thrown = s.throwable()
+	s.throwables.init(s)
 	s.replies = s.replySlots()
 	return s
 })
+
+// decoder returns a decoder of in that shares the common texts.
+func (s *shapes) decoder(in *javaser.Input, lim javaser.Limits) *javaser.Decoder {
+	d := javaser.NewDecoder(in, lim)
+	d.Common = s.common
+	return d
+}
 
 func orNull(shapes ...*javaser.Shape) javaser.Slot {
 	return javaser.Slot{Null: true, Shapes: shapes}
@@ -111,9 +117,8 @@ func (s *shapes) settingsValue() *javaser.Slot {
 	}
 	value.Shapes = append(value.Shapes, s.arrayOf("[Ljava.lang.Object;", javaser.Slot{}))
 	key := &javaser.Slot{String: true, Shapes: []*javaser.Shape{s.basic["java.lang.Long"]}}
-	maps := s.maps(key, value)
-	value.Shapes = append(append(value.Shapes, maps...), s.list(value))
-	s.settings = maps[0]
+	s.settings = s.maps(key, value)
+	value.Shapes = append(append(value.Shapes, s.settings...), s.list(value))
 	return value
 }
 
@@ -129,39 +134,30 @@ var settingsClasses = []string{
 func (s *shapes) configuration() *javaser.Shape {
 	s.settingsValue()
 	own := javaser.Field{Type: 'L', Name: "_settingsMap", Sig: "Ljava/util/Map;"}
-	settings := &javaser.Slot{Shapes: []*javaser.Shape{s.settings, s.linkedSettings()}}
-	base := s.model("", kernelBaseModel)
+	settings := &javaser.Slot{Shapes: s.settings}
+	base := s.model(kernelBaseModel)
 	config := "com.liferay.portlet.exportimport.model.impl.ExportImportConfiguration"
-	m := s.model(config+"ModelImpl", "")
+	m := s.model(config + "ModelImpl")
 	m.Super = base
-	b := s.model(config+"BaseImpl", "")
+	b := s.model(config + "BaseImpl")
 	b.Super = m
-	return &javaser.Shape{
-		Open: &javaser.Open{
-			Name: classConfig, MaxFields: 8, Required: []javaser.Field{own},
-			Refs: map[string]*javaser.Slot{own.Name: settings},
-		},
-		Super: b,
-	}
-}
-
-// linkedSettings is the settings map as a LinkedHashMap.
-func (s *shapes) linkedSettings() *javaser.Shape {
-	return s.pin("java.util.LinkedHashMap", s.settings)
+	impl := s.model(classConfig)
+	impl.Super = b
+	impl.Open.MaxFields, impl.Open.Required = 8, []javaser.Field{own}
+	impl.Open.Refs = map[string]*javaser.Slot{own.Name: settings}
+	return impl
 }
 
 // model is one class of a model's chain by form: primitives, strings and dates; everything else is null.
-func (s *shapes) model(name, root string) *javaser.Shape {
-	if name == "" {
-		name = root
-	}
+func (s *shapes) model(name string) *javaser.Shape {
 	date := orNull(s.basic["java.util.Date"])
-	return &javaser.Shape{Open: &javaser.Open{
-		Name: name, Refs: map[string]*javaser.Slot{"Ljava/util/Date;": &date},
-	}}
+	return &javaser.Shape{
+		Open:  &javaser.Open{Name: name, Refs: map[string]*javaser.Slot{"Ljava/util/Date;": &date}},
+		Known: s.table.all(name),
+	}
 }
 
-func (s *shapes) requestSlot() javaser.Slot {
+func (s *shapes) requestSlot() *javaser.Slot {
 	argument := javaser.Slot{Null: true, String: true, Bulk: true, Shapes: []*javaser.Shape{
 		s.basic["java.lang.Long"], s.basic["java.lang.Boolean"], s.basic["java.lang.Integer"], s.basic["[B"],
 	}}
@@ -174,15 +170,15 @@ func (s *shapes) requestSlot() javaser.Slot {
 	handler := s.pin(classHandler, nil,
 		javaser.Slot{Shapes: []*javaser.Shape{s.arrayOf("[Ljava.lang.Object;", argument)}},
 		javaser.Slot{Shapes: []*javaser.Shape{key}})
-	handler.AnyUID = true
+	handler.AnyUID, handler.Known = true, s.table.all(classHandler)
 	pair := s.pin(classPair, nil,
 		javaser.Slot{Shapes: []*javaser.Shape{s.principal(classPrincipal62), s.principal(classPrincipal7)}},
 		javaser.Slot{Shapes: []*javaser.Shape{handler}})
-	return javaser.Slot{Shapes: []*javaser.Shape{pair}}
+	return &javaser.Slot{Shapes: []*javaser.Shape{pair}}
 }
 
 func (s *shapes) principal(name string) *javaser.Shape {
 	shape := s.pin(name, nil, text, javaser.Slot{Sealed: true}, text)
-	shape.AnyUID = true
+	shape.AnyUID, shape.Known = true, s.table.all(name)
 	return shape
 }

@@ -2,30 +2,18 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
 )
 
-// class is one descriptor as classes.json has it.
-type class struct {
-	Name   string   `json:"name"`
-	UID    int64    `json:"uid,string"`
-	Flags  byte     `json:"flags"`
-	Super  string   `json:"super,omitempty"`
-	Fields []string `json:"fields,omitempty"` // "type name signature", the signature only of object fields
-	Builds []string `json:"builds"`           // of the CMS, or jdk
-}
-
 func main() {
 	dir := flag.String("testdata", "testdata", "folder of the recordings")
-	out := flag.String("out", "classes.json", "file to write")
+	out := flag.String("out", ".", "folder to write to")
 	flag.Parse()
 	if err := run(*dir, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
@@ -34,112 +22,88 @@ func main() {
 }
 
 func run(dir, out string) error {
-	t := table{}
+	c := collector{classes: table{}, texts: words{}}
 	for _, pattern := range []string{"real/*/*.ser", "jdk/[^s]*.ser"} {
 		files, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
 		if err != nil {
 			return err
 		}
 		for _, f := range files {
-			if err := t.file(f); err != nil {
+			if err := c.file(f); err != nil {
 				return fmt.Errorf("%s: %w", f, err)
 			}
 		}
 	}
-	data, err := t.json()
+	data, err := c.classes.json()
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(out, data, 0o644)
+	if err := os.WriteFile(filepath.Join(out, "classes.json"), data, 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(out, "texts.txt"), c.texts.lines(), 0o644)
 }
 
-// table holds every distinct descriptor with the builds it was seen in.
-type table map[string]*class
+// collector walks through streams and keeps what it sees.
+type collector struct {
+	classes table
+	texts   words
+	build   string // of the stream that is being walked through
+	request bool
+	seen    map[javaser.Value]bool
+}
 
-func (t table) file(name string) error {
+func (c *collector) file(name string) error {
 	data, err := os.ReadFile(name)
 	if err != nil || len(data) == 0 {
 		return err
 	}
-	build := filepath.Base(filepath.Dir(name))
 	in := javaser.NewInput(bytes.NewReader(data), nil, int64(len(data)))
 	v, err := javaser.NewDecoder(in, javaser.DefaultLimits()).Decode(javaser.Any())
 	if err != nil {
 		return err
 	}
-	t.value(v, build, map[javaser.Value]bool{})
+	c.build, c.seen = filepath.Base(filepath.Dir(name)), map[javaser.Value]bool{}
+	c.request = strings.HasSuffix(name, ".req.ser")
+	c.value(v)
 	return nil
 }
 
-func (t table) value(v javaser.Value, build string, seen map[javaser.Value]bool) {
+func (c *collector) value(v javaser.Value) {
 	switch v := v.(type) {
 	case *javaser.Object:
-		if seen[v] {
+		if c.seen[v] {
 			return
 		}
-		seen[v] = true
-		t.add(v.Class, build)
+		c.seen[v] = true
+		c.classes.add(v.Class, c.build)
 		for _, f := range v.Fields {
-			t.value(f.Ref, build, seen)
+			c.value(f.Ref)
 		}
-		for _, n := range v.Note {
-			t.value(n, build, seen)
+		for i, n := range v.Note {
+			c.value(n)
+			if key, ok := javaser.Text(n); ok && i%2 == 1 && strings.HasSuffix(v.Class.Name, "HashMap") {
+				c.word(key)
+			}
 		}
 	case *javaser.Array:
-		if seen[v] {
+		if c.seen[v] {
 			return
 		}
-		seen[v] = true
-		t.add(v.Class, build)
+		c.seen[v] = true
+		c.classes.add(v.Class, c.build)
 		for _, e := range v.Refs {
-			t.value(e, build, seen)
+			c.value(e)
+		}
+	case javaser.Block:
+		for _, w := range keyWords(v) {
+			c.word(w)
 		}
 	}
 }
 
-func (t table) add(c *javaser.Class, build string) {
-	if c == nil {
-		return
+func (c *collector) word(w string) {
+	if c.request {
+		c.texts.add(w, c.build)
 	}
-	own := &class{Name: c.Name, UID: c.UID, Flags: c.Flags}
-	for _, f := range c.Fields {
-		own.Fields = append(own.Fields, strings.TrimSpace(string(f.Type)+" "+f.Name+" "+f.Sig))
-	}
-	if c.Super != nil {
-		own.Super = c.Super.Name
-	}
-	key := fmt.Sprint(own.Name, own.UID, own.Flags, own.Super, own.Fields)
-	if t[key] == nil {
-		t[key] = own
-	}
-	if !slices.Contains(t[key].Builds, build) {
-		t[key].Builds = append(t[key].Builds, build)
-	}
-	t.add(c.Super, build)
-}
-
-func (t table) json() ([]byte, error) {
-	all := make([]*class, 0, len(t))
-	for _, c := range t {
-		slices.Sort(c.Builds)
-		all = append(all, c)
-	}
-	slices.SortFunc(all, func(a, b *class) int {
-		return strings.Compare(a.Name+" "+a.Builds[0], b.Name+" "+b.Builds[0])
-	})
-	var b bytes.Buffer
-	b.WriteString("[\n")
-	for i, c := range all {
-		line, err := json.Marshal(c)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(line)
-		if i < len(all)-1 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('\n')
-	}
-	b.WriteString("]\n")
-	return b.Bytes(), nil
 }
