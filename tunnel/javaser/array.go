@@ -97,7 +97,7 @@ func (d *Decoder) longs(a *Array, n int) error {
 
 func (d *Decoder) refs(a *Array, n int) error {
 	top := len(d.stack) - 1
-	a.Refs = make([]Value, 0, min(n, maxGuess))
+	a.Refs = d.room(min(n, maxGuess))
 	for i := range n {
 		d.stack[top].at = i
 		v, err := d.value(a.shape.Elem)

@@ -30,6 +30,7 @@ type Decoder struct {
 	objects slab[Object]
 	strings slab[String]
 	values  slab[FieldValue]
+	places  slab[Value]
 	first   struct { // room for small streams, so that they need no allocation of their own
 		handles [40]any
 		types   [12]typeName

@@ -108,7 +108,7 @@ func (d *Decoder) newClass(level int, in place) (*Class, *Shape, error) {
 	if read.Super, err = d.super(level, shape); err != nil {
 		return nil, nil, err
 	}
-	class, err := d.finish(read, shape)
+	class, err := d.finish(&read, shape)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -254,22 +254,23 @@ func (d *Decoder) super(level int, shape *Shape) (*Class, error) {
 }
 
 // finish returns the descriptor that was read: the table's or a recorded one where nothing differs from it, else a copy.
-func (d *Decoder) finish(read Class, shape *Shape) (*Class, error) {
+func (d *Decoder) finish(read *Class, shape *Shape) (*Class, error) {
 	if shape.Open == nil && read.UID == shape.Class.UID && read.Super == shape.Class.Super {
 		return shape.Class, nil
 	}
 	for _, k := range shape.Known {
-		if read.Super == k.Super && k.like(&read, false) {
+		if read.Super == k.Super && k.like(read, false) {
 			return k, nil
 		}
 	}
 	if shape.Open != nil && !shape.Open.any {
-		if err := d.unique(&read); err != nil {
+		if err := d.unique(read); err != nil {
 			return nil, err
 		}
 	}
-	read.Fields = slices.Clone(read.Fields)
-	return &read, nil
+	own := *read
+	own.Fields = slices.Clone(read.Fields)
+	return &own, nil
 }
 
 // unique makes sure that no field of c has the name of one above it.

@@ -16,6 +16,7 @@ type Input struct {
 	pos  int   // next byte to parse
 	base int64 // stream offset of buf[0]
 	max  int64 // bytes that may be kept from here on; falls by what was given up at a bulk array
+	next [1]byte
 }
 
 // NewInput returns an Input that reads src and keeps up to max bytes, in buf's capacity as long as it is enough. The caller
@@ -78,8 +79,7 @@ func (in *Input) end() error {
 	if in.pos < len(in.buf) {
 		return errTrailing
 	}
-	var next [1]byte
-	n, err := in.src.Read(next[:])
+	n, err := in.src.Read(in.next[:])
 	if n > 0 {
 		return errTrailing
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 )
 
 // maxTable is the largest hash table a map of the allowed size has: a larger one is an attack on the reader's memory.
@@ -21,7 +20,7 @@ func (d *Decoder) note(o *Object, class *Class, shape *Shape) error {
 	case ListData:
 		err = d.listData(o, shape)
 	case TimeData:
-		_, err = d.block(o, 8)
+		err = d.timeData(o)
 	case anyData:
 		return d.anyNote(o, class, shape)
 	}
@@ -42,8 +41,11 @@ func (d *Decoder) endNote() error {
 	return nil
 }
 
+// room returns an empty slice for n values.
+func (d *Decoder) room(n int) []Value { return d.places.many(n)[:0] }
+
 // block reads one short block of exactly n bytes.
-func (d *Decoder) block(o *Object, n int) (Block, error) {
+func (d *Decoder) block(n int) (Block, error) {
 	head, err := d.in.take(2)
 	if err != nil {
 		return nil, d.broken(err)
@@ -51,17 +53,21 @@ func (d *Decoder) block(o *Object, n int) (Block, error) {
 	if head[0] != tcBlockData || int(head[1]) != n {
 		return nil, d.failf(RuleLength, "not one block of %d bytes", n)
 	}
-	return d.blockBytes(o, n)
+	return d.blockBytes(n)
 }
 
-func (d *Decoder) blockBytes(o *Object, n int) (Block, error) {
+func (d *Decoder) blockBytes(n int) (Block, error) {
 	b, err := d.in.take(n)
 	if err != nil {
 		return nil, d.broken(err)
 	}
-	block := Block(append([]byte{}, b...))
-	o.Note = append(o.Note, block)
-	return block, nil
+	return append(Block{}, b...), nil
+}
+
+func (d *Decoder) timeData(o *Object) error {
+	block, err := d.block(8)
+	o.Note = append(d.room(1), block)
+	return err
 }
 
 // external reads the one block of an externalizable class. Java's writer begins a second one only behind 1,024 bytes.
@@ -86,9 +92,11 @@ func (d *Decoder) external(o *Object) error {
 	if n == 0 || n > maxBlock || (n <= maxShortBlock) != (tag == tcBlockData) {
 		return d.failf(RuleLength, "a block of %d bytes with type code %#02x", n, tag)
 	}
-	if _, err := d.blockBytes(o, int(n)); err != nil {
+	block, err := d.blockBytes(int(n))
+	if err != nil {
 		return err
 	}
+	o.Note = append(d.room(1), block)
 	return d.endNote()
 }
 
@@ -100,7 +108,7 @@ func (d *Decoder) mapData(o *Object, shape *Shape) error {
 	if t := int64(o.Bits("threshold")); t < 0 || t > maxTable {
 		return d.failf(RuleMap, "a threshold of %d", t)
 	}
-	block, err := d.block(o, 8)
+	block, err := d.block(8)
 	if err != nil {
 		return err
 	}
@@ -111,7 +119,7 @@ func (d *Decoder) mapData(o *Object, shape *Shape) error {
 	if int64(n) > int64(d.lim.Array) {
 		return d.failf(RuleLimit, "a map of %d entries", n)
 	}
-	o.Note = slices.Grow(o.Note, 2*int(min(n, maxGuess)))
+	o.Note = append(d.room(1+2*int(min(n, maxGuess))), block)
 	keys := keySet{size: int(min(n, maxGuess))}
 	for range n {
 		if err := d.entry(o, shape, &keys); err != nil {
@@ -178,7 +186,7 @@ func (k *keySet) add(v Value) (msg string) {
 
 func (d *Decoder) listData(o *Object, shape *Shape) error {
 	size := uint32(o.Bits("size"))
-	block, err := d.block(o, 4)
+	block, err := d.block(4)
 	if err != nil {
 		return err
 	}
@@ -188,6 +196,7 @@ func (d *Decoder) listData(o *Object, shape *Shape) error {
 	if int64(size) > int64(d.lim.Array) {
 		return d.failf(RuleLimit, "a list of %d elements", size)
 	}
+	o.Note = append(d.room(1+int(min(size, maxGuess))), block)
 	top := len(d.stack) - 1
 	for range size {
 		d.stack[top].at = -1 - len(o.Note)
@@ -246,6 +255,7 @@ func (d *Decoder) anyBlock(o *Object) error {
 	if int64(n) > d.lim.Held {
 		return d.failf(RuleLimit, "a block of %d bytes", n)
 	}
-	_, err = d.blockBytes(o, int(n))
+	block, err := d.blockBytes(int(n))
+	o.Note = append(o.Note, block)
 	return err
 }

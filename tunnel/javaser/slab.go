@@ -1,7 +1,10 @@
 package javaser
 
-// maxChunk bounds what a slab allocates ahead.
-const maxChunk = 64
+// A slab begins with a chunk that is enough for a small call, and doubles up to the largest.
+const (
+	minChunk = 12
+	maxChunk = 96
+)
 
 // slab hands out values of one type from chunks that grow with use: one allocation in place of many.
 type slab[T any] struct {
@@ -20,7 +23,7 @@ func (s *slab[T]) many(n int) []T {
 		return make([]T, n)
 	}
 	if n > len(s.free) {
-		s.chunk = max(8, min(2*s.chunk, maxChunk), n)
+		s.chunk = max(minChunk, min(2*s.chunk, maxChunk), n)
 		s.free = make([]T, s.chunk)
 	}
 	own := s.free[:n:n]

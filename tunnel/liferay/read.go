@@ -41,17 +41,10 @@ type Part struct {
 func Read(in *javaser.Input, lim javaser.Limits, part func(Part) error) (*Call, error) {
 	shapes := shapesOf()
 	d := shapes.decoder(in, lim)
-	var early *Call
+	var early *partReader
 	if part != nil {
-		d.Bulk = func(held []byte, size int64, c *javaser.Content) error {
-			p, err := partOf(d.Open(), size)
-			if err != nil {
-				return err
-			}
-			early = p.Call
-			p.Held, p.Content = held, c
-			return part(*p)
-		}
+		early = &partReader{decoder: d, part: part}
+		d.Bulk = early.read
 	}
 	v, err := d.Decode(shapes.request)
 	if err != nil {
@@ -61,10 +54,27 @@ func Read(in *javaser.Input, lim javaser.Limits, part func(Part) error) (*Call, 
 	if err != nil {
 		return nil, err
 	}
-	if early != nil && call.Method.Name != methodUpdate {
+	if early != nil && early.called && call.Method.Name != methodUpdate {
 		return nil, problem(ReasonArguments, "only updateStagingRequest carries content", nil)
 	}
 	return call, nil
+}
+
+// partReader hands content on.
+type partReader struct {
+	decoder *javaser.Decoder
+	part    func(Part) error
+	called  bool
+}
+
+func (r *partReader) read(held []byte, size int64, c *javaser.Content) error {
+	p, err := partOf(r.decoder.Open(), size)
+	if err != nil {
+		return err
+	}
+	r.called = true
+	p.Held, p.Content = held, c
+	return r.part(*p)
 }
 
 // refusal turns a decoder's error into what the peer is told.
