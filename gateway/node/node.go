@@ -89,8 +89,11 @@ func New(ctx context.Context, c Config) (*Node, error) {
 func (n *Node) path(name string) string { return filepath.Join(string(n.conf.Data), name) }
 
 func (n *Node) openData(context.Context) error {
-	if err := os.MkdirAll(n.path(auditFolder), 0o700); err != nil {
-		return fmt.Errorf("the data folder cannot be made: %w; make it, owned by the gateway's user, or set data", err)
+	for _, folder := range []string{auditFolder, tlsFolder} {
+		if err := os.MkdirAll(n.path(folder), 0o700); err != nil {
+			return fmt.Errorf("the data folder cannot be made: %w; "+
+				"make it, owned by the gateway's user, or set data", err)
+		}
 	}
 	return nil
 }

@@ -74,13 +74,20 @@ func lines(problems []conf.Problem) string {
 	return strings.Join(all, "\n")
 }
 
+var challenges = map[string]certs.Challenge{
+	"http-01": certs.ChallengeHTTP, "tls-alpn-01": certs.ChallengeTLS,
+}
+
 // certConfig says where the certificate of the listeners comes from.
 func (n *Node) certConfig(c *conf.Config) certs.Config {
 	cc := certs.Config{
-		Source: c.TLS.Source, Certificate: string(c.TLS.Certificate), Key: string(c.TLS.Key),
+		Source: certs.Source(c.TLS.Source), Certificate: string(c.TLS.Certificate), Key: string(c.TLS.Key),
+		ACME: certs.ACMEConfig{
+			Email: c.TLS.ACME.Email, Roots: string(c.TLS.ACME.CARoot),
+			Challenge: challenges[c.TLS.ACME.Challenge],
+		},
 		Values: n.database, Dir: n.path(tlsFolder), Log: n.cfg.Log, Now: n.cfg.Now,
 	}
-	cc.ACME.Email, cc.ACME.Challenge, cc.ACME.Root = c.TLS.ACME.Email, c.TLS.ACME.Challenge, string(c.TLS.ACME.CARoot)
 	if c.TLS.ACME.Directory != nil {
 		cc.ACME.Directory = c.TLS.ACME.Directory.String()
 	}

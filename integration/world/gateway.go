@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,6 +74,9 @@ func (o Options) YAML(data string) string {
 	}
 	for _, l := range o.Peer {
 		lines = append(lines, "    "+l)
+	}
+	if !slices.ContainsFunc(o.Extra, func(l string) bool { return strings.HasPrefix(l, "drain:") }) {
+		lines = append(lines, "drain: 100ms") // tests leave publishes unfinished
 	}
 	return strings.Join(append(lines, o.Extra...), "\n") + "\n"
 }

@@ -1,0 +1,89 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/stagelock/stagelock/store/files"
+)
+
+const (
+	// sealHead begins every sealed value and says how it is made: AES-256-GCM with a random nonce.
+	sealHead = "stagelock-sealed-1\n"
+	keyFile  = "certificates.key"
+	keyBytes = 32
+)
+
+// sealer encrypts values for a store that others may read, such as a backup of it.
+type sealer struct {
+	aead cipher.AEAD
+	path string
+}
+
+// newSealer reads the key file in dir, or makes one.
+func newSealer(dir string) (*sealer, error) {
+	path := filepath.Join(dir, keyFile)
+	key, err := readSealKey(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = makeSealKey(path); err == nil || errors.Is(err, fs.ErrExist) { // another process may have been first
+			key, err = readSealKey(path)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key file of certificates: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return &sealer{aead, path}, err
+}
+
+func makeSealKey(path string) error {
+	key := make([]byte, keyBytes)
+	if _, err := rand.Read(key); err != nil {
+		return err
+	}
+	return files.Create(path, append(hex.AppendEncode(nil, key), '\n'), 0o600)
+}
+
+func readSealKey(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	key, err := hex.DecodeString(string(bytes.TrimSpace(text)))
+	if err != nil || len(key) != keyBytes {
+		return nil, fmt.Errorf("%q does not hold %d bytes in hex", path, keyBytes)
+	}
+	return key, nil
+}
+
+// seal encrypts value for that key of the store: under another key it does not open.
+func (s *sealer) seal(key string, value []byte) []byte {
+	return s.aead.Seal([]byte(sealHead), nil, value, []byte(key))
+}
+
+func (s *sealer) open(key string, sealed []byte) ([]byte, error) {
+	body, ok := bytes.CutPrefix(sealed, []byte(sealHead))
+	if !ok {
+		return nil, fmt.Errorf("value %q is not sealed", key)
+	}
+	value, err := s.aead.Open(nil, nil, body, []byte(key))
+	if err != nil {
+		return nil, fmt.Errorf("value %q does not open with the key in %q: bring that file back", key, s.path)
+	}
+	return value, nil
+}
+
+// overhead is how much longer a sealed value is.
+func (s *sealer) overhead() int64 { return int64(len(sealHead) + s.aead.Overhead()) }
