@@ -1,0 +1,258 @@
+package publisher
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+const (
+	contentType = "application/x-java-serialized-object"
+	reference   = "X-Stagelock-Reference"
+	// smallPart is sent in one write with what stands around it.
+	smallPart = 64 << 10
+	// earlyAnswer is how long an answer may take that came before the whole call was sent.
+	earlyAnswer = 2 * time.Second
+	// maxText is how much is read of an answer in words.
+	maxText = 4 << 10
+)
+
+// body is the content of a part.
+type body struct {
+	content io.Reader
+	size    int64
+}
+
+// send makes a call, and makes it once more on a new connection if it is repeatable and its connection died under it.
+func (c *Client) send(ctx context.Context, call *liferay.Call, returns string, part *body) (*liferay.Reply, error) {
+	name := call.Method.Name
+	r, err := c.attempt(ctx, call, returns, part, false)
+	var f *Failure
+	if errors.As(err, &f) && f.stale && part == nil && (f.Unexecuted || repeatable[name]) {
+		r, err = c.attempt(ctx, call, returns, part, true)
+	}
+	return r, err
+}
+
+// attempt makes a call once.
+func (c *Client) attempt(ctx context.Context, call *liferay.Call, returns string, part *body, fresh bool) (*liferay.Reply, error) {
+	x, err := c.up.Open(ctx, fresh)
+	if err != nil {
+		return nil, c.failure(call, unconnected(ctx, c.cfg.URL, err))
+	}
+	defer x.Done()
+	reused := x.Reused()
+	if err := c.write(ctx, x, call, part); err != nil {
+		f := c.unsent(ctx, x, err)
+		f.stale = reused && f.Kind == Unreachable
+		return nil, c.failure(call, f)
+	}
+	reply, err := x.Reply(ctx)
+	if err != nil {
+		f := c.unanswered(ctx, call, err)
+		f.stale = reused
+		return nil, c.failure(call, f)
+	}
+	r, f := c.read(ctx, call, reply, returns)
+	if f != nil {
+		return nil, c.failure(call, f)
+	}
+	return r, nil
+}
+
+// failure adds to f which call it was.
+func (c *Client) failure(call *liferay.Call, f *Failure) *Failure {
+	f.Call = call.Method.Name
+	return f
+}
+
+func (c *Client) head(length int64) http1.RequestHead {
+	h := http1.RequestHead{
+		Target: c.target, Host: c.cfg.URL.Host, ContentType: contentType, ContentLength: length,
+		Fields: []http1.Field{
+			{Name: "Cache-Control", Value: "no-cache"}, {Name: "Pragma", Value: "no-cache"},
+			{Name: "User-Agent", Value: "stagelock"}, {Name: "Accept", Value: "*/*"},
+		},
+	}
+	if c.cfg.Authorize != nil {
+		h.Authorization = c.cfg.Authorize(c.cfg.Login)
+	}
+	return h
+}
+
+// write sends the whole call.
+func (c *Client) write(ctx context.Context, x *http1.Exchange, call *liferay.Call, part *body) error {
+	if part == nil {
+		whole, err := call.Append(nil)
+		if err != nil {
+			return err
+		}
+		return x.Send(c.head(int64(len(whole))), whole)
+	}
+	front, tail, err := call.Split()
+	if err != nil {
+		return err
+	}
+	head := c.head(int64(len(front)) + part.size + int64(len(tail)))
+	content := &source{ctx: ctx, r: part.content}
+	if part.size <= smallPart {
+		whole := bytes.NewBuffer(front)
+		if _, err := io.CopyN(whole, content, part.size); err != nil {
+			return &sourceError{err}
+		}
+		whole.Write(tail)
+		return x.Send(head, whole.Bytes())
+	}
+	if err := x.Send(head, front); err != nil {
+		return err
+	}
+	if _, err := x.CopyN(content, part.size, nil); err != nil {
+		return content.blame(err)
+	}
+	_, err = x.Write(tail)
+	return err
+}
+
+// source reads content until ctx ends, and remembers what it failed with.
+type source struct {
+	ctx context.Context
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if s.ctx.Err() != nil {
+		s.err = context.Cause(s.ctx)
+		return 0, s.err
+	}
+	n, err := s.r.Read(p)
+	if err != nil {
+		s.err = err
+	}
+	return n, err
+}
+
+// blame tells a fault of the content from one of the connection.
+func (s *source) blame(err error) error {
+	var up *http1.UpstreamError
+	if s.err == nil || errors.As(err, &up) {
+		return err
+	}
+	return &sourceError{err}
+}
+
+// sourceError is content that could not be read.
+type sourceError struct{ err error }
+
+func (e *sourceError) Error() string { return "read content: " + e.err.Error() }
+func (e *sourceError) Unwrap() error { return e.err }
+
+// unsent is a call that did not leave whole, so that it cannot have been carried out. The other side may have said why.
+func (c *Client) unsent(ctx context.Context, x *http1.Exchange, err error) *Failure {
+	var up *http1.UpstreamError
+	switch {
+	case ctx.Err() != nil:
+		return stopped(ctx, true)
+	case !errors.As(err, &up):
+		return &Failure{Kind: Unreadable, Msg: "the content could not be read", Unexecuted: true, Err: err,
+			Cure: "check the file and its disk, then publish again"}
+	}
+	early, cancel := context.WithTimeout(ctx, earlyAnswer)
+	defer cancel()
+	if reply, replyErr := x.Reply(early); replyErr == nil && reply.Status != http.StatusOK {
+		return c.status(reply)
+	}
+	return &Failure{Kind: Unreachable, Msg: "the connection to " + c.cfg.URL.Host + " broke while the call was sent",
+		Cure: "try again; if it happens at the same place, ask who runs the network for a proxy with a size limit",
+		Err:  err, Unexecuted: true, broke: true}
+}
+
+// read reads the answer of a call that was sent whole.
+func (c *Client) read(ctx context.Context, call *liferay.Call, reply *http1.Reply, returns string) (*liferay.Reply, *Failure) {
+	if reply.Status != http.StatusOK {
+		return nil, c.status(reply)
+	}
+	ref := reply.Field(reference)
+	lim := javaser.DefaultLimits()
+	src := &answer{r: reply, beat: func(n int64) { c.tell(Progress{Stage: Stage(call.Method.Name), Beats: n}) }}
+	r, err := liferay.ReadReply(javaser.NewInput(src, nil, lim.Held), lim, returns, true)
+	switch {
+	case src.err != nil: // an answer that was cut short is no empty one
+		f := c.unanswered(ctx, call, src.err)
+		f.Reference = ref
+		return nil, f
+	case err != nil:
+		return nil, badAnswer(err, ref)
+	case r.Thrown != nil:
+		return nil, thrown(r.Thrown, ref)
+	}
+	return r, nil
+}
+
+// answer is the body of an answer. It remembers what it failed with, and tells of heartbeats.
+type answer struct {
+	r     io.Reader
+	beat  func(n int64)
+	beats int64
+	err   error
+}
+
+func (a *answer) Read(p []byte) (int, error) {
+	n, err := a.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		a.err = err
+	}
+	if n > 0 && (p[n-1] == javaser.Reset) && bytes.Count(p[:n], []byte{javaser.Reset}) >= n-len(javaser.Header()) {
+		a.beats++
+		a.beat(a.beats)
+	}
+	return n, err
+}
+
+// status turns an answer that is no 200 into what it means.
+func (c *Client) status(reply *http1.Reply) *Failure {
+	text := words(reply)
+	f := statusFailure(reply.Status, c.cfg.URL, reply.Field("Location"))
+	f.Reference, f.Status = reply.Field(reference), reply.Status
+	if f.Reference != "" && text != "" {
+		f.Msg = text
+	}
+	if reply.Status == http.StatusServiceUnavailable {
+		f.RetryAfter = retryAfter(reply.Field("Retry-After"))
+		f.Unexecuted = f.Reference != "" || f.RetryAfter > 0
+	}
+	return f
+}
+
+func retryAfter(s string) time.Duration {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return min(time.Duration(n), 3600) * time.Second
+}
+
+// words returns the beginning of an answer's body if it is plain text.
+func words(reply *http1.Reply) string {
+	b, err := io.ReadAll(io.LimitReader(reply, maxText))
+	if err != nil || !strings.HasPrefix(reply.ContentType, "text/plain") {
+		return ""
+	}
+	text := strings.TrimSpace(strings.ToValidUTF8(string(b), ""))
+	text, _, _ = strings.Cut(text, " (reference ")
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+}

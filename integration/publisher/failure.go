@@ -1,0 +1,137 @@
+package publisher
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+// Kind says what sort of failure a Failure is.
+type Kind string
+
+// The kinds of failures.
+const (
+	Unreachable Kind = "unreachable"        // no connection, or it broke before the call was sent whole
+	TLS         Kind = "tls"                // the other side's certificate, or no TLS at all
+	Denied      Kind = "denied"             // address, secret, login or permission
+	Refused     Kind = "refused"            // a gateway or a server did not let the call pass
+	Exception   Kind = "exception"          // the call was carried out and threw
+	Missing     Kind = "missing-references" // live lacks what the archive refers to; nothing was imported
+	Uncertain   Kind = "uncertain"          // the call may have been carried out
+	Unavailable Kind = "unavailable"        // the live engine is away; nothing was carried out
+	BadAnswer   Kind = "bad-answer"         // an answer that is none
+	Stopped     Kind = "stopped"            // the caller's context ended
+	Unreadable  Kind = "unreadable"         // the content could not be read
+)
+
+// Failure is a call that did not succeed. It is comparable with errors.As only.
+type Failure struct {
+	Kind Kind
+	Call string // such as publishStagingRequest
+	Msg  string // what happened, in plain words
+	Cure string // what to do
+
+	Reference  string          // under which a gateway's logs know the call
+	Status     int             // of the HTTP answer, if it was no 200
+	Thrown     *liferay.Thrown // the exception, if the answer was one
+	References []string        // what is missing, for Missing
+	RetryAfter time.Duration   // as asked for by the other side
+	// Unexecuted says that nothing was carried out, for certain: the same call may be made again.
+	Unexecuted bool
+	Err        error // the cause, for a log
+
+	stale bool // a reused connection died before an answer began
+	broke bool // there was a connection, and it broke
+}
+
+// Error returns the call, what happened and the reference.
+func (f *Failure) Error() string {
+	s := f.Msg
+	if f.Call != "" {
+		s = f.Call + ": " + s
+	}
+	if f.Reference != "" {
+		s += " (reference " + f.Reference + ")"
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error {
+	if f.Err == nil && f.Thrown != nil {
+		return f.Thrown
+	}
+	return f.Err
+}
+
+// missing is a publish or validate that found references that must be there.
+func missing(call string, names []string) *Failure {
+	return &Failure{Kind: Missing, Call: call, References: names,
+		Msg:  "the live site lacks content that the archive refers to; nothing was imported",
+		Cure: "publish what is missing first, or include it in the export"}
+}
+
+// known are exceptions that say something to a publisher, by the end of their class names.
+var known = []struct {
+	class, msg, cure string
+	kind             Kind
+}{
+	{"RemoteAuthException", "the live side does not accept the shared secret or the login",
+		"check that both sides have the same secret, algorithm and hex setting, and that the login exists on live", Denied},
+	{"PrincipalException", "the login may not do this on the live site",
+		"give the user of that login the permission to publish on the live site", Denied},
+	{"PrincipalException$MustHavePermission", "the login may not do this on the live site",
+		"give the user of that login the permission to publish on the live site", Denied},
+	{"NoSuchGroupException", "there is no site with this id on live",
+		"take the site id from the live environment, not from staging", Exception},
+	{"MissingReferenceException", "the live site lacks content that the archive refers to; nothing was imported",
+		"publish what is missing first, or include it in the export", Missing},
+}
+
+// thrown is a call that answered with an exception.
+func thrown(t *liferay.Thrown, ref string) *Failure {
+	f := &Failure{Thrown: t, Reference: ref}
+	msg, own := strings.CutSuffix(t.Message, " (stagelock reference "+ref+")")
+	if own = own && ref != ""; own {
+		f.Msg = msg
+	}
+	for _, k := range known {
+		if strings.HasSuffix(t.Class, "."+k.class) {
+			f.Kind, f.Msg, f.Cure = k.kind, cmp.Or(f.Msg, withDetail(k.msg, t.Message)), k.cure
+			return f
+		}
+	}
+	if !own {
+		f.Kind, f.Msg = Exception, "the live engine failed: "+t.Error()
+		f.Cure = "look at the live engine's log at this time"
+		return f
+	}
+	f.Kind, f.Cure = gatewayKind(msg)
+	return f
+}
+
+func withDetail(msg, detail string) string {
+	if detail == "" {
+		return msg
+	}
+	return msg + ": " + detail
+}
+
+// gatewayKind reads what a gateway's own words mean for the call: its exceptions have one class.
+func gatewayKind(msg string) (Kind, string) {
+	switch {
+	case strings.Contains(msg, "may have been carried out"):
+		return Uncertain, "look at the live site, or at the gateway's audit log, before you publish again"
+	case strings.Contains(msg, "was carried out"):
+		return BadAnswer, "look at the live site and at the gateway's audit log"
+	}
+	return Refused, "the gateway's audit log says which rule it was; ask its operator and name the reference"
+}
+
+func badAnswer(err error, ref string) *Failure {
+	return &Failure{Kind: BadAnswer, Reference: ref, Err: err,
+		Msg:  "the answer is not one that a staging tunnel gives",
+		Cure: "check the address and the path context; something else may be listening there"}
+}

@@ -1,0 +1,173 @@
+package publisher
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+
+	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+// unconnected is a connection that could not be made.
+func unconnected(ctx context.Context, u *url.URL, err error) *Failure {
+	if ctx.Err() != nil {
+		return stopped(ctx, true)
+	}
+	f := &Failure{Err: err, Unexecuted: true}
+	for _, c := range causes {
+		if msg, ok := c.explain(err, u); ok {
+			f.Kind, f.Msg, f.Cure = c.kind, msg, c.cure
+			return f
+		}
+	}
+	f.Kind, f.Msg = Unreachable, "no connection to "+address(u)
+	f.Cure = "check the address and the network between here and there"
+	return f
+}
+
+// cause explains one way in which connecting fails.
+type cause struct {
+	kind    Kind
+	explain func(err error, u *url.URL) (string, bool)
+	cure    string
+}
+
+var causes = []cause{
+	{TLS, unknownAuthority, "get the certificate of that authority from whoever runs the live side, check its fingerprint, and name it with --ca"},
+	{TLS, otherName, "use the name that the certificate is for, or have it made for this one"},
+	{TLS, expired, "the live side must renew it; a wrong clock here looks the same"},
+	{TLS, noTLS, "use http:// or the port that speaks TLS"},
+	{TLS, otherTLS, "check that both sides support TLS 1.2 or later"},
+	{Unreachable, unknownName, "check the spelling of the name and the DNS server of this machine"},
+	{Unreachable, closedPort, "check the port, and that the live side is running"},
+	{Unreachable, silent, "a firewall may drop the packets; ask for this machine's address to be let through"},
+}
+
+func unknownAuthority(err error, u *url.URL) (string, bool) {
+	var e x509.UnknownAuthorityError
+	return "the certificate of " + u.Host + " is signed by an authority that is not trusted here", errors.As(err, &e)
+}
+
+func otherName(err error, u *url.URL) (string, bool) {
+	var e x509.HostnameError
+	return "the certificate is not for " + u.Hostname(), errors.As(err, &e)
+}
+
+func expired(err error, u *url.URL) (string, bool) {
+	var e x509.CertificateInvalidError
+	if !errors.As(err, &e) {
+		return "", false
+	}
+	if e.Reason == x509.Expired {
+		return "the certificate of " + u.Host + " has expired or is not valid yet", true
+	}
+	return "the certificate of " + u.Host + " is not valid: " + e.Error(), true
+}
+
+func noTLS(err error, u *url.URL) (string, bool) {
+	var e tls.RecordHeaderError
+	return u.Host + " does not speak TLS", errors.As(err, &e)
+}
+
+func otherTLS(err error, u *url.URL) (string, bool) {
+	var alert tls.AlertError
+	var cert *tls.CertificateVerificationError
+	return "the TLS handshake with " + u.Host + " failed", errors.As(err, &alert) || errors.As(err, &cert)
+}
+
+func unknownName(err error, u *url.URL) (string, bool) {
+	var e *net.DNSError
+	return "the name " + u.Hostname() + " is not known", errors.As(err, &e)
+}
+
+func closedPort(err error, u *url.URL) (string, bool) {
+	return "nothing listens at " + address(u), errors.Is(err, syscall.ECONNREFUSED)
+}
+
+func silent(err error, u *url.URL) (string, bool) {
+	var e net.Error
+	timeout := errors.As(err, &e) && e.Timeout() || errors.Is(err, context.DeadlineExceeded)
+	return "no answer from " + address(u), timeout || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+}
+
+// stopped is a call whose caller gave up.
+func stopped(ctx context.Context, unexecuted bool) *Failure {
+	f := &Failure{Kind: Stopped, Err: context.Cause(ctx), Unexecuted: unexecuted, Msg: "stopped before the call was sent"}
+	if !unexecuted {
+		f.Msg = "stopped before the answer came: the call may have been carried out"
+		f.Cure = "look at the live site before you publish again"
+	}
+	return f
+}
+
+// unanswered is a call that was sent whole and whose answer did not come, or not to its end.
+func (c *Client) unanswered(ctx context.Context, call *liferay.Call, err error) *Failure {
+	if ctx.Err() != nil {
+		return stopped(ctx, false)
+	}
+	var up *http1.UpstreamError
+	if errors.As(err, &up) && up.Reason == http1.ReasonReply {
+		return badAnswer(err, "")
+	}
+	f := &Failure{Kind: Uncertain, Err: err,
+		Msg:  "the connection broke before the answer came: the call may have been carried out",
+		Cure: "look at the live site, or at the gateway's audit log, before you publish again"}
+	if repeatable[call.Method.Name] {
+		f.Kind, f.Msg, f.Cure = Unreachable, "the connection broke before the answer came", "try again"
+	}
+	return f
+}
+
+// meanings are the answers that are no 200.
+var meanings = map[int]Failure{
+	http.StatusBadRequest: {Kind: Refused, Msg: "the other side does not take the request for one of a publisher",
+		Cure: "check the address: plain HTTP sent to a TLS port looks like this"},
+	http.StatusUnauthorized: {Kind: Denied, Msg: "the other side wants other credentials",
+		Cure: "check the login and the shared secret"},
+	http.StatusForbidden: {Kind: Denied, Msg: "the live side does not let this machine in",
+		Cure: "have this machine's address put on the live side's list of allowed hosts; a missing secret looks the same on a portal"},
+	http.StatusNotFound: {Kind: Refused, Msg: "no staging tunnel is at this address",
+		Cure: "check the path context that follows the host in the address"},
+	http.StatusMethodNotAllowed: {Kind: Refused, Msg: "no staging tunnel is at this address",
+		Cure: "check the path context that follows the host in the address"},
+	http.StatusLengthRequired: {Kind: Refused, Msg: "a proxy on the way does not pass the call on as it is",
+		Cure: "let the proxy keep the Content-Length"},
+	http.StatusRequestEntityTooLarge: {Kind: Refused, Msg: "a part is larger than the other side takes",
+		Cure: "use a smaller --buffer, or raise the limit there"},
+	http.StatusRequestTimeout: {Kind: Refused, Msg: "the call came too slowly for the other side",
+		Cure: "use a smaller --buffer, or a faster line"},
+	http.StatusServiceUnavailable: {Kind: Unavailable, Msg: "the live engine is not available", Cure: "try again later"},
+}
+
+// statusFailure says what an answer means that is no 200. Nothing of a call that may have been carried out is called undone.
+func statusFailure(status int, u *url.URL, location string) *Failure {
+	if f, ok := meanings[status]; ok {
+		return &f
+	}
+	code := strconv.Itoa(status)
+	switch status / 100 {
+	case 3:
+		return &Failure{Kind: BadAnswer, Msg: u.Host + " answers with a redirect" + to(location) + " instead of the tunnel",
+			Cure: "publish to the address that it redirects to, with its scheme"}
+	case 5:
+		return &Failure{Kind: Uncertain, Msg: "something between here and live failed with status " + code + ": the call may have been carried out",
+			Cure: "look at the live site before you publish again"}
+	}
+	return &Failure{Kind: BadAnswer, Msg: "the answer has status " + code + ", which no staging tunnel gives",
+		Cure: "check the address; something else may be listening there"}
+}
+
+func to(location string) string {
+	u, err := url.Parse(location)
+	if location == "" || err != nil {
+		return ""
+	}
+	return " to " + strconv.Quote(u.Scheme+"://"+u.Host+u.Path)
+}
