@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// pace holds a body to a rate. Only time that is spent waiting for the client counts: a slow engine is not its fault.
+// pace holds a body to a rate. Only time that is spent waiting for the client counts: a slow
+// engine is not its fault.
 type pace struct {
 	rate  int
 	grace time.Duration
@@ -28,9 +29,10 @@ func (p *pace) spent(n int, d time.Duration) {
 // Remaining returns how many bytes of the body were not read yet.
 func (c *Conn) Remaining() int64 { return c.remaining }
 
-// Read reads the body, never past its end, where it returns io.EOF. It sends 100 Continue if the client waits for that. A body
-// that ends early is an *Error that wraps io.ErrUnexpectedEOF, one that is slower than the profile's rate an *Error with
-// status 408. Reads are buffered: small ones cost no system call each.
+// Read reads the body, never past its end, where it returns io.EOF. It sends 100 Continue if the
+// client waits for that. A body that ends early is an *Error that wraps io.ErrUnexpectedEOF, one
+// that is slower than the profile's rate an *Error with status 408. Reads are buffered: small ones
+// cost no system call each.
 func (c *Conn) Read(p []byte) (int, error) {
 	if c.remaining == 0 {
 		return 0, io.EOF
@@ -87,7 +89,8 @@ func (c *Conn) timed(p []byte) (int, error) {
 	return 0, c.bodyError(err)
 }
 
-// invite sends 100 Continue to a client that waits for it, the first time the body is really needed.
+// invite sends 100 Continue to a client that waits for it, the first time the body is really
+// needed.
 func (c *Conn) invite() error {
 	if !c.expects {
 		return nil
@@ -109,9 +112,10 @@ func (c *Conn) bodyError(err error) error {
 	return fmt.Errorf("read a body with %d bytes to come: %w", c.remaining, err)
 }
 
-// Drain reads the rest of the body and drops it, so that a refusal is answered after it: a client whose writing is cut would
-// send the whole request again. It gives up with ErrDrainLimit after limit bytes (0: none), and with an *Error when less than
-// 64 KiB a second comes. A client that waits for 100 Continue has sent nothing: there is nothing to drain.
+// Drain reads the rest of the body and drops it, so that a refusal is answered after it: a client
+// whose writing is cut would send the whole request again. It gives up with ErrDrainLimit after
+// limit bytes (0: none), and with an *Error when less than 64 KiB a second comes. A client that
+// waits for 100 Continue has sent nothing: there is nothing to drain.
 func (c *Conn) Drain(limit int64) error {
 	if c.expects {
 		c.closing = true

@@ -19,7 +19,8 @@ func (p *pool) take(size int) *[]byte {
 
 func (p *pool) give(b *[]byte) { p.p.Put(b) }
 
-// lazyDeadline keeps the time for one write between limit and twice the limit, so that most writes set no timer.
+// lazyDeadline keeps the time for one write between limit and twice the limit, so that most writes
+// set no timer.
 type lazyDeadline struct{ until time.Time }
 
 func (d *lazyDeadline) extend(c net.Conn, now time.Time, limit time.Duration) error {

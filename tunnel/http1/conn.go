@@ -14,8 +14,8 @@ import (
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
 
-// Conn is one connection of a client. Its methods belong to one goroutine, but for Close, which may be called from any, and
-// Gone. The caller closes it.
+// Conn is one connection of a client. Its methods belong to one goroutine, but for Close, which
+// may be called from any, and Gone. The caller closes it.
 type Conn struct {
 	nc    net.Conn
 	p     *Profile
@@ -43,17 +43,19 @@ type Conn struct {
 	unbind func() bool
 }
 
-// NewConn returns a Conn that reads from c, whose handshake the caller has made. It reads nothing yet.
+// NewConn returns a Conn that reads from c, whose handshake the caller has made. It reads nothing
+// yet.
 func NewConn(c net.Conn, p *Profile) *Conn {
 	raw := unwrap(c)
 	wire, _ := find[*Wire](c)
 	return &Conn{nc: c, p: p, wire: wire, probe: newProbe(raw), lazy: isTLS(c), answered: true}
 }
 
-// Next waits for a request and reads its head. It returns io.EOF if the client closed between requests, an *Error that the
-// caller answers before it closes, ErrIdle, ErrFinished, the cause of ctx if that ended while no request had begun, or what the
-// connection failed with. Use one context for all calls on a connection: changing it costs. A body that was not read to
-// its end, or a request that was not answered, is a fault of the caller that ends the connection.
+// Next waits for a request and reads its head. It returns io.EOF if the client closed between
+// requests, an *Error that the caller answers before it closes, ErrIdle, ErrFinished, the cause of
+// ctx if that ended while no request had begun, or what the connection failed with. Use one
+// context for all calls on a connection: changing it costs. A body that was not read to its end,
+// or a request that was not answered, is a fault of the caller that ends the connection.
 func (c *Conn) Next(ctx context.Context) (*Request, error) {
 	switch {
 	case !c.answered:
@@ -105,7 +107,8 @@ func (c *Conn) await(ctx context.Context) error {
 	return c.idleError(ctx, err)
 }
 
-// firstBytes waits for input; on TLS with one byte, as the rest costs no system call and the buffer can be elsewhere.
+// firstBytes waits for input; on TLS with one byte, as the rest costs no system call and the
+// buffer can be elsewhere.
 func (c *Conn) firstBytes() (int, error) {
 	if !c.lazy {
 		return c.fill()
@@ -149,13 +152,15 @@ func (c *Conn) bind(ctx context.Context) {
 	if c.unbind != nil {
 		c.unbind()
 	}
-	c.done, c.unbind = ctx.Done(), context.AfterFunc(ctx, c.interrupt)
+	done := ctx.Done()
+	c.done, c.unbind = done, context.AfterFunc(ctx, func() { c.interrupt(done) })
 }
 
-func (c *Conn) interrupt() {
+// interrupt ends the wait for a request if it still is one of that context.
+func (c *Conn) interrupt(done <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.idle {
+	if c.idle && c.done == done {
 		_ = c.nc.SetReadDeadline(longAgo) // fails on a closed connection only, which ends the wait too
 	}
 }
@@ -254,8 +259,8 @@ func (c *Conn) release() {
 	}
 }
 
-// Close closes the connection without a word. It may be called more than once, and from another goroutine to end the reads and
-// writes of the one that serves the connection.
+// Close closes the connection without a word. It may be called more than once, and from another
+// goroutine to end the reads and writes of the one that serves the connection.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	c.closed = true

@@ -47,7 +47,7 @@ func trickle(c net.Conn, s string, step time.Duration) int {
 		if _, err := c.Write([]byte{s[i]}); err != nil {
 			return i
 		}
-		time.Sleep(step) // in faked time
+		<-time.After(step) // in faked time
 	}
 	return len(s)
 }
@@ -197,7 +197,7 @@ func TestSlowEngineIsNotTheClientsFault(t *testing.T) {
 				t.Errorf("with %d to come: %v", c.Remaining(), err)
 				return
 			}
-			time.Sleep(3 * time.Second) // in faked time
+			<-time.After(3 * time.Second) // in faked time
 		}
 	}, func(client net.Conn, _ context.CancelCauseFunc) { send(t, client, call(body)) })
 }
@@ -341,5 +341,56 @@ func TestNextRefusesDisorder(t *testing.T) {
 	}
 	if _, err := c.Next(t.Context()); !errors.Is(err, http1.ErrFinished) {
 		t.Errorf("Next over an unread body: %v", err)
+	}
+}
+
+// TestReaderThatStands holds an answer to its time when the client does not read.
+func TestReaderThatStands(t *testing.T) {
+	p := profile()
+	p.WriteTimeout = 3 * time.Second
+	piped(t, p, func(ctx context.Context, c *http1.Conn) {
+		if _, err := c.Next(ctx); err != nil {
+			t.Error(err)
+		}
+		start := time.Now()
+		err := c.Respond(200, nil, []byte("never read"), false)
+		if d := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || d < 3*time.Second || d > 6*time.Second {
+			t.Errorf("Respond = %v after %v", err, d)
+		}
+		if _, err := c.Next(ctx); !errors.Is(err, http1.ErrFinished) {
+			t.Errorf("Next after it: %v", err)
+		}
+	}, func(client net.Conn, _ context.CancelCauseFunc) { send(t, client, call("")) })
+}
+
+// TestCloseFromAnotherGoroutine ends a wait, also when the context changes in between.
+func TestCloseFromAnotherGoroutine(t *testing.T) {
+	client, server := loopback(t)
+	c := http1.NewConn(server, profile())
+	result := make(chan error)
+	go func() {
+		for {
+			ctx, cancel := context.WithCancel(context.Background())
+			_, err := c.Next(ctx)
+			cancel()
+			if err != nil {
+				result <- err
+				return
+			}
+			_ = c.Respond(200, nil, nil, false)
+		}
+	}()
+	for range 3 {
+		send(t, client, call(""))
+		if _, err := client.Read(make([]byte, 1024)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = c.Close()
+	if err := <-result; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Next = %v", err)
+	}
+	if _, err := c.Next(t.Context()); err == nil {
+		t.Error("Next of a closed connection")
 	}
 }

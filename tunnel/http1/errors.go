@@ -7,25 +7,44 @@ import (
 
 // Reasons of an Error and of an UpstreamError: stable codes that are counted and audited.
 const (
+	// ReasonRequestLine is a request line other than method, target and HTTP/1.1.
 	ReasonRequestLine = "http.request-line"
-	ReasonMethod      = "http.method"
-	ReasonHeader      = "http.header"
-	ReasonHost        = "http.host"
-	ReasonLength      = "http.length"
-	ReasonEncoding    = "http.transfer-encoding"
-	ReasonChunked     = "http.chunked"
-	ReasonHop         = "http.hop-by-hop"
-	ReasonExpect      = "http.expect"
-	ReasonTooLarge    = "http.too-large"
-	ReasonTimeout     = "http.timeout"
-	ReasonCut         = "http.cut"
-	ReasonConnect     = "upstream.connect"
-	ReasonSend        = "upstream.send"
-	ReasonSilent      = "upstream.silent"
-	ReasonReply       = "upstream.reply"
-	ReasonReplyCut    = "upstream.cut"
-	ReasonReplyLarge  = "upstream.too-large"
-	ReasonCancelled   = "upstream.cancelled"
+	// ReasonMethod is a method other than POST, GET and HEAD.
+	ReasonMethod = "http.method"
+	// ReasonHeader is a head that is no head of this profile, or a field that stands twice.
+	ReasonHeader = "http.header"
+	// ReasonHost is a Host that is missing, stands twice, or is not served.
+	ReasonHost = "http.host"
+	// ReasonLength is a Content-Length that is missing, stands twice, or is not canonical.
+	ReasonLength = "http.length"
+	// ReasonEncoding is any Transfer-Encoding but chunked alone.
+	ReasonEncoding = "http.transfer-encoding"
+	// ReasonChunked is a chunked request, however well it is made.
+	ReasonChunked = "http.chunked"
+	// ReasonHop is a field for the next hop: Upgrade, TE, Trailer, Proxy-*, a list in Connection.
+	ReasonHop = "http.hop-by-hop"
+	// ReasonExpect is an Expect other than 100-continue.
+	ReasonExpect = "http.expect"
+	// ReasonTooLarge is a Content-Length above the limit.
+	ReasonTooLarge = "http.too-large"
+	// ReasonTimeout is a head or a body that came too slowly.
+	ReasonTimeout = "http.timeout"
+	// ReasonCut is a head or a body that ended early.
+	ReasonCut = "http.cut"
+	// ReasonConnect is an engine that could not be reached.
+	ReasonConnect = "upstream.connect"
+	// ReasonSend is a request that the engine did not take.
+	ReasonSend = "upstream.send"
+	// ReasonSilent is a connection that ended before a byte of an answer.
+	ReasonSilent = "upstream.silent"
+	// ReasonReply is an answer that is not written as it must be.
+	ReasonReply = "upstream.reply"
+	// ReasonReplyCut is an answer that ended early.
+	ReasonReplyCut = "upstream.cut"
+	// ReasonReplyLarge is an answer above the limit.
+	ReasonReplyLarge = "upstream.too-large"
+	// ReasonCancelled is an answer that was not waited for.
+	ReasonCancelled = "upstream.cancelled"
 )
 
 // Sentinels for callers that branch.
@@ -44,7 +63,8 @@ var (
 	ErrField = errors.New("field cannot be written")
 	// ErrOverrun refuses to send more than the Content-Length that the head has named.
 	ErrOverrun = errors.New("more bytes than the content length")
-	// ErrClosed refuses to open a connection of a closed Upstream, or to use an Exchange that ended.
+	// ErrClosed refuses to open a connection of a closed Upstream, or to use an Exchange that
+	// ended.
 	ErrClosed = errors.New("closed")
 	// ErrUnsupported is returned where the platform or the connection cannot tell.
 	ErrUnsupported = errors.New("not supported by this connection")
@@ -70,7 +90,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// UpstreamError is a fault on the side of the engine, as opposed to one of the client whose bytes are forwarded.
+// UpstreamError is a fault on the side of the engine, as opposed to one of the client whose bytes
+// are forwarded.
 type UpstreamError struct {
 	Addr    string
 	Reason  string

@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// flushAfter is how long CopyN gathers bytes of a slow client before it sends what it has: engines give up after silence.
+// flushAfter is how long CopyN gathers bytes of a slow client before it sends what it has: engines
+// give up after silence.
 const flushAfter = time.Second
 
-// Exchange is one request and its reply on one connection. Its methods belong to one goroutine. Writes first, then Reply, then
-// Done; Cut at any time.
+// Exchange is one request and its reply on one connection. Its methods belong to one goroutine.
+// Writes first, then Reply, then Done; Cut at any time.
 type Exchange struct {
 	u     *Upstream
 	l     *link // nil once it ended
@@ -22,7 +23,8 @@ type Exchange struct {
 	reply Reply
 }
 
-// RequestHead is what Send writes in front of a body. Method is POST if it is empty; only POST names a Content-Length.
+// RequestHead is what Send writes in front of a body. Method is POST if it is empty; only POST
+// names a Content-Length.
 type RequestHead struct {
 	Method        string
 	Target        string
@@ -33,15 +35,15 @@ type RequestHead struct {
 	Fields        []Field
 }
 
-// Reused tells whether the connection has carried a call before: if it then fails before a byte of an answer, the engine may just
-// have closed it.
+// Reused tells whether the connection has carried a call before: if it then fails before a byte of
+// an answer, the engine may just have closed it.
 func (x *Exchange) Reused() bool { return x.l != nil && x.l.used }
 
 // Unsent returns how many bytes of the body are still to be written.
 func (x *Exchange) Unsent() int64 { return x.left }
 
-// Send writes the head and first, which begins or is the body, in one write. It returns ErrField or ErrOverrun before anything
-// was written, and an *UpstreamError if the write failed.
+// Send writes the head and first, which begins or is the body, in one write. It returns ErrField
+// or ErrOverrun before anything was written, and an *UpstreamError if the write failed.
 func (x *Exchange) Send(head RequestHead, first []byte) error {
 	if x.l == nil || x.sent {
 		return ErrClosed
@@ -112,7 +114,8 @@ func appendIf(b []byte, name, value string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// Write sends more of the body in one write. More than the Content-Length is ErrOverrun, and nothing of it is sent.
+// Write sends more of the body in one write. More than the Content-Length is ErrOverrun, and
+// nothing of it is sent.
 func (x *Exchange) Write(p []byte) (int, error) {
 	if x.l == nil || !x.sent {
 		return 0, ErrClosed
@@ -130,7 +133,8 @@ func (x *Exchange) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// write sends p under the write timeout. After a failure the connection cannot be used again, but an answer may still be read.
+// write sends p under the write timeout. After a failure the connection cannot be used again, but
+// an answer may still be read.
 func (x *Exchange) write(p []byte) error {
 	err := x.l.writeTime.extend(x.l.nc, x.u.cfg.Now(), x.u.cfg.WriteTimeout)
 	if err == nil {
@@ -143,9 +147,10 @@ func (x *Exchange) write(p []byte) error {
 	return nil
 }
 
-// CopyN sends n bytes of src. It gathers many reads into one write of up to 256 KiB, but holds no byte for much longer than a
-// second while src trickles. tap, if it is not nil, sees the bytes before they leave and must not keep them. An error of src is
-// returned as it is, with io.ErrUnexpectedEOF if src ended early; one of the engine is an *UpstreamError.
+// CopyN sends n bytes of src. It gathers many reads into one write of up to 256 KiB, but holds no
+// byte for much longer than a second while src trickles. tap, if it is not nil, sees the bytes
+// before they leave and must not keep them. An error of src is returned as it is, with
+// io.ErrUnexpectedEOF if src ended early; one of the engine is an *UpstreamError.
 func (x *Exchange) CopyN(src io.Reader, n int64, tap func([]byte)) (int64, error) {
 	if n > x.left {
 		return 0, fmt.Errorf("%w: %d more, %d left", ErrOverrun, n, x.left)
@@ -195,8 +200,9 @@ func (x *Exchange) gather(src io.Reader, p []byte) (int, error) {
 	}
 }
 
-// Done ends the exchange. The connection is kept if nothing was sent, or if the whole request was sent, the reply read to its end
-// and neither side wants to close. It is closed after a whole reply else, and cut if the exchange stopped halfway.
+// Done ends the exchange. The connection is kept if nothing was sent, or if the whole request was
+// sent, the reply read to its end and neither side wants to close. It is closed after a whole
+// reply else, and cut if the exchange stopped halfway.
 func (x *Exchange) Done() {
 	l := x.l
 	switch {
@@ -215,9 +221,10 @@ func (x *Exchange) Done() {
 	x.u.put(l)
 }
 
-// Cut closes the connection with a reset. The engine's read then fails where a plain close would read as an end, which some take
-// for the end of the body; bytes that have not left are dropped; and TLS says no last word. What was sent stays short of its
-// Content-Length, so the engine never had a complete object.
+// Cut closes the connection with a reset. The engine's read then fails where a plain close would
+// read as an end, which some take for the end of the body; bytes that have not left are dropped;
+// and TLS says no last word. What was sent stays short of its Content-Length, so the engine never
+// had a complete object.
 func (x *Exchange) Cut() {
 	l := x.l
 	if l == nil {
@@ -231,9 +238,10 @@ func (x *Exchange) Cut() {
 	_ = raw.Close() // nothing more can be done with it
 }
 
-// Reply reads the head of the reply and returns it; its body is read from it. Interim replies are read over. There is no
-// deadline, but it ends with ctx, and so do reads of the body. It fails with an *UpstreamError, whose Started tells whether a
-// byte of an answer had arrived. It may be called after a write has failed: an engine that refuses may answer and close early.
+// Reply reads the head of the reply and returns it; its body is read from it. Interim replies are
+// read over. There is no deadline, but it ends with ctx, and so do reads of the body. It fails
+// with an *UpstreamError, whose Started tells whether a byte of an answer had arrived. It may be
+// called after a write has failed: an engine that refuses may answer and close early.
 func (x *Exchange) Reply(ctx context.Context) (*Reply, error) {
 	if x.l == nil || !x.sent || x.reply.x != nil {
 		return nil, ErrClosed
@@ -246,8 +254,8 @@ func (x *Exchange) Reply(ctx context.Context) (*Reply, error) {
 	return &x.reply, nil
 }
 
-// Await waits up to limit for the first byte of the reply and tells whether it is there. It is used before Reply, to do something
-// else while the engine works.
+// Await waits up to limit for the first byte of the reply and tells whether it is there. It is
+// used before Reply, to do something else while the engine works.
 func (x *Exchange) Await(ctx context.Context, limit time.Duration) (bool, error) {
 	if x.l == nil || !x.sent || x.reply.x != nil {
 		return false, ErrClosed

@@ -8,16 +8,18 @@ import (
 	"time"
 )
 
-// Unsent returns how many bytes of answers the kernel of the client has not acknowledged, below TLS. It returns ErrUnsupported
-// where the platform cannot tell.
+// Unsent returns how many bytes of answers the kernel of the client has not acknowledged, below
+// TLS. It returns ErrUnsupported where the platform cannot tell.
 func (c *Conn) Unsent() (int, error) { return c.probe.unsent() }
 
-// Gone tells without waiting whether the client has closed or reset its side, as it does when it gives up during a long call.
-// False where the platform cannot tell. It may be called while the connection is read or written, by one goroutine.
+// Gone tells without waiting whether the client has closed or reset its side, as it does when it
+// gives up during a long call. False where the platform cannot tell. It may be called while the
+// connection is read or written, by one goroutine.
 func (c *Conn) Gone() bool { return c.probe.gone() }
 
-// Delivered tells whether the last answer has reached the client, given what Next returned after it: a request on the same
-// connection proves it, and so does a clean close with nothing unacknowledged. A reset, a timeout or an unknown proves nothing.
+// Delivered tells whether the last answer has reached the client, given what Next returned after
+// it: a request on the same connection proves it, and so does a clean close with nothing
+// unacknowledged. A reset, a timeout or an unknown proves nothing.
 func (c *Conn) Delivered(next error) bool {
 	var refusal *Error
 	if next == nil || errors.As(next, &refusal) {
@@ -30,9 +32,10 @@ func (c *Conn) Delivered(next error) bool {
 	return err == nil && n == 0
 }
 
-// Finish ends a connection whose last answer said Connection: close. It gives the client half of limit to close by itself, then
-// closes for writing and waits the other half, dropping what comes, up to 1 MiB: a plain close with unread input would
-// destroy the answer on its way. It tells whether the answer was delivered, and the connection is closed when it returns.
+// Finish ends a connection whose last answer said Connection: close. It gives the client half of
+// limit to close by itself, then closes for writing and waits the other half, dropping what comes,
+// up to 1 MiB: a plain close with unread input would destroy the answer on its way. It tells
+// whether the answer was delivered, and the connection is closed when it returns.
 func (c *Conn) Finish(limit time.Duration) (delivered bool) {
 	defer c.Close()
 	c.narrow()

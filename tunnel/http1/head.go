@@ -44,7 +44,8 @@ func all(s string, class byte) bool {
 	return true
 }
 
-// scanner finds the end of a head in a buffer that grows. Lines end with CRLF: it says so at the first that does not.
+// scanner finds the end of a head in a buffer that grows. Lines end with CRLF: it says so at the
+// first that does not.
 type scanner struct{ line, next int }
 
 var (
@@ -77,10 +78,18 @@ func cutLine(s string) (line, rest string) {
 	return s[:i-1], s[i+1:]
 }
 
-// parseRequest reads a complete head into r, which it resets. An Error whose framing could be read leaves ContentLength set,
-// so that the body can be drained before the answer.
+// parseRequest reads a complete head into r, which it resets. A refused head whose framing is
+// beyond doubt leaves ContentLength set, so that the body can be drained before the answer.
 func parseRequest(head string, p *Profile, r *Request) *Error {
 	r.reset()
+	if err := r.parse(head); err != nil {
+		r.ContentLength = 0
+		return err
+	}
+	return r.admit(p)
+}
+
+func (r *Request) parse(head string) *Error {
 	line, rest := cutLine(head)
 	if err := r.requestLine(line); err != nil {
 		return err
@@ -88,10 +97,7 @@ func parseRequest(head string, p *Profile, r *Request) *Error {
 	if err := r.fields(rest); err != nil {
 		return err
 	}
-	if err := r.framing(); err != nil {
-		return err
-	}
-	return r.admit(p)
+	return r.framing()
 }
 
 // requestLine accepts method SP target SP HTTP/1.1 and nothing else.
@@ -200,7 +206,8 @@ func (r *Request) admit(p *Profile) *Error {
 	return nil
 }
 
-// listed tells whether host is one of hosts; folding costs nothing when it came in lower case, as it does.
+// listed tells whether host is one of hosts; folding costs nothing when it came in lower case, as
+// it does.
 func listed(hosts []string, host string) bool {
 	host = strings.ToLower(host)
 	for _, h := range hosts {

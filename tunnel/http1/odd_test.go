@@ -187,6 +187,10 @@ func TestOddMessages(t *testing.T) {
 				c := http1.NewConn(s, profile())
 				_, _, err := readAll(c)
 				checkRefusal(t, err, tt)
+				if doubtful := tt.status != 405 && tt.status != 413 && tt.reason != http1.ReasonHost; doubtful &&
+					c.Remaining() > 0 && tt.reason != http1.ReasonCut {
+					t.Errorf("%d bytes could be drained of a body whose length is in doubt", c.Remaining())
+				}
 				checkClosed(t, c, s, tt.status)
 			}
 		})

@@ -7,11 +7,16 @@ import (
 
 // Defaults of a Profile whose field is zero.
 const (
-	DefaultHeadTimeout  = 10 * time.Second
-	DefaultIdleTimeout  = 75 * time.Second
+	// DefaultHeadTimeout is how long a head may take.
+	DefaultHeadTimeout = 10 * time.Second
+	// DefaultIdleTimeout is how long a connection may wait for its next request.
+	DefaultIdleTimeout = 75 * time.Second
+	// DefaultWriteTimeout is how long one write may take, here and upstream.
 	DefaultWriteTimeout = 30 * time.Second
-	DefaultGrace        = 10 * time.Second
-	DefaultMinRate      = 16 << 10
+	// DefaultGrace is the window over which the rate of a body is measured.
+	DefaultGrace = 10 * time.Second
+	// DefaultMinRate is the rate that a body must keep, in bytes a second.
+	DefaultMinRate = 16 << 10
 )
 
 const (
@@ -25,8 +30,8 @@ const (
 	lingerBytes = 1 << 20   // read after the last answer at most
 )
 
-// Profile is what a listener accepts. Its zero value admits no host and no content. It is shared by all connections of a
-// listener and must not be copied or changed once it is used.
+// Profile is what a listener accepts. Its zero value admits no host and no content. It is shared
+// by all connections of a listener and must not be copied or changed once it is used.
 type Profile struct {
 	Hosts        []string      // accepted values of Host, in lower case; none: every request is refused
 	MaxContent   int64         // longest Content-Length

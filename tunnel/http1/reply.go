@@ -16,8 +16,8 @@ const (
 	quickRead      = 50 * time.Millisecond
 )
 
-// Reply is the answer of the engine. Its body is read from it, up to the limit of the configuration. It is valid until the
-// Exchange ends.
+// Reply is the answer of the engine. Its body is read from it, up to the limit of the
+// configuration. It is valid until the Exchange ends.
 type Reply struct {
 	Status        int
 	ContentType   string
@@ -39,8 +39,12 @@ type Reply struct {
 // whole tells whether the reply was read to its end.
 func (r *Reply) whole() bool { return r.x != nil && r.state == bodyOver }
 
-// Field returns the value of the first header field of that name, as the engine sent it.
+// Field returns the value of the first header field of that name, as the engine sent it; nothing
+// once the Exchange has ended.
 func (r *Reply) Field(name string) string {
+	if r.x.l == nil {
+		return ""
+	}
 	_, rest := cutLine(string(r.x.l.buf[:r.head]))
 	for rest != "" {
 		var line string
@@ -122,7 +126,8 @@ func (r *Reply) parse(head []byte) error {
 	}
 }
 
-// statusLine accepts HTTP/1.1, one blank, three digits, and a phrase after another blank or nothing.
+// statusLine accepts HTTP/1.1, one blank, three digits, and a phrase after another blank or
+// nothing.
 func (r *Reply) statusLine(line []byte) error {
 	const prefix = "HTTP/1.1 "
 	if len(line) < len(prefix)+3 || string(line[:len(prefix)]) != prefix {
@@ -228,8 +233,9 @@ func (r *Reply) framing() error {
 	return nil
 }
 
-// read reads once, without a deadline if limit is 0. The first moments are waited without a hook on ctx: most replies come
-// then, and the hook costs. A read that ctx has ended leaves the link broken.
+// read reads once, without a deadline if limit is 0. The first moments are waited without a hook
+// on ctx: most replies come then, and the hook costs. A read that ctx has ended leaves the link
+// broken.
 func (l *link) read(ctx context.Context, now func() time.Time, p []byte, limit time.Duration) (int, error) {
 	if err := ctx.Err(); err != nil {
 		l.broken = true

@@ -141,10 +141,16 @@ func TestReplyToHead(t *testing.T) {
 func TestReplyFields(t *testing.T) {
 	raw := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Stagelock-Reference:  a1 \r\nx-stagelock-reference: second\r\n" +
 		"Content-Length: 20000\r\n\r\n" + strings.Repeat("x", 20000)
-	r, b, _, err := replied(raw, 0, http1.UpstreamConfig{}, "")
+	r, b, x, err := replied(raw, 0, http1.UpstreamConfig{}, "")
 	if err != nil || len(b) != 20000 {
 		t.Fatal(len(b), err)
 	}
+	defer func() {
+		x.Done()
+		if _, err := r.Read(make([]byte, 1)); !errors.Is(err, http1.ErrClosed) || r.Field("Content-Type") != "" {
+			t.Errorf("a reply is read after the end: %v", err)
+		}
+	}()
 	if r.ContentType != "text/plain" || r.Field("X-STAGELOCK-Reference") != "a1" || r.Field("X-None") != "" {
 		t.Errorf("type %q, reference %q", r.ContentType, r.Field("X-Stagelock-Reference"))
 	}

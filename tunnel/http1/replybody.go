@@ -42,7 +42,8 @@ func (r *Reply) begin() {
 	}
 }
 
-// Read reads the body. It returns io.EOF at its end and an *UpstreamError if it is cut, badly chunked, or longer than the limit.
+// Read reads the body. It returns io.EOF at its end and an *UpstreamError if it is cut, badly
+// chunked, or longer than the limit.
 func (r *Reply) Read(p []byte) (int, error) {
 	if r.err != nil {
 		return 0, r.err

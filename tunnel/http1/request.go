@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Request is a head that was accepted. It is valid until the next call of Next; its strings stay valid.
+// Request is a head that was accepted. It is valid until the next call of Next; its strings stay
+// valid.
 type Request struct {
 	Method           string // POST, GET or HEAD
 	Target           string // as sent: bytes 21 to 7E, beginning with a slash. Which one is right is the caller's to say
@@ -119,7 +120,8 @@ func fold[T string | []byte](low *folded, name T) []byte {
 	return low[:len(name)]
 }
 
-// readLength accepts the canonical decimal only: 0, or up to 19 digits that begin with another than 0.
+// readLength accepts the canonical decimal only: 0, or up to 19 digits that begin with another
+// than 0.
 func (r *Request) readLength(v string) *Error {
 	n, ok := parseLength(v)
 	if !ok {

@@ -22,9 +22,10 @@ var framingFields = map[string]bool{
 	"trailer": true, "expect": true,
 }
 
-// Respond answers the request in one write, or in two if the body is large. It says Connection: close, and Next will return
-// ErrFinished, if close is set, if the request was refused or asked for it, or if its body was not read to the end. An answer
-// to HEAD has no body. It returns ErrField, and writes nothing, if a field is not one field for every reader.
+// Respond answers the request in one write, or in two if the body is large. It says Connection:
+// close, and Next will return ErrFinished, if close is set, if the request was refused or asked
+// for it, or if its body was not read to the end. An answer to HEAD has no body. It returns
+// ErrField, and writes nothing, if a field is not one field for every reader.
 func (c *Conn) Respond(status int, fields []Field, body []byte, close bool) error {
 	if c.answered {
 		return ErrAnswered
@@ -106,14 +107,16 @@ func (c *Conn) write(b []byte) error {
 	return nil
 }
 
-// Chunks is an answer whose length is not known when it begins: each Write leaves at once as one chunk.
+// Chunks is an answer whose length is not known when it begins: each Write leaves at once as one
+// chunk.
 type Chunks struct {
 	c    *Conn
 	head []byte // until the first write
 	over bool
 }
 
-// Chunked begins an answer in chunks. Its head leaves with the first Write. It returns ErrField like Respond.
+// Chunked begins an answer in chunks. Its head leaves with the first Write. It returns ErrField
+// like Respond.
 func (c *Conn) Chunked(status int, fields []Field) (*Chunks, error) {
 	if c.answered {
 		return nil, ErrAnswered
@@ -127,7 +130,8 @@ func (c *Conn) Chunked(status int, fields []Field) (*Chunks, error) {
 	return &Chunks{c: c, head: append(head, "Transfer-Encoding: chunked\r\n\r\n"...)}, nil
 }
 
-// Write sends p as one chunk, in one write. An empty p sends nothing: an empty chunk would be the last.
+// Write sends p as one chunk, in one write. An empty p sends nothing: an empty chunk would be the
+// last.
 func (k *Chunks) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -150,7 +154,8 @@ func (k *Chunks) Finish(p []byte) error {
 // Close ends the answer.
 func (k *Chunks) Close() error { return k.Finish(nil) }
 
-// Abort closes the connection short of the end of the answer, which every client takes for a failure and none repeats.
+// Abort closes the connection short of the end of the answer, which every client takes for a
+// failure and none repeats.
 func (k *Chunks) Abort() error {
 	k.over, k.c.closing = true, true
 	return k.c.Close()

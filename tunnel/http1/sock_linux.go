@@ -34,7 +34,8 @@ func newProbe(c net.Conn) *probe {
 	return p
 }
 
-// events returns which of the wanted events the socket has now; a socket that cannot be asked has an error.
+// events returns which of the wanted events the socket has now; a socket that cannot be asked has
+// an error.
 func (p *probe) events(want int16) int16 {
 	p.fds[0].Events = want
 	if err := p.rc.Control(p.poll); err != nil {

@@ -4,7 +4,8 @@ package http1
 
 import "net"
 
-// probe cannot ask the kernel here: connections count as alive, and no answer as delivered before the next request.
+// probe cannot ask the kernel here: connections count as alive, and no answer as delivered before
+// the next request.
 type probe struct{}
 
 func newProbe(net.Conn) *probe { return nil }

@@ -12,11 +12,16 @@ import (
 
 // Defaults of an UpstreamConfig whose field is zero.
 const (
+	// DefaultConnectTimeout is how long TCP and TLS together may take.
 	DefaultConnectTimeout = 5 * time.Second
-	DefaultMaxIdle        = 64
-	DefaultUpstreamIdle   = 15 * time.Second // below the 20 s of the usual engine
-	DefaultMaxReplyHead   = 12 << 10
-	DefaultMaxReply       = 16 << 20
+	// DefaultMaxIdle is how many connections are kept.
+	DefaultMaxIdle = 64
+	// DefaultUpstreamIdle is how long one is kept: less than the 20 s of the usual engine.
+	DefaultUpstreamIdle = 15 * time.Second
+	// DefaultMaxReplyHead is the longest head of a reply.
+	DefaultMaxReplyHead = 12 << 10
+	// DefaultMaxReply is the longest body of a reply.
+	DefaultMaxReply = 16 << 20
 )
 
 // UpstreamConfig says how an engine is reached.
@@ -34,8 +39,8 @@ type UpstreamConfig struct {
 	Now            func() time.Time
 }
 
-// Upstream makes connections to one engine and keeps those that can be used again. It is safe for concurrent use and starts no
-// goroutine.
+// Upstream makes connections to one engine and keeps those that can be used again. It is safe for
+// concurrent use and starts no goroutine.
 type Upstream struct {
 	cfg        UpstreamConfig
 	small, big pool
@@ -75,8 +80,9 @@ type link struct {
 	broken    bool // a deadline may still fire, or a write failed
 }
 
-// Open returns an Exchange on a kept connection that is really alive, or on a new one; fresh asks for a new one. It fails with an
-// *UpstreamError whose Started is false. The Exchange must end with Done or Cut.
+// Open returns an Exchange on a kept connection that is really alive, or on a new one; fresh asks
+// for a new one. It fails with an *UpstreamError whose Started is false. The Exchange must end
+// with Done or Cut.
 func (u *Upstream) Open(ctx context.Context, fresh bool) (*Exchange, error) {
 	for !fresh {
 		l, err := u.take()
@@ -159,7 +165,8 @@ func (u *Upstream) dial(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
-// alive tells whether a kept connection can carry a call: the engine has neither closed it nor sent what nobody asked for.
+// alive tells whether a kept connection can carry a call: the engine has neither closed it nor
+// sent what nobody asked for.
 func (l *link) alive() bool {
 	if !l.probe.quiet() {
 		return false
@@ -167,7 +174,8 @@ func (l *link) alive() bool {
 	if l.tls == nil {
 		return true
 	}
-	// What TLS has decrypted already is invisible to the kernel. A past deadline makes the read return at once.
+	// What TLS has decrypted already is invisible to the kernel. A past deadline makes the read
+	// return at once.
 	if err := l.tls.SetReadDeadline(longAgo); err != nil {
 		return false
 	}
@@ -187,7 +195,8 @@ func (u *Upstream) Prune() {
 	u.idle = append(u.idle[:0], u.idle[old:]...)
 }
 
-// Close closes the kept connections. Exchanges under way go on; their connections are closed when they are done.
+// Close closes the kept connections. Exchanges under way go on; their connections are closed when
+// they are done.
 func (u *Upstream) Close() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -424,7 +424,7 @@ func TestTrickleIsFlushed(t *testing.T) {
 type slowly struct{ step time.Duration }
 
 func (s *slowly) Read(p []byte) (int, error) {
-	time.Sleep(s.step) // in faked time
+	<-time.After(s.step) // in faked time
 	p[0] = 'x'
 	return 1, nil
 }
@@ -585,4 +585,67 @@ func TestThroughTLS(t *testing.T) {
 	if err := <-done; !errors.Is(err, io.EOF) {
 		t.Errorf("relay ended with %v", err)
 	}
+}
+
+func TestConnectTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := http1.NewUpstream(http1.UpstreamConfig{ConnectTimeout: 3 * time.Second,
+			Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}})
+		start := time.Now()
+		_, err := up.Open(context.Background(), true)
+		if d := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || d != 3*time.Second {
+			t.Errorf("Open = %v after %v", err, d)
+		}
+	})
+}
+
+func TestMaxIdle(t *testing.T) {
+	engine := newSink(t, answering(emptyReply))
+	up := upstream(t, http1.UpstreamConfig{MaxIdle: 2}, engine)
+	var all []*http1.Exchange
+	for range 3 {
+		all = append(all, open(t, up))
+	}
+	for _, x := range all {
+		if err := x.Send(head(0), nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := x.Reply(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		x.Done()
+		x.Done() // a second time does nothing
+	}
+	kept := 0
+	for range 3 {
+		x := open(t, up)
+		defer x.Done()
+		if x.Reused() {
+			kept++
+		}
+	}
+	if kept != 2 {
+		t.Errorf("%d connections kept, want 2", kept)
+	}
+}
+
+// TestStalledEngine holds a write to its time.
+func TestStalledEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		up := http1.NewUpstream(http1.UpstreamConfig{WriteTimeout: 5 * time.Second,
+			Dial: func(context.Context, string, string) (net.Conn, error) { return near, nil }})
+		x := open(t, up)
+		defer x.Done()
+		start := time.Now()
+		err := x.Send(head(10), nil)
+		var ue *http1.UpstreamError
+		if d := time.Since(start); !errors.As(err, &ue) || ue.Reason != http1.ReasonSend || d < 5*time.Second || d > 10*time.Second {
+			t.Errorf("Send = %v after %v", err, d)
+		}
+	})
 }

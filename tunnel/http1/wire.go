@@ -5,8 +5,9 @@ import (
 	"net"
 )
 
-// Wire lies between a TCP connection and TLS. While a big body flows it reads ahead, so that one system call brings many TLS
-// records; else it is not there. A listener wraps what it accepts: tls.Server(http1.Wrap(c), config).
+// Wire lies between a TCP connection and TLS. While a big body flows it reads ahead, so that one
+// system call brings many TLS records; else it is not there. A listener wraps what it accepts:
+// tls.Server(http1.Wrap(c), config).
 type Wire struct {
 	net.Conn
 
@@ -105,8 +106,9 @@ func isTLS(c net.Conn) bool {
 	return ok
 }
 
-// QuickAck makes the kernel acknowledge at once what just came. Called right after a TLS handshake it spares clients that do
-// not set TCP_NODELAY a wait of 40 ms for the first answer. It does nothing where the platform has no such switch.
+// QuickAck makes the kernel acknowledge at once what just came. Called right after a TLS handshake
+// it spares clients that do not set TCP_NODELAY a wait of 40 ms for the first answer. It does
+// nothing where the platform has no such switch.
 func QuickAck(c net.Conn) {
 	if p := newProbe(unwrap(c)); p != nil {
 		p.quickAck()
