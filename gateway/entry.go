@@ -11,6 +11,9 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 )
 
+// busyWait is how long a call waits for others of its peer.
+const busyWait = 30 * time.Second
+
 // contentType is what Java's client says a call is.
 const contentType = "application/x-java-serialized-object"
 
@@ -93,7 +96,7 @@ func (c *call) ready(ctx context.Context) error {
 	if err := c.gateway.writable(); err != nil {
 		return unavailable(ReasonStore, "the gateway cannot write its log", err)
 	}
-	leave, ok := c.gateway.enter(c.peer.Name, c.policy.CallsAtOnce)
+	leave, ok := c.gateway.enter(ctx, c.peer.Name, c.policy.CallsAtOnce, busyWait)
 	if !ok {
 		return problem(tunnel.Refused, ReasonBusy, "too many calls of this peer are under way; try again later", nil)
 	}

@@ -147,10 +147,10 @@ func (g *Gateway) release(b []byte) {
 	}
 }
 
-// unwritten remembers that the log cannot be written, for health and for the calls to come.
+// unwritten remembers that log or store cannot be written, for health and for the calls to come.
 func (g *Gateway) unwritten(err error) error {
 	g.broken.Store(&err)
-	g.entry.WithError(err).Error("audit log cannot be written: calls are refused until it can")
+	g.entry.WithError(err).Error("nothing can be written: calls are refused until it can")
 	return unwritable(err)
 }
 
@@ -191,25 +191,47 @@ func (l *later) do(f func()) {
 
 // gate bounds the calls of each peer that are under way at once.
 type gate struct {
-	mu   sync.Mutex
-	busy map[string]int
+	mu     sync.Mutex
+	places map[string]chan struct{}
 }
 
-func (g *Gateway) enter(peer string, most int) (leave func(), ok bool) {
-	g.peers.mu.Lock()
-	defer g.peers.mu.Unlock()
-	if g.peers.busy == nil {
-		g.peers.busy = map[string]int{}
+// of returns the places of a peer; a reload that changes their number begins anew.
+func (b *gate) of(peer string, most int) chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.places == nil {
+		b.places = map[string]chan struct{}{}
 	}
-	if g.peers.busy[peer] >= most {
+	if c := b.places[peer]; c != nil && cap(c) == most {
+		return c
+	}
+	b.places[peer] = make(chan struct{}, most)
+	return b.places[peer]
+}
+
+// enter takes a place of the peer, waiting up to wait for one, and returns how to give it back.
+func (g *Gateway) enter(
+	ctx context.Context, peer string, most int, wait time.Duration,
+) (leave func(), ok bool) {
+	places := g.peers.of(peer, most)
+	leave = func() { <-places }
+	select {
+	case places <- struct{}{}:
+		return leave, true
+	default:
+	}
+	if wait <= 0 {
 		return nil, false
 	}
-	g.peers.busy[peer]++
-	return sync.OnceFunc(func() {
-		g.peers.mu.Lock()
-		defer g.peers.mu.Unlock()
-		g.peers.busy[peer]--
-	}), true
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case places <- struct{}{}:
+		return leave, true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return nil, false
 }
 
 // counters count refusals by reason.

@@ -108,7 +108,10 @@ func (c *call) endOthers(ctx context.Context) error {
 	if scope == "" || !c.gateway.flights.other(scope, c.key, old) {
 		return nil
 	}
-	return unwritable(c.gateway.repeats.EndScope(ctx, scope, c.key))
+	if err := c.gateway.repeats.EndScope(ctx, scope, c.key); err != nil {
+		return c.gateway.unwritten(err)
+	}
+	return nil
 }
 
 // begin keeps the call as running, or takes over what is known of it.
@@ -118,7 +121,7 @@ func (c *call) begin(ctx context.Context) error {
 	}
 	known, fresh, err := c.gateway.repeats.Begin(ctx, rep)
 	if err != nil {
-		return unwritable(err)
+		return c.gateway.unwritten(err)
 	}
 	c.gateway.flights.keep(rep.Scope, c.key)
 	if fresh {
@@ -133,7 +136,7 @@ func (c *call) begin(ctx context.Context) error {
 // anew forgets an answer that waited too long: this is a call of its own.
 func (c *call) anew(ctx context.Context) error {
 	if err := c.gateway.repeats.End(ctx, c.key); err != nil {
-		return unwritable(err)
+		return c.gateway.unwritten(err)
 	}
 	return c.begin(ctx)
 }
@@ -190,13 +193,10 @@ func (c *call) landed(ctx context.Context) {
 	c.flight = nil
 }
 
+// unwritable tells a publisher that nothing can be written down, so nothing is carried out.
 func unwritable(err error) error {
-	if err == nil {
-		return nil
-	}
-	msg := "the gateway cannot write its store; nothing was carried out"
 	if errors.Is(err, store.ErrFull) {
-		msg = "the gateway's disk is full; nothing was carried out"
+		return unavailable(ReasonStore, "the gateway's disk is full", err)
 	}
-	return problem(tunnel.Unavailable, ReasonStore, msg, err)
+	return unavailable(ReasonStore, "the gateway cannot write its store", err)
 }

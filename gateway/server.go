@@ -86,7 +86,7 @@ func (g *Gateway) accepted(ctx context.Context, raw net.Conn) {
 		g.count(ReasonHost)
 		return
 	}
-	release, crowded := g.place(p, addr)
+	release, crowded := g.place(ctx, p, addr)
 	defer release()
 	if crowded == full {
 		return
@@ -115,12 +115,14 @@ const (
 	full // far over it: it is closed
 )
 
-func (g *Gateway) place(p *Policy, addr netip.Addr) (release func(), crowded int) {
+func (g *Gateway) place(
+	ctx context.Context, p *Policy, addr netip.Addr,
+) (release func(), crowded int) {
 	release, err := p.Quota.Connect(addr)
 	if err == nil {
 		return release, room
 	}
-	leave, ok := g.enter("\x00overflow", overflow)
+	leave, ok := g.enter(ctx, "\x00overflow", overflow, 0)
 	if !ok {
 		return func() {}, full
 	}

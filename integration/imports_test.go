@@ -35,7 +35,7 @@ var homes = map[string][]string{
 	"golang.org/x/time":                  {"policy/quota"},
 	"github.com/hashicorp/golang-lru/v2": {"policy/secret", "policy/quota", "store"},
 	"modernc.org/sqlite":                 {"store/sqlite"},
-	"github.com/sirupsen/logrus":         {"gateway", "cmd"},
+	"github.com/sirupsen/logrus":         {"gateway", "cmd", "integration/world"},
 	"github.com/pires/go-proxyproto":     {"gateway"},
 	"github.com/gaissmai/bart":           {"policy/hosts"},
 	"go.yaml.in/yaml/v4":                 {"conf"},
