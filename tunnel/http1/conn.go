@@ -75,7 +75,7 @@ func (c *Conn) Next(ctx context.Context) (*Request, error) {
 	}
 	refusal := parseRequest(head, c.p, &c.req)
 	c.remaining = c.req.ContentLength
-	c.expects = c.req.ExpectContinue && c.remaining > 0 && c.r == c.w // who sends already does not wait
+	c.expects = c.req.ExpectContinue && c.remaining > 0 && c.r == c.w // else it sends already
 	c.pace = pace{rate: c.p.minRate(), grace: c.p.grace(), left: c.p.grace()}
 	if refusal != nil {
 		return nil, refusal
@@ -172,8 +172,8 @@ func (c *Conn) idleError(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("%w: %w", ErrIdle, err)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // the second: TLS ended without its last word
-		return io.EOF
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return io.EOF // the second: TLS ended without its last word
 	}
 	return fmt.Errorf("wait for a request: %w", err)
 }
@@ -190,7 +190,7 @@ func (c *Conn) readHead() (string, error) {
 		}
 		n, err := s.find(in)
 		if err != nil {
-			return "", &Error{Status: 400, Reason: ReasonHeader, Msg: "head has a line that does not end in CRLF", Err: err}
+			return "", bad(ReasonHeader, "head has a line that does not end in CRLF", "")
 		}
 		if n > maxHead || n == 0 && c.w >= maxHead {
 			return "", bad(ReasonHeader, fmt.Sprintf("head is longer than %d bytes", maxHead), "")

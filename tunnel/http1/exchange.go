@@ -79,7 +79,8 @@ func appendRequestHead(b []byte, h RequestHead) ([]byte, error) {
 	if !known(h.Method) || h.Method != "POST" && h.ContentLength != 0 {
 		return nil, fmt.Errorf("%w: method %q with %d bytes", ErrField, h.Method, h.ContentLength)
 	}
-	if h.Target == "" || h.Target[0] != '/' || !all(h.Target, inTarget) || h.Host == "" || !all(h.Host, inTarget) {
+	named := h.Host != "" && all(h.Host, inTarget)
+	if !named || h.Target == "" || h.Target[0] != '/' || !all(h.Target, inTarget) {
 		return nil, fmt.Errorf("%w: target %q, host %q", ErrField, h.Target, h.Host)
 	}
 	if !all(h.ContentType, inValue) || !all(h.Authorization, inValue) {

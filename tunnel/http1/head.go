@@ -179,7 +179,8 @@ func (r *Request) framing() *Error {
 	case r.seen&bitEncoding != 0 && r.encoding != "chunked":
 		return bad(ReasonEncoding, "Transfer-Encoding is not taken", r.encoding)
 	case r.seen&bitEncoding != 0:
-		return &Error{Status: 411, Reason: ReasonChunked, Msg: "chunked requests are not taken: send Content-Length"}
+		return &Error{Status: 411, Reason: ReasonChunked,
+			Msg: "chunked requests are not taken: send Content-Length"}
 	case r.Method == "POST" && !length:
 		return &Error{Status: 411, Reason: ReasonLength, Msg: "Content-Length is missing"}
 	case (r.Method == "GET" || r.Method == "HEAD") && r.ContentLength > 0:
@@ -191,7 +192,8 @@ func (r *Request) framing() *Error {
 // admit judges a head that is well formed.
 func (r *Request) admit(p *Profile) *Error {
 	if !known(r.Method) {
-		return &Error{Status: 405, Reason: ReasonMethod, Msg: "method is not allowed", Err: fmt.Errorf("method %q", r.Method)}
+		return &Error{Status: 405, Reason: ReasonMethod, Msg: "method is not allowed",
+			Err: fmt.Errorf("method %.40q", r.Method)}
 	}
 	if r.seen&bitHost == 0 {
 		return bad(ReasonHost, "Host is missing", "")

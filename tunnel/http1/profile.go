@@ -33,13 +33,13 @@ const (
 // Profile is what a listener accepts. Its zero value admits no host and no content. It is shared
 // by all connections of a listener and must not be copied or changed once it is used.
 type Profile struct {
-	Hosts        []string      // accepted values of Host, in lower case; none: every request is refused
+	Hosts        []string      // accepted, in lower case; none: nobody is
 	MaxContent   int64         // longest Content-Length
-	HeadTimeout  time.Duration // from the first byte of a head to its end, and for the first byte of a connection
+	HeadTimeout  time.Duration // from the first byte of a head, or of a connection
 	IdleTimeout  time.Duration // between an answer and the next request
 	WriteTimeout time.Duration // for one write of an answer, up to twice as long
 	MinRate      int           // bytes a second that a body must keep
-	Grace        time.Duration // window over which MinRate is measured; only time spent waiting for the client counts
+	Grace        time.Duration // window over which MinRate is measured
 	Now          func() time.Time
 
 	small, wide, big pool

@@ -91,7 +91,7 @@ func (r *Reply) completeHead() (int, error) {
 			return n, nil
 		}
 		if l.w >= r.x.u.cfg.MaxReplyHead {
-			return 0, r.x.u.fault(ReasonReply, true, fmt.Errorf("head is longer than %d bytes", r.x.u.cfg.MaxReplyHead))
+			return 0, r.x.u.fault(ReasonReply, true, fmt.Errorf("%w: head is too long", errReply))
 		}
 		k, err := l.read(r.ctx, r.x.u.cfg.Now, l.buf[l.w:], 0)
 		l.w += k
@@ -141,7 +141,8 @@ func (r *Reply) statusLine(line []byte) error {
 		}
 		r.Status = r.Status*10 + int(d-'0')
 	}
-	if len(phrase) > 0 && phrase[0] != ' ' || !printable(phrase) || r.Status < 100 || r.Status > 599 || r.Status == 101 {
+	known := r.Status >= 100 && r.Status <= 599 && r.Status != 101
+	if !known || len(phrase) > 0 && phrase[0] != ' ' || !printable(phrase) {
 		return fmt.Errorf("%w: status line %.80q", errReply, line)
 	}
 	return nil
@@ -165,17 +166,18 @@ var replyRules = map[string]struct {
 	"content-length":    {bitLength, (*Reply).readLength},
 	"transfer-encoding": {bitEncoding, (*Reply).readEncoding},
 	"connection":        {bitConnection, (*Reply).readConnection},
-	"content-type":      {bitType, func(r *Reply, v []byte) error { r.ContentType = intern(v); return nil }},
+	"content-type":      {bitType, (*Reply).readType},
 }
 
 // serialized is the content type of every good reply: it is not allocated anew.
 const serialized = "application/x-java-serialized-object"
 
-func intern(v []byte) string {
-	if string(v) == serialized {
-		return serialized
+func (r *Reply) readType(v []byte) error {
+	r.ContentType = serialized
+	if string(v) != serialized {
+		r.ContentType = string(v)
 	}
-	return string(v)
+	return nil
 }
 
 func (r *Reply) field(line []byte) error {
@@ -236,7 +238,9 @@ func (r *Reply) framing() error {
 // read reads once, without a deadline if limit is 0. The first moments are waited without a hook
 // on ctx: most replies come then, and the hook costs. A read that ctx has ended leaves the link
 // broken.
-func (l *link) read(ctx context.Context, now func() time.Time, p []byte, limit time.Duration) (int, error) {
+func (l *link) read(
+	ctx context.Context, now func() time.Time, p []byte, limit time.Duration,
+) (int, error) {
 	if err := ctx.Err(); err != nil {
 		l.broken = true
 		return 0, err
@@ -259,7 +263,9 @@ func (l *link) read(ctx context.Context, now func() time.Time, p []byte, limit t
 	if err := l.nc.SetReadDeadline(until); err != nil {
 		return 0, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = l.nc.SetReadDeadline(longAgo) }) // fails on a closed connection only
+	stop := context.AfterFunc(ctx, func() {
+		_ = l.nc.SetReadDeadline(longAgo) // fails on a closed connection only
+	})
 	n, err = l.nc.Read(p)
 	if !stop() {
 		l.broken = true

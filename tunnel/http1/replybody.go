@@ -51,7 +51,7 @@ func (r *Reply) Read(p []byte) (int, error) {
 	n, err := r.readBody(p)
 	r.total += int64(n)
 	if r.total > r.x.u.cfg.MaxReply {
-		n, err = 0, r.x.u.fault(ReasonReplyLarge, true, fmt.Errorf("%w of %d bytes", errLarge, r.x.u.cfg.MaxReply))
+		n, err = 0, r.tooLarge()
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		r.err = err
@@ -62,10 +62,15 @@ func (r *Reply) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func (r *Reply) tooLarge() error {
+	limit := r.x.u.cfg.MaxReply
+	return r.x.u.fault(ReasonReplyLarge, true, fmt.Errorf("%w of %d bytes", errLarge, limit))
+}
+
 // AppendTo appends the whole body to b, and takes little more memory than that.
 func (r *Reply) AppendTo(b []byte) ([]byte, error) {
 	if r.ContentLength > r.x.u.cfg.MaxReply {
-		return b, r.x.u.fault(ReasonReplyLarge, true, fmt.Errorf("%w of %d bytes", errLarge, r.x.u.cfg.MaxReply))
+		return b, r.tooLarge()
 	}
 	for {
 		if r.state == bodyOver && r.err == nil {

@@ -9,7 +9,7 @@ import (
 // valid.
 type Request struct {
 	Method           string // POST, GET or HEAD
-	Target           string // as sent: bytes 21 to 7E, beginning with a slash. Which one is right is the caller's to say
+	Target           string // as sent: bytes 21 to 7E, the first a slash; the caller judges it
 	Host             string // as sent; equal to one of Profile.Hosts but for case
 	ContentType      string
 	Authorization    string
@@ -63,15 +63,24 @@ func refused(name string) fieldRule {
 var rules = byName(
 	once("host", bitHost, ReasonHost, func(r *Request, v string) *Error { r.Host = v; return nil }),
 	once("content-length", bitLength, ReasonLength, (*Request).readLength),
-	once("transfer-encoding", bitEncoding, ReasonEncoding, func(r *Request, v string) *Error { r.encoding = v; return nil }),
-	once("content-type", bitType, ReasonHeader, func(r *Request, v string) *Error { r.ContentType = v; return nil }),
+	once("transfer-encoding", bitEncoding, ReasonEncoding, func(r *Request, v string) *Error {
+		r.encoding = v
+		return nil
+	}),
+	once("content-type", bitType, ReasonHeader, func(r *Request, v string) *Error {
+		r.ContentType = v
+		return nil
+	}),
 	once("authorization", bitAuthorization, ReasonHeader, func(r *Request, v string) *Error {
 		r.Authorization, r.HasAuthorization = v, true
 		return nil
 	}),
 	once("connection", bitConnection, ReasonHop, (*Request).readConnection),
 	once("expect", bitExpect, ReasonExpect, (*Request).readExpect),
-	once("user-agent", bitAgent, ReasonHeader, func(r *Request, v string) *Error { r.UserAgent = v; return nil }),
+	once("user-agent", bitAgent, ReasonHeader, func(r *Request, v string) *Error {
+		r.UserAgent = v
+		return nil
+	}),
 	fieldRule{name: "x-forwarded-for", read: func(r *Request, v string) *Error {
 		r.ForwardedFor = append(r.ForwardedFor, v)
 		return nil

@@ -10,15 +10,18 @@ type Field struct{ Name, Value string }
 
 // reasons are the phrases of status lines.
 var reasons = map[int]string{
-	200: "OK", 204: "No Content", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-	405: "Method Not Allowed", 408: "Request Timeout", 411: "Length Required", 413: "Content Too Large",
+	200: "OK", 204: "No Content", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
+	404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 411: "Length Required",
+	413: "Content Too Large",
 	421: "Misdirected Request", 429: "Too Many Requests", 431: "Request Header Fields Too Large",
-	500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
+	500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable",
+	504: "Gateway Timeout",
 }
 
 // framingFields are written by this package alone.
 var framingFields = map[string]bool{
-	"content-length": true, "transfer-encoding": true, "connection": true, "host": true, "upgrade": true, "te": true,
+	"content-length": true, "transfer-encoding": true, "connection": true, "host": true,
+	"upgrade": true, "te": true,
 	"trailer": true, "expect": true,
 }
 

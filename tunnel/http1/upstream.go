@@ -72,7 +72,7 @@ type link struct {
 	nc        net.Conn
 	probe     *probe
 	tls       *tls.Conn // nil if plain
-	buf       []byte    // holds in[r:w] what was read of replies; a reply's head stays in front of its body
+	buf       []byte    // holds in [r:w] what was read; a head stays in front of its body
 	r, w      int
 	writeTime lazyDeadline
 	idleSince time.Time
