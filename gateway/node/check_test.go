@@ -1,0 +1,107 @@
+package node_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/node"
+)
+
+// problems returns what validate prints of a configuration: line, path and message, without the folder.
+func problems(t *testing.T, text string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "stagelock.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, found := conf.Load(conf.Options{File: file})
+	if cfg != nil {
+		found = append(found, node.Check(cfg)...)
+	}
+	conf.Sort(found)
+	var all []string
+	for _, p := range found {
+		all = append(all, strings.ReplaceAll(p.String(), filepath.Dir(file)+string(filepath.Separator), ""))
+	}
+	return all
+}
+
+const good = `listen: ["127.0.0.1:0"]
+names: ["live.example.com"]
+data: data
+hosts:
+  allow: ["10.1.2.0/24"]
+upstream:
+  nodes: ["http://127.0.0.1:8080"]
+peers:
+  - name: staging
+    sites: [20143]
+    logins: ["publisher@example.com"]
+    secret: { value: "1234567890123456" }
+`
+
+func TestGoodConfigurationHasNoProblem(t *testing.T) {
+	if got := problems(t, good); len(got) != 0 {
+		t.Errorf("problems: %s", strings.Join(got, "\n"))
+	}
+}
+
+// Each row changes one line of the good configuration; the problem must name that line, what is wrong, and a cure.
+func TestProblemsNameTheLine(t *testing.T) {
+	for _, tt := range []struct{ name, old, new, want string }{
+		{"unknown key", `data: data`, "data: data\nlisen: x", "stagelock.yaml:4: lisen"},
+		{"host bits", `"10.1.2.0/24"`, `"10.1.2.3/24"`, "stagelock.yaml:5: hosts.allow[0]: \"10.1.2.3/24\""},
+		{"mapped prefix that is all of IPv4", `"10.1.2.0/24"`, `"::ffff:0:0/96"`, "stagelock.yaml:5: hosts.allow[0]"},
+		{"short mapped prefix", `"10.1.2.0/24"`, `"::ffff:10.0.0.0/8"`, "stagelock.yaml:5: hosts.allow[0]"},
+		{"octal looking", `"10.1.2.0/24"`, `"010.1.2.3"`, "stagelock.yaml:5: hosts.allow[0]"},
+		{"empty allowlist", `["10.1.2.0/24"]`, `[]`, "stagelock.yaml:5: hosts.allow"},
+		{"shadowed", `["10.1.2.0/24"]`, `["10.1.2.0/24", "10.1.2.7"]`, "stagelock.yaml:5: warning: hosts.allow[1]"},
+		{"everybody", `"10.1.2.0/24"`, `"0.0.0.0/0"`, "stagelock.yaml:5: hosts.allow[0]"},
+		{"AES-192", `"1234567890123456"`, `"123456789012345678901234"`, "stagelock.yaml:12: peers[0].secret.value"},
+		{"16-byte DESede", `{ value: "1234567890123456" }`,
+			`{ value: "1234567890123456", algorithm: DESede }`, "stagelock.yaml:12: peers[0].secret.value"},
+		{"too short", `"1234567890123456"`, `"short"`, "stagelock.yaml:12: peers[0].secret.value"},
+		{"not ASCII", `"1234567890123456"`, `"gehörtnichthierh"`, "stagelock.yaml:12: peers[0].secret.value"},
+		{"bad hex", `{ value: "1234567890123456" }`, `{ value: "12345678901234zz", hex: true }`,
+			"stagelock.yaml:12: peers[0].secret.value"},
+		{"path context with a slash behind", `data: data`, "data: data\npath_context: /live/",
+			"stagelock.yaml:4: path_context"},
+		{"untrusted everybody", `  allow: ["10.1.2.0/24"]`,
+			"  allow: [\"10.1.2.0/24\"]\n  trusted_proxies: [\"0.0.0.0/0\"]", "stagelock.yaml:6: hosts.trusted_proxies[0]"},
+		{"peer address", `    sites: [20143]`, "    sites: [20143]\n    addresses: [\"10.1.2.999\"]",
+			"stagelock.yaml:11: peers[0].addresses[0]"},
+		{"any login", "    logins: [\"publisher@example.com\"]\n", "", "warning: peers[0].logins"},
+		{"any site", `[20143]`, `[any]`, "stagelock.yaml:10: warning: peers[0].sites"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if !strings.Contains(good, tt.old) {
+				t.Fatalf("the good configuration has no %q", tt.old)
+			}
+			got := problems(t, strings.Replace(good, tt.old, tt.new, 1))
+			for _, line := range got {
+				if strings.Contains(line, tt.want) && strings.HasSuffix(line, ")") {
+					return
+				}
+			}
+			t.Errorf("no problem with a cure has %q in it:\n%s", tt.want, strings.Join(got, "\n"))
+		})
+	}
+}
+
+// All at once: nobody mends one line after the other.
+func TestAllProblemsAtOnce(t *testing.T) {
+	bad := strings.NewReplacer(`"10.1.2.0/24"`, `"10.1.2.3/24", "010.1.2.3"`, `"1234567890123456"`, `"short"`,
+		"data: data", "data: data\npath_context: /live/\nlisen: x").Replace(good)
+	got := strings.Join(problems(t, bad), "\n")
+	for _, want := range []string{"hosts.allow[0]", "hosts.allow[1]", "peers[0].secret.value", "path_context", "lisen"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is missing in:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "short\"") {
+		t.Errorf("a secret is printed:\n%s", got)
+	}
+}
