@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,8 +33,6 @@ type Config struct {
 	Log      *logrus.Entry
 	Now      func() time.Time
 	NewID    func() string // nil: UUIDs of version 7
-	// Native serves connections that speak HTTP/2. Nil: they are offered http/1.1 only.
-	Native http.Handler
 	// Pause, if it is set, is called at the Points of every call. Tests hold or kill the process
 	// there.
 	Pause func(point string)
@@ -58,7 +55,6 @@ type Gateway struct {
 	entry    *logrus.Entry
 	now      func() time.Time
 	newID    func() string
-	native   http.Handler
 	pause    func(string)
 
 	policy  atomic.Pointer[Policy]
@@ -80,8 +76,8 @@ func New(ctx context.Context, c Config, p *Policy) (*Gateway, error) {
 		return nil, errors.New("gateway: a part of its configuration is missing")
 	}
 	g := &Gateway{
-		audit: c.Audit, requests: c.Requests, repeats: c.Repeats, tls: c.TLS, entry: c.Log, now: c.Now,
-		newID: c.NewID, native: c.Native, pause: c.Pause,
+		audit: c.Audit, requests: c.Requests, repeats: c.Repeats, tls: split(c.TLS), entry: c.Log, now: c.Now,
+		newID: c.NewID, pause: c.Pause,
 	}
 	if g.pause == nil {
 		g.pause = func(string) {}

@@ -97,8 +97,8 @@ func (g *Gateway) accepted(ctx context.Context, raw net.Conn) {
 		g.entry.WithError(err).WithField("peer", addr.String()).Debug("no TLS")
 		return
 	}
-	if t, ok := conn.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol == "h2" {
-		new(http2.Server).ServeConn(conn, &http2.ServeConnOpts{Context: ctx, Handler: g.native})
+	if t, ok := conn.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol == http2.NextProtoTLS {
+		g.serveNative(ctx, conn, addr)
 		return
 	}
 	h := http1.NewConn(conn, p.Profile)
@@ -144,18 +144,36 @@ func (g *Gateway) handshake(ctx context.Context, raw net.Conn, p *Policy) (net.C
 	return conn, nil
 }
 
-// Native returns a handler of HTTP/2 connections that tells health and nothing else.
-func (g *Gateway) Native() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := healthPaths[r.URL.Path]
-		ap, err := netip.ParseAddrPort(r.RemoteAddr)
-		if h == nil || err != nil || !g.Policy().local(ap.Addr()) {
-			http.NotFound(w, r)
-			return
-		}
-		status, body := h(g)
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		_, _ = w.Write(body)
-	})
+// serveNative serves a connection that speaks HTTP/2. The tunnel is not to be had there: its peers
+// speak HTTP/1.1.
+func (g *Gateway) serveNative(ctx context.Context, conn net.Conn, addr netip.Addr) {
+	if !g.Policy().local(addr) {
+		g.count(ReasonHost)
+		return
+	}
+	s := http2.Server{MaxConcurrentStreams: 16, IdleTimeout: time.Minute}
+	s.ServeConn(conn, &http2.ServeConnOpts{Context: ctx, Handler: http.HandlerFunc(g.native)})
+}
+
+// native answers the health paths.
+func (g *Gateway) native(w http.ResponseWriter, r *http.Request) {
+	h := healthPaths[r.URL.Path]
+	if h == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		http.NotFound(w, r)
+		return
+	}
+	status, body := h(g)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// split offers HTTP/2 beside what c offers.
+func split(c *tls.Config) *tls.Config {
+	if c == nil {
+		return nil
+	}
+	c = c.Clone()
+	c.NextProtos = append([]string{http2.NextProtoTLS}, c.NextProtos...)
+	return c
 }
