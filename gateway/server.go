@@ -33,7 +33,7 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil
 			}
-			if retry(err) {
+			if retry(ctx, err) {
 				continue
 			}
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
@@ -47,14 +47,10 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // retry says whether accepting may go on after err: a connection that was gone again, or too many
-// open files.
-func retry(err error) bool {
+// open files, which a moment may mend.
+func retry(ctx context.Context, err error) bool {
 	var op interface{ Temporary() bool }
-	if !errors.As(err, &op) || !op.Temporary() {
-		return false
-	}
-	time.Sleep(5 * time.Millisecond)
-	return true
+	return errors.As(err, &op) && op.Temporary() && pause(ctx, 5*time.Millisecond) == nil
 }
 
 // Listen wraps l so that the balancers among proxies must send a PROXY protocol header and nobody
