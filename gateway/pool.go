@@ -100,6 +100,7 @@ func (p *Pool) Run(ctx context.Context) error {
 			defer t.Stop()
 			for {
 				n.probe(ctx, client, p.cfg.HealthPath)
+				n.up.Prune()
 				select {
 				case <-ctx.Done():
 					return nil

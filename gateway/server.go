@@ -130,7 +130,7 @@ func (g *Gateway) handshake(ctx context.Context, raw net.Conn, p *Policy) (net.C
 	if g.tls == nil {
 		return raw, nil
 	}
-	conn := tls.Server(raw, g.tls)
+	conn := tls.Server(http1.Wrap(raw), g.tls)
 	ctx, cancel := context.WithTimeout(ctx, p.Profile.HeadTimeout)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
