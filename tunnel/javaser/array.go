@@ -3,7 +3,7 @@ package javaser
 import "encoding/binary"
 
 // maxGuess bounds what is allocated for elements that are only announced.
-const maxGuess = 32
+const maxGuess = 16
 
 func (d *Decoder) array(slot *Slot) (Value, error) {
 	class, shape, err := d.classDesc(slot)
@@ -104,7 +104,7 @@ func (d *Decoder) refs(a *Array, n int) error {
 		if err != nil {
 			return err
 		}
-		a.Refs = append(a.Refs, v)
+		a.Refs = push(a.Refs, v)
 	}
 	return nil
 }

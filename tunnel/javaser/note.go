@@ -139,13 +139,13 @@ func (d *Decoder) entry(o *Object, shape *Shape, keys *keySet) error {
 	if msg := keys.add(key); msg != "" {
 		return d.fail(RuleMap, msg)
 	}
-	o.Note = append(o.Note, key)
+	o.Note = push(o.Note, key)
 	d.stack[top].at = -1 - len(o.Note)
 	v, err := d.value(shape.Elem)
 	if err != nil {
 		return err
 	}
-	o.Note = append(o.Note, v)
+	o.Note = push(o.Note, v)
 	return nil
 }
 
@@ -204,7 +204,7 @@ func (d *Decoder) listData(o *Object, shape *Shape) error {
 		if err != nil {
 			return err
 		}
-		o.Note = append(o.Note, v)
+		o.Note = push(o.Note, v)
 	}
 	return nil
 }
@@ -232,7 +232,7 @@ func (d *Decoder) anyNote(o *Object, class *Class, shape *Shape) error {
 		if err != nil {
 			return err
 		}
-		o.Note = append(o.Note, v)
+		o.Note = push(o.Note, v)
 	}
 }
 

@@ -1,5 +1,7 @@
 package javaser
 
+import "slices"
+
 // A slab begins with a chunk that is enough for a small call, and doubles up to the largest.
 const (
 	minChunk = 12
@@ -29,4 +31,13 @@ func (s *slab[T]) many(n int) []T {
 	own := s.free[:n:n]
 	s.free = s.free[n:]
 	return own
+}
+
+// push appends v to what has arrived. It doubles: append alone grows long slices by a quarter and leaves five times their size
+// behind.
+func push[T any](s []T, v T) []T {
+	if len(s) == cap(s) {
+		s = slices.Grow(s, max(4, len(s)))
+	}
+	return append(s, v)
 }

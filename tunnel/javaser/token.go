@@ -58,7 +58,7 @@ func (d *Decoder) assign(v any) error {
 	if len(d.handles) >= d.lim.Handles {
 		return d.fail(RuleLimit, "too many objects")
 	}
-	d.handles = append(d.handles, v)
+	d.handles = push(d.handles, v)
 	return nil
 }
 
