@@ -32,8 +32,10 @@ final class Generator {
     sendTwins = !Boolean.FALSE.equals(command.get("twins"));
     wanted = number(command, "n", 100);
     List<String> only = Boot.strings(command.get("only"));
+    List<String> except = Boot.strings(command.get("except"));
     for (Line.Call c : client.line.calls()) {
-      if (!Sets.REFUSED.contains(c.method) && (only.isEmpty() || only.contains(c.method))) calls.add(c);
+      boolean wanted = only.isEmpty() || only.contains(c.method) || only.contains(c.label());
+      if (wanted && !Sets.REFUSED.contains(c.method) && !except.contains(c.method) && !except.contains(c.label())) calls.add(c);
     }
   }
 

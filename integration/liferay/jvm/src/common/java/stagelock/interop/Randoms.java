@@ -43,6 +43,11 @@ final class Randoms {
     return longText(1 + random.nextInt(60));
   }
 
+  /** A key of a map: of any script, but as short as keys are. */
+  String key() {
+    return longText(1 + random.nextInt(60));
+  }
+
   private String longText(int length) {
     StringBuilder out = new StringBuilder();
     String script = SCRIPTS[random.nextInt(SCRIPTS.length)];
@@ -88,7 +93,7 @@ final class Randoms {
 
   HashMap<String, String[]> parameterMap() {
     HashMap<String, String[]> out = new HashMap<>();
-    for (int i = size(); i > 0; i--) out.put(text(), strings());
+    for (int i = size(); i > 0; i--) out.put(key(), strings());
     return chance(10) ? out : merge(out, Models.parameterMap());
   }
 
@@ -118,7 +123,7 @@ final class Randoms {
   Map<String, Object> settings(long group) {
     Models.Form form = random.nextBoolean() && group == (int) group ? Models.Form.INTEGER : Models.Form.LONG;
     Map<String, Object> out = Models.settings(form, group, chance(3) ? text() : "live.example.com", random.nextInt(65536));
-    for (int i = random.nextInt(10); i > 0; i--) out.put("x-" + text(), value(depth));
+    for (int i = random.nextInt(10); i > 0; i--) out.put("x-" + key(), value(depth));
     out.put("zones", several(this::zone));
     out.put("locales", several(this::locale));
     return out;
@@ -180,7 +185,7 @@ final class Randoms {
     boolean numbers = random.nextBoolean();
     HashMap<Object, Object> out = chance(3) ? new HashMap<>(random.nextInt(100)) : new HashMap<>();
     int n = size();
-    for (int i = 0; i < n; i++) out.put(numbers ? (Object) number() : text() + i, n > 100 ? random.nextBoolean() : value(depth));
+    for (int i = 0; i < n; i++) out.put(numbers ? (Object) number() : key() + i, n > 100 ? random.nextBoolean() : value(depth));
     return out;
   }
 }

@@ -35,7 +35,7 @@ final class Requests {
   /** The same archive for the same group gives the same folder, as with the vendor. */
   synchronized Long create(long group, String checksum) {
     for (Map.Entry<Long, Request> e : requests.entrySet()) {
-      if (e.getValue().group == group && e.getValue().checksum.equals(checksum)) return e.getKey();
+      if (e.getValue().group == group && java.util.Objects.equals(e.getValue().checksum, checksum)) return e.getKey();
     }
     Request r = new Request();
     r.group = group;

@@ -68,11 +68,12 @@ final class Sets {
     return randoms.chance(10) ? null : s;
   }
 
+  /** Both numbers name sites: the second is the scope whose content is looked for. */
   private Object[] defaultPlid(Line.Call call) {
     Object[] out = new Object[call.types.length];
     out[0] = group();
     for (int i = 1; i < out.length; i++) {
-      out[i] = call.types[i] == long.class ? (Object) randoms.number() : call.types[i] == boolean.class ? (Object) flag() : randoms.text();
+      out[i] = call.types[i] == long.class ? (Object) group() : call.types[i] == boolean.class ? (Object) flag() : randoms.text();
     }
     return out;
   }
