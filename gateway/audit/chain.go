@@ -21,7 +21,8 @@ const (
 	hashHead = `","hash":"`
 	lineEnd  = `"}`
 	hexLen   = 2 * sha256.Size
-	// hashLen and tailLen are the lengths of the fixed ends of a line: from the quote before hash, and from prev.
+	// hashLen and tailLen are the lengths of the fixed ends of a line: from the quote before hash,
+	// and from prev.
 	hashLen = len(hashHead) - 1 + hexLen + len(lineEnd)
 	tailLen = len(prevHead) + hexLen + 1 + hashLen
 	// overhead is what a line has besides the members of its event.

@@ -24,7 +24,8 @@ type checkpoint struct {
 	head digest
 }
 
-// text returns the body of the note: origin, size and hash as in other transparency logs, then the time.
+// text returns the body of the note: origin, size and hash as in other transparency logs, then the
+// time.
 func (c checkpoint) text(node string, at time.Time) string {
 	return fmt.Sprintf("%s %s\n%d\n%s\ntime %s\n", keyName, strconv.QuoteToASCII(node), c.size,
 		base64.StdEncoding.EncodeToString(c.head[:]), at.UTC().Format(time.RFC3339Nano))
@@ -62,7 +63,8 @@ func verifiers(keys []ed25519.PublicKey, more ...note.Verifier) (note.Verifiers,
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(more, func(o note.Verifier) bool { return o.KeyHash() == v.KeyHash() }) {
+		if !slices.ContainsFunc(more,
+			func(o note.Verifier) bool { return o.KeyHash() == v.KeyHash() }) {
 			more = append(more, v)
 		}
 	}

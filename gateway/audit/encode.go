@@ -19,8 +19,8 @@ const (
 	hexDigits = "0123456789abcdef"
 )
 
-// appendEvent appends the members of ev after seq and before prev. It is written by hand because encoding/json takes
-// several times as long, and a call waits for two events.
+// appendEvent appends the members of ev after seq and before prev. It is written by hand because
+// encoding/json takes several times as long, and a call waits for two events.
 func appendEvent(b []byte, ev *Event) []byte {
 	b = appendText(b, "kind", string(ev.Kind))
 	b = append(b, `,"time":"`...)
@@ -99,8 +99,9 @@ func appendKey(b []byte, key string) []byte {
 	return append(b, '"', ':')
 }
 
-// appendString appends s in quotes. Whatever a terminal, a log viewer or a line-based tool may act on is escaped: control
-// characters, line separators, and marks that turn the direction of text around.
+// appendString appends s in quotes. Whatever a terminal, a log viewer or a line-based tool may act
+// on is escaped: control characters, line separators, and marks that turn the direction of text
+// around.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	s, cut := shorten(s)
@@ -159,5 +160,6 @@ func appendEscaped(b []byte, r rune) []byte {
 		b = appendEscaped(b, 0xd800+r>>10)
 		r = 0xdc00 + r&0x3ff
 	}
-	return append(b, '\\', 'u', hexDigits[r>>12&0xf], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
+	return append(b, '\\', 'u', hexDigits[r>>12&0xf], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf],
+		hexDigits[r&0xf])
 }

@@ -16,11 +16,14 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit"
 )
 
-// full returns an event with something in every field; a new field that is not encoded fails TestEveryField.
+// full returns an event with something in every field; a new field that is not encoded fails
+// TestEveryField.
 func full() audit.Event {
 	ev := audit.Event{
-		Time: time.Date(2026, 3, 29, 1, 2, 3, 456789012, time.UTC), Addr: netip.MustParseAddr("2001:db8::1%eth0"),
-		Socket: netip.MustParseAddrPort("192.0.2.1:443"), Fields: map[string]string{"b": "2", "a": "1"},
+		Time:   time.Date(2026, 3, 29, 1, 2, 3, 456789012, time.UTC),
+		Addr:   netip.MustParseAddr("2001:db8::1%eth0"),
+		Socket: netip.MustParseAddrPort("192.0.2.1:443"),
+		Fields: map[string]string{"b": "2", "a": "1"},
 	}
 	v := reflect.ValueOf(&ev).Elem()
 	for i := range v.NumField() {
@@ -71,17 +74,22 @@ func TestZeroIsLeftOut(t *testing.T) {
 	}
 }
 
-// injections are texts that forge lines, members or what a terminal shows, where they are printed as they are.
+// injections are texts that forge lines, members or what a terminal shows, where they are printed
+// as they are.
 var injections = []string{
-	"\n", "\r\n", "a\n{\"seq\":2,\"kind\":\"verdict\",\"verdict\":\"allow\"}", `","verdict":"allow`, `\`, `\"`, "\x00", "\x1b[2J",
-	"\x1b]0;title\a", "\u009b31m", "\u0085", "\u2028", "\u2029", "\u202e", "\u2066", "\u200b", "\ufeff", "\x7f", "\b\b\b", "\v\f",
-	"\xff\xfe", "\xc0\xaf", "\xed\xa0\x80", "\U000e0041", "\U0010ffff", "ok\u00a0", "%0a", "&#10;", "${jndi:x}", "</script>", "\u00ad",
+	"\n", "\r\n", "a\n{\"seq\":2,\"kind\":\"verdict\",\"verdict\":\"allow\"}", `","verdict":"allow`,
+	`\`, `\"`, "\x00", "\x1b[2J",
+	"\x1b]0;title\a", "\u009b31m", "\u0085", "\u2028", "\u2029", "\u202e", "\u2066", "\u200b",
+	"\ufeff", "\x7f", "\b\b\b", "\v\f",
+	"\xff\xfe", "\xc0\xaf", "\xed\xa0\x80", "\U000e0041", "\U0010ffff", "ok\u00a0", "%0a", "&#10;",
+	"${jndi:x}", "</script>", "\u00ad",
 }
 
 // checkLine wants one line that shows every character it has and gives back what went in.
 func checkLine(t *testing.T, in string) {
 	t.Helper()
-	line := audit.Encode(audit.Event{Kind: audit.KindVerdict, Login: in, Detail: in, Fields: map[string]string{in: in}})
+	line := audit.Encode(audit.Event{Kind: audit.KindVerdict, Login: in, Detail: in,
+		Fields: map[string]string{in: in}})
 	for _, r := range string(line) {
 		if r != ' ' && !unicode.IsPrint(r) {
 			t.Fatalf("%q was written with %U unescaped: %s", in, r, line)
@@ -90,12 +98,14 @@ func checkLine(t *testing.T, in string) {
 	ev := decode(t, line)
 	want := strings.ToValidUTF8(in, "\ufffd")
 	if len(in) > audit.MaxText {
-		if utf8.ValidString(in) && len(ev.Login) > audit.MaxText || !strings.HasSuffix(ev.Login, "…") {
+		if utf8.ValidString(in) && len(ev.Login) > audit.MaxText ||
+			!strings.HasSuffix(ev.Login, "…") {
 			t.Fatalf("%d bytes became %d", len(in), len(ev.Login))
 		}
 		return
 	}
-	if utf8.ValidString(in) && (ev.Login != want || ev.Detail != want || in != "" && ev.Fields[in] != want) {
+	if utf8.ValidString(in) && (ev.Login != want || ev.Detail != want || in != "" &&
+		ev.Fields[in] != want) {
 		t.Fatalf("%q came back as %q", in, ev.Login)
 	}
 	if ev.Verdict != "" || ev.Kind != audit.KindVerdict {
@@ -147,7 +157,8 @@ func FuzzSplitLine(f *testing.F) {
 		if !ok {
 			return
 		}
-		again, _ := audit.Relink(data, seq, [32]byte{}) // the fixed parts are the only ones that may differ
+		// the fixed parts are the only ones that may differ
+		again, _ := audit.Relink(data, seq, [32]byte{})
 		if len(again) != len(data) {
 			t.Errorf("%q was accepted and is written as %q", data, again)
 		}

@@ -13,9 +13,10 @@ type Kind string
 
 // The kinds of events.
 const (
-	KindVerdict    Kind = "verdict"    // a call was allowed, denied or answered by the gateway
-	KindOutcome    Kind = "outcome"    // how an allowed call ended
-	KindEvent      Kind = "event"      // a lifecycle event of the CMS, kept instead of being forwarded
+	KindVerdict Kind = "verdict" // a call was allowed, denied or answered by the gateway
+	KindOutcome Kind = "outcome" // how an allowed call ended
+	// KindEvent is a lifecycle event of the CMS, kept instead of being forwarded.
+	KindEvent      Kind = "event"
 	KindConfig     Kind = "config"     // a configuration was loaded or refused
 	KindStart      Kind = "start"      // the process began
 	KindStop       Kind = "stop"       // the process ended in order
@@ -27,7 +28,8 @@ const (
 
 // appendable are the kinds that Append takes.
 var appendable = map[Kind]bool{
-	KindVerdict: true, KindOutcome: true, KindEvent: true, KindConfig: true, KindStart: true, KindStop: true, KindDrain: true,
+	KindVerdict: true, KindOutcome: true, KindEvent: true, KindConfig: true, KindStart: true,
+	KindStop: true, KindDrain: true,
 }
 
 // Verdict says what became of a call.
@@ -40,13 +42,15 @@ const (
 	Answer Verdict = "answer" // the gateway answered itself and nothing was forwarded
 )
 
-// Event is one record of the log. It never holds a token or a body. What is zero is left out of the record.
+// Event is one record of the log. It never holds a token or a body. What is zero is left out of the
+// record.
 type Event struct {
 	Seq  store.Seq `json:"seq"`  // set by Append
 	Kind Kind      `json:"kind"` // one that the log does not write itself
 	Time time.Time `json:"time"` // set by Append unless it is set already
 
-	Ref    string         `json:"ref,omitempty"`    // id of the call, the same in verdict, outcome, log and reply
+	// Ref is the id of the call, the same in verdict, outcome, log and reply.
+	Ref    string         `json:"ref,omitempty"`
 	Node   string         `json:"node,omitempty"`   // set by Append
 	Addr   netip.Addr     `json:"addr,omitzero"`    // the client, as decided from proxies
 	Socket netip.AddrPort `json:"socket,omitzero"`  // the other end of the connection

@@ -15,8 +15,11 @@ func Encode(ev Event) []byte {
 	return b
 }
 
-// Relink returns a line with the members of old that is whole again at seq after prev, and its hash: what somebody does who
-// edits a log and knows how it is made.
+// AppendMembers appends what the caller of Append encodes.
+func AppendMembers(b []byte, ev *Event) []byte { return appendEvent(b, ev) }
+
+// Relink returns a line with the members of old that is whole again at seq after prev, and its
+// hash: what somebody does who edits a log and knows how it is made.
 func Relink(old []byte, seq store.Seq, prev [sha256.Size]byte) ([]byte, [sha256.Size]byte) {
 	i := len(seqHead)
 	for old[i] != ',' {

@@ -17,8 +17,9 @@ import (
 	"github.com/stagelock/stagelock/store/files"
 )
 
-// LoadKey returns the key in the file at path, which signs checkpoints. If there is none it makes one, for its owner's eyes
-// only, and writes the public key beside it, at path.pub, for those who verify.
+// LoadKey returns the key in the file at path, which signs checkpoints. If there is none it makes
+// one, for its owner's eyes only, and writes the public key beside it, at path.pub, for those who
+// verify.
 func LoadKey(path string) (ed25519.PrivateKey, error) {
 	key, err := readKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -86,7 +87,8 @@ func ParseKey(text string) (ed25519.PublicKey, error) {
 	if _, err := note.NewVerifier(text); err != nil {
 		return nil, fmt.Errorf("audit public key: %w", err)
 	}
-	// Base64 has a plus of its own: the key is all that follows the second one. Its first byte names the algorithm.
+	// Base64 has a plus of its own: the key is all that follows the second one. Its first byte
+	// names the algorithm.
 	raw, err := base64.StdEncoding.DecodeString(strings.SplitN(text, "+", 3)[2])
 	if err != nil || len(raw) != 1+ed25519.PublicKeySize {
 		return nil, errors.New("audit public key: not an Ed25519 key")

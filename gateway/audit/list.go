@@ -30,7 +30,9 @@ type Filter struct {
 var matches = []func(f *Filter, ev *Event) bool{
 	func(f *Filter, ev *Event) bool { return f.Since.IsZero() || !ev.Time.Before(f.Since) },
 	func(f *Filter, ev *Event) bool { return f.Until.IsZero() || ev.Time.Before(f.Until) },
-	func(f *Filter, ev *Event) bool { return len(f.Kinds) == 0 || slices.Contains(f.Kinds, ev.Kind) },
+	func(f *Filter, ev *Event) bool {
+		return len(f.Kinds) == 0 || slices.Contains(f.Kinds, ev.Kind)
+	},
 	func(f *Filter, ev *Event) bool { return is(f.Verdict, ev.Verdict) },
 	func(f *Filter, ev *Event) bool { return is(f.Reason, ev.Reason) },
 	func(f *Filter, ev *Event) bool { return is(f.Ref, ev.Ref) },
@@ -61,8 +63,9 @@ func (f *Filter) Match(ev *Event) bool {
 	return true
 }
 
-// List calls fn with the events that f shows, oldest first, and stops at fn's first error, which it returns. It does not
-// verify; a line that is no event is shown as KindDamaged, with its text as Detail, whatever the filter.
+// List calls fn with the events that f shows, oldest first, and stops at fn's first error, which it
+// returns. It does not verify; a line that is no event is shown as KindDamaged, with its text as
+// Detail, whatever the filter.
 func List(ctx context.Context, events store.Events, f Filter, fn func(Event) error) error {
 	return events.Read(ctx, max(f.From, 1), func(r store.Record) error {
 		var ev Event

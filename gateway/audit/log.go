@@ -27,13 +27,15 @@ type Config struct {
 	Now    func() time.Time
 	Key    ed25519.PrivateKey  // signs checkpoints, see LoadKey
 	Former []ed25519.PublicKey // of keys that signed before this one
-	// Checkpoint is the file that holds the newest checkpoint. It should not lie where the log lies.
+	// Checkpoint is the file that holds the newest checkpoint. It should not lie where the log
+	// lies.
 	Checkpoint string
-	// A checkpoint is signed after so many events, or this time after an event that none covers. 0 means 1000 and 10 s.
+	// A checkpoint is signed after so many events, or this time after an event that none covers. 0
+	// means 1000 and 10 s.
 	CheckpointEvery    int
 	CheckpointInterval time.Duration
-	// MaxWait lets the first of a group of events wait so long for others before they share an fsync. 0 does not wait:
-	// events that come during an fsync share the next one anyway.
+	// MaxWait lets the first of a group of events wait so long for others before they share an
+	// fsync. 0 does not wait: events that come during an fsync share the next one anyway.
 	MaxWait time.Duration
 }
 
@@ -54,9 +56,9 @@ type Log struct {
 	w writer // owned by run
 }
 
-// Open continues the log in cfg.Events and begins to write it; the caller closes it. If the log is not what its newest
-// checkpoint says, it goes on with an alarm event that keeps the checkpoint as evidence. It returns an error if the last
-// record cannot be continued.
+// Open continues the log in cfg.Events and begins to write it; the caller closes it. If the log is
+// not what its newest checkpoint says, it goes on with an alarm event that keeps the checkpoint as
+// evidence. It returns an error if the last record cannot be continued.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l, err := newLog(cfg)
 	if err == nil {
@@ -117,7 +119,8 @@ func (l *Log) resume(ctx context.Context) error {
 
 var errMissing = errors.New("the file of the newest checkpoint is not there")
 
-// alarm writes what is wrong into the log, with the checkpoint as evidence, as the file will be overwritten.
+// alarm writes what is wrong into the log, with the checkpoint as evidence, as the file will be
+// overwritten.
 func (l *Log) alarm(ctx context.Context, msg []byte, diff error) error {
 	ev := Event{Kind: KindAlarm, Time: l.cfg.Now(), Node: l.cfg.Node, Detail: diff.Error()}
 	if msg != nil {
@@ -136,11 +139,13 @@ func (l *Log) readHead(ctx context.Context) error {
 		return err
 	}
 	split, err := splitLine(last.Body)
-	if err == nil && (split.seq != last.Seq || l.w.chain.link(split.prev, split.covered) != split.hash) {
+	if err == nil && (split.seq != last.Seq ||
+		l.w.chain.link(split.prev, split.covered) != split.hash) {
 		err = errLine
 	}
 	if err != nil {
-		return fmt.Errorf("last record, %d, is damaged: keep the log elsewhere and begin a new one: %w", last.Seq, err)
+		return fmt.Errorf("record %d, the last, is damaged: keep this log elsewhere, begin anew: %w",
+			last.Seq, err)
 	}
 	l.w.seq, l.w.head = split.seq, split.hash
 	return nil
@@ -158,7 +163,8 @@ func (l *Log) compare(ctx context.Context, msg []byte) error {
 		return nil
 	}
 	if c.size > l.w.seq {
-		return fmt.Errorf("the log ends at %d, the newest checkpoint has %d records", l.w.seq, c.size)
+		return fmt.Errorf("the log ends at %d, the newest checkpoint has %d records", l.w.seq,
+			c.size)
 	}
 	err = l.cfg.Events.Read(ctx, c.size, func(r store.Record) error {
 		if split, err := splitLine(r.Body); err != nil || split.hash != c.head {
@@ -172,8 +178,9 @@ func (l *Log) compare(ctx context.Context, msg []byte) error {
 	return err
 }
 
-// Append adds ev and returns its number; it is on disk when Append returns nil. Events that come at the same time share an
-// fsync. It returns ErrFull if the disk is full. If ctx ends first, the event was not added.
+// Append adds ev and returns its number; it is on disk when Append returns nil. Events that come at
+// the same time share an fsync. It returns ErrFull if the disk is full. If ctx ends first, the
+// event was not added.
 func (l *Log) Append(ctx context.Context, ev Event) (store.Seq, error) {
 	if !appendable[ev.Kind] {
 		return 0, fmt.Errorf("audit: no event has kind %q", ev.Kind)
@@ -208,7 +215,8 @@ func (l *Log) Err() error {
 	return l.err
 }
 
-// Close signs what no checkpoint covers yet and ends the writer. It does not close the store. It may be called again.
+// Close signs what no checkpoint covers yet and ends the writer. It does not close the store. It
+// may be called again.
 func (l *Log) Close() error {
 	l.once.Do(func() { close(l.quit) })
 	<-l.ended

@@ -35,7 +35,8 @@ func public(k ed25519.PrivateKey) ed25519.PublicKey { return k.Public().(ed25519
 
 func config(t testing.TB, events store.Events) audit.Config {
 	return audit.Config{
-		Events: events, Node: "node\n1", Now: time.Now, Key: key, Checkpoint: filepath.Join(t.TempDir(), "checkpoint"),
+		Events: events, Node: "node\n1", Now: time.Now, Key: key,
+		Checkpoint: filepath.Join(t.TempDir(), "checkpoint"),
 	}
 }
 
@@ -48,7 +49,8 @@ func openLog(t testing.TB, cfg audit.Config) *audit.Log {
 }
 
 func verdict(n int) audit.Event {
-	return audit.Event{Kind: audit.KindVerdict, Ref: fmt.Sprintf("ref-%d", n), Verdict: audit.Allow, Request: int64(n + 1)}
+	return audit.Event{Kind: audit.KindVerdict, Ref: fmt.Sprintf("ref-%d", n), Verdict: audit.Allow,
+		Request: int64(n + 1)}
 }
 
 // verify holds the log against the file that cfg names.
@@ -56,7 +58,8 @@ func verify(t testing.TB, cfg audit.Config, events store.Events) audit.Report {
 	t.Helper()
 	newest, err := os.ReadFile(cfg.Checkpoint)
 	must(t, err)
-	r, err := audit.Verify(context.Background(), events, audit.Trust{Keys: []ed25519.PublicKey{public(key)}, Newest: newest})
+	r, err := audit.Verify(context.Background(), events,
+		audit.Trust{Keys: []ed25519.PublicKey{public(key)}, Newest: newest})
 	must(t, err)
 	return r
 }
@@ -94,7 +97,8 @@ func TestAppend(t *testing.T) {
 		t.Errorf("report %+v", r)
 	}
 	all := events(t, m, audit.Filter{Kinds: []audit.Kind{audit.KindVerdict}})
-	if len(all) != 15 || all[14].Ref != "ref-4" || all[14].Node != "node\n1" || all[14].Time.IsZero() {
+	if len(all) != 15 || all[14].Ref != "ref-4" || all[14].Node != "node\n1" ||
+		all[14].Time.IsZero() {
 		t.Errorf("%d events, the last %+v", len(all), all[len(all)-1])
 	}
 }
@@ -141,7 +145,8 @@ func TestMaxWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		l, err := audit.Open(context.Background(), audit.Config{
-			Events: m, Now: time.Now, Key: key, Checkpoint: filepath.Join(dir, "c"), MaxWait: 5 * time.Millisecond,
+			Events: m, Now: time.Now, Key: key, Checkpoint: filepath.Join(dir, "c"),
+			MaxWait: 5 * time.Millisecond,
 		})
 		must(t, err)
 		var wg sync.WaitGroup
@@ -221,10 +226,14 @@ func TestCheckpointInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		l, err := audit.Open(context.Background(), audit.Config{
-			Events: m, Now: time.Now, Key: key, Checkpoint: filepath.Join(dir, "c"), CheckpointInterval: time.Minute,
+			Events: m, Now: time.Now, Key: key, Checkpoint: filepath.Join(dir, "c"),
+			CheckpointInterval: time.Minute,
 		})
 		must(t, err)
-		count := func() int { return len(events(t, m, audit.Filter{Kinds: []audit.Kind{audit.KindCheckpoint}})) }
+		count := func() int {
+			return len(events(t, m,
+				audit.Filter{Kinds: []audit.Kind{audit.KindCheckpoint}}))
+		}
 		for round := range 3 {
 			time.Sleep(10 * time.Minute) // the bubble's time
 			_, err = l.Append(context.Background(), verdict(round))
@@ -290,7 +299,8 @@ func TestCancelled(t *testing.T) {
 
 func TestOwnKindsAreRefused(t *testing.T) {
 	l := openLog(t, config(t, &memory{}))
-	for _, kind := range []audit.Kind{"", audit.KindCheckpoint, audit.KindAlarm, audit.KindDamaged, "other"} {
+	for _, kind := range []audit.Kind{"", audit.KindCheckpoint, audit.KindAlarm, audit.KindDamaged,
+		"other"} {
 		if _, err := l.Append(context.Background(), audit.Event{Kind: kind}); err == nil {
 			t.Errorf("kind %q was taken", kind)
 		}
@@ -301,14 +311,16 @@ func TestOpenRefused(t *testing.T) {
 	ctx := context.Background()
 	good := config(t, &memory{})
 	for name, change := range map[string]func(*audit.Config){
-		"no store":      func(c *audit.Config) { c.Events = nil },
-		"no clock":      func(c *audit.Config) { c.Now = nil },
-		"no file":       func(c *audit.Config) { c.Checkpoint = "" },
-		"no key":        func(c *audit.Config) { c.Key = nil },
-		"short key":     func(c *audit.Config) { c.Key = key[:31] },
-		"former key":    func(c *audit.Config) { c.Former = []ed25519.PublicKey{nil} },
-		"closed store":  func(c *audit.Config) { c.Events = &memory{closed: true} },
-		"not a log":     func(c *audit.Config) { c.Events = &memory{lines: [][]byte{[]byte("{}")}} },
+		"no store":     func(c *audit.Config) { c.Events = nil },
+		"no clock":     func(c *audit.Config) { c.Now = nil },
+		"no file":      func(c *audit.Config) { c.Checkpoint = "" },
+		"no key":       func(c *audit.Config) { c.Key = nil },
+		"short key":    func(c *audit.Config) { c.Key = key[:31] },
+		"former key":   func(c *audit.Config) { c.Former = []ed25519.PublicKey{nil} },
+		"closed store": func(c *audit.Config) { c.Events = &memory{closed: true} },
+		"not a log": func(c *audit.Config) {
+			c.Events = &memory{lines: [][]byte{[]byte("{}")}}
+		},
 		"file is a dir": func(c *audit.Config) { c.Checkpoint = t.TempDir() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -328,7 +340,8 @@ func TestFilter(t *testing.T) {
 	base := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range 10 {
 		ev := verdict(i % 5)
-		ev.Time, ev.Site, ev.Peer = base.Add(time.Duration(i)*time.Hour), int64(i%2), fmt.Sprint("p", i%3)
+		ev.Time, ev.Site, ev.Peer = base.Add(time.Duration(i)*time.Hour), int64(i%2),
+			fmt.Sprint("p", i%3)
 		if i == 7 {
 			ev.Verdict, ev.Reason = audit.Deny, "method"
 		}
@@ -360,7 +373,8 @@ func TestFilter(t *testing.T) {
 	}
 	must(t, l.Close())
 	m.lines[4] = []byte("\x1bjunk")
-	if got := events(t, m, audit.Filter{Reason: "none"}); len(got) != 1 || got[0].Kind != audit.KindDamaged || got[0].Seq != 5 {
+	if got := events(t, m, audit.Filter{Reason: "none"}); len(got) != 1 ||
+		got[0].Kind != audit.KindDamaged || got[0].Seq != 5 {
 		t.Errorf("damaged line: %+v", got)
 	}
 }
@@ -396,7 +410,8 @@ func TestKeys(t *testing.T) {
 	if !pub.Equal(keys[0].Public()) {
 		t.Error("public key is another one")
 	}
-	for _, bad := range []string{"", "x", "a+b", "a+b+c", "stagelock-audit+00000000+" + strings.SplitN(string(text), "+", 3)[2]} {
+	for _, bad := range []string{"", "x", "a+b", "a+b+c",
+		"stagelock-audit+00000000+" + strings.SplitN(string(text), "+", 3)[2]} {
 		if _, err := audit.ParseKey(bad); err == nil {
 			t.Errorf("public key %q was taken", bad)
 		}

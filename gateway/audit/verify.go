@@ -15,8 +15,8 @@ import (
 // Trust is what a log is held against.
 type Trust struct {
 	Keys []ed25519.PublicKey // that may have signed checkpoints
-	// Newest is the newest checkpoint, from the file that Config names or from a copy of it. Without one, records that are
-	// missing at the end are not noticed.
+	// Newest is the newest checkpoint, from the file that Config names or from a copy of it.
+	// Without one, records that are missing at the end are not noticed.
 	Newest []byte
 }
 
@@ -39,8 +39,9 @@ type finding struct {
 
 func (f *finding) Error() string { return f.msg }
 
-// Verify reads the whole log and reports the first record that was changed, removed, reordered, inserted or cut off. The
-// error says why the log or the newest checkpoint could not be read at all.
+// Verify reads the whole log and reports the first record that was changed, removed, reordered,
+// inserted or cut off. The error says why the log or the newest checkpoint could not be read at
+// all.
 func Verify(ctx context.Context, events store.Events, trust Trust) (Report, error) {
 	v, err := newVerification(trust)
 	if err != nil {
@@ -121,16 +122,20 @@ func (v *verification) misplaced(l line, due store.Seq) error {
 	case l.hash == v.head:
 		return &finding{due, fmt.Sprintf("record %d is there twice", v.seq)}
 	case l.seq == due && v.seq > v.covered:
-		return &finding{v.seq, fmt.Sprintf("record %d was replaced: the next one follows another", v.seq)}
+		return &finding{v.seq, fmt.Sprintf("record %d was replaced: the next one follows another",
+			v.seq)}
 	case l.seq == v.seq && l.prev == v.before:
 		return &finding{v.seq, fmt.Sprintf("record %d was inserted", v.seq)}
 	case l.seq > due:
-		return &finding{due, fmt.Sprintf("record %d is not there: %d follows %d", due, l.seq, v.seq)}
+		return &finding{due, fmt.Sprintf("record %d is not there: %d follows %d", due, l.seq,
+			v.seq)}
 	}
-	return &finding{due, fmt.Sprintf("record %d stands where %d is due, and does not follow", l.seq, due)}
+	return &finding{due, fmt.Sprintf("record %d stands where %d is due, and does not follow", l.seq,
+		due)}
 }
 
-// own checks the records that the log writes itself: a checkpoint covers all before it, an alarm stands for a finding.
+// own checks the records that the log writes itself: a checkpoint covers all before it, an alarm
+// stands for a finding.
 func (v *verification) own(l line, body []byte) error {
 	if l.kind == "" {
 		return nil
@@ -157,13 +162,15 @@ func (v *verification) own(l line, body []byte) error {
 // suspect is a finding that may lie anywhere after the last good checkpoint.
 func (v *verification) suspect(format string, args ...any) error {
 	first := v.covered + 1
-	return &finding{first, fmt.Sprintf(format, args...) + fmt.Sprintf(": one of the records from %d on was changed", first)}
+	return &finding{first, fmt.Sprintf(format, args...) +
+		fmt.Sprintf(": one of the records from %d on was changed", first)}
 }
 
 // alarm is what the log itself found when it was opened.
 func (v *verification) alarm(c checkpoint, ev Event) error {
 	if c.size >= v.seq {
-		return &finding{v.seq, fmt.Sprintf("records from %d to %d were removed: %s", v.seq, c.size, ev.Detail)}
+		return &finding{v.seq, fmt.Sprintf("records from %d to %d were removed: %s", v.seq, c.size,
+			ev.Detail)}
 	}
 	return v.suspect("alarm in record %d: %s", v.seq, ev.Detail)
 }
@@ -183,7 +190,8 @@ func (v *verification) meets(c *checkpoint) error {
 
 func (v *verification) end() error {
 	if v.newest != nil && v.newest.size > v.seq {
-		return &finding{v.seq + 1, fmt.Sprintf("records from %d to %d were removed", v.seq+1, v.newest.size)}
+		return &finding{v.seq + 1, fmt.Sprintf("records from %d to %d were removed", v.seq+1,
+			v.newest.size)}
 	}
 	return nil
 }

@@ -39,7 +39,8 @@ func appendAll(t testing.TB, cfg audit.Config, n int) {
 	must(t, l.Close())
 }
 
-// firstDifference is what Verify should find: the first record that is not the one that was written.
+// firstDifference is what Verify should find: the first record that is not the one that was
+// written.
 func firstDifference(old, edited [][]byte) store.Seq {
 	for i := range max(len(old), len(edited)) {
 		if i >= len(old) || i >= len(edited) || !bytes.Equal(old[i], edited[i]) {
@@ -55,7 +56,8 @@ func forge(lines [][]byte, i int) []byte {
 	if i > 0 {
 		prev = audit.HashOf(lines[i-1])
 	}
-	line, _ := audit.Relink(bytes.Replace(lines[i], []byte("ref-"), []byte("ref+"), 1), store.Seq(i+1), prev)
+	line, _ := audit.Relink(bytes.Replace(lines[i], []byte("ref-"), []byte("ref+"), 1),
+		store.Seq(i+1), prev)
 	return line
 }
 
@@ -114,10 +116,14 @@ var edits = []struct {
 		lines[i] = forge(lines, i)
 		return lines
 	}},
-	{"truncate", func(rnd *rand.Rand, lines [][]byte) [][]byte { return lines[:rnd.IntN(len(lines))] }},
+	{"truncate", func(rnd *rand.Rand,
+		lines [][]byte) [][]byte {
+		return lines[:rnd.IntN(len(lines))]
+	}},
 }
 
-// TestEdits tries random edits: every one is found, and the first bad record is the first that differs.
+// TestEdits tries random edits: every one is found, and the first bad record is the first that
+// differs.
 func TestEdits(t *testing.T) {
 	cfg, lines := made(t, 60)
 	if r := verify(t, cfg, &memory{lines: lines}); !r.OK() || r.Records != len(lines) {
@@ -138,7 +144,8 @@ func TestEdits(t *testing.T) {
 	}
 }
 
-// TestRewritten changes a record and makes the whole chain after it fit again: only the signatures are left to tell.
+// TestRewritten changes a record and makes the whole chain after it fit again: only the signatures
+// are left to tell.
 func TestRewritten(t *testing.T) {
 	cfg, lines := made(t, 60)
 	for i := range lines {
@@ -188,7 +195,8 @@ func TestEditedFiles(t *testing.T) {
 			must(t, os.WriteFile(name, edited, 0o600))
 			want := store.Seq(before + bytes.Count(data[:i], []byte("\n")) + 1)
 			if r := verify(t, cfg, read); r.FirstBad != want {
-				t.Fatalf("byte %d of %s: first bad %d (%s), want %d", i, name, r.FirstBad, r.Msg, want)
+				t.Fatalf("byte %d of %s: first bad %d (%s), want %d", i, name, r.FirstBad, r.Msg,
+					want)
 			}
 		}
 		must(t, os.WriteFile(name, data, 0o600))
@@ -207,7 +215,8 @@ func TestVerifyTrust(t *testing.T) {
 	must(t, err)
 	other := ed25519.NewKeyFromSeed(bytes.Repeat([]byte("o"), ed25519.SeedSize))
 	m := &memory{lines: lines}
-	if _, err := audit.Verify(ctx, m, audit.Trust{Keys: []ed25519.PublicKey{public(other)}, Newest: newest}); err == nil {
+	if _, err := audit.Verify(ctx, m, audit.Trust{Keys: []ed25519.PublicKey{public(other)},
+		Newest: newest}); err == nil {
 		t.Error("a checkpoint of another key was taken")
 	}
 	r, err := audit.Verify(ctx, m, audit.Trust{Keys: []ed25519.PublicKey{public(other)}})
@@ -215,26 +224,30 @@ func TestVerifyTrust(t *testing.T) {
 	if r.FirstBad != 1 {
 		t.Errorf("log signed by another key: %+v", r)
 	}
-	both := audit.Trust{Keys: []ed25519.PublicKey{public(other), public(key), public(key)}, Newest: newest}
+	both := audit.Trust{Keys: []ed25519.PublicKey{public(other), public(key), public(key)},
+		Newest: newest}
 	if r, err = audit.Verify(ctx, m, both); err != nil || !r.OK() {
 		t.Errorf("with both keys: %+v, %v", r, err)
 	}
 	for i := range newest {
 		bad := bytes.Clone(newest)
 		bad[i] ^= 4
-		if r, err := audit.Verify(ctx, m, audit.Trust{Keys: both.Keys, Newest: bad}); err == nil && r.OK() {
+		if r, err := audit.Verify(ctx, m, audit.Trust{Keys: both.Keys, Newest: bad}); err == nil &&
+			r.OK() {
 			t.Errorf("a checkpoint with byte %d changed was taken", i)
 		}
 	}
 	if _, err := audit.Verify(ctx, &memory{closed: true}, both); err == nil {
 		t.Error("a closed store was verified")
 	}
-	if r, err := audit.Verify(ctx, &memory{}, audit.Trust{}); err != nil || !r.OK() || r.Records != 0 {
+	if r, err := audit.Verify(ctx, &memory{}, audit.Trust{}); err != nil || !r.OK() ||
+		r.Records != 0 {
 		t.Errorf("an empty log: %+v, %v", r, err)
 	}
 }
 
-// TestAlarm opens a log that was tampered with while nobody wrote it: the evidence stays in the log.
+// TestAlarm opens a log that was tampered with while nobody wrote it: the evidence stays in the
+// log.
 func TestAlarm(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -242,16 +255,21 @@ func TestAlarm(t *testing.T) {
 		first store.Seq
 		msg   string
 	}{
-		{"cut", func(_ *testing.T, _ audit.Config, m *memory) { m.lines = m.lines[:10] }, 11, "removed"},
+		{"cut", func(_ *testing.T, _ audit.Config, m *memory) { m.lines = m.lines[:10] }, 11,
+			"removed"},
 		{"emptied", func(_ *testing.T, _ audit.Config, m *memory) { m.lines = nil }, 1, "removed"},
 		{"rewritten", func(_ *testing.T, _ audit.Config, m *memory) {
 			last := len(m.lines) - 1
 			m.lines[last] = forge(m.lines, last)
-			line, _ := audit.Relink(bytes.Replace(m.lines[last], []byte("node"), []byte("edon"), 1), store.Seq(last+1),
+			line, _ := audit.Relink(bytes.Replace(m.lines[last], []byte("node"), []byte("edon"), 1),
+				store.Seq(last+1),
 				audit.HashOf(m.lines[last-1]))
 			m.lines[last] = line
 		}, 22, "is not the one"},
-		{"no checkpoint file", func(t *testing.T, cfg audit.Config, _ *memory) { must(t, os.Remove(cfg.Checkpoint)) }, 22, "not there"},
+		{"no checkpoint file", func(t *testing.T, cfg audit.Config,
+			_ *memory) {
+			must(t, os.Remove(cfg.Checkpoint))
+		}, 22, "not there"},
 		{"checkpoint file of nobody", func(t *testing.T, cfg audit.Config, _ *memory) {
 			must(t, os.WriteFile(cfg.Checkpoint, []byte("junk"), 0o600))
 		}, 22, "malformed"},
@@ -265,7 +283,8 @@ func TestAlarm(t *testing.T) {
 			if r := verify(t, cfg, m); r.FirstBad != tt.first || !strings.Contains(r.Msg, tt.msg) {
 				t.Errorf("report %+v, want %d", r, tt.first)
 			}
-			if got := events(t, m, audit.Filter{Kinds: []audit.Kind{audit.KindAlarm}}); len(got) != 1 {
+			if got := events(t, m,
+				audit.Filter{Kinds: []audit.Kind{audit.KindAlarm}}); len(got) != 1 {
 				t.Errorf("alarms: %+v", got)
 			}
 		})

@@ -46,7 +46,8 @@ type writer struct {
 	recs      []store.Record
 }
 
-// run takes events until the log closes. The timer runs while something is not covered by a checkpoint.
+// run takes events until the log closes. The timer runs while something is not covered by a
+// checkpoint.
 func (l *Log) run(ctx context.Context) {
 	defer close(l.ended)
 	timer := time.NewTimer(l.cfg.CheckpointInterval)
@@ -91,7 +92,8 @@ func (l *Log) group(first *pending) []*pending {
 	return group
 }
 
-// next returns an event that comes before end, or one that waits already if end is nil; nil if there is none.
+// next returns an event that comes before end, or one that waits already if end is nil; nil if
+// there is none.
 func (l *Log) next(end <-chan time.Time) *pending {
 	select {
 	case p := <-l.groups:
@@ -129,8 +131,8 @@ func (l *Log) sign(ctx context.Context) {
 	}
 }
 
-// commit appends group, and a checkpoint if it is due or there is nothing else, with one fsync; then it tells each caller.
-// The file of the newest checkpoint is written after they were told.
+// commit appends group, and a checkpoint if it is due or there is nothing else, with one fsync;
+// then it tells each caller. The file of the newest checkpoint is written after they were told.
 func (l *Log) commit(ctx context.Context, group []*pending) error {
 	w := &l.w
 	head, seq := w.head, w.seq
@@ -194,11 +196,13 @@ func (l *Log) checkpointMembers() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	ev := Event{Kind: KindCheckpoint, Time: now, Node: l.cfg.Node, Fields: map[string]string{noteField: string(msg)}}
+	ev := Event{Kind: KindCheckpoint, Time: now, Node: l.cfg.Node,
+		Fields: map[string]string{noteField: string(msg)}}
 	return appendEvent(nil, &ev), nil
 }
 
-// save writes the file of the newest checkpoint, which covers the whole log, its last checkpoint record too.
+// save writes the file of the newest checkpoint, which covers the whole log, its last checkpoint
+// record too.
 func (l *Log) save() error {
 	msg, err := l.signer.sign(checkpoint{l.w.seq, l.w.head}, l.cfg.Node, l.cfg.Now())
 	if err != nil {

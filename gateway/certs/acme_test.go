@@ -26,7 +26,8 @@ type pebble struct {
 	cmd                          *exec.Cmd
 }
 
-// startPebble starts the binary that STAGELOCK_PEBBLE names; it looks for challenges at those ports of 127.0.0.1.
+// startPebble starts the binary that STAGELOCK_PEBBLE names; it looks for challenges at those ports
+// of 127.0.0.1.
 func startPebble(t *testing.T, tlsPort, httpPort int) *pebble {
 	t.Helper()
 	bin := os.Getenv("STAGELOCK_PEBBLE")
@@ -36,8 +37,9 @@ func startPebble(t *testing.T, tlsPort, httpPort int) *pebble {
 	own := valid(t, "localhost", ecKey(t))
 	listen, manage := freeAddr(t), freeAddr(t)
 	conf, err := json.Marshal(map[string]any{"pebble": map[string]any{
-		"listenAddress": listen, "managementListenAddress": manage, "certificate": own.cert, "privateKey": own.key,
-		"httpPort": httpPort, "tlsPort": tlsPort,
+		"listenAddress": listen, "managementListenAddress": manage, "certificate": own.cert,
+		"privateKey": own.key,
+		"httpPort":   httpPort, "tlsPort": tlsPort,
 	}})
 	must(t, err)
 	path := filepath.Join(t.TempDir(), "pebble.json")
@@ -45,7 +47,8 @@ func startPebble(t *testing.T, tlsPort, httpPort int) *pebble {
 	cmd := exec.Command(bin, "-config", path, "-dnsserver", serveDNS(t))
 	cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0")
 	must(t, cmd.Start())
-	p := &pebble{"https://localhost" + listen[len("127.0.0.1"):] + "/dir", own.cert, "https://localhost" + manage[len("127.0.0.1"):], cmd}
+	p := &pebble{"https://localhost" + listen[len("127.0.0.1"):] + "/dir", own.cert,
+		"https://localhost" + manage[len("127.0.0.1"):], cmd}
 	t.Cleanup(p.stop)
 	for { // until it listens
 		conn, err := net.Dial("tcp", manage)
@@ -155,7 +158,8 @@ func dnsAnswer(query []byte) ([]byte, error) {
 	for _, q := range m.Questions {
 		if q.Type == dnsmessage.TypeA {
 			m.Answers = append(m.Answers, dnsmessage.Resource{
-				Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60}, Body: &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
+				Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60},
+				Body:   &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
 			})
 		}
 	}
@@ -202,7 +206,8 @@ func listen(t *testing.T) (addr string, use func(m *certs.Manager)) {
 	return ln.Addr().String(), func(m *certs.Manager) { start <- m }
 }
 
-// TestACME obtains certificates from a real ACME server by each challenge, then starts again while that server is gone.
+// TestACME obtains certificates from a real ACME server by each challenge, then starts again while
+// that server is gone.
 func TestACME(t *testing.T) {
 	for _, challenge := range []certs.Challenge{certs.ChallengeTLS, certs.ChallengeHTTP} {
 		t.Run(string(challenge), func(t *testing.T) {
@@ -215,7 +220,8 @@ func TestACME(t *testing.T) {
 			cfg.Log.Logger.AddHook(got)
 			cfg.Names = []string{"gate.example.com", "other.example.com"}
 			cfg.ACME = certs.ACMEConfig{
-				Email: "ops@example.com", Directory: server.directory, Roots: server.roots, Challenge: challenge, Port: port(t, addr),
+				Email: "ops@example.com", Directory: server.directory, Roots: server.roots,
+				Challenge: challenge, Port: port(t, addr),
 			}
 			if challenge == certs.ChallengeHTTP {
 				cfg.ACME.Port = httpPort
@@ -236,7 +242,8 @@ func TestACME(t *testing.T) {
 			again := newManager(t, cfg)
 			for _, name := range cfg.Names {
 				waitFor(t, again)
-				if _, err := handshake(t, again, &tls.Config{RootCAs: roots, ServerName: name}); err != nil {
+				if _, err := handshake(t, again,
+					&tls.Config{RootCAs: roots, ServerName: name}); err != nil {
 					t.Errorf("client of %s: %v", name, err)
 				}
 			}

@@ -27,7 +27,8 @@ const (
 	leafDays = 90
 	// skew is how far a client's clock may be behind ours.
 	skew = time.Hour
-	// caKey is where the CA lies in the store: certificate and key in one value, so that no two of them mix.
+	// caKey is where the CA lies in the store: certificate and key in one value, so that no two of
+	// them mix.
 	caKey  = "local/ca.pem"
 	caLock = "local_ca"
 )
@@ -43,7 +44,8 @@ type authority struct {
 
 var _ certmagic.Issuer = (*authority)(nil)
 
-// loadCA returns the CA in s, or makes one if there is none. Of several gateways that start at once, one makes it.
+// loadCA returns the CA in s, or makes one if there is none. Of several gateways that start at
+// once, one makes it.
 func loadCA(ctx context.Context, s *storage, now func() time.Time) (*authority, error) {
 	data, err := s.Load(ctx, caKey)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -76,7 +78,8 @@ func makeCA(now time.Time) ([]byte, error) {
 		return nil, err
 	}
 	template := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: "stagelock local CA " + now.UTC().Format("2006-01-02")},
+		Subject: pkix.Name{CommonName: "stagelock local CA " +
+			now.UTC().Format("2006-01-02")},
 		NotBefore:             now.Add(-skew),
 		NotAfter:              now.AddDate(caYears, 0, 0),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
@@ -90,11 +93,13 @@ func makeCA(now time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(encodeCert(cert), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...), nil
+	return append(encodeCert(cert), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY",
+		Bytes: der})...), nil
 }
 
 // create signs template with a serial number of its own and returns it as DER.
-func create(template, parent *x509.Certificate, pub *ecdsa.PublicKey, key *ecdsa.PrivateKey) ([]byte, error) {
+func create(template, parent *x509.Certificate, pub *ecdsa.PublicKey,
+	key *ecdsa.PrivateKey) ([]byte, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, err
@@ -138,9 +143,10 @@ func (a *authority) serve(names []string, ips []netip.Addr) {
 	}
 }
 
-// Issue signs a certificate for the key of csr. It is for all names and addresses of the gateway, whichever csr asks for: one
-// certificate then fits every client.
-func (a *authority) Issue(_ context.Context, csr *x509.CertificateRequest) (*certmagic.IssuedCertificate, error) {
+// Issue signs a certificate for the key of csr. It is for all names and addresses of the gateway,
+// whichever csr asks for: one certificate then fits every client.
+func (a *authority) Issue(_ context.Context,
+	csr *x509.CertificateRequest) (*certmagic.IssuedCertificate, error) {
 	pub, ok := csr.PublicKey.(*ecdsa.PublicKey)
 	if !ok {
 		return nil, errors.New("the local CA issues for ECDSA keys only")
@@ -160,7 +166,8 @@ func (a *authority) Issue(_ context.Context, csr *x509.CertificateRequest) (*cer
 		Subject:  pkix.Name{CommonName: a.primary()},
 		DNSNames: a.names, IPAddresses: a.ips,
 		NotBefore: now.Add(-skew), NotAfter: end,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 	}
 	der, err := create(template, a.cert, pub, a.key)
@@ -170,7 +177,8 @@ func (a *authority) Issue(_ context.Context, csr *x509.CertificateRequest) (*cer
 	return &certmagic.IssuedCertificate{Certificate: append(encodeCert(der), a.pem()...)}, nil
 }
 
-// IssuerKey differs by CA and by the set of names, so that a change of either leads to a new certificate.
+// IssuerKey differs by CA and by the set of names, so that a change of either leads to a new
+// certificate.
 func (a *authority) IssuerKey() string {
 	sum := sha256.New()
 	sum.Write(a.cert.Raw)
@@ -206,7 +214,8 @@ func (a *authority) fingerprint() string {
 // keytoolLine returns the command for a POSIX shell.
 func keytoolLine(path string, a *authority) string {
 	alias := "stagelock-" + strings.ToLower(strings.ReplaceAll(a.fingerprint(), ":", "")[:8])
-	return fmt.Sprintf("keytool -importcert -trustcacerts -noprompt -alias %s -file %s -cacerts -storepass changeit", alias, quote(path))
+	return fmt.Sprintf("keytool -importcert -trustcacerts -noprompt -alias %s -file %s "+
+		"-cacerts -storepass changeit", alias, quote(path))
 }
 
 // quote puts s into quotes that a POSIX shell takes as they are.

@@ -54,7 +54,8 @@ func newPlace(t testing.TB) *place {
 func (p *place) config(source certs.Source) certs.Config {
 	log := logrus.New()
 	log.SetOutput(p.log)
-	return certs.Config{Source: source, Values: p.values, Dir: p.dir, Log: logrus.NewEntry(log), Now: time.Now}
+	return certs.Config{Source: source, Values: p.values, Dir: p.dir, Log: logrus.NewEntry(log),
+		Now: time.Now}
 }
 
 func newManager(t testing.TB, cfg certs.Config) *certs.Manager {
@@ -72,7 +73,8 @@ type pair struct{ cert, key string }
 func selfSigned(t testing.TB, name string, key crypto.Signer, from, to time.Time) pair {
 	t.Helper()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		DNSNames:  []string{name},
 		NotBefore: from, NotAfter: to,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -81,8 +83,10 @@ func selfSigned(t testing.TB, name string, key crypto.Signer, from, to time.Time
 	must(t, err)
 	dir := t.TempDir()
 	p := pair{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
-	must(t, os.WriteFile(p.cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	must(t, os.WriteFile(p.key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600))
+	must(t, os.WriteFile(p.cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		0o600))
+	must(t, os.WriteFile(p.key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+		0o600))
 	return p
 }
 
@@ -127,7 +131,8 @@ func handshake(t testing.TB, m *certs.Manager, client *tls.Config) (tls.Connecti
 	return conn.ConnectionState(), nil
 }
 
-// shown returns the certificate that m shows to a client that asks for name and believes everything.
+// shown returns the certificate that m shows to a client that asks for name and believes
+// everything.
 func shown(t testing.TB, m *certs.Manager, name string) *x509.Certificate {
 	t.Helper()
 	state, err := handshake(t, m, &tls.Config{ServerName: name, InsecureSkipVerify: true})
@@ -233,7 +238,8 @@ func TestRunsOut(t *testing.T) {
 	m := newManager(t, cfg)
 	now = now.Add(25 * time.Hour)
 	_, err := m.Expiry()
-	if err == nil || !strings.Contains(err.Error(), "a.example.com ran out on ") || !strings.Contains(err.Error(), good.cert) ||
+	if err == nil || !strings.Contains(err.Error(), "a.example.com ran out on ") ||
+		!strings.Contains(err.Error(), good.cert) ||
 		strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v", err)
 	}
@@ -268,16 +274,22 @@ func TestTLSProfile(t *testing.T) {
 	}{
 		{"TLS 1.3", func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }, true},
 		{"TLS 1.2", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, true},
-		{"TLS 1.1", func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, false},
+		{"TLS 1.1", func(c *tls.Config) {
+			c.MinVersion, c.MaxVersion = tls.VersionTLS10,
+				tls.VersionTLS11
+		}, false},
 		{"CBC only", func(c *tls.Config) {
-			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12,
+				[]uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
 		}, false},
 		{"no forward secrecy", func(c *tls.Config) {
-			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12,
+				[]uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
 		}, false},
 		{"no protocol asked for", func(c *tls.Config) { c.NextProtos = nil }, true},
 		{"unknown protocol", func(c *tls.Config) { c.NextProtos = []string{"spdy/1"} }, false},
-		{"challenge protocol", func(c *tls.Config) { c.NextProtos = []string{certs.ACMEProtocol} }, false},
+		{"challenge protocol", func(c *tls.Config) { c.NextProtos = []string{certs.ACMEProtocol} },
+			false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			client := any.Clone()
@@ -298,7 +310,8 @@ func TestResumption(t *testing.T) {
 	p := newPlace(t)
 	cfg := p.config(certs.Local)
 	m := newManager(t, cfg)
-	client := &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+	client := &tls.Config{InsecureSkipVerify: true, ServerName: "localhost",
+		ClientSessionCache: tls.NewLRUClientSessionCache(4)}
 	for i, want := range []bool{false, true, true} {
 		if i == 2 {
 			must(t, m.Reload(context.Background(), cfg))
@@ -329,7 +342,8 @@ func TestConfigRefused(t *testing.T) {
 			c.Source, c.Names, c.ACME.Challenge = certs.ACME, []string{"a.example.com"}, "dns"
 		},
 		"missing roots": func(c *certs.Config) {
-			c.Source, c.Names, c.ACME.Roots = certs.ACME, []string{"a.example.com"}, filepath.Join(p.dir, "none")
+			c.Source, c.Names, c.ACME.Roots = certs.ACME, []string{"a.example.com"},
+				filepath.Join(p.dir, "none")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,15 +25,20 @@ type Challenge string
 
 // The challenges. The zero one is ChallengeTLS.
 const (
-	ChallengeTLS  Challenge = "tls-alpn" // on the gateway's own port, which the server reaches as 443
-	ChallengeHTTP Challenge = "http"     // on a port of its own, which the server reaches as 80
+	// ChallengeTLS is on the gateway's own port, which the server reaches as 443.
+	ChallengeTLS Challenge = "tls-alpn"
+	// ChallengeHTTP is on a port of its own, which the server reaches as 80.
+	ChallengeHTTP Challenge = "http"
 )
 
-// ACMEConfig is what is needed for certificates from an ACME server. Whoever sets it agrees to the server's terms.
+// ACMEConfig is what is needed for certificates from an ACME server. Whoever sets it agrees to the
+// server's terms.
 type ACMEConfig struct {
 	Email     string
 	Directory string // address of the server's directory; empty means Let's Encrypt
-	Roots     string // file with the certificates that the server's own is trusted by; empty means the system's
+	// Roots is a file with the certificates that the server's own is trusted by; empty means the
+	// system's.
+	Roots     string
 	Challenge Challenge
 	Port      int // where the challenge arrives, if that is not 443 or 80
 }
@@ -47,8 +52,8 @@ type Config struct {
 	Key         string       // for Files
 	ACME        ACMEConfig
 	Values      store.Certificates // for Local and ACME
-	// Dir is a folder for ca.pem, which clients of a Local certificate trust, and for the key that encrypts Values.
-	// Gateways that share Values need the same key file.
+	// Dir is a folder for ca.pem, which clients of a Local certificate trust, and for the key that
+	// encrypts Values. Gateways that share Values need the same key file.
 	Dir string
 	Log *logrus.Entry
 	Now func() time.Time
@@ -62,16 +67,20 @@ type rule struct {
 
 var rules = []rule{
 	{"a clock and a log are needed", func(c *Config) bool { return c.Now != nil && c.Log != nil }},
-	{"source must be local, files or acme", func(c *Config) bool { return sources[c.Source] != nil }},
+	{"source must be local, files or acme",
+		func(c *Config) bool { return sources[c.Source] != nil }},
 	{"files: needs a certificate and a key", func(c *Config) bool {
 		return c.Source != Files || c.Certificate != "" && c.Key != ""
 	}},
 	{"local and acme: need a store and a folder", func(c *Config) bool {
 		return c.Source == Files || c.Values != nil && c.Dir != ""
 	}},
-	{"acme: needs at least one name", func(c *Config) bool { return c.Source != ACME || len(c.Names) > 0 }},
+	{"acme: needs at least one name", func(c *Config) bool {
+		return c.Source != ACME || len(c.Names) > 0
+	}},
 	{"acme: challenge must be tls-alpn or http", func(c *Config) bool {
-		return c.ACME.Challenge == "" || c.ACME.Challenge == ChallengeTLS || c.ACME.Challenge == ChallengeHTTP
+		return c.ACME.Challenge == "" || c.ACME.Challenge == ChallengeTLS ||
+			c.ACME.Challenge == ChallengeHTTP
 	}},
 }
 

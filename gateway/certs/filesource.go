@@ -21,10 +21,12 @@ func openFiles(_ context.Context, cfg Config) (source, error) {
 	}
 	now, leaf := cfg.Now(), pair.Leaf
 	if !leaf.NotAfter.After(now) {
-		return nil, fmt.Errorf("%q ran out on %s: put a new certificate there", cfg.Certificate, day(leaf.NotAfter))
+		return nil, fmt.Errorf("%q ran out on %s: put a new certificate there", cfg.Certificate,
+			day(leaf.NotAfter))
 	}
 	if leaf.NotBefore.After(now) {
-		return nil, fmt.Errorf("%q is valid from %s on: look at this machine's clock", cfg.Certificate, day(leaf.NotBefore))
+		return nil, fmt.Errorf("%q is valid from %s on: look at this machine's clock",
+			cfg.Certificate, day(leaf.NotBefore))
 	}
 	for _, name := range cfg.Names {
 		if err := leaf.VerifyHostname(name); err != nil {

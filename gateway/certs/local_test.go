@@ -43,24 +43,30 @@ func TestLocal(t *testing.T) {
 	p := newPlace(t)
 	cfg := p.config(certs.Local)
 	cfg.Names = []string{"Gate.example.com", "gate", "gate.example.com"}
-	cfg.IPs = []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7"), loopback}
+	cfg.IPs = []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7"),
+		loopback}
 	m := newManager(t, cfg)
 	pool := roots(t, m)
-	for _, name := range []string{"gate.example.com", "gate", "localhost", "192.0.2.7", "2001:db8::7", "127.0.0.1", "::1"} {
+	for _, name := range []string{"gate.example.com", "gate", "localhost", "192.0.2.7",
+		"2001:db8::7", "127.0.0.1", "::1"} {
 		state, err := handshake(t, m, &tls.Config{RootCAs: pool, ServerName: name})
 		if err != nil {
 			t.Errorf("client of %s: %v", name, err)
 			continue
 		}
 		leaf := state.PeerCertificates[0]
-		if leaf.PublicKeyAlgorithm != x509.ECDSA || leaf.IsCA || time.Until(leaf.NotAfter) > 91*24*time.Hour {
-			t.Errorf("certificate for %s: %v, CA %v, until %v", name, leaf.PublicKeyAlgorithm, leaf.IsCA, leaf.NotAfter)
+		if leaf.PublicKeyAlgorithm != x509.ECDSA || leaf.IsCA ||
+			time.Until(leaf.NotAfter) > 91*24*time.Hour {
+			t.Errorf("certificate for %s: %v, CA %v, until %v", name, leaf.PublicKeyAlgorithm,
+				leaf.IsCA, leaf.NotAfter)
 		}
 	}
-	if _, err := handshake(t, m, &tls.Config{RootCAs: pool, ServerName: "other.example.com"}); err == nil {
+	if _, err := handshake(t, m, &tls.Config{RootCAs: pool,
+		ServerName: "other.example.com"}); err == nil {
 		t.Error("a name that nobody asked for was verified")
 	}
-	if _, err := handshake(t, m, &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "gate"}); err == nil {
+	if _, err := handshake(t, m, &tls.Config{RootCAs: x509.NewCertPool(),
+		ServerName: "gate"}); err == nil {
 		t.Error("a client that does not know the CA trusted it")
 	}
 	if end, err := m.Expiry(); err != nil || time.Until(end) < 89*24*time.Hour {
@@ -81,17 +87,20 @@ func TestLocalCA(t *testing.T) {
 	}
 	ca, err := x509.ParseCertificate(block.Bytes)
 	must(t, err)
-	if !ca.IsCA || !ca.MaxPathLenZero || ca.KeyUsage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign ||
+	if !ca.IsCA || !ca.MaxPathLenZero ||
+		ca.KeyUsage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign ||
 		time.Until(ca.NotAfter) < 3600*24*time.Hour {
 		t.Errorf("CA certificate %+v", ca)
 	}
-	want := strings.TrimSuffix(strings.ReplaceAll(fmt.Sprintf("% X", sha256.Sum256(ca.Raw)), " ", ":"), ":")
+	want := strings.TrimSuffix(strings.ReplaceAll(fmt.Sprintf("% X", sha256.Sum256(ca.Raw)), " ",
+		":"), ":")
 	if fingerprint != want {
 		t.Errorf("fingerprint %s, want %s", fingerprint, want)
 	}
 }
 
-// TestSecondStart wants the same CA and the same certificate after a restart, and another certificate for other names.
+// TestSecondStart wants the same CA and the same certificate after a restart, and another
+// certificate for other names.
 func TestSecondStart(t *testing.T) {
 	p := newPlace(t)
 	cfg := p.config(certs.Local)
@@ -117,7 +126,8 @@ func TestSecondStart(t *testing.T) {
 	pool := roots(t, second)
 	cfg.Names = []string{"new.example.com"}
 	must(t, second.Reload(context.Background(), cfg))
-	if _, err := handshake(t, second, &tls.Config{RootCAs: pool, ServerName: "new.example.com"}); err != nil {
+	if _, err := handshake(t, second, &tls.Config{RootCAs: pool,
+		ServerName: "new.example.com"}); err != nil {
 		t.Errorf("client of the new name: %v", err)
 	}
 	if _, again, _ := second.CA(); again != fingerprint {
@@ -125,7 +135,8 @@ func TestSecondStart(t *testing.T) {
 	}
 }
 
-// TestManyStarts begins several gateways on one empty store: they must end with one CA and one certificate.
+// TestManyStarts begins several gateways on one empty store: they must end with one CA and one
+// certificate.
 func TestManyStarts(t *testing.T) {
 	p := newPlace(t)
 	const n = 4
@@ -136,7 +147,8 @@ func TestManyStarts(t *testing.T) {
 			q := *p
 			q.log = &bytes.Buffer{}
 			var err error
-			if managers[i], err = certs.New(context.Background(), q.config(certs.Local)); err != nil {
+			if managers[i], err = certs.New(context.Background(),
+				q.config(certs.Local)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -162,7 +174,8 @@ func TestRenewal(t *testing.T) {
 		age   int // days
 		fresh bool
 	}{
-		{"a day before two thirds", 59, false}, {"a day after two thirds", 61, true}, {"ran out", 100, true},
+		{"a day before two thirds", 59, false}, {"a day after two thirds", 61, true},
+		{"ran out", 100, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPlace(t)
@@ -178,7 +191,8 @@ func TestRenewal(t *testing.T) {
 			if after.Equal(before) == tt.fresh {
 				t.Errorf("renewed: %v, want %v", !after.Equal(before), tt.fresh)
 			}
-			if _, err := handshake(t, m, &tls.Config{RootCAs: roots(t, m), ServerName: "localhost"}); err != nil {
+			if _, err := handshake(t, m, &tls.Config{RootCAs: roots(t, m),
+				ServerName: "localhost"}); err != nil {
 				t.Errorf("client: %v", err)
 			}
 		})
@@ -200,7 +214,8 @@ func TestCARunsOut(t *testing.T) {
 	}
 	m.Close()
 	cfg.Now = func() time.Time { return time.Now().AddDate(0, 2, 0) }
-	if m, err := certs.New(context.Background(), cfg); err == nil || !strings.Contains(err.Error(), "CA ran out") {
+	if m, err := certs.New(context.Background(), cfg); err == nil ||
+		!strings.Contains(err.Error(), "CA ran out") {
 		t.Errorf("CA that ran out: %v, %v", m, err)
 	}
 }
@@ -220,7 +235,8 @@ func TestSealed(t *testing.T) {
 			continue // a folder
 		}
 		values++
-		if bytes.Contains(value, []byte("PRIVATE KEY")) || bytes.Contains(value, []byte("CERTIFICATE")) {
+		if bytes.Contains(value, []byte("PRIVATE KEY")) ||
+			bytes.Contains(value, []byte("CERTIFICATE")) {
 			t.Errorf("%s lies open in the store", key)
 		}
 	}
@@ -235,7 +251,8 @@ func TestSealed(t *testing.T) {
 	good, err := p.values.LoadValue(ctx, "local/ca.pem")
 	must(t, err)
 	for name, bad := range map[string][]byte{
-		"flipped": append(good[:len(good)-1:len(good)-1], good[len(good)-1]^1), "short": good[:20], "empty": {}, "open": []byte("-----BEGIN"),
+		"flipped": append(good[:len(good)-1:len(good)-1], good[len(good)-1]^1), "short": good[:20],
+		"empty": {}, "open": []byte("-----BEGIN"),
 	} {
 		must(t, p.values.StoreValue(ctx, "local/ca.pem", bad))
 		if m, err := certs.New(ctx, cfg); err == nil {
@@ -245,8 +262,10 @@ func TestSealed(t *testing.T) {
 	}
 	must(t, p.values.StoreValue(ctx, "local/ca.pem", good))
 	newManager(t, cfg).Close()
-	must(t, os.WriteFile(filepath.Join(p.dir, "certificates.key"), []byte(strings.Repeat("ab", 32)), 0o600))
-	if m, err := certs.New(ctx, cfg); err == nil || !strings.Contains(err.Error(), "bring that file back") {
+	must(t, os.WriteFile(filepath.Join(p.dir, "certificates.key"), []byte(strings.Repeat("ab", 32)),
+		0o600))
+	if m, err := certs.New(ctx, cfg); err == nil ||
+		!strings.Contains(err.Error(), "bring that file back") {
 		t.Errorf("with another key file: %v, %v", m, err)
 	}
 	must(t, os.WriteFile(filepath.Join(p.dir, "certificates.key"), []byte("short"), 0o600))
@@ -261,7 +280,10 @@ func serve(t *testing.T, m *certs.Manager) string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	srv := &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }), TLSConfig: m.TLSConfig(),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter,
+			_ *http.Request) {
+			fmt.Fprint(w, "hello")
+		}), TLSConfig: m.TLSConfig(),
 	}
 	done := make(chan struct{})
 	go func() {
@@ -284,7 +306,8 @@ func tool(t *testing.T, name string) {
 	}
 }
 
-// TestKeytool runs the printed line, on a trust store of its own, and lets a JVM connect with it and without.
+// TestKeytool runs the printed line, on a trust store of its own, and lets a JVM connect with it
+// and without.
 func TestKeytool(t *testing.T) {
 	tool(t, "keytool")
 	tool(t, "sh")
@@ -301,7 +324,8 @@ func TestKeytool(t *testing.T) {
 	if out, err := exec.Command("sh", "-c", own).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", own, err, out)
 	}
-	out, err := exec.Command("keytool", "-list", "-keystore", trust, "-storepass", "changeit").CombinedOutput()
+	out, err := exec.Command("keytool", "-list", "-keystore", trust, "-storepass",
+		"changeit").CombinedOutput()
 	must(t, err)
 	if _, fingerprint, _ := m.CA(); !bytes.Contains(out, []byte(fingerprint)) {
 		t.Errorf("keytool does not show the fingerprint %s: %s", fingerprint, out)
@@ -312,13 +336,16 @@ func TestKeytool(t *testing.T) {
 	port := serve(t, m)
 	for _, host := range []string{"localhost", "127.0.0.1"} {
 		url := "https://" + host + ":" + port + "/"
-		out, err := exec.Command("java", "-Djavax.net.ssl.trustStore="+trust, "-Djavax.net.ssl.trustStorePassword=changeit",
+		out, err := exec.Command("java", "-Djavax.net.ssl.trustStore="+trust,
+			"-Djavax.net.ssl.trustStorePassword=changeit",
 			"testdata/Client.java", url).CombinedOutput()
-		if err != nil || !bytes.Contains(out, []byte("200 TLS_")) || !bytes.Contains(out, []byte("hello")) {
+		if err != nil || !bytes.Contains(out, []byte("200 TLS_")) ||
+			!bytes.Contains(out, []byte("hello")) {
 			t.Errorf("JVM at %s: %v\n%s", url, err, out)
 		}
 	}
-	out, err = exec.Command("java", "testdata/Client.java", "https://localhost:"+port+"/").CombinedOutput()
+	out, err = exec.Command("java", "testdata/Client.java",
+		"https://localhost:"+port+"/").CombinedOutput()
 	if err == nil || !bytes.Contains(out, []byte("SSLHandshakeException")) {
 		t.Errorf("JVM that does not know the CA: %v\n%s", err, out)
 	}

@@ -8,8 +8,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// levels translates zap's levels. What certmagic thinks worth informing about is one step below what an operator wants to
-// read; the events that matter are logged by events.
+// levels translates zap's levels. What certmagic thinks worth informing about is one step below
+// what an operator wants to read; the events that matter are logged by events.
 var levels = map[zapcore.Level]logrus.Level{
 	zapcore.DebugLevel: logrus.TraceLevel,
 	zapcore.InfoLevel:  logrus.DebugLevel,
@@ -22,8 +22,8 @@ type core struct {
 	fields []zapcore.Field
 }
 
-// level returns logrus's level for l; whatever is above a warning is an error, also zap's panic and fatal, which must not
-// end this process.
+// level returns logrus's level for l; whatever is above a warning is an error, also zap's panic and
+// fatal, which must not end this process.
 func level(l zapcore.Level) logrus.Level {
 	if to, ok := levels[l]; ok {
 		return to
@@ -53,7 +53,8 @@ func (c *core) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	for _, f := range slices.Concat(c.fields, fields) {
 		f.AddTo(enc)
 	}
-	c.log.WithFields(enc.Fields).WithField("part", "certmagic "+e.LoggerName).Log(level(e.Level), e.Message)
+	c.log.WithFields(enc.Fields).WithField("part", "certmagic "+e.LoggerName).Log(level(e.Level),
+		e.Message)
 	return nil
 }
 
@@ -69,7 +70,8 @@ func (e *events) on(_ context.Context, name string, data map[string]any) error {
 	case "cert_obtained":
 		log.Info("certificate obtained")
 	case "cert_failed":
-		log.WithField(logrus.ErrorKey, data["error"]).Error("no certificate was obtained, it will be tried again")
+		log.WithField(logrus.ErrorKey,
+			data["error"]).Error("no certificate was obtained, it will be tried again")
 	}
 	return nil
 }

@@ -38,13 +38,16 @@ func newManaged(cfg Config, s *storage, names []string, change func(c *certmagic
 	log := zap.New(&core{log: cfg.Log})
 	m := &managed{storage: s, names: names}
 	m.cache = certmagic.NewCache(certmagic.CacheOptions{
-		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return m.cfg, nil },
-		Logger:           log,
+		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) {
+			return m.cfg, nil
+		},
+		Logger: log,
 	})
 	template := certmagic.Config{
 		RenewalWindowRatio: renewAt,
 		DefaultServerName:  names[0], // for clients that name no host
-		FallbackServerName: names[0], // for those that name one we do not have: their own check tells them which
+		// for those that name one we do not have: their own check tells them which
+		FallbackServerName: names[0],
 		KeySource:          certmagic.StandardKeyGenerator{KeyType: certmagic.P256},
 		Storage:            s,
 		Logger:             log,
@@ -113,7 +116,8 @@ func newLocal(ctx context.Context, cfg Config, s *storage) (*localSource, error)
 		return nil, err
 	}
 	if !ca.cert.NotAfter.After(cfg.Now()) {
-		return nil, fmt.Errorf("the local CA ran out on %s: begin with an empty store of certificates", day(ca.cert.NotAfter))
+		return nil, fmt.Errorf("the local CA ran out on %s: begin with an empty store of certificates",
+			day(ca.cert.NotAfter))
 	}
 	names, err := localNames(cfg.Names)
 	if err != nil {
@@ -153,7 +157,8 @@ func lower(names []string) []string {
 
 func localIPs(ips []netip.Addr) []netip.Addr {
 	all := make([]netip.Addr, 0, len(ips)+2)
-	for _, ip := range append(slices.Clone(ips), netip.IPv6Loopback(), netip.AddrFrom4([4]byte{127, 0, 0, 1})) {
+	for _, ip := range append(slices.Clone(ips), netip.IPv6Loopback(),
+		netip.AddrFrom4([4]byte{127, 0, 0, 1})) {
 		all = append(all, ip.Unmap().WithZone(""))
 	}
 	return unique(all)
@@ -189,8 +194,8 @@ func exportCA(dir string, pem []byte) (string, error) {
 // acmeSource has certificates from an ACME server.
 type acmeSource struct{ *managed }
 
-// openACME shows the certificates that are stored and gets the others in the background, so that a gateway starts while the
-// ACME server is down.
+// openACME shows the certificates that are stored and gets the others in the background, so that a
+// gateway starts while the ACME server is down.
 func openACME(ctx context.Context, cfg Config) (source, error) {
 	roots, err := readRoots(cfg.ACME.Roots)
 	if err != nil {
@@ -202,8 +207,10 @@ func openACME(ctx context.Context, cfg Config) (source, error) {
 	}
 	names := lower(cfg.Names)
 	m := newManaged(cfg, s, names, func(*certmagic.Config) {})
-	m.cfg.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(m.cfg, acmeTemplate(cfg, roots, m.cfg.Logger))}
-	m.cure = fmt.Sprintf("the ACME server must reach this gateway as %s, see the log", strings.Join(names, ", "))
+	m.cfg.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(m.cfg,
+		acmeTemplate(cfg, roots, m.cfg.Logger))}
+	m.cure = fmt.Sprintf("the ACME server must reach this gateway as %s, see the log",
+		strings.Join(names, ", "))
 	ctx, m.cancel = context.WithCancel(ctx)
 	if err := m.cfg.ManageAsync(ctx, names); err != nil {
 		m.close()
@@ -214,7 +221,8 @@ func openACME(ctx context.Context, cfg Config) (source, error) {
 
 func acmeTemplate(cfg Config, roots *x509.CertPool, log *zap.Logger) certmagic.ACMEIssuer {
 	t := certmagic.ACMEIssuer{
-		CA: cfg.ACME.Directory, Email: cfg.ACME.Email, Agreed: true, TrustedRoots: roots, Logger: log,
+		CA: cfg.ACME.Directory, Email: cfg.ACME.Email, Agreed: true, TrustedRoots: roots,
+		Logger:               log,
 		DisableHTTPChallenge: true, AltTLSALPNPort: cfg.ACME.Port,
 	}
 	if t.CA != "" {

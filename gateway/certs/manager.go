@@ -13,8 +13,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// ACMEProtocol is the protocol that an ACME server asks for when it looks for its challenge. A connection that agreed on it
-// has served its purpose when the handshake is done: close it.
+// ACMEProtocol is the protocol that an ACME server asks for when it looks for its challenge. A
+// connection that agreed on it has served its purpose when the handshake is done: close it.
 const ACMEProtocol = "acme-tls/1"
 
 // source is one way to get certificates.
@@ -42,8 +42,8 @@ type Manager struct {
 	closed bool
 }
 
-// New gets the certificates that cfg asks for. From files or the local CA they are there when it returns; from an ACME server
-// they may come later. The caller closes the manager.
+// New gets the certificates that cfg asks for. From files or the local CA they are there when it
+// returns; from an ACME server they may come later. The caller closes the manager.
 func New(ctx context.Context, cfg Config) (*Manager, error) {
 	src, err := open(ctx, cfg)
 	if err != nil {
@@ -59,11 +59,13 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	return m, nil
 }
 
-// suites are those of TLS 1.2 that have forward secrecy and authenticate what they encrypt; TLS 1.3 has no others.
+// suites are those of TLS 1.2 that have forward secrecy and authenticate what they encrypt; TLS 1.3
+// has no others.
 var suites = []uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
 func open(ctx context.Context, cfg Config) (source, error) {
@@ -85,13 +87,13 @@ func warn(cfg Config, src source) {
 	for _, leaf := range leaves {
 		if leaf.PublicKeyAlgorithm == x509.RSA {
 			cfg.Log.WithFields(logrus.Fields{"certificate": leaf.Subject.String()}).
-				Warn("the certificate has an RSA key: each new connection costs three times as much as with ECDSA P-256")
+				Warn("the certificate has an RSA key: with ECDSA P-256 a connection costs a third")
 		}
 	}
 }
 
-// TLSConfig returns the configuration of the listener, always the same one, so that its session tickets stay valid over a
-// reload. Whoever changes it must clone it.
+// TLSConfig returns the configuration of the listener, always the same one, so that its session
+// tickets stay valid over a reload. Whoever changes it must clone it.
 func (m *Manager) TLSConfig() *tls.Config { return m.tls }
 
 func (m *Manager) source() source {
@@ -105,14 +107,15 @@ var errNoChallenge = errors.New("no challenge is due")
 // get refuses the challenge protocol unless ACME is in use: nothing else is spoken on it.
 func (m *Manager) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	src := m.source()
-	if _, ok := src.(*acmeSource); !ok && slices.Equal(hello.SupportedProtos, []string{ACMEProtocol}) {
+	if _, ok := src.(*acmeSource); !ok && slices.Equal(hello.SupportedProtos,
+		[]string{ACMEProtocol}) {
 		return nil, errNoChallenge
 	}
 	return src.get(hello)
 }
 
-// Expiry returns when the first of the certificates runs out. If one has already, or none is there yet, the error says in one
-// line what and what to do.
+// Expiry returns when the first of the certificates runs out. If one has already, or none is there
+// yet, the error says in one line what and what to do.
 func (m *Manager) Expiry() (time.Time, error) {
 	m.mu.RLock()
 	src, now := m.src, m.now()
@@ -121,9 +124,11 @@ func (m *Manager) Expiry() (time.Time, error) {
 	if len(leaves) == 0 {
 		return time.Time{}, fmt.Errorf("no certificate yet: %s", cure)
 	}
-	first := slices.MinFunc(leaves, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
+	first := slices.MinFunc(leaves,
+		func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
 	if !first.NotAfter.After(now) {
-		return first.NotAfter, fmt.Errorf("certificate of %s ran out on %s: %s", subject(first), day(first.NotAfter), cure)
+		return first.NotAfter, fmt.Errorf("certificate of %s ran out on %s: %s", subject(first),
+			day(first.NotAfter), cure)
 	}
 	return first.NotAfter, nil
 }
@@ -141,8 +146,8 @@ func subject(c *x509.Certificate) string {
 	return c.Subject.String()
 }
 
-// CA returns the file of the local CA's certificate and its fingerprint, SHA-256 as keytool prints it; false if there is no
-// local CA.
+// CA returns the file of the local CA's certificate and its fingerprint, SHA-256 as keytool prints
+// it; false if there is no local CA.
 func (m *Manager) CA() (pemPath, fingerprint string, ok bool) {
 	l, ok := m.source().(*localSource)
 	if !ok {
@@ -151,8 +156,8 @@ func (m *Manager) CA() (pemPath, fingerprint string, ok bool) {
 	return l.path, l.ca.fingerprint(), true
 }
 
-// KeytoolLine returns the command that makes a JVM trust the local CA; empty if there is none. It is for the JVM whose keytool
-// runs it, from Java 9 on.
+// KeytoolLine returns the command that makes a JVM trust the local CA; empty if there is none. It
+// is for the JVM whose keytool runs it, from Java 9 on.
 func (m *Manager) KeytoolLine() string {
 	l, ok := m.source().(*localSource)
 	if !ok {
@@ -161,7 +166,8 @@ func (m *Manager) KeytoolLine() string {
 	return keytoolLine(l.path, l.ca)
 }
 
-// Reload changes to cfg. If that fails, nothing changes. Connections go on with what they began with.
+// Reload changes to cfg. If that fails, nothing changes. Connections go on with what they began
+// with.
 func (m *Manager) Reload(ctx context.Context, cfg Config) error {
 	src, err := open(ctx, cfg)
 	if err != nil {

@@ -33,7 +33,8 @@ func newSealer(dir string) (*sealer, error) {
 	path := filepath.Join(dir, keyFile)
 	key, err := readSealKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = makeSealKey(path); err == nil || errors.Is(err, fs.ErrExist) { // another process may have been first
+		// another process may have been first
+		if err = makeSealKey(path); err == nil || errors.Is(err, fs.ErrExist) {
 			key, err = readSealKey(path)
 		}
 	}
@@ -80,7 +81,8 @@ func (s *sealer) open(key string, sealed []byte) ([]byte, error) {
 	}
 	value, err := s.aead.Open(nil, nil, body, []byte(key))
 	if err != nil {
-		return nil, fmt.Errorf("value %q does not open with the key in %q: bring that file back", key, s.path)
+		return nil, fmt.Errorf("value %q does not open with the key in %q: bring that file back",
+			key, s.path)
 	}
 	return value, nil
 }

@@ -50,7 +50,8 @@ func newStorage(cfg Config) (*storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &storage{values: cfg.Values, seal: seal, log: cfg.Log, now: cfg.Now, held: map[string]*lease{}}, nil
+	return &storage{values: cfg.Values, seal: seal, log: cfg.Log, now: cfg.Now,
+		held: map[string]*lease{}}, nil
 }
 
 // missing makes certmagic's word of our ErrNotFound.
@@ -129,8 +130,8 @@ func (s *storage) Lock(ctx context.Context, name string) error {
 	}
 }
 
-// TryLock implements certmagic.TryLocker. Every lock is an owner of its own, so that locks exclude each other within a process
-// too. While it is held, the lease is renewed.
+// TryLock implements certmagic.TryLocker. Every lock is an owner of its own, so that locks exclude
+// each other within a process too. While it is held, the lease is renewed.
 func (s *storage) TryLock(ctx context.Context, name string) (bool, error) {
 	fence, err := s.values.Acquire(ctx, name, uuid.NewString(), leaseTTL, s.now())
 	if errors.Is(err, store.ErrStale) {
@@ -158,7 +159,8 @@ func (s *storage) keep(ctx context.Context, name string, l *lease) {
 		case <-tick.C:
 		}
 		if err := s.values.Renew(ctx, name, l.fence, leaseTTL, s.now()); err != nil {
-			s.log.WithError(err).WithField("lease", name).Warn("a lease was not renewed: another gateway may do the same work")
+			s.log.WithError(err).WithField("lease",
+				name).Warn("a lease was not renewed: another gateway may do the same work")
 		}
 	}
 }

@@ -7,13 +7,14 @@ import (
 	"path/filepath"
 )
 
-// Replace writes the file at path, whole and durable: whoever reads it sees the old or the new content, also after a crash.
+// Replace writes the file at path, whole and durable: whoever reads it sees the old or the new
+// content, also after a crash.
 func Replace(path string, data []byte, perm fs.FileMode) error {
 	return put(path, data, perm, os.Rename)
 }
 
-// Create does what Replace does for a file that is not there yet, and returns an error that is fs.ErrExist if it is. So one
-// of several processes makes a key.
+// Create does what Replace does for a file that is not there yet, and returns an error that is
+// fs.ErrExist if it is. So one of several processes makes a key.
 func Create(path string, data []byte, perm fs.FileMode) error {
 	return put(path, data, perm, os.Link)
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/stagelock/stagelock/store/files"
 )
 
-// disk makes files that fail as a disk does; each error is met once it is set, until it is nil again.
+// disk makes files that fail as a disk does; each error is met once it is set, until it is nil
+// again.
 type disk struct {
 	write, sync, truncate, create error
 	room                          int // bytes that still get written before write fails
@@ -91,7 +92,8 @@ func TestFailingDisk(t *testing.T) {
 		{"write lost", disk{write: syscall.EIO, room: 3}, false, true},
 		{"sync lost", disk{sync: syscall.EIO}, false, false},
 		{"cannot cut", disk{write: syscall.ENOSPC, room: 3, truncate: syscall.ENOSPC}, true, false},
-		{"cannot cut, lost", disk{write: syscall.ENOSPC, room: 3, truncate: syscall.EIO}, true, false},
+		{"cannot cut, lost", disk{write: syscall.ENOSPC, room: 3, truncate: syscall.EIO}, true,
+			false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := context.Background()
@@ -115,7 +117,8 @@ func TestFailingDisk(t *testing.T) {
 				t.Errorf("Last = %d, want 1", last.Seq)
 			}
 			*d = disk{}
-			if err := e.Append(ctx, rec(2, `{"again":2}`)); (err == nil) != (tt.full && tt.fail.truncate != syscall.EIO) {
+			if err := e.Append(ctx, rec(2, `{"again":2}`)); (err == nil) != (tt.full &&
+				tt.fail.truncate != syscall.EIO) {
 				t.Errorf("append once there is room: %v", err)
 			}
 			must(t, e.Close())
@@ -132,7 +135,8 @@ func TestFailingDisk(t *testing.T) {
 	}
 }
 
-// TestBrokenStaysBroken has the disk lose written bytes: what is there is not known, so nothing may follow it.
+// TestBrokenStaysBroken has the disk lose written bytes: what is there is not known, so nothing may
+// follow it.
 func TestBrokenStaysBroken(t *testing.T) {
 	ctx := context.Background()
 	d := &disk{}

@@ -23,12 +23,13 @@ const (
 type Config struct {
 	Dir          string
 	SegmentBytes int64 // a new segment begins after so many; 0 means 64 MiB
-	// ReadOnly opens a log that another process may be writing: nothing is changed, and a last line that is not whole yet
-	// is not there yet.
+	// ReadOnly opens a log that another process may be writing: nothing is changed, and a last line
+	// that is not whole yet is not there yet.
 	ReadOnly bool
 }
 
-// Events is an append-only log in a folder. One process writes it; others may read it with ReadOnly.
+// Events is an append-only log in a folder. One process writes it; others may read it with
+// ReadOnly.
 type Events struct {
 	dir      string
 	limit    int64
@@ -54,8 +55,8 @@ var _ store.Events = (*Events)(nil)
 // errBody is why a Body is refused.
 var errBody = fmt.Errorf("a record must be one line of 1 to %d bytes", maxLine)
 
-// Open opens the log in cfg.Dir, making the folder if it is not there. A last line that a crash left unfinished is cut off;
-// it never counted. The caller closes it.
+// Open opens the log in cfg.Dir, making the folder if it is not there. A last line that a crash
+// left unfinished is cut off; it never counted. The caller closes it.
 func Open(cfg Config) (*Events, error) {
 	e := &Events{dir: cfg.Dir, limit: cfg.SegmentBytes, readOnly: cfg.ReadOnly, create: createFile}
 	if e.limit <= 0 {
@@ -166,8 +167,9 @@ func (e *Events) ready(recs []store.Record) error {
 
 var errReadOnly = errors.New("opened for reading only")
 
-// undo cuts off what a failed write left. While that fails too, every Append tries it first. A disk that lost written
-// bytes is not trusted again: then nothing is appended until the log is opened anew, which looks at what is there.
+// undo cuts off what a failed write left. While that fails too, every Append tries it first. A disk
+// that lost written bytes is not trusted again: then nothing is appended until the log is opened
+// anew, which looks at what is there.
 func (e *Events) undo(cause error) error {
 	e.dirty = true
 	if err := e.clean(); err != nil {
@@ -211,7 +213,8 @@ func (e *Events) rotate(seq store.Seq) error {
 	e.out = f
 	e.publish(func() {
 		e.size = 0
-		if n := len(e.segments); n == 0 || e.segments[n-1].first != seq { // else an empty one is written again
+		// else an empty one is written again
+		if n := len(e.segments); n == 0 || e.segments[n-1].first != seq {
 			e.segments = append(e.segments, s)
 		}
 	})

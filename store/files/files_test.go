@@ -9,7 +9,8 @@ import (
 )
 
 func TestEvents(t *testing.T) {
-	for name, limit := range map[string]int64{"one segment": 0, "small segments": 200, "a segment each": 1} {
+	for name, limit := range map[string]int64{"one segment": 0, "small segments": 200,
+		"a segment each": 1} {
 		t.Run(name, func(t *testing.T) {
 			storetest.TestEvents(t, func(t *testing.T, dir string) store.Events {
 				e, err := files.Open(files.Config{Dir: dir, SegmentBytes: limit})

@@ -43,7 +43,8 @@ func bodies(t testing.TB, e *files.Events, from store.Seq) []string {
 	return all
 }
 
-// TestTornTail cuts a log at every byte, as a crash may, and wants the whole records and nothing else.
+// TestTornTail cuts a log at every byte, as a crash may, and wants the whole records and nothing
+// else.
 func TestTornTail(t *testing.T) {
 	ctx := context.Background()
 	whole := "{\"n\":1}\n{\"n\":\"two\"}\n{\"n\":[3]}\n"
@@ -60,11 +61,13 @@ func TestTornTail(t *testing.T) {
 			t.Errorf("cut at %d: a reader changed the file: %v", cut, err)
 		}
 		e := opened(t, files.Config{Dir: dir})
-		if got := strings.Join(append(bodies(t, e, 1), ""), "\n"); !strings.HasPrefix(whole, got) || strings.Count(got, "\n") != n {
+		if got := strings.Join(append(bodies(t, e, 1), ""), "\n"); !strings.HasPrefix(whole, got) ||
+			strings.Count(got, "\n") != n {
 			t.Errorf("cut at %d: log is %q", cut, got)
 		}
 		must(t, e.Append(ctx, rec(store.Seq(n+1), `{"next":true}`)))
-		if got := content(t, dir); strings.Count(got, "\n") != n+1 || !strings.HasSuffix(got, "\n{\"next\":true}\n") && n > 0 {
+		if got := content(t, dir); strings.Count(got, "\n") != n+1 ||
+			!strings.HasSuffix(got, "\n{\"next\":true}\n") && n > 0 {
 			t.Errorf("cut at %d: file is %q", cut, got)
 		}
 	}
@@ -78,7 +81,8 @@ func TestSegmentNames(t *testing.T) {
 		must(t, e.Append(ctx, rec(seq, fmt.Sprintf(`{"n":%d}`, seq))))
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "notes.jsonl"), []byte("not ours\n"), 0o600))
-	must(t, os.WriteFile(filepath.Join(dir, "00000000000000000000.jsonl"), []byte("not ours\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "00000000000000000000.jsonl"), []byte("not ours\n"),
+		0o600))
 	for _, first := range []int{1, 4, 7, 10} {
 		fi, err := os.Stat(filepath.Join(dir, fmt.Sprintf("%020d.jsonl", first)))
 		must(t, err)
@@ -105,7 +109,8 @@ func TestSegmentNames(t *testing.T) {
 func TestEmptyLastSegment(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "00000000000000000001.jsonl"), []byte("{\"n\":1}\n{\"n\":2}\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "00000000000000000001.jsonl"),
+		[]byte("{\"n\":1}\n{\"n\":2}\n"), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "00000000000000000003.jsonl"), nil, 0o600))
 	e := opened(t, files.Config{Dir: dir})
 	last, err := e.Last(ctx)
@@ -119,11 +124,14 @@ func TestEmptyLastSegment(t *testing.T) {
 	}
 }
 
-// TestEditedLog removes a line of an old segment: reading shows what is there, and later segments keep their numbers.
+// TestEditedLog removes a line of an old segment: reading shows what is there, and later segments
+// keep their numbers.
 func TestEditedLog(t *testing.T) {
 	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "00000000000000000001.jsonl"), []byte("{\"n\":2}\n"), 0o600))
-	must(t, os.WriteFile(filepath.Join(dir, "00000000000000000003.jsonl"), []byte("{\"n\":3}\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "00000000000000000001.jsonl"), []byte("{\"n\":2}\n"),
+		0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "00000000000000000003.jsonl"), []byte("{\"n\":3}\n"),
+		0o600))
 	var got []string
 	e := opened(t, files.Config{Dir: dir})
 	must(t, e.Read(context.Background(), 1, func(r store.Record) error {
@@ -163,7 +171,8 @@ func TestOpenRefused(t *testing.T) {
 	if _, err := files.Open(files.Config{Dir: path}); err == nil {
 		t.Error("a file was opened as a folder")
 	}
-	if _, err := files.Open(files.Config{Dir: filepath.Join(dir, "none"), ReadOnly: true}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := files.Open(files.Config{Dir: filepath.Join(dir, "none"),
+		ReadOnly: true}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("reader of a missing folder: %v", err)
 	}
 }
@@ -218,9 +227,11 @@ func appendUntilKilled(t *testing.T, dir string) {
 	}
 }
 
-// FuzzSegment opens arbitrary bytes as a segment: what is read are its whole lines, and appending follows them.
+// FuzzSegment opens arbitrary bytes as a segment: what is read are its whole lines, and appending
+// follows them.
 func FuzzSegment(f *testing.F) {
-	for _, seed := range []string{"", "\n", "{}\n{}", "{}\n\n\x00", "{\"n\":1}\n", strings.Repeat("x", 300<<10) + "\n{}"} {
+	for _, seed := range []string{"", "\n", "{}\n{}", "{}\n\n\x00", "{\"n\":1}\n",
+		strings.Repeat("x", 300<<10) + "\n{}"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -18,7 +18,8 @@ type file interface {
 	Truncate(size int64) error
 }
 
-// createFile opens a segment for appending. It may be there already, empty, if a crash came right after it was made.
+// createFile opens a segment for appending. It may be there already, empty, if a crash came right
+// after it was made.
 func createFile(path string) (file, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 }
@@ -28,7 +29,8 @@ func (e *Events) openReader() error {
 	return err
 }
 
-// openWriter takes the folder for this process, finds the end and cuts off what is not a whole line.
+// openWriter takes the folder for this process, finds the end and cuts off what is not a whole
+// line.
 func (e *Events) openWriter() error {
 	if err := os.MkdirAll(e.dir, 0o700); err != nil {
 		return err

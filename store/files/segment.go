@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// suffix ends the name of every segment; twenty digits before it hold the largest Seq and sort as numbers do.
+	// suffix ends the name of every segment; twenty digits before it hold the largest Seq and sort
+	// as numbers do.
 	suffix = ".jsonl"
 	digits = 20
 	// maxLine bounds what one line can make a reader allocate.
@@ -53,8 +54,10 @@ func listSegments(dir string) ([]segment, error) {
 	return segments, nil
 }
 
-// read calls fn with the whole records from seq on. It reads limit bytes, or all if that is negative.
-func (s segment) read(ctx context.Context, from store.Seq, limit int64, fn func(store.Record) error) error {
+// read calls fn with the whole records from seq on. It reads limit bytes, or all if that is
+// negative.
+func (s segment) read(ctx context.Context, from store.Seq, limit int64,
+	fn func(store.Record) error) error {
 	_, err := s.scan(limit, func(seq store.Seq, line []byte) error {
 		if seq < from {
 			return nil
@@ -103,7 +106,8 @@ type lineReader struct {
 
 var errLongLine = errors.New("line is longer than any record")
 
-// next returns the next line without its break, valid until the next call, or io.EOF; what follows the last break is no line.
+// next returns the next line without its break, valid until the next call, or io.EOF; what follows
+// the last break is no line.
 func (l *lineReader) next() ([]byte, error) {
 	line, err := l.r.ReadSlice('\n')
 	if err == nil {
@@ -129,7 +133,8 @@ type tail struct {
 	whole int64        // bytes of whole lines in the last segment
 }
 
-// readTail finds the newest record. A last segment that was begun and not written still says which number is due.
+// readTail finds the newest record. A last segment that was begun and not written still says which
+// number is due.
 func readTail(segments []segment) (tail, error) {
 	var t tail
 	for i := len(segments) - 1; i >= 0 && t.last.Body == nil; i-- {

@@ -18,14 +18,19 @@ const (
 		ON CONFLICT (key) DO UPDATE SET value = excluded.value, modified_at = excluded.modified_at`
 	loadValue = `SELECT value FROM certificate_values WHERE key = ?1`
 	// deleteValue and below use that '0' follows '/': the keys below k are those from k/ up to k0.
-	deleteValue = `DELETE FROM certificate_values WHERE key = ?1 OR (key > ?1 || '/' AND key < ?1 || '0')`
-	below       = `SELECT key FROM certificate_values WHERE ?1 = '' OR (key > ?1 || '/' AND key < ?1 || '0') ORDER BY key`
-	statValue   = `SELECT length(value), modified_at FROM certificate_values WHERE key = ?1
-		UNION ALL SELECT 0, NULL FROM certificate_values WHERE key > ?1 || '/' AND key < ?1 || '0' LIMIT 1`
-	acquire = `INSERT INTO certificate_leases (name, owner, fence, expires_at) VALUES (?1, ?2, 1, ?3)
-		ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, fence = fence + 1, expires_at = excluded.expires_at
+	deleteValue = `DELETE FROM certificate_values
+		WHERE key = ?1 OR (key > ?1 || '/' AND key < ?1 || '0')`
+	below = `SELECT key FROM certificate_values
+		WHERE ?1 = '' OR (key > ?1 || '/' AND key < ?1 || '0') ORDER BY key`
+	statValue = `SELECT length(value), modified_at FROM certificate_values WHERE key = ?1
+		UNION ALL SELECT 0, NULL FROM certificate_values
+		WHERE key > ?1 || '/' AND key < ?1 || '0' LIMIT 1`
+	acquire = `INSERT INTO certificate_leases (name, owner, fence, expires_at)
+		VALUES (?1, ?2, 1, ?3) ON CONFLICT (name) DO UPDATE
+		SET owner = excluded.owner, fence = fence + 1, expires_at = excluded.expires_at
 		WHERE owner = excluded.owner OR expires_at <= ?4 RETURNING fence`
-	renew   = `UPDATE certificate_leases SET expires_at = ?3 WHERE name = ?1 AND fence = ?2 AND expires_at <> 0`
+	renew = `UPDATE certificate_leases SET expires_at = ?3
+		WHERE name = ?1 AND fence = ?2 AND expires_at <> 0`
 	release = `UPDATE certificate_leases SET expires_at = 0 WHERE name = ?1 AND fence = ?2`
 )
 
@@ -93,7 +98,8 @@ func (s *Store) ListValues(ctx context.Context, prefix string, recursive bool) (
 	return withParents(keys, prefix, recursive), err
 }
 
-// withParents returns keys and the keys above them up to prefix, or of these only the direct children of prefix.
+// withParents returns keys and the keys above them up to prefix, or of these only the direct
+// children of prefix.
 func withParents(keys []string, prefix string, recursive bool) []string {
 	if prefix != "" {
 		prefix += "/"
@@ -143,8 +149,9 @@ func (s *Store) Acquire(
 ) (int64, error) {
 	var fence int64
 	err := s.write(ctx, fmt.Sprintf("acquire lease %q", name), func(tx *txn) error {
-		err := tx.query(acquire, []any{name, owner, now.Add(ttl).UnixNano(), now.UnixNano()}, &fence)
-		if err == sql.ErrNoRows {
+		err := tx.query(acquire, []any{name, owner, now.Add(ttl).UnixNano(), now.UnixNano()},
+			&fence)
+		if errors.Is(err, sql.ErrNoRows) {
 			return store.ErrStale
 		}
 		return err
@@ -153,7 +160,8 @@ func (s *Store) Acquire(
 }
 
 // Renew implements store.Certificates.
-func (s *Store) Renew(ctx context.Context, name string, fence int64, ttl time.Duration, now time.Time) error {
+func (s *Store) Renew(ctx context.Context, name string, fence int64, ttl time.Duration,
+	now time.Time) error {
 	return s.write(ctx, fmt.Sprintf("renew lease %q", name), func(tx *txn) error {
 		n, err := tx.exec(renew, name, fence, now.Add(ttl).UnixNano())
 		if err == nil && n == 0 {

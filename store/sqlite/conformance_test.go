@@ -28,5 +28,8 @@ func TestRepeats(t *testing.T) {
 }
 
 func TestCertificates(t *testing.T) {
-	storetest.TestCertificates(t, func(t *testing.T, dir string) store.Certificates { return open(t, dir) })
+	storetest.TestCertificates(t, func(t *testing.T,
+		dir string) store.Certificates {
+		return open(t, dir)
+	})
 }

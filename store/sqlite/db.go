@@ -15,15 +15,16 @@ import (
 	"modernc.org/sqlite" // the driver named sqlite
 )
 
-// pragmas hold for every connection: a commit is on disk when it returned, readers do not wait for the writer, and another
-// process that writes is waited for.
+// pragmas hold for every connection: a commit is on disk when it returned, readers do not wait for
+// the writer, and another process that writes is waited for.
 var pragmas = []string{
-	"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "trusted_schema(0)",
+	"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+	"trusted_schema(0)",
 }
 
-// OpenDB opens the database file at path, readable for its owner only, and brings it to the newest of migrations, goose
-// files at the root of that file system. Transactions that database/sql begins take the write lock at once. It returns
-// ErrFull if the file cannot be written.
+// OpenDB opens the database file at path, readable for its owner only, and brings it to the newest
+// of migrations, goose files at the root of that file system. Transactions that database/sql begins
+// take the write lock at once. It returns ErrFull if the file cannot be written.
 func OpenDB(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error) {
 	db, err := openDB(ctx, path, migrations)
 	if err != nil {
@@ -62,8 +63,8 @@ func dsn(path string) (string, error) {
 	return (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String(), nil
 }
 
-// lockFile keeps other processes from migrating the same database: goose has no lock of its own for SQLite. The lock is on a
-// file beside it, as SQLite's own locks are on the database.
+// lockFile keeps other processes from migrating the same database: goose has no lock of its own for
+// SQLite. The lock is on a file beside it, as SQLite's own locks are on the database.
 func lockFile(path string) (unlock func() error, err error) {
 	db, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -83,7 +84,8 @@ func lockFile(path string) (unlock func() error, err error) {
 }
 
 func migrate(ctx context.Context, db *sql.DB, migrations fs.FS) error {
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, migrations, goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, migrations,
+		goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,14 +12,19 @@ import (
 
 const (
 	byKey       = `login = ?1 AND key_id = ?2 AND method = ?3 AND digest = ?4`
-	beginRepeat = `INSERT INTO repeats (login, key_id, method, digest, scope, reference, state, started_at)
+	beginRepeat = `INSERT INTO repeats
+		(login, key_id, method, digest, scope, reference, state, started_at)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'running', ?7) ON CONFLICT DO NOTHING`
-	readRepeat = `SELECT scope, reference, state, answer, started_at, answered_at FROM repeats WHERE ` + byKey
-	answer     = `UPDATE repeats SET state = 'answered', answer = ?5, answered_at = ?6 WHERE state = 'running' AND ` + byKey
-	endRepeat  = `DELETE FROM repeats WHERE ` + byKey
-	endScope   = `DELETE FROM repeats WHERE scope = ?5 AND state <> 'running' AND NOT (` + byKey + `)`
-	interrupt  = `UPDATE repeats SET state = 'unknown' WHERE state = 'running'`
-	pruneOld   = `DELETE FROM repeats WHERE (state = 'answered' AND answered_at < ?1) OR (state = 'unknown' AND started_at < ?1)`
+	readRepeat = `SELECT scope, reference, state, answer, started_at, answered_at
+		FROM repeats WHERE ` + byKey
+	answer = `UPDATE repeats SET state = 'answered', answer = ?5, answered_at = ?6
+		WHERE state = 'running' AND ` + byKey
+	endRepeat = `DELETE FROM repeats WHERE ` + byKey
+	endScope  = `DELETE FROM repeats WHERE scope = ?5 AND state <> 'running' AND NOT (` + byKey +
+		`)`
+	interrupt = `UPDATE repeats SET state = 'unknown' WHERE state = 'running'`
+	pruneOld  = `DELETE FROM repeats WHERE (state = 'answered' AND answered_at < ?1)
+		OR (state = 'unknown' AND started_at < ?1)`
 )
 
 // keyArgs are the first four arguments of every statement on one key.
@@ -31,11 +37,15 @@ func (s *Store) Begin(ctx context.Context, rep store.Repeat) (store.Repeat, bool
 	first := false
 	rep.State, rep.Answer, rep.AnsweredAt = store.RepeatRunning, nil, time.Time{}
 	err := s.write(ctx, "begin "+rep.Key.Method, func(tx *txn) error {
-		n, err := tx.exec(beginRepeat, keyArgs(rep.Key, rep.Scope, rep.Reference, nanos(rep.StartedAt))...)
+		n, err := tx.exec(beginRepeat, keyArgs(rep.Key, rep.Scope, rep.Reference,
+			nanos(rep.StartedAt))...)
 		if first = n == 1; err != nil || first {
 			return err
 		}
-		return scanRepeat(&rep, func(dest ...any) error { return tx.query(readRepeat, keyArgs(rep.Key), dest...) })
+		return scanRepeat(&rep, func(dest ...any) error {
+			return tx.query(readRepeat,
+				keyArgs(rep.Key), dest...)
+		})
 	})
 	if err != nil {
 		return store.Repeat{}, false, err
@@ -58,8 +68,11 @@ func (s *Store) Answer(ctx context.Context, key store.RepeatKey, body []byte, at
 			return err
 		}
 		var rep store.Repeat
-		err := scanRepeat(&rep, func(dest ...any) error { return tx.query(readRepeat, keyArgs(key), dest...) })
-		if err == sql.ErrNoRows {
+		err := scanRepeat(&rep, func(dest ...any) error {
+			return tx.query(readRepeat, keyArgs(key),
+				dest...)
+		})
+		if errors.Is(err, sql.ErrNoRows) {
 			return store.ErrNotFound
 		}
 		if err != nil {

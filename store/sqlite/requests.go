@@ -15,15 +15,17 @@ const (
 	// dropCleaned forgets the parts of a request that was cleaned up.
 	dropCleaned = `DELETE FROM request_parts WHERE request = ?1
 		AND (SELECT cleaned_at FROM requests WHERE id = ?1) IS NOT NULL`
-	createRequest = `INSERT INTO requests (id, site, checksum, peer, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
-		ON CONFLICT (id) DO UPDATE SET cleaned_at = NULL`
+	createRequest = `INSERT INTO requests (id, site, checksum, peer, created_at)
+		VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET cleaned_at = NULL`
 	addLogin = `INSERT INTO request_logins (request, login) VALUES (?1, ?2) ON CONFLICT DO NOTHING`
-	addPart  = `INSERT INTO request_parts (request, name, size) SELECT id, ?2, ?3 FROM requests WHERE id = ?1
+	addPart  = `INSERT INTO request_parts (request, name, size)
+		SELECT id, ?2, ?3 FROM requests WHERE id = ?1
 		ON CONFLICT (request, name) DO UPDATE SET size = excluded.size`
 	cleanUp       = `UPDATE requests SET cleaned_at = ?2 WHERE id = ?1`
 	pruneRequests = `DELETE FROM requests WHERE cleaned_at < ?1`
 	// readRequest is one statement, so that no write comes between its three tables.
-	readRequest = `SELECT 0 AS kind, 0 AS ord, checksum, peer, site, created_at, cleaned_at FROM requests WHERE id = ?1
+	readRequest = `SELECT 0 AS kind, 0 AS ord, checksum, peer, site, created_at, cleaned_at
+		FROM requests WHERE id = ?1
 		UNION ALL SELECT 1, ord, login, '', 0, NULL, NULL FROM request_logins WHERE request = ?1
 		UNION ALL SELECT 2, ord, name, '', size, NULL, NULL FROM request_parts WHERE request = ?1
 		ORDER BY kind, ord`
@@ -43,7 +45,8 @@ func createIn(tx *txn, req store.Request) error {
 	if _, err := tx.exec(dropCleaned, req.ID); err != nil {
 		return err
 	}
-	if _, err := tx.exec(createRequest, req.ID, req.Site, req.Checksum, req.Peer, nanos(req.CreatedAt)); err != nil {
+	if _, err := tx.exec(createRequest, req.ID, req.Site, req.Checksum, req.Peer,
+		nanos(req.CreatedAt)); err != nil {
 		return err
 	}
 	for _, login := range req.Logins {
@@ -109,9 +112,10 @@ func scanRequest(rows *sql.Rows, req *store.Request) error {
 
 // AddPart implements store.Requests.
 func (s *Store) AddPart(ctx context.Context, id int64, part store.Part) error {
-	return s.write(ctx, fmt.Sprintf("add part %q to request %d", part.Name, id), func(tx *txn) error {
-		return found(tx.exec(addPart, id, part.Name, part.Size))
-	})
+	return s.write(ctx, fmt.Sprintf("add part %q to request %d", part.Name, id),
+		func(tx *txn) error {
+			return found(tx.exec(addPart, id, part.Name, part.Size))
+		})
 }
 
 // CleanUp implements store.Requests.

@@ -63,7 +63,8 @@ func TestFullDisk(t *testing.T) {
 	must(t, s.StoreValue(ctx, "big", fill))
 }
 
-// TestFullDiskFailsItsGroup has a write of a group meet the full disk: none of the group may claim to be kept.
+// TestFullDiskFailsItsGroup has a write of a group meet the full disk: none of the group may claim
+// to be kept.
 func TestFullDiskFailsItsGroup(t *testing.T) {
 	ctx := context.Background()
 	s := opened(t, t.TempDir())
@@ -115,7 +116,8 @@ func TestFailedWriteTakesNothingAlong(t *testing.T) {
 		if i%2 == 0 && (err != nil || loadErr != nil) {
 			t.Errorf("good write %d: %v, load %v", i, err, loadErr)
 		}
-		if i%2 == 1 && (!errors.Is(err, sqlite.ErrFailing) || !errors.Is(loadErr, store.ErrNotFound)) {
+		if i%2 == 1 && (!errors.Is(err, sqlite.ErrFailing) ||
+			!errors.Is(loadErr, store.ErrNotFound)) {
 			t.Errorf("failing write %d: %v, load %v", i, err, loadErr)
 		}
 	}
@@ -177,7 +179,8 @@ func TestTwoProcesses(t *testing.T) {
 				if err := s.StoreValue(ctx, fmt.Sprintf("%d/%d", i, j), fill[:100]); err != nil {
 					t.Error(err)
 				}
-				if _, err := s.Acquire(ctx, "same", fmt.Sprint(i), time.Minute, time.Unix(int64(j)*120, 0)); err != nil &&
+				if _, err := s.Acquire(ctx, "same", fmt.Sprint(i), time.Minute,
+					time.Unix(int64(j)*120, 0)); err != nil &&
 					!errors.Is(err, store.ErrStale) {
 					t.Error(err)
 				}
@@ -208,7 +211,8 @@ func TestOpen(t *testing.T) {
 		must(t, s.Close())
 		must(t, s.Close())
 	}
-	if _, err := sqlite.Open(ctx, filepath.Join(dir, "none", "a.db")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := sqlite.Open(ctx, filepath.Join(dir, "none", "a.db")); !errors.Is(err,
+		fs.ErrNotExist) {
 		t.Errorf("missing folder: %v", err)
 	}
 	junk := filepath.Join(dir, "junk.db")
@@ -221,7 +225,8 @@ func TestOpen(t *testing.T) {
 // TestPragmas reads back on several connections what durability rests on.
 func TestPragmas(t *testing.T) {
 	ctx := context.Background()
-	fsys := fstest.MapFS{"00001_a.sql": {Data: []byte("-- +goose Up\nCREATE TABLE a (b);\n-- +goose Down\nDROP TABLE a;\n")}}
+	up := "-- +goose Up\nCREATE TABLE a (b);\n-- +goose Down\nDROP TABLE a;\n"
+	fsys := fstest.MapFS{"00001_a.sql": {Data: []byte(up)}}
 	db, err := sqlite.OpenDB(ctx, filepath.Join(t.TempDir(), "own.db"), fsys)
 	must(t, err)
 	defer db.Close()
@@ -230,7 +235,8 @@ func TestPragmas(t *testing.T) {
 		must(t, err)
 		defer conn.Close()
 		for pragma, want := range map[string]string{
-			"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "trusted_schema": "0",
+			"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000",
+			"trusted_schema": "0",
 		} {
 			var got string
 			must(t, conn.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got))

@@ -19,7 +19,8 @@ var migrations embed.FS
 // readers bounds the connections that read at the same time.
 const readers = 8
 
-// Store is a database file. It is safe for concurrent use, and several processes may have the same file open.
+// Store is a database file. It is safe for concurrent use, and several processes may have the same
+// file open.
 type Store struct {
 	db        *sql.DB
 	reads     map[string]*sql.Stmt
@@ -54,7 +55,8 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	conn, err := s.prepare(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("open database %q: %w", path, errors.Join(translate(err), db.Close()))
+		return nil, fmt.Errorf("open database %q: %w", path,
+			errors.Join(translate(err), db.Close()))
 	}
 	go s.run(&txn{ctx: context.WithoutCancel(ctx), conn: conn, stmts: map[string]*sql.Stmt{}})
 	return s, nil
@@ -83,8 +85,8 @@ func (s *Store) Close() error {
 	return err
 }
 
-// write has apply carried out in a transaction and returns when it is on disk. Once it was taken, it does not return before
-// the outcome is known, whatever becomes of ctx.
+// write has apply carried out in a transaction and returns when it is on disk. Once it was taken,
+// it does not return before the outcome is known, whatever becomes of ctx.
 func (s *Store) write(ctx context.Context, what string, apply func(tx *txn) error) error {
 	w := &write{gone: ctx.Err, apply: apply, done: make(chan error, 1)}
 	err := ctx.Err()

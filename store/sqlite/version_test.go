@@ -23,12 +23,13 @@ func selected(t *testing.T, path string) module {
 	return m
 }
 
-// TestLibc holds that the driver runs with the libc it was generated for: another version corrupts memory, and a plain
-// update of something else can pull one in.
+// TestLibc holds that the driver runs with the libc it was generated for: another version corrupts
+// memory, and a plain update of something else can pull one in.
 func TestLibc(t *testing.T) {
 	driver, libc := selected(t, "modernc.org/sqlite"), selected(t, "modernc.org/libc")
 	if semver.Compare(driver.Version, "v1.46.2") < 0 {
-		t.Errorf("modernc.org/sqlite %s has a bug that corrupts the write-ahead log", driver.Version)
+		t.Errorf("modernc.org/sqlite %s has a bug that corrupts the write-ahead log",
+			driver.Version)
 	}
 	data, err := os.ReadFile(driver.GoMod)
 	must(t, err)
@@ -41,6 +42,7 @@ func TestLibc(t *testing.T) {
 		}
 	}
 	if want == "" || libc.Version != want {
-		t.Errorf("modernc.org/sqlite %s wants modernc.org/libc %q, the build has %q", driver.Version, want, libc.Version)
+		t.Errorf("modernc.org/sqlite %s wants modernc.org/libc %q, the build has %q",
+			driver.Version, want, libc.Version)
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"errors"
 )
 
-// maxGroup bounds how many writes share a transaction, and so how long the first of them waits for the last.
+// maxGroup bounds how many writes share a transaction, and so how long the first of them waits for
+// the last.
 const maxGroup = 128
 
 // write is one change that waits for the writer.
@@ -16,8 +17,8 @@ type write struct {
 	done  chan error
 }
 
-// txn runs statements on the writer's connection, each prepared once. Its context cannot be cancelled: a caller who goes
-// away must not take the other writes of the group along.
+// txn runs statements on the writer's connection, each prepared once. Its context cannot be
+// cancelled: a caller who goes away must not take the other writes of the group along.
 type txn struct {
 	ctx   context.Context
 	conn  *sql.Conn
@@ -94,8 +95,8 @@ func (s *Store) group(first *write) []*write {
 	return group
 }
 
-// commit carries out group in one transaction and tells each caller. A write that fails takes nothing else along; a
-// transaction that fails fails every write in it.
+// commit carries out group in one transaction and tells each caller. A write that fails takes
+// nothing else along; a transaction that fails fails every write in it.
 func (tx *txn) commit(group []*write) {
 	results := make([]error, len(group))
 	broken := tx.transact(group, results)
@@ -124,8 +125,8 @@ func (tx *txn) transact(group []*write, results []error) error {
 	return nil
 }
 
-// one carries out one write of a transaction, wholly or not at all. The second error is one that the transaction did not
-// survive.
+// one carries out one write of a transaction, wholly or not at all. The second error is one that
+// the transaction did not survive.
 func (tx *txn) one(w *write) (result, broken error) {
 	if err := w.gone(); err != nil {
 		return err, nil
@@ -142,7 +143,8 @@ func (tx *txn) one(w *write) (result, broken error) {
 	return result, broken
 }
 
-// rollback ends a failed transaction, which SQLite may have ended itself, and returns why it failed.
+// rollback ends a failed transaction, which SQLite may have ended itself, and returns why it
+// failed.
 func (tx *txn) rollback(cause error) error {
 	_, _ = tx.exec("ROLLBACK")
 	return cause

@@ -49,7 +49,8 @@ func checkValue(t *testing.T, s store.Certificates, key string, want []byte) {
 
 func valuesRoundTrip(t *testing.T, p *place[store.Certificates]) {
 	ctx := context.Background()
-	for _, v := range [][]byte{[]byte("one"), {}, {0, 255, '\n'}, bytes.Repeat([]byte("x"), 1<<20), []byte("two")} {
+	for _, v := range [][]byte{[]byte("one"), {}, {0, 255, '\n'}, bytes.Repeat([]byte("x"), 1<<20),
+		[]byte("two")} {
 		must(t, p.cur.StoreValue(ctx, "a/b", v))
 		checkValue(t, p.cur, "a/b", v)
 		checkValue(t, p.reopen(), "a/b", v)
@@ -132,7 +133,8 @@ func valuesOdd(t *testing.T, p *place[store.Certificates]) {
 
 func valuesList(t *testing.T, p *place[store.Certificates]) {
 	ctx := context.Background()
-	for _, key := range []string{"b/2/x", "a", "b/1", "b", "b/2/y", "ba/1", "b-/1", "b0", "c/d/e/f"} {
+	for _, key := range []string{"b/2/x", "a", "b/1", "b", "b/2/y", "ba/1", "b-/1", "b0",
+		"c/d/e/f"} {
 		must(t, p.cur.StoreValue(ctx, key, []byte(key)))
 	}
 	for _, tt := range []struct {

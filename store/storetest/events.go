@@ -31,7 +31,10 @@ func TestEvents(t *testing.T, open func(t *testing.T, dir string) store.Events) 
 }
 
 // body is the line that seq gets, so that a record in the wrong place shows.
-func body(seq store.Seq) []byte { return fmt.Appendf(nil, `{"seq":%d,"text":"record %d"}`, seq, seq) }
+func body(seq store.Seq) []byte {
+	return fmt.Appendf(nil, `{"seq":%d,"text":"record %d"}`, seq,
+		seq)
+}
 
 func records(from store.Seq, n int) []store.Record {
 	recs := make([]store.Record, n)
@@ -88,7 +91,8 @@ func eventsRead(t *testing.T, p *place[store.Events]) {
 
 func eventsBodies(t *testing.T, p *place[store.Events]) {
 	ctx := context.Background()
-	bodies := []string{`{}`, `{"a":"\n\u0000"}`, `{"long":"` + strings.Repeat("x", 1<<20) + `"}`, "\x00\xff\r", " ", `{"end":1}`}
+	bodies := []string{`{}`, `{"a":"\n\u0000"}`, `{"long":"` + strings.Repeat("x", 1<<20) + `"}`,
+		"\x00\xff\r", " ", `{"end":1}`}
 	for i, b := range bodies {
 		must(t, p.cur.Append(ctx, []store.Record{{Seq: store.Seq(i + 1), Body: []byte(b)}}))
 	}
@@ -96,7 +100,8 @@ func eventsBodies(t *testing.T, p *place[store.Events]) {
 		i := 0
 		must(t, ev.Read(ctx, 1, func(r store.Record) error {
 			if string(r.Body) != bodies[i] {
-				t.Errorf("body %d is %.40q (%d bytes), want %.40q", r.Seq, r.Body, len(r.Body), bodies[i])
+				t.Errorf("body %d is %.40q (%d bytes), want %.40q", r.Seq, r.Body, len(r.Body),
+					bodies[i])
 			}
 			i++
 			return nil
@@ -134,7 +139,8 @@ func eventsStale(t *testing.T, p *place[store.Events]) {
 		name string
 		recs []store.Record
 	}{
-		{"seq of the first", records(1, 1)}, {"last again", records(3, 1)}, {"one too far", records(5, 1)}, {"zero", records(0, 4)},
+		{"seq of the first", records(1, 1)}, {"last again", records(3, 1)},
+		{"one too far", records(5, 1)}, {"zero", records(0, 4)},
 		{"gap inside", gap}, {"twice", append(records(4, 1), records(4, 1)...)},
 	} {
 		wantErr(t, tt.name, p.cur.Append(ctx, tt.recs), store.ErrStale)
@@ -190,14 +196,16 @@ func eventsReopen(t *testing.T, p *place[store.Events]) {
 func eventsCancelled(t *testing.T, p *place[store.Events]) {
 	must(t, p.cur.Append(context.Background(), records(1, 2)))
 	wantErr(t, "Append", p.cur.Append(cancelled(), records(3, 1)), context.Canceled)
-	wantErr(t, "Read", p.cur.Read(cancelled(), 1, func(store.Record) error { return nil }), context.Canceled)
+	wantErr(t, "Read", p.cur.Read(cancelled(), 1, func(store.Record) error { return nil }),
+		context.Canceled)
 	ctx, cancel := context.WithCancel(context.Background())
 	err := p.cur.Read(ctx, 1, func(store.Record) error { cancel(); return nil })
 	wantErr(t, "Read that is cancelled within", err, context.Canceled)
 	checkLog(t, p.cur, 1, 2)
 }
 
-// eventsConcurrent lets appenders race for each number: one wins, the others see ErrStale and try the next.
+// eventsConcurrent lets appenders race for each number: one wins, the others see ErrStale and try
+// the next.
 func eventsConcurrent(t *testing.T, p *place[store.Events]) {
 	ctx := context.Background()
 	const workers, each = 8, 20

@@ -50,7 +50,8 @@ func leaseRunsOut(t *testing.T, p *place[store.Certificates]) {
 	if b <= a {
 		t.Errorf("fence %d after %d", b, a)
 	}
-	wantErr(t, "Renew of a lease that was taken over", p.cur.Renew(ctx, "lease", a, time.Minute, at(10)), store.ErrStale)
+	wantErr(t, "Renew of a lease that was taken over",
+		p.cur.Renew(ctx, "lease", a, time.Minute, at(10)), store.ErrStale)
 	held(t, p.cur, "a", 11)
 }
 
@@ -62,8 +63,10 @@ func leaseRenew(t *testing.T, p *place[store.Certificates]) {
 	must(t, p.cur.Renew(ctx, "lease", a, 10*time.Second, at(30))) // late, but nobody came
 	held(t, p.cur, "b", 39)
 	must(t, p.cur.Release(ctx, "lease", a))
-	wantErr(t, "Renew after Release", p.cur.Renew(ctx, "lease", a, time.Minute, at(31)), store.ErrStale)
-	wantErr(t, "Renew of what never was", p.cur.Renew(ctx, "no", a, time.Minute, at(31)), store.ErrStale)
+	wantErr(t, "Renew after Release", p.cur.Renew(ctx, "lease", a, time.Minute, at(31)),
+		store.ErrStale)
+	wantErr(t, "Renew of what never was", p.cur.Renew(ctx, "no", a, time.Minute, at(31)),
+		store.ErrStale)
 	acquire(t, p.cur, "b", 31)
 }
 
@@ -92,7 +95,8 @@ func leaseConcurrent(t *testing.T, p *place[store.Certificates]) {
 	var wg sync.WaitGroup
 	for w := range 16 {
 		wg.Go(func() {
-			_, err := p.cur.Acquire(context.Background(), "lease", fmt.Sprint(w), time.Minute, at(0))
+			_, err := p.cur.Acquire(context.Background(), "lease", fmt.Sprint(w), time.Minute,
+				at(0))
 			switch {
 			case err == nil:
 				won.Add(1)

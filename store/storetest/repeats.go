@@ -33,8 +33,10 @@ func TestRepeats(t *testing.T, open func(t *testing.T, dir string) store.Repeats
 
 func repeat(name string) store.Repeat {
 	return store.Repeat{
-		Key:   store.RepeatKey{Login: name, KeyID: "key", Method: "publishStagingRequest", Digest: "d1"},
-		Scope: "request/5/" + name, Reference: "ref-" + name, State: store.RepeatRunning, StartedAt: at(0),
+		Key: store.RepeatKey{Login: name, KeyID: "key", Method: "publishStagingRequest",
+			Digest: "d1"},
+		Scope: "request/5/" + name, Reference: "ref-" + name, State: store.RepeatRunning,
+		StartedAt: at(0),
 	}
 }
 
@@ -70,7 +72,8 @@ func repeatsLife(t *testing.T, p *place[store.Repeats]) {
 	begin(t, p.cur, want)
 	checkRepeat(t, p.cur, want)
 	checkRepeat(t, p.reopen(), want)
-	want.State, want.Answer, want.AnsweredAt = store.RepeatAnswered, bytes.Repeat([]byte{0, 0xac, 0xed, '\n'}, 1000), at(4)
+	want.State, want.Answer, want.AnsweredAt = store.RepeatAnswered,
+		bytes.Repeat([]byte{0, 0xac, 0xed, '\n'}, 1000), at(4)
 	must(t, p.cur.Answer(ctx, want.Key, want.Answer, at(4)))
 	checkRepeat(t, p.cur, want)
 	checkRepeat(t, p.reopen(), want)
@@ -91,7 +94,8 @@ func repeatsTwin(t *testing.T, p *place[store.Repeats]) {
 	for range 2 {
 		got, began, err := p.cur.Begin(ctx, twin)
 		must(t, err)
-		if began || got.Reference != first.Reference || got.Scope != first.Scope || got.State != store.RepeatRunning {
+		if began || got.Reference != first.Reference || got.Scope != first.Scope ||
+			got.State != store.RepeatRunning {
 			t.Errorf("twin got %+v (began %v), want the first", got, began)
 		}
 		p.reopen()
@@ -125,15 +129,18 @@ func repeatsKeys(t *testing.T, p *place[store.Repeats]) {
 func repeatsAnswer(t *testing.T, p *place[store.Repeats]) {
 	ctx := context.Background()
 	a, b := repeat("a"), repeat("b")
-	wantErr(t, "Answer of an unknown key", p.cur.Answer(ctx, a.Key, []byte("x"), at(1)), store.ErrNotFound)
+	wantErr(t, "Answer of an unknown key", p.cur.Answer(ctx, a.Key, []byte("x"), at(1)),
+		store.ErrNotFound)
 	goneRepeat(t, p.cur, a.Key)
 	begin(t, p.cur, a)
 	must(t, p.cur.Answer(ctx, a.Key, []byte("x"), at(1)))
-	wantErr(t, "Answer of an answered one", p.cur.Answer(ctx, a.Key, []byte("y"), at(2)), store.ErrStale)
+	wantErr(t, "Answer of an answered one", p.cur.Answer(ctx, a.Key, []byte("y"), at(2)),
+		store.ErrStale)
 	begin(t, p.cur, b)
 	_, err := p.cur.Interrupt(ctx)
 	must(t, err)
-	wantErr(t, "Answer of an unknown one", p.cur.Answer(ctx, b.Key, []byte("y"), at(2)), store.ErrStale)
+	wantErr(t, "Answer of an unknown one", p.cur.Answer(ctx, b.Key, []byte("y"), at(2)),
+		store.ErrStale)
 	a.State, a.Answer, a.AnsweredAt = store.RepeatAnswered, []byte("x"), at(1)
 	checkRepeat(t, p.cur, a)
 }
@@ -172,7 +179,8 @@ func repeatsScope(t *testing.T, p *place[store.Repeats]) {
 	}
 	must(t, p.cur.EndScope(ctx, "request/5/%", reps["except"].Key))
 	s := p.reopen()
-	for name, there := range map[string]bool{"unknown": false, "answered": false, "running": true, "except": true, "elsewhere": true} {
+	for name, there := range map[string]bool{"unknown": false, "answered": false, "running": true,
+		"except": true, "elsewhere": true} {
 		if _, err := s.Repeat(ctx, reps[name].Key); (err == nil) != there {
 			t.Errorf("%s after EndScope: %v", name, err)
 		}

@@ -32,7 +32,8 @@ func TestRequests(t *testing.T, open func(t *testing.T, dir string) store.Reques
 
 func request(id int64, logins ...string) store.Request {
 	return store.Request{
-		ID: id, Site: 20121, Checksum: "d41d8cd98f00b204e9800998ecf8427e", Peer: "staging", Logins: logins, CreatedAt: at(0),
+		ID: id, Site: 20121, Checksum: "d41d8cd98f00b204e9800998ecf8427e", Peer: "staging",
+		Logins: logins, CreatedAt: at(0),
 	}
 }
 
@@ -133,7 +134,8 @@ func requestsParts(t *testing.T, p *place[store.Requests]) {
 	want := request(5, "a")
 	must(t, p.cur.Create(ctx, want))
 	must(t, p.cur.Create(ctx, request(6, "a")))
-	for _, pt := range []store.Part{part("z00", 1), part("a01", 2), part("m02", 3), part("a01", 20), part("A01", 4)} {
+	for _, pt := range []store.Part{part("z00", 1), part("a01", 2), part("m02", 3), part("a01", 20),
+		part("A01", 4)} {
 		must(t, p.cur.AddPart(ctx, 5, pt))
 	}
 	want.Parts = []store.Part{part("z00", 1), part("a01", 20), part("m02", 3), part("A01", 4)}
@@ -206,10 +208,12 @@ func requestsConcurrent(t *testing.T, p *place[store.Requests]) {
 				if err := p.cur.Create(ctx, request(id, login)); err != nil {
 					t.Error(err)
 				}
-				if err := p.cur.AddPart(ctx, id, store.Part{Name: fmt.Sprintf("p%02d", w), Size: id}); err != nil {
+				if err := p.cur.AddPart(ctx, id,
+					store.Part{Name: fmt.Sprintf("p%02d", w), Size: id}); err != nil {
 					t.Error(err)
 				}
-				if r, err := p.cur.Request(ctx, id); err != nil || !slices.Contains(r.Logins, login) {
+				if r, err := p.cur.Request(ctx, id); err != nil ||
+					!slices.Contains(r.Logins, login) {
 					t.Errorf("request %d right after its create: %v %v", id, r, err)
 				}
 			}
@@ -221,7 +225,8 @@ func requestsConcurrent(t *testing.T, p *place[store.Requests]) {
 		r, err := s.Request(ctx, id)
 		must(t, err)
 		if len(r.Logins) != workers || len(r.Parts) != workers {
-			t.Errorf("request %d has logins %v and parts %v, want %d of each", id, r.Logins, r.Parts, workers)
+			t.Errorf("request %d has logins %v and parts %v, want %d of each", id, r.Logins,
+				r.Parts, workers)
 		}
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// place opens one contract in a directory and closes it again, as a process that ends and starts would.
+// place opens one contract in a directory and closes it again, as a process that ends and starts
+// would.
 type place[T any] struct {
 	t    *testing.T
 	dir  string
@@ -76,11 +77,14 @@ func cancelled() context.Context {
 
 // at is a fixed time with nanoseconds, n seconds into the test.
 func at(n int) time.Time {
-	return time.Date(2026, 3, 29, 1, 59, 59, 123456789, time.UTC).Add(time.Duration(n) * time.Second)
+	return time.Date(2026, 3, 29, 1, 59, 59, 123456789,
+		time.UTC).Add(time.Duration(n) * time.Second)
 }
 
 // odd are texts that break a store which puts them into a pattern, a path or a statement.
 var odd = []string{
-	"plain", "with space", "100%", "under_score", "star*", "quote'", `double"`, `back\slash`, "semi;colon--", "..", ".",
-	"ümlaut", "日本", "new\nline", "tab\t", "\x00nul", "a\x00", "UPPER", "upper", "~", "\u202e", "[a-z]", "?", "{x}", ":", "=",
+	"plain", "with space", "100%", "under_score", "star*", "quote'", `double"`, `back\slash`,
+	"semi;colon--", "..", ".",
+	"ümlaut", "日本", "new\nline", "tab\t", "\x00nul", "a\x00", "UPPER", "upper", "~", "\u202e",
+	"[a-z]", "?", "{x}", ":", "=",
 }
