@@ -84,6 +84,7 @@ type javaClient struct {
 	from               net.IP // source address
 	closes             bool   // a connection for each call
 	repeat             func() // called before a POST is sent again
+	succeeded          func(name string)
 
 	conn    net.Conn
 	r       *bufio.Reader
@@ -94,7 +95,8 @@ type javaClient struct {
 func newJavaClient(g *world.Gateway, key *secret.Key) *javaClient {
 	host := g.Addr
 	return &javaClient{addr: g.Addr, host: host, target: g.URL[len("https://"+host):] + "/api/liferay/do", tls: g.TLS,
-		key: key, login: world.Login, from: net.IPv4(127, 0, 0, 1), repeat: func() {}}
+		key: key, login: world.Login, from: net.IPv4(127, 0, 0, 1), repeat: func() {},
+		succeeded: func(string) {}}
 }
 
 func (j *javaClient) close() {
@@ -115,7 +117,11 @@ func (j *javaClient) do(ctx context.Context, name string, args ...any) (any, err
 	if err != nil {
 		return nil, err
 	}
-	return j.post(ctx, body, m.returns)
+	v, err := j.post(ctx, body, m.returns)
+	if err == nil {
+		j.succeeded(name)
+	}
+	return v, err
 }
 
 func (j *javaClient) principal() liferay.Principal {
@@ -128,7 +134,9 @@ func (j *javaClient) upload(ctx context.Context, id int64, name string, content 
 	if err != nil {
 		return err
 	}
-	_, err = j.post(ctx, body, "void")
+	if _, err = j.post(ctx, body, "void"); err == nil {
+		j.succeeded("updateStagingRequest")
+	}
 	return err
 }
 

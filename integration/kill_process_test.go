@@ -1,0 +1,160 @@
+package integration_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/integration/world"
+)
+
+// asGateway is the variable that makes this test binary a gateway; it holds an errand.
+const asGateway = "STAGELOCK_TEST_GATEWAY"
+
+// errand is what such a process does.
+type errand struct {
+	File  string // configuration
+	Point string // at which it kills itself, if it is not empty
+	Hit   int64  // when the point is reached so many times
+}
+
+// ready is what it prints once it listens.
+type ready struct {
+	Addr, CA string
+}
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(asGateway); text != "" {
+		if err := serveErrand(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// serveErrand runs a gateway until standard input ends.
+func serveErrand(text string) error {
+	var e errand
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		return err
+	}
+	cfg, problems := conf.Load(conf.Options{File: e.File})
+	if cfg == nil || conf.Fatal(append(problems, node.Check(cfg)...)) {
+		return fmt.Errorf("configuration: %v", problems)
+	}
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	n, err := node.New(ctx, node.Config{Conf: cfg, Log: logrus.NewEntry(log), Version: "test", Pause: e.pause()})
+	if err != nil {
+		return err
+	}
+	ca, _, _, _ := n.CA()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	if err := json.NewEncoder(os.Stdout).Encode(ready{Addr: n.Addrs()[0].String(), CA: ca}); err != nil {
+		return err
+	}
+	return n.Run(ctx)
+}
+
+// pause kills the process when the point was reached often enough: nothing of Go runs after that.
+func (e errand) pause() func(string) {
+	if e.Point == "" {
+		return nil
+	}
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return nil
+	}
+	var hits atomic.Int64
+	return func(point string) {
+		if point == e.Point && hits.Add(1) == e.Hit {
+			_ = self.Kill()
+			select {}
+		}
+	}
+}
+
+// child is a gateway in a process of its own.
+type child struct {
+	ready
+	cmd   *exec.Cmd
+	stdin io.Closer
+	ended chan struct{} // closed when the process is gone
+	start time.Time
+}
+
+// startChild starts a gateway and waits until it listens.
+func startChild(e errand, env ...string) (*child, error) {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	c := &child{cmd: exec.Command(os.Args[0]), ended: make(chan struct{}), start: time.Now()}
+	c.cmd.Env = append(append(os.Environ(), asGateway+"="+string(text)), env...)
+	c.cmd.Stderr = os.Stderr
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &c.ready)
+	}
+	go func() {
+		_ = c.cmd.Wait() // killed is how most of them end
+		close(c.ended)
+	}()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("gateway process: %w", err), c.stop())
+	}
+	return c, nil
+}
+
+// stop ends the process in order and waits for it.
+func (c *child) stop() error {
+	_ = c.stdin.Close()
+	select {
+	case <-c.ended:
+		return nil
+	case <-time.After(time.Minute):
+		return errors.Join(errors.New("a gateway process does not stop"), c.cmd.Process.Kill())
+	}
+}
+
+// writeConfig writes a configuration and returns its path.
+func writeConfig(t testing.TB, o world.Options, data, listen string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "stagelock.yaml")
+	text := strings.Replace(o.YAML(data), "127.0.0.1:0", listen, 1)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
