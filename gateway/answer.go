@@ -75,7 +75,7 @@ func (c *call) respond(status int, fields []http1.Field, body []byte, ends bool)
 }
 
 // closing says whether the connection ends after this answer.
-func (c *call) closing() bool { return c.gateway.drain.on() }
+func (c *call) closing() bool { return c.crowded || c.gateway.drain.on() }
 
 // refuse answers a problem, after the body was read as far as its sender deserves: a client whose
 // writing is cut sends the whole call again.
@@ -112,7 +112,7 @@ func (c *call) refuse(ctx context.Context, err error) {
 // connection must end.
 func (c *call) drainBody(p *tunnel.Problem) (ends bool) {
 	limit := int64(0)
-	if c.peer == nil {
+	if !c.policy.Hosts.Contains(c.addr) {
 		limit = strangerDrain
 	}
 	return p.Reason != ReasonCut && c.conn.Drain(limit) != nil

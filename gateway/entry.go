@@ -11,9 +11,6 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 )
 
-// busyWait is how long a call waits for others of its peer.
-const busyWait = 30 * time.Second
-
 // contentType is what Java's client says a call is.
 const contentType = "application/x-java-serialized-object"
 
@@ -96,7 +93,8 @@ func (c *call) ready(ctx context.Context) error {
 	if err := c.gateway.writable(); err != nil {
 		return unavailable(ReasonStore, "the gateway cannot write its log", err)
 	}
-	leave, ok := c.gateway.enter(ctx, c.peer.Name, c.policy.CallsAtOnce, busyWait)
+	// No longer than a publisher waits without a sign of life: its CMS gives up after 30 s.
+	leave, ok := c.gateway.enter(ctx, c.peer.Name, c.policy.CallsAtOnce, c.policy.Heartbeat)
 	if !ok {
 		return problem(tunnel.Refused, ReasonBusy, "too many calls of this peer are under way; try again later", nil)
 	}

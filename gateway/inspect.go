@@ -35,8 +35,15 @@ func (c *call) unread(err error) error {
 	if errors.As(err, &cut) {
 		return problem(tunnel.BadRequest, tunnel.Reason(cut.Reason), cut.Msg, err)
 	}
+	var stream *javaser.Error
+	if errors.As(err, &stream) && stream.Rule == javaser.RuleTruncated && !stream.Ended() {
+		return problem(tunnel.BadRequest, ReasonCut, "the client went away before its call was complete", err)
+	}
 	var p *tunnel.Problem
 	if errors.As(err, &p) {
+		if p.Code == tunnel.BadRequest {
+			p.Code = tunnel.Refused // the message is whole, its stream is not
+		}
 		return p
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {

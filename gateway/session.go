@@ -66,7 +66,9 @@ func (s *session) one(ctx context.Context, req *http1.Request) bool {
 	g.pause("head read")
 	g.drain.enter()
 	defer g.drain.leave()
-	c := &call{session: s, policy: g.Policy(), ref: g.newID(), begun: g.now(), req: req}
+	c := &call{
+		session: s, policy: g.Policy(), ref: g.newID(), begun: g.now(), req: req, addr: s.socket.Addr(),
+	}
 	defer c.finish(ctx)
 	if err := c.run(ctx); err != nil {
 		c.refuse(ctx, err)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"slices"
@@ -237,7 +238,7 @@ func (b *builder) partMax() int64 {
 
 func (b *builder) limits() javaser.Limits {
 	c, l := b.cfg.Limits, javaser.DefaultLimits()
-	l.Held, l.Bulk = int64(c.Envelope), b.partMax()
+	l.Held, l.Bulk = int64(c.Envelope), math.MaxInt32 // the policy knows each peer's bound, and says what to do
 	l.Depth, l.Handles, l.Classes, l.Array = c.Depth, c.Handles, c.ClassDescriptors, c.Elements
 	l.Weight = int64(c.Handles)
 	return l
