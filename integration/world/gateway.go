@@ -38,11 +38,12 @@ type Options struct {
 	Line      string   // 7.4 if empty
 	Sites     string   // YAML list, [any] if empty
 	Logins    string   // YAML list; empty: no list
-	Allow     string   // YAML list, [127.0.0.1, "::1"] if empty
+	Allow     string   // YAML list, [127.0.0.1] if empty
 	Algorithm string   // AES if empty
 	Hex       bool     // Secret is in hex digits
 	Secret    string   // of the publisher; Secret if empty
 	Engine    string   // secret of the engine; that of the publisher if empty
+	Hosts     []string // more lines of YAML, of the hosts
 	Extra     []string // more lines of YAML, at the top level
 	Peer      []string // more lines of YAML, of the peer
 	Dir       string   // data folder; a new one if empty
@@ -64,11 +65,16 @@ func (o Options) YAML(data string) string {
 		`listen: ["127.0.0.1:0"]`, `names: ["127.0.0.1"]`,
 		"data: " + data, "line: " + fmt.Sprintf("%q", or(o.Line, "7.4")), "path_context: " + fmt.Sprintf("%q", o.Context),
 		"hosts:", "  allow: " + or(o.Allow, `["127.0.0.1"]`),
-		"upstream:", "  nodes: [" + fmt.Sprintf("%q", o.Upstream) + "]", "  path_context: " + fmt.Sprintf("%q", o.Inside),
-		"  secret: " + key(or(o.Engine, or(o.Secret, Secret))),
-		"peers:", "  - name: staging", "    sites: " + or(o.Sites, "[any]"),
-		"    secret: " + key(or(o.Secret, Secret)),
 	}
+	for _, l := range o.Hosts {
+		lines = append(lines, "  "+l)
+	}
+	lines = append(lines,
+		"upstream:", "  nodes: ["+fmt.Sprintf("%q", o.Upstream)+"]", "  path_context: "+fmt.Sprintf("%q", o.Inside),
+		"  secret: "+key(or(o.Engine, or(o.Secret, Secret))),
+		"peers:", "  - name: staging", "    sites: "+or(o.Sites, "[any]"),
+		"    secret: "+key(or(o.Secret, Secret)),
+	)
 	if o.Logins != "" {
 		lines = append(lines, "    logins: "+o.Logins)
 	}
