@@ -47,8 +47,8 @@ func (d *Decoder) elements(a *Array, n int64, slot *Slot) error {
 	case "[J":
 		return d.longs(a, int(n))
 	}
-	if w := width[a.Class.Name[1]]; w > 0 && len(a.Class.Name) == 2 { // only Any admits these: what they hold does not matter
-		return d.bytes(a, w*int(n))
+	if name := a.Class.Name; len(name) == 2 && width[name[1]] > 0 { // only Any admits these: what they hold does not matter
+		return d.bytes(a, width[name[1]]*int(n))
 	}
 	return d.refs(a, int(n))
 }

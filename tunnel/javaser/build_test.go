@@ -93,6 +93,7 @@ func classOf(s spec, super *javaser.Class, fields ...javaser.Field) *javaser.Cla
 type grammar struct {
 	root, key, bulk, sealed              *javaser.Slot
 	node, hash, list, date, objects, box *javaser.Shape
+	longs, bytes                         *javaser.Shape
 }
 
 func newGrammar() *grammar {
@@ -118,8 +119,8 @@ func newGrammar() *grammar {
 	}
 	g.date = &javaser.Shape{Class: classOf(dateSpec, nil), Data: javaser.TimeData}
 	g.objects = &javaser.Shape{Class: classOf(objectsSpec, nil), Elem: g.root}
-	bytesShape := &javaser.Shape{Class: classOf(bytesSpec, nil)}
-	g.bulk.Shapes = []*javaser.Shape{bytesShape}
+	g.bytes, g.longs = &javaser.Shape{Class: classOf(bytesSpec, nil)}, &javaser.Shape{Class: classOf(longsSpec, nil)}
+	g.bulk.Shapes = []*javaser.Shape{g.bytes}
 	g.box = &javaser.Shape{Class: &javaser.Class{Name: "t.Box", UID: 5, Flags: 2, Fields: []javaser.Field{
 		{Type: '[', Name: "a", Sig: "[B"}, {Type: '[', Name: "b", Sig: "[B"},
 		{Type: 'L', Name: "secret", Sig: "Ljava/lang/String;"}, {Type: 'L', Name: "text", Sig: "Ljava/lang/String;"},
@@ -128,8 +129,8 @@ func newGrammar() *grammar {
 		*g.sealed, {Null: true, String: true},
 	}}
 	g.root.Shapes = []*javaser.Shape{
-		g.node, child, g.hash, g.list, g.date, g.objects, bytesShape, g.box,
-		{Class: classOf(longsSpec, nil)}, {Class: classOf(intsSpec, nil)},
+		g.node, child, g.hash, g.list, g.date, g.objects, g.bytes, g.longs, g.box,
+		{Class: classOf(intsSpec, nil)},
 		{Class: classOf(keySpec, nil), Data: javaser.BlockData}, g.model(),
 	}
 	longKey := &javaser.Shape{Class: &javaser.Class{Name: "t.Long", UID: 3, Flags: 2,

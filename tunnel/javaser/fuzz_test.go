@@ -1,0 +1,73 @@
+package javaser_test
+
+import (
+	"bytes"
+	"io"
+	"runtime"
+	"testing"
+
+	"github.com/stagelock/stagelock/tunnel/javaser"
+)
+
+// FuzzDecode: what the grammar accepts is written back byte for byte, with any chunks, and nothing costs more than its limits.
+func FuzzDecode(f *testing.F) {
+	for _, tt := range rules {
+		f.Add(tt.data)
+	}
+	f.Add(box([]byte("abc")))
+	f.Add(dag(3))
+	g := newGrammar()
+	lim := javaser.DefaultLimits()
+	lim.Handles, lim.Array, lim.Weight, lim.Held = 1_000, 1_000, 5_000, 64<<10
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		var content []byte
+		d := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(data), nil, lim.Held), lim)
+		d.Bulk = func(_ []byte, _ int64, c *javaser.Content) (err error) {
+			content, err = io.ReadAll(c)
+			return err
+		}
+		v, err := d.Decode(g.root)
+		runtime.ReadMemStats(&after)
+		if cost := after.TotalAlloc - before.TotalAlloc; cost > 2<<20+8*uint64(len(data)) {
+			t.Errorf("%d bytes allocated for %d", cost, len(data))
+		}
+		if err != nil {
+			if ruleOf(err) == "" {
+				t.Errorf("an error without a rule: %v", err)
+			}
+			return
+		}
+		var again []byte
+		if content == nil {
+			again, err = javaser.Append(nil, v)
+		} else {
+			head, tail, splitErr := javaser.Split(v)
+			again, err = cat(head, content, tail), splitErr
+		}
+		if err != nil || !bytes.Equal(again, data) {
+			t.Errorf("accepted, but written back differently: %v\n got %x\nwant %x", err, again, data)
+		}
+	})
+}
+
+// FuzzAny: looking into any stream at all ends, within the limits.
+func FuzzAny(f *testing.F) {
+	for _, tt := range rules {
+		f.Add(tt.data)
+	}
+	f.Add(stream(array(spec{name: "[C", uid: 1, flags: 2}.bytes(), u32(2), u32(0))))
+	lim := javaser.DefaultLimits()
+	lim.Handles, lim.Array, lim.Weight, lim.Held = 1_000, 1_000, 5_000, 64<<10
+	f.Fuzz(func(t *testing.T, data []byte) {
+		in := javaser.NewInput(bytes.NewReader(data), nil, lim.Held)
+		d := javaser.NewDecoder(in, lim)
+		if _, err := d.Decode(javaser.Any()); err == nil && in.Offset() != int64(len(data)) {
+			t.Errorf("%d of %d bytes were read", in.Offset(), len(data))
+		}
+		if len(d.Open()) > lim.Depth {
+			t.Errorf("%d levels open", len(d.Open()))
+		}
+	})
+}
