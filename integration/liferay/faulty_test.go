@@ -1,0 +1,150 @@
+package liferay_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/stagelock/stagelock/integration/world"
+)
+
+// faulty stands in place of an engine that fails in a way of the test's choice.
+type faulty struct {
+	l     net.Listener
+	conns sync.WaitGroup
+
+	mu   sync.Mutex // guards what follows
+	mode fault
+	open map[net.Conn]struct{}
+}
+
+// fault is how it fails.
+type fault int
+
+const (
+	answersNothing fault = iota // 200 without a body
+	diesAtHead                  // closes once it has the head of a call
+	diesAtEnd                   // closes once it has the whole call
+)
+
+func newFaulty(t testing.TB) *faulty {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &faulty{l: l, open: map[net.Conn]struct{}{}}
+	f.conns.Go(f.accept)
+	t.Cleanup(func() {
+		l.Close()
+		f.mu.Lock()
+		for c := range f.open {
+			c.Close()
+		}
+		f.mu.Unlock()
+		f.conns.Wait()
+	})
+	return f
+}
+
+func (f *faulty) url() string { return "http://" + f.l.Addr().String() }
+
+func (f *faulty) set(m fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mode = m
+}
+
+func (f *faulty) now() fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mode
+}
+
+func (f *faulty) accept() {
+	for {
+		c, err := f.l.Accept()
+		if err != nil {
+			return
+		}
+		f.mu.Lock()
+		f.open[c] = struct{}{}
+		f.mu.Unlock()
+		f.conns.Go(func() {
+			f.serve(c)
+			f.mu.Lock()
+			delete(f.open, c)
+			f.mu.Unlock()
+			c.Close()
+		})
+	}
+}
+
+// serve answers health checks as it should and calls as the mode says.
+func (f *faulty) serve(c net.Conn) {
+	r := bufio.NewReader(c)
+	for {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		if req.Method == http.MethodPost {
+			if f.now() == diesAtHead {
+				return
+			}
+			if _, err := io.Copy(io.Discard, req.Body); err != nil || f.now() == diesAtEnd {
+				return
+			}
+		}
+		if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); err != nil {
+			return
+		}
+	}
+}
+
+// fronts are gateways that differ from the usual one in a setting.
+type fronts struct {
+	any      *world.Gateway // every site
+	secret   *world.Gateway // another secret
+	foreign  *world.Gateway // nobody from here
+	logins   *world.Gateway // another login only
+	unknown  *world.Gateway // the engine behind it knows another secret
+	broken   *world.Gateway // before the faulty engine
+	unserved *world.Gateway // nothing listens behind it
+}
+
+func newFronts(t *testing.T, o world.Options, f *faulty) fronts {
+	t.Helper()
+	change := func(set func(*world.Options)) *world.Gateway {
+		o := o
+		set(&o)
+		return world.Start(t, o)
+	}
+	return fronts{
+		any:      change(func(o *world.Options) { o.Sites = "[any]" }),
+		secret:   change(func(o *world.Options) { o.Secret, o.Engine = "6543210987654321", o.Secret }),
+		foreign:  change(func(o *world.Options) { o.Allow = `["203.0.113.0/24"]` }),
+		logins:   change(func(o *world.Options) { o.Logins = "[somebody.else@example.com]" }),
+		unknown:  change(func(o *world.Options) { o.Engine = "6543210987654321" }),
+		broken:   change(func(o *world.Options) { o.Upstream = f.url() }),
+		unserved: change(func(o *world.Options) { o.Upstream = "http://" + unused(t) }),
+	}
+}
+
+func (f fronts) all() []*world.Gateway {
+	return []*world.Gateway{f.any, f.secret, f.foreign, f.logins, f.unknown, f.broken, f.unserved}
+}
+
+// unused returns an address on which nobody listens.
+func unused(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

@@ -1,0 +1,73 @@
+package liferay_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestInterop runs every line, one after another, and prints what was seen of it.
+func TestInterop(t *testing.T) {
+	needJVM(t)
+	var rows []*row
+	for _, r := range selected() {
+		t.Run(r.name, func(t *testing.T) {
+			s := newStage(t, r)
+			sum := &row{line: r.name}
+			rows = append(rows, sum)
+			t.Run("publish", func(t *testing.T) { publishes(t, s, sum) })
+		})
+	}
+	show("Line by line", table(rowHead, rows))
+}
+
+// row is what `make interop` prints of one line.
+type row struct {
+	line                          string
+	made, arrived, equal          int
+	results, sameResults          int
+	exceptions, sameExceptions    int
+	turned                        int
+	md5, ciphers, login, displays string
+}
+
+var rowHead = []string{
+	"line", "calls made", "arrived, arguments equal", "results equal", "exceptions equal", "25 MiB in three parts", "ciphers", "login a+b%41", "display URL",
+}
+
+func (r *row) cells() []string {
+	exceptions := fmt.Sprintf("%d of %d", r.sameExceptions, r.exceptions)
+	if r.turned > 0 {
+		exceptions += fmt.Sprintf(", %d more as PortalException", r.turned)
+	}
+	return []string{
+		r.line, fmt.Sprint(r.made), fmt.Sprintf("%d, %d", r.arrived, r.equal), fmt.Sprintf("%d of %d", r.sameResults, r.results),
+		exceptions, r.md5, r.ciphers, r.login, r.displays,
+	}
+}
+
+// celled is a line of a table.
+type celled interface{ cells() []string }
+
+// table writes Markdown.
+func table[T celled](head []string, rows []T) string {
+	var b strings.Builder
+	line := func(cells []string) {
+		for _, c := range cells {
+			b.WriteString("| " + strings.ReplaceAll(c, "|", "\\|") + " ")
+		}
+		b.WriteString("|\n")
+	}
+	line(head)
+	b.WriteString(strings.Repeat("|---", len(head)) + "|\n")
+	for _, r := range rows {
+		line(r.cells())
+	}
+	return b.String()
+}
+
+// show prints a table where it can be read and copied.
+func show(title, text string) {
+	fmt.Fprintf(os.Stdout, "\n## %s\n\n%s\n", title, text)
+}
