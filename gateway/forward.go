@@ -50,6 +50,11 @@ func (c *call) connect(ctx context.Context, except *Node) error {
 // have been carried out.
 func (c *call) lost(err error) error {
 	c.node.failed(err)
+	return c.parted(err)
+}
+
+// parted is lost for a failure that was counted already.
+func (c *call) parted(err error) error {
 	if !c.released {
 		return unavailable(ReasonDown, "the live engine went away", err)
 	}
@@ -98,8 +103,8 @@ func (c *call) again(ctx context.Context, err error) error {
 	c.retried = true
 	c.node.failed(err)
 	c.up.Cut()
-	if err := c.connect(ctx, c.node); err != nil {
-		return c.lost(err)
+	if other := c.connect(ctx, c.node); other != nil {
+		return c.parted(errors.Join(err, other))
 	}
 	if err := c.send(); err != nil {
 		return c.lost(err)

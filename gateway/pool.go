@@ -150,6 +150,13 @@ func (n *Node) failed(err error) {
 	}
 }
 
+// answered ends a row of failures. A node that is out stays out until a probe succeeds.
+func (n *Node) answered() {
+	if f := n.fails.Load(); f > 0 && f < n.limit {
+		n.fails.CompareAndSwap(f, 0)
+	}
+}
+
 func (n *Node) isUp() bool { return n.fails.Load() < n.limit }
 
 // Up says whether any node is.

@@ -25,14 +25,16 @@ func (c *call) receive(ctx context.Context) error {
 	}
 	reply, err := c.awaitReply(ctx)
 	if err != nil && c.chunks == nil {
-		if err = c.again(ctx, err); err == nil {
-			reply, err = c.awaitReply(ctx)
+		if err := c.again(ctx, err); err != nil {
+			return err
 		}
+		reply, err = c.awaitReply(ctx)
 	}
 	if err != nil {
 		return c.lost(err)
 	}
 	c.gateway.pause("answer received")
+	c.node.answered()
 	c.status = reply.Status
 	if reply.Status != http.StatusOK {
 		c.up.Cut()

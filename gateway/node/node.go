@@ -237,7 +237,7 @@ func (n *Node) Health() gateway.Health { return n.gateway.Health() }
 // configured time is over. It closes the node.
 func (n *Node) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, n.Close()) }()
-	if err := n.note(ctx, audit.KindStart, "version "+n.cfg.Version, n.conf); err != nil {
+	if err := n.note(context.WithoutCancel(ctx), audit.KindStart, "version "+n.cfg.Version, n.conf); err != nil {
 		return fmt.Errorf("the audit log cannot be written: %w; make room on its disk", err)
 	}
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
