@@ -1,0 +1,17 @@
+package liferay
+
+import "github.com/stagelock/stagelock/tunnel/javaser"
+
+// ReadKey is for tests of the method key's block alone.
+var ReadKey = readKey
+
+// Places of the wire, for tests that read one value.
+
+// SettingsValue is what may stand in a settings map.
+func SettingsValue() *javaser.Slot { return shapesOf().settings[0].Elem }
+
+// ThrownReply is the reply of a method that returns nothing.
+func ThrownReply() *javaser.Slot { return shapesOf().replies["void"] }
+
+// ReplyLimits are those of ReadReply.
+func ReplyLimits() javaser.Limits { return forReply(javaser.DefaultLimits()) }
