@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
@@ -26,7 +28,7 @@ func readKey(b []byte) (tunnel.Method, error) {
 	if n := k.u32(); int64(n) != int64(len(k.b)) {
 		return tunnel.Method{}, fmt.Errorf("%w: length %d in a block of %d", errKey, n, len(b))
 	}
-	m := tunnel.Method{Service: k.class(), Name: k.text()}
+	m := tunnel.Method{Service: k.class(), Name: k.name()}
 	n := k.u32()
 	if n > maxParameters {
 		return tunnel.Method{}, fmt.Errorf("%w: %d parameters", errKey, n)
@@ -68,7 +70,18 @@ func (k *keyReader) class() string {
 		k.err = fmt.Errorf("%w: tag %d where a class name stands", errKey, tag)
 	}
 	k.text() // the class loader's name
-	return k.text()
+	return k.name()
+}
+
+// name reads the name of a class or a method: no blanks, and nothing that a signature is made of.
+func (k *keyReader) name() string {
+	s := k.text()
+	if k.err == nil && (s == "" || strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r == 0x7f || r == utf8.RuneError || strings.ContainsRune("#(),", r)
+	})) {
+		k.err = fmt.Errorf("%w: %q is no name", errKey, s)
+	}
+	return s
 }
 
 // text reads a string in the only form that the vendor's writer gives it: bytes if every character is 1 to 127, else UTF-16.
