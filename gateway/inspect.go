@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/store"
@@ -37,7 +36,7 @@ func (c *call) unread(err error) error {
 	}
 	var stream *javaser.Error
 	if errors.As(err, &stream) && stream.Rule == javaser.RuleTruncated && !stream.Ended() {
-		return problem(tunnel.BadRequest, ReasonCut, "the client went away before its call was complete", err)
+		return abandoned(err)
 	}
 	var p *tunnel.Problem
 	if errors.As(err, &p) {
@@ -46,10 +45,11 @@ func (c *call) unread(err error) error {
 		}
 		return p
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return problem(tunnel.BadRequest, ReasonCut, "the call ended before it was complete", err)
-	}
-	return unavailable(ReasonDown, "the live engine went away", err)
+	return abandoned(err)
+}
+
+func abandoned(err error) error {
+	return problem(tunnel.BadRequest, ReasonCut, "the client went away before its call was complete", err)
 }
 
 // stream judges a part by what stands before its content and sends it on. What it was judged as
@@ -72,7 +72,7 @@ func (c *call) stream(ctx context.Context, p liferay.Part) error {
 		if errors.As(err, &engine) {
 			return c.lost(err)
 		}
-		return err
+		return abandoned(err)
 	}
 	return nil
 }
