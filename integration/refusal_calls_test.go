@@ -3,6 +3,8 @@ package integration_test
 import (
 	"bytes"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -91,7 +93,9 @@ func checkSite(id int64) spec {
 }
 
 // checksum makes a checksum whose first digits are n.
-func checksum(n int) string { return (strconv.FormatInt(0x100000+int64(n), 16) + "0123456789abcdef0123456789abcdef")[:32] }
+func checksum(n int) string {
+	return (strconv.FormatInt(0x100000+int64(n), 16) + "0123456789abcdef0123456789abcdef")[:32]
+}
 
 func create(id int64, n int) spec {
 	return spec{service: staging7, name: "createStagingRequest", params: []string{"long", text}, args: []any{id, checksum(n)}}
@@ -116,11 +120,14 @@ func portlets(flags map[string]string) spec {
 	return spec{service: group7, name: "updateStagedPortlets", params: []string{"long", dict}, args: []any{int64(site), flags}}
 }
 
-func event() spec {
-	return spec{
-		service: staging7, name: "propagateExportImportLifecycleEvent", params: []string{"int", "int", text, "java.util.List"},
-		args: []any{int64(4), int64(0), "process-1", nil},
+// recorded returns a stream that a real build of the CMS wrote.
+func recorded(t testing.TB, build, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "tunnel", "liferay", "testdata", "real", build, name+".ser"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	return data
 }
 
 func settings(target any) liferay.Settings {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -282,3 +284,33 @@ func allowed(t testing.TB, g *world.Gateway, a answer) {
 }
 
 func quoted(format string, args ...any) string { return strconv.Quote(fmt.Sprintf(format, args...)) }
+
+// finish says that no more comes, and goes on reading.
+func (l *line) finish(t testing.TB) {
+	t.Helper()
+	conn, ok := l.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		t.Fatalf("a connection of type %T", l.Conn)
+	}
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// verdicts returns the verdicts so far.
+func (a arranged) verdicts(t testing.TB) []audit.Event {
+	t.Helper()
+	return slices.DeleteFunc(a.Events(t), func(ev audit.Event) bool { return ev.Kind != audit.KindVerdict })
+}
+
+// awaitVerdict returns the first verdict after those that are known: a client that is gone cannot be told when it is written.
+func (a arranged) awaitVerdict(t testing.TB, known int) audit.Event {
+	t.Helper()
+	for late := time.Now().Add(limit); time.Now().Before(late); runtime.Gosched() {
+		if all := a.verdicts(t); len(all) > known {
+			return all[known]
+		}
+	}
+	t.Fatal("no verdict was written")
+	return audit.Event{}
+}

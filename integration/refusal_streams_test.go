@@ -16,7 +16,9 @@ func textValue(s string) *javaser.String { return &javaser.String{Text: s} }
 // handler, arguments, principal and methodKey are the places of a call.
 func handler(root *javaser.Object) *javaser.Object   { return root.Ref("_value").(*javaser.Object) }
 func principal(root *javaser.Object) *javaser.Object { return root.Ref("_key").(*javaser.Object) }
-func arguments(root *javaser.Object) *javaser.Array  { return handler(root).Ref("_arguments").(*javaser.Array) }
+func arguments(root *javaser.Object) *javaser.Array {
+	return handler(root).Ref("_arguments").(*javaser.Array)
+}
 func methodKey(root *javaser.Object) *javaser.Object {
 	return handler(root).Ref("_methodKey").(*javaser.Object)
 }
@@ -157,7 +159,9 @@ func extended(c *javaser.Class, f func(c *javaser.Class)) *javaser.Class {
 	return &changed
 }
 
-func firstArgument(root *javaser.Object) *javaser.Object { return arguments(root).Refs[0].(*javaser.Object) }
+func firstArgument(root *javaser.Object) *javaser.Object {
+	return arguments(root).Refs[0].(*javaser.Object)
+}
 
 func TestOddStreamsStayOutside(t *testing.T) {
 	one := checkSite(site)
