@@ -93,8 +93,12 @@ func (g *Gateway) accepted(ctx context.Context, raw net.Conn) {
 		g.entry.WithError(err).WithField("peer", addr.String()).Debug("no TLS")
 		return
 	}
-	if t, ok := conn.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol == http2.NextProtoTLS {
+	switch protocol(conn) {
+	case http2.NextProtoTLS:
 		g.serveNative(ctx, conn, addr)
+		return
+	case "", "http/1.1":
+	default: // the challenge of a certificate authority, which ends with the handshake
 		return
 	}
 	h := http1.NewConn(conn, p.Profile)
@@ -138,6 +142,13 @@ func (g *Gateway) handshake(ctx context.Context, raw net.Conn, p *Policy) (net.C
 	}
 	http1.QuickAck(raw)
 	return conn, nil
+}
+
+func protocol(conn net.Conn) string {
+	if t, ok := conn.(*tls.Conn); ok {
+		return t.ConnectionState().NegotiatedProtocol
+	}
+	return ""
 }
 
 // serveNative serves a connection that speaks HTTP/2. The tunnel is not to be had there: its peers
