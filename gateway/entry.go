@@ -20,7 +20,7 @@ func (c *call) route(ctx context.Context) error {
 		return c.health(ctx, h)
 	}
 	if c.req.Target != c.policy.target() {
-		if strings.Contains(canonical(c.req.Target), tunnelPath) {
+		if strings.HasSuffix(canonical(c.req.Target), tunnelPath) { // of whatever context
 			return problem(tunnel.NotFound, ReasonSpelling, "this path is not spelled as the tunnel's", nil)
 		}
 		return problem(tunnel.NotFound, ReasonPath, "nothing is here", nil)
