@@ -189,13 +189,18 @@ func once(t testing.TB, g *world.Gateway, m message) answer {
 // auth returns the header of a login under the secret of all gateways here.
 func auth(t testing.TB, login string) string { return "Basic " + credentials(t, world.Secret, login) }
 
-func credentials(t testing.TB, text, login string) string {
+func credentials(t testing.TB, text, login string) string { return basic(t, text, login, false) }
+
+// encodedLogin is what the gateway sends to an engine of the newer lines.
+func encodedLogin(t testing.TB, text, login string) string { return basic(t, text, login, true) }
+
+func basic(t testing.TB, text, login string, encode bool) string {
 	t.Helper()
 	k, problems := secret.NewKey(secret.KeyConfig{ID: "test", Secret: []byte(text), Line: "7.4"})
 	if k == nil {
 		t.Fatalf("key: %v", problems)
 	}
-	_, value, _ := strings.Cut(k.Authorization(login, false, false), " ")
+	_, value, _ := strings.Cut(k.Authorization(login, encode, false), " ")
 	return value
 }
 
