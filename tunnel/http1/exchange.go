@@ -156,8 +156,8 @@ func (x *Exchange) CopyN(src io.Reader, n int64, tap func([]byte)) (int64, error
 	if n > x.left {
 		return 0, fmt.Errorf("%w: %d more, %d left", ErrOverrun, n, x.left)
 	}
-	buf := x.u.big.take(bigSize)
-	defer x.u.big.give(buf)
+	buf, give := x.u.copyBuffer()
+	defer give()
 	var done int64
 	for done < n {
 		k, err := x.gather(src, (*buf)[:min(n-done, int64(len(*buf)))])

@@ -25,6 +25,7 @@ const (
 	bufferSize  = 16 << 10  // of a connection: a head and a small call fit
 	wideSize    = 64 << 10  // read at once below TLS while a big body flows
 	bigSize     = 256 << 10 // of one write of a big body
+	bigCopies   = 16        // bodies on their way to one engine that get so much
 	bigBody     = 64 << 10  // from this length on a body is read with wide buffers
 	drainRate   = 64 << 10  // bytes a second that a refused body must keep to be drained
 	lingerBytes = 1 << 20   // read after the last answer at most

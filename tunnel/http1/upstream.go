@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,8 +43,9 @@ type UpstreamConfig struct {
 // Upstream makes connections to one engine and keeps those that can be used again. It is safe for
 // concurrent use and starts no goroutine.
 type Upstream struct {
-	cfg        UpstreamConfig
-	small, big pool
+	cfg              UpstreamConfig
+	small, wide, big pool
+	copies           atomic.Int32 // bodies on their way
 
 	mu     sync.Mutex // guards what follows
 	idle   []*link    // the one used last at the end
@@ -128,6 +130,20 @@ func (u *Upstream) take() (*link, error) {
 	u.idle[n-1] = nil
 	u.idle = u.idle[:n-1]
 	return l, nil
+}
+
+// copyBuffer lends what a body is gathered in: a big buffer as long as few bodies are on their way, so that many slow clients
+// hold little memory.
+func (u *Upstream) copyBuffer() (buf *[]byte, give func()) {
+	from, size := &u.big, bigSize
+	if u.copies.Add(1) > bigCopies {
+		from, size = &u.wide, wideSize
+	}
+	buf = from.take(size)
+	return buf, func() {
+		u.copies.Add(-1)
+		from.give(buf)
+	}
 }
 
 // put keeps a connection for the next call.
