@@ -15,8 +15,9 @@ type throwables struct {
 
 func (t *throwables) init(s *shapes) {
 	t.family = &javaser.Family{Name: "throwables"}
-	t.fields = thrownFields(s)
-	t.named = map[string]*javaser.Shape{"java.lang.Throwable": t.root(s)}
+	empty := s.pin("java.util.Collections$EmptyList", nil) // one object in all of Java: two fields may share it
+	t.fields = thrownFields(s, empty)
+	t.named = map[string]*javaser.Shape{"java.lang.Throwable": t.root(s, empty)}
 	for _, name := range strings.Fields(jdkThrowables) {
 		t.named[name] = t.open(name)
 	}
@@ -35,7 +36,7 @@ func (t *throwables) init(s *shapes) {
 }
 
 // root is java.lang.Throwable: a cause, a message, where it was thrown, and what was suppressed.
-func (t *throwables) root(s *shapes) *javaser.Shape {
+func (t *throwables) root(s *shapes, empty *javaser.Shape) *javaser.Shape {
 	element := s.model("java.lang.StackTraceElement")
 	element.Open.MaxFields, element.Open.Refs = 8, nil
 	trace := orNull(s.arrayOf("[Ljava.lang.StackTraceElement;", javaser.Slot{Shapes: []*javaser.Shape{element}}))
@@ -44,7 +45,7 @@ func (t *throwables) root(s *shapes) *javaser.Shape {
 	inner := javaser.Slot{Shapes: []*javaser.Shape{list}}
 	fixed := s.pin("java.util.Collections$UnmodifiableList",
 		s.pin("java.util.Collections$UnmodifiableCollection", nil, inner), inner)
-	suppressed := orNull(s.pin("java.util.Collections$EmptyList", nil), fixed, list)
+	suppressed := orNull(empty, fixed, list)
 	root := s.pin("java.lang.Throwable", nil, cause, text, trace, suppressed)
 	root.Data, root.Family = javaser.EmptyData, t.family
 	return root
@@ -75,9 +76,8 @@ func (t *throwables) open(class string) *javaser.Shape {
 	}}
 }
 
-func thrownFields(s *shapes) map[string]*javaser.Slot {
+func thrownFields(s *shapes, empty *javaser.Shape) map[string]*javaser.Slot {
 	item := &javaser.Slot{Null: true, String: true, Shapes: []*javaser.Shape{s.basic["java.util.Locale"]}}
-	empty := s.pin("java.util.Collections$EmptyList", nil)
 	of := func(shapes ...*javaser.Shape) *javaser.Slot {
 		slot := orNull(shapes...)
 		return &slot
