@@ -1,0 +1,95 @@
+package integration_test
+
+import (
+	"net"
+	"testing"
+
+	"github.com/stagelock/stagelock/integration/world"
+)
+
+func quotas(setting string) world.Options {
+	o := listed
+	o.Extra = []string{"quota: { " + setting + " }", "heartbeat: 1s"}
+	return o
+}
+
+func TestTooManyConnections(t *testing.T) {
+	a := arrange(t, quotas("connections_per_address: 1"))
+	first := dial(t, a.Gateway)
+	allowed(t, a.Gateway, first.call(t, checkSite(site).message(t)))
+	got := once(t, a.Gateway, checkSite(site).message(t))
+	want{reason: "quota.connections", says: "too many connections"}.denied(t, a.Gateway, got)
+	if !got.close {
+		t.Error("the connection over the limit does not say that it closes")
+	}
+	allowed(t, a.Gateway, first.call(t, checkSite(site).message(t)))
+	if n := len(a.sink.Whole()); n != 2 {
+		t.Errorf("%d calls arrived, want 2", n)
+	}
+}
+
+func TestTooManyCallsAtOnce(t *testing.T) {
+	sink, going, held := world.NewSink(t), make(chan struct{}), make(chan struct{})
+	sink.Answer = func([]byte) []byte {
+		close(going)
+		<-held
+		return nil
+	}
+	a := arrangeTo(t, quotas("calls_per_peer: 1"), sink)
+	first := dial(t, a.Gateway)
+	first.send(t, checkSite(site).message(t))
+	<-going
+	want{reason: "quota.calls"}.denied(t, a.Gateway, once(t, a.Gateway, checkSite(site).message(t)))
+	close(held)
+	allowed(t, a.Gateway, first.receive(t))
+	if n := len(sink.Whole()); n != 1 {
+		t.Errorf("%d calls arrived, want 1", n)
+	}
+	sink2 := world.NewSink(t)
+	b := arrangeTo(t, quotas("calls_per_peer: 1"), sink2)
+	for range 3 { // one after another they pass
+		allowed(t, b.Gateway, once(t, b.Gateway, checkSite(site).message(t)))
+	}
+}
+
+// Calls that prove who they are cost their address nothing: a page selection is thousands of calls.
+func TestTooFastAnAddress(t *testing.T) {
+	a := arrange(t, quotas("per_address_rate: 1/m, per_address_burst: 4, failure_cost: 1"))
+	for range 5 {
+		allowed(t, a.Gateway, once(t, a.Gateway, checkSite(site).message(t)))
+	}
+	unknown := checkSite(site).message(t)
+	unknown.auth = ""
+	for range 2 {
+		want{class: classAuth, reason: "secret.absent"}.denied(t, a.Gateway, once(t, a.Gateway, unknown))
+	}
+	fast := want{reason: "quota.rate", says: "too many calls"}
+	fast.denied(t, a.Gateway, once(t, a.Gateway, unknown))
+	fast.denied(t, a.Gateway, once(t, a.Gateway, checkSite(site).message(t)))
+	if n := len(a.sink.Whole()); n != 5 {
+		t.Errorf("%d calls arrived, want 5", n)
+	}
+}
+
+// A wrong secret costs an address as much as many calls.
+func TestGuessingIsExpensive(t *testing.T) {
+	a := arrange(t, quotas("per_address_rate: 1/m, per_address_burst: 10, failure_cost: 9"))
+	wrong := checkSite(site).message(t)
+	wrong.auth = "Basic " + credentials(t, "6543210987654321", world.Login)
+	want{class: classAuth, reason: "secret.wrong"}.denied(t, a.Gateway, once(t, a.Gateway, wrong))
+	want{reason: "quota.rate"}.denied(t, a.Gateway, once(t, a.Gateway, wrong))
+	if n := len(a.sink.Calls()); n != 0 {
+		t.Errorf("%d calls began at the engine", n)
+	}
+}
+
+// unreachable is the address of an engine that is down.
+func unreachable(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "http://" + l.Addr().String()
+}
