@@ -20,12 +20,13 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TimeZone;
 import java.util.TreeMap;
 
 /**
  * Java values as canonical JSON and back. Equal values give equal text: maps are sorted, bytes and long strings stand as
- * their SHA-256. The grammar is in PROTOCOL.md.
+ * their SHA-256, sets as their size: no call has one, and a hostile one unfolds without end. The grammar is in PROTOCOL.md.
  */
 final class Values {
   /** Above this a string stands as its digest in what is printed; the digest of the whole covers it all the same. */
@@ -51,6 +52,7 @@ final class Values {
     if (value instanceof TimeZone) return zone((TimeZone) value);
     if (value.getClass().isArray()) return array(value, depth);
     if (value instanceof Map) return map((Map<?, ?>) value, depth);
+    if (value instanceof Set) return Json.object("$", simple(value), "size", (long) ((Set<?>) value).size());
     if (value instanceof Collection) return collection((Collection<?>) value, depth);
     return object(value, depth);
   }
