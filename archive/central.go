@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"io"
 	"unicode/utf8"
 )
@@ -136,7 +137,7 @@ func (c *central) widen(extra []byte) *Refusal {
 
 // cutShort turns the end of the directory into a refusal and leaves read errors alone.
 func cutShort(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return refuse(CodeDirectory, "directory ends inside a record or has too few of them")
 	}
 	return err

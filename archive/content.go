@@ -81,7 +81,7 @@ func (c *content) Read(p []byte) (int, error) {
 		return 0, c.err
 	}
 	c.err = c.ended(err)
-	if c.err != nil && c.err != io.EOF {
+	if c.err != nil && !errors.Is(c.err, io.EOF) {
 		n = 0
 	}
 	return n, c.err
@@ -125,9 +125,9 @@ func (c *content) ended(err error) error {
 		return nil
 	case errors.As(err, &corrupt):
 		return c.placed(&Refusal{Code: CodeData, Index: -1, Offset: -1, Msg: "inflate", Err: err})
-	case err == io.ErrUnexpectedEOF && c.used() == c.e.Compressed:
+	case errors.Is(err, io.ErrUnexpectedEOF) && c.used() == c.e.Compressed:
 		return c.placed(refuse(CodeData, "compressed bytes end inside the deflate stream"))
-	case err != io.EOF:
+	case !errors.Is(err, io.EOF):
 		return fmt.Errorf("entry %d: %w", c.e.Index, err)
 	case c.n != c.e.Size:
 		return c.placed(refuse(CodeSize, "content of %d bytes is shorter than the declared %d",

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -102,7 +103,7 @@ func ReadManifest(r io.Reader, lim Limits) (*Manifest, error) {
 	doc := newElements(&atMost{r: r, left: lim.Manifest}, lim)
 	for {
 		attrs, err := doc.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package conf
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,7 +25,7 @@ func describe(t reflect.Type, at []int) []*setting {
 	var all []*setting
 	for i := range t.NumField() {
 		f := t.Field(i)
-		index := append(at[:len(at):len(at)], i)
+		index := slices.Concat(at, []int{i})
 		if f.Anonymous {
 			all = append(all, describe(f.Type, index)...)
 			continue

@@ -9,13 +9,17 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pires/go-proxyproto"
-	"golang.org/x/net/http2"
 
 	"github.com/stagelock/stagelock/tunnel/http1"
 )
+
+// protocolHTTP2 is HTTP/2 in the TLS handshake.
+const protocolHTTP2 = "h2"
 
 // overflow is how many connections beyond the limit are still told why they are refused.
 const overflow = 64
@@ -94,7 +98,7 @@ func (g *Gateway) accepted(ctx context.Context, raw net.Conn) {
 		return
 	}
 	switch protocol(conn) {
-	case http2.NextProtoTLS:
+	case protocolHTTP2:
 		g.serveNative(ctx, conn, addr)
 		return
 	case "", "http/1.1":
@@ -158,9 +162,49 @@ func (g *Gateway) serveNative(ctx context.Context, conn net.Conn, addr netip.Add
 		g.count(ReasonHost)
 		return
 	}
-	s := http2.Server{MaxConcurrentStreams: 16, IdleTimeout: time.Minute}
-	s.ServeConn(conn, &http2.ServeConnOpts{Context: ctx, Handler: http.HandlerFunc(g.native)})
+	l := &single{conn: conn, ended: make(chan struct{})}
+	srv := &http.Server{
+		Handler: http.HandlerFunc(g.native), TLSConfig: g.tls,
+		ReadHeaderTimeout: nativeTimeout, IdleTimeout: nativeTimeout,
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateClosed || s == http.StateHijacked {
+				l.Close()
+			}
+		},
+	}
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	_ = srv.Serve(l) // it always ends with an error, when the connection does
 }
+
+// nativeTimeout is how long a connection that speaks HTTP/2 may rest.
+const nativeTimeout = time.Minute
+
+// single is a listener of the one connection that was accepted already.
+type single struct {
+	conn  net.Conn
+	once  sync.Once
+	given atomic.Bool
+	ended chan struct{}
+}
+
+// Accept returns the connection once, and net.ErrClosed when it has ended.
+func (s *single) Accept() (net.Conn, error) {
+	if s.given.CompareAndSwap(false, true) {
+		return s.conn, nil
+	}
+	<-s.ended
+	return nil, net.ErrClosed
+}
+
+// Close ends Accept.
+func (s *single) Close() error {
+	s.once.Do(func() { close(s.ended) })
+	return nil
+}
+
+// Addr returns the connection's own address.
+func (s *single) Addr() net.Addr { return s.conn.LocalAddr() }
 
 // native answers the health paths.
 func (g *Gateway) native(w http.ResponseWriter, r *http.Request) {
@@ -181,6 +225,6 @@ func split(c *tls.Config) *tls.Config {
 		return nil
 	}
 	c = c.Clone()
-	c.NextProtos = append([]string{http2.NextProtoTLS}, c.NextProtos...)
+	c.NextProtos = append([]string{protocolHTTP2}, c.NextProtos...)
 	return c
 }

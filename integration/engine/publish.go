@@ -118,7 +118,7 @@ func (e *Engine) tryPublish(
 	}
 	c.site = o.target.ID
 	e.pause(c.method + ":begin")
-	joined, err := e.assemble(ctx, o.request)
+	joined, err := e.assemble(o.request)
 	if err != nil {
 		return nil, err
 	}

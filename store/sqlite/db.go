@@ -42,7 +42,7 @@ func openDB(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer func() { _ = unlock() }()
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, err
