@@ -20,6 +20,7 @@ type flights struct {
 	going  map[store.RepeatKey]*flight
 	scopes map[string]store.RepeatKey // scope to the last key kept for it
 	since  time.Time                  // repeats older than this process may be in the store for a while
+	ended  map[string]struct{}        // scopes of which none is left
 }
 
 // board returns the flight of that key and whether it is the caller's own, to be landed by him.
@@ -47,16 +48,32 @@ func (f *flights) keep(scope string, key store.RepeatKey) {
 	f.scopes[scope] = key
 }
 
-// other says whether the store may hold a repeat of that scope besides key's, and forgets that it
-// did.
-func (f *flights) other(scope string, key store.RepeatKey, old bool) bool {
+// other says whether the store may hold a repeat of that scope besides key's: one kept by this
+// process, or, while it is young, one of the process before it.
+func (f *flights) other(scope string, key store.RepeatKey, young bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	last, ok := f.scopes[scope]
-	if ok && last != key {
+	if !young {
+		f.ended = nil
+	}
+	last, kept := f.scopes[scope]
+	_, ended := f.ended[scope]
+	return kept && last != key || young && !ended
+}
+
+// cleared notes that the store holds no repeat of that scope any more besides key's.
+func (f *flights) cleared(scope string, key store.RepeatKey, young bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.scopes[scope] != key {
 		delete(f.scopes, scope)
 	}
-	return ok && last != key || old
+	if young && f.ended == nil {
+		f.ended = map[string]struct{}{}
+	}
+	if young {
+		f.ended[scope] = struct{}{}
+	}
 }
 
 // repeat lets the first of equal calls pass and gives its twins its answer: Java's client sends a
@@ -104,13 +121,14 @@ func (c *call) scope() string {
 
 func (c *call) endOthers(ctx context.Context) error {
 	scope := c.scope()
-	old := c.begun.Sub(c.gateway.flights.since) < c.policy.RepeatKeep
-	if scope == "" || !c.gateway.flights.other(scope, c.key, old) {
+	young := c.begun.Sub(c.gateway.flights.since) < c.policy.RepeatKeep
+	if scope == "" || !c.gateway.flights.other(scope, c.key, young) {
 		return nil
 	}
 	if err := c.gateway.repeats.EndScope(ctx, scope, c.key); err != nil {
-		return c.gateway.unwritten(err)
+		return unwritable(err)
 	}
+	c.gateway.flights.cleared(scope, c.key, young)
 	return nil
 }
 
