@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
 // asGateway is the variable that makes this test binary a gateway; it holds an errand.
@@ -30,6 +32,7 @@ type errand struct {
 	File  string // configuration
 	Point string // at which it kills itself, if it is not empty
 	Hit   int64  // when the point is reached so many times
+	Stub  bool   // be a stub of an engine instead, whose every answer is true or void
 }
 
 // ready is what it prints once it listens.
@@ -54,6 +57,9 @@ func serveErrand(text string) error {
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		return err
 	}
+	if e.Stub {
+		return serveStub()
+	}
 	cfg, problems := conf.Load(conf.Options{File: e.File})
 	if cfg == nil || conf.Fatal(append(problems, node.Check(cfg)...)) {
 		return fmt.Errorf("configuration: %v", problems)
@@ -75,6 +81,29 @@ func serveErrand(text string) error {
 		return err
 	}
 	return n.Run(ctx)
+}
+
+// serveStub runs a stub until standard input ends.
+func serveStub() error {
+	yes, err := liferay.AppendValue(nil, build, true)
+	if err != nil {
+		return err
+	}
+	s, err := startStub(func(tail []byte) []byte {
+		if bytes.Contains(tail, []byte("hasRemoteLayout")) {
+			return yes
+		}
+		return nil
+	}, nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := json.NewEncoder(os.Stdout).Encode(ready{Addr: s.l.Addr().String()}); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
 }
 
 // pause kills the process when the point was reached often enough: nothing of Go runs after that.

@@ -18,7 +18,7 @@ const stubTail = 512
 type stub struct {
 	URL    string
 	answer func(tail []byte) []byte // called by many goroutines
-	// middle is called once for each body, when half of it has come.
+	// middle, unless it is nil, is called once for each body, when half of it has come.
 	middle func()
 
 	l       net.Listener
@@ -32,16 +32,24 @@ type stub struct {
 // newStub starts a stub and stops it when the test ends.
 func newStub(t testing.TB, answer func(tail []byte) []byte, middle func()) *stub {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	s, err := startStub(answer, middle)
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	return s
+}
+
+func startStub(answer func(tail []byte) []byte, middle func()) (*stub, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
 	}
 	addr := l.Addr().String()
 	s := &stub{URL: "http://" + addr, answer: answer, middle: middle, l: l, open: map[net.Conn]struct{}{},
 		profile: &http1.Profile{Hosts: []string{addr}, MaxContent: 1 << 30}}
 	s.conns.Go(s.accept)
-	t.Cleanup(s.close)
-	return s
+	return s, nil
 }
 
 func (s *stub) close() {
@@ -90,7 +98,9 @@ func (s *stub) serve(c *http1.Conn) {
 			tail = keepTail(tail, buf[:n])
 			if half > 0 && c.Remaining() <= half {
 				half = 0
-				s.middle()
+				if s.middle != nil {
+					s.middle()
+				}
 			}
 		}
 		if c.Respond(200, nil, s.answer(tail), false) != nil {

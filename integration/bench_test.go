@@ -1,0 +1,91 @@
+package integration_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+const (
+	benchUUID = "5b7d2a1c-3c0d-4f0f-9c36-0f7f0f1b8a11"
+	benchMD5  = "0123456789abcdef0123456789abcdef"
+	benchID   = 4711
+)
+
+// steadyAnswers are those of a stub, written once.
+func steadyAnswers(b *testing.B) func(tail []byte) []byte {
+	b.Helper()
+	written := map[string][]byte{}
+	for name, v := range map[string]any{"createStagingRequest": int64(benchID), "hasRemoteLayout": true} {
+		body, err := liferay.AppendValue(nil, build, v)
+		if err != nil {
+			b.Fatal(err)
+		}
+		written[name] = body
+	}
+	create, has := []byte("createStagingRequest"), []byte("hasRemoteLayout")
+	return func(tail []byte) []byte {
+		switch {
+		case bytes.Contains(tail, create):
+			return written["createStagingRequest"]
+		case bytes.Contains(tail, has):
+			return written["hasRemoteLayout"]
+		}
+		return nil
+	}
+}
+
+func benchGateway(b *testing.B) (*world.Gateway, *javaClient) {
+	b.Helper()
+	s := newStub(b, steadyAnswers(b), nil)
+	g := world.Start(b, world.Options{Upstream: s.URL, Context: "/live", Extra: unhurried})
+	return g, newJavaClient(g, g.Key(b))
+}
+
+// One whole small call over TLS, through every step, with its verdict on disk before it is forwarded.
+func BenchmarkSmallCall(b *testing.B) {
+	for _, name := range []string{"hasRemoteLayout", "createStagingRequest"} {
+		for _, conns := range []int{1, 16} {
+			b.Run(fmt.Sprintf("%s/connections=%d", name, conns), func(b *testing.B) {
+				g, j := benchGateway(b)
+				request := j.smallCall(b, "hasRemoteLayout", benchUUID, int64(world.Site), false)
+				if name == "createStagingRequest" {
+					request = j.smallCall(b, name, int64(world.Site), benchMD5)
+				}
+				all := callers(b, conns, g.Addr, g.TLS, request)
+				b.ReportAllocs()
+				b.ResetTimer()
+				if err := times(b.N, all); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
+	}
+}
+
+// One part of 10 MiB, judged and recorded.
+func BenchmarkPart(b *testing.B) {
+	for _, conns := range []int{1, 4} {
+		b.Run(fmt.Sprintf("connections=%d", conns), func(b *testing.B) {
+			g, j := benchGateway(b)
+			if _, err := j.do(b.Context(), "createStagingRequest", int64(world.Site), benchMD5); err != nil {
+				b.Fatal(err)
+			}
+			j.close()
+			var all []*caller
+			for i := range conns {
+				request := j.partCall(b, benchID, fmt.Sprintf("3c0d.zip%02d", i), make([]byte, 10<<20))
+				all = append(all, callers(b, 1, g.Addr, g.TLS, request)...)
+			}
+			b.SetBytes(10 << 20)
+			b.ReportAllocs()
+			b.ResetTimer()
+			if err := times(b.N, all); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
