@@ -211,17 +211,16 @@ func eventRow(ev audit.Event) []string {
 	if ev.Addr.IsValid() {
 		addr = ev.Addr.String()
 	}
-	site := ""
-	if ev.Site != 0 {
-		site = "site " + strconv.FormatInt(ev.Site, 10)
+	about := ev.Part
+	if ev.Site != 0 && about == "" {
+		about = "site " + strconv.FormatInt(ev.Site, 10)
 	}
-	about := ev.Detail
-	if ev.Part != "" {
-		about = strings.TrimSpace(ev.Part + " " + about)
+	row := []string{
+		ev.Time.UTC().Format("2006-01-02 15:04:05"), string(ev.Kind), what, string(ev.Reason), ev.Peer, addr, ev.Login, method, about,
+		ev.Ref, ev.Detail,
 	}
-	row := []string{ev.Time.UTC().Format("2006-01-02 15:04:05"), string(ev.Kind), what, string(ev.Reason), ev.Peer, addr, ev.Login, method, site, about, ev.Ref}
 	for i, s := range row {
-		if row[i] = plain(s); s == "" {
+		if row[i] = plain(s); s == "" && i < len(row)-1 {
 			row[i] = "-"
 		}
 	}

@@ -125,15 +125,15 @@ func (sh *shell) report(err error) int {
 		_ = sh.print(f) // there is nowhere else to say it
 		return code
 	}
-	fmt.Fprintf(sh.err, "stagelock: %s\n", strings.TrimSpace(f.Message))
+	fmt.Fprintf(sh.err, "stagelock: %s\n", plain(strings.TrimSpace(f.Message)))
 	for _, r := range f.References {
-		fmt.Fprintf(sh.err, "  missing: %s\n", r)
+		fmt.Fprintf(sh.err, "  missing: %s\n", plain(r))
 	}
 	if f.Cure != "" {
 		fmt.Fprintf(sh.err, "  what to do: %s\n", f.Cure)
 	}
 	if f.Reference != "" {
-		fmt.Fprintf(sh.err, "  reference: %s\n", f.Reference)
+		fmt.Fprintf(sh.err, "  reference: %s\n", plain(f.Reference))
 	}
 	return code
 }

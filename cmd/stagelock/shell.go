@@ -112,7 +112,11 @@ func operands(c *cli.Context, names ...string) ([]string, error) {
 // terminal says whether w is one that understands more than lines.
 func (sh *shell) terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && sh.env("TERM") != "dumb"
+	if !ok || !term.IsTerminal(int(f.Fd())) || sh.env("TERM") == "dumb" {
+		return false
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	return err == nil && width > 0
 }
 
 // stopped says whether err is only that the command was asked to end.

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/integration/publisher"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/files"
+)
+
+// configFile writes the configuration of a gateway in front of upstream.
+func configFile(t *testing.T, upstream string, more ...string) (file, data string) {
+	t.Helper()
+	dir := t.TempDir()
+	file, data = filepath.Join(dir, "stagelock.yaml"), filepath.Join(dir, "data")
+	e := &environment{dir: dir, site: liveSite, inner: upstream}
+	if err := e.makeKey(bytes.NewReader(bytes.Repeat([]byte{0x5a, 0xc3}, 64))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(e.configuration("staging")+strings.Join(more, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file, data
+}
+
+// upstream is an engine that answers every call with the id 7.
+func upstream(t *testing.T) string {
+	t.Helper()
+	long := "\xac\xed\x00\x05sr\x00\x0ejava.lang.Long;\x8b\xe4\x90\xcc\x8f#\xdf\x02\x00\x01J\x00\x05valuexr\x00\x10java.lang.Number" +
+		"\x86\xac\x95\x1d\x0b\x94\xe0\x8b\x02\x00\x00xp\x00\x00\x00\x00\x00\x00\x00\x07"
+	address, stop, err := (&raw{answer: fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(long), long)}).serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return address
+}
+
+// process is the gateway as a service runs it.
+type process struct {
+	*exec.Cmd
+	greeting greeting
+	log      *bytes.Buffer
+}
+
+func start(t *testing.T, file string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command("stagelock", "run", "--json", "--config", file), log: &bytes.Buffer{}}
+	p.Stderr = p.log
+	out, err := p.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Process.Kill() })
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil || json.Unmarshal(line, &p.greeting) != nil {
+		t.Fatalf("greeting %q, %v, log %s", line, err, p.log)
+	}
+	return p
+}
+
+// exit waits for the end and returns the exit code.
+func (p *process) exit() int {
+	var e *exec.ExitError
+	if err := p.Wait(); errors.As(err, &e) {
+		return e.ExitCode()
+	}
+	return 0
+}
+
+func (p *process) client(t *testing.T, file string) *publisher.Client {
+	t.Helper()
+	u, err := url.Parse("https://" + p.greeting.Listen[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := roots(p.greeting.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(file), "secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := keyOf(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := publisher.New(publisher.Config{URL: u, Build: "7.4", Login: demoLogin, Site: liveSite, Roots: pool,
+		Authorize: func(login string) string { return key.Authorization(login, false, false) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// events waits until the audit log has an event of that kind, and returns it.
+func await(t *testing.T, data string, kind audit.Kind, from store.Seq) audit.Event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		log, err := files.Open(files.Config{Dir: filepath.Join(data, "audit"), ReadOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found *audit.Event
+		err = audit.List(ctx, log, audit.Filter{From: from, Kinds: []audit.Kind{kind}}, func(ev audit.Event) error {
+			found = &ev
+			return nil
+		})
+		if err := errors.Join(err, log.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if found != nil {
+			return *found
+		}
+	}
+	t.Fatalf("no %s event", kind)
+	return audit.Event{}
+}
+
+func TestRunReloadsAndDrains(t *testing.T) {
+	file, data := configFile(t, upstream(t))
+	p := start(t, file)
+	if p.greeting.Keytool == "" || len(p.greeting.Fingerprint) < 64 {
+		t.Errorf("greeting %+v", p.greeting)
+	}
+	if id, err := p.client(t, file).CreateStagingRequest(t.Context(), liveSite, strings.Repeat("0", 32)); err != nil || id != 7 {
+		t.Fatalf("call through the gateway: %d, %v", id, err)
+	}
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ text, want string }{
+		{"nonsense: 1\n", "refused"}, {string(good) + "heartbeat: 20s\n", "loaded"},
+	} {
+		from := await(t, data, audit.KindStart, 0).Seq + 1
+		if tt.want == "loaded" {
+			from = await(t, data, audit.KindConfig, 0).Seq + 1
+		}
+		if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		if ev := await(t, data, audit.KindConfig, from); !strings.HasPrefix(ev.Detail, tt.want) {
+			t.Errorf("after a reload of %q: %q", tt.text, ev.Detail)
+		}
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.exit(); code != 0 {
+		t.Errorf("exit code %d, log %s", code, p.log)
+	}
+	if await(t, data, audit.KindStop, 0).Kind != audit.KindStop {
+		t.Error("no stop event")
+	}
+}
+
+// A publish in progress holds the drain; a second signal does not wait for it.
+func TestSecondSignalForces(t *testing.T) {
+	file, data := configFile(t, upstream(t))
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(text), "drain: 1s", "drain: 1h", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, file)
+	if _, err := p.client(t, file).CreateStagingRequest(t.Context(), liveSite, strings.Repeat("0", 32)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	await(t, data, audit.KindDrain, 0)
+	if err := p.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.exit(); code != exitForced {
+		t.Errorf("exit code %d, log %s", code, p.log)
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	taken := upstream(t)
+	file, _ := configFile(t, taken)
+	var errs bytes.Buffer
+	sh := &shell{in: strings.NewReader(""), out: io.Discard, err: &errs, now: time.Now}
+	code := sh.run(t.Context(), []string{"stagelock", "run", "--config", file, "--set", "listen=" + taken})
+	if text := errs.String(); code != exitStart || strings.Count(text, "\n") != 1 || !strings.Contains(text, "cannot listen on "+taken) ||
+		!strings.Contains(text, "stop what uses that port") {
+		t.Errorf("exit code %d: %s", code, errs.String())
+	}
+}
+
+func TestStoreThatCannotBeWritten(t *testing.T) {
+	file, data := configFile(t, upstream(t))
+	if err := os.WriteFile(data, []byte("a file where a folder should be"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	sh := &shell{in: strings.NewReader(""), out: io.Discard, err: &errs, now: time.Now}
+	code := sh.run(t.Context(), []string{"stagelock", "run", "--config", file})
+	if text := errs.String(); code != exitStart || strings.Count(text, "\n") != 1 || !strings.Contains(text, "data folder") {
+		t.Errorf("exit code %d: %s", code, errs.String())
+	}
+}
+
+func TestHealthcheck(t *testing.T) {
+	file, _ := configFile(t, upstream(t))
+	p := start(t, file)
+	ask := func(listen string) (int, string) {
+		var out bytes.Buffer
+		sh := &shell{in: strings.NewReader(""), out: &out, err: io.Discard, now: time.Now}
+		code := sh.run(t.Context(), []string{"stagelock", "healthcheck", "--config", file, "--set", "listen=" + listen})
+		return code, out.String()
+	}
+	if code, out := ask(p.greeting.Listen[0].String()); code != 0 || out != "ready\n" {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	if code, out := ask("127.0.0.1:1"); code != 1 || !strings.HasPrefix(out, "not ready: the gateway does not answer") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+func TestLoopback(t *testing.T) {
+	for in, want := range map[string]string{"0.0.0.0:8443": "127.0.0.1:8443", "[::]:8443": "[::1]:8443", "10.1.2.3:1": "10.1.2.3:1"} {
+		if got := loopback(netip.MustParseAddrPort(in)).String(); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/stagelock/stagelock/integration/engine"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"stagelock": main})
+}
+
+// TestScripts runs the commands as a user does; each script is named after what it shows.
+func TestScripts(t *testing.T) {
+	lars, err := filepath.Abs("../../archive/testdata/lar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exitsWith, "environment": startEnvironment, "append": appendTo, "hold": hold,
+		},
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("LARS", lars)
+			e.Setenv("NO_COLOR", "1")
+			return nil
+		},
+	})
+}
+
+// exitsWith runs a command that must end with that code: exits 64 stagelock publish.
+func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// appendTo adds text to a file: append FILE TEXT.
+func appendTo(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteString(args[1])
+	ts.Check(errors.Join(err, f.Close()))
+}
+
+// hold starts a server that answers nothing but that status: hold 404. Its address is $HELD.
+func hold(ts *testscript.TestScript, _ bool, args []string) {
+	s := &raw{answer: "HTTP/1.1 " + args[0] + " Text\r\nContent-Length: 0\r\n" + strings.Join(args[1:], "\r\n") + "\r\n\r\n"}
+	address, stop, err := s.serve()
+	ts.Check(err)
+	ts.Defer(stop)
+	ts.Setenv("HELD", "http://"+address)
+}
+
+// startEnvironment starts an engine behind its gateway, and leaves an archive for it in $LAR: environment SITE.
+func startEnvironment(ts *testscript.TestScript, _ bool, args []string) {
+	site, err := strconv.ParseInt(args[0], 10, 64)
+	ts.Check(err)
+	ctx := context.Background()
+	sh := &shell{in: strings.NewReader(""), out: os.Stderr, err: os.Stderr, now: time.Now, rand: rand.Reader}
+	e, err := sh.newEnvironment(ctx, ts.MkAbs("live"), "live", "staging", site)
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(e.close()) })
+	_, err = e.engine.CreateSite(ctx, engine.Site{ID: stagingSite, Name: "Source"})
+	ts.Check(err)
+	_, err = e.engine.AddPage(ctx, stagingSite, "Home", strings.Repeat("Welcome. ", 500), engine.PageOptions{})
+	ts.Check(err)
+	lar, err := e.engine.Export(ctx, stagingSite, engine.ExportOptions{})
+	ts.Check(err)
+	ts.Check(os.Rename(lar.Path, ts.MkAbs("site.lar")))
+	for name, value := range map[string]string{
+		"LAR": ts.MkAbs("site.lar"), "TO": e.url(), "CA": e.ca, "KEY": e.secretFile(), "DATA": e.data(), "ENGINE": "http://" + e.inner,
+	} {
+		ts.Setenv(name, value)
+	}
+}
