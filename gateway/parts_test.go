@@ -63,6 +63,9 @@ func testPool(t *testing.T, nodes ...string) *Pool {
 
 func TestPoolKeepsARequestAtItsNode(t *testing.T) {
 	p := testPool(t, "http://a:1", "http://b:1", "http://c:1")
+	for _, n := range p.nodes {
+		n.answered()
+	}
 	home := p.pick(7, nil)
 	for range 20 {
 		if n := p.pick(7, nil); n != home {
@@ -108,6 +111,24 @@ func TestPoolTakesTurnsAndSkips(t *testing.T) {
 	}
 	if p.Up() || p.pick(0, nil) != nil {
 		t.Errorf("a pool of nodes that are down is up: %v", p.State())
+	}
+}
+
+func TestANodeThatNeverAnsweredIsOutAtOnce(t *testing.T) {
+	p := testPool(t, "http://a:1")
+	n := p.nodes[0]
+	if !p.Up() {
+		t.Fatal("out before anything was tried")
+	}
+	n.failed(errors.New("refused"))
+	if p.Up() {
+		t.Error("up after the first failure")
+	}
+	n.fails.Store(0)
+	n.answered()
+	n.failed(errors.New("refused"))
+	if !p.Up() {
+		t.Error("out after one failure, though it answered before")
 	}
 }
 

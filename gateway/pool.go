@@ -55,6 +55,7 @@ type Node struct {
 	up    *http1.Upstream
 	limit int32
 	fails atomic.Int32
+	seen  atomic.Bool // it answered once
 	entry *logrus.Entry
 }
 
@@ -138,20 +139,29 @@ func (n *Node) probe(ctx context.Context, client *http.Client, path string) {
 		n.failed(fmt.Errorf("health path answers %s", resp.Status))
 		return
 	}
+	n.seen.Store(true)
 	if n.fails.Swap(0) >= n.limit {
 		n.entry.WithField("node", n.name).Info("node of the live engine is up again")
 	}
 }
 
-// failed counts a failure; enough of them in a row take the node out until a probe succeeds.
+// failed counts a failure; enough of them in a row take the node out until a probe succeeds. A node
+// that never answered is out at once: what is wrong is more likely the configuration.
 func (n *Node) failed(err error) {
-	if n.fails.Add(1) == n.limit {
-		n.entry.WithError(err).WithField("node", n.name).Warn("node of the live engine is down")
+	count := n.fails.Add(1)
+	if !n.seen.Load() {
+		n.fails.CompareAndSwap(count, max(count, n.limit))
+		count = max(count, n.limit)
+	}
+	if count == n.limit {
+		n.entry.WithError(err).WithField("node", n.name).Warn("the live engine cannot be reached: " +
+			"start it, or mend upstream.nodes")
 	}
 }
 
 // answered ends a row of failures. A node that is out stays out until a probe succeeds.
 func (n *Node) answered() {
+	n.seen.Store(true)
 	if f := n.fails.Load(); f > 0 && f < n.limit {
 		n.fails.CompareAndSwap(f, 0)
 	}
