@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -32,7 +33,8 @@ type errand struct {
 	File  string // configuration
 	Point string // at which it kills itself, if it is not empty
 	Hit   int64  // when the point is reached so many times
-	Stub  bool   // be a stub of an engine instead, whose every answer is true or void
+	CPU   string // file to write a CPU profile to, if it is not empty
+	Stub  bool   // be a stub of an engine instead, which knows one page and one request
 }
 
 // ready is what it prints once it listens.
@@ -59,6 +61,16 @@ func serveErrand(text string) error {
 	}
 	if e.Stub {
 		return serveStub()
+	}
+	if e.CPU != "" {
+		f, err := os.Create(e.CPU)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	cfg, problems := conf.Load(conf.Options{File: e.File})
 	if cfg == nil || conf.Fatal(append(problems, node.Check(cfg)...)) {
@@ -89,9 +101,16 @@ func serveStub() error {
 	if err != nil {
 		return err
 	}
+	id, err := liferay.AppendValue(nil, build, int64(benchID))
+	if err != nil {
+		return err
+	}
 	s, err := startStub(func(tail []byte) []byte {
-		if bytes.Contains(tail, []byte("hasRemoteLayout")) {
+		switch {
+		case bytes.Contains(tail, []byte("hasRemoteLayout")):
 			return yes
+		case bytes.Contains(tail, []byte("createStagingRequest")):
+			return id
 		}
 		return nil
 	}, nil)
@@ -134,13 +153,13 @@ type child struct {
 }
 
 // startChild starts a gateway and waits until it listens.
-func startChild(e errand, env ...string) (*child, error) {
+func startChild(e errand) (*child, error) {
 	text, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
 	}
 	c := &child{cmd: exec.Command(os.Args[0]), ended: make(chan struct{}), start: time.Now()}
-	c.cmd.Env = append(append(os.Environ(), asGateway+"="+string(text)), env...)
+	c.cmd.Env = append(os.Environ(), asGateway+"="+string(text))
 	c.cmd.Stderr = os.Stderr
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {

@@ -41,9 +41,10 @@ func resident(t testing.TB, pid int) int64 {
 }
 
 // startProcess starts a gateway in a process of its own, and stops it when the test ends.
-func startProcess(t testing.TB, o world.Options, env ...string) (*child, *world.Gateway) {
+func startProcess(t testing.TB, o world.Options, e errand) (*child, *world.Gateway) {
 	t.Helper()
-	c, err := startChild(errand{File: writeConfig(t, o, t.TempDir(), "127.0.0.1:0")}, env...)
+	e.File = writeConfig(t, o, t.TempDir(), "127.0.0.1:0")
+	c, err := startChild(e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func TestMemoryOfManyParts(t *testing.T) {
 	middle := make(chan struct{}, 2*memoryClients)
 	create := func() any { return id.Add(1) }
 	s := newStub(t, answers(t, map[string]func() any{"createStagingRequest": create}), func() { middle <- struct{}{} })
-	process, g := startProcess(t, world.Options{Upstream: s.URL, Allow: `["127.0.0.0/8"]`, Extra: unhurried})
+	process, g := startProcess(t, world.Options{Upstream: s.URL, Allow: `["127.0.0.0/8"]`, Extra: unhurried}, errand{})
 	idle := resident(t, process.cmd.Process.Pid)
 
 	content := bytes.Repeat([]byte("0123456789abcdef"), memoryPart/16)
