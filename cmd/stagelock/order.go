@@ -8,7 +8,7 @@ import (
 
 // reorder puts the flags of a command line in front of its operands: the parser ignores those that follow one.
 func reorder(app *cli.App, args []string) ([]string, error) {
-	if len(args) == 0 {
+	if len(args) == 0 || args[len(args)-1] == "--generate-bash-completion" { // which the parser wants to find there
 		return args, nil
 	}
 	n, flags := commandOf(app, args)
