@@ -21,6 +21,8 @@ import (
 type Recorder interface {
 	// Append returns when the event is on disk.
 	Append(ctx context.Context, ev audit.Event) (store.Seq, error)
+	// AppendSoon is Append for what nobody waits for: it may take longer, to share its write.
+	AppendSoon(ctx context.Context, ev audit.Event) (store.Seq, error)
 }
 
 // Config is what a Gateway is built from and keeps for its life; what a reload changes is in

@@ -92,7 +92,7 @@ func (c *call) outcome(ctx context.Context) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	c.gateway.behind.do(func() {
-		if _, err := c.gateway.audit.Append(ctx, ev); err != nil {
+		if _, err := c.gateway.audit.AppendSoon(ctx, ev); err != nil {
 			_ = c.gateway.unwritten(err)
 		}
 		c.gateway.pause("outcome appended")

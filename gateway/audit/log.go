@@ -182,6 +182,16 @@ func (l *Log) compare(ctx context.Context, msg []byte) error {
 // the same time share an fsync. It returns ErrFull if the disk is full. If ctx ends first, the
 // event was not added.
 func (l *Log) Append(ctx context.Context, ev Event) (store.Seq, error) {
+	return l.append(ctx, ev, false)
+}
+
+// AppendSoon is Append for an event that nobody waits for: it lets some milliseconds pass in which
+// another event may come whose fsync it can share.
+func (l *Log) AppendSoon(ctx context.Context, ev Event) (store.Seq, error) {
+	return l.append(ctx, ev, true)
+}
+
+func (l *Log) append(ctx context.Context, ev Event, patient bool) (store.Seq, error) {
 	if !appendable[ev.Kind] {
 		return 0, fmt.Errorf("audit: no event has kind %q", ev.Kind)
 	}
@@ -190,6 +200,7 @@ func (l *Log) Append(ctx context.Context, ev Event) (store.Seq, error) {
 	}
 	ev.Node = l.cfg.Node
 	p := l.newPending(&ev)
+	p.patient = patient
 	defer l.free.Put(p) // nobody waits for it any more
 	err := ctx.Err()
 	if err == nil {

@@ -14,6 +14,8 @@ import (
 const (
 	// maxGroup bounds how many events share an fsync.
 	maxGroup = 256
+	// patience is how long an event that nobody waits for lets others come whose fsync it shares.
+	patience = 10 * time.Millisecond
 	// noteField is the field that holds a checkpoint in an event.
 	noteField = "checkpoint"
 )
@@ -23,6 +25,7 @@ type pending struct {
 	members []byte
 	seq     store.Seq
 	done    chan error
+	patient bool // may wait for another event
 }
 
 func (l *Log) newPending(ev *Event) *pending {
@@ -37,10 +40,12 @@ func (l *Log) newPending(ev *Event) *pending {
 // writer is what the goroutine that writes the log knows.
 type writer struct {
 	chain     *chain
-	seq       store.Seq // of the last record
-	head      digest    // its hash
-	uncovered int       // events that no checkpoint covers
-	saveErr   error     // why the file does not hold the newest checkpoint
+	seq       store.Seq  // of the last record
+	head      digest     // its hash
+	uncovered int        // events that no checkpoint covers
+	parked    []*pending // that wait for another event
+	group     []*pending // room for a group
+	saveErr   error      // why the file does not hold the newest checkpoint
 	slab      []byte
 	ends      []int
 	recs      []store.Record
@@ -50,32 +55,77 @@ type writer struct {
 // checkpoint.
 func (l *Log) run(ctx context.Context) {
 	defer close(l.ended)
-	timer := time.NewTimer(l.cfg.CheckpointInterval)
-	defer timer.Stop()
-	armed := true
+	checkpoint, late := newAlarm(l.cfg.CheckpointInterval), newAlarm(patience)
+	defer checkpoint.timer.Stop()
+	defer late.timer.Stop()
+	checkpoint.arm()
 	for {
 		select {
 		case p := <-l.groups:
-			l.note(l.commit(ctx, l.group(p)))
-			if !armed {
-				timer.Reset(l.cfg.CheckpointInterval)
-				armed = true
+			if l.w.park(p) {
+				late.arm()
+				continue
 			}
-		case <-timer.C:
-			l.sign(ctx)
-			if armed = l.unsigned(); armed {
-				timer.Reset(l.cfg.CheckpointInterval)
+			l.note(l.commit(ctx, l.group(p)))
+			checkpoint.arm()
+		case <-late.timer.C:
+			late.armed = false
+			if len(l.w.parked) > 0 {
+				l.note(l.commit(ctx, l.group(nil)))
+				checkpoint.arm()
+			}
+		case <-checkpoint.timer.C:
+			checkpoint.armed = false
+			if l.sign(ctx); l.unsigned() {
+				checkpoint.arm()
 			}
 		case <-l.quit:
+			if len(l.w.parked) > 0 {
+				l.note(l.commit(ctx, l.group(nil)))
+			}
 			l.sign(ctx)
 			return
 		}
 	}
 }
 
-// group adds every event that waits already to first, and those that come within MaxWait.
+// alarm is a timer that runs or does not.
+type alarm struct {
+	timer *time.Timer
+	after time.Duration
+	armed bool
+}
+
+func newAlarm(after time.Duration) *alarm {
+	a := &alarm{timer: time.NewTimer(after), after: after}
+	a.timer.Stop() // nothing is sent after that
+	return a
+}
+
+func (a *alarm) arm() {
+	if !a.armed {
+		a.timer.Reset(a.after)
+		a.armed = true
+	}
+}
+
+// park keeps an event until another one comes, unless it is in a hurry or many wait already.
+func (w *writer) park(p *pending) bool {
+	if !p.patient || len(w.parked) >= maxGroup/2 {
+		return false
+	}
+	w.parked = append(w.parked, p)
+	return true
+}
+
+// group adds first, unless it is nil, and every event that waits already to those that are parked,
+// and those that come within MaxWait.
 func (l *Log) group(first *pending) []*pending {
-	group := []*pending{first}
+	group := append(l.w.group[:0], l.w.parked...)
+	l.w.parked = l.w.parked[:0]
+	if first != nil {
+		group = append(group, first)
+	}
 	var end <-chan time.Time
 	if l.cfg.MaxWait > 0 {
 		timer := time.NewTimer(l.cfg.MaxWait)
@@ -89,6 +139,7 @@ func (l *Log) group(first *pending) []*pending {
 		}
 		group = append(group, p)
 	}
+	l.w.group = group
 	return group
 }
 
