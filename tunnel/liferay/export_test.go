@@ -13,5 +13,8 @@ func SettingsValue() *javaser.Slot { return shapesOf().settings[0].Elem }
 // ThrownReply is the reply of a method that returns nothing.
 func ThrownReply() *javaser.Slot { return shapesOf().replies["void"] }
 
+// Plain is a value as policy sees it.
+var Plain = plain
+
 // ReplyLimits are those of ReadReply.
 func ReplyLimits() javaser.Limits { return forReply(javaser.DefaultLimits()) }
