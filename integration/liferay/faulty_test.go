@@ -107,6 +107,7 @@ func (f *faulty) serve(c net.Conn) {
 
 // fronts are gateways that differ from the usual one in a setting.
 type fronts struct {
+	hostile  *world.Gateway // as the usual one, with a log of its own
 	any      *world.Gateway // every site
 	secret   *world.Gateway // another secret
 	foreign  *world.Gateway // nobody from here
@@ -124,6 +125,7 @@ func newFronts(t *testing.T, o world.Options, f *faulty) fronts {
 		return world.Start(t, o)
 	}
 	return fronts{
+		hostile:  change(func(*world.Options) {}),
 		any:      change(func(o *world.Options) { o.Sites = "[any]" }),
 		secret:   change(func(o *world.Options) { o.Secret, o.Engine = "6543210987654321", o.Secret }),
 		foreign:  change(func(o *world.Options) { o.Allow = `["203.0.113.0/24"]` }),
@@ -135,7 +137,7 @@ func newFronts(t *testing.T, o world.Options, f *faulty) fronts {
 }
 
 func (f fronts) all() []*world.Gateway {
-	return []*world.Gateway{f.any, f.secret, f.foreign, f.logins, f.unknown, f.broken, f.unserved}
+	return []*world.Gateway{f.hostile, f.any, f.secret, f.foreign, f.logins, f.unknown, f.broken, f.unserved}
 }
 
 // unused returns an address on which nobody listens.

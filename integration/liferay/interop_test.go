@@ -16,24 +16,44 @@ func TestInterop(t *testing.T) {
 			s := newStage(t, r)
 			sum := &row{line: r.name}
 			rows = append(rows, sum)
-			t.Run("publish", func(t *testing.T) { publishes(t, s, sum) })
+			for _, part := range parts {
+				t.Run(part.name, func(t *testing.T) {
+					s.in(t)
+					part.run(t, s, sum)
+				})
+			}
 		})
 	}
 	show("Line by line", table(rowHead, rows))
+	for _, part := range []struct{ title, file, text string }{
+		{"Hostile calls", "hostile.md", hostileTable(rows)},
+	} {
+		show(part.title, part.text)
+		golden(t, part.file, part.text)
+	}
+}
+
+// parts are what is done with each line, in order.
+var parts = []struct {
+	name string
+	run  func(*testing.T, *stage, *row)
+}{
+	{"publish", publishes}, {"exceptions", exceptions}, {"login", logins}, {"display URL", displayURL}, {"hostile", hostile}, {"ciphers", ciphers},
 }
 
 // row is what `make interop` prints of one line.
 type row struct {
-	line                          string
-	made, arrived, equal          int
-	results, sameResults          int
-	exceptions, sameExceptions    int
-	turned                        int
-	md5, ciphers, login, displays string
+	line                                 string
+	made, arrived, equal                 int
+	results, sameResults                 int
+	exceptions, sameExceptions           int
+	turned                               int
+	straight, through                    map[string]string // what came of each attack
+	hidden, md5, ciphers, login, display string
 }
 
 var rowHead = []string{
-	"line", "calls made", "arrived, arguments equal", "results equal", "exceptions equal", "25 MiB in three parts", "ciphers", "login a+b%41", "display URL",
+	"line", "calls made", "arrived, arguments equal", "results equal", "exceptions equal", "data hidden", "25 MiB in three parts", "ciphers", "login a+b%41", "display URL",
 }
 
 func (r *row) cells() []string {
@@ -43,7 +63,7 @@ func (r *row) cells() []string {
 	}
 	return []string{
 		r.line, fmt.Sprint(r.made), fmt.Sprintf("%d, %d", r.arrived, r.equal), fmt.Sprintf("%d of %d", r.sameResults, r.results),
-		exceptions, r.md5, r.ciphers, r.login, r.displays,
+		exceptions, r.hidden, r.md5, r.ciphers, r.login, r.display,
 	}
 }
 

@@ -132,6 +132,7 @@ type thrown struct {
 	Message *string         `json:"message"`
 	Cause   *thrown         `json:"cause"`
 	Fields  json.RawMessage `json:"fields"`
+	Top     string          `json:"top"` // of the stack; its depth varies as the JVM warms up
 }
 
 func (x *thrown) String() string {

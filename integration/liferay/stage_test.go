@@ -2,6 +2,7 @@ package liferay_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -100,7 +101,7 @@ func options(r release, s secret, upstream string) world.Options {
 }
 
 // client starts the line's real client, which trusts the authorities of those gateways.
-func client(t testing.TB, r release, s secret, base string, gateways []*world.Gateway, flags ...string) *program {
+func client(t testing.TB, r release, s secret, base string, gateways []*world.Gateway, flags ...string) (*program, []string) {
 	t.Helper()
 	var pem bytes.Buffer
 	for _, g := range gateways {
@@ -115,13 +116,17 @@ func client(t testing.TB, r release, s secret, base string, gateways []*world.Ga
 	if err := os.WriteFile(file, pem.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p, a := launch[outcome](t, r.name, "Publisher", with(s.settings(), fields{
+	type ready struct {
+		OK    bool     `json:"ok"`
+		Calls []string `json:"calls"`
+	}
+	p, a := launch[ready](t, r.name, "Publisher", with(s.settings(), fields{
 		"baseURL": base, "login": world.Login, "trustPEM": file,
 	}), flags...)
 	if !a.OK {
 		p.died(fmt.Errorf("answered %+v", a))
 	}
-	return p
+	return p, a.Calls
 }
 
 // stage is one line set up: its server, the gateways before it, its client.
@@ -133,6 +138,12 @@ type stage struct {
 	faulty  *faulty
 	fronts  fronts
 	client  *program
+	labels  []string // of the calls that the line's client can make: name(type,type)
+}
+
+// has says whether the line's client can make the call.
+func (s *stage) has(method string) bool {
+	return slices.ContainsFunc(s.labels, func(l string) bool { return strings.HasPrefix(l, method+"(") })
 }
 
 func newStage(t *testing.T, r release) *stage {
@@ -143,24 +154,28 @@ func newStage(t *testing.T, r release) *stage {
 	o := options(r, secrets[0], s.address)
 	s.gateway = world.Start(t, o)
 	s.fronts = newFronts(t, o, s.faulty)
-	s.client = client(t, r, secrets[0], s.gateway.URL, append(s.fronts.all(), s.gateway))
+	s.client, s.labels = client(t, r, secrets[0], s.gateway.URL, append(s.fronts.all(), s.gateway))
 	return s
 }
+
+// in has the programs report their failures to that part of the test.
+func (s *stage) in(t testing.TB) { s.server.t, s.client.t = t, t }
 
 // straight is what a client's command says to go past the gateway.
 func (s *stage) straight() string { return s.address + inside }
 
 // call is a call as the server recorded it.
 type call struct {
-	Service      string   `json:"service"`
-	Method       string   `json:"method"`
-	Digest       string   `json:"digest"`
-	Serialized   []string `json:"serialized"`
-	ResultDigest string   `json:"resultDigest"`
-	Exception    *thrown  `json:"exception"`
-	Target       any      `json:"target"`
-	Deserialized string   `json:"deserialized"`
-	Address      any      `json:"remoteAddress"`
+	Service      string          `json:"service"`
+	Method       string          `json:"method"`
+	Digest       string          `json:"digest"`
+	Serialized   []string        `json:"serialized"`
+	ResultDigest string          `json:"resultDigest"`
+	Exception    *thrown         `json:"exception"`
+	Target       json.RawMessage `json:"target"`
+	Deserialized string          `json:"deserialized"`
+	Address      json.RawMessage `json:"remoteAddress"`
+	User         int64           `json:"user"`
 }
 
 // calls returns what reached the service since the last time.
