@@ -21,11 +21,14 @@ func (sh *shell) archiveCommand() *cli.Command {
 		Name: "archive", Usage: "look into an archive, cut it into parts, join parts",
 		Subcommands: []*cli.Command{
 			{
-				Name: "inspect", Usage: "check an archive and say what it holds", ArgsUsage: "FILE", Action: sh.archiveInspect,
-				Flags: []cli.Flag{&cli.BoolFlag{Name: "no-content", Usage: "check the structure only, not the content"}, asJSON},
+				Name: "inspect", Usage: "check an archive and say what it holds", ArgsUsage: "FILE",
+				Action: sh.archiveInspect,
+				Flags: []cli.Flag{&cli.BoolFlag{Name: "no-content",
+					Usage: "check the structure only, not the content"}, asJSON},
 			},
 			{
-				Name: "split", Usage: "cut an archive into parts as a publisher does", ArgsUsage: "FILE", Action: sh.archiveSplit,
+				Name: "split", Usage: "cut an archive into parts as a publisher does",
+				ArgsUsage: "FILE", Action: sh.archiveSplit,
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "buffer", Value: "10MiB", Usage: "length of a part"},
 					&cli.StringFlag{Name: "dir", Value: ".", Usage: "folder for the parts"}, asJSON,
@@ -78,7 +81,8 @@ func describeArchive(name string, s *archive.Summary) [][]string {
 	if s.ExportDate != nil {
 		rows = append(rows, []string{"exported", s.ExportDate.UTC().Format("2006-01-02 15:04:05 MST")})
 	}
-	rows = append(rows, []string{"entries", fmt.Sprintf("%d files, %s unpacked", s.Entries.Files, size(s.Entries.Size))})
+	rows = append(rows, []string{"entries", fmt.Sprintf("%d files, %s unpacked", s.Entries.Files,
+		size(s.Entries.Size))})
 	for _, m := range slices.Sorted(maps.Keys(s.ByModel)) {
 		rows = append(rows, []string{"", fmt.Sprintf("%6d  %s", s.ByModel[m].Files, plain(m))})
 	}
@@ -130,7 +134,8 @@ func (sh *shell) archiveSplit(c *cli.Context) error {
 		return err
 	}
 	if sh.json {
-		return sh.print(map[string]any{"parts": made, "bytes": digests.Bytes, "md5": digests.MD5, "sha256": digests.SHA256})
+		return sh.print(map[string]any{"parts": made, "bytes": digests.Bytes, "md5": digests.MD5,
+			"sha256": digests.SHA256})
 	}
 	var rows [][]string
 	for _, m := range made {
@@ -169,9 +174,10 @@ func (sh *shell) archiveJoin(c *cli.Context) error {
 	if err != nil {
 		return &outputError{err}
 	}
-	d, err := archive.Join(c.Context, f, names, strings.ToLower(c.String("md5")), func(name string) (io.ReadCloser, error) {
-		return os.Open(paths[name])
-	})
+	d, err := archive.Join(c.Context, f, names, strings.ToLower(c.String("md5")),
+		func(name string) (io.ReadCloser, error) {
+			return os.Open(paths[name])
+		})
 	closed := f.Close()
 	if err != nil {
 		return errors.Join(err, os.Remove(out))
@@ -182,5 +188,6 @@ func (sh *shell) archiveJoin(c *cli.Context) error {
 	if sh.json {
 		return sh.print(map[string]any{"file": out, "bytes": d.Bytes, "md5": d.MD5, "sha256": d.SHA256})
 	}
-	return sh.table([][]string{{"archive", out + ", " + size(d.Bytes)}, {"MD5", d.MD5}, {"SHA-256", d.SHA256}})
+	return sh.table([][]string{{"archive", out + ", " + size(d.Bytes)}, {"MD5", d.MD5}, {"SHA-256",
+		d.SHA256}})
 }

@@ -46,7 +46,8 @@ func refusal(err error) (*publisher.Failure, error) {
 }
 
 // with makes calls as the attacker.
-func with(e *environment, change func(*publisher.Config), call func(*publisher.Client) error) (*publisher.Failure, error) {
+func with(e *environment, change func(*publisher.Config),
+	call func(*publisher.Client) error) (*publisher.Failure, error) {
 	c, err := e.client(change)
 	if err != nil {
 		return nil, err
@@ -85,7 +86,8 @@ func foreignAddress(ctx context.Context, e *environment) (*publisher.Failure, er
 }
 
 func foreignService(ctx context.Context, e *environment) (*publisher.Failure, error) {
-	m := tunnel.Method{Service: "com.liferay.portal.kernel.service.UserServiceUtil", Name: "getUserById", Parameters: []string{"long"}}
+	m := tunnel.Method{Service: "com.liferay.portal.kernel.service.UserServiceUtil",
+		Name: "getUserById", Parameters: []string{"long"}}
 	return with(e, nil, func(c *publisher.Client) error {
 		_, err := c.Call(ctx, m, "void", int64(20199))
 		return err
@@ -108,6 +110,7 @@ func foreignSite(ctx context.Context, e *environment) (*publisher.Failure, error
 
 func lineBreak(ctx context.Context, e *environment) (*publisher.Failure, error) {
 	return with(e, nil, func(c *publisher.Client) error {
-		return c.UpdateStagedPortlets(ctx, e.site, map[string]string{"staged-portlet_blogs=true\nstagedRemotely": "true"})
+		return c.UpdateStagedPortlets(ctx, e.site,
+			map[string]string{"staged-portlet_blogs=true\nstagedRemotely": "true"})
 	})
 }

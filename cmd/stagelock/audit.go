@@ -24,7 +24,8 @@ import (
 const followEvery = 500 * time.Millisecond
 
 func auditFlags(more ...cli.Flag) []cli.Flag {
-	return append(append(configFlags(), &cli.StringFlag{Name: "data", Usage: "the gateway's data folder; else the one of the configuration"}), more...)
+	return append(append(configFlags(), &cli.StringFlag{Name: "data",
+		Usage: "the gateway's data folder; else the one of the configuration"}), more...)
 }
 
 func (sh *shell) auditCommand() *cli.Command {
@@ -32,25 +33,36 @@ func (sh *shell) auditCommand() *cli.Command {
 		Name: "audit", Usage: "read and verify the audit log",
 		Subcommands: []*cli.Command{
 			{
-				Name: "list", Usage: "show what the gateway let through, what not, and why", Action: sh.auditList,
+				Name: "list", Usage: "show what the gateway let through, what not, and why",
+				Action: sh.auditList,
 				Flags: auditFlags(
-					&cli.StringSliceFlag{Name: "kind", Usage: "only events of this kind: verdict, outcome, event, config, start, stop, drain, checkpoint, alarm, damaged"},
+					&cli.StringSliceFlag{Name: "kind",
+						Usage: "only events of this kind: verdict, outcome, event, config, " +
+							"start, stop, drain, checkpoint, alarm, damaged"},
 					&cli.StringFlag{Name: "verdict", Usage: "only allow, deny or answer"},
 					&cli.StringFlag{Name: "peer", Usage: "only of this peer"},
 					&cli.StringFlag{Name: "login", Usage: "only of this login"},
 					&cli.StringFlag{Name: "reason", Usage: "only with this reason, such as secret.wrong"},
 					&cli.StringFlag{Name: "ref", Usage: "only of the call with this reference"},
 					&cli.Int64Flag{Name: "site", Usage: "only of this site"},
-					&cli.StringFlag{Name: "since", Usage: "only from this time on: 2024-03-01, 2024-03-01T12:00:00Z, or 2h ago"},
+					&cli.StringFlag{Name: "since",
+						Usage: "only from this time on: 2024-03-01, 2024-03-01T12:00:00Z, or 2h ago"},
 					&cli.StringFlag{Name: "until", Usage: "only before this time"},
-					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with what is written from now on"},
+					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"},
+						Usage: "go on with what is written from now on"},
 				),
 			},
 			{
-				Name: "verify", Usage: "prove that nothing in the audit log was changed, removed or inserted", Action: sh.auditVerify,
+				Name:   "verify",
+				Usage:  "prove that nothing in the audit log was changed, removed or inserted",
+				Action: sh.auditVerify,
 				Flags: auditFlags(
-					&cli.StringSliceFlag{Name: "key", Usage: "file with a public key that may have signed; else the one in the data folder"},
-					&cli.StringFlag{Name: "checkpoint", Usage: "file with the newest checkpoint, or a copy that was kept elsewhere; else the one in the data folder"},
+					&cli.StringSliceFlag{Name: "key",
+						Usage: "file with a public key that may have signed; else the one in " +
+							"the data folder"},
+					&cli.StringFlag{Name: "checkpoint",
+						Usage: "file with the newest checkpoint, or a copy that was kept " +
+							"elsewhere; else the one in the data folder"},
 				),
 			},
 		},
@@ -77,7 +89,8 @@ func (sh *shell) data(c *cli.Context) (string, error) {
 func openLog(data string) (*files.Events, error) {
 	dir := filepath.Join(data, "audit")
 	if _, err := os.Stat(dir); err != nil {
-		return nil, &dataError{msg: "there is no audit log: " + err.Error(), cure: "name the gateway's data folder with --data, or its file with --config"}
+		return nil, &dataError{msg: "there is no audit log: " + err.Error(),
+			cure: "name the gateway's data folder with --data, or its file with --config"}
 	}
 	return files.Open(files.Config{Dir: dir, ReadOnly: true})
 }
@@ -126,7 +139,9 @@ func (sh *shell) filter(c *cli.Context) (audit.Filter, error) {
 	}
 	for _, k := range c.StringSlice("kind") {
 		if !slices.Contains(kinds, audit.Kind(k)) {
-			return f, usagef("--kind %s is not one of verdict, outcome, event, config, start, stop, drain, checkpoint, alarm, damaged", k)
+			return f,
+				usagef("--kind %s is not one of verdict, outcome, event, config, start, stop, "+
+					"drain, checkpoint, alarm, damaged", k)
 		}
 		f.Kinds = append(f.Kinds, audit.Kind(k))
 	}
@@ -144,7 +159,8 @@ func (sh *shell) filter(c *cli.Context) (audit.Filter, error) {
 }
 
 var kinds = []audit.Kind{
-	audit.KindVerdict, audit.KindOutcome, audit.KindEvent, audit.KindConfig, audit.KindStart, audit.KindStop, audit.KindDrain,
+	audit.KindVerdict, audit.KindOutcome, audit.KindEvent, audit.KindConfig, audit.KindStart,
+	audit.KindStop, audit.KindDrain,
 	audit.KindCheckpoint, audit.KindAlarm, audit.KindDamaged,
 }
 
@@ -156,12 +172,15 @@ func moment(s string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(s); err == nil {
 		return now.Add(-d.Abs()), nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05",
+		"2006-01-02 15:04", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is neither a time such as 2024-03-01 or 2024-03-01T12:00:00Z nor a duration such as 2h", s)
+	return time.Time{},
+		fmt.Errorf("%q is neither a time such as 2024-03-01 or 2024-03-01T12:00:00Z nor a "+
+			"duration such as 2h", s)
 }
 
 // eventList shows events, and remembers where it is.
@@ -216,7 +235,8 @@ func eventRow(ev audit.Event) []string {
 		about = "site " + strconv.FormatInt(ev.Site, 10)
 	}
 	row := []string{
-		ev.Time.UTC().Format("2006-01-02 15:04:05"), string(ev.Kind), what, string(ev.Reason), ev.Peer, addr, ev.Login, method, about,
+		ev.Time.UTC().Format("2006-01-02 15:04:05"), string(ev.Kind), what, string(ev.Reason),
+		ev.Peer, addr, ev.Login, method, about,
 		ev.Ref, ev.Detail,
 	}
 	for i, s := range row {
@@ -275,7 +295,8 @@ func (sh *shell) showVerified(r audit.Report) error {
 	if !r.OK() {
 		head = paint.bad(fmt.Sprintf("BAD from record %d on", r.FirstBad))
 	}
-	return sh.printf("%s: %s, %s: %s\n", head, count(r.Records, "record"), count(r.Checkpoints, "checkpoint"), plain(r.Msg))
+	return sh.printf("%s: %s, %s: %s\n", head, count(r.Records, "record"), count(r.Checkpoints,
+		"checkpoint"), plain(r.Msg))
 }
 
 // trustOf collects the keys and the newest checkpoint that a log is held against.
@@ -288,7 +309,8 @@ func trustOf(c *cli.Context, data string) (audit.Trust, error) {
 	for _, file := range keys {
 		k, err := readKey(file)
 		if err != nil {
-			return trust, &dataError{msg: "public key of the audit log: " + err.Error(), cure: "name its file with --key"}
+			return trust, &dataError{msg: "public key of the audit log: " + err.Error(),
+				cure: "name its file with --key"}
 		}
 		trust.Keys = append(trust.Keys, k)
 	}

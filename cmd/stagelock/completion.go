@@ -11,12 +11,14 @@ import (
 var completionScripts embed.FS
 
 // scripts are the completion scripts by shell; fish's is made of the commands.
-var scripts = map[string]string{"bash": "bash.sh", "zsh": "zsh.sh", "fish": "", "powershell": "powershell.ps1"}
+var scripts = map[string]string{"bash": "bash.sh", "zsh": "zsh.sh", "fish": "",
+	"powershell": "powershell.ps1"}
 
 func (sh *shell) completionCommand() *cli.Command {
 	return &cli.Command{
-		Name: "completion", Usage: "print a script that completes commands and flags", ArgsUsage: "bash|zsh|fish|powershell",
-		Action: sh.showCompletion,
+		Name: "completion", Usage: "print a script that completes commands and flags",
+		ArgsUsage: "bash|zsh|fish|powershell",
+		Action:    sh.showCompletion,
 		BashComplete: func(c *cli.Context) {
 			if !c.Args().Present() {
 				_ = sh.printf("bash\nzsh\nfish\npowershell\n") // a completion that fails completes nothing

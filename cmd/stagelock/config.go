@@ -14,14 +14,17 @@ import (
 // configFlags say where the configuration is, and change it.
 func configFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "the configuration file", EnvVars: []string{"STAGELOCK_CONFIG"}},
-		&cli.StringSliceFlag{Name: "set", Usage: "a setting as PATH=VALUE, such as log.level=debug; wins over the file; may be repeated"},
+		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "the configuration file",
+			EnvVars: []string{"STAGELOCK_CONFIG"}},
+		&cli.StringSliceFlag{Name: "set",
+			Usage: "a setting as PATH=VALUE, such as log.level=debug; wins over the file; may be repeated"},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 	}
 }
 
 // ownVariables are those of the commands, which are no settings of the gateway.
-var ownVariables = []string{"STAGELOCK_CONFIG", "STAGELOCK_SECRET", "STAGELOCK_SECRET_FILE", "STAGELOCK_LOGIN"}
+var ownVariables = []string{"STAGELOCK_CONFIG", "STAGELOCK_SECRET", "STAGELOCK_SECRET_FILE",
+	"STAGELOCK_LOGIN"}
 
 // loader returns what reads the configuration, as often as it is called.
 func (sh *shell) loader(c *cli.Context) (func() (*conf.Config, []conf.Problem), error) {
@@ -62,7 +65,8 @@ func forScript(problems []conf.Problem) []foundProblem {
 }
 
 // showProblems prints problems to people, each with its place, what is wrong, and the cure.
-func (sh *shell) showProblems(write func(format string, args ...any) error, paint palette, problems []conf.Problem) error {
+func (sh *shell) showProblems(write func(format string, args ...any) error, paint palette,
+	problems []conf.Problem) error {
 	for _, p := range problems {
 		label := paint.bad("error")
 		if p.Warning {
@@ -90,8 +94,11 @@ func (sh *shell) configCommand() *cli.Command {
 	return &cli.Command{
 		Name: "config", Usage: "show settings",
 		Subcommands: []*cli.Command{
-			{Name: "show", Usage: "print every setting as it counts, and where it comes from", Flags: configFlags(), Action: sh.configShow},
-			{Name: "reference", Usage: "print a configuration file that shows and explains every setting", Action: sh.configReference},
+			{Name: "show", Usage: "print every setting as it counts, and where it comes from",
+				Flags: configFlags(), Action: sh.configShow},
+			{Name: "reference",
+				Usage:  "print a configuration file that shows and explains every setting",
+				Action: sh.configReference},
 		},
 	}
 }

@@ -29,11 +29,15 @@ const (
 
 func (sh *shell) demoCommand() *cli.Command {
 	return &cli.Command{
-		Name: "demo", Usage: "show a publish from a staging to a live environment and back, and five attacks, all on this machine",
-		Description: "Two environments start in a temporary folder, each a reference engine behind its own gateway.\n" +
+		Name: "demo",
+		Usage: "show a publish from a staging to a live environment and back, and five " +
+			"attacks, all on this machine",
+		Description: "Two environments start in a temporary folder, each a reference engine " +
+			"behind its own gateway.\n" +
 			"What is printed comes from the engines and from the gateways' audit logs.",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "keep", Usage: "leave both environments running, and say how to publish to them"},
+			&cli.BoolFlag{Name: "keep",
+				Usage: "leave both environments running, and say how to publish to them"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		},
 		Action: sh.demo,
@@ -89,10 +93,12 @@ func (d *demo) run(ctx context.Context, keep bool) (err error) {
 
 // start brings up both environments.
 func (d *demo) start(ctx context.Context) (err error) {
-	if d.staging, err = d.sh.newEnvironment(ctx, filepath.Join(d.dir, "staging"), "staging", "live", stagingSite); err != nil {
+	if d.staging, err = d.sh.newEnvironment(ctx, filepath.Join(d.dir, "staging"), "staging", "live",
+		stagingSite); err != nil {
 		return err
 	}
-	if d.live, err = d.sh.newEnvironment(ctx, filepath.Join(d.dir, "live"), "live", "staging", liveSite); err != nil {
+	if d.live, err = d.sh.newEnvironment(ctx, filepath.Join(d.dir, "live"), "live", "staging",
+		liveSite); err != nil {
 		return err
 	}
 	if _, err = d.live.engine.CreateSite(ctx, engine.Site{ID: otherSite, Name: "Intranet"}); err != nil {
@@ -120,7 +126,8 @@ func (d *demo) author(ctx context.Context) error {
 		return err
 	}
 	noise := rand.NewChaCha8([32]byte{1}) // content that does not shrink
-	if _, err := e.AddDocument(ctx, stagingSite, "brochure.pdf", "application/pdf", noiseOf(noise, brochure)); err != nil {
+	if _, err := e.AddDocument(ctx, stagingSite, "brochure.pdf", "application/pdf", noiseOf(noise,
+		brochure)); err != nil {
 		return err
 	}
 	spring, err := e.AddArticle(ctx, stagingSite, "Spring collection", "<p>New this week.</p>",
@@ -128,7 +135,8 @@ func (d *demo) author(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := e.AddArticle(ctx, stagingSite, "Opening hours", "<p>Monday to Friday, 9 to 17.</p>"); err != nil {
+	if _, err := e.AddArticle(ctx, stagingSite, "Opening hours",
+		"<p>Monday to Friday, 9 to 17.</p>"); err != nil {
 		return err
 	}
 	home, err := e.AddPage(ctx, stagingSite, "Home", "Welcome.", engine.PageOptions{
@@ -167,14 +175,16 @@ func (d *demo) back(ctx context.Context) error {
 		if it.Kind != engine.Page || it.Name != "Home" {
 			continue
 		}
-		if _, err := d.live.engine.UpdatePage(ctx, liveSite, false, it.UUID, "Welcome. We are closed on Monday."); err != nil {
+		if _, err := d.live.engine.UpdatePage(ctx, liveSite, false, it.UUID,
+			"Welcome. We are closed on Monday."); err != nil {
 			return err
 		}
 	}
 	return d.send(ctx, d.live, d.staging, engine.ExportOptions{SinceLastPublish: true})
 }
 
-// send publishes a site's export from one environment to the other, and shows what arrived and what was noted down.
+// send publishes a site's export from one environment to the other, and shows what arrived and what
+// was noted down.
 func (d *demo) send(ctx context.Context, from, to *environment, opt engine.ExportOptions) error {
 	lar, err := from.engine.Export(ctx, from.site, opt)
 	if err != nil {
@@ -231,7 +241,8 @@ func (d *demo) attack(ctx context.Context) error {
 	return d.show.verified(d.live, report)
 }
 
-// attempt makes one attack, and shows the verdict of the audit log and what the engine says that it carried out.
+// attempt makes one attack, and shows the verdict of the audit log and what the engine says that it
+// carried out.
 func (d *demo) attempt(ctx context.Context, a attack) error {
 	before, err := d.live.engine.Ledger(ctx)
 	if err != nil {

@@ -49,7 +49,8 @@ type environment struct {
 }
 
 // newEnvironment starts an engine and its gateway, into whose site peer may publish.
-func (sh *shell) newEnvironment(ctx context.Context, dir, name, peer string, site int64) (_ *environment, err error) {
+func (sh *shell) newEnvironment(ctx context.Context, dir, name, peer string,
+	site int64) (_ *environment, err error) {
 	e := &environment{name: name, site: site, dir: dir}
 	defer func() {
 		if err != nil {
@@ -85,7 +86,8 @@ func (e *environment) makeKey(random io.Reader) error {
 }
 
 func keyOf(hex string) (*secret.Key, error) {
-	k, problems := secret.NewKey(secret.KeyConfig{ID: "demo", Algorithm: "AES", Secret: []byte(hex), Hex: true, Line: "7.4"})
+	k, problems := secret.NewKey(secret.KeyConfig{ID: "demo", Algorithm: "AES", Secret: []byte(hex),
+		Hex: true, Line: "7.4"})
 	if k == nil {
 		return nil, fmt.Errorf("key: %v", problems)
 	}
@@ -99,7 +101,8 @@ func (e *environment) startEngine(ctx context.Context, now func() time.Time) (er
 	}
 	e.inner = l.Addr().String()
 	e.engine, err = engine.New(engine.Config{
-		Dir: filepath.Join(e.dir, "engine"), Build: "7413", Line: "7.4", CompanyID: 20097, URL: "http://" + e.inner, Now: now,
+		Dir: filepath.Join(e.dir, "engine"), Build: "7413", Line: "7.4", CompanyID: 20097,
+		URL: "http://" + e.inner, Now: now,
 		Verify: e.proves,
 	})
 	if err != nil {
@@ -168,7 +171,8 @@ func (e *environment) startGateway(ctx context.Context, now func() time.Time, pe
 	}
 	log := logrus.New()
 	log.SetOutput(e.log)
-	e.node, err = node.New(ctx, node.Config{Conf: cfg, Load: load, Log: logrus.NewEntry(log), Version: version, Now: now})
+	e.node, err = node.New(ctx, node.Config{Conf: cfg, Load: load, Log: logrus.NewEntry(log),
+		Version: version, Now: now})
 	if err != nil {
 		return err
 	}
@@ -250,7 +254,8 @@ func (e *environment) calls(ctx context.Context, mark store.Seq) ([]audit.Event,
 	ctx, cancel := context.WithTimeout(ctx, settle)
 	defer cancel()
 	for {
-		all, err := e.list(ctx, audit.Filter{From: mark, Kinds: []audit.Kind{audit.KindVerdict, audit.KindOutcome}})
+		all, err := e.list(ctx, audit.Filter{From: mark, Kinds: []audit.Kind{audit.KindVerdict,
+			audit.KindOutcome}})
 		if err != nil {
 			return nil, err
 		}
@@ -267,7 +272,8 @@ func (e *environment) calls(ctx context.Context, mark store.Seq) ([]audit.Event,
 
 // denied returns the verdict on the call with that reference.
 func (e *environment) denied(ctx context.Context, mark store.Seq, ref string) (audit.Event, error) {
-	all, err := e.list(ctx, audit.Filter{From: mark, Kinds: []audit.Kind{audit.KindVerdict}, Verdict: audit.Deny})
+	all, err := e.list(ctx, audit.Filter{From: mark, Kinds: []audit.Kind{audit.KindVerdict},
+		Verdict: audit.Deny})
 	if err != nil {
 		return audit.Event{}, err
 	}

@@ -43,7 +43,10 @@ var exits = []struct {
 	{kind(publisher.Unreachable, publisher.TLS, publisher.BadAnswer), exitUnavailable},
 	{as[*dataError], exitData},
 	{as[*archive.Refusal], exitData},
-	{func(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) }, exitData},
+	{func(err error) bool {
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err,
+			fs.ErrPermission)
+	}, exitData},
 }
 
 func as[T error](err error) bool {
@@ -76,12 +79,14 @@ type outputError struct{ err error }
 func (e *outputError) Error() string { return "cannot write: " + e.err.Error() }
 func (e *outputError) Unwrap() error { return e.err }
 
-// dataError is data that was found bad, with all that is to be said about it; the rest was printed already.
+// dataError is data that was found bad, with all that is to be said about it; the rest was printed
+// already.
 type dataError struct{ msg, cure string }
 
 func (e *dataError) Error() string { return e.msg }
 
-// configError is a configuration that cannot be used; its problems were printed already if said is true.
+// configError is a configuration that cannot be used; its problems were printed already if said is
+// true.
 type configError struct {
 	msg  string
 	said bool

@@ -27,8 +27,10 @@ const maxHealth = 1 << 20
 
 func (sh *shell) healthcheckCommand() *cli.Command {
 	return &cli.Command{
-		Name: "healthcheck", Usage: "ask the gateway on this machine how it is: exit 0 if publishes can pass, else 1",
-		Flags:  append(configFlags(), &cli.DurationFlag{Name: "timeout", Value: 5 * time.Second, Usage: "how long the answer may take"}),
+		Name:  "healthcheck",
+		Usage: "ask the gateway on this machine how it is: exit 0 if publishes can pass, else 1",
+		Flags: append(configFlags(), &cli.DurationFlag{Name: "timeout", Value: 5 * time.Second,
+			Usage: "how long the answer may take"}),
 		Action: sh.healthcheck,
 	}
 }
@@ -102,7 +104,8 @@ func ask(ctx context.Context, cfg *conf.Config) (h health, err error) {
 		return new(net.Dialer).DialContext(ctx, network, loopback(cfg.Listen[0]).String())
 	}
 	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true,
-		TLSClientConfig: &tls.Config{ServerName: strings.Trim(host, "[]"), RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+		TLSClientConfig: &tls.Config{ServerName: strings.Trim(host, "[]"), RootCAs: roots,
+			MinVersion: tls.VersionTLS12}}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+name+"/-/ready", nil)
 	if err != nil {
 		return h, err

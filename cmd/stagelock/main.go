@@ -16,7 +16,8 @@ func main() {
 	}))
 }
 
-// supervise runs a command under the signals of a service: the first one ends it in order, the second one at once.
+// supervise runs a command under the signals of a service: the first one ends it in order, the
+// second one at once.
 func supervise(args []string, sh *shell) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

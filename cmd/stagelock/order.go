@@ -6,9 +6,11 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// reorder puts the flags of a command line in front of its operands: the parser ignores those that follow one.
+// reorder puts the flags of a command line in front of its operands: the parser ignores those that
+// follow one.
 func reorder(app *cli.App, args []string) ([]string, error) {
-	if len(args) == 0 || args[len(args)-1] == "--generate-bash-completion" { // which the parser wants to find there
+	// which the parser wants to find there
+	if len(args) == 0 || args[len(args)-1] == "--generate-bash-completion" {
 		return args, nil
 	}
 	n, flags := commandOf(app, args)
@@ -61,7 +63,8 @@ func named(commands []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// flagOf returns the flag that arg names, with a value behind = or not; nil if the command does not have it.
+// flagOf returns the flag that arg names, with a value behind = or not; nil if the command does not
+// have it.
 func flagOf(flags []cli.Flag, arg string) (f cli.Flag, value bool) {
 	name, ok := strings.CutPrefix(arg, "-")
 	if !ok {

@@ -35,8 +35,9 @@ func (silence) close()                    {}
 // stages are the steps of a publish in words.
 var stages = map[publisher.Stage]string{
 	publisher.StageRead: "reading the archive", publisher.StageCheck: "asking for the live site",
-	publisher.StageCreate: "announcing the archive", publisher.StageUpload: "uploading", publisher.StageValidate: "validating on live",
-	publisher.StagePublish: "importing on live", publisher.StageCleanUp: "cleaning up",
+	publisher.StageCreate: "announcing the archive", publisher.StageUpload: "uploading",
+	publisher.StageValidate: "validating on live",
+	publisher.StagePublish:  "importing on live", publisher.StageCleanUp: "cleaning up",
 }
 
 // lines tells of each step and of each tenth of the upload.
@@ -70,7 +71,8 @@ func (l *lines) upload(p publisher.Progress) {
 	}
 	l.tenth = tenth
 	since := l.sh.now().Sub(l.begun)
-	text := fmt.Sprintf("uploading %3d %%  part %d of %d, %s of %s", tenth*10, p.Part, p.Parts, size(p.Done), size(p.Total))
+	text := fmt.Sprintf("uploading %3d %%  part %d of %d, %s of %s", tenth*10, p.Part, p.Parts,
+		size(p.Done), size(p.Total))
 	if left := eta(p.Done, p.Total, since); left != "" {
 		text += ", " + left + " left"
 	}
@@ -83,7 +85,6 @@ func (l *lines) close() {}
 type bar struct {
 	box   *mpb.Progress
 	bar   *mpb.Bar
-	text  string
 	begun time.Time
 	sh    *shell
 	lines chan string // what the bar says on its left; the bar paints from a goroutine of its own
@@ -94,7 +95,8 @@ func newBar(sh *shell, total int64) *bar {
 	b.lines <- ""
 	b.box = mpb.New(mpb.WithOutput(sh.err), mpb.WithWidth(40), mpb.WithAutoRefresh())
 	b.bar = b.box.AddBar(total,
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return b.label() }, decor.WC{W: 26, C: decor.DindentRight})),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return b.label() },
+			decor.WC{W: 26, C: decor.DindentRight})),
 		mpb.AppendDecorators(
 			decor.CountersKibiByte("% .1f / % .1f "), decor.EwmaSpeed(decor.SizeB1024(0), "% .1f ", 30),
 			decor.OnComplete(decor.EwmaETA(decor.ET_STYLE_GO, 30), "")),

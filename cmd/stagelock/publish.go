@@ -20,19 +20,29 @@ import (
 
 func (sh *shell) publishCommand() *cli.Command {
 	return &cli.Command{
-		Name: "publish", Usage: "send an archive to a live site, as the staging of a portal does", ArgsUsage: "FILE",
-		Description: "The live side is a gateway, or a portal itself. The archive is checked before anything is sent.\n" +
-			"The shared secret comes from --secret-file, STAGELOCK_SECRET, STAGELOCK_SECRET_FILE or a prompt.",
+		Name: "publish", Usage: "send an archive to a live site, as the staging of a portal does",
+		ArgsUsage: "FILE",
+		Description: "The live side is a gateway, or a portal itself. The archive is checked " +
+			"before anything is sent.\n" +
+			"The shared secret comes from --secret-file, STAGELOCK_SECRET, " +
+			"STAGELOCK_SECRET_FILE or a prompt.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "to", Usage: "address of the live side: https://live.example.com, with its path context if it has one"},
+			&cli.StringFlag{Name: "to",
+				Usage: "address of the live side: https://live.example.com, with its path " +
+					"context if it has one"},
 			&cli.Int64Flag{Name: "site", Usage: "id of the live site"},
-			&cli.StringFlag{Name: "line", Value: "7.4", Usage: "version line of the live engine: " + strings.Join(liferay.Builds(), ", ")},
-			&cli.StringFlag{Name: "login", Usage: "login on the live side", EnvVars: []string{"STAGELOCK_LOGIN"}},
-			&cli.StringFlag{Name: "ca", Usage: "PEM file with the authority that signed the live side's certificate; the system's are trusted too"},
+			&cli.StringFlag{Name: "line", Value: "7.4", Usage: "version line of the live engine: " +
+				strings.Join(liferay.Builds(), ", ")},
+			&cli.StringFlag{Name: "login", Usage: "login on the live side",
+				EnvVars: []string{"STAGELOCK_LOGIN"}},
+			&cli.StringFlag{Name: "ca",
+				Usage: "PEM file with the authority that signed the live side's certificate; " +
+					"the system's are trusted too"},
 			&cli.StringFlag{Name: "buffer", Value: "10MiB", Usage: "length of a part"},
 			&cli.BoolFlag{Name: "private", Usage: "publish to the private pages"},
 			&cli.BoolFlag{Name: "map", Usage: "publish in the older form of 7.0 to 7.2; 6.2 knows no other"},
-			&cli.DurationFlag{Name: "connect-timeout", Value: publisher.DefaultConnectTimeout, Usage: "how long a connection may take"},
+			&cli.DurationFlag{Name: "connect-timeout", Value: publisher.DefaultConnectTimeout,
+				Usage: "how long a connection may take"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON and no progress"},
 		}, secretFlags()...),
 		Action: sh.publish,
@@ -84,7 +94,8 @@ func (sh *shell) publish(c *cli.Context) error {
 		return err
 	}
 	return sh.showPublished(published{
-		OK: true, Result: res, File: args[0], To: cfg.URL.String(), Site: cfg.Site, Line: client.Build(), Millis: res.Elapsed.Milliseconds(),
+		OK: true, Result: res, File: args[0], To: cfg.URL.String(), Site: cfg.Site,
+		Line: client.Build(), Millis: res.Elapsed.Milliseconds(),
 	})
 }
 
@@ -100,12 +111,14 @@ func (sh *shell) showPublished(p published) error {
 	if p.Elapsed > 0 {
 		speed = ", " + size(int64(float64(p.Bytes)/p.Elapsed.Seconds())) + "/s"
 	}
-	if err := sh.printf("%s %s to site %d: %s in %s (%s%s)\n", paint.good("Published"), p.File, p.Site, size(p.Bytes),
+	if err := sh.printf("%s %s to site %d: %s in %s (%s%s)\n", paint.good("Published"), p.File,
+		p.Site, size(p.Bytes),
 		count(p.Parts, "part"), span(p.Elapsed), speed); err != nil {
 		return err
 	}
 	for _, w := range p.Weak {
-		if err := sh.printf("  %s: live does not have %s, which the archive refers to\n", paint.warn("note"), plain(w)); err != nil {
+		if err := sh.printf("  %s: live does not have %s, which the archive refers to\n",
+			paint.warn("note"), plain(w)); err != nil {
 			return err
 		}
 	}
@@ -142,7 +155,8 @@ func (sh *shell) publisherConfig(c *cli.Context) (publisher.Config, error) {
 		return publisher.Config{}, usagef("--line: %v", err)
 	}
 	cfg := publisher.Config{
-		URL: u, Build: line, Login: c.String("login"), Site: c.Int64("site"), Private: c.Bool("private"), Map: c.Bool("map"),
+		URL: u, Build: line, Login: c.String("login"), Site: c.Int64("site"),
+		Private: c.Bool("private"), Map: c.Bool("map"),
 		Buffer: buffer, ConnectTimeout: c.Duration("connect-timeout"), Now: sh.now,
 	}
 	if cfg.Roots, err = roots(c.String("ca")); err != nil {
@@ -152,7 +166,8 @@ func (sh *shell) publisherConfig(c *cli.Context) (publisher.Config, error) {
 	return cfg, err
 }
 
-// authorizer returns what makes the header of a call. The login is sent as it is: a gateway does not decode it.
+// authorizer returns what makes the header of a call. The login is sent as it is: a gateway does
+// not decode it.
 func (sh *shell) authorizer(c *cli.Context, login, line string) (func(string) string, error) {
 	if err := secret.CheckLogin(login); err != nil {
 		return nil, usagef("--login: %v", err)
@@ -170,7 +185,8 @@ func (sh *shell) authorizer(c *cli.Context, login, line string) (func(string) st
 	return func(login string) string { return k.Authorization(login, false, line == liferay.Line62) }, nil
 }
 
-// roots returns the system's authorities and those of the file; nil, which means the system's, without a file.
+// roots returns the system's authorities and those of the file; nil, which means the system's,
+// without a file.
 func roots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -184,7 +200,8 @@ func roots(file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("certificate of the authority: %w", err)
 	}
 	if !pool.AppendCertsFromPEM(b) {
-		return nil, &dataError{msg: "there is no certificate in " + file, cure: "a PEM file begins with -----BEGIN CERTIFICATE-----"}
+		return nil, &dataError{msg: "there is no certificate in " + file,
+			cure: "a PEM file begins with -----BEGIN CERTIFICATE-----"}
 	}
 	return pool, nil
 }

@@ -21,7 +21,8 @@ import (
 func (sh *shell) runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "run the gateway",
-		Description: "SIGHUP reads the configuration again; a bad one changes nothing. The first SIGINT or SIGTERM\n" +
+		Description: "SIGHUP reads the configuration again; a bad one changes nothing. The " +
+			"first SIGINT or SIGTERM\n" +
 			"lets publishes in progress end, the second one ends at once.",
 		Flags: configFlags(), Action: sh.runGateway,
 	}
@@ -128,7 +129,8 @@ func (sh *shell) greet(n *node.Node, first bool) error {
 	if !ok || !first {
 		return nil
 	}
-	return sh.printf("An authority of its own was made. Publishers must trust it:\n  file         %s\n  fingerprint  %s\n  in a JVM     %s\n",
+	return sh.printf("An authority of its own was made. Publishers must trust it:\n  file       "+
+		"  %s\n  fingerprint  %s\n  in a JVM     %s\n",
 		ca, fingerprint, keytool)
 }
 

@@ -18,16 +18,21 @@ func (sh *shell) secretCommand() *cli.Command {
 			{
 				Name: "new", Usage: "make a new shared secret, in hexadecimal digits", Action: sh.secretNew,
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "algorithm", Value: "AES", Usage: "cipher: AES, Blowfish or DESede"},
-					&cli.StringFlag{Name: "out", Usage: "new file to write it to, for its owner's eyes only; else it is printed"},
+					&cli.StringFlag{Name: "algorithm", Value: "AES",
+						Usage: "cipher: AES, Blowfish or DESede"},
+					&cli.StringFlag{Name: "out",
+						Usage: "new file to write it to, for its owner's eyes only; else it is printed"},
 					&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 				},
 			},
 			{
-				Name: "check", Usage: "say what is wrong with a shared secret, all at once", Action: sh.secretCheck,
+				Name: "check", Usage: "say what is wrong with a shared secret, all at once",
+				Action: sh.secretCheck,
 				Flags: append(secretFlags(),
-					&cli.StringFlag{Name: "line", Usage: "version line of the live engine; without one the strictest counts"},
-					&cli.BoolFlag{Name: "three-part", Usage: "print the 24-byte form of a 16-byte DESede key, which is a secret"},
+					&cli.StringFlag{Name: "line",
+						Usage: "version line of the live engine; without one the strictest counts"},
+					&cli.BoolFlag{Name: "three-part",
+						Usage: "print the 24-byte form of a 16-byte DESede key, which is a secret"},
 					&cli.BoolFlag{Name: "json", Usage: "print JSON"}),
 			},
 		},
@@ -135,9 +140,11 @@ func (sh *shell) threePart(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	digits, ok := secret.ThreePart(secret.KeyConfig{Algorithm: c.String("algorithm"), Secret: []byte(s), Hex: c.Bool("hex")})
+	digits, ok := secret.ThreePart(secret.KeyConfig{Algorithm: c.String("algorithm"),
+		Secret: []byte(s), Hex: c.Bool("hex")})
 	if !ok {
-		return &dataError{msg: "only a 16-byte DESede key has a form of three parts", cure: "check --algorithm and --hex"}
+		return &dataError{msg: "only a 16-byte DESede key has a form of three parts",
+			cure: "check --algorithm and --hex"}
 	}
 	if sh.json {
 		return sh.print(map[string]any{"secret": digits, "hex": true})

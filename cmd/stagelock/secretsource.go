@@ -14,17 +14,20 @@ import (
 	"github.com/stagelock/stagelock/policy/secret"
 )
 
-// secretFlags say where a shared secret is and how it becomes a key. None of them takes the secret itself: a command line is
-// seen by everybody on the machine.
+// secretFlags say where a shared secret is and how it becomes a key. None of them takes the secret
+// itself: a command line is seen by everybody on the machine.
 func secretFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "secret-file", Usage: "file with the shared secret; - for standard input. Else STAGELOCK_SECRET, STAGELOCK_SECRET_FILE, or a prompt"},
+		&cli.StringFlag{Name: "secret-file",
+			Usage: "file with the shared secret; - for standard input. Else STAGELOCK_SECRET, " +
+				"STAGELOCK_SECRET_FILE, or a prompt"},
 		&cli.StringFlag{Name: "algorithm", Value: "AES", Usage: "cipher: AES, Blowfish or DESede"},
 		&cli.BoolFlag{Name: "hex", Usage: "the secret is written in hexadecimal digits"},
 	}
 }
 
-// secret gets the shared secret from where the user keeps it: the file of the flag, the environment, or the terminal.
+// secret gets the shared secret from where the user keeps it: the file of the flag, the
+// environment, or the terminal.
 func (sh *shell) secret(c *cli.Context) (string, error) {
 	if file := c.String("secret-file"); file != "" {
 		return sh.secretFrom(file)
@@ -37,7 +40,9 @@ func (sh *shell) secret(c *cli.Context) (string, error) {
 	}
 	f, ok := sh.in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return "", usagef("no shared secret: name its file with --secret-file or STAGELOCK_SECRET_FILE, or set STAGELOCK_SECRET")
+		return "",
+			usagef("no shared secret: name its file with --secret-file or " +
+				"STAGELOCK_SECRET_FILE, or set STAGELOCK_SECRET")
 	}
 	fmt.Fprint(sh.err, "Shared secret: ")
 	b, err := term.ReadPassword(int(f.Fd()))
@@ -61,7 +66,8 @@ func (sh *shell) secretFrom(file string) (string, error) {
 		return "", fmt.Errorf("read the secret: %w", err)
 	}
 	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 {
-		fmt.Fprintf(sh.err, "stagelock: warning: others on this machine may read %s; chmod 600 %s\n", file, file)
+		fmt.Fprintf(sh.err,
+			"stagelock: warning: others on this machine may read %s; chmod 600 %s\n", file, file)
 	}
 	return nonEmpty(strings.TrimRight(string(b), "\r\n"), file)
 }

@@ -58,15 +58,18 @@ func (sh *shell) app() *cli.App {
 		OnUsageError:   misused,
 		Action:         unknownCommand,
 		Commands: []*cli.Command{
-			sh.demoCommand(), sh.runCommand(), sh.validateCommand(), sh.configCommand(), sh.publishCommand(), sh.secretCommand(),
-			sh.archiveCommand(), sh.auditCommand(), sh.healthcheckCommand(), sh.versionCommand(), sh.completionCommand(),
+			sh.demoCommand(), sh.runCommand(), sh.validateCommand(), sh.configCommand(),
+			sh.publishCommand(), sh.secretCommand(),
+			sh.archiveCommand(), sh.auditCommand(), sh.healthcheckCommand(), sh.versionCommand(),
+			sh.completionCommand(),
 		},
 	}
 	prepare(app.Commands)
 	return app
 }
 
-// prepare makes commands report misuse as errors, and groups of commands refuse what they do not have.
+// prepare makes commands report misuse as errors, and groups of commands refuse what they do not
+// have.
 func prepare(commands []*cli.Command) {
 	for _, c := range commands {
 		c.OnUsageError = misused

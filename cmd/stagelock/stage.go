@@ -83,8 +83,10 @@ func (s *stage) rows(rows [][]string) error {
 func (s *stage) environments(all ...*environment) error {
 	var rows [][]string
 	for _, e := range all {
-		s.told.Environments = append(s.told.Environments, toldPlace{e.name, e.site, "http://" + e.inner, e.url(), e.data()})
-		rows = append(rows, []string{e.name, "gateway " + e.url(), "engine http://" + e.inner, "site " + strconv.FormatInt(e.site, 10)})
+		s.told.Environments = append(s.told.Environments, toldPlace{e.name, e.site, "http://" +
+			e.inner, e.url(), e.data()})
+		rows = append(rows, []string{e.name, "gateway " + e.url(), "engine http://" + e.inner,
+			"site " + strconv.FormatInt(e.site, 10)})
 	}
 	if err := s.title("Two environments, each an engine behind its own gateway"); err != nil {
 		return err
@@ -120,7 +122,8 @@ func (s *stage) progress(total int64) display {
 	return newBar(s.sh, total)
 }
 
-// arrived shows what the newest publish brought, as the receiving engine lists it, and what its gateway noted down.
+// arrived shows what the newest publish brought, as the receiving engine lists it, and what its
+// gateway noted down.
 func (s *stage) arrived(ctx context.Context, from, to *environment, events []audit.Event) error {
 	items, err := arrivals(ctx, from, to)
 	if err != nil {
@@ -139,12 +142,14 @@ func (s *stage) arrived(ctx context.Context, from, to *environment, events []aud
 		if it.Same {
 			same = s.paint.good("same bytes as on " + from.name)
 		}
-		rows = append(rows, []string{"  " + string(it.Kind), it.Name, size(it.Size), "version " + strconv.FormatInt(it.Version, 10), same})
+		rows = append(rows, []string{"  " + string(it.Kind), it.Name, size(it.Size), "version " +
+			strconv.FormatInt(it.Version, 10), same})
 	}
 	if err := s.rows(rows); err != nil || s.sh.json {
 		return err
 	}
-	if err := s.sh.printf("  %s\n", s.paint.faint("let through, says the audit log of "+to.name)); err != nil {
+	if err := s.sh.printf("  %s\n",
+		s.paint.faint("let through, says the audit log of "+to.name)); err != nil {
 		return err
 	}
 	return s.rows(s.passed(events))
@@ -208,7 +213,8 @@ func (s *stage) passed(events []audit.Event) [][]string {
 		if t.calls > 1 {
 			times = fmt.Sprintf("%d calls", t.calls)
 		}
-		rows = append(rows, []string{"  " + s.paint.good(string(t.verdict)), t.method, times, size(t.bytes), fmt.Sprintf("%.1f ms", float64(t.micros)/1000)})
+		rows = append(rows, []string{"  " + s.paint.good(string(t.verdict)), t.method, times,
+			size(t.bytes), fmt.Sprintf("%.1f ms", float64(t.micros)/1000)})
 	}
 	return rows
 }
@@ -234,7 +240,8 @@ func (s *stage) stopped(a attack, verdict audit.Event, ran int) error {
 	if ran > 0 {
 		engineSays = s.paint.bad("the engine carried out " + count(ran, "call"))
 	}
-	return s.sh.printf("  %s\n    %s at %s, %s:\n    %s\n    %s\n", a.name, s.paint.warn(string(verdict.Verdict)), verdict.Rule,
+	return s.sh.printf("  %s\n    %s at %s, %s:\n    %s\n    %s\n", a.name,
+		s.paint.warn(string(verdict.Verdict)), verdict.Rule,
 		verdict.Reason, wrap(plain(firstSentence(verdict.Detail)), 92, "    "), engineSays)
 }
 
@@ -287,13 +294,15 @@ func (s *stage) verified(e *environment, r audit.Report) error {
 
 // keep says how to go on by hand.
 func (s *stage) keep(e *environment, file string) error {
-	publish := []string{program(), "publish", file, "--to", e.url(), "--site", strconv.FormatInt(e.site, 10), "--login", demoLogin,
+	publish := []string{program(), "publish", file, "--to", e.url(), "--site",
+		strconv.FormatInt(e.site, 10), "--login", demoLogin,
 		"--secret-file", e.secretFile(), "--hex", "--ca", e.ca}
 	s.told.Publish = publish
 	if err := s.title("Both go on until Ctrl-C. In another terminal:"); err != nil || s.sh.json {
 		return err
 	}
-	return s.sh.printf("  %s\n  %s audit list --follow --data %s\n", strings.Join(publish, " "), program(), e.data())
+	return s.sh.printf("  %s\n  %s audit list --follow --data %s\n", strings.Join(publish, " "),
+		program(), e.data())
 }
 
 // program is how this program was called, as far as one can tell.

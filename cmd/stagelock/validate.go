@@ -11,7 +11,8 @@ import (
 
 func (sh *shell) validateCommand() *cli.Command {
 	return &cli.Command{
-		Name: "validate", Usage: "say what is wrong with the configuration, all at once, without starting anything",
+		Name:  "validate",
+		Usage: "say what is wrong with the configuration, all at once, without starting anything",
 		Flags: configFlags(), Action: sh.validate,
 	}
 }

@@ -15,14 +15,15 @@ func (c *Client) CheckRemoteStagingGroup(ctx context.Context, site int64) error 
 	return err
 }
 
-// CreateStagingRequest announces an archive by its MD5 in lower-case hex and returns the id of the request. The same archive for the
-// same site gets the same id.
+// CreateStagingRequest announces an archive by its MD5 in lower-case hex and returns the id of the
+// request. The same archive for the same site gets the same id.
 func (c *Client) CreateStagingRequest(ctx context.Context, site int64, md5 string) (int64, error) {
 	return value[int64](c.Do(ctx, "createStagingRequest", site, md5))
 }
 
 // UpdateStagingRequest sends one part of size bytes, read from content as it leaves.
-func (c *Client) UpdateStagingRequest(ctx context.Context, id int64, name string, content io.Reader, size int64) error {
+func (c *Client) UpdateStagingRequest(ctx context.Context, id int64, name string, content io.Reader,
+	size int64) error {
 	m, returns, err := c.method("updateStagingRequest", 3)
 	if err != nil {
 		return err
@@ -35,18 +36,24 @@ func (c *Client) UpdateStagingRequest(ctx context.Context, id int64, name string
 	return err
 }
 
-// ValidateStagingRequest asks whether the archive that was sent could be imported. 6.2 and 7.0 to 7.2 have it.
-func (c *Client) ValidateStagingRequest(ctx context.Context, id int64, private bool, parameters map[string][]string) (*liferay.Reply, error) {
+// ValidateStagingRequest asks whether the archive that was sent could be imported. 6.2 and 7.0 to
+// 7.2 have it.
+func (c *Client) ValidateStagingRequest(ctx context.Context, id int64, private bool,
+	parameters map[string][]string) (*liferay.Reply, error) {
 	return c.find(ctx, "validateStagingRequest", id, private, parameters)
 }
 
-// PublishStagingRequestMap imports the archive that was sent, in the form of 6.2 and 7.0 to 7.2. It lasts as long as the import.
-func (c *Client) PublishStagingRequestMap(ctx context.Context, id int64, private bool, parameters map[string][]string) (*liferay.Reply, error) {
+// PublishStagingRequestMap imports the archive that was sent, in the form of 6.2 and 7.0 to 7.2. It
+// lasts as long as the import.
+func (c *Client) PublishStagingRequestMap(ctx context.Context, id int64, private bool,
+	parameters map[string][]string) (*liferay.Reply, error) {
 	return c.find(ctx, "publishStagingRequest", id, private, parameters)
 }
 
-// PublishStagingRequest imports the archive that was sent, in the form of 7.0 and later. It lasts as long as the import.
-func (c *Client) PublishStagingRequest(ctx context.Context, id int64, settings liferay.Settings) (*liferay.Reply, error) {
+// PublishStagingRequest imports the archive that was sent, in the form of 7.0 and later. It lasts
+// as long as the import.
+func (c *Client) PublishStagingRequest(ctx context.Context, id int64,
+	settings liferay.Settings) (*liferay.Reply, error) {
 	return c.find(ctx, "publishStagingRequest", id, settings)
 }
 
@@ -61,7 +68,8 @@ func (c *Client) HasRemoteLayout(ctx context.Context, uuid string, site int64, p
 	return value[bool](c.Do(ctx, "hasRemoteLayout", uuid, site, private))
 }
 
-// GetGroup asks for the site itself, whose fields are not looked at: an answer says that it is there.
+// GetGroup asks for the site itself, whose fields are not looked at: an answer says that it is
+// there.
 func (c *Client) GetGroup(ctx context.Context, site int64) error {
 	_, err := c.Do(ctx, "getGroup", site)
 	return err
@@ -90,8 +98,8 @@ func (c *Client) UpdateStagedPortlets(ctx context.Context, site int64, flags map
 	return err
 }
 
-// Do makes a staging call of the Client's build by name. Arguments are as liferay.NewCall takes them. An exception that the call
-// throws is a *Failure.
+// Do makes a staging call of the Client's build by name. Arguments are as liferay.NewCall takes
+// them. An exception that the call throws is a *Failure.
 func (c *Client) Do(ctx context.Context, name string, args ...any) (*liferay.Reply, error) {
 	m, returns, err := c.method(name, len(args))
 	if err != nil {
@@ -100,8 +108,10 @@ func (c *Client) Do(ctx context.Context, name string, args ...any) (*liferay.Rep
 	return c.Call(ctx, m, returns, args...)
 }
 
-// Call makes any call, one that no build has included, and reads an answer of the Java type returns.
-func (c *Client) Call(ctx context.Context, m tunnel.Method, returns string, args ...any) (*liferay.Reply, error) {
+// Call makes any call, one that no build has included, and reads an answer of the Java type
+// returns.
+func (c *Client) Call(ctx context.Context, m tunnel.Method, returns string,
+	args ...any) (*liferay.Reply, error) {
 	call, err := liferay.NewCall(c.build, c.principal(), m, args...)
 	if err != nil {
 		return nil, err
@@ -125,7 +135,8 @@ func value[T any](r *liferay.Reply, err error) (v T, _ error) {
 	return v, nil
 }
 
-// find makes a call whose answer may list references that must be there, and turns such an answer into the failure that it is.
+// find makes a call whose answer may list references that must be there, and turns such an answer
+// into the failure that it is.
 func (c *Client) find(ctx context.Context, name string, args ...any) (*liferay.Reply, error) {
 	r, err := c.Do(ctx, name, args...)
 	if err != nil {

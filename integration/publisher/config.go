@@ -38,9 +38,11 @@ type Config struct {
 
 	Site    int64 // group id of the live site
 	Private bool  // its private pages instead of the public ones
-	// Map publishes in the older form, a map of parameters with a validate before it. 6.2 knows no other, 7.3 and later not this one.
+	// Map publishes in the older form, a map of parameters with a validate before it. 6.2 knows no
+	// other, 7.3 and later not this one.
 	Map bool
-	// Parameters are added to the parameter map of a publish, and win over what DefaultParameters says.
+	// Parameters are added to the parameter map of a publish, and win over what DefaultParameters
+	// says.
 	Parameters map[string][]string
 	// Settings are added to the settings of a publish, and win over what DefaultSettings says.
 	Settings liferay.Settings
@@ -52,7 +54,8 @@ type Config struct {
 	Dial           func(ctx context.Context, network, addr string) (net.Conn, error)
 	ConnectTimeout time.Duration
 	CleanUpTimeout time.Duration // for the clean-up after a publish, which happens even after a failure
-	// Attempts is how often Publish makes a call of which it is certain that nothing was carried out.
+	// Attempts is how often Publish makes a call of which it is certain that nothing was carried
+	// out.
 	Attempts int
 	Now      func() time.Time
 	Wait     func(ctx context.Context, d time.Duration) error // between two attempts; nil waits on a timer
@@ -88,7 +91,8 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{cfg: cfg, build: build, target: cfg.URL.EscapedPath() + path}
 	c.up = http1.NewUpstream(http1.UpstreamConfig{
-		Addr: address(cfg.URL), TLS: tlsConfig(cfg), Dial: cfg.Dial, ConnectTimeout: cfg.ConnectTimeout, Now: cfg.Now,
+		Addr: address(cfg.URL), TLS: tlsConfig(cfg), Dial: cfg.Dial,
+		ConnectTimeout: cfg.ConnectTimeout, Now: cfg.Now,
 	})
 	return c, nil
 }
@@ -99,13 +103,17 @@ var rules = []struct {
 	msg   string
 }{
 	{func(c Config) bool { return c.URL != nil }, "no address to publish to"},
-	{func(c Config) bool { return c.URL.Scheme == "http" || c.URL.Scheme == "https" }, "does not begin with http:// or https://"},
+	{func(c Config) bool { return c.URL.Scheme == "http" || c.URL.Scheme == "https" },
+		"does not begin with http:// or https://"},
 	{func(c Config) bool { return c.URL.Hostname() != "" }, "has no host"},
 	{func(c Config) bool { return c.URL.User == nil }, "carries a user name; the login is given apart"},
-	{func(c Config) bool { return c.URL.RawQuery == "" && c.URL.Fragment == "" }, "has a query; only a path context may follow the host"},
+	{func(c Config) bool { return c.URL.RawQuery == "" && c.URL.Fragment == "" },
+		"has a query; only a path context may follow the host"},
 	{func(c Config) bool { return !strings.HasSuffix(c.URL.Path, "/") }, "ends with a slash; leave it off"},
-	{func(c Config) bool { return !strings.HasSuffix(c.URL.Path, path) }, "ends with " + path + "; leave that off"},
-	{func(c Config) bool { return c.Buffer >= 0 && c.Buffer <= math.MaxInt32 }, "with a part length that is not between 1 and 2147483647"},
+	{func(c Config) bool { return !strings.HasSuffix(c.URL.Path, path) }, "ends with " + path +
+		"; leave that off"},
+	{func(c Config) bool { return c.Buffer >= 0 && c.Buffer <= math.MaxInt32 },
+		"with a part length that is not between 1 and 2147483647"},
 }
 
 func check(cfg Config) error {

@@ -32,8 +32,10 @@ type body struct {
 	size    int64
 }
 
-// send makes a call, and makes it once more on a new connection if it is repeatable and its connection died under it.
-func (c *Client) send(ctx context.Context, call *liferay.Call, returns string, part *body) (*liferay.Reply, error) {
+// send makes a call, and makes it once more on a new connection if it is repeatable and its
+// connection died under it.
+func (c *Client) send(ctx context.Context, call *liferay.Call, returns string,
+	part *body) (*liferay.Reply, error) {
 	name := call.Method.Name
 	r, err := c.attempt(ctx, call, returns, part, false)
 	var f *Failure
@@ -44,7 +46,8 @@ func (c *Client) send(ctx context.Context, call *liferay.Call, returns string, p
 }
 
 // attempt makes a call once.
-func (c *Client) attempt(ctx context.Context, call *liferay.Call, returns string, part *body, fresh bool) (*liferay.Reply, error) {
+func (c *Client) attempt(ctx context.Context, call *liferay.Call, returns string, part *body,
+	fresh bool) (*liferay.Reply, error) {
 	x, err := c.up.Open(ctx, fresh)
 	if err != nil {
 		return nil, c.failure(call, unconnected(ctx, c.cfg.URL, err))
@@ -156,7 +159,8 @@ type sourceError struct{ err error }
 func (e *sourceError) Error() string { return "read content: " + e.err.Error() }
 func (e *sourceError) Unwrap() error { return e.err }
 
-// unsent is a call that did not leave whole, so that it cannot have been carried out. The other side may have said why.
+// unsent is a call that did not leave whole, so that it cannot have been carried out. The other
+// side may have said why.
 func (c *Client) unsent(ctx context.Context, x *http1.Exchange, err error) *Failure {
 	var up *http1.UpstreamError
 	switch {
@@ -171,19 +175,25 @@ func (c *Client) unsent(ctx context.Context, x *http1.Exchange, err error) *Fail
 	if reply, replyErr := x.Reply(early); replyErr == nil && reply.Status != http.StatusOK {
 		return c.status(reply)
 	}
-	return &Failure{Kind: Unreachable, Msg: "the connection to " + c.cfg.URL.Host + " broke while the call was sent",
-		Cure: "try again; if it happens at the same place, ask who runs the network for a proxy with a size limit",
-		Err:  err, Unexecuted: true, broke: true}
+	return &Failure{Kind: Unreachable, Msg: "the connection to " + c.cfg.URL.Host +
+		" broke while the call was sent",
+		Cure: "try again; if it happens at the same place, ask who runs the network for a proxy " +
+			"with a size limit",
+		Err: err, Unexecuted: true, broke: true}
 }
 
 // read reads the answer of a call that was sent whole.
-func (c *Client) read(ctx context.Context, call *liferay.Call, reply *http1.Reply, returns string) (*liferay.Reply, *Failure) {
+func (c *Client) read(ctx context.Context, call *liferay.Call, reply *http1.Reply,
+	returns string) (*liferay.Reply, *Failure) {
 	if reply.Status != http.StatusOK {
 		return nil, c.status(reply)
 	}
 	ref := reply.Field(reference)
 	lim := javaser.DefaultLimits()
-	src := &answer{r: reply, beat: func(n int64) { c.tell(Progress{Stage: Stage(call.Method.Name), Beats: n}) }}
+	src := &answer{r: reply, beat: func(n int64) {
+		c.tell(Progress{Stage: Stage(call.Method.Name),
+			Beats: n})
+	}}
 	r, err := liferay.ReadReply(javaser.NewInput(src, nil, lim.Held), lim, returns, true)
 	switch {
 	case src.err != nil: // an answer that was cut short is no empty one
@@ -211,7 +221,8 @@ func (a *answer) Read(p []byte) (int, error) {
 	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		a.err = err
 	}
-	if n > 0 && (p[n-1] == javaser.Reset) && bytes.Count(p[:n], []byte{javaser.Reset}) >= n-len(javaser.Header()) {
+	if n > 0 && (p[n-1] == javaser.Reset) && bytes.Count(p[:n],
+		[]byte{javaser.Reset}) >= n-len(javaser.Header()) {
 		a.beats++
 		a.beat(a.beats)
 	}

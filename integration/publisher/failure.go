@@ -79,14 +79,16 @@ var known = []struct {
 	kind             Kind
 }{
 	{"RemoteAuthException", "the live side does not accept the shared secret or the login",
-		"check that both sides have the same secret, algorithm and hex setting, and that the login exists on live", Denied},
+		"check that both sides have the same secret, algorithm and hex setting, and that the " +
+			"login exists on live", Denied},
 	{"PrincipalException", "the login may not do this on the live site",
 		"give the user of that login the permission to publish on the live site", Denied},
 	{"PrincipalException$MustHavePermission", "the login may not do this on the live site",
 		"give the user of that login the permission to publish on the live site", Denied},
 	{"NoSuchGroupException", "there is no site with this id on live",
 		"take the site id from the live environment, not from staging", Exception},
-	{"MissingReferenceException", "the live site lacks content that the archive refers to; nothing was imported",
+	{"MissingReferenceException",
+		"the live site lacks content that the archive refers to; nothing was imported",
 		"publish what is missing first, or include it in the export", Missing},
 }
 

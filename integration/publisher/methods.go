@@ -39,12 +39,15 @@ func (c *Client) method(name string, args int) (tunnel.Method, string, error) {
 			return tunnel.Method{Service: d.Service, Name: name, Parameters: d.Parameters}, d.Returns, nil
 		}
 	}
-	return tunnel.Method{}, "", fmt.Errorf("build %s has no staging call %s with %d arguments", c.build, name, args)
+	return tunnel.Method{}, "", fmt.Errorf("build %s has no staging call %s with %d arguments",
+		c.build, name, args)
 }
 
-// repeatable are the calls that may be carried out twice without harm: reads, and calls that only set or remove.
+// repeatable are the calls that may be carried out twice without harm: reads, and calls that only
+// set or remove.
 var repeatable = map[string]bool{
-	"checkRemoteStagingGroup": true, "createStagingRequest": true, "cleanUpStagingRequest": true, "updateStagedPortlets": true,
+	"checkRemoteStagingGroup": true, "createStagingRequest": true, "cleanUpStagingRequest": true,
+	"updateStagedPortlets":   true,
 	"validateStagingRequest": true, "hasRemoteLayout": true, "getGroup": true, "getGroupDisplayURL": true,
 	"getLayoutByUuidAndGroupId": true, "getLayoutPlid": true, "hasLayout": true, "hasPortletId": true,
 	"getControlPanelLayoutPlid": true, "getDefaultPlid": true,

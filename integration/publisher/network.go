@@ -40,19 +40,23 @@ type cause struct {
 }
 
 var causes = []cause{
-	{TLS, unknownAuthority, "get the certificate of that authority from whoever runs the live side, check its fingerprint, and name it with --ca"},
+	{TLS, unknownAuthority,
+		"get the certificate of that authority from whoever runs the live side, check its " +
+			"fingerprint, and name it with --ca"},
 	{TLS, otherName, "use the name that the certificate is for, or have it made for this one"},
 	{TLS, expired, "the live side must renew it; a wrong clock here looks the same"},
 	{TLS, noTLS, "use http:// or the port that speaks TLS"},
 	{TLS, otherTLS, "check that both sides support TLS 1.2 or later"},
 	{Unreachable, unknownName, "check the spelling of the name and the DNS server of this machine"},
 	{Unreachable, closedPort, "check the port, and that the live side is running"},
-	{Unreachable, silent, "a firewall may drop the packets; ask for this machine's address to be let through"},
+	{Unreachable, silent,
+		"a firewall may drop the packets; ask for this machine's address to be let through"},
 }
 
 func unknownAuthority(err error, u *url.URL) (string, bool) {
 	var e x509.UnknownAuthorityError
-	return "the certificate of " + u.Host + " is signed by an authority that is not trusted here", errors.As(err, &e)
+	return "the certificate of " + u.Host + " is signed by an authority that is not trusted here",
+		errors.As(err, &e)
 }
 
 func otherName(err error, u *url.URL) (string, bool) {
@@ -94,12 +98,14 @@ func closedPort(err error, u *url.URL) (string, bool) {
 func silent(err error, u *url.URL) (string, bool) {
 	var e net.Error
 	timeout := errors.As(err, &e) && e.Timeout() || errors.Is(err, context.DeadlineExceeded)
-	return "no answer from " + address(u), timeout || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+	return "no answer from " + address(u), timeout || errors.Is(err, syscall.EHOSTUNREACH) ||
+		errors.Is(err, syscall.ENETUNREACH)
 }
 
 // stopped is a call whose caller gave up.
 func stopped(ctx context.Context, unexecuted bool) *Failure {
-	f := &Failure{Kind: Stopped, Err: context.Cause(ctx), Unexecuted: unexecuted, Msg: "stopped before the call was sent"}
+	f := &Failure{Kind: Stopped, Err: context.Cause(ctx), Unexecuted: unexecuted,
+		Msg: "stopped before the call was sent"}
 	if !unexecuted {
 		f.Msg = "stopped before the answer came: the call may have been carried out"
 		f.Cure = "look at the live site before you publish again"
@@ -127,12 +133,14 @@ func (c *Client) unanswered(ctx context.Context, call *liferay.Call, err error) 
 
 // meanings are the answers that are no 200.
 var meanings = map[int]Failure{
-	http.StatusBadRequest: {Kind: Refused, Msg: "the other side does not take the request for one of a publisher",
+	http.StatusBadRequest: {Kind: Refused,
+		Msg:  "the other side does not take the request for one of a publisher",
 		Cure: "check the address: plain HTTP sent to a TLS port looks like this"},
 	http.StatusUnauthorized: {Kind: Denied, Msg: "the other side wants other credentials",
 		Cure: "check the login and the shared secret"},
 	http.StatusForbidden: {Kind: Denied, Msg: "the live side does not let this machine in",
-		Cure: "have this machine's address put on the live side's list of allowed hosts; a missing secret looks the same on a portal"},
+		Cure: "have this machine's address put on the live side's list of allowed hosts; a " +
+			"missing secret looks the same on a portal"},
 	http.StatusNotFound: {Kind: Refused, Msg: "no staging tunnel is at this address",
 		Cure: "check the path context that follows the host in the address"},
 	http.StatusMethodNotAllowed: {Kind: Refused, Msg: "no staging tunnel is at this address",
@@ -143,10 +151,12 @@ var meanings = map[int]Failure{
 		Cure: "use a smaller --buffer, or raise the limit there"},
 	http.StatusRequestTimeout: {Kind: Refused, Msg: "the call came too slowly for the other side",
 		Cure: "use a smaller --buffer, or a faster line"},
-	http.StatusServiceUnavailable: {Kind: Unavailable, Msg: "the live engine is not available", Cure: "try again later"},
+	http.StatusServiceUnavailable: {Kind: Unavailable, Msg: "the live engine is not available",
+		Cure: "try again later"},
 }
 
-// statusFailure says what an answer means that is no 200. Nothing of a call that may have been carried out is called undone.
+// statusFailure says what an answer means that is no 200. Nothing of a call that may have been
+// carried out is called undone.
 func statusFailure(status int, u *url.URL, location string) *Failure {
 	if f, ok := meanings[status]; ok {
 		return &f
@@ -154,10 +164,13 @@ func statusFailure(status int, u *url.URL, location string) *Failure {
 	code := strconv.Itoa(status)
 	switch status / 100 {
 	case 3:
-		return &Failure{Kind: BadAnswer, Msg: u.Host + " answers with a redirect" + to(location) + " instead of the tunnel",
+		return &Failure{Kind: BadAnswer, Msg: u.Host + " answers with a redirect" + to(location) +
+			" instead of the tunnel",
 			Cure: "publish to the address that it redirects to, with its scheme"}
 	case 5:
-		return &Failure{Kind: Uncertain, Msg: "something between here and live failed with status " + code + ": the call may have been carried out",
+		return &Failure{Kind: Uncertain,
+			Msg: "something between here and live failed with status " + code +
+				": the call may have been carried out",
 			Cure: "look at the live site before you publish again"}
 	}
 	return &Failure{Kind: BadAnswer, Msg: "the answer has status " + code + ", which no staging tunnel gives",

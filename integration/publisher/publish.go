@@ -12,7 +12,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
-// Stage is a step of a publish; each is named like the call that it makes, but for reading the archive.
+// Stage is a step of a publish; each is named like the call that it makes, but for reading the
+// archive.
 type Stage string
 
 // The stages, in order.
@@ -49,8 +50,9 @@ type Result struct {
 	CleanUp error `json:"-"`
 }
 
-// Publish sends the archive of that many bytes under its file name, and has it imported into the Client's site. It returns when
-// the import is done. Errors are *Failure. The request is cleaned up whatever happens, under a timeout of its own.
+// Publish sends the archive of that many bytes under its file name, and has it imported into the
+// Client's site. It returns when the import is done. Errors are *Failure. The request is cleaned up
+// whatever happens, under a timeout of its own.
 func (c *Client) Publish(ctx context.Context, lar io.ReaderAt, size int64, name string) (Result, error) {
 	begun := c.cfg.Now()
 	p := &publication{c: c, lar: lar, name: name, Result: Result{Bytes: size}}
@@ -71,12 +73,14 @@ type publication struct {
 func (p *publication) run(ctx context.Context) error {
 	parts, err := archive.Split(p.name, p.Bytes, p.c.cfg.Buffer)
 	if err != nil {
-		return &Failure{Kind: Unreadable, Msg: "the archive cannot be cut into parts", Err: err, Unexecuted: true,
-			Cure: "use another --buffer"}
+		return &Failure{Kind: Unreadable, Msg: "the archive cannot be cut into parts", Err: err,
+			Unexecuted: true,
+			Cure:       "use another --buffer"}
 	}
 	if p.portlet = portletOf(p.lar, p.Bytes); p.portlet != "" && p.c.cfg.Map {
 		return &Failure{Kind: Unreadable, Unexecuted: true,
-			Msg:  "the archive holds the data of one application, " + p.portlet + ", which this version line publishes with pages only",
+			Msg: "the archive holds the data of one application, " + p.portlet +
+				", which this version line publishes with pages only",
 			Cure: "export the pages with that application's data"}
 	}
 	if err := p.digest(ctx); err != nil {
@@ -126,7 +130,8 @@ func (p *publication) digest(ctx context.Context) error {
 func (p *publication) upload(ctx context.Context, part archive.Part) error {
 	total := int((p.Bytes + p.c.cfg.Buffer - 1) / p.c.cfg.Buffer)
 	now := func(done int64) {
-		p.c.tell(Progress{Stage: StageUpload, Part: p.Parts, Parts: total, Done: part.Offset + done, Total: p.Bytes})
+		p.c.tell(Progress{Stage: StageUpload, Part: p.Parts, Parts: total, Done: part.Offset + done,
+			Total: p.Bytes})
 	}
 	return p.c.try(ctx, StageUpload, func() error {
 		content := &meter{r: io.NewSectionReader(p.lar, part.Offset, part.Size), tell: now}
@@ -172,7 +177,8 @@ func (p *publication) cleanUp(ctx context.Context) {
 	p.CleanUp = p.c.try(ctx, StageCleanUp, func() error { return p.c.CleanUpStagingRequest(ctx, p.Request) })
 }
 
-// try makes a call again as long as it is certain that nothing was carried out and another moment may help.
+// try makes a call again as long as it is certain that nothing was carried out and another moment
+// may help.
 func (c *Client) try(ctx context.Context, stage Stage, call func() error) error {
 	c.tell(Progress{Stage: stage})
 	for attempt := 1; ; attempt++ {
@@ -196,8 +202,8 @@ func (c *Client) try(ctx context.Context, stage Stage, call func() error) error 
 	}
 }
 
-// passing says whether the same call may succeed in a moment, and does no harm. A connection that cannot be made at all is told
-// at once: a wrong port stays wrong.
+// passing says whether the same call may succeed in a moment, and does no harm. A connection that
+// cannot be made at all is told at once: a wrong port stays wrong.
 func (f *Failure) passing() bool {
 	return f.Unexecuted && (f.Kind == Unavailable || f.Kind == Unreachable && f.broke)
 }

@@ -13,8 +13,10 @@ import (
 func DefaultParameters() map[string][]string {
 	out := map[string][]string{"layoutSetBranchId": {""}, "range": {"all"}}
 	for name, on := range map[string]bool{
-		"PORTLET_DATA": true, "PORTLET_DATA_ALL": true, "PORTLET_DATA_CONTROL_DEFAULT": true, "PORTLET_SETUP_ALL": true,
-		"PORTLET_CONFIGURATION": true, "PORTLET_CONFIGURATION_ALL": true, "LAYOUT_SET_SETTINGS": true, "DELETIONS": true,
+		"PORTLET_DATA": true, "PORTLET_DATA_ALL": true, "PORTLET_DATA_CONTROL_DEFAULT": true,
+		"PORTLET_SETUP_ALL":     true,
+		"PORTLET_CONFIGURATION": true, "PORTLET_CONFIGURATION_ALL": true,
+		"LAYOUT_SET_SETTINGS": true, "DELETIONS": true,
 		"DELETE_MISSING_LAYOUTS": false, "DELETE_PORTLET_DATA": false, "PERMISSIONS": false, "LOGO": true,
 	} {
 		out[name] = []string{strconv.FormatBool(on)}
@@ -22,12 +24,15 @@ func DefaultParameters() map[string][]string {
 	return out
 }
 
-// DefaultSettings are the settings of a publish of pages to this site, as the vendor's sender fills them.
+// DefaultSettings are the settings of a publish of pages to this site, as the vendor's sender fills
+// them.
 func DefaultSettings(site int64, private bool, parameters map[string][]string) liferay.Settings {
 	return liferay.Settings{
-		"targetGroupId": site, "sourceGroupId": site, "privateLayout": private, "remotePrivateLayout": private,
-		"layoutIdMap": map[int64]bool{}, "parameterMap": parameters,
-		"locale": liferay.Locale{Language: "en", Country: "US"}, "timezone": liferay.Zone{ID: "UTC"}, "userId": int64(0),
+		"targetGroupId": site, "sourceGroupId": site, "privateLayout": private,
+		"remotePrivateLayout": private,
+		"layoutIdMap":         map[int64]bool{}, "parameterMap": parameters,
+		"locale":   liferay.Locale{Language: "en", Country: "US"},
+		"timezone": liferay.Zone{ID: "UTC"}, "userId": int64(0),
 	}
 }
 
@@ -38,7 +43,8 @@ func (c *Client) parameters() map[string][]string {
 	return p
 }
 
-// settings returns the settings of this Client's publishes. portlet is the application whose data is published, empty for pages.
+// settings returns the settings of this Client's publishes. portlet is the application whose data
+// is published, empty for pages.
 func (c *Client) settings(portlet string) liferay.Settings {
 	s := DefaultSettings(c.cfg.Site, c.cfg.Private, c.parameters())
 	if portlet != "" {
@@ -52,7 +58,8 @@ func (c *Client) settings(portlet string) liferay.Settings {
 	return s
 }
 
-// portletOf returns the application whose data the archive holds, or nothing for pages. What is no archive is live's to refuse.
+// portletOf returns the application whose data the archive holds, or nothing for pages. What is no
+// archive is live's to refuse.
 func portletOf(r io.ReaderAt, size int64) string {
 	a, err := archive.Open(r, size, archive.DefaultLimits())
 	if err != nil {
