@@ -246,6 +246,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	n.started = true
 	n.watch(work, n.pool)
 	n.mu.Unlock()
+	defer n.unwatch()
 	var serving errgroup.Group
 	for _, l := range n.listeners {
 		serving.Go(func() error { return n.gateway.Serve(work, l) })
@@ -261,7 +262,6 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	n.drain(work)
 	stop(errStopped)
 	err = <-failed
-	n.pools.Wait()
 	return errors.Join(err, n.note(context.WithoutCancel(ctx), audit.KindStop, "", nil))
 }
 
@@ -293,6 +293,15 @@ func (n *Node) watch(ctx context.Context, pool *gateway.Pool) {
 			n.cfg.Log.WithError(err).Error("health checks ended")
 		}
 	}()
+}
+
+// unwatch ends the health checks, also those of a pool that came with a reload.
+func (n *Node) unwatch() {
+	n.mu.Lock()
+	n.started = false
+	n.stop()
+	n.mu.Unlock()
+	n.pools.Wait()
 }
 
 // note writes an event of the node's own life.
