@@ -1,0 +1,274 @@
+package integration_test
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+// slow is an engine that answers publishes when it is let: each takes one word from let, and says so on going.
+type slow struct {
+	arranged
+	going chan struct{}
+	let   chan struct{}
+}
+
+func slowly(t testing.TB, o world.Options) slow {
+	t.Helper()
+	s := slow{going: make(chan struct{}, 16), let: make(chan struct{}, 16)}
+	sink := world.NewSink(t)
+	quick := liveEngine(t)
+	sink.Answer = func(body []byte) []byte {
+		if bytes.Contains(body, []byte("publishStagingRequest")) || bytes.Contains(body, []byte("enableStaging")) ||
+			bytes.Contains(body, []byte("disableStaging")) {
+			s.going <- struct{}{}
+			select {
+			case <-s.let:
+			case <-t.Context().Done():
+			}
+		}
+		return quick(body)
+	}
+	s.arranged = arrangeTo(t, o, sink)
+	return s
+}
+
+// executed returns how often the engine got a whole call of that method.
+func (a arranged) executed(method string) int {
+	n := 0
+	for _, body := range a.sink.Whole() {
+		if bytes.Contains(body, []byte(named(method))) {
+			n++
+		}
+	}
+	return n
+}
+
+// replayed checks that an answer is that of an earlier call.
+func replayed(t testing.TB, a arranged, got, first answer) {
+	t.Helper()
+	if !bytes.Equal(got.body, first.body) && len(first.body) > 0 {
+		t.Errorf("answered %q, the first was answered %q", got.body, first.body)
+	}
+	if ev := verdict(t, a.Gateway, got.ref); ev.Verdict != audit.Answer || ev.Reason != "repeat.answered" {
+		t.Errorf("verdict %s, reason %s", ev.Verdict, ev.Reason)
+	}
+}
+
+const publishing = "publishStagingRequest"
+
+func TestTwinInFlightWaitsForTheFirst(t *testing.T) {
+	s := slowly(t, listed)
+	m := publish(s.made(t, 1), settings(int64(site))).message(t)
+	first, second := dial(t, s.Gateway), dial(t, s.Gateway)
+	first.send(t, m)
+	<-s.going
+	second.send(t, m)
+	other := publish(s.made(t, 2), settings(int64(site))).message(t) // another call is not in the way of anybody
+	third := dial(t, s.Gateway)
+	third.send(t, other)
+	<-s.going
+	s.let <- struct{}{}
+	s.let <- struct{}{}
+	one := first.receive(t)
+	allowed(t, s.Gateway, one)
+	replayed(t, s.arranged, second.receive(t), one)
+	allowed(t, s.Gateway, third.receive(t))
+	if n := s.executed(publishing); n != 2 {
+		t.Errorf("%d publishes were carried out, want 2 of three", n)
+	}
+}
+
+// The publisher's connection breaks before the answer came: Java sends the whole call again.
+func TestUndeliveredAnswerIsGivenToTheTwin(t *testing.T) {
+	for _, when := range []string{"before the answer", "after the answer"} {
+		t.Run(when, func(t *testing.T) {
+			s := slowly(t, listed)
+			m := publish(s.made(t, 1), settings(int64(site))).message(t)
+			first := dial(t, s.Gateway)
+			first.send(t, m)
+			<-s.going
+			if when == "before the answer" {
+				first.reset(t)
+			}
+			s.let <- struct{}{}
+			if when == "after the answer" {
+				s.awaitOne(t, func(ev audit.Event) bool {
+					return ev.Kind == audit.KindOutcome && strings.Contains(ev.Method, publishing)
+				})
+				first.reset(t) // it may have come, but nobody knows
+			}
+			got := once(t, s.Gateway, m)
+			r, err := readReply(got.body, missing7)
+			if err != nil || r.Thrown != nil {
+				t.Errorf("answered %v, %v", r, err)
+			}
+			if ev := verdict(t, s.Gateway, got.ref); ev.Verdict != audit.Answer || ev.Reason != "repeat.answered" {
+				t.Errorf("verdict %s, reason %s", ev.Verdict, ev.Reason)
+			}
+			if n := s.executed(publishing); n != 1 {
+				t.Errorf("%d publishes were carried out, want 1", n)
+			}
+		})
+	}
+}
+
+// An answer that arrived ends the story: the same call again is a call of its own.
+func TestDeliveredCallsAreCarriedOutAgain(t *testing.T) {
+	s := slowly(t, listed)
+	m := publish(s.made(t, 1), settings(int64(site))).message(t)
+	l := dial(t, s.Gateway)
+	for range 3 {
+		s.let <- struct{}{}
+		allowed(t, s.Gateway, l.call(t, m)) // on one connection: each call proves that the answer before it came
+	}
+	if n := s.executed(publishing); n != 3 {
+		t.Errorf("%d publishes were carried out, want 3", n)
+	}
+}
+
+func TestPartsAreRepeatsToo(t *testing.T) {
+	a := arrange(t, listed)
+	m := streamsOf(part(a.made(t, 1), "a.zip00", size))(t, a)
+	first := dial(t, a.Gateway)
+	allowed(t, a.Gateway, first.call(t, m))
+	first.reset(t)
+	got := once(t, a.Gateway, m)
+	replayed(t, a, got, answer{})
+	if n := a.executed("updateStagingRequest"); n != 1 {
+		t.Errorf("%d parts arrived whole, want 1", n)
+	}
+	for _, c := range a.sink.Calls() {
+		if !c.Whole() && bytes.Contains(c.Body, []byte("com.liferay.portal.kernel.util.MethodKey")) {
+			t.Error("the end of a repeated part reached the engine")
+		}
+	}
+}
+
+// Another call on the same site ends what is kept for repeats: enabling twice on purpose counts twice.
+func TestEnableDisableEnable(t *testing.T) {
+	s := slowly(t, listed)
+	for range 8 {
+		s.let <- struct{}{}
+	}
+	for _, c := range []spec{enable(site), disable(site), enable(site)} {
+		l := dial(t, s.Gateway)
+		allowed(t, s.Gateway, l.call(t, c.message(t)))
+		l.reset(t) // not known to be delivered, and yet over
+	}
+	if on, off := s.executed("enableStaging"), s.executed("disableStaging"); on != 2 || off != 1 {
+		t.Errorf("enabled %d times and disabled %d times, want 2 and 1", on, off)
+	}
+	got := once(t, s.Gateway, enable(site).message(t)) // this one is a repeat
+	replayed(t, s.arranged, got, answer{})
+	if on := s.executed("enableStaging"); on != 2 {
+		t.Errorf("enabled %d times, want 2", on)
+	}
+}
+
+func TestTwoPublishersWithTheSameArchive(t *testing.T) {
+	s := slowly(t, listed)
+	id := s.made(t, 1)
+	allowed(t, s.Gateway, once(t, s.Gateway, create(site, 1).as(other).message(t)))
+	for range 4 {
+		s.let <- struct{}{}
+	}
+	for _, login := range []string{world.Login, other} {
+		l := dial(t, s.Gateway)
+		allowed(t, s.Gateway, l.call(t, publish(id, settings(int64(site))).as(login).message(t)))
+		l.reset(t)
+	}
+	if n := s.executed(publishing); n != 2 {
+		t.Errorf("%d publishes were carried out, want one of each", n)
+	}
+}
+
+// What may have been carried out stays so over a restart: the twin is told, and nothing is sent twice.
+func TestRestartInBetween(t *testing.T) {
+	s := slowly(t, listed)
+	s.outcome(t, once(t, s.Gateway, create(site, 1).message(t)).ref) // nothing else is being written
+	m := publish(requestOf(1), settings(int64(site))).message(t)
+	first := dial(t, s.Gateway)
+	first.send(t, m)
+	<-s.going
+	o := listed
+	o.Dir = snapshot(t, s.Dir) // as if the power had gone now
+	sink := world.NewSink(t)
+	sink.Answer = liveEngine(t)
+	after := arrangeTo(t, o, sink)
+	got := once(t, after.Gateway, m)
+	want{reason: "repeat.unknown", says: "may have been carried out"}.denied(t, after.Gateway, got)
+	if n := after.executed(publishing); n != 0 {
+		t.Errorf("%d publishes were carried out after the restart", n)
+	}
+	again := after.Gateway
+	allowed(t, again, once(t, again, cleanUp(requestOf(1)).message(t))) // another call on the request ends the story
+	allowed(t, again, once(t, again, create(site, 1).message(t)))
+	allowed(t, again, once(t, again, m))
+	if n := after.executed(publishing); n != 1 {
+		t.Errorf("%d publishes were carried out, want 1", n)
+	}
+	s.let <- struct{}{}
+	allowed(t, s.Gateway, first.receive(t))
+	checkLog(t, after)
+}
+
+// snapshot copies a data folder while its gateway waits for the engine.
+func snapshot(t testing.TB, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o700)
+		}
+		return copyFile(path, filepath.Join(to, rel))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	_, err = io.Copy(out, in)
+	return err
+}
+
+// Two calls that differ in one bit are two calls.
+func TestDifferentCallsAreNoTwins(t *testing.T) {
+	a := arrange(t, listed)
+	id := a.made(t, 1)
+	for _, s := range []liferay.Settings{settings(int64(site)), with("privateLayout", true)} {
+		l := dial(t, a.Gateway)
+		allowed(t, a.Gateway, l.call(t, publish(id, s).message(t)))
+		l.reset(t)
+	}
+	if n := a.executed(publishing); n != 2 {
+		t.Errorf("%d publishes were carried out, want 2", n)
+	}
+}
