@@ -148,7 +148,7 @@ func (c *call) keep(ctx context.Context) error {
 	var writes errgroup.Group // at once, so that they share a commit
 	writes.Go(func() error { return c.keepRequest(ctx) })
 	if c.flight != nil {
-		c.owed = c.key
+		c.owe()
 		writes.Go(func() error { return c.gateway.repeats.Answer(ctx, c.key, c.answer, c.gateway.now()) })
 	}
 	if err := writes.Wait(); err != nil {

@@ -48,6 +48,15 @@ func (f *flights) keep(scope string, key store.RepeatKey) {
 	f.scopes[scope] = key
 }
 
+// drop takes back what keep did.
+func (f *flights) drop(d debt) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.scopes[d.scope] == d.key {
+		delete(f.scopes, d.scope)
+	}
+}
+
 // other says whether the store may hold a repeat of that scope besides key's: one kept by this
 // process, or, while it is young, one of the process before it.
 func (f *flights) other(scope string, key store.RepeatKey, young bool) bool {
@@ -100,6 +109,31 @@ func (c *call) repeat(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// debt is an answer that is not known to be delivered.
+type debt struct {
+	key   store.RepeatKey
+	scope string
+}
+
+func (c *call) owe() { c.owed = debt{c.key, c.scope()} }
+
+// forget ends the repeat of a delivered answer, behind the calls that follow: an equal one waits for
+// it. If one is under way already, the repeat is its own by now.
+func (g *Gateway) forget(ctx context.Context, d debt) {
+	fl, own := g.flights.board(d.key)
+	if !own {
+		return
+	}
+	g.flights.drop(d)
+	g.behind.do(func() {
+		defer g.flights.land(d.key, fl)
+		if err := g.repeats.End(ctx, d.key); err != nil {
+			g.flights.keep(d.scope, d.key)
+			g.entry.WithError(err).Warn("a delivered answer cannot be forgotten")
+		}
+	})
 }
 
 func (c *call) digest() string {
@@ -165,7 +199,7 @@ func (c *call) replayOf(known store.Repeat) error {
 			"it may have been carried out. Look at the live site before you publish again (first call: "+known.Reference+")", nil)
 	}
 	c.replay, c.answer, c.end = true, known.Answer, "repeat of "+known.Reference
-	c.owed = c.key
+	c.owe()
 	return nil
 }
 
@@ -196,7 +230,7 @@ func (c *call) keepRefusal(ctx context.Context, answer []byte) {
 		c.gateway.entry.WithError(err).WithField("req", c.ref).Error("an answer cannot be kept for a repeat")
 		return
 	}
-	c.owed = c.key
+	c.owe()
 }
 
 // landed ends the call's flight. A call that the engine cannot have begun leaves nothing to repeat.

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
 )
@@ -21,8 +20,8 @@ type session struct {
 	gateway *Gateway
 	conn    *http1.Conn
 	socket  netip.AddrPort
-	crowded bool            // over the limit of connections: it is told so, once
-	owed    store.RepeatKey // the guarded call whose answer is not known to be delivered
+	crowded bool // over the limit of connections: it is told so, once
+	owed    debt // the guarded call whose answer is not known to be delivered
 	idle    *idleMark
 }
 
@@ -115,19 +114,17 @@ func (s *session) misread(ctx context.Context, err error) {
 
 // delivered forgets the last answer if what came after it proves that it arrived.
 func (s *session) delivered(ctx context.Context, next error) {
-	if s.owed != (store.RepeatKey{}) && s.conn.Delivered(next) {
+	if s.owed != (debt{}) && s.conn.Delivered(next) {
 		s.settle(ctx)
 	}
 }
 
 func (s *session) settle(ctx context.Context) {
-	if s.owed == (store.RepeatKey{}) {
+	if s.owed == (debt{}) {
 		return
 	}
-	if err := s.gateway.repeats.End(context.WithoutCancel(ctx), s.owed); err != nil {
-		s.gateway.entry.WithError(err).Warn("a delivered answer cannot be forgotten")
-	}
-	s.owed = store.RepeatKey{}
+	s.gateway.forget(context.WithoutCancel(ctx), s.owed)
+	s.owed = debt{}
 }
 
 // connections knows the open connections, to close those that rest.
