@@ -77,11 +77,6 @@ func newItem(name, content string, method uint16, body []byte) *item {
 func stored(name, content string) *item  { return newItem(name, content, 0, []byte(content)) }
 func packed(name, content string) *item  { return newItem(name, content, 8, deflate(content)) }
 func (it *item) both(f func(*rec)) *item { f(&it.local); f(&it.central); return it }
-func (it *item) inLocal(f func(*rec)) *item {
-	f(&it.local)
-	return it
-}
-
 func (it *item) inCentral(f func(*rec)) *item {
 	f(&it.central)
 	return it

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"io"
@@ -154,7 +155,7 @@ func (a *Archive) countElements(ctx context.Context, e Entry, element string) (i
 	doc, n := newElements(r, a.lim), int64(0)
 	for ctx.Err() == nil {
 		_, err := doc.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return n, r.Close()
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"context"
 	"io"
 )
@@ -33,7 +34,7 @@ func (c *content) drain(ctx context.Context, buf []byte, report func(int64)) err
 	reported := int64(0)
 	for {
 		_, err := c.Read(buf)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

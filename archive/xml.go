@@ -142,9 +142,9 @@ func (e *elements) failed(err error, offset int64) error {
 		return err
 	case errors.As(err, &syntax):
 		return &Refusal{Code: CodeXML, Index: -1, Offset: -1, Msg: "parse", Err: err}
-	case err == io.EOF && e.begun:
+	case errors.Is(err, io.EOF) && e.begun:
 		return io.EOF
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return refuse(CodeXML, "document has no root element")
 	case strings.HasPrefix(err.Error(), "xml: "): // other encodings and versions have no type of their own
 		return &Refusal{Code: CodeXML, Index: -1, Offset: -1, Msg: "parse", Err: err}

@@ -167,7 +167,7 @@ func (l *loader) value(path string, s *setting, it item, v reflect.Value) {
 		l.report(at(it.origin, path, msg, s.hint()))
 	}
 	if s.typ == reflect.TypeFor[Path]() {
-		v.SetString(string(l.resolve(v.String(), it.origin)))
+		v.SetString(l.resolve(v.String(), it.origin))
 	}
 }
 

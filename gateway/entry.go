@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ const contentType = "application/x-java-serialized-object"
 
 // route lets the one tunnel path pass, byte for byte: engines take 46 spellings for it.
 func (c *call) route(ctx context.Context) error {
-	if h := healthPaths[c.req.Target]; h != nil && c.req.Method != "POST" {
+	if h := healthPaths[c.req.Target]; h != nil && c.req.Method != http.MethodPost {
 		return c.health(ctx, h)
 	}
 	if c.req.Target != c.policy.target() {
@@ -25,7 +26,7 @@ func (c *call) route(ctx context.Context) error {
 		}
 		return problem(tunnel.NotFound, ReasonPath, "nothing is here", nil)
 	}
-	if c.req.Method != "POST" {
+	if c.req.Method != http.MethodPost {
 		return problem(tunnel.BadMethod, ReasonMethod, "the tunnel takes POST only", nil)
 	}
 	if t := c.req.ContentType; t != "" && t != contentType {

@@ -121,7 +121,8 @@ func (w *writer) park(p *pending) bool {
 // group adds first, unless it is nil, and every event that waits already to those that are parked,
 // and those that come within MaxWait.
 func (l *Log) group(first *pending) []*pending {
-	group := append(l.w.group[:0], l.w.parked...)
+	group := l.w.group[:0]
+	group = append(group, l.w.parked...)
 	l.w.parked = l.w.parked[:0]
 	if first != nil {
 		group = append(group, first)

@@ -195,7 +195,7 @@ func requiredPortlets(lar *archive.Archive) (map[string]bool, error) {
 	required, d := map[string]bool{}, xml.NewDecoder(r)
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return required, nil
 		}
 		if err != nil {

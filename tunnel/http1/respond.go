@@ -170,7 +170,8 @@ func (k *Chunks) send(p []byte, last bool) error {
 	}
 	buf := k.c.p.small.take(bufferSize)
 	defer k.c.p.small.give(buf)
-	b := append((*buf)[:0], k.head...)
+	b := (*buf)[:0]
+	b = append(b, k.head...)
 	k.head = nil
 	if k.c.req.Method == "HEAD" {
 		return k.c.write(b)
