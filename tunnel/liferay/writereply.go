@@ -26,7 +26,15 @@ func AppendValue(dst []byte, build string, v any) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	return javaser.Append(dst, value)
+	return w.append(dst, value)
+}
+
+// append writes what was made, unless the build lacks a class of it.
+func (w *writer) append(dst []byte, v javaser.Value) ([]byte, error) {
+	if w.err != nil {
+		return dst, w.err
+	}
+	return javaser.Append(dst, v)
 }
 
 // AppendThrown appends the stream of an exception to dst, without a stack trace, in the classes of that build. A class
@@ -36,7 +44,7 @@ func AppendThrown(dst []byte, build string, t Thrown) ([]byte, error) {
 	if c := w.table.of(build, t.Class); c == nil || !throws(c) {
 		t = Thrown{Class: ClassPortalException, Message: t.Error()}
 	}
-	return javaser.Append(dst, w.thrown(t))
+	return w.append(dst, w.thrown(t))
 }
 
 // Exceptions that are the same in all lines.
@@ -54,7 +62,7 @@ func AppendRemoteAuth(dst []byte, build string, typ int, message string) ([]byte
 	}
 	o := w.thrown(Thrown{Class: class, Message: message})
 	o.SetBits("_type", uint64(typ))
-	return javaser.Append(dst, o)
+	return w.append(dst, o)
 }
 
 func throws(c *javaser.Class) bool {
@@ -100,10 +108,7 @@ func AppendMissing(dst []byte, build string, hard, weak []MissingReference) ([]b
 		m.(*javaser.Object).Note = note
 		o.SetRef(field, m)
 	}
-	if w.err != nil {
-		return dst, w.err
-	}
-	return javaser.Append(dst, o)
+	return w.append(dst, o)
 }
 
 func (w *writer) missing(class string, r MissingReference) javaser.Value {
@@ -152,8 +157,5 @@ func appendModel(dst []byte, build, class string, m Model) ([]byte, error) {
 			return dst, fmt.Errorf("field %s of %s: a value of type %T", name, class, v)
 		}
 	}
-	if w.err != nil {
-		return dst, w.err
-	}
-	return javaser.Append(dst, o)
+	return w.append(dst, o)
 }
