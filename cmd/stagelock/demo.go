@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -126,8 +128,7 @@ func (d *demo) author(ctx context.Context) error {
 		return err
 	}
 	noise := rand.NewChaCha8([32]byte{1}) // content that does not shrink
-	if _, err := e.AddDocument(ctx, stagingSite, "brochure.pdf", "application/pdf", noiseOf(noise,
-		brochure)); err != nil {
+	if _, err := e.AddDocument(ctx, stagingSite, "brochure.pdf", "application/pdf", io.LimitReader(noise, cmp.Or(d.sh.brochure, brochure))); err != nil {
 		return err
 	}
 	spring, err := e.AddArticle(ctx, stagingSite, "Spring collection", "<p>New this week.</p>",

@@ -13,7 +13,7 @@ import (
 )
 
 func demoShell(out *bytes.Buffer) *shell {
-	return &shell{in: strings.NewReader(""), out: out, err: &bytes.Buffer{}, now: time.Now, rand: rand.Reader}
+	return &shell{in: strings.NewReader(""), out: out, err: &bytes.Buffer{}, now: time.Now, rand: rand.Reader, brochure: 256 << 10}
 }
 
 func TestDemoForScripts(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -296,9 +295,4 @@ func (e *environment) verify(ctx context.Context) (audit.Report, error) {
 	}
 	defer func() { _ = events.Close() }() // it was only read
 	return audit.Verify(ctx, events, audit.Trust{Keys: []ed25519.PublicKey{k}})
-}
-
-// noiseOf returns n bytes of random.
-func noiseOf(random io.Reader, n int64) io.Reader {
-	return io.LimitReader(random, min(n, math.MaxInt64))
 }

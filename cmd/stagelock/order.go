@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -35,7 +36,7 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 		i++
 		front = append(front, args[i])
 	}
-	if len(operands) > 0 && strings.HasPrefix(operands[0], "-") && operands[0] != "-" {
+	if slices.ContainsFunc(operands, func(s string) bool { return len(s) > 1 && s[0] == '-' }) {
 		front = append(front, "--")
 	}
 	return append(front, operands...), nil

@@ -22,7 +22,8 @@ type shell struct {
 	now      func() time.Time
 	rand     io.Reader
 	hangups  <-chan os.Signal
-	json     bool // results and failures are for a script
+	json     bool  // results and failures are for a script
+	brochure int64 // length of the demo's largest document, if another than usual
 }
 
 // env returns a variable, empty if it is not set.
