@@ -41,6 +41,9 @@ type seen struct {
 // startVendor starts the reader of a build, or skips the test: integration/liferay/jvm/build makes it.
 func startVendor(t *testing.T, build string) *vendorReader {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a JVM for each build takes a while")
+	}
 	java, err := exec.LookPath("java")
 	if err != nil {
 		t.Skip("no java in PATH: the vendor's classes are not asked")
@@ -94,52 +97,58 @@ func (r *vendorReader) read(t *testing.T, data []byte) seen {
 	return r.ask(t, map[string]string{"do": "read", "body": base64.StdEncoding.EncodeToString(data)})
 }
 
-// TestVendorReadsCalls changes the first number of every recorded call, writes the call, and asks the vendor's own classes what
-// it says.
-func TestVendorReadsCalls(t *testing.T) {
-	const changed = 4_711_000_815
+// TestVendorReads asks the vendor's own classes, of each build, what they see in what is written here.
+func TestVendorReads(t *testing.T) {
 	for _, build := range liferay.Builds() {
 		t.Run(build, func(t *testing.T) {
-			vendor, asked := startVendor(t, build), 0
-			recordings(t, "req", func(of, _, name string, data []byte) {
-				if of != build {
-					return
-				}
-				call, content, err := read(data)
-				if err != nil {
-					t.Fatal(err)
-				}
-				longs := slices.Index(call.Method.Parameters, "long")
-				if longs >= 0 {
-					if err := call.SetLong(longs, changed); err != nil {
-						t.Fatal(err)
-					}
-				}
-				written, err := call.Append(nil)
-				if content != nil {
-					head, tail, splitErr := call.Split()
-					written, err = joined(head, content, tail), splitErr
-				}
-				if err != nil || bytes.Equal(written, data) == (longs >= 0) {
-					t.Fatalf("%s: %v", name, err)
-				}
-				asked++
-				answer := vendor.read(t, written)
-				if !answer.OK || answer.Service != call.Method.Service || answer.Method != call.Method.Name ||
-					!slices.Equal(answer.Types, call.Method.Parameters) {
-					t.Errorf("%s: the vendor sees %s#%s%v, %s", name, answer.Service, answer.Method, answer.Types, answer.Exception)
-					return
-				}
-				if longs >= 0 && !strings.Contains(string(marshal(t, answer.Args[longs])), "4711000815") {
-					t.Errorf("%s: the vendor sees %s", name, marshal(t, answer.Args[longs]))
-				}
-				if answer.Same != vendor.read(t, data).Same { // a map is written with another table once it was read
-					t.Errorf("%s: the vendor would write it differently", name)
-				}
-			})
-			t.Logf("%d calls read by the classes of %s", asked, build)
+			vendor := startVendor(t, build)
+			t.Run("recorded", func(t *testing.T) { vendorReadsCalls(t, build, vendor) })
+			t.Run("made", func(t *testing.T) { vendorReadsWhatWeMake(t, build, vendor) })
 		})
 	}
+}
+
+// vendorReadsCalls changes the first number of every recorded call and writes the call.
+func vendorReadsCalls(t *testing.T, build string, vendor *vendorReader) {
+	const changed = 4_711_000_815
+	asked := 0
+	recordings(t, "req", func(of, _, name string, data []byte) {
+		if of != build {
+			return
+		}
+		call, content, err := read(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		longs := slices.Index(call.Method.Parameters, "long")
+		if longs >= 0 {
+			if err := call.SetLong(longs, changed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		written, err := call.Append(nil)
+		if content != nil {
+			head, tail, splitErr := call.Split()
+			written, err = joined(head, content, tail), splitErr
+		}
+		if err != nil || bytes.Equal(written, data) == (longs >= 0) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		asked++
+		answer := vendor.read(t, written)
+		if !answer.OK || answer.Service != call.Method.Service || answer.Method != call.Method.Name ||
+			!slices.Equal(answer.Types, call.Method.Parameters) {
+			t.Errorf("%s: the vendor sees %s#%s%v, %s", name, answer.Service, answer.Method, answer.Types, answer.Exception)
+			return
+		}
+		if longs >= 0 && !strings.Contains(string(marshal(t, answer.Args[longs])), "4711000815") {
+			t.Errorf("%s: the vendor sees %s", name, marshal(t, answer.Args[longs]))
+		}
+		if answer.Same != vendor.read(t, data).Same { // a map is written with another table once it was read
+			t.Errorf("%s: the vendor would write it differently", name)
+		}
+	})
+	t.Logf("%d calls read by the classes of %s", asked, build)
 }
 
 func marshal(t *testing.T, v any) []byte {
@@ -151,57 +160,52 @@ func marshal(t *testing.T, v any) []byte {
 	return b
 }
 
-// TestVendorReadsWhatWeMake asks the vendor's classes about calls and replies that no recording stood model for.
-func TestVendorReadsWhatWeMake(t *testing.T) {
-	for _, build := range liferay.Builds() {
-		t.Run(build, func(t *testing.T) {
-			vendor := startVendor(t, build)
-			service := staging
-			if build == liferay.Line62 {
-				service = "com.liferay.portal.service.StagingServiceUtil"
-			}
-			call, err := liferay.NewCall(build, liferay.Principal{Login: "a@b.c", Password: "p", URL: "http://x"},
-				tunnel.Method{Service: service, Name: "createStagingRequest", Parameters: []string{"long", "java.lang.String"}},
-				int64(7), "d41d8cd98f00b204e9800998ecf8427e")
-			if err != nil {
-				t.Fatal(err)
-			}
-			request, err := call.Append(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := vendor.read(t, request); !got.OK || got.Method != "createStagingRequest" || len(got.Args) != 2 {
-				t.Errorf("a call: %s#%s%v %s", got.Service, got.Method, got.Args, got.Exception)
-			}
-			for _, r := range []struct {
-				name    string
-				append  func() ([]byte, error)
-				message string
-			}{
-				{"an exception", func() ([]byte, error) {
-					return liferay.AppendThrown(nil, build, liferay.Thrown{Class: portal, Message: "not here"})
-				}, "not here"},
-				{"a wrong secret", func() ([]byte, error) {
-					return liferay.AppendRemoteAuth(nil, build, liferay.TypeWrongSecret, "not you")
-				}, "not you"},
-				{"a Long", func() ([]byte, error) { return liferay.AppendValue(nil, build, int64(5)) }, ""},
-				{"text", func() ([]byte, error) { return liferay.AppendValue(nil, build, "é😀") }, ""},
-				{"missing references", func() ([]byte, error) {
-					return liferay.AppendMissing(nil, build, []liferay.MissingReference{{ClassName: "c", ClassPK: "1"}}, nil)
-				}, ""},
-				{"a site", func() ([]byte, error) {
-					return liferay.AppendGroup(nil, build, liferay.Model{"_groupId": int64(5), "_friendlyURL": "/x"})
-				}, ""},
-				{"a page", func() ([]byte, error) { return liferay.AppendLayout(nil, build, liferay.Model{"_plid": int64(5)}) }, ""},
-			} {
-				data, err := r.append()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got := vendor.read(t, data); !got.OK || got.Thrown.Message != r.message {
-					t.Errorf("%s: %+v, %s", r.name, got, got.Exception)
-				}
-			}
-		})
+// vendorReadsWhatWeMake has calls and replies that no recording stood model for.
+func vendorReadsWhatWeMake(t *testing.T, build string, vendor *vendorReader) {
+	service := staging
+	if build == liferay.Line62 {
+		service = "com.liferay.portal.service.StagingServiceUtil"
+	}
+	call, err := liferay.NewCall(build, liferay.Principal{Login: "a@b.c", Password: "p", URL: "http://x"},
+		tunnel.Method{Service: service, Name: "createStagingRequest", Parameters: []string{"long", "java.lang.String"}},
+		int64(7), "d41d8cd98f00b204e9800998ecf8427e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := call.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := vendor.read(t, request); !got.OK || got.Method != "createStagingRequest" || len(got.Args) != 2 {
+		t.Errorf("a call: %s#%s%v %s", got.Service, got.Method, got.Args, got.Exception)
+	}
+	for _, r := range []struct {
+		name    string
+		append  func() ([]byte, error)
+		message string
+	}{
+		{"an exception", func() ([]byte, error) {
+			return liferay.AppendThrown(nil, build, liferay.Thrown{Class: portal, Message: "not here"})
+		}, "not here"},
+		{"a wrong secret", func() ([]byte, error) {
+			return liferay.AppendRemoteAuth(nil, build, liferay.TypeWrongSecret, "not you")
+		}, "not you"},
+		{"a Long", func() ([]byte, error) { return liferay.AppendValue(nil, build, int64(5)) }, ""},
+		{"text", func() ([]byte, error) { return liferay.AppendValue(nil, build, "é😀") }, ""},
+		{"missing references", func() ([]byte, error) {
+			return liferay.AppendMissing(nil, build, []liferay.MissingReference{{ClassName: "c", ClassPK: "1"}}, nil)
+		}, ""},
+		{"a site", func() ([]byte, error) {
+			return liferay.AppendGroup(nil, build, liferay.Model{"_groupId": int64(5), "_friendlyURL": "/x"})
+		}, ""},
+		{"a page", func() ([]byte, error) { return liferay.AppendLayout(nil, build, liferay.Model{"_plid": int64(5)}) }, ""},
+	} {
+		data, err := r.append()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := vendor.read(t, data); !got.OK || got.Thrown.Message != r.message {
+			t.Errorf("%s: %+v, %s", r.name, got, got.Exception)
+		}
 	}
 }
