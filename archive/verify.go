@@ -1,8 +1,8 @@
 package archive
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"io"
 )
 
