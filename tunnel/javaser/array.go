@@ -47,8 +47,8 @@ func (d *Decoder) elements(a *Array, n int64, slot *Slot) error {
 	case "[J":
 		return d.longs(a, int(n))
 	}
-	if name := a.Class.Name; len(name) == 2 && width[name[1]] > 0 { // only Any admits these: what they hold does not matter
-		return d.bytes(a, width[name[1]]*int(n))
+	if name := a.Class.Name; len(name) == 2 && width[name[1]] > 0 {
+		return d.bytes(a, width[name[1]]*int(n)) // only Any admits these: what they hold does not matter
 	}
 	return d.refs(a, int(n))
 }

@@ -7,13 +7,14 @@ import (
 
 // Decoder reads one stream. It is used once, by one goroutine.
 type Decoder struct {
-	// Bulk gets the content of the one byte array that may stream: held is everything kept so far, size the bytes that the
-	// array claims, and c must be read to its end. A nil Bulk refuses such arrays; an array of no bytes is kept.
+	// Bulk gets the content of the one byte array that may stream: held is everything kept so far,
+	// size the bytes that the array claims, and c must be read to its end. A nil Bulk refuses such
+	// arrays; an array of no bytes is kept.
 	Bulk func(held []byte, size int64, c *Content) error
 	// Resets allows heartbeats between the header and the object.
 	Resets bool
-	// Common has texts by themselves that many streams carry: they are shared in place of being copied. Only ASCII
-	// without NUL, which is the same in a stream and in Go, belongs here.
+	// Common has texts by themselves that many streams carry: they are shared in place of being
+	// copied. Only ASCII without NUL, which is the same in a stream and in Go, belongs here.
 	Common map[string]string
 
 	in      *Input
@@ -59,8 +60,8 @@ func NewDecoder(in *Input, lim Limits) *Decoder {
 	return d
 }
 
-// Decode reads the header and the one object that may stand in root, and makes sure that nothing follows. Its errors are
-// *Error, or what Bulk returned.
+// Decode reads the header and the one object that may stand in root, and makes sure that nothing
+// follows. Its errors are *Error, or what Bulk returned.
 func (d *Decoder) Decode(root *Slot) (Value, error) {
 	if err := d.header(); err != nil {
 		return nil, err
@@ -78,8 +79,8 @@ func (d *Decoder) Decode(root *Slot) (Value, error) {
 	return v, nil
 }
 
-// Open returns the values that are being read, the root first. Only inside Bulk, or after an error, is that of use: fields
-// and elements that were read before are in place.
+// Open returns the values that are being read, the root first. Only inside Bulk, or after an error,
+// is that of use: fields and elements that were read before are in place.
 func (d *Decoder) Open() []Value {
 	vs := make([]Value, len(d.stack))
 	for i, f := range d.stack {

@@ -2,7 +2,8 @@ package javaser
 
 import "slices"
 
-// classDesc reads a class descriptor, or a reference to one, and returns it with the shape that slot has for it.
+// classDesc reads a class descriptor, or a reference to one, and returns it with the shape that
+// slot has for it.
 func (d *Decoder) classDesc(slot *Slot) (*Class, *Shape, error) {
 	class, shape, err := d.descriptor(0, slot)
 	if err == nil && class == nil {
@@ -41,7 +42,8 @@ func (d *Decoder) descriptor(level int, in place) (*Class, *Shape, error) {
 	return nil, nil, d.failf(RuleTag, "type code %#02x in place of a class", tag)
 }
 
-// knownClass reads a reference to a descriptor, which may have been read in a place that sees it differently.
+// knownClass reads a reference to a descriptor, which may have been read in a place that sees it
+// differently.
 func (d *Decoder) knownClass(in place) (*Class, *Shape, error) {
 	i, err := d.handle()
 	if err != nil {
@@ -198,8 +200,8 @@ func (d *Decoder) pinnedField(class string, want Field) error {
 	return err
 }
 
-// signature reads the type of an object field: Java interns these, so the same type is written once and referred to later.
-// Where it is the one that is expected, nothing is copied.
+// signature reads the type of an object field: Java interns these, so the same type is written once
+// and referred to later. Where it is the one that is expected, nothing is copied.
 func (d *Decoder) signature(want string) (string, error) {
 	tag, err := d.u8()
 	if err != nil {
@@ -253,7 +255,8 @@ func (d *Decoder) super(level int, shape *Shape) (*Class, error) {
 	return super, nil
 }
 
-// finish returns the descriptor that was read: the table's or a recorded one where nothing differs from it, else a copy.
+// finish returns the descriptor that was read: the table's or a recorded one where nothing differs
+// from it, else a copy.
 func (d *Decoder) finish(read *Class, shape *Shape) (*Class, error) {
 	if shape.Open == nil && read.UID == shape.Class.UID && read.Super == shape.Class.Super {
 		return shape.Class, nil

@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// Append appends the stream of root to dst, header included, as Java's writer would write it: the first occurrence of
-// everything in full, later ones as references. It fails for a tree with a bulk array, see Split, or one that no Decoder made
-// and no class describes.
+// Append appends the stream of root to dst, header included, as Java's writer would write it: the
+// first occurrence of everything in full, later ones as references. It fails for a tree with a bulk
+// array, see Split, or one that no Decoder made and no class describes.
 func Append(dst []byte, root Value) ([]byte, error) {
 	e := &encoder{dst: append(dst, Header()...), split: -1}
 	if err := e.value(root); err != nil {
@@ -20,7 +20,8 @@ func Append(dst []byte, root Value) ([]byte, error) {
 	return e.dst, nil
 }
 
-// Split returns the stream of root in two pieces, before and behind the content of its one bulk array, which is not kept.
+// Split returns the stream of root in two pieces, before and behind the content of its one bulk
+// array, which is not kept.
 func Split(root Value) (head, tail []byte, err error) {
 	e := &encoder{dst: Header(), split: -1}
 	if err := e.value(root); err != nil {

@@ -56,7 +56,8 @@ func (e *Error) Error() string {
 // Unwrap returns the reader's error, if that was the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Ended says whether the stream stopped because its source had no more, not because the source failed.
+// Ended says whether the stream stopped because its source had no more, not because the source
+// failed.
 func (e *Error) Ended() bool { return errors.Is(e.Err, errEnded) }
 
 // errEnded is the end of a source that itself found nothing wrong with that.

@@ -30,7 +30,8 @@ const (
 	FlagBlockData    = 0x08
 )
 
-// Reset is the byte that may be repeated after the header of a reply, as a heartbeat: Java's reader skips it.
+// Reset is the byte that may be repeated after the header of a reply, as a heartbeat: Java's reader
+// skips it.
 const Reset = tcReset
 
 // Header is how every stream begins.

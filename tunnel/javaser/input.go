@@ -5,7 +5,8 @@ import (
 	"io"
 )
 
-// minBuffer is what a buffer begins with. A full one doubles, so it is never larger than twice what has arrived.
+// minBuffer is what a buffer begins with. A full one doubles, so it is never larger than twice what
+// has arrived.
 const minBuffer = 1 << 10
 
 // Input is the body of one call: it keeps what was parsed until it is known where it may go.
@@ -19,13 +20,14 @@ type Input struct {
 	next [1]byte
 }
 
-// NewInput returns an Input that reads src and keeps up to max bytes, in buf's capacity as long as it is enough. The caller
-// gets the buffer back, grown or not, from Buffer.
+// NewInput returns an Input that reads src and keeps up to max bytes, in buf's capacity as long as
+// it is enough. The caller gets the buffer back, grown or not, from Buffer.
 func NewInput(src io.Reader, buf []byte, max int64) *Input {
 	return &Input{src: src, buf: buf[:0], max: max}
 }
 
-// Held returns the bytes parsed since the beginning or since the bulk content. They stay valid until Buffer is reused.
+// Held returns the bytes parsed since the beginning or since the bulk content. They stay valid
+// until Buffer is reused.
 func (in *Input) Held() []byte { return in.buf[:in.pos] }
 
 // Buffer returns the buffer for reuse, when nothing of it is needed any more.

@@ -6,7 +6,8 @@ import (
 	"math"
 )
 
-// maxTable is the largest hash table a map of the allowed size has: a larger one is an attack on the reader's memory.
+// maxTable is the largest hash table a map of the allowed size has: a larger one is an attack on
+// the reader's memory.
 const maxTable = 1 << 18
 
 // note reads what the writeObject method of a class added, up to the end mark.
@@ -70,7 +71,8 @@ func (d *Decoder) timeData(o *Object) error {
 	return err
 }
 
-// external reads the one block of an externalizable class. Java's writer begins a second one only behind 1,024 bytes.
+// external reads the one block of an externalizable class. Java's writer begins a second one only
+// behind 1,024 bytes.
 func (d *Decoder) external(o *Object) error {
 	tag, err := d.u8()
 	if err != nil {
@@ -149,7 +151,8 @@ func (d *Decoder) entry(o *Object, shape *Shape, keys *keySet) error {
 	return nil
 }
 
-// keySet holds the keys of one map: all strings or all Longs, each once. Mixed keys of one hash cost the engine minutes.
+// keySet holds the keys of one map: all strings or all Longs, each once. Mixed keys of one hash
+// cost the engine minutes.
 type keySet struct {
 	size  int // to begin with
 	texts map[string]struct{}

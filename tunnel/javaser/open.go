@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// openFields reads the n fields of a class whose form alone is known. They are valid until the descriptor is finished.
+// openFields reads the n fields of a class whose form alone is known. They are valid until the
+// descriptor is finished.
 func (d *Decoder) openFields(c *Class, n int, shape *Shape) ([]Field, error) {
 	if n > d.lim.Fields {
 		return nil, d.failf(RuleLimit, "%s has %d fields", c.Name, n)
@@ -54,7 +55,8 @@ func (d *Decoder) field() (Field, error) {
 	return f, err
 }
 
-// accepts says whether fields are in the form: the order of Java's writer, no name twice, those that are required.
+// accepts says whether fields are in the form: the order of Java's writer, no name twice, those
+// that are required.
 func (o *Open) accepts(fields []Field, most int) bool {
 	if o.any {
 		return true

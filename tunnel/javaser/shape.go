@@ -16,8 +16,9 @@ type Slot struct {
 	any  bool
 }
 
-// Any returns a Slot for everything that the grammar allows, within the limits. It is for looking into a stream that is not
-// going anywhere: what was read through it is neither checked nor fit to be written.
+// Any returns a Slot for everything that the grammar allows, within the limits. It is for looking
+// into a stream that is not going anywhere: what was read through it is neither checked nor fit to
+// be written.
 func Any() *Slot {
 	return &Slot{Null: true, String: true, Cycle: true, any: true, Dynamic: anyShape}
 }
@@ -42,8 +43,8 @@ const (
 
 // Shape says what one class looks like in a certain place, and what may stand in its fields.
 type Shape struct {
-	// Class is what the descriptor must be, field by field. Only its UID may differ, if AnyUID is set: the
-	// vendor computes it anew with every build.
+	// Class is what the descriptor must be, field by field. Only its UID may differ, if AnyUID is
+	// set: the vendor computes it anew with every build.
 	Class  *Class
 	AnyUID bool
 	// Slots has one Slot for each object field of Class, in order.
@@ -54,15 +55,17 @@ type Shape struct {
 	Elem  *Slot // of a map's values, a list or an array
 	// Open describes a class by form, in place of Class and Slots.
 	Open *Open
-	// Known has recorded descriptors of the class: one that is read and does not differ shares its memory.
+	// Known has recorded descriptors of the class: one that is read and does not differ shares its
+	// memory.
 	Known []*Class
-	// Family is the same for all shapes that a Dynamic func made for one family of classes: a value read as one may be
-	// referred to where another of the family is asked for.
+	// Family is the same for all shapes that a Dynamic func made for one family of classes: a value
+	// read as one may be referred to where another of the family is asked for.
 	Family *Family
 }
 
-// Open pins the form of a class whose fields move with every build of the vendor: fields in the order of a Java writer,
-// each primitive, a string, or what Refs names for its signature; everything else must be null.
+// Open pins the form of a class whose fields move with every build of the vendor: fields in the
+// order of a Java writer, each primitive, a string, or what Refs names for its signature;
+// everything else must be null.
 type Open struct {
 	Name      string
 	MaxFields int
@@ -121,7 +124,8 @@ var (
 	nullOrString = Slot{Null: true, String: true}
 )
 
-// slot returns what may stand in an object field of a class read as s: the i-th object field of its own.
+// slot returns what may stand in an object field of a class read as s: the i-th object field of its
+// own.
 func (s *Shape) slot(f Field, i int) *Slot {
 	if s.Open == nil {
 		return &s.Slots[i]

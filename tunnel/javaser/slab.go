@@ -8,7 +8,8 @@ const (
 	maxChunk = 96
 )
 
-// slab hands out values of one type from chunks that grow with use: one allocation in place of many.
+// slab hands out values of one type from chunks that grow with use: one allocation in place of
+// many.
 type slab[T any] struct {
 	free  []T
 	chunk int
@@ -33,8 +34,8 @@ func (s *slab[T]) many(n int) []T {
 	return own
 }
 
-// push appends v to what has arrived. It doubles: append alone grows long slices by a quarter and leaves five times their size
-// behind.
+// push appends v to what has arrived. It doubles: append alone grows long slices by a quarter and
+// leaves five times their size behind.
 func push[T any](s []T, v T) []T {
 	if len(s) == cap(s) {
 		s = slices.Grow(s, max(4, len(s)))

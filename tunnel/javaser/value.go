@@ -2,8 +2,9 @@ package javaser
 
 import "slices"
 
-// Value is what stands in one place of a stream: nil for Java's null, *String, *Object, *Array, or Block.
-// Two places that hold the same pointer hold the same Java object, and are written as a reference.
+// Value is what stands in one place of a stream: nil for Java's null, *String, *Object, *Array, or
+// Block. Two places that hold the same pointer hold the same Java object, and are written as a
+// reference.
 type Value interface{ isValue() }
 
 // String is a Java string.
@@ -15,8 +16,8 @@ type String struct {
 // span is where something was read: the stream offsets of its first byte and of the byte behind it.
 type span struct{ from, to int64 }
 
-// Span returns where a string of a sealed slot was read: the stream offsets of its tag and of the byte behind it. Both are 0
-// for a string that was not read from one.
+// Span returns where a string of a sealed slot was read: the stream offsets of its tag and of the
+// byte behind it. Both are 0 for a string that was not read from one.
 func (s *String) Span() (from, to int64) {
 	if s.sealed == nil {
 		return 0, 0
@@ -32,7 +33,8 @@ type Object struct {
 	mark
 }
 
-// FieldValue is the value of one field: Bits for a primitive one (sign-extended, or IEEE 754 bits), Ref for the others.
+// FieldValue is the value of one field: Bits for a primitive one (sign-extended, or IEEE 754 bits),
+// Ref for the others.
 type FieldValue struct {
 	Bits uint64
 	Ref  Value
@@ -94,7 +96,8 @@ func (c *Class) like(want *Class, anyUID bool) bool {
 // IsArray says whether the descriptor is that of an array class.
 func (c *Class) IsArray() bool { return len(c.Name) > 0 && c.Name[0] == '[' }
 
-// chain calls fn for c and its superclasses, root first, with the index of the class's first field in Object.Fields.
+// chain calls fn for c and its superclasses, root first, with the index of the class's first field
+// in Object.Fields.
 func (c *Class) chain(first int, fn func(c *Class, first int) error) (next int, err error) {
 	if c.Super != nil {
 		if first, err = c.Super.chain(first, fn); err != nil {
@@ -104,7 +107,8 @@ func (c *Class) chain(first int, fn func(c *Class, first int) error) (next int, 
 	return first + len(c.Fields), fn(c, first)
 }
 
-// Index returns the position in Object.Fields of the named field, or -1. Names are unique over the chain.
+// Index returns the position in Object.Fields of the named field, or -1. Names are unique over the
+// chain.
 func (c *Class) Index(name string) int {
 	above := 0
 	for s := c.Super; s != nil; s = s.Super {

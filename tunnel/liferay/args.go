@@ -13,8 +13,8 @@ import (
 // maxSettingsDepth is how deep maps and lists nest in settings, call rules section 2.
 const maxSettingsDepth = 4
 
-// parameterClasses has the classes that may stand for a parameter type. Types that are not here belong to methods that no
-// policy lets through.
+// parameterClasses has the classes that may stand for a parameter type. Types that are not here
+// belong to methods that no policy lets through.
 var parameterClasses = map[string][]string{
 	"long":           {"java.lang.Long"},
 	"int":            {"java.lang.Integer"},

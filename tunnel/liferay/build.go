@@ -16,8 +16,8 @@ func Builds() []string {
 	return []string{"6.2", "7.0", "7.1", "7.2", "7.3", "7.4.3.51", "7.4.3.112"}
 }
 
-// BuildOf returns the recorded build that stands for a version line or build: the newest one of that line. Its error lists what
-// is known.
+// BuildOf returns the recorded build that stands for a version line or build: the newest one of
+// that line. Its error lists what is known.
 func BuildOf(line string) (string, error) {
 	known := Builds()
 	for i := len(known) - 1; i >= 0; i-- {

@@ -40,7 +40,8 @@ type classRecord struct {
 	Builds []string `json:"builds"`
 }
 
-// loadClasses builds the table. Builds that share a class share its pointer, as long as they share its superclasses.
+// loadClasses builds the table. Builds that share a class share its pointer, as long as they share
+// its superclasses.
 func loadClasses(data []byte) (classTable, error) {
 	var records []classRecord
 	if err := json.Unmarshal(data, &records); err != nil {
@@ -132,7 +133,8 @@ func (t classTable) all(name string) []*javaser.Class {
 	return found
 }
 
-// texts returns what many streams carry: the names in descriptors, of methods, their parameter types and of map keys.
+// texts returns what many streams carry: the names in descriptors, of methods, their parameter
+// types and of map keys.
 func (t classTable) texts() map[string]string {
 	common := map[string]string{"true": "true", "false": "false"}
 	for _, text := range strings.Split(textsList, "\n") {

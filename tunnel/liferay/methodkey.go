@@ -16,13 +16,14 @@ import (
 const (
 	maxName       = 256
 	maxParameters = 16
-	tagClass      = 3 // the vendor's Serializer: a class by name. Tag 9 would make the engine open a nested object stream
+	tagClass      = 3 // a class by name; 9 would make the engine open a nested object stream
 )
 
 var errKey = errors.New("not a method key of class names")
 
-// readKey parses the block of a MethodKey: the declaring class, the method's name, and its parameter types. Only class tags
-// pass; context names (class loaders) are bounded and ignored, as the engine falls back from unknown ones.
+// readKey parses the block of a MethodKey: the declaring class, the method's name, and its
+// parameter types. Only class tags pass; context names (class loaders) are bounded and ignored, as
+// the engine falls back from unknown ones.
 func readKey(b []byte) (tunnel.Method, error) {
 	k := keyReader{b: b, common: shapesOf().common}
 	if n := k.u32(); int64(n) != int64(len(k.b)) {
@@ -84,7 +85,8 @@ func (k *keyReader) name() string {
 	return s
 }
 
-// text reads a string in the only form that the vendor's writer gives it: bytes if every character is 1 to 127, else UTF-16.
+// text reads a string in the only form that the vendor's writer gives it: bytes if every character
+// is 1 to 127, else UTF-16.
 func (k *keyReader) text() string {
 	flag := k.take(1)[0]
 	n := k.u32()
@@ -122,7 +124,8 @@ func (k *keyReader) wide(n int) string {
 	return string(utf16.Decode(units))
 }
 
-// appendKey writes the block of a MethodKey as a 7.x client outside a portal does: class loader names do not matter to engines.
+// appendKey writes the block of a MethodKey as a 7.x client outside a portal does: class loader
+// names do not matter to engines.
 func appendKey(m tunnel.Method) javaser.Block {
 	b := appendKeyClass(make([]byte, 4, 256), m.Service)
 	b = appendKeyText(b, m.Name)

@@ -24,8 +24,8 @@ type Call struct {
 	password *javaser.String // nil if the body carries null
 }
 
-// Part is a call that carries content, at the moment its content begins. Its method is not known yet: what follows the content
-// must turn out to be updateStagingRequest, or the call is refused.
+// Part is a call that carries content, at the moment its content begins. Its method is not known
+// yet: what follows the content must turn out to be updateStagingRequest, or the call is refused.
 type Part struct {
 	*Call
 	ID      int64 // of the staging request
@@ -35,9 +35,10 @@ type Part struct {
 	Content *javaser.Content
 }
 
-// Read reads one request from in. For a call that carries content it calls part, which must read the content to its end, and
-// keeps what follows: in.Held returns the whole body, or what stands behind the content. Refusals are *tunnel.Problem; errors of
-// part are returned as they are. A nil part refuses calls with content.
+// Read reads one request from in. For a call that carries content it calls part, which must read
+// the content to its end, and keeps what follows: in.Held returns the whole body, or what stands
+// behind the content. Refusals are *tunnel.Problem; errors of part are returned as they are. A nil
+// part refuses calls with content.
 func Read(in *javaser.Input, lim javaser.Limits, part func(Part) error) (*Call, error) {
 	shapes := shapesOf()
 	d := shapes.decoder(in, lim)
@@ -94,7 +95,8 @@ func problem(reason tunnel.Reason, msg string, err error) *tunnel.Problem {
 	return &tunnel.Problem{Code: tunnel.Refused, Reason: reason, Msg: msg, Err: err}
 }
 
-// partOf reads what is known when content begins: the principal, the request's id, and the part's name.
+// partOf reads what is known when content begins: the principal, the request's id, and the part's
+// name.
 func partOf(open []javaser.Value, size int64) (*Part, error) {
 	unfit := problem(ReasonArguments, "content stands where no call carries it", nil)
 	if len(open) != 4 {
@@ -154,7 +156,8 @@ func (c *Call) readPrincipal() error {
 	return nil
 }
 
-// emptyText is how an empty string is written. It takes a handle as any other, so that later references stay right.
+// emptyText is how an empty string is written. It takes a handle as any other, so that later
+// references stay right.
 var emptyText = [3]byte{0x74, 0, 0}
 
 // BlankedSize returns by how many bytes Blank shortens the body.
@@ -166,8 +169,8 @@ func (c *Call) BlankedSize() int64 {
 	return max(0, to-from-int64(len(emptyText))) // a call that was not read has no span
 }
 
-// Blank takes the stored password out of the principal. held begins with the first byte of the body; it is changed, and what
-// is returned lies inside it.
+// Blank takes the stored password out of the principal. held begins with the first byte of the
+// body; it is changed, and what is returned lies inside it.
 func (c *Call) Blank(held []byte) []byte {
 	cut := c.BlankedSize()
 	if cut == 0 {

@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	// ErrEmptyReply is returned for a reply without a byte where a value was due. It is the vendor's sign that the call could
-	// not be read, and its client takes it for success.
+	// ErrEmptyReply is returned for a reply without a byte where a value was due. It is the
+	// vendor's sign that the call could not be read, and its client takes it for success.
 	ErrEmptyReply = errors.New("the engine answered with nothing where a value was due")
 	// ErrReturnType is returned for a return type that no known method has.
 	ErrReturnType = errors.New("no known method returns this type")
@@ -38,9 +38,9 @@ type Reply struct {
 	root   javaser.Value
 }
 
-// ReadReply reads the reply of a method that returns the Java type returns. Its errors are *javaser.Error for a stream that is
-// not allowed, ErrEmptyReply, ErrReturnType, or the reader's own. With resets it allows heartbeats before the object, as a client
-// must.
+// ReadReply reads the reply of a method that returns the Java type returns. Its errors are
+// *javaser.Error for a stream that is not allowed, ErrEmptyReply, ErrReturnType, or the reader's
+// own. With resets it allows heartbeats before the object, as a client must.
 func ReadReply(in *javaser.Input, lim javaser.Limits, returns string, resets bool) (*Reply, error) {
 	shapes := shapesOf()
 	slot, ok := shapes.replies[returns]
@@ -66,15 +66,15 @@ func ReadReply(in *javaser.Input, lim javaser.Limits, returns string, resets boo
 	return r, nil
 }
 
-// forReply widens the limits of a request where exceptions need it: ten causes, each of a class of its own, are an
-// ordinary sight in an engine's log.
+// forReply widens the limits of a request where exceptions need it: ten causes, each of a class of
+// its own, are an ordinary sight in an engine's log.
 func forReply(lim javaser.Limits) javaser.Limits {
 	lim.Depth, lim.Classes = max(lim.Depth, 64), max(lim.Classes, 256)
 	return lim
 }
 
-// isEmpty says whether the source ended before the first byte, or behind the heartbeats that stand in for nothing. A source that
-// failed there is not empty: what it would have said is not known.
+// isEmpty says whether the source ended before the first byte, or behind the heartbeats that stand
+// in for nothing. A source that failed there is not empty: what it would have said is not known.
 func isEmpty(err error, in *javaser.Input, resets bool) bool {
 	var e *javaser.Error
 	if !errors.As(err, &e) || e.Rule != javaser.RuleTruncated || !e.Ended() {
@@ -96,8 +96,8 @@ func (r *Reply) Append(dst []byte) ([]byte, error) {
 	return javaser.Append(dst, r.root)
 }
 
-// MissingReferences returns the names of the references that a publish found missing: those that made it fail, and those that
-// are only warned of. ok is false for a reply that is something else.
+// MissingReferences returns the names of the references that a publish found missing: those that
+// made it fail, and those that are only warned of. ok is false for a reply that is something else.
 func (r *Reply) MissingReferences() (hard, weak []string, ok bool) {
 	o, isObject := r.root.(*javaser.Object)
 	if !isObject || !strings.HasSuffix(o.Class.Name, ".MissingReferences") {
@@ -136,8 +136,9 @@ func thrown(v javaser.Value) *Thrown {
 	return nil
 }
 
-// Glimpse looks into a reply that ReadReply refused and returns the exception in it, if it is one: its class and message are
-// all that may be told of it. What stands behind the message need not be readable; a body that was cut off tells nothing.
+// Glimpse looks into a reply that ReadReply refused and returns the exception in it, if it is one:
+// its class and message are all that may be told of it. What stands behind the message need not be
+// readable; a body that was cut off tells nothing.
 func Glimpse(body []byte, lim javaser.Limits) (*Thrown, bool) {
 	d := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(body), nil, lim.Held), forReply(lim))
 	v, err := d.Decode(javaser.Any())

@@ -4,7 +4,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel/javaser"
 )
 
-// replySlots has what a method of each return type may answer, exceptions included. A void method answers nothing or throws.
+// replySlots has what a method of each return type may answer, exceptions included. A void method
+// answers nothing or throws.
 func (s *shapes) replySlots() map[string]*javaser.Slot {
 	group := s.groupShape()
 	layout := s.layoutShape(group)
@@ -27,7 +28,8 @@ func (s *shapes) replySlots() map[string]*javaser.Slot {
 	return slots
 }
 
-// chainOf links the three classes that the vendor generates for a model, and the root of all models of either line.
+// chainOf links the three classes that the vendor generates for a model, and the root of all models
+// of either line.
 func (s *shapes) chainOf(name string, own map[string]*javaser.Slot) *javaser.Shape {
 	root7, root62 := s.model(kernelBaseModel), s.model(portalBaseModel)
 	model := s.model(name + "ModelImpl")
@@ -79,7 +81,8 @@ func (s *shapes) layoutShape(group *javaser.Shape) *javaser.Shape {
 	return layout
 }
 
-// properties is UnicodeProperties: a HashMap of strings with one or two primitive fields of its own.
+// properties is UnicodeProperties: a HashMap of strings with one or two primitive fields of its
+// own.
 func (s *shapes) properties() *javaser.Slot {
 	hash := s.maps(&javaser.Slot{String: true}, &text)[0]
 	own := s.model("com.liferay.portal.kernel.util.UnicodeProperties")

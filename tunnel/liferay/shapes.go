@@ -96,7 +96,8 @@ func (s *shapes) arrayOf(name string, elem javaser.Slot) *javaser.Shape {
 	return shape
 }
 
-// maps returns the shapes of HashMap and LinkedHashMap. The vendor's own parameter maps are linked ones.
+// maps returns the shapes of HashMap and LinkedHashMap. The vendor's own parameter maps are linked
+// ones.
 func (s *shapes) maps(key, elem *javaser.Slot) []*javaser.Shape {
 	hash := s.pin("java.util.HashMap", nil)
 	hash.Data, hash.Key, hash.Elem = javaser.MapData, key, elem
@@ -129,8 +130,8 @@ var settingsClasses = []string{
 	"[Ljava.util.TimeZone;",
 }
 
-// configuration is ExportImportConfigurationImpl by form: its settings map must stand in its own field and must be there, as
-// the engine feeds a string to a second deserializer where it is not.
+// configuration is ExportImportConfigurationImpl by form: its settings map must stand in its own
+// field and must be there, as the engine feeds a string to a second deserializer where it is not.
 func (s *shapes) configuration() *javaser.Shape {
 	s.settingsValue()
 	own := javaser.Field{Type: 'L', Name: "_settingsMap", Sig: "Ljava/util/Map;"}
@@ -148,7 +149,8 @@ func (s *shapes) configuration() *javaser.Shape {
 	return impl
 }
 
-// model is one class of a model's chain by form: primitives, strings and dates; everything else is null.
+// model is one class of a model's chain by form: primitives, strings and dates; everything else is
+// null.
 func (s *shapes) model(name string) *javaser.Shape {
 	date := orNull(s.basic["java.util.Date"])
 	return &javaser.Shape{

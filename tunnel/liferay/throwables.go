@@ -6,7 +6,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel/javaser"
 )
 
-// throwables knows the exceptions that a reply may carry: the vendor's by package, Java's own by name.
+// throwables knows the exceptions that a reply may carry: the vendor's by package, Java's own by
+// name.
 type throwables struct {
 	family *javaser.Family
 	fields map[string]*javaser.Slot  // what an exception may carry besides text and numbers, by signature

@@ -11,8 +11,9 @@ import (
 	"github.com/stagelock/stagelock/tunnel/javaser"
 )
 
-// Settings are the settings of a publish by configuration, by key. Values are nil, string, bool, int32 (Integer), int64 (Long),
-// []string, []int64 (long[]), map[string][]string, map[int64]bool, Locale and Zone.
+// Settings are the settings of a publish by configuration, by key. Values are nil, string, bool,
+// int32 (Integer), int64 (Long), []string, []int64 (long[]), map[string][]string, map[int64]bool,
+// Locale and Zone.
 type Settings map[string]any
 
 // Locale is a language, and a country or none.
@@ -28,9 +29,10 @@ type Principal struct {
 	URL      string
 }
 
-// NewCall returns a call as the client of that build writes it. Args are string, bool, int64 (Long, or Integer where the
-// parameter is an int), nil, map[string]string, map[string][]string, Settings (an ExportImportConfiguration), and one
-// tunnel.Content, whose bytes the caller sends between the two pieces that Split returns.
+// NewCall returns a call as the client of that build writes it. Args are string, bool, int64 (Long,
+// or Integer where the parameter is an int), nil, map[string]string, map[string][]string, Settings
+// (an ExportImportConfiguration), and one tunnel.Content, whose bytes the caller sends between the
+// two pieces that Split returns.
 func NewCall(build string, p Principal, m tunnel.Method, args ...any) (*Call, error) {
 	w := &writer{build: build, table: classes()}
 	list := w.array("[Ljava.lang.Object;")
@@ -175,7 +177,8 @@ func (w *writer) container(v any) (javaser.Value, error) {
 	return nil, fmt.Errorf("a value of type %T", v)
 }
 
-// hashMap writes a HashMap of m in the order of its keys; Java's order follows from hashes and means nothing.
+// hashMap writes a HashMap of m in the order of its keys; Java's order follows from hashes and
+// means nothing.
 func hashMap[K cmp.Ordered, V any](w *writer, m map[K]V) (javaser.Value, error) {
 	keys := make([]K, 0, len(m))
 	for k := range m {

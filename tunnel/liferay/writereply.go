@@ -37,8 +37,8 @@ func (w *writer) append(dst []byte, v javaser.Value) ([]byte, error) {
 	return javaser.Append(dst, v)
 }
 
-// AppendThrown appends the stream of an exception to dst, without a stack trace, in the classes of that build. A class
-// that no recording has becomes a PortalException that names it.
+// AppendThrown appends the stream of an exception to dst, without a stack trace, in the classes of
+// that build. A class that no recording has becomes a PortalException that names it.
 func AppendThrown(dst []byte, build string, t Thrown) ([]byte, error) {
 	w := &writer{build: build, table: classes()}
 	if c := w.table.of(build, t.Class); c == nil || !throws(c) {
@@ -53,7 +53,8 @@ const (
 	ClassSystemException = "com.liferay.portal.kernel.exception.SystemException"
 )
 
-// AppendRemoteAuth appends a RemoteAuthException of that type to dst, as the vendor's servlet answers a wrong secret.
+// AppendRemoteAuth appends a RemoteAuthException of that type to dst, as the vendor's servlet
+// answers a wrong secret.
 func AppendRemoteAuth(dst []byte, build string, typ int, message string) ([]byte, error) {
 	w := &writer{build: build, table: classes()}
 	class := "com.liferay.portal.kernel.security.auth.RemoteAuthException"
@@ -126,8 +127,8 @@ func (w *writer) missing(class string, r MissingReference) javaser.Value {
 	return o
 }
 
-// Model is a site or a page as a reply carries it: field values by name, such as _groupId. Values are int64, bool and string;
-// a field that the build's class lacks is left out.
+// Model is a site or a page as a reply carries it: field values by name, such as _groupId. Values
+// are int64, bool and string; a field that the build's class lacks is left out.
 type Model map[string]any
 
 // AppendGroup appends a site to dst as GroupImpl of that build.

@@ -20,7 +20,8 @@ type class struct {
 	Builds []string `json:"builds"`           // of the CMS, or jdk
 }
 
-// own is the package of classes that the recorder of the samples made up itself: no engine has them.
+// own is the package of classes that the recorder of the samples made up itself: no engine has
+// them.
 const own = "stagelock."
 
 // table holds every distinct descriptor with the builds it was seen in.
