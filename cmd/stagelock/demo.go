@@ -128,7 +128,8 @@ func (d *demo) author(ctx context.Context) error {
 		return err
 	}
 	noise := rand.NewChaCha8([32]byte{1}) // content that does not shrink
-	if _, err := e.AddDocument(ctx, stagingSite, "brochure.pdf", "application/pdf", io.LimitReader(noise, cmp.Or(d.sh.brochure, brochure))); err != nil {
+	pdf := io.LimitReader(noise, cmp.Or(d.sh.brochure, brochure))
+	if _, err := e.AddDocument(ctx, stagingSite, "brochure.pdf", "application/pdf", pdf); err != nil {
 		return err
 	}
 	spring, err := e.AddArticle(ctx, stagingSite, "Spring collection", "<p>New this week.</p>",

@@ -189,6 +189,12 @@ func TestRunReloads(t *testing.T) {
 	if err := p.client(t, file).CheckRemoteStagingGroup(t.Context(), 5); err == nil {
 		t.Error("a site of nobody passes after a reload")
 	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.exit(); code != 0 {
+		t.Errorf("exit code %d after a reload, log %s", code, p.log)
+	}
 }
 
 // A publish in progress holds the drain; a second signal does not wait for it.
