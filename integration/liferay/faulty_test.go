@@ -2,6 +2,7 @@ package liferay_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -9,12 +10,14 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/integration/world"
+	wire "github.com/stagelock/stagelock/tunnel/liferay"
 )
 
 // faulty stands in place of an engine that fails in a way of the test's choice.
 type faulty struct {
 	l     net.Listener
 	conns sync.WaitGroup
+	id    []byte // a Long
 
 	mu   sync.Mutex // guards what follows
 	mode fault
@@ -26,6 +29,7 @@ type fault int
 
 const (
 	answersNothing fault = iota // 200 without a body
+	answersID                   // a Long, as to a create
 	diesAtHead                  // closes once it has the head of a call
 	diesAtEnd                   // closes once it has the whole call
 )
@@ -36,7 +40,11 @@ func newFaulty(t testing.TB) *faulty {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &faulty{l: l, open: map[net.Conn]struct{}{}}
+	id, err := wire.AppendValue(nil, "7.4.3.112", int64(40201))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &faulty{l: l, id: id, open: map[net.Conn]struct{}{}}
 	f.conns.Go(f.accept)
 	t.Cleanup(func() {
 		l.Close()
@@ -99,7 +107,11 @@ func (f *faulty) serve(c net.Conn) {
 				return
 			}
 		}
-		if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); err != nil {
+		var body []byte
+		if req.Method == http.MethodPost && f.now() == answersID {
+			body = f.id
+		}
+		if _, err := fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
 			return
 		}
 	}

@@ -215,6 +215,9 @@ func hostileTable(rows []*row) string {
 				}
 			}
 		}
+		if len(straight) == 0 {
+			continue
+		}
 		lines = append(lines, cells{a.words, merge(straight), distinct(through)})
 	}
 	return table([]string{"sent by a JVM that holds the secret", "straight to the vendor's servlet", "through the gateway (0 reached the servlet)"}, lines)

@@ -27,7 +27,11 @@ func TestInterop(t *testing.T) {
 	show("Line by line", table(rowHead, rows))
 	for _, part := range []struct{ title, file, text string }{
 		{"Hostile calls", "hostile.md", hostileTable(rows)},
+		{"Failures", "failures.md", failureTable(rows)},
 	} {
+		if part.text == "" {
+			continue
+		}
 		show(part.title, part.text)
 		golden(t, part.file, part.text)
 	}
@@ -38,7 +42,7 @@ var parts = []struct {
 	name string
 	run  func(*testing.T, *stage, *row)
 }{
-	{"publish", publishes}, {"exceptions", exceptions}, {"login", logins}, {"display URL", displayURL}, {"hostile", hostile}, {"ciphers", ciphers},
+	{"publish", publishes}, {"exceptions", exceptions}, {"login", logins}, {"display URL", displayURL}, {"hostile", hostile}, {"failures", fails}, {"generate", generate}, {"ciphers", ciphers},
 }
 
 // row is what `make interop` prints of one line.
@@ -49,11 +53,13 @@ type row struct {
 	exceptions, sameExceptions           int
 	turned                               int
 	straight, through                    map[string]string // what came of each attack
+	generated                            *generated
+	thrown                               map[string]string // by each failure
 	hidden, md5, ciphers, login, display string
 }
 
 var rowHead = []string{
-	"line", "calls made", "arrived, arguments equal", "results equal", "exceptions equal", "data hidden", "25 MiB in three parts", "ciphers", "login a+b%41", "display URL",
+	"line", "calls made", "arrived, arguments equal", "results equal", "exceptions equal", "data hidden", "25 MiB in three parts", "ciphers", "login a+b%41", "display URL", "random",
 }
 
 func (r *row) cells() []string {
@@ -63,15 +69,18 @@ func (r *row) cells() []string {
 	}
 	return []string{
 		r.line, fmt.Sprint(r.made), fmt.Sprintf("%d, %d", r.arrived, r.equal), fmt.Sprintf("%d of %d", r.sameResults, r.results),
-		exceptions, r.hidden, r.md5, r.ciphers, r.login, r.display,
+		exceptions, r.hidden, r.md5, r.ciphers, r.login, r.display, r.generated.words(),
 	}
 }
 
 // celled is a line of a table.
 type celled interface{ cells() []string }
 
-// table writes Markdown.
+// table writes Markdown; without rows it is empty.
 func table[T celled](head []string, rows []T) string {
+	if len(rows) == 0 {
+		return ""
+	}
 	var b strings.Builder
 	line := func(cells []string) {
 		for _, c := range cells {
