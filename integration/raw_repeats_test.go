@@ -87,6 +87,40 @@ func TestTwinInFlightWaitsForTheFirst(t *testing.T) {
 	}
 }
 
+// The first hangs up as soon as it has its answer; a twin that waited gets the same one all the same.
+func TestTwinOfADeliveredCallInFlight(t *testing.T) {
+	s := slowly(t, hurried())
+	m := publish(s.made(t, 1), settings(int64(site))).message(t)
+	first := dial(t, s.Gateway)
+	first.send(t, m)
+	<-s.going
+	lines := make([]*line, 8)
+	for i := range lines {
+		lines[i] = dial(t, s.Gateway)
+		lines[i].send(t, m)
+	}
+	var twins []waiting
+	for _, l := range lines {
+		twins = append(twins, l.begun(t, 1)) // it waits: nothing else gives a sign of life here
+	}
+	one := first.begun(t, 1)
+	s.let <- struct{}{}
+	body := one.ended(t).body
+	first.Close()
+	for _, w := range twins {
+		got := w.ended(t)
+		if plain := bytes.TrimLeft(got.body[4:], "y"); !bytes.Equal(plain, bytes.TrimLeft(body[4:], "y")) {
+			t.Errorf("a twin was answered %q", plain)
+		}
+		if ev := verdict(t, s.Gateway, got.ref); ev.Reason != "repeat.answered" {
+			t.Errorf("reason %s", ev.Reason)
+		}
+	}
+	if n := s.executed(publishing); n != 1 {
+		t.Errorf("%d publishes were carried out, want 1", n)
+	}
+}
+
 // The publisher's connection breaks before the answer came: Java sends the whole call again.
 func TestUndeliveredAnswerIsGivenToTheTwin(t *testing.T) {
 	for _, when := range []string{"before the answer", "after the answer"} {
@@ -204,12 +238,16 @@ func TestRestartInBetween(t *testing.T) {
 	sink := world.NewSink(t)
 	sink.Answer = liveEngine(t)
 	after := arrangeTo(t, o, sink)
-	got := once(t, after.Gateway, m)
-	want{reason: "repeat.unknown", says: "may have been carried out"}.denied(t, after.Gateway, got)
+	again := after.Gateway
+	l := dial(t, again) // its answer gets lost as well, so the next one is told again
+	known := len(after.verdicts(t))
+	l.send(t, m)
+	l.reset(t)
+	after.awaitVerdict(t, known)
+	want{reason: "repeat.unknown", says: "may have been carried out"}.denied(t, again, once(t, again, m))
 	if n := after.executed(publishing); n != 0 {
 		t.Errorf("%d publishes were carried out after the restart", n)
 	}
-	again := after.Gateway
 	allowed(t, again, once(t, again, cleanUp(requestOf(1)).message(t))) // another call on the request ends the story
 	allowed(t, again, once(t, again, create(site, 1).message(t)))
 	allowed(t, again, once(t, again, m))
