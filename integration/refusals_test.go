@@ -2,8 +2,13 @@ package integration_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/world"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 )
@@ -81,11 +86,54 @@ func runAll(t *testing.T, a arranged, all []refusal) {
 	checkLog(t, a)
 }
 
-// checkLog checks the audit log as a whole.
+// checkLog checks the audit log as a whole: the chain, one verdict a call, one outcome for each call that was allowed, none for
+// the others, and nothing in it that would help a thief.
 func checkLog(t *testing.T, a arranged) {
 	t.Helper()
+	verdicts := map[string]audit.Verdict{}
+	for _, ev := range a.verdicts(t) {
+		if verdicts[ev.Ref] != "" || ev.Verdict == audit.Deny && ev.Reason == "" {
+			t.Errorf("verdict %s of %s, reason %q, after %q", ev.Verdict, ev.Ref, ev.Reason, verdicts[ev.Ref])
+		}
+		verdicts[ev.Ref] = ev.Verdict
+	}
+	for ref, v := range verdicts {
+		if v != audit.Deny {
+			a.outcome(t, ref)
+		}
+	}
+	for _, ev := range a.Events(t) {
+		if ev.Kind == audit.KindOutcome && (verdicts[ev.Ref] == audit.Deny || verdicts[ev.Ref] == "") {
+			t.Errorf("outcome %q of a call with the verdict %q", ev.End, verdicts[ev.Ref])
+		}
+	}
+	checkSilence(t, a)
 	if r := a.Verify(t); !r.OK() {
 		t.Errorf("audit log: %+v", r)
+	}
+}
+
+// checkSilence looks for secrets in everything that the gateway has written.
+func checkSilence(t *testing.T, a arranged) {
+	t.Helper()
+	secrets := map[string]string{
+		"the shared secret": world.Secret, "the stored password": passwd, "credentials": credentials(t, world.Secret, world.Login),
+		"a token": base64.StdEncoding.EncodeToString(tokenOf(t, world.Login)),
+	}
+	err := filepath.WalkDir(a.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		for name, s := range secrets {
+			if bytes.Contains(data, []byte(s)) {
+				t.Errorf("%s holds %s", filepath.Base(path), name)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
