@@ -145,13 +145,12 @@ func (c *call) keep(ctx context.Context) error {
 	if c.decision != calls.Forward || c.replay {
 		return nil
 	}
-	var writes errgroup.Group // at once, so that they share a commit
-	writes.Go(func() error { return c.keepRequest(ctx) })
-	if c.flight != nil {
+	var writes errgroup.Group
+	if c.flight != nil { // at once with the other, so that they share a commit
 		c.owe()
 		writes.Go(func() error { return c.gateway.repeats.Answer(ctx, c.key, c.answer, c.gateway.now()) })
 	}
-	if err := writes.Wait(); err != nil {
+	if err := errors.Join(c.keepRequest(ctx), writes.Wait()); err != nil {
 		return problem(tunnel.BadAnswer, ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
 	}
 	c.gateway.pause("answer recorded")
