@@ -35,7 +35,8 @@ var (
 // ticks is how many of the kernel's ticks of CPU time are a second, on every Linux that Go runs on.
 const ticks = 100
 
-// nginxConfig is nginx as somebody would set it up who wants it fast: nothing is spooled, connections to the engine are kept.
+// nginxConfig is nginx as somebody would set it up who wants it fast: nothing is spooled,
+// connections to the engine are kept.
 const nginxConfig = `daemon off; worker_processes 2; error_log stderr error; pid %[1]s/nginx.pid;
 events { worker_connections 1024; }
 http {
@@ -123,8 +124,8 @@ func median(all []measured, of func(measured) float64) float64 {
 	return values[len(values)/2]
 }
 
-// The gateway is measured beside nginx, which passes on whatever comes: A B A B, medians. go test -run BesideNginx -v -nginx
-// /usr/sbin/nginx ./integration
+// The gateway is measured beside nginx, which passes on whatever comes: A B A B, medians. go test
+// -run BesideNginx -v -nginx /usr/sbin/nginx ./integration
 func TestBesideNginx(t *testing.T) {
 	if *nginxPath == "" {
 		t.Skip("no nginx was named with -nginx")
@@ -133,7 +134,7 @@ func TestBesideNginx(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer engine.stop() //nolint:errcheck // it has nothing to lose
+	defer engine.stop()
 	process, g := startProcess(t, world.Options{Upstream: "http://" + engine.Addr, Extra: unhurried},
 		errand{CPU: *cpuFile})
 	rivals := []rival{startNginx(t, engine.Addr), {"stagelock", g.Addr, g.TLS, process.cmd.Process.Pid}}
@@ -202,7 +203,8 @@ func startNginx(t *testing.T, engine string) rival {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
 	})
-	r := rival{"nginx", addr, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}, cmd.Process.Pid}
+	config := &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}
+	r := rival{"nginx", addr, config, cmd.Process.Pid}
 	for end := time.Now().Add(10 * time.Second); ; {
 		c, err := tls.Dial("tcp", addr, r.tls)
 		if err == nil {

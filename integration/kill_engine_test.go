@@ -70,8 +70,8 @@ func (b *breaking) cut(next http.Handler, rw http.ResponseWriter, r *http.Reques
 	panic(http.ErrAbortHandler)
 }
 
-// The engine's connection ends under each call of a publish. Nothing is carried out twice, the publisher is told what is known,
-// and a publish after it succeeds.
+// The engine's connection ends under each call of a publish. Nothing is carried out twice, the
+// publisher is told what is known, and a publish after it succeeds.
 func TestEngineConnectionLost(t *testing.T) {
 	for _, how := range []string{unread, halfRead, silent, halfSaid} {
 		t.Run(how, func(t *testing.T) {
@@ -119,7 +119,8 @@ func lose(t *testing.T, c *crash, v *environment) {
 	if first == nil {
 		return // a call that may be made again, or the clean-up
 	}
-	if !strings.Contains(first.Error(), "may have been carried out") && !strings.Contains(first.Error(), "nothing was carried out") {
+	text := first.Error()
+	if !strings.Contains(text, "may have been carried out") && !strings.Contains(text, "nothing was carried out") {
 		t.Errorf("the publisher was told %v", first)
 	}
 	if err := c.session(t.Context(), newJavaClient(v.gateway, c.key), c.export(t)); err != nil {

@@ -209,7 +209,8 @@ func (c *crash) session(ctx context.Context, j *javaClient, lar []byte) error {
 	return err
 }
 
-// sessionCalls is how many calls a session makes: enable, check, create, parts, publish, clean up, disable.
+// sessionCalls is how many calls a session makes: enable, check, create, parts, publish, clean up,
+// disable.
 const sessionCalls = killParts + 6
 
 // hits is how often a session reaches a point.
@@ -230,7 +231,8 @@ type manner struct {
 	exported bool // it exports anew before it publishes again
 }
 
-// kill has the gateway die at the point's hit within a session, has it restarted, and publishes until that succeeds.
+// kill has the gateway die at the point's hit within a session, has it restarted, and publishes
+// until that succeeds.
 func (c *crash) kill(t *testing.T, point string, hit int, how manner) {
 	t.Helper()
 	lar := c.export(t)
@@ -274,7 +276,8 @@ func (c *crash) kill(t *testing.T, point string, hit int, how manner) {
 	c.check(t)
 }
 
-// definite fails unless a failed publish was told why. Without a repeat, a client sees its connection close.
+// definite fails unless a failed publish was told why. Without a repeat, a client sees its
+// connection close.
 func definite(t *testing.T, err error, again bool) {
 	t.Helper()
 	var told *wireError
@@ -285,8 +288,8 @@ func definite(t *testing.T, err error, again bool) {
 	}
 }
 
-// finish publishes anew until it succeeds. Until the clean-up that ends a publish, what is left of the first stands in the way
-// of another one of the same bytes.
+// finish publishes anew until it succeeds. Until the clean-up that ends a publish, what is left of
+// the first stands in the way of another one of the same bytes.
 func (c *crash) finish(t *testing.T, first error, lar []byte) {
 	t.Helper()
 	for try := 0; ; try++ {
@@ -294,7 +297,8 @@ func (c *crash) finish(t *testing.T, first error, lar []byte) {
 		if err == nil {
 			return
 		}
-		leftover := strings.Contains(err.Error(), "may have been carried out") || strings.Contains(err.Error(), "DuplicateFileEntry")
+		text := err.Error()
+		leftover := strings.Contains(text, "may have been carried out") || strings.Contains(text, "DuplicateFileEntry")
 		if try == 2 || first == nil || !leftover {
 			t.Fatalf("publish %d after the restart: %v (the first ended with %v)", try+1, err, first)
 		}
@@ -363,8 +367,8 @@ func (c *crash) arrived(t *testing.T, least int) {
 	}
 }
 
-// The gateway is killed at each point of a call's way, in every call of a publish. Half of the publishers repeat their POST at
-// the process that follows, the others publish anew.
+// The gateway is killed at each point of a call's way, in every call of a publish. Half of the
+// publishers repeat their POST at the process that follows, the others publish anew.
 func TestKill(t *testing.T) {
 	for _, point := range gateway.Points() {
 		t.Run(point, func(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"github.com/stagelock/stagelock/integration/world"
 )
 
-// Clients that send equal parts on connections of their own, again and again, are all answered: the end of one's repeat leaves
-// the other's alone.
+// Clients that send equal parts on connections of their own, again and again, are all answered: the
+// end of one's repeat leaves the other's alone.
 func TestEqualPartsAtOnce(t *testing.T) {
 	known := func() any { return int64(benchID) }
 	s := newStub(t, answers(t, map[string]func() any{"createStagingRequest": known}), nil)

@@ -81,7 +81,8 @@ type environment struct {
 // generated makes an engine take generated archives.
 var generated = world.EngineOptions{Documents: "4.0.0"}
 
-// newEnvironment starts an engine in /portal behind a gateway in /live, each with a secret of its own.
+// newEnvironment starts an engine in /portal behind a gateway in /live, each with a secret of its
+// own.
 func newEnvironment(t testing.TB, o world.EngineOptions) *environment {
 	t.Helper()
 	const inner = "0123456789abcdef0123456789abcdef"
@@ -144,7 +145,8 @@ func (v *environment) last(t testing.TB) engine.Publish {
 	return last
 }
 
-// audited fails unless the log is whole and has an allowing verdict and an outcome for everything that was carried out.
+// audited fails unless the log is whole and has an allowing verdict and an outcome for everything
+// that was carried out.
 func (v *environment) audited(t testing.TB) {
 	t.Helper()
 	if r := v.gateway.Verify(t); !r.OK() {
@@ -301,7 +303,8 @@ func TestTwoPublishersAtOnce(t *testing.T) {
 	v.audited(t)
 }
 
-// The password hash that a principal carries is of no use to live and never arrives there, in no call of a publish.
+// The password hash that a principal carries is of no use to live and never arrives there, in no
+// call of a publish.
 func TestStoredPasswordNeverArrives(t *testing.T) {
 	v := newEnvironment(t, world.EngineOptions{})
 	j := newJavaClient(v.gateway, v.gateway.Key(t))

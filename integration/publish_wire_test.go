@@ -74,8 +74,9 @@ type wireError struct {
 
 func (e *wireError) Error() string { return strconv.Itoa(e.status) + " " + e.text }
 
-// javaClient sends calls as the vendor's client does: its connection is kept alive, its principal carries the stored
-// password, and a POST whose connection closed before a byte of the answer is sent once more.
+// javaClient sends calls as the vendor's client does: its connection is kept alive, its principal
+// carries the stored password, and a POST whose connection closed before a byte of the answer is
+// sent once more.
 type javaClient struct {
 	addr, host, target string
 	tls                *tls.Config

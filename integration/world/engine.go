@@ -17,7 +17,8 @@ import (
 // Site is the one site of every engine here, into which Login may publish.
 const Site = 20121
 
-// EngineOptions says what engine stands behind a gateway. The zero values of most mean what a test usually wants.
+// EngineOptions says what engine stands behind a gateway. The zero values of most mean what a test
+// usually wants.
 type EngineOptions struct {
 	Build   string      // 6011 if empty, the build of the real archives
 	Line    string      // 7.4 if empty
@@ -45,7 +46,8 @@ func StartEngine(t testing.TB, o EngineOptions) *Engine {
 		o.Key = NewKey(t, Secret)
 	}
 	e, err := engine.New(engine.Config{
-		Dir: t.TempDir(), Portlets: o.portlets(), Build: o.Build, Line: o.Line, CompanyID: 20097, Context: o.Context, Now: time.Now,
+		Dir: t.TempDir(), Portlets: o.portlets(), Build: o.Build, Line: o.Line, CompanyID: 20097,
+		Context: o.Context, Now: time.Now,
 		Verify: func(authorization string) (string, error) { return prove(o.Key, o.Line != "6.2", authorization) },
 	})
 	if err != nil {
