@@ -81,6 +81,9 @@ func (c *call) closing() bool { return c.crowded || c.gateway.drain.on() }
 // writing is cut sends the whole call again.
 func (c *call) refuse(ctx context.Context, err error) {
 	p := asProblem(err)
+	if c.peer == nil && p.Reason != ReasonRate {
+		c.policy.Quota.Fail(c.addr, c.begun) // each refusal is a record, so a stranger gets few
+	}
 	if c.up != nil {
 		c.up.Cut() // short of its length: the engine never had a complete object
 	}
@@ -89,20 +92,24 @@ func (c *call) refuse(ctx context.Context, err error) {
 	status, text := statuses[p.Code]
 	if !text || c.chunks != nil {
 		c.answer = c.exception(p)
-		c.keepRefusal(ctx, c.answer)
+		c.keepRefusal(ctx)
 	}
 	if c.chunks != nil {
 		c.refuseLate()
 		return
 	}
 	ends := c.drainBody(p) || c.closing()
-	if !text {
+	if !text && len(c.answer) > 0 { // nothing is what a void call answers when it was carried out
+
 		c.respond(http.StatusOK, c.fields(serialized), c.answer, ends)
 		return
 	}
 	fields := c.fields(plainText)
 	if p.Code == tunnel.Unavailable {
 		fields = append(fields, http1.Field{Name: "Retry-After", Value: strconv.Itoa(int(c.policy.RetryAfter.Seconds()))})
+	}
+	if status == 0 {
+		status = http.StatusServiceUnavailable
 	}
 	body := []byte(p.Msg + " (reference " + c.ref + ")\n")
 	c.respond(status, fields, body, ends || p.Code == tunnel.BadRequest)
@@ -146,7 +153,7 @@ func asProblem(err error) *tunnel.Problem {
 	if errors.As(err, &p) {
 		return p
 	}
-	return unavailable(ReasonStore, "the gateway failed", err)
+	return unavailable(ReasonFault, "the gateway failed", err)
 }
 
 // log writes one line for a refusal: its facts are in the audit event of the same id.

@@ -25,6 +25,7 @@ type call struct {
 	peer  *Peer
 	id    secret.Identity
 	leave func() // gives the peer's place back
+	kept  func() // takes a part back from those under way
 
 	in       *javaser.Input
 	body     digest
@@ -39,6 +40,7 @@ type call struct {
 	flight *flight // of a guarded call: its twins wait for this one
 	replay bool    // the answer is that of the first of equal calls
 
+	unknown  bool // it may have been carried out by the process before
 	recorded bool // the verdict is on disk
 	node     *Node
 	up       *http1.Exchange

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/stagelock/stagelock/policy/calls"
 )
@@ -12,9 +13,9 @@ import (
 type drain struct {
 	mu      sync.Mutex
 	stopped bool
-	live    map[int64]struct{} // requests created here and not cleaned up yet
-	calls   int                // under way
-	quiet   chan struct{}      // closed when the last of both is gone, nil until somebody waits
+	live    map[int64]time.Time // requests not cleaned up yet, by their last call
+	calls   int                 // under way
+	quiet   chan struct{}       // closed when the last of both is gone, nil until somebody waits
 }
 
 func (d *drain) on() bool {
@@ -26,24 +27,40 @@ func (d *drain) on() bool {
 // fills has the calls that belong to a publish in progress.
 var fills = map[calls.Kind]bool{calls.Update: true, calls.Validate: true, calls.Publish: true}
 
-func (d *drain) begun(request int64) {
+// lull is how long a publish in progress may go without a call before it counts as given up.
+const lull = 2 * time.Minute
+
+func (d *drain) begun(request int64, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.note(request)
+	d.note(request, now)
 }
 
 // note remembers a publish in progress. The caller holds mu.
-func (d *drain) note(request int64) {
+func (d *drain) note(request int64, now time.Time) {
 	if d.live == nil {
-		d.live = map[int64]struct{}{}
+		d.live = map[int64]time.Time{}
 	}
-	d.live[request] = struct{}{}
+	d.live[request] = now
+}
+
+// expire gives up publishes that nobody went on with.
+func (d *drain) expire(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, last := range d.live {
+		if now.Sub(last) > lull {
+			delete(d.live, id)
+		}
+	}
+	d.settle()
 }
 
 func (d *drain) ended(request int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.live, request)
+	d.settle()
 }
 
 func (d *drain) enter() {
@@ -68,11 +85,11 @@ func (d *drain) settle() {
 }
 
 // allows refuses what would begin something new while the gateway goes down.
-func (d *drain) allows(kind calls.Kind, request int64) error {
+func (d *drain) allows(kind calls.Kind, request int64, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.stopped && fills[kind] {
-		d.note(request) // it may have been created before this process began
+		d.note(request, now) // it may have been created before this process began
 	}
 	if _, going := d.live[request]; !d.stopped || going || kind == calls.CleanUp || kind == calls.Event {
 		return nil
@@ -98,12 +115,19 @@ func (d *drain) stop() <-chan struct{} {
 // it returns ctx's cause then. Idle connections are closed. The listeners should be kept open
 // meanwhile: publishers come back for each call.
 func (g *Gateway) Drain(ctx context.Context) error {
+	g.drain.expire(g.now())
 	quiet := g.drain.stop()
 	g.open.closeIdle()
-	select {
-	case <-quiet:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-quiet:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.C:
+			g.drain.expire(g.now())
+		}
 	}
 }

@@ -78,7 +78,6 @@ func (c *call) verify(context.Context) error {
 			}
 		}
 	}
-	c.policy.Quota.Fail(c.addr, c.begun)
 	if !c.req.HasAuthorization {
 		return problem(tunnel.Unauthentic, ReasonNoSecret, "the call carries no credentials", err)
 	}

@@ -90,7 +90,27 @@ func (c *call) send() error {
 		c.held = c.wire.Blank(c.in.Held())
 	}
 	c.released = true
-	return c.up.Send(c.head(), c.held)
+	err := c.up.Send(c.head(), c.held)
+	if errors.Is(err, http1.ErrField) || errors.Is(err, http1.ErrOverrun) {
+		c.released = false // nothing was written
+	}
+	return err
+}
+
+// reconnect takes a connection to another node, or a fresh one to the same if there is none: a kept
+// connection may just have been closed.
+func (c *call) reconnect(ctx context.Context) error {
+	node, reused := c.node, c.up.Reused()
+	err := c.connect(ctx, node)
+	if err == nil || !reused {
+		return err
+	}
+	up, fresh := node.up.Open(ctx, true)
+	if fresh != nil {
+		return errors.Join(err, fresh)
+	}
+	c.node, c.up = node, up
+	return nil
 }
 
 // again sends a call that may be repeated to another node, once, after one failed before a byte of
@@ -103,7 +123,7 @@ func (c *call) again(ctx context.Context, err error) error {
 	c.retried = true
 	c.node.failed(err)
 	c.up.Cut()
-	if other := c.connect(ctx, c.node); other != nil {
+	if other := c.reconnect(ctx); other != nil {
 		return c.parted(errors.Join(err, other))
 	}
 	if err := c.send(); err != nil {

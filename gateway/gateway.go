@@ -59,16 +59,18 @@ type Gateway struct {
 	newID    func() string
 	pause    func(string)
 
-	policy  atomic.Pointer[Policy]
-	buffers sync.Pool
-	flights flights
-	drain   drain
-	peers   gate
-	counts  counters
-	broken  atomic.Pointer[error] // why the last write to the log failed; nil if it did not
-	conns   sync.WaitGroup
-	open    connections
-	behind  later
+	policy   atomic.Pointer[Policy]
+	buffers  sync.Pool
+	flights  *flights
+	drain    drain
+	peers    gate
+	reserved reserved
+	floods   floods
+	counts   counters
+	broken   atomic.Pointer[error] // why the last write to the log failed; nil if it did not
+	conns    sync.WaitGroup
+	open     connections
+	behind   later
 }
 
 // New returns a Gateway that has a policy and serves nothing yet. It marks calls that were under
@@ -87,7 +89,7 @@ func New(ctx context.Context, c Config, p *Policy) (*Gateway, error) {
 	if g.newID == nil {
 		g.newID = func() string { return uuid.Must(uuid.NewV7()).String() }
 	}
-	g.flights = flights{going: map[store.RepeatKey]*flight{}, scopes: map[string]store.RepeatKey{}, since: c.Now()}
+	g.flights = newFlights(c.Repeats, c.Now())
 	n, err := c.Repeats.Interrupt(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("mark interrupted calls: %w", err)
@@ -101,6 +103,18 @@ func New(ctx context.Context, c Config, p *Policy) (*Gateway, error) {
 
 // Use replaces the policy. Calls under way keep theirs.
 func (g *Gateway) Use(p *Policy) { g.policy.Store(p) }
+
+// enterPolicy returns the policy in use, with its pool kept open until the call leaves it.
+func (g *Gateway) enterPolicy() *Policy {
+	for {
+		p := g.policy.Load()
+		p.Engine.Pool.enter()
+		if g.policy.Load() == p {
+			return p
+		}
+		p.Engine.Pool.leave()
+	}
+}
 
 // Policy returns the policy in use.
 func (g *Gateway) Policy() *Policy { return g.policy.Load() }
@@ -121,6 +135,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 func (g *Gateway) prune(ctx context.Context) {
 	p, now := g.Policy(), g.now()
+	g.flights.prune(ctx, now.Add(-p.RepeatKeep))
+	g.drain.expire(now)
+	if now.Sub(g.flights.since) < p.RepeatKeep {
+		return // what the process before left is still waited for
+	}
 	if _, err := g.repeats.PruneRepeats(ctx, now.Add(-p.RepeatKeep)); err != nil {
 		g.entry.WithError(err).Warn("old answers cannot be forgotten")
 	}

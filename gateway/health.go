@@ -59,7 +59,7 @@ func (g *Gateway) alive() (status int, body []byte) {
 
 // health answers a probe of this machine, a balancer, or an allowed host.
 func (c *call) health(_ context.Context, tell func(*Gateway) (int, []byte)) error {
-	if !c.policy.local(c.socket.Addr()) {
+	if !c.policy.local(c.addr) {
 		return problem(tunnel.NotFound, ReasonPath, "nothing is here", nil)
 	}
 	status, body := tell(c.gateway)

@@ -20,7 +20,7 @@ func (c *call) inspect(ctx context.Context) error {
 	c.in = javaser.NewInput(&c.body, c.gateway.buffer(), c.policy.Limits.Held)
 	wire, err := liferay.Read(c.in, c.policy.Limits, func(p liferay.Part) error { return c.stream(ctx, p) })
 	if err != nil {
-		return c.unread(err)
+		return c.unread(ctx, err)
 	}
 	c.wire = wire
 	c.gateway.pause("envelope validated")
@@ -29,9 +29,12 @@ func (c *call) inspect(ctx context.Context) error {
 
 // unread names the reason why a call could not be read: the stream's, the client's, or the
 // engine's.
-func (c *call) unread(err error) error {
+func (c *call) unread(ctx context.Context, err error) error {
 	var cut *http1.Error
 	if errors.As(err, &cut) {
+		if ctx.Err() != nil {
+			return unavailable(ReasonDraining, "the gateway is stopping", err)
+		}
 		return problem(tunnel.BadRequest, tunnel.Reason(cut.Reason), cut.Msg, err)
 	}
 	var stream *javaser.Error
@@ -56,7 +59,7 @@ func abandoned(err error) error {
 // must come true behind it.
 func (c *call) stream(ctx context.Context, p liferay.Part) error {
 	c.wire, c.rule = p.Call, c.policy.Preset.Part()
-	if err := c.weigh(ctx); err != nil {
+	if err := c.reserve(ctx); err != nil {
 		return err
 	}
 	c.part = true
@@ -77,6 +80,20 @@ func (c *call) stream(ctx context.Context, p liferay.Part) error {
 	return nil
 }
 
+// reserve judges a part by what stands before its content, together with the parts of the same
+// request that are still under way, and counts it among them.
+func (c *call) reserve(ctx context.Context) error {
+	r := &c.gateway.reserved
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := c.weigh(ctx); err != nil {
+		return err
+	}
+	name, _ := c.facts.Args[1].(string)
+	c.kept = r.add(c.request, store.Part{Name: name, Size: c.facts.PartSize})
+	return nil
+}
+
 // judge holds the whole call against the policy.
 func (c *call) judge(ctx context.Context) error {
 	m := c.wire.Method
@@ -88,7 +105,7 @@ func (c *call) judge(ctx context.Context) error {
 	if err := c.weigh(ctx); err != nil {
 		return err
 	}
-	return c.gateway.drain.allows(c.rule.Kind, c.request)
+	return c.gateway.drain.allows(c.rule.Kind, c.request, c.begun)
 }
 
 // weigh judges the call by its rule and what is known of the request that it names.
@@ -137,6 +154,14 @@ func (c *call) known(ctx context.Context) (calls.Request, error) {
 		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),
 		Parts: func(yield func(string, int64) bool) {
 			for _, p := range r.Parts {
+				if !yield(p.Name, p.Size) {
+					return
+				}
+			}
+			if c.part {
+				return // it is among those under way itself
+			}
+			for p := range c.gateway.reserved.parts[id] {
 				if !yield(p.Name, p.Size) {
 					return
 				}

@@ -152,11 +152,12 @@ func TestPublicURL(t *testing.T) {
 
 func TestDrainServesWhatIsInProgress(t *testing.T) {
 	var d drain
-	if err := d.allows(calls.Create, 0); err != nil {
+	now := time.Unix(1000, 0)
+	if err := d.allows(calls.Create, 0, now); err != nil {
 		t.Fatalf("before the drain: %v", err)
 	}
-	d.begun(7)
-	if err := d.allows(calls.Update, 8); err != nil { // created before this process began
+	d.begun(7, now)
+	if err := d.allows(calls.Update, 8, now); err != nil { // created before this process began
 		t.Fatal(err)
 	}
 	d.enter()
@@ -177,7 +178,7 @@ func TestDrainServesWhatIsInProgress(t *testing.T) {
 		{"part of an unknown one", calls.Update, 9, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := d.allows(tt.kind, tt.request); (err == nil) != tt.passes {
+			if err := d.allows(tt.kind, tt.request, now); (err == nil) != tt.passes {
 				t.Errorf("%v", err)
 			}
 		})
@@ -193,55 +194,128 @@ func TestDrainServesWhatIsInProgress(t *testing.T) {
 	<-quiet
 }
 
+// noRepeats is a store of repeats that notes what is ended.
+type noRepeats struct {
+	store.Repeats
+	ended  []store.RepeatKey
+	scopes []string
+}
+
+func (n *noRepeats) End(_ context.Context, key store.RepeatKey) error {
+	n.ended = append(n.ended, key)
+	return nil
+}
+
+func (n *noRepeats) EndScope(_ context.Context, scope string, _ store.RepeatKey) error {
+	n.scopes = append(n.scopes, scope)
+	return nil
+}
+
 func TestFlightsHaveOnePilot(t *testing.T) {
-	f := flights{going: map[store.RepeatKey]*flight{}, scopes: map[string]store.RepeatKey{}}
+	ended := &noRepeats{}
+	f := newFlights(ended, time.Unix(1, 0))
 	key := store.RepeatKey{Login: "a", Digest: "1"}
-	first, own := f.board(key)
+	first, own := f.board(key, "site:1", "ref")
 	if !own {
 		t.Fatal("the first is a twin")
 	}
-	twin, own := f.board(key)
+	twin, own := f.board(key, "site:1", "other")
 	if own || twin != first {
 		t.Error("the second is no twin")
 	}
-	if _, own := f.board(store.RepeatKey{Login: "b", Digest: "1"}); !own {
+	if _, own := f.board(store.RepeatKey{Login: "b", Digest: "1"}, "site:1", "x"); !own {
 		t.Error("another login is a twin")
 	}
-	f.land(key, first)
+	f.land(t.Context(), first, trace{carried: true, answer: []byte("a")}, nil, time.Unix(2, 0))
 	<-twin.done
-	if _, own := f.board(key); !own {
-		t.Error("a landed flight has twins")
+	if left := f.state(twin); !left.carried || string(left.answer) != "a" || left.held {
+		t.Errorf("a twin finds %+v", left)
+	}
+	if _, own := f.board(key, "site:1", "y"); own {
+		t.Error("an answer that nobody got is forgotten")
+	}
+	f.forget(t.Context(), first)
+	if _, own := f.board(key, "site:1", "z"); !own || len(ended.ended) != 1 {
+		t.Errorf("a delivered answer is kept: %v", ended.ended)
 	}
 }
 
-func TestOneScopeHoldsOneRepeat(t *testing.T) {
-	f := flights{going: map[store.RepeatKey]*flight{}, scopes: map[string]store.RepeatKey{}}
-	first, second := store.RepeatKey{Digest: "1"}, store.RepeatKey{Digest: "2"}
-	f.keep("site:1", first)
-	for _, tt := range []struct {
-		name  string
-		scope string
-		key   store.RepeatKey
-		old   bool
-		want  bool
-	}{
-		{"the same call", "site:1", first, false, false},
-		{"another scope", "site:2", second, false, false},
-		{"soon after the start", "site:2", second, true, true},
-		{"soon after the start, again", "site:2", second, true, false},
-		{"another call of the scope", "site:1", second, false, true},
-		{"once is enough", "site:1", second, false, false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			got := f.other(tt.scope, tt.key, tt.old)
-			if got != tt.want {
-				t.Errorf("other = %t, want %t", got, tt.want)
-			}
-			if got {
-				f.cleared(tt.scope, tt.key, tt.old)
-			}
-		})
+func TestACallThatDidNothingLeavesNothing(t *testing.T) {
+	f := newFlights(&noRepeats{}, time.Unix(1, 0))
+	key := store.RepeatKey{Digest: "1"}
+	fl, _ := f.board(key, "s", "ref")
+	f.land(t.Context(), fl, trace{}, nil, time.Unix(2, 0))
+	<-fl.gone
+	if _, own := f.board(key, "s", "again"); !own {
+		t.Error("a twin of a call that did nothing does not take its turn")
 	}
+}
+
+func TestAScopeEndsWithAnotherCall(t *testing.T) {
+	ended := &noRepeats{}
+	f := newFlights(ended, time.Unix(1, 0))
+	carried := trace{carried: true}
+	enable, disable := store.RepeatKey{Digest: "1"}, store.RepeatKey{Digest: "2"}
+	first, _ := f.board(enable, "site:1", "ref")
+	if err := f.endScope(t.Context(), "site:1", disable, false); err != nil || len(ended.ended) != 0 {
+		t.Fatalf("a call under way was ended: %v, %v", ended.ended, err)
+	}
+	f.land(t.Context(), first, carried, nil, time.Unix(2, 0))
+	for _, scope := range []string{"site:2", "site:1"} {
+		if err := f.endScope(t.Context(), scope, enable, false); err != nil || len(ended.ended) != 0 {
+			t.Fatalf("scope %s: ended %v, %v", scope, ended.ended, err)
+		}
+	}
+	if err := f.endScope(t.Context(), "site:1", disable, false); err != nil || len(ended.ended) != 1 {
+		t.Errorf("another call left %v, %v", ended.ended, err)
+	}
+	if _, own := f.board(enable, "site:1", "again"); !own {
+		t.Error("enable, disable, enable: the last is taken for a repeat")
+	}
+	for range 2 {
+		if err := f.endScope(t.Context(), "site:3", enable, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(ended.scopes) != 1 {
+		t.Errorf("the store was asked %d times for what the process before left", len(ended.scopes))
+	}
+}
+
+func TestForgottenAnswers(t *testing.T) {
+	f := newFlights(&noRepeats{}, time.Unix(1, 0))
+	key := store.RepeatKey{Digest: "1"}
+	fl, _ := f.board(key, "s", "ref")
+	f.prune(t.Context(), time.Unix(100, 0))
+	if _, own := f.board(key, "s", "x"); own {
+		t.Fatal("a call under way was forgotten")
+	}
+	f.land(t.Context(), fl, trace{carried: true}, nil, time.Unix(50, 0))
+	f.prune(t.Context(), time.Unix(50, 0))
+	if _, own := f.board(key, "s", "x"); own {
+		t.Error("forgotten too early")
+	}
+	f.prune(t.Context(), time.Unix(51, 0))
+	if _, own := f.board(key, "s", "x"); !own {
+		t.Error("never forgotten")
+	}
+	if len(f.all) != 1 || len(f.scopes) != 1 {
+		t.Errorf("%d flights and %d scopes are left", len(f.all), len(f.scopes))
+	}
+}
+
+func TestDrainGivesUpWhatNobodyGoesOnWith(t *testing.T) {
+	var d drain
+	d.begun(7, time.Unix(0, 0))
+	quiet := d.stop()
+	d.expire(time.Unix(60, 0))
+	select {
+	case <-quiet:
+		t.Fatal("given up after a minute")
+	default:
+	}
+	d.expire(time.Unix(121, 0))
+	<-quiet
 }
 
 func TestABusyPeerWaits(t *testing.T) {

@@ -9,10 +9,10 @@ import (
 // answered. What each step may do to the engine is in the name: before forward nothing complete
 // leaves, whatever a step finds.
 var steps = []step{
-	{"route", (*call).route},     // the one tunnel path, byte for byte; the health paths
 	{"peer", (*call).client},     // the client's address, from the socket or a trusted proxy
-	{"admit", (*call).admit},     // the host allowlist
 	{"quota", (*call).throttle},  // rate by address
+	{"route", (*call).route},     // the one tunnel path, byte for byte; the health paths
+	{"admit", (*call).admit},     // the host allowlist
 	{"verify", (*call).verify},   // the shared secret: which peer, which login
 	{"ready", (*call).ready},     // an engine that is up, room to write; the peer's own pace
 	{"inspect", (*call).inspect}, // the body through the validator; a part's content streams on, its tail is held

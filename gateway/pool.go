@@ -5,16 +5,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -41,10 +42,11 @@ type Pool struct {
 	cfg   PoolConfig
 	nodes []*Node
 	turn  atomic.Uint32
-	seed  maphash.Seed
 
-	mu   sync.Mutex
-	home map[int64]*Node // of staging requests: the node that created them
+	mu      sync.Mutex
+	home    map[int64]*Node // of staging requests: the node that created them
+	calls   int             // that may still open connections
+	retired bool            // to be closed by the last of them
 }
 
 // Node is one node of the live engine.
@@ -64,7 +66,7 @@ func NewPool(c PoolConfig) (*Pool, error) {
 	if len(c.Nodes) == 0 {
 		return nil, errors.New("no node of the live engine")
 	}
-	p := &Pool{cfg: c, home: map[int64]*Node{}, seed: maphash.MakeSeed()}
+	p := &Pool{cfg: c, home: map[int64]*Node{}}
 	for _, u := range c.Nodes {
 		port, secure := u.Port(), (*tls.Config)(nil)
 		if u.Scheme == "https" {
@@ -113,10 +115,37 @@ func (p *Pool) Run(ctx context.Context) error {
 	return all.Wait()
 }
 
-// Close closes the connections that rest. Exchanges under way end by themselves.
+// Close closes the connections that rest, once the calls that began with the pool have left it.
+// Exchanges under way end by themselves.
 func (p *Pool) Close() {
+	p.mu.Lock()
+	p.retired = true
+	last := p.calls == 0
+	p.mu.Unlock()
+	if last {
+		p.shut()
+	}
+}
+
+func (p *Pool) shut() {
 	for _, n := range p.nodes {
 		n.up.Close()
+	}
+}
+
+func (p *Pool) enter() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls++
+}
+
+func (p *Pool) leave() {
+	p.mu.Lock()
+	p.calls--
+	last := p.retired && p.calls == 0
+	p.mu.Unlock()
+	if last {
+		p.shut()
 	}
 }
 
@@ -211,24 +240,24 @@ func (p *Pool) pick(request int64, except *Node) *Node {
 	}
 	best, weight := up[0], uint64(0)
 	for _, n := range up {
-		if w := maphash.Comparable(p.seed, affinity{request, n.name}); w >= weight {
+		// the same after a restart and on every gateway
+		if w := xxh3.HashString(strconv.FormatInt(request, 10) + "@" + n.name); w >= weight {
 			best, weight = n, w
 		}
 	}
 	return best
 }
 
-type affinity struct {
-	request int64
-	node    string
-}
-
 func (p *Pool) remember(request int64, n *Node) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.home) < maxAffinity {
-		p.home[request] = n
+	if len(p.home) >= maxAffinity {
+		for id := range p.home { // any one: its calls go by their id from now on
+			delete(p.home, id)
+			break
+		}
 	}
+	p.home[request] = n
 }
 
 func (p *Pool) forget(request int64) {

@@ -89,6 +89,9 @@ func (c *call) validate(reply *http1.Reply) error {
 	r, err := liferay.ReadReply(in, lim, c.rule.Returns, false)
 	c.upBytes = in.Arrived()
 	var fault *http1.UpstreamError
+	if errors.As(err, &fault) && oversized[fault.Reason] {
+		return problem(tunnel.BadAnswer, ReasonReply, carriedOut, err)
+	}
 	if errors.As(err, &fault) {
 		return c.lost(err)
 	}
@@ -103,6 +106,12 @@ func (c *call) validate(reply *http1.Reply) error {
 	}
 	return c.rewriteReply()
 }
+
+// carriedOut is what a publisher reads of an answer that is not passed on.
+const carriedOut = "the call was carried out, but the live engine's answer was refused"
+
+// oversized are the faults of an answer that did begin.
+var oversized = map[string]bool{http1.ReasonReply: true, http1.ReasonReplyLarge: true}
 
 // odd is a reply that is not what the method answers. The call was carried out, so an exception's
 // words are passed on.
@@ -122,7 +131,7 @@ func (c *call) odd(reply *http1.Reply, in *javaser.Input, cause error) error {
 			return err
 		}
 	}
-	return problem(tunnel.BadAnswer, ReasonReply, "the call was carried out, but the live engine's answer was refused", cause)
+	return problem(tunnel.BadAnswer, ReasonReply, carriedOut, cause)
 }
 
 // rewriteReply puts the public address into the one reply that carries the engine's own.
@@ -147,7 +156,7 @@ func (c *call) keep(ctx context.Context) error {
 	}
 	var writes errgroup.Group
 	if c.flight != nil { // at once with the other, so that they share a commit
-		c.owe()
+		c.owed = c.flight
 		writes.Go(func() error { return c.gateway.repeats.Answer(ctx, c.key, c.answer, c.gateway.now()) })
 	}
 	if err := errors.Join(c.keepRequest(ctx), writes.Wait()); err != nil {
@@ -182,7 +191,7 @@ func (c *call) created(ctx context.Context) error {
 	checksum, _ := c.facts.Args[1].(string)
 	c.request = id
 	c.policy.Engine.Pool.remember(id, c.node)
-	c.gateway.drain.begun(id)
+	c.gateway.drain.begun(id, c.begun)
 	return c.gateway.requests.Create(ctx, store.Request{
 		ID: id, Site: site, Checksum: checksum, Peer: c.peer.Name, Logins: []string{c.id.Login}, CreatedAt: c.begun,
 	})

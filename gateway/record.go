@@ -53,10 +53,11 @@ func eventFields(args []any) map[string]string {
 // deny records a refusal. The verdict of a call that was already allowed stays; the outcome says
 // what became of it.
 func (c *call) deny(ctx context.Context, p *tunnel.Problem) {
+	ctx = context.WithoutCancel(ctx) // a refusal at the end of a drain is one too
 	c.gateway.count(p.Reason)
 	c.end = string(p.Reason)
-	if c.recorded {
-		return
+	if c.recorded || p.Reason == ReasonRate && !c.gateway.floods.first(c.addr, c.begun) {
+		return // a flood does not fill the log: it is counted
 	}
 	ev := c.event(audit.KindVerdict)
 	ev.Verdict, ev.Reason, ev.Detail = audit.Deny, p.Reason, p.Msg

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/stagelock/stagelock/policy/calls"
@@ -11,82 +10,12 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 )
 
-// flight is a guarded call under way in this process. Its twins wait until done is closed.
-type flight struct{ done chan struct{} }
-
-// flights has the guarded calls under way, and the scopes of the repeats that the store holds.
-type flights struct {
-	mu     sync.Mutex
-	going  map[store.RepeatKey]*flight
-	scopes map[string]store.RepeatKey // scope to the last key kept for it
-	since  time.Time                  // repeats older than this process may be in the store for a while
-	ended  map[string]struct{}        // scopes of which none is left
-}
-
-// board returns the flight of that key and whether it is the caller's own, to be landed by him.
-func (f *flights) board(key store.RepeatKey) (*flight, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if fl := f.going[key]; fl != nil {
-		return fl, false
-	}
-	fl := &flight{done: make(chan struct{})}
-	f.going[key] = fl
-	return fl, true
-}
-
-func (f *flights) land(key store.RepeatKey, fl *flight) {
-	f.mu.Lock()
-	delete(f.going, key)
-	f.mu.Unlock()
-	close(fl.done)
-}
-
-func (f *flights) keep(scope string, key store.RepeatKey) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.scopes[scope] = key
-}
-
-// drop takes back what keep did.
-func (f *flights) drop(d debt) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.scopes[d.scope] == d.key {
-		delete(f.scopes, d.scope)
-	}
-}
-
-// other says whether the store may hold a repeat of that scope besides key's: one kept by this
-// process, or, while it is young, one of the process before it.
-func (f *flights) other(scope string, key store.RepeatKey, young bool) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !young {
-		f.ended = nil
-	}
-	last, kept := f.scopes[scope]
-	_, ended := f.ended[scope]
-	return kept && last != key || young && !ended
-}
-
-// cleared notes that the store holds no repeat of that scope any more besides key's.
-func (f *flights) cleared(scope string, key store.RepeatKey, young bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.scopes[scope] != key {
-		delete(f.scopes, scope)
-	}
-	if young && f.ended == nil {
-		f.ended = map[string]struct{}{}
-	}
-	if young {
-		f.ended[scope] = struct{}{}
-	}
-}
+// settleTime is how long an equal call waits to see whether the connection of the first one's
+// answer breaks: Java's client repeats a call at the moment it does.
+const settleTime = 500 * time.Millisecond
 
 // repeat lets the first of equal calls pass and gives its twins its answer: Java's client sends a
-// POST again when the connection closed before a byte of the answer, and four calls must not be
+// POST again when the connection closed before a byte of the answer, and some calls must not be
 // carried out twice (call rules section 6).
 func (c *call) repeat(ctx context.Context) error {
 	if c.decision != calls.Forward {
@@ -95,45 +24,23 @@ func (c *call) repeat(ctx context.Context) error {
 	c.key = store.RepeatKey{
 		Login: c.id.Login, KeyID: c.id.KeyID, Method: c.wire.Method.Signature(), Digest: c.digest(),
 	}
-	if err := c.endOthers(ctx); err != nil {
-		return err
+	if scope := c.scope(); scope != "" {
+		young := c.begun.Sub(c.gateway.flights.since) < c.policy.RepeatKeep
+		if err := c.gateway.flights.endScope(ctx, scope, c.key, young); err != nil {
+			return c.gateway.unwritten(err)
+		}
 	}
 	for c.rule.Guarded {
-		fl, own := c.gateway.flights.board(c.key)
+		fl, own := c.gateway.flights.board(c.key, c.scope(), c.ref)
 		if own {
 			c.flight = fl
 			return c.begin(ctx)
 		}
-		if err := c.await(ctx, fl); err != nil {
+		if done, err := c.follow(ctx, fl); done || err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// debt is an answer that is not known to be delivered.
-type debt struct {
-	key   store.RepeatKey
-	scope string
-}
-
-func (c *call) owe() { c.owed = debt{c.key, c.scope()} }
-
-// forget ends the repeat of a delivered answer, behind the calls that follow: an equal one waits for
-// it. If one is under way already, the repeat is its own by now.
-func (g *Gateway) forget(ctx context.Context, d debt) {
-	fl, own := g.flights.board(d.key)
-	if !own {
-		return
-	}
-	g.flights.drop(d)
-	g.behind.do(func() {
-		defer g.flights.land(d.key, fl)
-		if err := g.repeats.End(ctx, d.key); err != nil {
-			g.flights.keep(d.scope, d.key)
-			g.entry.WithError(err).Warn("a delivered answer cannot be forgotten")
-		}
-	})
 }
 
 func (c *call) digest() string {
@@ -153,66 +60,105 @@ func (c *call) scope() string {
 	return scope + "\n" + c.id.Login
 }
 
-func (c *call) endOthers(ctx context.Context) error {
-	scope := c.scope()
-	young := c.begun.Sub(c.gateway.flights.since) < c.policy.RepeatKeep
-	if scope == "" || !c.gateway.flights.other(scope, c.key, young) {
-		return nil
+// follow takes the answer of an equal call, and says whether there is one to take: that call may
+// not have been carried out, or its answer may have arrived, and then this one is a call of its own.
+func (c *call) follow(ctx context.Context, fl *flight) (done bool, err error) {
+	waited := false
+	select {
+	case <-fl.done:
+	default:
+		waited = true
+		if err := c.await(ctx, fl.done); err != nil {
+			return false, err
+		}
 	}
-	if err := c.gateway.repeats.EndScope(ctx, scope, c.key); err != nil {
-		return unwritable(err)
+	f := c.gateway.flights
+	left := f.state(fl)
+	if left.carried && !waited && left.held && !c.breaks(ctx, fl) {
+		f.forget(ctx, fl)
+		left.leaving = true
 	}
-	c.gateway.flights.cleared(scope, c.key, young)
-	return nil
+	if !left.carried || left.leaving && !waited {
+		return false, c.await(ctx, fl.gone)
+	}
+	if left.unknown {
+		c.owed = fl
+		return true, interrupted(fl.ref)
+	}
+	c.takes(fl, left.answer)
+	return true, nil
 }
 
-// begin keeps the call as running, or takes over what is known of it.
+// interrupted is what the repeats of a call are told that was under way when the gateway stopped.
+func interrupted(ref string) error {
+	return uncertain(ReasonUnknown, "the same call was under way when the gateway stopped (first call: "+
+		ref+"); look at the live site before you publish again", nil)
+}
+
+// breaks waits a little and says whether the connection that holds the answer ends without a sign
+// that the answer arrived.
+func (c *call) breaks(ctx context.Context, fl *flight) bool {
+	t := time.NewTimer(settleTime)
+	defer t.Stop()
+	holder := c.gateway.flights.holder(fl)
+	if holder == nil {
+		return true
+	}
+	select {
+	case <-holder.over:
+	case <-fl.gone:
+	case <-ctx.Done():
+	case <-t.C:
+	}
+	if left := c.gateway.flights.state(fl); left.leaving || !left.held {
+		return !left.leaving
+	}
+	return !holder.acknowledged()
+}
+
+// takes makes the answer of an equal call this one's.
+func (c *call) takes(fl *flight, answer []byte) {
+	c.replay, c.answer, c.end = true, answer, "repeat of "+fl.ref
+	c.owed = fl
+}
+
+// begin keeps the call as running, or takes over what the store knows of the process before.
 func (c *call) begin(ctx context.Context) error {
 	rep := store.Repeat{
-		Key: c.key, Scope: c.scope(), Reference: c.ref, State: store.RepeatRunning, StartedAt: c.begun,
+		Key: c.key, Scope: c.flight.scope, Reference: c.ref, State: store.RepeatRunning, StartedAt: c.begun,
 	}
 	known, fresh, err := c.gateway.repeats.Begin(ctx, rep)
 	if err != nil {
 		return c.gateway.unwritten(err)
 	}
-	c.gateway.flights.keep(rep.Scope, c.key)
 	if fresh {
 		return nil
 	}
-	if since := known.AnsweredAt; known.State == store.RepeatAnswered && c.begun.Sub(since) > c.policy.RepeatKeep {
-		return c.anew(ctx)
+	if known.State == store.RepeatAnswered && c.begun.Sub(known.AnsweredAt) > c.policy.RepeatKeep {
+		if err := c.gateway.repeats.End(ctx, c.key); err != nil {
+			return c.gateway.unwritten(err)
+		}
+		return c.begin(ctx)
 	}
-	return c.replayOf(known)
+	c.flight.ref = known.Reference
+	if known.State == store.RepeatAnswered {
+		c.takes(c.flight, known.Answer)
+		return nil
+	}
+	c.unknown = true
+	return interrupted(known.Reference)
 }
 
-// anew forgets an answer that waited too long: this is a call of its own.
-func (c *call) anew(ctx context.Context) error {
-	if err := c.gateway.repeats.End(ctx, c.key); err != nil {
-		return c.gateway.unwritten(err)
-	}
-	return c.begin(ctx)
-}
-
-func (c *call) replayOf(known store.Repeat) error {
-	if known.State != store.RepeatAnswered {
-		return problem(tunnel.Uncertain, ReasonUnknown, "the same call was under way when the gateway stopped: "+
-			"it may have been carried out. Look at the live site before you publish again (first call: "+known.Reference+")", nil)
-	}
-	c.replay, c.answer, c.end = true, known.Answer, "repeat of "+known.Reference
-	c.owe()
-	return nil
-}
-
-// await waits for the first of equal calls, with heartbeats.
-func (c *call) await(ctx context.Context, fl *flight) error {
+// await waits for another call, with heartbeats.
+func (c *call) await(ctx context.Context, done <-chan struct{}) error {
 	t := time.NewTicker(c.policy.Heartbeat)
 	defer t.Stop()
 	for {
 		select {
-		case <-fl.done:
+		case <-done:
 			return nil
 		case <-ctx.Done():
-			return problem(tunnel.Uncertain, ReasonDraining, "the gateway is stopping while the first of two equal calls runs", nil)
+			return uncertain(ReasonDraining, "the gateway is stopping while an equal call runs", nil)
 		case <-t.C:
 			if err := c.beat(); err != nil {
 				return problem(tunnel.BadRequest, ReasonCut, "the client went away", err)
@@ -222,26 +168,30 @@ func (c *call) await(ctx context.Context, fl *flight) error {
 }
 
 // keepRefusal keeps the refusal of a call that the engine may have carried out, for its twin.
-func (c *call) keepRefusal(ctx context.Context, answer []byte) {
-	if c.flight == nil || c.replay || !c.released {
+func (c *call) keepRefusal(ctx context.Context) {
+	if c.flight == nil || c.replay || !c.released && !c.unknown {
 		return
 	}
-	if err := c.gateway.repeats.Answer(ctx, c.key, answer, c.gateway.now()); err != nil {
+	c.owed = c.flight
+	if c.unknown {
+		return // its row stays until this answer was delivered
+	}
+	err := c.gateway.repeats.Answer(context.WithoutCancel(ctx), c.key, c.answer, c.gateway.now())
+	if err != nil && !errors.Is(err, store.ErrStale) {
 		c.gateway.entry.WithError(err).WithField("req", c.ref).Error("an answer cannot be kept for a repeat")
-		return
 	}
-	c.owe()
 }
 
 // landed ends the call's flight. A call that the engine cannot have begun leaves nothing to repeat.
 func (c *call) landed(ctx context.Context) {
 	if c.flight == nil {
+		if c.owed != nil {
+			c.gateway.flights.hold(c.owed, c.session)
+		}
 		return
 	}
-	if !c.replay && !c.released {
-		_ = c.gateway.repeats.End(ctx, c.key) // a leftover is found as running, and runs out
-	}
-	c.gateway.flights.land(c.key, c.flight)
+	left := trace{carried: c.replay || c.released || c.unknown, unknown: c.unknown, answer: c.answer}
+	c.gateway.flights.land(ctx, c.flight, left, c.session, c.gateway.now())
 	c.flight = nil
 }
 

@@ -27,7 +27,10 @@ const overflow = 64
 // Serve accepts connections from l until ctx ends or l is closed, and waits for those that were
 // accepted. A call in progress ends with ctx.
 func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
-	stop := context.AfterFunc(ctx, func() { l.Close() })
+	stop := context.AfterFunc(ctx, func() {
+		l.Close()
+		g.open.hurry()
+	})
 	defer stop()
 	defer g.behind.all.Wait()
 	defer g.conns.Wait()
@@ -108,7 +111,8 @@ func (g *Gateway) accepted(ctx context.Context, raw net.Conn) {
 	h := http1.NewConn(conn, p.Profile)
 	mark := g.open.add(h)
 	defer g.open.remove(mark)
-	s := &session{gateway: g, conn: h, socket: socket, crowded: crowded == told, idle: mark}
+	s := &session{gateway: g, conn: h, socket: socket, crowded: crowded == told, idle: mark,
+		over: make(chan struct{})}
 	s.serve(ctx)
 }
 

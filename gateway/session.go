@@ -3,8 +3,10 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -20,8 +22,9 @@ type session struct {
 	gateway *Gateway
 	conn    *http1.Conn
 	socket  netip.AddrPort
-	crowded bool // over the limit of connections: it is told so, once
-	owed    debt // the guarded call whose answer is not known to be delivered
+	crowded bool          // over the limit of connections: it is told so, once
+	over    chan struct{} // closed when the connection has ended
+	owed    *flight       // the guarded call whose answer is not known to be delivered
 	idle    *idleMark
 }
 
@@ -40,7 +43,9 @@ func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Add
 
 // serve answers the calls of the connection until it ends.
 func (s *session) serve(ctx context.Context) {
+	defer close(s.over)
 	defer s.conn.Close()
+	defer s.abandon()
 	for {
 		s.idle.set(true)
 		req, err := s.conn.Next(ctx)
@@ -59,6 +64,12 @@ func (s *session) serve(ctx context.Context) {
 	}
 }
 
+// acknowledged says whether everything that was written has arrived at the client's system.
+func (s *session) acknowledged() bool {
+	n, err := s.conn.Unsent()
+	return err == nil && n == 0
+}
+
 // one takes one call through the pipeline and says whether the connection goes on.
 func (s *session) one(ctx context.Context, req *http1.Request) bool {
 	g := s.gateway
@@ -66,14 +77,31 @@ func (s *session) one(ctx context.Context, req *http1.Request) bool {
 	g.drain.enter()
 	defer g.drain.leave()
 	c := &call{
-		session: s, policy: g.Policy(), ref: g.newID(), begun: g.now(), req: req, addr: s.socket.Addr(),
+		session: s, policy: g.enterPolicy(), ref: g.newID(), begun: g.now(), req: req, addr: s.socket.Addr(),
 	}
 	defer c.finish(ctx)
-	if err := c.run(ctx); err != nil {
+	if err := c.guarded(ctx); err != nil {
 		c.refuse(ctx, err)
 	}
 	c.outcome(ctx)
 	return c.goesOn()
+}
+
+// guarded runs the call and turns a fault of the gateway's own into an answer.
+func (c *call) guarded(ctx context.Context) (err error) {
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		c.gateway.entry.WithField("req", c.ref).WithField("stack", string(debug.Stack())).
+			Errorf("call ended by a fault: %v", fault)
+		err = unavailable(ReasonFault, "the gateway failed", fmt.Errorf("fault: %v", fault))
+		if c.released {
+			err = uncertain(ReasonFault, "the gateway failed", fmt.Errorf("fault: %v", fault))
+		}
+	}()
+	return c.run(ctx)
 }
 
 // goesOn says whether another request may follow on the connection.
@@ -84,8 +112,10 @@ func (c *call) goesOn() bool {
 // finish gives back what the call held.
 func (c *call) finish(ctx context.Context) {
 	c.landed(ctx)
-	if c.leave != nil {
-		c.leave()
+	for _, back := range []func(){c.leave, c.kept, c.policy.Engine.Pool.leave} {
+		if back != nil {
+			back()
+		}
 	}
 	if c.up != nil {
 		c.up.Done()
@@ -104,8 +134,14 @@ func (s *session) misread(ctx context.Context, err error) {
 	g := s.gateway
 	c := &call{session: s, policy: g.Policy(), ref: g.newID(), begun: g.now(), addr: s.socket.Addr(), stopped: "head"}
 	p := problem(tunnel.BadRequest, tunnel.Reason(e.Reason), e.Msg, err)
+	if c.policy.Quota.Allow(c.addr, c.begun) != nil {
+		g.count(ReasonRate)
+		return // who goes on like that is not told why, nor is each time recorded
+	}
+	c.policy.Quota.Fail(c.addr, c.begun)
 	c.deny(ctx, p)
 	c.log(p)
+	c.drainBody(p)
 	if e.Status != 0 {
 		_ = s.conn.Respond(e.Status, c.fields(plainText), []byte(e.Msg+" (reference "+c.ref+")\n"), true)
 		s.conn.Finish(finishTime)
@@ -114,17 +150,25 @@ func (s *session) misread(ctx context.Context, err error) {
 
 // delivered forgets the last answer if what came after it proves that it arrived.
 func (s *session) delivered(ctx context.Context, next error) {
-	if s.owed != (debt{}) && s.conn.Delivered(next) {
+	if s.owed != nil && s.conn.Delivered(next) {
 		s.settle(ctx)
 	}
 }
 
+// settle forgets the last answer, which has arrived.
 func (s *session) settle(ctx context.Context) {
-	if s.owed == (debt{}) {
-		return
+	if s.owed != nil {
+		s.gateway.flights.forget(ctx, s.owed)
+		s.owed = nil
 	}
-	s.gateway.forget(context.WithoutCancel(ctx), s.owed)
-	s.owed = debt{}
+}
+
+// abandon leaves the last answer to a twin: nothing shows that it arrived.
+func (s *session) abandon() {
+	if s.owed != nil {
+		s.gateway.flights.orphan(s.owed, s)
+		s.owed = nil
+	}
 }
 
 // connections knows the open connections, to close those that rest.
@@ -168,6 +212,15 @@ func (o *connections) remove(m *idleMark) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.all, m)
+}
+
+// hurry ends the bodies that are being read.
+func (o *connections) hurry() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for m := range o.all {
+		m.conn.Hurry()
+	}
 }
 
 func (o *connections) closeIdle() {

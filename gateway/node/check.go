@@ -45,6 +45,7 @@ type builder struct {
 	cfg      *conf.Config
 	ports    []uint16 // that the listeners really have
 	entry    *logrus.Entry
+	keep     *gateway.Pool // used on where the engine's settings stayed the same
 	problems []conf.Problem
 }
 
@@ -261,6 +262,10 @@ func (b *builder) engine() gateway.Engine {
 	e := gateway.Engine{
 		PathContext: c.PathContext, Host: c.Host, Encoded: b.cfg.Line != liferay.Line62,
 		Key: b.key("upstream.secret", "upstream", c.Secret),
+	}
+	if b.keep != nil {
+		e.Pool = b.keep
+		return e
 	}
 	pool, err := gateway.NewPool(gateway.PoolConfig{
 		Nodes: c.Nodes, ConnectTimeout: c.ConnectTimeout, ReplyMax: int64(b.cfg.Limits.Reply), HealthPath: c.Health.Path,

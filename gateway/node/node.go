@@ -172,7 +172,7 @@ func (n *Node) openGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	policy, problems := n.build(n.conf, nil)
+	policy, problems := n.build(n.conf, nil, nil)
 	if conf.Fatal(problems) {
 		return fmt.Errorf("configuration: %s", firstFatal(problems))
 	}
@@ -196,13 +196,15 @@ func firstFatal(problems []conf.Problem) string {
 	return ""
 }
 
-// build makes a policy of c and remembers its pool and limiter.
-func (n *Node) build(c *conf.Config, keep *quota.Limiter) (*gateway.Policy, []conf.Problem) {
-	b := builder{cfg: c, entry: n.cfg.Log}
+// build makes a policy of c and remembers its pool and limiter, which may be given.
+func (n *Node) build(
+	c *conf.Config, limiter *quota.Limiter, pool *gateway.Pool,
+) (*gateway.Policy, []conf.Problem) {
+	b := builder{cfg: c, entry: n.cfg.Log, keep: pool}
 	for _, a := range n.Addrs() {
 		b.ports = append(b.ports, a.Port())
 	}
-	policy, pool := b.policy(keep)
+	policy, pool := b.policy(limiter)
 	if !conf.Fatal(b.problems) {
 		n.pool, n.limiter = pool, policy.Quota
 	}

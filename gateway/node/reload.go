@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf"
@@ -42,26 +43,37 @@ func (n *Node) Reload(ctx context.Context) error {
 // replace builds the policy of next and puts it to use, unless something is wrong with it. The
 // caller holds mu.
 func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
-	limiter := n.limiter
+	limiter, pool := n.limiter, n.pool
 	if next.Quota != n.conf.Quota {
 		limiter = nil
 	}
+	if !sameEngine(next, n.conf) {
+		pool = nil
+	}
 	old, oldLimiter := n.pool, n.limiter
-	policy, problems := n.build(next, limiter)
+	policy, problems := n.build(next, limiter, pool)
 	if conf.Fatal(problems) {
 		return problems
 	}
 	if err := n.certs.Reload(ctx, n.certConfig(next)); err != nil {
-		n.pool.Close()
+		if n.pool != old {
+			n.pool.Close()
+		}
 		n.pool, n.limiter = old, oldLimiter
 		return append(problems, next.Problem("tls", err.Error(), "mend the certificate or the key"))
 	}
 	n.gateway.Use(policy)
-	if n.started {
+	if n.started && n.pool != old {
 		n.stop()
 		n.watch(context.WithoutCancel(ctx), n.pool)
 	}
 	return problems
+}
+
+// sameEngine says whether the engine is reached as before: its connections, the state of its nodes
+// and what is known of its requests are kept then.
+func sameEngine(a, b *conf.Config) bool {
+	return a.Limits.Reply == b.Limits.Reply && reflect.DeepEqual(a.Upstream, b.Upstream)
 }
 
 func lines(problems []conf.Problem) string {

@@ -26,6 +26,15 @@ func (p *pace) spent(n int, d time.Duration) {
 	}
 }
 
+// Hurry ends the body that is being read, and every later one, as if it came too slowly: the caller
+// must stop. It may be called from any goroutine.
+func (c *Conn) Hurry() {
+	c.hurried.Store(true)
+	_ = c.nc.SetReadDeadline(past) // a read that has begun ends too
+}
+
+var past = time.Unix(1, 0)
+
 // Remaining returns how many bytes of the body were not read yet.
 func (c *Conn) Remaining() int64 { return c.remaining }
 
@@ -78,6 +87,9 @@ func (c *Conn) timed(p []byte) (int, error) {
 	if err := c.nc.SetReadDeadline(start.Add(c.pace.left)); err != nil {
 		return 0, c.bodyError(err)
 	}
+	if c.hurried.Load() { // behind the deadline that was just set, so that none is lost
+		return 0, c.bodyError(os.ErrDeadlineExceeded)
+	}
 	n, err := c.nc.Read(p)
 	if n > 0 {
 		c.pace.spent(n, c.p.now().Sub(start))
@@ -121,9 +133,16 @@ func (c *Conn) Drain(limit int64) error {
 		c.closing = true
 		return nil
 	}
+	if c.remaining == 0 {
+		return nil
+	}
 	c.pace.rate = max(c.pace.rate, drainRate)
-	buf := c.p.big.take(bigSize)
-	defer c.p.big.give(buf)
+	pool, size := &c.p.big, bigSize
+	if limit > 0 { // a stranger's: he gets no more memory than that of his connection
+		pool, size = &c.p.small, bufferSize
+	}
+	buf := pool.take(size)
+	defer pool.give(buf)
 	for read := int64(0); c.remaining > 0; {
 		room := int64(len(*buf))
 		if limit > 0 {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,7 +30,8 @@ type Conn struct {
 
 	req       Request
 	remaining int64 // of the body
-	expects   bool  // the client waits for 100 Continue
+	hurried   atomic.Bool
+	expects   bool // the client waits for 100 Continue
 	pace      pace
 	begun     bool // a first byte ever came
 	answered  bool

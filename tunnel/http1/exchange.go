@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +17,12 @@ const flushAfter = time.Second
 // Exchange is one request and its reply on one connection. Its methods belong to one goroutine.
 // Writes first, then Reply, then Done; Cut at any time.
 type Exchange struct {
-	u     *Upstream
-	l     *link // nil once it ended
-	left  int64 // bytes of the body to send
-	sent  bool  // the head left
-	reply Reply
+	u       *Upstream
+	l       *link // nil once it ended
+	left    int64 // bytes of the body to send
+	sent    bool  // the head left
+	reply   Reply
+	interim int // replies that Await dropped
 }
 
 // RequestHead is what Send writes in front of a body. Method is POST if it is empty; only POST
@@ -255,23 +257,45 @@ func (x *Exchange) Reply(ctx context.Context) (*Reply, error) {
 	return &x.reply, nil
 }
 
-// Await waits up to limit for the first byte of the reply and tells whether it is there. It is
+// Await waits up to limit for the reply to begin and tells whether it has: interim replies do not
+// count. It is
 // used before Reply, to do something else while the engine works.
 func (x *Exchange) Await(ctx context.Context, limit time.Duration) (bool, error) {
 	if x.l == nil || !x.sent || x.reply.x != nil {
 		return false, ErrClosed
 	}
-	if x.l.r < x.l.w {
-		return true, nil
+	until := x.u.cfg.Now().Add(limit)
+	for {
+		x.skipInterim()
+		if x.l.r < x.l.w {
+			return true, nil
+		}
+		n, err := x.l.read(ctx, x.u.cfg.Now, x.l.buf, until.Sub(x.u.cfg.Now()))
+		x.l.r, x.l.w = 0, n
+		switch {
+		case n > 0:
+			continue
+		case isTimeout(err) && ctx.Err() == nil:
+			return false, nil
+		}
+		x.l.broken = true
+		return false, x.readFault(ctx, false, err)
 	}
-	n, err := x.l.read(ctx, x.u.cfg.Now, x.l.buf, limit)
-	x.l.r, x.l.w = 0, n
-	switch {
-	case n > 0:
-		return true, nil
-	case isTimeout(err) && ctx.Err() == nil:
-		return false, nil
-	}
-	x.l.broken = true
-	return false, x.readFault(ctx, false, err)
 }
+
+// skipInterim drops interim replies that are there whole: the engine is still at work. One that is
+// not, or too many, are left to Reply.
+func (x *Exchange) skipInterim() {
+	for x.interim < maxSkipped {
+		rest := x.l.buf[x.l.r:x.l.w]
+		end := bytes.Index(rest, []byte("\r\n\r\n"))
+		if end < 0 || !bytes.HasPrefix(rest, []byte("HTTP/1.1 1")) {
+			return
+		}
+		x.interim++
+		x.l.r += end + 4
+	}
+}
+
+// maxSkipped bounds interim replies before a reply: an engine that sends more is not one.
+const maxSkipped = 1000

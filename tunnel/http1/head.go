@@ -141,11 +141,11 @@ func (r *Request) fields(rest string) *Error {
 func (r *Request) field(line string) *Error {
 	colon := strings.IndexByte(line, ':')
 	if colon <= 0 || !all(line[:colon], inName) {
-		return bad(ReasonHeader, "header field has no proper name", line)
+		return bad(ReasonHeader, "header field has no proper name", "") // the line may hold a token
 	}
 	value := trimBlanks(line[colon+1:])
 	if !all(value, inValue) {
-		return bad(ReasonHeader, "header field has bytes outside printable ASCII", line)
+		return bad(ReasonHeader, "header field has bytes outside printable ASCII", line[:colon])
 	}
 	rule, ok := ruleOf(line[:colon])
 	if !ok {
@@ -153,7 +153,7 @@ func (r *Request) field(line string) *Error {
 	}
 	if rule.once {
 		if r.seen&rule.bit != 0 {
-			return bad(rule.reason, "header field "+rule.name+" stands twice", line)
+			return bad(rule.reason, "header field "+rule.name+" stands twice", "")
 		}
 		r.seen |= rule.bit
 	}
