@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -287,8 +286,6 @@ func allowed(t testing.TB, g *world.Gateway, a answer) {
 		t.Errorf("the verdict is %s (%s: %s)", ev.Verdict, ev.Reason, ev.Detail)
 	}
 }
-
-func quoted(format string, args ...any) string { return strconv.Quote(fmt.Sprintf(format, args...)) }
 
 // finish says that no more comes, and goes on reading.
 func (l *line) finish(t testing.TB) {

@@ -13,14 +13,11 @@ import (
 
 func textValue(s string) *javaser.String { return &javaser.String{Text: s} }
 
-// handler, arguments, principal and methodKey are the places of a call.
+// handler, arguments and principal are the places of a call.
 func handler(root *javaser.Object) *javaser.Object   { return root.Ref("_value").(*javaser.Object) }
 func principal(root *javaser.Object) *javaser.Object { return root.Ref("_key").(*javaser.Object) }
 func arguments(root *javaser.Object) *javaser.Array {
 	return handler(root).Ref("_arguments").(*javaser.Array)
-}
-func methodKey(root *javaser.Object) *javaser.Object {
-	return handler(root).Ref("_methodKey").(*javaser.Object)
 }
 
 // written writes a tree as Java would, whatever stands in it.

@@ -1,3 +1,4 @@
-// Package world starts what tests of everything together need: a real gateway from a configuration file, with TLS by its own
-// authority, and a raw sink in place of an engine that shows every byte that arrived.
+// Package world starts what tests of everything together need: a real gateway from a configuration
+// file, with TLS by its own authority, an engine, and a raw sink in place of one that shows every
+// byte that arrived.
 package world

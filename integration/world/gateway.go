@@ -188,7 +188,9 @@ func (g *Gateway) Key(t testing.TB) *secret.Key {
 	if s == "" {
 		s = Secret
 	}
-	k, problems := secret.NewKey(secret.KeyConfig{ID: "test", Algorithm: g.opts.Algorithm, Secret: []byte(s), Hex: g.opts.Hex, Line: "6.2"})
+	k, problems := secret.NewKey(secret.KeyConfig{
+		ID: "test", Algorithm: g.opts.Algorithm, Secret: []byte(s), Hex: g.opts.Hex, Line: "6.2",
+	})
 	if k == nil {
 		t.Fatalf("key: %v", problems)
 	}

@@ -15,8 +15,8 @@ import (
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
 
-// Sink stands in place of an engine. It keeps every byte of every call and answers whole calls as it is told. Its funcs are
-// called by many goroutines and must be set before the first call comes.
+// Sink stands in place of an engine. It keeps every byte of every call and answers whole calls as
+// it is told. Its funcs are called by many goroutines and must be set before the first call comes.
 type Sink struct {
 	URL string
 	// Answer makes the body of the answer to a whole call; nil answers with nothing.
