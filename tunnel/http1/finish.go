@@ -19,13 +19,14 @@ func (c *Conn) Gone() bool { return c.probe.gone() }
 
 // Delivered tells whether the last answer has reached the client, given what Next returned after
 // it: a request on the same connection proves it, and so does a clean close with nothing
-// unacknowledged. A reset, a timeout or an unknown proves nothing.
+// unacknowledged. A reset, a timeout or an unknown proves nothing; nor does a close below TLS that
+// TLS did not announce, since a balancer between can have taken the answer and cut both sides.
 func (c *Conn) Delivered(next error) bool {
 	var refusal *Error
 	if next == nil || errors.As(next, &refusal) {
 		return true
 	}
-	if !errors.Is(next, io.EOF) {
+	if !errors.Is(next, io.EOF) || c.torn() {
 		return false
 	}
 	n, err := c.Unsent()
@@ -47,8 +48,10 @@ func (c *Conn) Finish(limit time.Duration) (delivered bool) {
 		return false
 	}
 	n, err := c.Unsent()
-	return err == nil && n <= 1 // our own FIN counts one
+	return err == nil && n <= 1 && !c.torn() // our own FIN counts one
 }
+
+func (c *Conn) torn() bool { return c.wire != nil && c.wire.torn }
 
 // drop reads until the client closes, for at most limit.
 func (c *Conn) drop(read int, limit time.Duration) (int, error) {
