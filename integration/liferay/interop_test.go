@@ -42,7 +42,7 @@ var parts = []struct {
 	name string
 	run  func(*testing.T, *stage, *row)
 }{
-	{"publish", publishes}, {"exceptions", exceptions}, {"login", logins}, {"display URL", displayURL}, {"hostile", hostile}, {"failures", fails}, {"generate", generate}, {"ciphers", ciphers},
+	{"publish", publishes}, {"exceptions", exceptions}, {"login", logins}, {"display URL", displayURL}, {"hostile", hostile}, {"failures", fails}, {"repeats", repeats}, {"generate", generate}, {"ciphers", ciphers},
 }
 
 // row is what `make interop` prints of one line.
@@ -53,13 +53,14 @@ type row struct {
 	exceptions, sameExceptions           int
 	turned                               int
 	straight, through                    map[string]string // what came of each attack
+	repeats                              string
 	generated                            *generated
 	thrown                               map[string]string // by each failure
 	hidden, md5, ciphers, login, display string
 }
 
 var rowHead = []string{
-	"line", "calls made", "arrived, arguments equal", "results equal", "exceptions equal", "data hidden", "25 MiB in three parts", "ciphers", "login a+b%41", "display URL", "random",
+	"line", "calls made", "arrived, arguments equal", "results equal", "exceptions equal", "data hidden", "25 MiB in three parts", "ciphers", "login a+b%41", "display URL", "connections cut", "random",
 }
 
 func (r *row) cells() []string {
@@ -69,7 +70,7 @@ func (r *row) cells() []string {
 	}
 	return []string{
 		r.line, fmt.Sprint(r.made), fmt.Sprintf("%d, %d", r.arrived, r.equal), fmt.Sprintf("%d of %d", r.sameResults, r.results),
-		exceptions, r.hidden, r.md5, r.ciphers, r.login, r.display, r.generated.words(),
+		exceptions, r.hidden, r.md5, r.ciphers, r.login, r.display, r.repeats, r.generated.words(),
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // Flags of go test; N in the environment, as `make interop N=20000` puts it there, is the default of -sets.
 var (
 	sets   = flag.Int("sets", number(os.Getenv("N"), 2000), "random argument sets a line")
-	cuts   = flag.Int("cuts", number(os.Getenv("CUTS"), 200), "connections to cut, over all lines")
+	cuts   = flag.Int("cuts", number(os.Getenv("CUTS"), 60), "connections to cut, of each line")
 	seed   = flag.Int64("seed", 1, "where random choices begin")
 	only   = flag.String("lines", "", "the lines to run, with commas between; empty for all")
 	update = flag.Bool("update", false, "write the tables in testdata anew")

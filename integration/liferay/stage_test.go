@@ -166,16 +166,17 @@ func (s *stage) straight() string { return s.address + inside }
 
 // call is a call as the server recorded it.
 type call struct {
-	Service      string          `json:"service"`
-	Method       string          `json:"method"`
-	Digest       string          `json:"digest"`
-	Serialized   []string        `json:"serialized"`
-	ResultDigest string          `json:"resultDigest"`
-	Exception    *thrown         `json:"exception"`
-	Target       json.RawMessage `json:"target"`
-	Deserialized string          `json:"deserialized"`
-	Address      json.RawMessage `json:"remoteAddress"`
-	User         int64           `json:"user"`
+	Service      string            `json:"service"`
+	Method       string            `json:"method"`
+	Digest       string            `json:"digest"`
+	Serialized   []string          `json:"serialized"`
+	Args         []json.RawMessage `json:"args"`
+	ResultDigest string            `json:"resultDigest"`
+	Exception    *thrown           `json:"exception"`
+	Target       json.RawMessage   `json:"target"`
+	Deserialized string            `json:"deserialized"`
+	Address      json.RawMessage   `json:"remoteAddress"`
+	User         int64             `json:"user"`
 }
 
 // calls returns what reached the service since the last time.
