@@ -54,7 +54,8 @@ func (c *call) fields(typ http1.Field) []http1.Field {
 //
 // An answer that could not be written is kept for the client's repeat, or lost with a client that
 // is gone: either way nothing is left to say to it.
-func (c *call) deliver(context.Context) error {
+func (c *call) deliver(ctx context.Context) error {
+	c.landed(ctx) // before the client can go on
 	switch {
 	case c.chunks == nil:
 		c.respond(http.StatusOK, c.fields(serialized), c.answer, c.closing())
@@ -94,6 +95,7 @@ func (c *call) refuse(ctx context.Context, err error) {
 		c.answer = c.exception(p)
 		c.keepRefusal(ctx)
 	}
+	c.landed(ctx)
 	if c.chunks != nil {
 		c.refuseLate()
 		return

@@ -182,7 +182,8 @@ func (c *call) keepRefusal(ctx context.Context) {
 	}
 }
 
-// landed ends the call's flight. A call that the engine cannot have begun leaves nothing to repeat.
+// landed ends the call's flight, before its answer is written: what the client does next must find
+// it ended. A call that the engine cannot have begun leaves nothing to repeat.
 func (c *call) landed(ctx context.Context) {
 	if c.flight == nil {
 		if c.owed != nil {
