@@ -43,7 +43,7 @@ type Call struct {
 	Method    Method
 	// Args holds the arguments as plain values: int64 (Long and Integer), bool, string, nil,
 	// map[string]any for a map (a Long key in decimal), []any for lists and arrays, []int64 for
-	// long[], Content for the bytes of a part.
+	// long[], time.Time for a Date, Content for the bytes of a part.
 	Args []any
 	// Settings is the settings map of a publish by configuration, in the same plain values; nil if
 	// the call carries none.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
@@ -20,7 +21,7 @@ var parameterClasses = map[string][]string{
 	"int":            {"java.lang.Integer"},
 	"boolean":        {"java.lang.Boolean"},
 	"[B":             {"[B"},
-	"java.util.Map":  {"java.util.HashMap", "java.util.LinkedHashMap"},
+	"java.util.Map":  {"java.util.HashMap"},
 	"java.util.List": {"java.util.ArrayList"},
 	"com.liferay.exportimport.kernel.model.ExportImportConfiguration": {classConfig},
 }
@@ -154,7 +155,7 @@ func plainObject(o *javaser.Object) any {
 		return int64(o.Bits("value"))
 	case "java.lang.Boolean":
 		return o.Bits("value") == 1
-	case "java.util.HashMap", "java.util.LinkedHashMap":
+	case "java.util.HashMap":
 		return plainMap(o)
 	case "java.util.ArrayList":
 		out := make([]any, 0, len(o.Note))
@@ -163,7 +164,7 @@ func plainObject(o *javaser.Object) any {
 		}
 		return out
 	case "java.util.Date":
-		return int64(binary.BigEndian.Uint64(o.Note[0].(javaser.Block)))
+		return time.UnixMilli(int64(binary.BigEndian.Uint64(o.Note[0].(javaser.Block)))).UTC()
 	case "java.util.Locale":
 		return plainLocale(o)
 	case "sun.util.calendar.ZoneInfo":

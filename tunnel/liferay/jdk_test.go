@@ -23,6 +23,7 @@ var refusedSamples = map[string]struct {
 	"array-array-Long":               {javaser.RuleClass, "no setting is an array of arrays"},
 	"array-array-long":               {javaser.RuleClass, "no setting is an array of arrays"},
 	"array-byte":                     {javaser.RuleClass, "bytes are the content of a part and nothing else"},
+	"map-linked":                     {javaser.RuleClass, "the vendor's client copies its linked maps into a HashMap"},
 	"array-int":                      {javaser.RuleClass, "the vendor's settings have Integer[] and long[], never int[]"},
 	"map-null-key":                   {javaser.RuleSlot, "keys are all text or all Long"},
 	"string-unicode":                 {javaser.RuleText, "it ends with half a surrogate pair"},

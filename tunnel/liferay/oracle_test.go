@@ -232,7 +232,7 @@ func TestJavaReadsSettings(t *testing.T) {
 			entries = append(entries, text(fmt.Sprintf("key%d", i)), []javaser.Value{
 				nil, text("é\x00😀"), e.long(int64(i)), e.boxed("java.lang.Boolean", 1), e.boxed("java.lang.Integer", uint64(i)),
 				e.date(uint64(i)), e.zone("UTC"), e.texts("a", "b"), e.list(text("x")), e.sample("locale-en-US"),
-				e.hash("java.util.LinkedHashMap", e.long(1), text("y")),
+				e.hash("java.util.HashMap", e.long(1), text("y")),
 			}[i%11])
 		}
 		data, err := javaser.Append(nil, e.hash("java.util.HashMap", entries...))

@@ -96,12 +96,12 @@ func (s *shapes) arrayOf(name string, elem javaser.Slot) *javaser.Shape {
 	return shape
 }
 
-// maps returns the shapes of HashMap and LinkedHashMap. The vendor's own parameter maps are linked
-// ones.
+// maps returns the shape of HashMap, the one map of the tunnel: the vendor's client copies the linked
+// ones of its parameters.
 func (s *shapes) maps(key, elem *javaser.Slot) []*javaser.Shape {
 	hash := s.pin("java.util.HashMap", nil)
 	hash.Data, hash.Key, hash.Elem = javaser.MapData, key, elem
-	return []*javaser.Shape{hash, s.pin("java.util.LinkedHashMap", hash)}
+	return []*javaser.Shape{hash}
 }
 
 func (s *shapes) list(elem *javaser.Slot) *javaser.Shape {
