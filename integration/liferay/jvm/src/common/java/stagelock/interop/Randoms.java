@@ -3,7 +3,6 @@ package stagelock.interop;
 import java.util.ArrayList;
 import java.util.Date;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -93,15 +92,9 @@ final class Randoms {
   }
 
   HashMap<String, String[]> parameterMap() {
-    HashMap<String, String[]> out = linked();
-    int n = size();
-    for (int i = n; i > 0; i--) out.put(key(), n > 100 ? new String[] {key()} : strings());
+    HashMap<String, String[]> out = new HashMap<>();
+    for (int i = size(); i > 0; i--) out.put(key(), strings());
     return chance(10) ? out : merge(out, Models.parameterMap());
-  }
-
-  /** The vendor's own parameter maps keep their order. */
-  private <V> HashMap<String, V> linked() {
-    return random.nextBoolean() ? new LinkedHashMap<>() : new HashMap<>();
   }
 
   private static HashMap<String, String[]> merge(HashMap<String, String[]> a, HashMap<String, String[]> b) {
@@ -121,7 +114,7 @@ final class Randoms {
   }
 
   HashMap<String, String> portlets() {
-    HashMap<String, String> out = linked();
+    HashMap<String, String> out = new HashMap<>();
     for (int i = size(); i > 0; i--) out.put("staged-portlet_" + name(1 + random.nextInt(60)).replace('-', '$'), String.valueOf(random.nextBoolean()));
     return out;
   }
@@ -131,7 +124,6 @@ final class Randoms {
     Models.Form form = random.nextBoolean() && group == (int) group ? Models.Form.INTEGER : Models.Form.LONG;
     Map<String, Object> out = Models.settings(form, group, chance(3) ? text() : "live.example.com", random.nextInt(65536));
     for (int i = random.nextInt(10); i > 0; i--) out.put("x-" + key(), value(depth));
-    if (random.nextBoolean()) out.put("parameterMap", parameterMap());
     out.put("zones", several(this::zone));
     out.put("locales", several(this::locale));
     return out;

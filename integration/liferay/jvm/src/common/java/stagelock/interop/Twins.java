@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.SimpleTimeZone;
-import java.util.TreeMap;
 
 /** Makes an illegal call out of a legal one by one change, and says which. */
 final class Twins {
@@ -108,7 +107,7 @@ final class Twins {
   }
 
   private Object stranger() {
-    List<Object> strangers = List.of(new Properties(), BigInteger.TEN, new StringBuilder("x"), new TreeMap<>(), 1.5d,
+    List<Object> strangers = List.of(new Properties(), BigInteger.TEN, new StringBuilder("x"), new LinkedHashMap<>(), 1.5d,
         new SimpleTimeZone(0, "X"), new java.util.concurrent.ConcurrentHashMap<>(), new java.util.LinkedList<>(), 'c', (short) 3);
     return randoms.pick(strangers);
   }
@@ -139,7 +138,7 @@ final class Twins {
   }
 
   private void map(Map<String, Change> out, int i) {
-    out.put("another map class in slot " + i, t -> t.args[i] = new TreeMap<>(asMap(t.args[i])));
+    out.put("another map class in slot " + i, t -> t.args[i] = new LinkedHashMap<>(asMap(t.args[i])));
     out.put("mixed keys in slot " + i, t -> {
       asMap(t.args[i]).put(1L, "true");
       asMap(t.args[i]).put("a", "true");
@@ -160,7 +159,7 @@ final class Twins {
 
   private void configuration(Map<String, Change> out, int i) {
     out.put("settings null", t -> Reflect.set(t.args[i], "_settingsMap", null));
-    out.put("settings of another map class", t -> Reflect.set(t.args[i], "_settingsMap", new TreeMap<>(settings(t, i))));
+    out.put("settings of another map class", t -> Reflect.set(t.args[i], "_settingsMap", new LinkedHashMap<>(settings(t, i))));
     out.put("target of another site", t -> settings(t, i).put("targetGroupId", OTHER_SITE));
     out.put("target as text", t -> settings(t, i).put("targetGroupId", "20143"));
     out.put("target missing", t -> settings(t, i).remove("targetGroupId"));
