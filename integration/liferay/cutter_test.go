@@ -25,13 +25,13 @@ type cutter struct {
 
 	mu   sync.Mutex // guards what follows
 	cuts []cut      // of the attempts to come, in order
-	open map[*tunnel]struct{}
+	open map[*passage]struct{}
 	// sent has, for each attempt since arm, how many bytes of it reached the gateway; got how many came back to the client.
 	sent, got []int64
 }
 
-// tunnel is one connection through the cutter.
-type tunnel struct {
+// passage is one connection through the cutter.
+type passage struct {
 	*cutter
 	client, server *net.TCPConn
 	attempt        int // -1: it carried nothing since arm
@@ -43,7 +43,7 @@ func newCutter(t testing.TB, target string) *cutter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cutter{l: l, target: target, open: map[*tunnel]struct{}{}}
+	c := &cutter{l: l, target: target, open: map[*passage]struct{}{}}
 	c.conns.Go(c.accept)
 	t.Cleanup(func() {
 		l.Close()
@@ -103,7 +103,7 @@ func (c *cutter) serve(client *net.TCPConn) {
 	if err != nil {
 		return
 	}
-	x := &tunnel{cutter: c, client: client, server: conn.(*net.TCPConn), attempt: -1}
+	x := &passage{cutter: c, client: client, server: conn.(*net.TCPConn), attempt: -1}
 	c.mu.Lock()
 	c.open[x] = struct{}{}
 	c.mu.Unlock()
@@ -143,7 +143,7 @@ func greet(c io.ReadWriter) error {
 var errCut = errors.New("cut")
 
 // carry copies TLS records from one side to the other, and counts those that hold what the ends say to each other.
-func (x *tunnel) carry(from, to *net.TCPConn, answer bool) {
+func (x *passage) carry(from, to *net.TCPConn, answer bool) {
 	defer to.CloseWrite()
 	head := make([]byte, 5)
 	for {
@@ -168,7 +168,7 @@ func (x *tunnel) carry(from, to *net.TCPConn, answer bool) {
 }
 
 // say passes a record on, as far as the cut allows.
-func (x *tunnel) say(to *net.TCPConn, record []byte, answer bool) error {
+func (x *passage) say(to *net.TCPConn, record []byte, answer bool) error {
 	pass, hit := x.count(int64(len(record)), answer)
 	_, err := to.Write(record[:pass])
 	if hit == nil {
@@ -184,7 +184,7 @@ func (x *tunnel) say(to *net.TCPConn, record []byte, answer bool) error {
 }
 
 // count adds to the attempt of this connection and says how much may pass and whether the connection ends there.
-func (x *tunnel) count(n int64, answer bool) (pass int64, hit *cut) {
+func (x *passage) count(n int64, answer bool) (pass int64, hit *cut) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.attempt < 0 {

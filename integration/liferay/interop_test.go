@@ -25,6 +25,7 @@ func TestInterop(t *testing.T) {
 		})
 	}
 	show("Line by line", table(rowHead, rows))
+	show("Line by line, more", more(rows))
 	for _, part := range []struct{ title, file, text string }{
 		{"Hostile calls", "hostile.md", hostileTable(rows)},
 		{"Failures", "failures.md", failureTable(rows)},
@@ -33,7 +34,9 @@ func TestInterop(t *testing.T) {
 			continue
 		}
 		show(part.title, part.text)
-		golden(t, part.file, part.text)
+		if len(rows) == len(releases) {
+			golden(t, part.file, part.text)
+		}
 	}
 }
 
@@ -42,25 +45,29 @@ var parts = []struct {
 	name string
 	run  func(*testing.T, *stage, *row)
 }{
-	{"publish", publishes}, {"exceptions", exceptions}, {"login", logins}, {"display URL", displayURL}, {"hostile", hostile}, {"failures", fails}, {"repeats", repeats}, {"generate", generate}, {"ciphers", ciphers},
+	{"publish", publishes}, {"exceptions", exceptions}, {"login", logins}, {"display URL", displayURL},
+	{"hostile", hostile}, {"failures", fails}, {"repeats", repeats}, {"generate", generate}, {"command", command},
+	{"engine", toEngine}, {"read", reads}, {"ciphers", ciphers},
 }
 
-// row is what `make interop` prints of one line.
+// row is what was seen of one line.
 type row struct {
-	line                                 string
-	made, arrived, equal                 int
-	results, sameResults                 int
-	exceptions, sameExceptions           int
-	turned                               int
-	straight, through                    map[string]string // what came of each attack
-	repeats                              string
-	generated                            *generated
-	thrown                               map[string]string // by each failure
-	hidden, md5, ciphers, login, display string
+	line                       string
+	made, arrived, equal       int
+	results, sameResults       int
+	exceptions, sameExceptions int
+	turned                     int
+	hidden, md5                string
+	ciphers, login, display    string
+	repeats, command, read     string
+	generated                  *generated
+	straight, through          map[string]string // what came of each attack
+	thrown                     map[string]string // by each failure
 }
 
 var rowHead = []string{
-	"line", "calls made", "arrived, arguments equal", "results equal", "exceptions equal", "data hidden", "25 MiB in three parts", "ciphers", "login a+b%41", "display URL", "connections cut", "random",
+	"line", "calls made", "arrived, arguments equal (events excepted)", "results equal", "exceptions equal", "exception data hidden",
+	"25 MiB in three parts", "ciphers, hex and ASCII", "login `a+b%41`",
 }
 
 func (r *row) cells() []string {
@@ -70,8 +77,21 @@ func (r *row) cells() []string {
 	}
 	return []string{
 		r.line, fmt.Sprint(r.made), fmt.Sprintf("%d, %d", r.arrived, r.equal), fmt.Sprintf("%d of %d", r.sameResults, r.results),
-		exceptions, r.hidden, r.md5, r.ciphers, r.login, r.display, r.repeats, r.generated.words(),
+		exceptions, r.hidden, r.md5, r.ciphers, r.login,
 	}
+}
+
+var moreHead = []string{
+	"line", "random argument sets", "connections cut", "display URL", "`stagelock publish`", "streams of ours that the line's classes read",
+}
+
+// more has what does not fit into the first table.
+func more(rows []*row) string {
+	var lines []cells
+	for _, r := range rows {
+		lines = append(lines, cells{r.line, r.generated.words(), r.repeats, r.display, r.command, r.read})
+	}
+	return table(moreHead, lines)
 }
 
 // celled is a line of a table.
