@@ -102,6 +102,10 @@ func (c *call) judge(ctx context.Context) error {
 		return refused(refusal)
 	}
 	c.rule = rule
+	if !c.wire.WrittenFor(c.policy.Build) {
+		return problem(tunnel.Refused, ReasonLine, "the publisher's portal is of another version line than the live one, "+
+			"which cannot read its calls: publish between equal lines", nil)
+	}
 	if err := c.weigh(ctx); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ const (
 	ReasonSecret      tunnel.Reason = "secret.wrong"
 	ReasonDown        tunnel.Reason = "engine.down"
 	ReasonDraining    tunnel.Reason = "gateway.draining"
+	ReasonLine        tunnel.Reason = "call.line" // as policy/calls has it
 	ReasonFault       tunnel.Reason = "gateway.fault"
 	ReasonStore       tunnel.Reason = "store.unwritable"
 	ReasonCut         tunnel.Reason = "client.cut"      // the client went away before its call was complete

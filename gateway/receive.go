@@ -99,6 +99,10 @@ func (c *call) validate(reply *http1.Reply) error {
 		return c.odd(reply, in, err)
 	}
 	c.up.Done()
+	if r.Thrown != nil && r.Thrown.Type == liferay.TypeWrongSecret {
+		return problem(tunnel.Refused, ReasonRefusing, "the live engine does not accept the gateway's own secret; "+
+			"nothing was carried out. Compare upstream.secret with its tunneling.servlet.shared.secret", r.Thrown)
+	}
 	c.reply, c.answer = r, in.Held()
 	c.end = "answered"
 	if r.Thrown != nil {

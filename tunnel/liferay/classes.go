@@ -101,6 +101,19 @@ func linkClass(own map[string]classRecord, name string, shared map[string]*javas
 	return shared[key], nil
 }
 
+// fits says whether build has c, or no build has it in this version.
+func (t classTable) fits(c *javaser.Class, build string) bool {
+	if own := t[build][c.Name]; own != nil && own.UID == c.UID {
+		return true
+	}
+	for _, b := range Builds() {
+		if other := t[b][c.Name]; other != nil && other.UID == c.UID {
+			return false
+		}
+	}
+	return true
+}
+
 // of returns the class of that name in a build, or the one that Java itself has.
 func (t classTable) of(build, name string) *javaser.Class {
 	if c := t[build][name]; c != nil {

@@ -156,6 +156,18 @@ func (c *Call) readPrincipal() error {
 	return nil
 }
 
+// WrittenFor says whether an engine of that build can read the call: a class of the tunnel's own whose
+// version another build is known by is not. A version that nobody recorded may be a later patch's.
+func (c *Call) WrittenFor(build string) bool {
+	for _, o := range []javaser.Value{c.root, c.root.Ref("_key"), c.root.Ref("_value")} {
+		own, ok := o.(*javaser.Object)
+		if ok && !classes().fits(own.Class, build) {
+			return false
+		}
+	}
+	return true
+}
+
 // emptyText is how an empty string is written. It takes a handle as any other, so that later
 // references stay right.
 var emptyText = [3]byte{0x74, 0, 0}

@@ -21,6 +21,7 @@ var (
 type Thrown struct {
 	Class   string // as in Java
 	Message string
+	Type    int // of a RemoteAuthException, such as TypeWrongSecret; 0 for others
 }
 
 // Error returns the class and the message.
@@ -130,7 +131,7 @@ func thrown(v javaser.Value) *Thrown {
 	for c := o.Class; c != nil; c = c.Super {
 		if c.Name == "java.lang.Throwable" {
 			msg, _ := javaser.Text(o.Ref("detailMessage"))
-			return &Thrown{Class: o.Class.Name, Message: msg}
+			return &Thrown{Class: o.Class.Name, Message: msg, Type: int(int32(o.Bits("_type")))}
 		}
 	}
 	return nil
