@@ -9,8 +9,9 @@ import (
 // maxCompared bounds the pairs that the comparison of two lists looks at.
 const maxCompared = 1 << 22
 
-// mergeHosts makes hosts.allow of the two lists that Liferay asks one after the other. Who is in both passes; where one
-// list is empty or absent Liferay lets everybody pass it, so the other decides. Two absent lists admit nobody here.
+// mergeHosts makes hosts.allow of the two lists that Liferay asks one after the other. Who is in
+// both passes; where one list is empty or absent Liferay lets everybody pass it, so the other
+// decides. Two absent lists admit nobody here.
 func (e *engineFiles) mergeHosts(y layer) {
 	filter, verifier := y.leaves[filterHosts], y.leaves[verifierHosts]
 	delete(y.leaves, filterHosts)
@@ -41,7 +42,8 @@ func (e *engineFiles) mergeHosts(y layer) {
 	}
 }
 
-// intersect returns the entries of a and b that the other list covers, and those that are of no use.
+// intersect returns the entries of a and b that the other list covers, and those that are of no
+// use.
 func intersect(a, b []item) (kept, dropped []item) {
 	seen := map[string]bool{}
 	useful := make([]bool, len(a)+len(b))
@@ -71,7 +73,8 @@ func intersect(a, b []item) (kept, dropped []item) {
 	return kept, dropped
 }
 
-// covers tells whether every address of entry b is one of entry a, as far as the text alone says so.
+// covers tells whether every address of entry b is one of entry a, as far as the text alone says
+// so.
 func covers(a, b string) bool {
 	if a == b {
 		return true

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Config is everything the operator decides. The tags of its fields are the one place where a setting is described:
-// its name, default, bounds and choices are read from them by Load and by Reference. A field with restart:"true" is
-// read at start only; all others follow a reload.
+// Config is everything the operator decides. The tags of its fields are the one place where a
+// setting is described: its name, default, bounds and choices are read from them by Load and by
+// Reference. A field with restart:"true" is read at start only; all others follow a reload.
 type Config struct {
 	Listen      []netip.AddrPort `yaml:"listen" default:"0.0.0.0:8443" restart:"true" doc:"Addresses and ports of the TLS listeners that publishers connect to."`
 	Data        Path             `yaml:"data" default:"/var/lib/stagelock" restart:"true" doc:"Folder of the store: requests, audit log, certificates. Only the gateway's own user needs access."`
@@ -103,7 +103,8 @@ type Health struct {
 	Failures int           `yaml:"failures" default:"3" min:"1" max:"100" doc:"Failures in a row that take a node out."`
 }
 
-// Liferay names Liferay's own files; the keys after home are read from these unless they are written here.
+// Liferay names Liferay's own files; the keys after home are read from these unless they are
+// written here.
 type Liferay struct {
 	PortalExt           []Path   `yaml:"portal_ext" doc:"portal-ext.properties and its like; a later file wins. Files that they include are read too."`
 	OSGi                []Path   `yaml:"osgi" doc:"The .config or .cfg file of the tunnel's verifier, one for each factory configuration."`

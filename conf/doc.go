@@ -1,12 +1,13 @@
-// Package conf reads what the operator writes: one YAML file, variables, flags, and Liferay's own files as they are. It
-// makes one Config of them and reports all problems at once, each with file, line and cure. It knows where every
-// effective value comes from, and it never prints a secret.
+// Package conf reads what the operator writes: one YAML file, variables, flags, and Liferay's own
+// files as they are. It makes one Config of them and reports all problems at once, each with file,
+// line and cure. It knows where every effective value comes from, and it never prints a secret.
 //
 // # Precedence
 //
-// Flags win over STAGELOCK_ variables, these over the YAML file, this over Liferay's LIFERAY_ variables, these over
-// Liferay's files, and these over the defaults. It goes setting by setting; a list is one setting and is replaced as a
-// whole, a list of peers goes entry by entry. Three kinds of settings stay together:
+// Flags win over STAGELOCK_ variables, these over the YAML file, this over Liferay's LIFERAY_
+// variables, these over Liferay's files, and these over the defaults. It goes setting by setting; a
+// list is one setting and is replaced as a whole, a list of peers goes entry by entry. Three kinds
+// of settings stay together:
 //
 //   - A secret: value and file exclude each other in one place; of two places the higher one decides. Who names a value or
 //     a file takes neither hex nor algorithm from Liferay.
@@ -35,20 +36,23 @@
 //	OSGi urlsExcludes                                               liferay.urls_excludes
 //	OSGi serviceAccessPolicyName                                    liferay.service_access_policy
 //
-// A later file of portal_ext wins over an earlier one; a file named by include-and-override wins over the one that names
-// it, and a later include over an earlier. An OSGi configuration wins over the auth.verifier properties. Of several OSGi
-// configurations those that are enabled count, together: one that lets a call pass is enough for Liferay, so their lists
-// are joined, and one without hosts lets everybody.
+// A later file of portal_ext wins over an earlier one; a file named by include-and-override wins
+// over the one that names it, and a later include over an earlier. An OSGi configuration wins over
+// the auth.verifier properties. Of several OSGi configurations those that are enabled count,
+// together: one that lets a call pass is enough for Liferay, so their lists are joined, and one
+// without hosts lets everybody.
 //
-// Liferay asks two lists of hosts one after the other, the servlet filter's (tunnel.servlet.hosts.allowed) and the
-// verifier's. So hosts.allow is what both cover: an entry of one list stays if the other has it too or has a prefix around
-// it, and an entry that is in one list only is dropped with a warning. SERVER_IP covers itself and the loopback addresses;
-// anything else would need the machine's interfaces, and in doubt nobody is let in. An empty or absent list lets everybody
-// pass in Liferay; here the other list decides alone, and if both are empty nobody may connect until hosts.allow is
-// written in the YAML file.
+// Liferay asks two lists of hosts one after the other, the servlet filter's
+// (tunnel.servlet.hosts.allowed) and the verifier's. So hosts.allow is what both cover: an entry of
+// one list stays if the other has it too or has a prefix around it, and an entry that is in one
+// list only is dropped with a warning. SERVER_IP covers itself and the loopback addresses; anything
+// else would need the machine's interfaces, and in doubt nobody is let in. An empty or absent list
+// lets everybody pass in Liferay; here the other list decides alone, and if both are empty nobody
+// may connect until hosts.allow is written in the YAML file.
 //
-// A .properties file is read as Java reads it, in UTF-8 or else ISO-8859-1. In the keys above and in includes, ${name} is
-// put in from liferay.home and from the other properties; anything else is reported. The name of a LIFERAY_ variable is
-// decoded as Liferay does it: in small letters, and with names or decimal numbers of characters between underlines
-// (_PERIOD_, _DASH_, _UPPERCASET_, _46_).
+// A .properties file is read as Java reads it, in UTF-8 or else ISO-8859-1. In the keys above and
+// in includes, ${name} is put in from liferay.home and from the other properties; anything else is
+// reported. The name of a LIFERAY_ variable is decoded as Liferay does it: in small letters, and
+// with names or decimal numbers of characters between underlines (_PERIOD_, _DASH_, _UPPERCASET_,
+// _46_).
 package conf

@@ -9,8 +9,9 @@ import (
 // envPrefix begins the name of every variable of ours.
 const envPrefix = "STAGELOCK_"
 
-// fromEnv reads the variables of ours: the path in capitals with _ between its parts, an index for an entry of a list
-// of sections, commas between the entries of a plain list. An empty variable says nothing.
+// fromEnv reads the variables of ours: the path in capitals with _ between its parts, an index for
+// an entry of a list of sections, commas between the entries of a plain list. An empty variable
+// says nothing.
 func (l *loader) fromEnv(env []string) layer {
 	y := newLayer()
 	env = slices.Sorted(slices.Values(env))

@@ -58,7 +58,8 @@ func (l *loader) worldReadable(name string) bool {
 	return err == nil && info.Mode().Perm()&0o004 != 0
 }
 
-// readSecrets fills in the secrets that stand in files. Of value and file, the one with the higher precedence counts.
+// readSecrets fills in the secrets that stand in files. Of value and file, the one with the higher
+// precedence counts.
 func (l *loader) readSecrets() {
 	l.eachKey(func(path string, k *Key) {
 		value, file := l.rank(join(path, "value")), l.rank(join(path, "file"))

@@ -21,8 +21,8 @@ type engineKey struct {
 	read func(string) []string
 }
 
-// portalKeys are the properties of Liferay that are read. This table, osgiKeys and the rules in doc.go are all there
-// is to know about the merge.
+// portalKeys are the properties of Liferay that are read. This table, osgiKeys and the rules in
+// doc.go are all there is to know about the merge.
 var portalKeys = []engineKey{
 	{sharedSecret, "upstream.secret.value", single},
 	{"tunneling.servlet.shared.secret.hex", "upstream.secret.hex", javaBool},
@@ -149,7 +149,8 @@ func (e *engineFiles) include(p property, name string) {
 // sharedSecret is the one property whose value must not get into a text.
 const sharedSecret = "tunneling.servlet.shared.secret"
 
-// expand puts in what ${name} stands for: liferay.home, or another property of the files but the secret.
+// expand puts in what ${name} stands for: liferay.home, or another property of the files but the
+// secret.
 func (e *engineFiles) expand(text string, o Origin, key string) (string, bool) {
 	for range maxIncludes {
 		before, rest, opened := strings.Cut(text, "${")
@@ -240,8 +241,8 @@ func (e *engineFiles) portalLayer(y layer) {
 	}
 }
 
-// spreadSecret gives Liferay's secret to every peer that has none of its own. The parts of a secret stay together: whoever
-// names a value or a file takes neither hex nor algorithm from Liferay.
+// spreadSecret gives Liferay's secret to every peer that has none of its own. The parts of a secret
+// stay together: whoever names a value or a file takes neither hex nor algorithm from Liferay.
 func (e *engineFiles) spreadSecret(y layer) {
 	peers := map[int]Origin{}
 	for _, other := range e.layers {

@@ -239,7 +239,8 @@ func TestVerifierFiles(t *testing.T) {
 	}
 }
 
-// A file of Liferay's that everybody may read is warned of if it holds the secret, once, and not otherwise.
+// A file of Liferay's that everybody may read is warned of if it holds the secret, once, and not
+// otherwise.
 func TestExposedPortalExt(t *testing.T) {
 	for text, want := range map[string]string{
 		"a=b\ntunneling.servlet.shared.secret=0123456789abcdef\ntunneling.servlet.shared.secret=1\n": "p.properties:2: warning: holds a secret and may be read by every user of this machine (chmod o-r p.properties)",
@@ -268,8 +269,9 @@ func TestLongHostLists(t *testing.T) {
 	}
 }
 
-// FuzzLiferayFiles: whatever stands in the two files, loading twice gives the same; every host that is let in stands in the
-// text; the secret of the first line is in no problem and no effective value.
+// FuzzLiferayFiles: whatever stands in the two files, loading twice gives the same; every host that
+// is let in stands in the text; the secret of the first line is in no problem and no effective
+// value.
 func FuzzLiferayFiles(f *testing.F) {
 	f.Add("tunnel.servlet.hosts.allowed=10.0.0.1,10.0.0.0/8\n", "hostsAllowed=[\"10.0.0.1\"]\n")
 	f.Add("x=${y}\ny=${x}\ninclude-and-override=${x},p.properties,v.config\n", "enabled=B\"false\"\nurlsIncludes=\"/\"\n")

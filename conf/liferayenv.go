@@ -9,7 +9,8 @@ import (
 // liferayPrefix begins the names of variables in which Liferay looks for its properties.
 const liferayPrefix = "LIFERAY_"
 
-// characters are Liferay's names of characters, without the underlines within them. Letters are in decodeCharacter.
+// characters are Liferay's names of characters, without the underlines within them. Letters are in
+// decodeCharacter.
 var characters = map[string]rune{
 	"AMPERSAND": '&', "APOSTROPHE": '\'', "AT": '@', "BACKSLASH": '\\', "CARET": '^', "CLOSEBRACKET": ']',
 	"CLOSECURLYBRACE": '}', "CLOSEPARENTHESIS": ')', "COLON": ':', "COMMA": ',', "DASH": '-', "DOLLAR": '$',
@@ -21,9 +22,9 @@ var characters = map[string]rune{
 	"STAR": '*', "TAB": '\t', "TILDE": '~', "UNDERLINE": '_',
 }
 
-// decodeLiferayName returns the property that a variable stands for, as Liferay decodes it: the rest of the name in
-// lower case, where the name or the decimal number of a character stands between two underlines. What cannot be decoded
-// is kept as it is.
+// decodeLiferayName returns the property that a variable stands for, as Liferay decodes it: the
+// rest of the name in lower case, where the name or the decimal number of a character stands
+// between two underlines. What cannot be decoded is kept as it is.
 func decodeLiferayName(variable string) (string, bool) {
 	rest, found := strings.CutPrefix(variable, liferayPrefix)
 	if !found {

@@ -17,8 +17,9 @@ type Options struct {
 	Stat func(string) (fs.FileInfo, error)
 }
 
-// Load reads everything and returns the Config with all problems at once, sorted by file and line. The Config is nil if
-// the file could not be read or is not YAML; it must not be used while Fatal(problems).
+// Load reads everything and returns the Config with all problems at once, sorted by file and line.
+// The Config is nil if the file could not be read or is not YAML; it must not be used while
+// Fatal(problems).
 func Load(o Options) (*Config, []Problem) {
 	if o.ReadFile == nil {
 		o.ReadFile = os.ReadFile
@@ -58,7 +59,8 @@ func (l *loader) fromFile() (layer, bool) {
 	return d.layer, d.read(text)
 }
 
-// shareSecret gives the upstream the secret of the peers where it has none of its own and they all have the same.
+// shareSecret gives the upstream the secret of the peers where it has none of its own and they all
+// have the same.
 func (l *loader) shareSecret() {
 	up, peers := &l.config.Upstream.Secret, l.config.Peers
 	if up.Value.IsSet() || l.rank("upstream.secret.file") >= 0 {

@@ -23,8 +23,8 @@ type osgiText struct {
 // osgiKinds are the type codes: objects in capitals, primitives in small letters.
 const osgiKinds = "TILFDXSCBilfdxscb"
 
-// osgiReader reads the syntax of Felix' configuration files: key=value lines, where a value is an optional type code
-// and a quoted text or an array of quoted texts in brackets or parentheses.
+// osgiReader reads the syntax of Felix' configuration files: key=value lines, where a value is an
+// optional type code and a quoted text or an array of quoted texts in brackets or parentheses.
 type osgiReader struct {
 	text string
 	at   int

@@ -97,7 +97,8 @@ func Fatal(ps []Problem) bool {
 	return slices.ContainsFunc(ps, func(p Problem) bool { return !p.Warning })
 }
 
-// Sort orders problems as a reader goes through the files: by file and line, warnings last, then by path.
+// Sort orders problems as a reader goes through the files: by file and line, warnings last, then by
+// path.
 func Sort(ps []Problem) {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), rank(a)-rank(b), cmp.Compare(a.Path, b.Path))
@@ -111,8 +112,9 @@ func rank(p Problem) int {
 	return 0
 }
 
-// Origin returns where the value at path comes from. For a path without a place of its own it is the place of the
-// nearest thing around it: of the list for an entry, of the section for a key that is missing.
+// Origin returns where the value at path comes from. For a path without a place of its own it is
+// the place of the nearest thing around it: of the list for an entry, of the section for a key that
+// is missing.
 func (c *Config) Origin(path string) Origin {
 	for path != "" {
 		if o, found := c.origins[path]; found {

@@ -35,8 +35,8 @@ type lineError struct {
 
 func (e lineError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.msg) }
 
-// parseProperties reads a .properties file as Java does, in file order with repeated keys. Bytes that are not UTF-8
-// are ISO-8859-1.
+// parseProperties reads a .properties file as Java does, in file order with repeated keys. Bytes
+// that are not UTF-8 are ISO-8859-1.
 func parseProperties(data []byte) ([]property, []lineError) {
 	var all []property
 	var wrong []lineError
@@ -99,8 +99,9 @@ func logicalLines(text string) []logical {
 	return all
 }
 
-// property has the key, separator and escapes read by the library, one line at a time: it gives no line numbers of its
-// own, ends a value at an escaped CR LF, and makes two marks of a pair of surrogates.
+// property has the key, separator and escapes read by the library, one line at a time: it gives no
+// line numbers of its own, ends a value at an escaped CR LF, and makes two marks of a pair of
+// surrogates.
 func (l logical) property() (property, error) {
 	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
 	text := l.text
@@ -119,7 +120,8 @@ func (l logical) property() (property, error) {
 	return property{key: keys[0], value: value, line: l.line, pieces: l.pieces(value)}, nil
 }
 
-// pieces finds the natural line of each comma-separated piece of value; nothing if some commas are written otherwise.
+// pieces finds the natural line of each comma-separated piece of value; nothing if some commas are
+// written otherwise.
 func (l logical) pieces(value string) []int {
 	offset := strings.IndexAny(l.text, "=:") + 1
 	pieces := strings.Split(l.text[offset:], ",")
@@ -144,7 +146,8 @@ func (l logical) lineAt(offset int) int {
 	return line
 }
 
-// pairSurrogates replaces two escapes that make up one character beyond the basic plane by that character.
+// pairSurrogates replaces two escapes that make up one character beyond the basic plane by that
+// character.
 func pairSurrogates(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

@@ -138,7 +138,8 @@ func addSeeds(f *testing.F, pattern string) {
 	}
 }
 
-// FuzzProperties writes what was read by the library and reads it again: the same keys and values come out.
+// FuzzProperties writes what was read by the library and reads it again: the same keys and values
+// come out.
 func FuzzProperties(f *testing.F) {
 	addSeeds(f, "*.properties")
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -184,8 +185,8 @@ func escapeProperty(s string) string {
 	return b.String()
 }
 
-// TestPropertiesAsTheLibrary compares the whole file's reading where the library is right: line ends of one byte, no
-// surrogates, no empty key.
+// TestPropertiesAsTheLibrary compares the whole file's reading where the library is right: line
+// ends of one byte, no surrogates, no empty key.
 func TestPropertiesAsTheLibrary(t *testing.T) {
 	data, err := os.ReadFile("testdata/forms.properties")
 	if err != nil {

@@ -12,8 +12,8 @@ const referenceHead = `# Every setting of stagelock. What is commented out shows
 # file over Liferay's own variables and files, and these over the defaults.
 `
 
-// Reference returns a YAML file that shows and explains every setting. It loads as it stands, but for the secret file
-// that it names.
+// Reference returns a YAML file that shows and explains every setting. It loads as it stands, but
+// for the secret file that it names.
 func Reference() string {
 	var b strings.Builder
 	b.WriteString(referenceHead)

@@ -29,7 +29,8 @@ func TestReferenceLoads(t *testing.T) {
 // secretLeaf names leaves whose empty text says nothing.
 var secretLeaf = regexp.MustCompile(`secret\.(previous\.)?(value|file)$`)
 
-// Every line that is commented out is right too, and shows the default: with all of them the Config stays the same.
+// Every line that is commented out is right too, and shows the default: with all of them the Config
+// stays the same.
 func TestReferenceShowsDefaults(t *testing.T) {
 	full := regexp.MustCompile(`(?m)^( *)#(\w)`).ReplaceAllString(Reference(), "$1$2")
 	load := func(text string) (map[string]string, []Problem) {
@@ -59,7 +60,8 @@ func TestReferenceShowsDefaults(t *testing.T) {
 	}
 }
 
-// Every setting is documented, has a sound default, bounds and choices, and a variable that leads back to it.
+// Every setting is documented, has a sound default, bounds and choices, and a variable that leads
+// back to it.
 func TestSettings(t *testing.T) {
 	word := regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	var visit func(kids []*setting, path string)

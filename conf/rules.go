@@ -11,7 +11,8 @@ type finding struct {
 	detail string // put in for %s in message and cure
 }
 
-// rule is one check of the whole Config. What policy decides about addresses and keys is checked there.
+// rule is one check of the whole Config. What policy decides about addresses and keys is checked
+// there.
 type rule struct {
 	name    string
 	warning bool

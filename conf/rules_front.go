@@ -165,7 +165,8 @@ func onlyOf(s, others string) bool {
 	return true
 }
 
-// splitHost cuts the port off host:port and the brackets off an IPv6 address; a bare IPv6 address stays whole.
+// splitHost cuts the port off host:port and the brackets off an IPv6 address; a bare IPv6 address
+// stays whole.
 func splitHost(s string) (host, port string) {
 	if h, p, err := net.SplitHostPort(s); err == nil {
 		return h, p

@@ -85,7 +85,8 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
 }
 
-// loops tells whether a node is one of the gateway's own listeners, as far as the text alone says so.
+// loops tells whether a node is one of the gateway's own listeners, as far as the text alone says
+// so.
 func (c *Config) loops(u *url.URL) bool {
 	a, err := netip.ParseAddr(u.Hostname())
 	return slices.ContainsFunc(c.Listen, func(listen netip.AddrPort) bool {
@@ -147,7 +148,8 @@ var liferayRules = []rule{
 // exactHosts are the lines whose host lists know no prefixes.
 var exactHosts = map[string]bool{"6.2": true, "7.0": true, "7.1": true, "7.2": true}
 
-// matchesTunnel tells whether one of Liferay's URL patterns covers the tunnel: the path itself, or a beginning with a star.
+// matchesTunnel tells whether one of Liferay's URL patterns covers the tunnel: the path itself, or
+// a beginning with a star.
 func matchesTunnel(patterns []string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
 		start, star := strings.CutSuffix(p, "*")

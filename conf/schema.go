@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// setting describes one key: a leaf with a value or a list of values, a section with keys of its own, or a list of sections.
+// setting describes one key: a leaf with a value or a list of values, a section with keys of its
+// own, or a list of sections.
 type setting struct {
 	name    string
 	index   []int // of the field, from the struct around it
@@ -81,7 +82,8 @@ func names(kids []*setting) []string {
 	return all
 }
 
-// walk calls f for every leaf of a Config, or of a section at path, in the order of the declaration.
+// walk calls f for every leaf of a Config, or of a section at path, in the order of the
+// declaration.
 func walk(v reflect.Value, kids []*setting, path string, f func(path string, s *setting, v reflect.Value)) {
 	for _, s := range kids {
 		at, here := join(path, s.name), v.FieldByIndex(s.index)

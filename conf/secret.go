@@ -9,8 +9,8 @@ import (
 // masked is what a Secret prints as, whoever asks.
 const masked = "***"
 
-// Secret is a text that nothing prints: fmt with any verb, JSON, YAML, XML and loggers get three asterisks. Reveal is
-// the only way to the value. The zero Secret is unset.
+// Secret is a text that nothing prints: fmt with any verb, JSON, YAML, XML and loggers get three
+// asterisks. Reveal is the only way to the value. The zero Secret is unset.
 type Secret struct {
 	text *string // behind a pointer: fmt does not follow it where it cannot call Format
 }

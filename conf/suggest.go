@@ -19,7 +19,8 @@ func didYouMean(word string, choices []string) string {
 // longestWord bounds the work for a word that is no key at all.
 const longestWord = 64
 
-// distance counts the letters to insert, drop, replace or swap with their neighbour to make b out of a.
+// distance counts the letters to insert, drop, replace or swap with their neighbour to make b out
+// of a.
 func distance(a, b string) int {
 	if len(a) > longestWord || len(b) > longestWord {
 		return longestWord

@@ -18,7 +18,8 @@ type Size int64
 // Rate is a number of events a second, written 20/s, 600/m or 1000/h; 0 means none.
 type Rate float64
 
-// Path is a file or folder. One that stands in a file is taken from that file's folder, else from the working directory.
+// Path is a file or folder. One that stands in a file is taken from that file's folder, else from
+// the working directory.
 type Path string
 
 // Site is the group id of a Liferay site, or AnySite.
@@ -69,8 +70,8 @@ func (s Site) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-// parsers makes values of leaf types from their text. What they say about a bad text never repeats it: it may be a
-// secret that slipped into the wrong place, and the line is known.
+// parsers makes values of leaf types from their text. What they say about a bad text never repeats
+// it: it may be a secret that slipped into the wrong place, and the line is known.
 var parsers = map[reflect.Type]func(string) (any, error){
 	reflect.TypeFor[string]():         func(s string) (any, error) { return s, nil },
 	reflect.TypeFor[Path]():           func(s string) (any, error) { return Path(s), nil },

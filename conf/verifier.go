@@ -9,7 +9,8 @@ import (
 // tunnelPath is what the engine's verifier has to look at.
 const tunnelPath = "/api/liferay/do"
 
-// The names of the verifier's configuration: the module's from 7.0 to 7.2, the portal's own after that.
+// The names of the verifier's configuration: the module's from 7.0 to 7.2, the portal's own after
+// that.
 const (
 	verifierPID    = "com.liferay.portal.security.auth.verifier.internal.tunnel.configuration.TunnelAuthVerifierConfiguration"
 	verifierOldPID = "com.liferay.portal.security.auth.verifier.tunnel.module.configuration.TunnelAuthVerifierConfiguration"
@@ -112,8 +113,9 @@ func (e *engineFiles) verifier(name string, values []osgiValue) verifier {
 	return v
 }
 
-// mergeVerifiers adds the configurations that are enabled: a call passes if one of them lets it, so lists are joined, and
-// one without hosts lets everybody. They win over the properties, which Liferay 7 reads no more.
+// mergeVerifiers adds the configurations that are enabled: a call passes if one of them lets it, so
+// lists are joined, and one without hosts lets everybody. They win over the properties, which
+// Liferay 7 reads no more.
 func (e *engineFiles) mergeVerifiers(y layer, all []verifier) {
 	enabled := slices.DeleteFunc(slices.Clone(all), func(v verifier) bool { return !v.enabled() })
 	if len(enabled) == 0 {

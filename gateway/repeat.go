@@ -61,7 +61,8 @@ func (c *call) scope() string {
 }
 
 // follow takes the answer of an equal call, and says whether there is one to take: that call may
-// not have been carried out, or its answer may have arrived, and then this one is a call of its own.
+// not have been carried out, or its answer may have arrived, and then this one is a call of its
+// own.
 func (c *call) follow(ctx context.Context, fl *flight) (done bool, err error) {
 	waited := false
 	select {

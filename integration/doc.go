@@ -1,3 +1,3 @@
-// Package integration holds the tests of everything together, and in its folders the other side of the gateway: the reference
-// engine, the publisher's side, and the vendor's own code.
+// Package integration holds the tests of everything together, and in its folders the other side of
+// the gateway: the reference engine, the publisher's side, and the vendor's own code.
 package integration

@@ -81,7 +81,8 @@ func TestHeartbeatsWhileTheEngineWorks(t *testing.T) {
 	}
 }
 
-// After the first heartbeat the status is gone, so whatever goes wrong is an exception; a void answer is the end alone.
+// After the first heartbeat the status is gone, so whatever goes wrong is an exception; a void
+// answer is the end alone.
 func TestAnswersAfterHeartbeats(t *testing.T) {
 	for _, tt := range []struct {
 		name, raw string
@@ -170,7 +171,8 @@ func (a arranged) stopping(t testing.TB) (stopped chan error) {
 	return nil
 }
 
-// A publish in progress is served to its end while the gateway stops; a new one is told to come back.
+// A publish in progress is served to its end while the gateway stops; a new one is told to come
+// back.
 func TestDrain(t *testing.T) {
 	o := listed
 	o.Extra = []string{"drain: 1m"}

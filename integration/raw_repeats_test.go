@@ -14,7 +14,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
-// slow is an engine that answers publishes when it is let: each takes one word from let, and says so on going.
+// slow is an engine that answers publishes when it is let: each takes one word from let, and says
+// so on going.
 type slow struct {
 	arranged
 	going chan struct{}
@@ -87,7 +88,8 @@ func TestTwinInFlightWaitsForTheFirst(t *testing.T) {
 	}
 }
 
-// The first hangs up as soon as it has its answer; a twin that waited gets the same one all the same.
+// The first hangs up as soon as it has its answer; a twin that waited gets the same one all the
+// same.
 func TestTwinOfADeliveredCallInFlight(t *testing.T) {
 	s := slowly(t, hurried())
 	m := publish(s.made(t, 1), settings(int64(site))).message(t)
@@ -187,7 +189,8 @@ func TestPartsAreRepeatsToo(t *testing.T) {
 	}
 }
 
-// Another call on the same site ends what is kept for repeats: enabling twice on purpose counts twice.
+// Another call on the same site ends what is kept for repeats: enabling twice on purpose counts
+// twice.
 func TestEnableDisableEnable(t *testing.T) {
 	s := slowly(t, listed)
 	for range 8 {
@@ -225,7 +228,8 @@ func TestTwoPublishersWithTheSameArchive(t *testing.T) {
 	}
 }
 
-// What may have been carried out stays so over a restart: the twin is told, and nothing is sent twice.
+// What may have been carried out stays so over a restart: the twin is told, and nothing is sent
+// twice.
 func TestRestartInBetween(t *testing.T) {
 	s := slowly(t, listed)
 	s.outcome(t, once(t, s.Gateway, create(site, 1).message(t)).ref) // nothing else is being written

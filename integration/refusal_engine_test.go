@@ -42,7 +42,8 @@ func TestEngineThatIsDown(t *testing.T) {
 	}
 }
 
-// The engine goes away while the content of a part streams: it never had a complete object, so the publisher may try again.
+// The engine goes away while the content of a part streams: it never had a complete object, so the
+// publisher may try again.
 func TestEngineGoneInAPart(t *testing.T) {
 	var down atomic.Bool
 	sink := world.NewSink(t)
@@ -92,7 +93,8 @@ var faults = []fault{
 	{"length and encoding", ok200 + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "engine.lost", "may have been carried out"},
 }
 
-// Whatever the engine does after it had the call, the publisher hears of it, and the verdict stays what it was.
+// Whatever the engine does after it had the call, the publisher hears of it, and the verdict stays
+// what it was.
 func TestEngineThatAnswersBadly(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
@@ -142,7 +144,8 @@ func replying(t testing.TB, body []byte) arranged {
 	return arrangeTo(t, listed, sink)
 }
 
-// An exception that the schema does not know was carried out: its words are passed on, nothing else of it.
+// An exception that the schema does not know was carried out: its words are passed on, nothing else
+// of it.
 func TestUnknownExceptionIsTold(t *testing.T) {
 	base := anyTree(t, mustThrow(t, build74, liferay.Thrown{Class: classPortal, Message: "x"}))
 	throwable := base.Class

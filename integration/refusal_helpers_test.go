@@ -305,7 +305,8 @@ func (a arranged) verdicts(t testing.TB) []audit.Event {
 	return slices.DeleteFunc(a.Events(t), func(ev audit.Event) bool { return ev.Kind != audit.KindVerdict })
 }
 
-// awaitVerdict returns the first verdict after those that are known: a client that is gone cannot be told when it is written.
+// awaitVerdict returns the first verdict after those that are known: a client that is gone cannot
+// be told when it is written.
 func (a arranged) awaitVerdict(t testing.TB, known int) audit.Event {
 	t.Helper()
 	n := 0

@@ -10,8 +10,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 )
 
-// headOnly is a message whose head is written by hand. ADDR, AUTH and LEN stand for the gateway's address, genuine credentials
-// and the length of the body.
+// headOnly is a message whose head is written by hand. ADDR, AUTH and LEN stand for the gateway's
+// address, genuine credentials and the length of the body.
 func headOnly(t testing.TB, head string, body []byte) message {
 	t.Helper()
 	r := strings.NewReplacer("AUTH", "Authorization: "+auth(t, world.Login), "LEN", "Content-Length: "+strconv.Itoa(len(body)))
@@ -105,7 +105,8 @@ func TestGetOnTheTunnel(t *testing.T) {
 	}
 }
 
-// Nothing of a client's head reaches the engine: neither its target, nor its fields, nor its credentials.
+// Nothing of a client's head reaches the engine: neither its target, nor its fields, nor its
+// credentials.
 func TestHeadIsMadeAnew(t *testing.T) {
 	o := listed
 	o.Context, o.Inside, o.Engine = "/outside", "/inside", "another secret 16"[:16]

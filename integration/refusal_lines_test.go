@@ -40,7 +40,8 @@ var lineRows = []struct{ build, line, group, auth string }{
 	{"7.2", "7.2", group7, classAuth}, {"7.3", "7.3", group7, classAuth}, {"7.4.3.112", "7.4", group7, classAuth},
 }
 
-// A refusal is read by the publisher's CMS, so its exception is made of the classes of that version.
+// A refusal is read by the publisher's CMS, so its exception is made of the classes of that
+// version.
 func TestRefusalsAreWrittenInTheCallersLine(t *testing.T) {
 	for _, row := range lineRows {
 		t.Run(row.build, func(t *testing.T) {
@@ -117,8 +118,8 @@ func TestLoginOnTheLastHop(t *testing.T) {
 	}
 }
 
-// Every recorded call of the newest build is a legal twin: it arrives as it was sent, but for the password, and its recorded
-// answer comes back as it was recorded.
+// Every recorded call of the newest build is a legal twin: it arrives as it was sent, but for the
+// password, and its recorded answer comes back as it was recorded.
 func TestRecordedCallsPass(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("..", "tunnel", "liferay", "testdata", "real", build74, "*.req.ser"))
 	if err != nil || len(files) < 20 {

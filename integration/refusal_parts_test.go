@@ -27,7 +27,8 @@ func named(s string) string {
 	return string(binary.BigEndian.AppendUint32([]byte{1}, uint32(len(s)))) + s
 }
 
-// The content of a part is at the engine when its end comes. What the end says decides, and it never leaves.
+// The content of a part is at the engine when its end comes. What the end says decides, and it
+// never leaves.
 func TestEndOfAPartIsWithheld(t *testing.T) {
 	a := arrange(t, listed)
 	id := a.made(t, 1)
@@ -78,7 +79,8 @@ func keyless(t testing.TB, tail, instead []byte) []byte {
 	return append(tail[:at:at], instead...)
 }
 
-// tagged changes the first class tag of the method key; with 9 the engine reads a stream that stands in the key.
+// tagged changes the first class tag of the method key; with 9 the engine reads a stream that
+// stands in the key.
 func tagged(t testing.TB, tail []byte, tag byte) []byte {
 	t.Helper()
 	at := bytes.Index(tail, []byte("\x03\x01\x00\x00\x00\x04null"))

@@ -72,7 +72,8 @@ func serializable(name string, uid int64) *javaser.Class {
 // gadget is an object of a class that does harm while it is read.
 func gadget(name string) *javaser.Object { return &javaser.Object{Class: serializable(name, 1)} }
 
-// sets are HashSets, each but the innermost with two sets inside: reading them takes twice as long with each level.
+// sets are HashSets, each but the innermost with two sets inside: reading them takes twice as long
+// with each level.
 func sets(depth int) *javaser.Object {
 	class := &javaser.Class{
 		Name: "java.util.HashSet", UID: -5024744406713321676, Flags: javaser.FlagSerializable | javaser.FlagWriteMethod,

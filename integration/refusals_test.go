@@ -19,7 +19,8 @@ type refusal struct {
 	bad  func(testing.TB, arranged) message
 	good func(testing.TB, arranged) message
 	want want
-	// streams: the head and the content of a part reach the engine before what is wrong is known. Its end never does.
+	// streams: the head and the content of a part reach the engine before what is wrong is known.
+	// Its end never does.
 	streams bool
 }
 
@@ -42,7 +43,8 @@ func (r refusal) run(t *testing.T, a arranged) {
 	a.sink.Await(t, before, func(calls []world.Received) bool { return len(calls) == 1 && calls[0].Ended && calls[0].Whole() })
 }
 
-// offer sends a message on a connection of its own. With a pause the engine has what stands before it when the rest leaves.
+// offer sends a message on a connection of its own. With a pause the engine has what stands before
+// it when the rest leaves.
 func (a arranged) offer(t testing.TB, m message, before int) answer {
 	t.Helper()
 	if m.pause == 0 {
@@ -63,7 +65,8 @@ func (a arranged) offer(t testing.TB, m message, before int) answer {
 	return l.receive(t)
 }
 
-// incomplete checks that the engine got the head and content of a part, and nothing of what followed.
+// incomplete checks that the engine got the head and content of a part, and nothing of what
+// followed.
 func incomplete(t testing.TB, s *world.Sink, before int, m message) {
 	t.Helper()
 	got := s.Await(t, before, func(calls []world.Received) bool { return len(calls) == 1 && calls[0].Ended })[0]
@@ -86,8 +89,8 @@ func runAll(t *testing.T, a arranged, all []refusal) {
 	checkLog(t, a)
 }
 
-// checkLog checks the audit log as a whole: the chain, one verdict a call, one outcome for each call that was allowed, none for
-// the others, and nothing in it that would help a thief.
+// checkLog checks the audit log as a whole: the chain, one verdict a call, one outcome for each
+// call that was allowed, none for the others, and nothing in it that would help a thief.
 func checkLog(t *testing.T, a arranged) {
 	t.Helper()
 	verdicts := map[string]audit.Verdict{}
@@ -196,7 +199,8 @@ func TestWrongSecretHasTheVendorsType(t *testing.T) {
 	}
 }
 
-// Blocks of ECB tokens can be moved: two tokens that were captured make a third, of a login that nobody has given a token.
+// Blocks of ECB tokens can be moved: two tokens that were captured make a third, of a login that
+// nobody has given a token.
 func TestPastedTokenIsRefusedWhereLoginsAreListed(t *testing.T) {
 	const alice, bob, pasted = "alice.publisher@a.example", "bob.publisher.x@b.example", "alice.publisher@b.example"
 	made := checkSite(site).as(pasted)

@@ -76,7 +76,8 @@ func hold(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("HELD", "http://"+address)
 }
 
-// startEnvironment starts an engine behind its gateway, and leaves an archive for it in $LAR: environment SITE.
+// startEnvironment starts an engine behind its gateway, and leaves an archive for it in $LAR:
+// environment SITE.
 func startEnvironment(ts *testscript.TestScript, _ bool, args []string) {
 	site, err := strconv.ParseInt(args[0], 10, 64)
 	ts.Check(err)

@@ -25,7 +25,8 @@ type EngineOptions struct {
 	Context string      // its path context
 	Key     *secret.Key // with which its callers' tokens are made; that of Secret if nil
 	Logins  []string    // more users who may publish
-	// Documents is the schema version of its document library, the engine's own if empty; generated archives have 4.0.0.
+	// Documents is the schema version of its document library, the engine's own if empty; generated
+	// archives have 4.0.0.
 	Documents string
 	Before    func(http.Handler) http.Handler // sees every call before the engine does
 }

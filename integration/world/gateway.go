@@ -30,7 +30,8 @@ const Secret = "1234567890123456"
 // Login is the publisher that gateways here know.
 const Login = "publisher@example.com"
 
-// Options says what a Gateway stands in front of. The zero values of most mean what a test usually wants.
+// Options says what a Gateway stands in front of. The zero values of most mean what a test usually
+// wants.
 type Options struct {
 	Upstream  string   // base URL of the engine
 	Inside    string   // its path context
@@ -50,7 +51,8 @@ type Options struct {
 	LogTo     io.Writer
 }
 
-// YAML returns the configuration that o describes, listening on a free port of the loopback interface.
+// YAML returns the configuration that o describes, listening on a free port of the loopback
+// interface.
 func (o Options) YAML(data string) string {
 	or := func(s, instead string) string {
 		if s == "" {

@@ -21,9 +21,11 @@ type Sink struct {
 	URL string
 	// Answer makes the body of the answer to a whole call; nil answers with nothing.
 	Answer func(body []byte) []byte
-	// Serve, if it is set, answers a whole call by itself and says whether the connection goes on; in place of Answer.
+	// Serve, if it is set, answers a whole call by itself and says whether the connection goes on;
+	// in place of Answer.
 	Serve func(c net.Conn, body []byte) bool
-	// Head, if it is set, sees the head of each call and says whether its body is read; if not, the connection is reset.
+	// Head, if it is set, sees the head of each call and says whether its body is read; if not, the
+	// connection is reset.
 	Head func(head *http.Request) bool
 
 	l     net.Listener

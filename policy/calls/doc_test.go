@@ -52,7 +52,8 @@ func TestReasonsAreDistinctAndCopied(t *testing.T) {
 	}
 }
 
-// TestRepeatFacts: what is repeated blindly, what is held, and what may change the node exclude each other as they must.
+// TestRepeatFacts: what is repeated blindly, what is held, and what may change the node exclude
+// each other as they must.
 func TestRepeatFacts(t *testing.T) {
 	once := []calls.Kind{calls.Update, calls.Validate, calls.Publish, calls.Enable, calls.Disable}
 	for _, line := range calls.Lines() {

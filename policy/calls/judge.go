@@ -20,11 +20,12 @@ type check func(*judgement) *Refusal
 // everyCall lists what is checked of every call, before the checks of its kind.
 var everyCall = []check{argumentsFit, peerHasSites, loginsAgree, loginListed}
 
-// Judge decides about a call that Match gave this rule for. req is what the gateway remembers of the request that
-// RequestID names. It returns Forward or AnswerVoid and no refusal, or Refuse and the refusal.
+// Judge decides about a call that Match gave this rule for. req is what the gateway remembers of
+// the request that RequestID names. It returns Forward or AnswerVoid and no refusal, or Refuse and
+// the refusal.
 //
-// A part may be judged twice: with its declared size before the content streams (Service and Method are not read by
-// then and empty), and with the counted one after.
+// A part may be judged twice: with its declared size before the content streams (Service and Method
+// are not read by then and empty), and with the counted one after.
 func (r *Rule) Judge(c Call, peer Peer, req Request) (Decision, *Refusal) {
 	if r == nil || r.decision == Refuse {
 		return Refuse, refuse(CallUnknown, "this call is not one that staging makes", "no rule")
@@ -48,7 +49,8 @@ func (j *judgement) run(checks []check) *Refusal {
 	return nil
 }
 
-// shapes says which values an argument of a Java type may have here. A type that is missing has none.
+// shapes says which values an argument of a Java type may have here. A type that is missing has
+// none.
 var shapes = map[string]func(any) bool{
 	"long":             isA[int64],
 	"int":              isA[int64],
@@ -72,7 +74,8 @@ func orNull[T any](v any) bool { return v == nil || isA[T](v) }
 
 func whatever(any) bool { return true }
 
-// argumentsFit holds the arguments against the parameter types once more: what is judged below is what is there.
+// argumentsFit holds the arguments against the parameter types once more: what is judged below is
+// what is there.
 func argumentsFit(j *judgement) *Refusal {
 	c, r := &j.call, j.rule
 	if (c.Service != "" || c.Method != "") && (c.Service != r.Service || c.Method != r.Method) {
@@ -101,8 +104,8 @@ func peerHasSites(j *judgement) *Refusal {
 		"peer %s has no sites", quote(j.peer.Name))
 }
 
-// loginsAgree demands one login: the header's, for which the token was verified. Engines ignore the principal's, but
-// not all that read the body do.
+// loginsAgree demands one login: the header's, for which the token was verified. Engines ignore the
+// principal's, but not all that read the body do.
 func loginsAgree(j *judgement) *Refusal {
 	c := &j.call
 	switch {

@@ -171,7 +171,8 @@ func arg(i int, v any) func(*world) { return func(w *world) { w.call.Args[i] = v
 
 func rename(name string) func(*world) { return arg(1, name) }
 
-// rows are the whole policy: a legal call, what is changed of it, and what happens then. Reason "" means it passes.
+// rows are the whole policy: a legal call, what is changed of it, and what happens then. Reason ""
+// means it passes.
 type judgeRow struct {
 	name   string
 	legal  func() *world

@@ -11,9 +11,9 @@ const partNameMax = 200
 // assembled begins the names under which the engine keeps joined archives in the same folder.
 const assembled = "assembled_"
 
-// partWidth returns how many digits end the name of a part, and whether it is a name that a part may have: 1 to 200 of
-// A-Z a-z 0-9 . _ -, the last two or more of them digits, not beginning with assembled_ in any case, as some databases
-// compare names without case.
+// partWidth returns how many digits end the name of a part, and whether it is a name that a part
+// may have: 1 to 200 of A-Z a-z 0-9 . _ -, the last two or more of them digits, not beginning with
+// assembled_ in any case, as some databases compare names without case.
 func partWidth(name string) (int, bool) {
 	if len(name) > partNameMax || begins(name, assembled) {
 		return 0, false
@@ -54,7 +54,8 @@ func partForm(j *judgement) *Refusal {
 	return nil
 }
 
-// partFits holds the part against those before it. One that is sent again replaces the first of its name.
+// partFits holds the part against those before it. One that is sent again replaces the first of its
+// name.
 func partFits(j *judgement) *Refusal {
 	name, _ := j.call.Args[1].(string)
 	if j.call.PartSize > j.archiveMax() {

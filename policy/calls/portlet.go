@@ -5,8 +5,9 @@ import "strings"
 // stagedPortlet begins every key of updateStagedPortlets.
 const stagedPortlet = "staged-portlet_"
 
-// portletsForm checks the flags of staged applications. The engine writes them as lines of the site's settings, so a
-// line break in a key would set whatever follows it, stagedRemotely among them.
+// portletsForm checks the flags of staged applications. The engine writes them as lines of the
+// site's settings, so a line break in a key would set whatever follows it, stagedRemotely among
+// them.
 func portletsForm(j *judgement) *Refusal {
 	flags, _ := j.call.Args[1].(map[string]any)
 	if flags == nil {

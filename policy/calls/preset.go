@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// presetsJSON lists every staging call that a client of a version line can make, as read from the vendor's jars.
+// presetsJSON lists every staging call that a client of a version line can make, as read from the
+// vendor's jars.
 //
 //go:embed presets.json
 var presetsJSON []byte
@@ -35,8 +36,8 @@ func (r row) in(line string) bool {
 	})
 }
 
-// Preset is the list of calls that may pass to a live engine of one version line. It is safe for concurrent use. The
-// zero Preset matches nothing.
+// Preset is the list of calls that may pass to a live engine of one version line. It is safe for
+// concurrent use. The zero Preset matches nothing.
 type Preset struct {
 	line   string
 	rules  map[string][]*Rule // by method name
@@ -45,8 +46,8 @@ type Preset struct {
 	part   *Rule
 }
 
-// NewPreset returns the preset of a version line: 6.2, 7.0, 7.1, 7.2, 7.3 or 7.4 (all its builds together). An unknown
-// line is an error that lists the known ones.
+// NewPreset returns the preset of a version line: 6.2, 7.0, 7.1, 7.2, 7.3 or 7.4 (all its builds
+// together). An unknown line is an error that lists the known ones.
 func NewPreset(line string) (*Preset, error) {
 	if !slices.Contains(lines, line) {
 		return nil, fmt.Errorf("version line %q is unknown, known are %s", line, strings.Join(lines, ", "))
@@ -64,7 +65,8 @@ func NewPreset(line string) (*Preset, error) {
 	return p, nil
 }
 
-// add puts a row where it belongs. A call passes only if it stands in both tables, the vendor's and that of meanings.
+// add puts a row where it belongs. A call passes only if it stands in both tables, the vendor's and
+// that of meanings.
 func (p *Preset) add(r row) error {
 	key := meaningKey(r)
 	if _, ok := barred[key]; ok {
@@ -90,8 +92,8 @@ func (p *Preset) add(r row) error {
 // Line returns the version line of the preset.
 func (p *Preset) Line() string { return p.line }
 
-// Part returns the rule of the call that carries content. The wire reads the method last, so a part is judged by this
-// rule before its content streams, and by the matched one after.
+// Part returns the rule of the call that carries content. The wire reads the method last, so a part
+// is judged by this rule before its content streams, and by the matched one after.
 func (p *Preset) Part() *Rule { return p.part }
 
 // Rules returns the rules of the preset, ordered by signature.
@@ -104,8 +106,8 @@ func (p *Preset) Rules() []*Rule {
 	return all
 }
 
-// Match returns the rule of exactly that call, or a refusal. All three must be equal byte for byte: there are no
-// patterns, no case folding, no other spelling of a type.
+// Match returns the rule of exactly that call, or a refusal. All three must be equal byte for byte:
+// there are no patterns, no case folding, no other spelling of a type.
 func (p *Preset) Match(service, method string, parameters []string) (*Rule, *Refusal) {
 	for _, r := range p.rules[method] {
 		if r.Service == service && slices.Equal(r.Parameters, parameters) {

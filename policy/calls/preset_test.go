@@ -242,7 +242,8 @@ func TestPartIsTheOnlyCallWithBytes(t *testing.T) {
 	}
 }
 
-// TestMatchRandom mutates calls of the vendor in one place: whatever is not in the line's list, byte for byte, is refused.
+// TestMatchRandom mutates calls of the vendor in one place: whatever is not in the line's list,
+// byte for byte, is refused.
 func TestMatchRandom(t *testing.T) {
 	vendor := vendorCalls(t)
 	presets := map[string]*calls.Preset{}

@@ -12,7 +12,8 @@ import (
 	"github.com/stagelock/stagelock/policy/calls"
 )
 
-// The rules once more, as a reader of the policy would write them down: slow, and nothing shared with the code.
+// The rules once more, as a reader of the policy would write them down: slow, and nothing shared
+// with the code.
 var (
 	partPattern     = regexp.MustCompile(`^[A-Za-z0-9._-]{0,198}[0-9]{2}$`)
 	assembledName   = regexp.MustCompile(`(?i)^assembled_`)
@@ -135,7 +136,8 @@ func oraclePortlets(v any) bool {
 	return m != nil
 }
 
-// TestJudgeAgreesWithTheRulesWrittenTwice judges random calls of every rule and line, legal and not.
+// TestJudgeAgreesWithTheRulesWrittenTwice judges random calls of every rule and line, legal and
+// not.
 func TestJudgeAgreesWithTheRulesWrittenTwice(t *testing.T) {
 	presets := map[string]*calls.Preset{}
 	for _, line := range calls.Lines() {

@@ -12,7 +12,8 @@ type Refusal struct {
 	Detail string // for the log: the values that were compared
 }
 
-// Error returns the reason and the detail, so that a Refusal can be logged and wrapped like any error.
+// Error returns the reason and the detail, so that a Refusal can be logged and wrapped like any
+// error.
 func (r *Refusal) Error() string {
 	if r.Detail == "" {
 		return r.Reason

@@ -7,8 +7,8 @@ func (j *judgement) requestID() string {
 	return strconv.FormatInt(id, 10)
 }
 
-// requestOwned demands a request that a create of this login made, for a site of this peer. The engine asks for
-// permission on the request's folder only, and that can be any document folder.
+// requestOwned demands a request that a create of this login made, for a site of this peer. The
+// engine asks for permission on the request's folder only, and that can be any document folder.
 func requestOwned(j *judgement) *Refusal {
 	if j.decision == AnswerVoid {
 		return nil
@@ -37,8 +37,9 @@ func requestLives(j *judgement) *Refusal {
 		"%s of request %s", j.rule.Method, j.requestID())
 }
 
-// requestGone answers the cleanUp of a request that is not there, or no longer, instead of the engine: clients send it
-// whatever happened, and an exception would turn a finished publish into a failed one.
+// requestGone answers the cleanUp of a request that is not there, or no longer, instead of the
+// engine: clients send it whatever happened, and an exception would turn a finished publish into a
+// failed one.
 func requestGone(j *judgement) *Refusal {
 	if !j.request.Known || j.request.CleanedUp && j.request.createdBy(j.call.HeaderLogin) {
 		j.decision = AnswerVoid

@@ -34,7 +34,8 @@ func (k Kind) String() string {
 	return kinds[0]
 }
 
-// Rule is one call that may pass, with the facts the gateway needs. It is not changed after NewPreset.
+// Rule is one call that may pass, with the facts the gateway needs. It is not changed after
+// NewPreset.
 type Rule struct {
 	Service, Method string
 	Parameters      []string
@@ -44,7 +45,8 @@ type Rule struct {
 	Idempotent bool
 	// Failover calls may go to another node once, when a node failed before a byte of its answer.
 	Failover bool
-	// Guarded calls must not be carried out twice: a repeat waits for the first one's answer or gets it.
+	// Guarded calls must not be carried out twice: a repeat waits for the first one's answer or
+	// gets it.
 	Guarded bool
 	// Long calls may take hours: they read or import a whole archive.
 	Long bool
@@ -71,8 +73,8 @@ func (r *Rule) RequestID(c Call) (int64, bool) {
 	return integer(c.Args, 0)
 }
 
-// Site returns the site that the call itself names, and whether it names one. A call that names a staging request has
-// the request's site, which the gateway knows.
+// Site returns the site that the call itself names, and whether it names one. A call that names a
+// staging request has the request's site, which the gateway knows.
 func (r *Rule) Site(c Call) (int64, bool) {
 	if len(r.sites) == 0 {
 		return 0, false
@@ -80,8 +82,8 @@ func (r *Rule) Site(c Call) (int64, bool) {
 	return integer(c.Args, r.sites[0])
 }
 
-// Scope returns what a repeat of the call belongs to, such as request:20701 or site:20143, or nothing. An entry of
-// one login ends with another of its calls that has the same scope.
+// Scope returns what a repeat of the call belongs to, such as request:20701 or site:20143, or
+// nothing. An entry of one login ends with another of its calls that has the same scope.
 func (r *Rule) Scope(c Call) string {
 	if id, ok := r.RequestID(c); ok {
 		return "request:" + strconv.FormatInt(id, 10)
@@ -107,8 +109,8 @@ type meaning struct {
 	company bool  // finds a site by company and name
 }
 
-// meanings says what each call does and which arguments name a site. The key leaves the package of the service out,
-// which is the only difference between 6.2 and 7.x.
+// meanings says what each call does and which arguments name a site. The key leaves the package of
+// the service out, which is the only difference between 6.2 and 7.x.
 var meanings = map[string]meaning{
 	"GroupServiceUtil#checkRemoteStagingGroup(long)":            {kind: Read, sites: []int{0}},
 	"GroupServiceUtil#disableStaging(long)":                     {kind: Disable, sites: []int{0}},
@@ -120,8 +122,9 @@ var meanings = map[string]meaning{
 
 	"LayoutServiceUtil#getControlPanelLayoutPlid()":  {kind: Read},
 	"LayoutServiceUtil#getDefaultPlid(long,boolean)": {kind: Read, sites: []int{0}},
-	// The first is the group whose pages are searched, the second the scope whose content is looked for on them. A
-	// scope of one page has an id of its own, which a peer with listed sites must list too.
+	// The first is the group whose pages are searched, the second the scope whose content is looked
+	// for on them. A scope of one page has an id of its own, which a peer with listed sites must
+	// list too.
 	"LayoutServiceUtil#getDefaultPlid(long,long,boolean,java.lang.String)":       {kind: Read, sites: []int{0, 1}},
 	"LayoutServiceUtil#getDefaultPlid(long,long,java.lang.String)":               {kind: Read, sites: []int{0, 1}},
 	"LayoutServiceUtil#getLayoutByUuidAndGroupId(java.lang.String,long,boolean)": {kind: Read, sites: []int{1}},

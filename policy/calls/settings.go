@@ -9,7 +9,8 @@ import (
 const (
 	entriesMax = 100_000 // of one map
 	keyMax     = 4096    // bytes of one key
-	// nestingMax is how deep maps and lists may stand in the settings: four, and an array in the innermost.
+	// nestingMax is how deep maps and lists may stand in the settings: four, and an array in the
+	// innermost.
 	nestingMax = 5
 )
 
@@ -27,7 +28,8 @@ func importForm(j *judgement) *Refusal {
 	return j.parameters()
 }
 
-// parameters checks the older form, a map of parameters. It is imported into the request's own site whatever the map says.
+// parameters checks the older form, a map of parameters. It is imported into the request's own site
+// whatever the map says.
 func (j *judgement) parameters() *Refusal {
 	m, _ := j.call.Args[2].(map[string]any)
 	if m == nil {
@@ -36,8 +38,9 @@ func (j *judgement) parameters() *Refusal {
 	return bounded(m, 0)
 }
 
-// settings checks the newer form, a configuration. The engine asks for permission on the request's site and imports
-// into the one the settings name. Without a map it would parse the settings' text form, with class names in it.
+// settings checks the newer form, a configuration. The engine asks for permission on the request's
+// site and imports into the one the settings name. Without a map it would parse the settings' text
+// form, with class names in it.
 func (j *judgement) settings() *Refusal {
 	m := j.call.Settings
 	if m == nil {
@@ -72,8 +75,9 @@ func (j *judgement) targets(m map[string]any) *Refusal {
 	return nil
 }
 
-// otherSites refuses settings that name another site under any other name that ends in groupId, such as remoteGroupId.
-// No known engine imports by them, and the vendor's client writes the target there; a build that did would need this.
+// otherSites refuses settings that name another site under any other name that ends in groupId,
+// such as remoteGroupId. No known engine imports by them, and the vendor's client writes the target
+// there; a build that did would need this.
 func (j *judgement) otherSites(m map[string]any) *Refusal {
 	found := ""
 	for key, v := range m {
@@ -97,7 +101,8 @@ func namesSite(key string) bool {
 	return len(key) >= len(suffix) && strings.EqualFold(key[len(key)-len(suffix):], suffix) && !freeSites[key]
 }
 
-// differs reports whether a setting's value is another site's id, in any of the forms the engine reads as a number.
+// differs reports whether a setting's value is another site's id, in any of the forms the engine
+// reads as a number.
 func differs(v any, site int64) bool {
 	switch v := v.(type) {
 	case int64:
@@ -115,7 +120,8 @@ func differs(v any, site int64) bool {
 	return false
 }
 
-// bounded bounds names, entries and nesting. Values that are no maps or lists are the wire's business.
+// bounded bounds names, entries and nesting. Values that are no maps or lists are the wire's
+// business.
 func bounded(v any, depth int) *Refusal {
 	switch v := v.(type) {
 	case map[string]any:

@@ -5,13 +5,15 @@ import (
 	"slices"
 )
 
-// Call is one remote call as the wire read it. Its values were checked for their classes and shapes, not for their
-// meaning. Judge and the methods of Rule keep nothing of it and change nothing in it.
+// Call is one remote call as the wire read it. Its values were checked for their classes and
+// shapes, not for their meaning. Judge and the methods of Rule keep nothing of it and change
+// nothing in it.
 type Call struct {
 	Service, Method string
 	Parameters      []string // parameter types as Java prints them
-	// Args are the arguments: int64 for Long and Integer, bool, string, nil, map[string]any (a Long key in decimal),
-	// []any. The argument of the type byte[] is not looked at, PartSize stands for it.
+	// Args are the arguments: int64 for Long and Integer, bool, string, nil, map[string]any (a Long
+	// key in decimal), []any. The argument of the type byte[] is not looked at, PartSize stands for
+	// it.
 	Args         []any
 	PartSize     int64          // bytes of the part of an updateStagingRequest, declared or counted
 	HeaderLogin  string         // the login that the token was verified for
@@ -58,14 +60,15 @@ func (p *Peer) allows(site int64) bool {
 	return ok
 }
 
-// Request is what the gateway remembers of the staging request that a call names. The zero Request is an unknown one.
+// Request is what the gateway remembers of the staging request that a call names. The zero Request
+// is an unknown one.
 type Request struct {
 	Known     bool
 	Site      int64    // the group it was created for
 	Logins    []string // every login whose create returned its id
 	CleanedUp bool     // a cleanUp was carried out after the last create
-	// Parts yields name and size of every part accepted so far, each name once. Nil: none. It is asked for
-	// updateStagingRequest only.
+	// Parts yields name and size of every part accepted so far, each name once. Nil: none. It is
+	// asked for updateStagingRequest only.
 	Parts iter.Seq2[string, int64]
 }
 

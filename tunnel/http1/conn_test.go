@@ -182,7 +182,8 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// TestSlowEngineIsNotTheClientsFault lets more time pass between reads than a window of the rate has.
+// TestSlowEngineIsNotTheClientsFault lets more time pass between reads than a window of the rate
+// has.
 func TestSlowEngineIsNotTheClientsFault(t *testing.T) {
 	p := profile()
 	p.MinRate, p.Grace = 10_000, time.Second
@@ -279,7 +280,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestDrainAfterRefusals drains the body of heads whose framing was read, so that the client hears the answer.
+// TestDrainAfterRefusals drains the body of heads whose framing was read, so that the client hears
+// the answer.
 func TestDrainAfterRefusals(t *testing.T) {
 	for name, head := range map[string]string{
 		"other host": line + "Host: other\r\n",

@@ -51,8 +51,8 @@ func public(r *http1.Request) []any {
 	return all
 }
 
-// FuzzRequest holds that an accepted head, written canonically, is read as the same request; that the delivery in pieces changes
-// nothing; and that no byte behind the head is taken from the body.
+// FuzzRequest holds that an accepted head, written canonically, is read as the same request; that
+// the delivery in pieces changes nothing; and that no byte behind the head is taken from the body.
 func FuzzRequest(f *testing.F) {
 	for _, m := range oddMessages {
 		if len(m.raw) < 2000 {
@@ -106,8 +106,8 @@ func checkBody(t *testing.T, c *http1.Conn, rest []byte) {
 	}
 }
 
-// FuzzReply holds that delivery in pieces changes nothing, that no reply is longer than the limit, and that a refused reply never
-// leaves a connection that is used again.
+// FuzzReply holds that delivery in pieces changes nothing, that no reply is longer than the limit,
+// and that a refused reply never leaves a connection that is used again.
 func FuzzReply(f *testing.F) {
 	for _, s := range []string{
 		okReply, emptyReply, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody",

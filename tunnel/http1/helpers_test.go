@@ -28,7 +28,8 @@ func profile() *http1.Profile {
 	return &http1.Profile{Hosts: []string{"live.example.com", "live.example.com:8443"}, MaxContent: 1 << 30}
 }
 
-// script is a connection whose input is known in advance; step is how many bytes one read brings, 0 for all.
+// script is a connection whose input is known in advance; step is how many bytes one read brings, 0
+// for all.
 type script struct {
 	in   []byte
 	step int
@@ -63,7 +64,8 @@ func call(body string) string {
 		"Connection: keep-alive\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
 }
 
-// relay serves one connection the way the gateway does: held calls only, refusals answered, one exchange a request.
+// relay serves one connection the way the gateway does: held calls only, refusals answered, one
+// exchange a request.
 func relay(ctx context.Context, nc net.Conn, p *http1.Profile, up *http1.Upstream) error {
 	c := http1.NewConn(nc, p)
 	defer c.Close()
@@ -119,7 +121,8 @@ func exchange(ctx context.Context, c *http1.Conn, req *http1.Request, held, answ
 	return c.Respond(r.Status, []http1.Field{{Name: "Content-Type", Value: r.ContentType}}, answer, false)
 }
 
-// sink is an engine that notes every byte and answers what its function says once a connection brought enough.
+// sink is an engine that notes every byte and answers what its function says once a connection
+// brought enough.
 type sink struct {
 	net.Listener
 
@@ -302,7 +305,8 @@ func needsLinux(t testing.TB) {
 	}
 }
 
-// eventually asks until the answer is yes, for a while: the kernel tells nobody when a segment has arrived.
+// eventually asks until the answer is yes, for a while: the kernel tells nobody when a segment has
+// arrived.
 func eventually(t testing.TB, yes func() bool) bool {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); runtime.Gosched() {

@@ -36,7 +36,8 @@ func encoding(v string) string {
 func with(field string) string { return line + host + field + cl3 + "\r\nabc" }
 func first(l string) string    { return l + "\r\n" + host + cl3 + "\r\nabc" }
 
-// oddMessages are the messages that were sent to a general server and its proxy, and what this package says to each.
+// oddMessages are the messages that were sent to a general server and its proxy, and what this
+// package says to each.
 var oddMessages = []odd{
 	// A general proxy passed these on as complete messages.
 	{"length and encoding", line + host + cl3 + te + "\r\n0\r\n\r\n", 400, http1.ReasonEncoding},

@@ -62,8 +62,9 @@ func mutations() []mutation {
 	return list
 }
 
-// lenientView reads a head as the most tolerant of servers does: any line end, any bytes around a name, folds joined, underscores
-// for dashes. It returns every length and every encoding that it can find.
+// lenientView reads a head as the most tolerant of servers does: any line end, any bytes around a
+// name, folds joined, underscores for dashes. It returns every length and every encoding that it
+// can find.
 func lenientView(raw string) (lengths, encodings []string) {
 	head, _, _ := strings.Cut(raw, "\r\n\r\n")
 	head = strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "\n\t", "", "\r", "\n", "_", "-").Replace(head)
@@ -85,8 +86,9 @@ func lenientView(raw string) (lengths, encodings []string) {
 	return lengths, encodings
 }
 
-// TestSmuggling sends every mutation through a relay to a raw engine. Whatever is taken for a request must be one for the most
-// lenient reader as well, and nothing else may reach the engine, at any position of a connection.
+// TestSmuggling sends every mutation through a relay to a raw engine. Whatever is taken for a
+// request must be one for the most lenient reader as well, and nothing else may reach the engine,
+// at any position of a connection.
 func TestSmuggling(t *testing.T) {
 	list := mutations()
 	if len(list) < 500 {
@@ -111,7 +113,8 @@ func TestSmuggling(t *testing.T) {
 	}
 }
 
-// smuggle tells whether the mutation was taken for a request, after it has checked what reached the engine.
+// smuggle tells whether the mutation was taken for a request, after it has checked what reached the
+// engine.
 func smuggle(t *testing.T, engine *sink, up *http1.Upstream, m mutation, before int) bool {
 	t.Helper()
 	seen := engine.size()

@@ -10,8 +10,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel/http1"
 )
 
-// TestCloseBelowTLSProvesNothing holds a balancer that took the answer and cut both sides apart from a client that read it and
-// closed: only the client can say so within TLS.
+// TestCloseBelowTLSProvesNothing holds a balancer that took the answer and cut both sides apart
+// from a client that read it and closed: only the client can say so within TLS.
 func TestCloseBelowTLSProvesNothing(t *testing.T) {
 	needsLinux(t)
 	for _, tt := range []struct {

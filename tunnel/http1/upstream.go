@@ -132,8 +132,8 @@ func (u *Upstream) take() (*link, error) {
 	return l, nil
 }
 
-// copyBuffer lends what a body is gathered in: a big buffer as long as few bodies are on their way, so that many slow clients
-// hold little memory.
+// copyBuffer lends what a body is gathered in: a big buffer as long as few bodies are on their way,
+// so that many slow clients hold little memory.
 func (u *Upstream) copyBuffer() (buf *[]byte, give func()) {
 	from, size := &u.big, bigSize
 	if u.copies.Add(1) > bigCopies {

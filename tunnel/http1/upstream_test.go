@@ -217,7 +217,8 @@ func TestSendRefusesHeads(t *testing.T) {
 	}
 }
 
-// TestDeadConnectionsAreNotReused lets the engine close, reset or talk out of turn while the connection is kept.
+// TestDeadConnectionsAreNotReused lets the engine close, reset or talk out of turn while the
+// connection is kept.
 func TestDeadConnectionsAreNotReused(t *testing.T) {
 	sc, cc := tlsConfigs(t)
 	for _, secure := range []bool{false, true} {

@@ -53,11 +53,11 @@ func (c *Class) fieldAt(i int) (Field, bool) {
 		return Field{}, false
 	}
 	if c.Super != nil {
-		if n := c.Super.FieldCount(); i < n {
+		above := c.Super.FieldCount()
+		if i < above {
 			return c.Super.fieldAt(i)
-		} else {
-			i -= n
 		}
+		i -= above
 	}
 	if i >= len(c.Fields) {
 		return Field{}, false
