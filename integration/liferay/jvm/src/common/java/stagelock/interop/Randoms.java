@@ -93,7 +93,8 @@ final class Randoms {
 
   HashMap<String, String[]> parameterMap() {
     HashMap<String, String[]> out = new HashMap<>();
-    for (int i = size(); i > 0; i--) out.put(key(), strings());
+    int n = size();
+    for (int i = n; i > 0; i--) out.put(key(), n > 100 ? new String[] {key()} : strings());
     return chance(10) ? out : merge(out, Models.parameterMap());
   }
 
