@@ -183,6 +183,7 @@ func TestLeases(t *testing.T) {
 		l.mu.Unlock()
 		time.Sleep(certs.LeaseTTL)
 		must(t, two.Unlock(ctx, "name"))
+		synctest.Wait() // for what writes the log
 		if !strings.Contains(out.String(), "another gateway may do the same") {
 			t.Errorf("nothing about the lost lease in the log: %s", &out)
 		}
