@@ -235,6 +235,9 @@ func (n *Node) CA() (path, fingerprint, keytool string, ok bool) {
 // Health returns how the node is.
 func (n *Node) Health() gateway.Health { return n.gateway.Health() }
 
+// Ready returns what the health path tells: 200 if publishes can pass, else 503, and why as JSON.
+func (n *Node) Ready() (status int, body []byte) { return n.gateway.Ready() }
+
 // Run serves until ctx ends, then drains: publishes in progress go on until they end or the
 // configured time is over. It closes the node.
 func (n *Node) Run(ctx context.Context) (err error) {
