@@ -137,14 +137,11 @@ func (s *stage) harm(a struck, busy bool) string {
 		if a.SlowestMS < busyMS {
 			s.client.t.Errorf("%s took %d ms of the server only", a.name, a.SlowestMS)
 		}
-		did = append(did, "a thread kept busy, twice as long with every level more")
-		if strings.Contains(a.name, "Keys") {
-			did[0] = "a thread kept busy, four times as long for twice the keys"
-		}
+		did = append(did, "a thread of the server kept busy")
 	}
 	for service, now := range a.Services {
 		if now != "recorder" {
-			did = append(did, service+" has no service until a restart")
+			did = append(did, "`"+service+"` has no service any more")
 		}
 	}
 	for _, c := range a.calls {
@@ -251,9 +248,18 @@ func merge(all []said) string {
 		return texts[0]
 	}
 	for i, text := range texts {
-		texts[i] = strings.Join(lines[text], ", ") + ": " + text
+		texts[i] = span(order, lines[text]) + ": " + text
 	}
 	return strings.Join(texts, "; ")
+}
+
+// span names lines: the first and the last where they follow each other.
+func span(all, lines []string) string {
+	first := slices.Index(all, lines[0])
+	if len(lines) > 2 && slices.Equal(all[first:min(len(all), first+len(lines))], lines) {
+		return lines[0] + " to " + lines[len(lines)-1]
+	}
+	return strings.Join(lines, ", ")
 }
 
 // distinct says each answer once.

@@ -43,10 +43,10 @@ type cuttings struct {
 	number int64
 	parts  int64 // the request that gets the parts
 
-	once, cut, again, lost int
-	places                 map[string][]cut // of the cuts, by call
-	expected               map[string]int   // times that a call with these arguments must have been carried out
-	executed               int
+	once, cut, again int
+	places           map[string][]cut // of the cuts, by call
+	expected         map[string]int   // times that a call with these arguments must have been carried out
+	executed         int
 }
 
 func (c *cuttings) next() int64 {
@@ -124,7 +124,7 @@ func repeats(t *testing.T, s *stage, sum *row) {
 		c.disturb(t, r, lengths[r.name])
 	}
 	c.verify(t)
-	sum.repeats = fmt.Sprintf("%d cuts, %d calls sent twice, %d carried out once", c.cut, c.again, c.once)
+	sum.repeats = fmt.Sprintf("%d, %d repeats of the client, %d guarded calls carried out once", c.cut, c.again, c.once)
 }
 
 // measure makes a call in peace and returns how many bytes it takes each way.
