@@ -101,11 +101,15 @@ func (c *call) refuse(ctx context.Context, err error) {
 		return
 	}
 	ends := c.drainBody(p) || c.closing()
-	if !text && len(c.answer) > 0 { // nothing is what a void call answers when it was carried out
-
-		c.respond(http.StatusOK, c.fields(serialized), c.answer, ends)
+	if text || len(c.answer) == 0 { // nothing is what a void call answers that was carried out
+		c.refuseText(p, status, ends)
 		return
 	}
+	c.respond(http.StatusOK, c.fields(serialized), c.answer, ends)
+}
+
+// refuseText answers with a status that Java's client throws, and a text that people read.
+func (c *call) refuseText(p *tunnel.Problem, status int, ends bool) {
 	fields := c.fields(plainText)
 	if p.Code == tunnel.Unavailable {
 		fields = append(fields, http1.Field{Name: "Retry-After", Value: strconv.Itoa(int(c.policy.RetryAfter.Seconds()))})

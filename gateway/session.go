@@ -134,13 +134,13 @@ func (s *session) misread(ctx context.Context, err error) {
 	g := s.gateway
 	c := &call{session: s, policy: g.Policy(), ref: g.newID(), begun: g.now(), addr: s.socket.Addr(), stopped: "head"}
 	p := problem(tunnel.BadRequest, tunnel.Reason(e.Reason), e.Msg, err)
-	if c.policy.Quota.Allow(c.addr, c.begun) != nil {
-		g.count(ReasonRate)
-		return // who goes on like that is not told why, nor is each time recorded
+	if c.policy.Quota.Allow(c.addr, c.begun) == nil {
+		c.policy.Quota.Fail(c.addr, c.begun)
+		c.deny(ctx, p)
+		c.log(p)
+	} else {
+		g.count(ReasonRate) // who goes on like that is answered, but not each time recorded
 	}
-	c.policy.Quota.Fail(c.addr, c.begun)
-	c.deny(ctx, p)
-	c.log(p)
 	c.drainBody(p)
 	if e.Status != 0 {
 		_ = s.conn.Respond(e.Status, c.fields(plainText), []byte(e.Msg+" (reference "+c.ref+")\n"), true)
