@@ -10,25 +10,22 @@ import (
 // setting is described: its name, default, bounds and choices are read from them by Load and by
 // Reference. A field with restart:"true" is read at start only; all others follow a reload.
 type Config struct {
-	Listen      []netip.AddrPort `yaml:"listen" default:"0.0.0.0:8443" restart:"true" doc:"Addresses and ports of the TLS listeners that publishers connect to."`
-	Data        Path             `yaml:"data" default:"/var/lib/stagelock" restart:"true" doc:"Folder of the store: requests, audit log, certificates. Only the gateway's own user needs access."`
-	Names       []string         `yaml:"names" example:"live.example.com" doc:"Host values that are accepted, host or host:port. A host without a port stands for the ports of listen too."`
-	PathContext string           `yaml:"path_context" doc:"Path context that publishers use, such as /live; empty for none."`
-	Line        string           `yaml:"line" default:"7.4" oneof:"6.2 7.0 7.1 7.2 7.3 7.4" doc:"Version line of the live engine. It decides which remote calls exist."`
-	TLS         TLS              `yaml:"tls" doc:"Where the listeners' certificate comes from."`
-	Hosts       Hosts            `yaml:"hosts" doc:"Who may connect at all."`
-	Peers       []Peer           `yaml:"peers" doc:"Who may publish, with which secret, into which sites. A key belongs to a peer."`
-	Upstream    Upstream         `yaml:"upstream" doc:"The live engine behind the gateway."`
-	Liferay     Liferay          `yaml:"liferay" doc:"Liferay's own files, read as they are. Keys of this file win over what stands there."`
-	Quota       Quota            `yaml:"quota" doc:"How much one address and one peer may ask for."`
-	Limits      Limits           `yaml:"limits" doc:"Bounds of one request and of the stream in its body."`
-	Heartbeat   time.Duration    `yaml:"heartbeat" default:"15s" min:"1s" max:"1m" doc:"A publisher who waits for an answer longer than this gets a sign of life, again and again."`
-	Drain       time.Duration    `yaml:"drain" default:"30s" max:"1h" doc:"How long a stopping gateway goes on serving publishes that have begun."`
-	RetryAfter  time.Duration    `yaml:"retry_after" default:"30s" min:"1s" max:"1h" doc:"What the Retry-After header of a 503 says."`
-	Repeats     Repeats          `yaml:"repeats" doc:"Answers kept for a client that sends the same call again."`
-	Requests    Requests         `yaml:"requests" doc:"What is remembered about staging requests."`
-	Audit       Audit            `yaml:"audit" doc:"The audit log, written into the data folder."`
-	Log         Log              `yaml:"log" doc:"The gateway's own log, written to standard error."`
+	Listen     []netip.AddrPort `yaml:"listen" default:"0.0.0.0:8443" restart:"true" doc:"Addresses and ports of the TLS listeners that publishers connect to."`
+	Data       Path             `yaml:"data" default:"/var/lib/stagelock" restart:"true" doc:"Folder of the store: requests, audit log, certificates. Only the gateway's own user needs access."`
+	Names      []string         `yaml:"names" example:"live.example.com" doc:"Host values that are accepted, host or host:port. A host without a port stands for the ports of listen too."`
+	TLS        TLS              `yaml:"tls" doc:"Where the listeners' certificate comes from."`
+	Hosts      Hosts            `yaml:"hosts" doc:"Who may connect at all."`
+	Peers      []Peer           `yaml:"peers" doc:"Who may publish, with which secret, into which sites. A key belongs to a peer."`
+	Engine     Engine           `yaml:"engine" doc:"The live engine behind the gateway, and how publishers speak to it."`
+	Quota      Quota            `yaml:"quota" doc:"How much one address and one peer may ask for."`
+	Limits     Limits           `yaml:"limits" doc:"Bounds of one request and of the stream in its body."`
+	Heartbeat  time.Duration    `yaml:"heartbeat" default:"15s" min:"1s" max:"1m" doc:"A publisher who waits for an answer longer than this gets a sign of life, again and again."`
+	Drain      time.Duration    `yaml:"drain" default:"30s" max:"1h" doc:"How long a stopping gateway goes on serving publishes that have begun."`
+	RetryAfter time.Duration    `yaml:"retry_after" default:"30s" min:"1s" max:"1h" doc:"What the Retry-After header of a 503 says."`
+	Repeats    Repeats          `yaml:"repeats" doc:"Answers kept for a client that sends the same call again."`
+	Requests   Requests         `yaml:"requests" doc:"What is remembered about staging requests."`
+	Audit      Audit            `yaml:"audit" doc:"The audit log, written into the data folder."`
+	Log        Log              `yaml:"log" doc:"The gateway's own log, written to standard error."`
 
 	origins map[string]Origin
 	top     Origin // the file itself, for what is missing altogether
@@ -85,7 +82,16 @@ type Keys struct {
 	Previous Key `yaml:"previous" doc:"The secret before this one, accepted while senders change over."`
 }
 
-// Upstream is the live engine.
+// Engine is the live engine: which product it is, how publishers address it, and where it is.
+type Engine struct {
+	Profile     string   `yaml:"profile" default:"liferay" oneof:"liferay" doc:"The product, which decides what is spoken on the wire."`
+	Line        string   `yaml:"line" was:"line" default:"7.4" oneof:"6.2 7.0 7.1 7.2 7.3 7.4" doc:"Version line of the live engine. It decides which remote calls exist."`
+	PathContext string   `yaml:"path_context" was:"path_context" doc:"Path context that publishers use, such as /live; empty for none."`
+	Upstream    Upstream `yaml:"upstream" was:"upstream" doc:"Where the engine is and how it is reached."`
+	Liferay     Liferay  `yaml:"liferay" was:"liferay" doc:"Liferay's own files, read as they are. Keys of this file win over what stands there."`
+}
+
+// Upstream is where the engine is and how it is reached.
 type Upstream struct {
 	Nodes          []*url.URL    `yaml:"nodes" example:"http://127.0.0.1:8080" doc:"Base URLs of the engine's nodes, without a path."`
 	PathContext    string        `yaml:"path_context" doc:"The engine's own path context, such as /portal; empty for none."`

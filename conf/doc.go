@@ -18,23 +18,23 @@
 // # Liferay's files
 //
 //	Liferay's key                                                   becomes
-//	tunneling.servlet.shared.secret                                 upstream.secret.value, and peers[].secret.value
-//	tunneling.servlet.shared.secret.hex                             upstream.secret.hex, and peers[].secret.hex
-//	tunneling.servlet.encryption.algorithm                          upstream.secret.algorithm, and peers[].secret.algorithm
+//	tunneling.servlet.shared.secret                                 engine.upstream.secret.value, and peers[].secret.value
+//	tunneling.servlet.shared.secret.hex                             engine.upstream.secret.hex, and peers[].secret.hex
+//	tunneling.servlet.encryption.algorithm                          engine.upstream.secret.algorithm, and peers[].secret.algorithm
 //	tunnel.servlet.hosts.allowed                                    hosts.allow, by the rule below
-//	tunnel.servlet.https.required                                   liferay.https_required
-//	staging.remote.transfer.buffer.size                             liferay.buffer_size
+//	tunnel.servlet.https.required                                   engine.liferay.https_required
+//	staging.remote.transfer.buffer.size                             engine.liferay.buffer_size
 //	auth.verifier.TunnelingServletAuthVerifier.hosts.allowed        hosts.allow, by the rule below
-//	auth.verifier.TunnelingServletAuthVerifier.urls.includes        liferay.urls_includes
-//	auth.verifier.TunnelingServletAuthVerifier.urls.excludes        liferay.urls_excludes
+//	auth.verifier.TunnelingServletAuthVerifier.urls.includes        engine.liferay.urls_includes
+//	auth.verifier.TunnelingServletAuthVerifier.urls.excludes        engine.liferay.urls_excludes
 //	auth.verifier.TunnelAuthVerifier.hosts.allowed                  hosts.allow, by the rule below
-//	auth.verifier.TunnelAuthVerifier.urls.includes                  liferay.urls_includes
-//	auth.verifier.TunnelAuthVerifier.urls.excludes                  liferay.urls_excludes
-//	OSGi enabled                                                    liferay.enabled
+//	auth.verifier.TunnelAuthVerifier.urls.includes                  engine.liferay.urls_includes
+//	auth.verifier.TunnelAuthVerifier.urls.excludes                  engine.liferay.urls_excludes
+//	OSGi enabled                                                    engine.liferay.enabled
 //	OSGi hostsAllowed                                               hosts.allow, by the rule below
-//	OSGi urlsIncludes                                               liferay.urls_includes
-//	OSGi urlsExcludes                                               liferay.urls_excludes
-//	OSGi serviceAccessPolicyName                                    liferay.service_access_policy
+//	OSGi urlsIncludes                                               engine.liferay.urls_includes
+//	OSGi urlsExcludes                                               engine.liferay.urls_excludes
+//	OSGi serviceAccessPolicyName                                    engine.liferay.service_access_policy
 //
 // A later file of portal_ext wins over an earlier one; a file named by include-and-override wins
 // over the one that names it, and a later include over an earlier. An OSGi configuration wins over
@@ -51,7 +51,7 @@
 // may connect until hosts.allow is written in the YAML file.
 //
 // A .properties file is read as Java reads it, in UTF-8 or else ISO-8859-1. In the keys above and
-// in includes, ${name} is put in from liferay.home and from the other properties; anything else is
+// in includes, ${name} is put in from engine.liferay.home and from the other properties; anything else is
 // reported. The name of a LIFERAY_ variable is decoded as Liferay does it: in small letters, and
 // with names or decimal numbers of characters between underlines (_PERIOD_, _DASH_, _UPPERCASET_,
 // _46_).

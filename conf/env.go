@@ -23,6 +23,10 @@ func (l *loader) fromEnv(env []string) layer {
 		}
 		o := Origin{Source: Env, Name: name}
 		path, s := byVariable(schema, "", rest)
+		if now := movedVariable(rest); s == nil && now != "" {
+			l.report(at(o, "", "has moved: the setting has another name now", "name it "+now))
+			continue
+		}
 		if s == nil {
 			// Only a warning: an orchestrator adds names of its own for a service called stagelock.
 			l.report(at(o, "", "is no setting of the gateway's", didYouMean(name, variables())).asWarning())
@@ -80,6 +84,44 @@ func byVariable(kids []*setting, path, rest string) (string, *setting) {
 	return "", nil
 }
 
+// eachMoved calls f with the former and the present path of every setting that has moved.
+func eachMoved(kids []*setting, path string, f func(former, now string)) {
+	for _, s := range kids {
+		at := join(path, s.name)
+		if former := s.tag.Get("was"); former != "" {
+			f(former, at)
+		}
+		if !s.many {
+			eachMoved(s.kids, at, f)
+		}
+	}
+}
+
+// movedVariable returns the name of the variable for what the rest of a name once stood for, or
+// nothing.
+func movedVariable(rest string) string {
+	now := ""
+	eachMoved(schema, "", func(former, at string) {
+		below, found := strings.CutPrefix(rest+"_", strings.ToUpper(former)+"_")
+		name := variable(at) + strings.TrimSuffix("_"+below, "_")
+		if _, s := byVariable(schema, "", strings.TrimPrefix(name, envPrefix)); found && s != nil {
+			now = name
+		}
+	})
+	return now
+}
+
+// movedPath returns the path of what once stood at path, or nothing.
+func movedPath(path string) string {
+	now := ""
+	eachMoved(schema, "", func(former, at string) {
+		if below, found := strings.CutPrefix(path+".", former+"."); found && byPath(schema, strings.TrimSuffix(at+"."+below, ".")) != nil {
+			now = strings.TrimSuffix(at+"."+below, ".")
+		}
+	})
+	return now
+}
+
 // isIndex accepts 0 to 99999 in its one spelling.
 func isIndex(s string) bool {
 	return s != "" && len(s) < 6 && strings.Trim(s, "0123456789") == "" && (s == "0" || s[0] != '0')
@@ -105,7 +147,10 @@ func (l *loader) fromFlags(flags map[string]string) layer {
 	for _, path := range slices.Sorted(maps.Keys(flags)) {
 		o := Origin{Source: Flag, Name: path}
 		s := byPath(schema, path)
+		now := movedPath(path)
 		switch {
+		case s == nil && now != "":
+			l.report(at(o, "", "has moved to "+now, "write "+now))
 		case s == nil:
 			l.report(at(o, "", "is no setting", didYouMean(path, paths())))
 		case s.secret():

@@ -97,7 +97,7 @@ func (l *loader) readSecret(path, name string) Secret {
 
 // eachKey calls f for every key of the Config and its path.
 func (l *loader) eachKey(f func(path string, k *Key)) {
-	f("upstream.secret", &l.config.Upstream.Secret)
+	f("engine.upstream.secret", &l.config.Engine.Upstream.Secret)
 	for i := range l.config.Peers {
 		s := &l.config.Peers[i].Secret
 		path := join(entry("peers", i), "secret")

@@ -24,18 +24,18 @@ type engineKey struct {
 // portalKeys are the properties of Liferay that are read. This table, osgiKeys and the rules in
 // doc.go are all there is to know about the merge.
 var portalKeys = []engineKey{
-	{sharedSecret, "upstream.secret.value", single},
-	{"tunneling.servlet.shared.secret.hex", "upstream.secret.hex", javaBool},
-	{"tunneling.servlet.encryption.algorithm", "upstream.secret.algorithm", single},
+	{sharedSecret, "engine.upstream.secret.value", single},
+	{"tunneling.servlet.shared.secret.hex", "engine.upstream.secret.hex", javaBool},
+	{"tunneling.servlet.encryption.algorithm", "engine.upstream.secret.algorithm", single},
 	{"tunnel.servlet.hosts.allowed", filterHosts, commas},
-	{"tunnel.servlet.https.required", "liferay.https_required", javaBool},
-	{"staging.remote.transfer.buffer.size", "liferay.buffer_size", single},
+	{"tunnel.servlet.https.required", "engine.liferay.https_required", javaBool},
+	{"staging.remote.transfer.buffer.size", "engine.liferay.buffer_size", single},
 	{"auth.verifier.TunnelingServletAuthVerifier.hosts.allowed", verifierHosts, commas},
-	{"auth.verifier.TunnelingServletAuthVerifier.urls.includes", "liferay.urls_includes", commas},
-	{"auth.verifier.TunnelingServletAuthVerifier.urls.excludes", "liferay.urls_excludes", commas},
+	{"auth.verifier.TunnelingServletAuthVerifier.urls.includes", "engine.liferay.urls_includes", commas},
+	{"auth.verifier.TunnelingServletAuthVerifier.urls.excludes", "engine.liferay.urls_excludes", commas},
 	{"auth.verifier.TunnelAuthVerifier.hosts.allowed", verifierHosts, commas},
-	{"auth.verifier.TunnelAuthVerifier.urls.includes", "liferay.urls_includes", commas},
-	{"auth.verifier.TunnelAuthVerifier.urls.excludes", "liferay.urls_excludes", commas},
+	{"auth.verifier.TunnelAuthVerifier.urls.includes", "engine.liferay.urls_includes", commas},
+	{"auth.verifier.TunnelAuthVerifier.urls.excludes", "engine.liferay.urls_excludes", commas},
 }
 
 func single(s string) []string { return []string{s} }
@@ -66,10 +66,10 @@ type engineProperty struct {
 // fromLiferay reads what the layers so far name under liferay, and Liferay's own variables.
 func (l *loader) fromLiferay(env []string) layer {
 	e := &engineFiles{loader: l, found: map[string]engineProperty{}}
-	if g, found := l.top("liferay.home"); found && len(g.items) == 1 {
+	if g, found := l.top("engine.liferay.home"); found && len(g.items) == 1 {
 		e.home = l.resolve(g.items[0].text, g.origin)
 	}
-	e.eachFile("liferay.portal_ext", func(it item, path, name string) { e.portalExt(it.origin, path, name) })
+	e.eachFile("engine.liferay.portal_ext", func(it item, path, name string) { e.portalExt(it.origin, path, name) })
 	e.variables(env)
 	y := newLayer()
 	e.portalLayer(y)
@@ -187,7 +187,7 @@ func (e *engineFiles) unresolved(name string, o Origin, key string) {
 	case key == sharedSecret:
 		msg = "has a ${ that refers to nothing here"
 	case name == "liferay.home":
-		cure = "say what it is in liferay.home of the gateway's file"
+		cure = "say what it is in engine.liferay.home of the gateway's file"
 	}
 	e.report(at(o, key, msg, cure))
 }
@@ -236,8 +236,8 @@ func (e *engineFiles) portalLayer(y layer) {
 			}
 		}
 	}
-	if g, found := y.leaves["upstream.secret.value"]; found && g.items[0].text == "" {
-		delete(y.leaves, "upstream.secret.value") // Liferay takes an empty secret for none
+	if g, found := y.leaves["engine.upstream.secret.value"]; found && g.items[0].text == "" {
+		delete(y.leaves, "engine.upstream.secret.value") // Liferay takes an empty secret for none
 	}
 }
 
@@ -254,14 +254,14 @@ func (e *engineFiles) spreadSecret(y layer) {
 			continue
 		}
 		for _, part := range []string{"value", "hex", "algorithm"} {
-			if g, found := y.leaves[join("upstream.secret", part)]; found {
+			if g, found := y.leaves[join("engine.upstream.secret", part)]; found {
 				y.leaves[join(path, part)] = g
 			}
 		}
 	}
-	if e.rank("upstream.secret.value") >= 0 || e.rank("upstream.secret.file") >= 0 {
+	if e.rank("engine.upstream.secret.value") >= 0 || e.rank("engine.upstream.secret.file") >= 0 {
 		for _, part := range []string{"value", "hex", "algorithm"} {
-			delete(y.leaves, join("upstream.secret", part))
+			delete(y.leaves, join("engine.upstream.secret", part))
 		}
 	}
 }

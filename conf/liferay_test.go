@@ -19,8 +19,8 @@ peers:
   - name: staging
     sites: [20143]
     logins: [publisher@example.com]
-upstream:
-  nodes: ["http://127.0.0.1:8080"]
+engine:
+  upstream: {nodes: ["http://127.0.0.1:8080"]}
 `
 
 const pid = "com.liferay.portal.security.auth.verifier.internal.tunnel.configuration.TunnelAuthVerifierConfiguration"
@@ -65,7 +65,7 @@ func check(t *testing.T, files map[string]string, env []string, w want) *conf.Co
 
 func TestLiferayFilesAsTheyAre(t *testing.T) {
 	c := check(t, map[string]string{
-		"live.yaml": front + "line: 6.2\nliferay: {portal_ext: portal-ext.properties}\n",
+		"live.yaml": front + "  line: 6.2\n  liferay: {portal_ext: portal-ext.properties}\n",
 		"portal-ext.properties": `# staging
 tunneling.servlet.shared.secret=30313233343536373839616263646566
 tunneling.servlet.shared.secret.hex = ON
@@ -81,18 +81,18 @@ something.else=1
 `,
 	}, nil, want{
 		settings: map[string]string{
-			"upstream.secret.value":     "*** portal-ext.properties:2",
-			"upstream.secret.hex":       "true portal-ext.properties:3",
-			"upstream.secret.algorithm": "Blowfish portal-ext.properties:4",
-			"peers[0].secret.value":     "*** portal-ext.properties:2",
-			"peers[0].secret.hex":       "true portal-ext.properties:3",
-			"peers[0].secret.algorithm": "Blowfish portal-ext.properties:4",
-			"hosts.allow":               "127.0.0.1,10.1.2.3,SERVER_IP portal-ext.properties:5",
-			"liferay.https_required":    "false portal-ext.properties:8",
-			"liferay.buffer_size":       "1MiB portal-ext.properties:9",
-			"liferay.urls_includes":     "/api/liferay/do,/api/axis/* portal-ext.properties:11",
+			"engine.upstream.secret.value":     "*** portal-ext.properties:2",
+			"engine.upstream.secret.hex":       "true portal-ext.properties:3",
+			"engine.upstream.secret.algorithm": "Blowfish portal-ext.properties:4",
+			"peers[0].secret.value":            "*** portal-ext.properties:2",
+			"peers[0].secret.hex":              "true portal-ext.properties:3",
+			"peers[0].secret.algorithm":        "Blowfish portal-ext.properties:4",
+			"hosts.allow":                      "127.0.0.1,10.1.2.3,SERVER_IP portal-ext.properties:5",
+			"engine.liferay.https_required":    "false portal-ext.properties:8",
+			"engine.liferay.buffer_size":       "1MiB portal-ext.properties:9",
+			"engine.liferay.urls_includes":     "/api/liferay/do,/api/axis/* portal-ext.properties:11",
 		},
-		problems: []string{"portal-ext.properties:8: warning: liferay.https_required: is false"},
+		problems: []string{"portal-ext.properties:8: warning: engine.liferay.https_required: is false"},
 	})
 	for i, line := range []int{5, 6, 7} {
 		if o := c.Origin("hosts.allow[" + string(rune('0'+i)) + "]"); o.Line != line {
@@ -105,7 +105,7 @@ something.else=1
 }
 
 func TestLiferayMerge(t *testing.T) {
-	const both = "liferay: {portal_ext: [a.properties, b.properties], osgi: [" + pid + ".config]}\nhosts: {allow: [10.9.9.9]}\n"
+	const both = "  liferay: {portal_ext: [a.properties, b.properties], osgi: [" + pid + ".config]}\nhosts: {allow: [10.9.9.9]}\n"
 	secret := "tunneling.servlet.shared.secret=0123456789abcdef\n"
 	for _, tt := range []struct {
 		name  string
@@ -115,49 +115,49 @@ func TestLiferayMerge(t *testing.T) {
 		want  want
 	}{
 		{"a later file wins", both, map[string]string{"a.properties": secret + "staging.remote.transfer.buffer.size=1", "b.properties": "\nstaging.remote.transfer.buffer.size=2", pid + ".config": ""}, nil,
-			want{settings: map[string]string{"liferay.buffer_size": "2 b.properties:2", "hosts.allow": "10.9.9.9 live.yaml:9"}}},
+			want{settings: map[string]string{"engine.liferay.buffer_size": "2 b.properties:2", "hosts.allow": "10.9.9.9 live.yaml:9"}}},
 		{"Liferay's variables win over its files", both, map[string]string{"a.properties": secret, "b.properties": "", pid + ".config": ""},
 			[]string{"LIFERAY_TUNNELING_PERIOD_SERVLET_PERIOD_SHARED_PERIOD_SECRET=fedcba9876543210", "LIFERAY_JVM_OPTS=-X"},
-			want{settings: map[string]string{"upstream.secret.value": "*** env LIFERAY_TUNNELING_PERIOD_SERVLET_PERIOD_SHARED_PERIOD_SECRET"}}},
-		{"our file wins over Liferay's variables", both + "upstream.x: 1\n", map[string]string{"a.properties": secret, "b.properties": "", pid + ".config": ""},
+			want{settings: map[string]string{"engine.upstream.secret.value": "*** env LIFERAY_TUNNELING_PERIOD_SERVLET_PERIOD_SHARED_PERIOD_SECRET"}}},
+		{"our file wins over Liferay's variables", both + "upstream_x: 1\n", map[string]string{"a.properties": secret, "b.properties": "", pid + ".config": ""},
 			[]string{"LIFERAY_TUNNEL_PERIOD_SERVLET_PERIOD_HOSTS_PERIOD_ALLOWED=1.2.3.4"},
-			want{settings: map[string]string{"hosts.allow": "10.9.9.9 live.yaml:9"}, problems: []string{"live.yaml:10: upstream.x: is not known"}}},
+			want{settings: map[string]string{"hosts.allow": "10.9.9.9 live.yaml:9"}, problems: []string{"live.yaml:10: upstream_x: is not known"}}},
 		{"a misspelt variable", both, map[string]string{"a.properties": secret, "b.properties": "", pid + ".config": ""}, []string{"LIFERAY_TUNNELING_SERVLET_SHARED_SECRET=x"},
 			want{problems: []string{"env LIFERAY_TUNNELING_SERVLET_SHARED_SECRET: warning: is not how Liferay spells tunneling.servlet.shared.secret: it is not read (name it LIFERAY_TUNNELING_PERIOD_SERVLET_PERIOD_SHARED_PERIOD_SECRET)"}}},
-		{"includes override, in order", "liferay: {portal_ext: conf/a.properties, home: /opt/liferay}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{
+		{"includes override, in order", "  liferay: {portal_ext: conf/a.properties, home: /opt/liferay}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{
 			"conf/a.properties":      "include-and-override=sub/b.properties\ninclude-and-override=sub/c.properties, none.properties\n" + secret + "staging.remote.transfer.buffer.size=1\ntunnel.servlet.https.required=false\nb=c",
 			"conf/sub/b.properties":  "staging.remote.transfer.buffer.size=2\ninclude-and-override=../${b}.properties",
 			"conf/c.properties":      "tunneling.servlet.encryption.algorithm=DESede",
 			"conf/sub/c.properties":  "staging.remote.transfer.buffer.size=3",
 			"opt/liferay/x.property": "",
 		}, nil, want{
-			settings: map[string]string{"liferay.buffer_size": "3 conf/sub/c.properties:1", "upstream.secret.algorithm": "DESede conf/c.properties:1"},
-			problems: []string{"conf/a.properties:2: warning: include-and-override: includes a file that does not exist: conf/none.properties", "conf/a.properties:5: warning: liferay.https_required"}}},
-		{"includes in a circle", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{
+			settings: map[string]string{"engine.liferay.buffer_size": "3 conf/sub/c.properties:1", "engine.upstream.secret.algorithm": "DESede conf/c.properties:1"},
+			problems: []string{"conf/a.properties:2: warning: include-and-override: includes a file that does not exist: conf/none.properties", "conf/a.properties:5: warning: engine.liferay.https_required"}}},
+		{"includes in a circle", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{
 			"a.properties": secret + "include-and-override=b.properties", "b.properties": "include-and-override=a.properties"}, nil,
 			want{problems: []string{"b.properties:1: include-and-override: is included in a circle or too deep: a.properties"}}},
-		{"references", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{
+		{"references", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{
 			"a.properties": "key=0123456789abcdef\ntunneling.servlet.shared.secret=${key}\ninclude-and-override=${liferay.home}/x\nstaging.remote.transfer.buffer.size=${unknown}\n" +
 				"tunneling.servlet.encryption.algorithm=${loop}\nloop=${loop}"}, nil,
-			want{settings: map[string]string{"upstream.secret.value": "*** a.properties:2"}, problems: []string{
-				"a.properties:3: include-and-override: refers to ${liferay.home}, which nothing here resolves (say what it is in liferay.home of the gateway's file)",
+			want{settings: map[string]string{"engine.upstream.secret.value": "*** a.properties:2"}, problems: []string{
+				"a.properties:3: include-and-override: refers to ${liferay.home}, which nothing here resolves (say what it is in engine.liferay.home of the gateway's file)",
 				"a.properties:4: staging.remote.transfer.buffer.size: refers to ${unknown}, which nothing here resolves",
 				"a.properties:5: tunneling.servlet.encryption.algorithm: refers to itself"}}},
-		{"a peer with a secret takes nothing from Liferay", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "tunneling.servlet.shared.secret.hex=true"},
+		{"a peer with a secret takes nothing from Liferay", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "tunneling.servlet.shared.secret.hex=true"},
 			[]string{"STAGELOCK_PEERS_0_SECRET_VALUE=plain-0123456789"}, want{settings: map[string]string{
-				"peers[0].secret.value": "*** env STAGELOCK_PEERS_0_SECRET_VALUE", "peers[0].secret.hex": "false default", "upstream.secret.hex": "true a.properties:2"}}},
-		{"an upstream with a secret takes nothing from Liferay", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "tunneling.servlet.shared.secret.hex=true", "up": "s3cr3t-of-the-hop"},
-			[]string{"STAGELOCK_UPSTREAM_SECRET_VALUE_FILE=up"}, want{settings: map[string]string{
-				"upstream.secret.value": "*** up:1", "upstream.secret.hex": "false default", "peers[0].secret.hex": "true a.properties:2"}}},
-		{"a reference in a secret is not told", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": "tunneling.servlet.shared.secret=a${very-secret}"}, nil,
+				"peers[0].secret.value": "*** env STAGELOCK_PEERS_0_SECRET_VALUE", "peers[0].secret.hex": "false default", "engine.upstream.secret.hex": "true a.properties:2"}}},
+		{"an upstream with a secret takes nothing from Liferay", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "tunneling.servlet.shared.secret.hex=true", "up": "s3cr3t-of-the-hop"},
+			[]string{"STAGELOCK_ENGINE_UPSTREAM_SECRET_VALUE_FILE=up"}, want{settings: map[string]string{
+				"engine.upstream.secret.value": "*** up:1", "engine.upstream.secret.hex": "false default", "peers[0].secret.hex": "true a.properties:2"}}},
+		{"a reference in a secret is not told", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": "tunneling.servlet.shared.secret=a${very-secret}"}, nil,
 			want{problems: []string{"a.properties:1: tunneling.servlet.shared.secret: has a ${ that refers to nothing here (write the value out)", "live.yaml:3: peers[0].secret: has no secret"}}},
-		{"a reference to the secret is none", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "include-and-override=${tunneling.servlet.shared.secret}"}, nil,
+		{"a reference to the secret is none", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "include-and-override=${tunneling.servlet.shared.secret}"}, nil,
 			want{problems: []string{"a.properties:2: include-and-override: refers to ${tunneling.servlet.shared.secret}, which nothing here resolves"}}},
-		{"a sum of references", "liferay: {portal_ext: a.properties, home: /opt}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "n=12\nstaging.remote.transfer.buffer.size=${n}0${n}\nx=${open"}, nil,
-			want{settings: map[string]string{"liferay.buffer_size": "12012 a.properties:3", "liferay.home": "/opt live.yaml:8"}}},
-		{"an empty secret is none", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": "tunneling.servlet.shared.secret="}, nil,
+		{"a sum of references", "  liferay: {portal_ext: a.properties, home: /opt}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "n=12\nstaging.remote.transfer.buffer.size=${n}0${n}\nx=${open"}, nil,
+			want{settings: map[string]string{"engine.liferay.buffer_size": "12012 a.properties:3", "engine.liferay.home": "/opt live.yaml:8"}}},
+		{"an empty secret is none", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": "tunneling.servlet.shared.secret="}, nil,
 			want{problems: []string{"live.yaml:3: peers[0].secret: has no secret"}}},
-		{"a broken line", "liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "x=\\u00"}, nil,
+		{"a broken line", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "x=\\u00"}, nil,
 			want{problems: []string{"a.properties:2: is not a property as Java writes it"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestLiferayHosts(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			check(t, map[string]string{
-				"live.yaml":     front + "liferay: {portal_ext: p.properties, osgi: " + pid + ".config}\n",
+				"live.yaml":     front + "  liferay: {portal_ext: p.properties, osgi: " + pid + ".config}\n",
 				"p.properties":  secret + tt.properties,
 				pid + ".config": tt.verifier,
 			}, nil, want{settings: map[string]string{"hosts.allow": tt.hosts}, problems: tt.problems})
@@ -206,30 +206,30 @@ func TestVerifierFiles(t *testing.T) {
 		files map[string]string
 		want  want
 	}{
-		{"all keys", "liferay: {osgi: " + pid + ".config}\n", map[string]string{pid + ".config": "enabled=B\"false\"\nurlsIncludes=\"/a,/b\"\nurlsExcludes=[\"/c\"]\nserviceAccessPolicyName=\"X\""}, want{
-			settings: map[string]string{"liferay.enabled": "false " + pid + ".config:1"},
-			problems: []string{pid + ".config:1: liferay.enabled: is false"}}},
-		{"joined", "liferay: {osgi: [" + pid + "-a.config, " + pid + "~b.config, " + pid + "-c.config]}\n", map[string]string{
+		{"all keys", "  liferay: {osgi: " + pid + ".config}\n", map[string]string{pid + ".config": "enabled=B\"false\"\nurlsIncludes=\"/a,/b\"\nurlsExcludes=[\"/c\"]\nserviceAccessPolicyName=\"X\""}, want{
+			settings: map[string]string{"engine.liferay.enabled": "false " + pid + ".config:1"},
+			problems: []string{pid + ".config:1: engine.liferay.enabled: is false"}}},
+		{"joined", "  liferay: {osgi: [" + pid + "-a.config, " + pid + "~b.config, " + pid + "-c.config]}\n", map[string]string{
 			pid + "-a.config": "urlsIncludes=\"/a\"\nhostsAllowed=\"1.1.1.1\"", pid + "~b.config": "\nurlsIncludes=[\"/b\"]\nurlsExcludes=[\"/c\"]\nserviceAccessPolicyName=\"X\"", pid + "-c.config": "enabled=\"false\"\nurlsIncludes=\"/d\""}, want{
-			settings: map[string]string{"liferay.enabled": "true default", "liferay.urls_includes": "/a,/b " + pid + "~b.config:2", "liferay.urls_excludes": "/c " + pid + "~b.config:3"},
+			settings: map[string]string{"engine.liferay.enabled": "true default", "engine.liferay.urls_includes": "/a,/b " + pid + "~b.config:2", "engine.liferay.urls_excludes": "/c " + pid + "~b.config:3"},
 			problems: []string{
-				pid + "~b.config:2: liferay.urls_includes: does not cover",
-				pid + "~b.config:4: warning: liferay.service_access_policy"}}},
-		{"cfg", "liferay: {osgi: " + pid + ".cfg}\n", map[string]string{pid + ".cfg": "# x\nurlsIncludes = /api/liferay/*,\\\n /b\n"}, want{
-			settings: map[string]string{"liferay.urls_includes": "/api/liferay/*,/b " + pid + ".cfg:2"}}},
-		{"a broken line", "liferay: {osgi: " + pid + ".config}\n", map[string]string{pid + ".config": "enabled=true\nurlsIncludes=\"/api/liferay/*\""}, want{
-			settings: map[string]string{"liferay.urls_includes": "/api/liferay/* " + pid + ".config:2"},
+				pid + "~b.config:2: engine.liferay.urls_includes: does not cover",
+				pid + "~b.config:4: warning: engine.liferay.service_access_policy"}}},
+		{"cfg", "  liferay: {osgi: " + pid + ".cfg}\n", map[string]string{pid + ".cfg": "# x\nurlsIncludes = /api/liferay/*,\\\n /b\n"}, want{
+			settings: map[string]string{"engine.liferay.urls_includes": "/api/liferay/*,/b " + pid + ".cfg:2"}}},
+		{"a broken line", "  liferay: {osgi: " + pid + ".config}\n", map[string]string{pid + ".config": "enabled=true\nurlsIncludes=\"/api/liferay/*\""}, want{
+			settings: map[string]string{"engine.liferay.urls_includes": "/api/liferay/* " + pid + ".config:2"},
 			problems: []string{pid + `.config:1: has a value without double quotes (write key="value"`}}},
-		{"old name, new line", "liferay: {osgi: " + old + ".config}\n", map[string]string{old + ".config": ""}, want{
-			problems: []string{"live.yaml:8: warning: liferay.osgi[0]: is named as up to 7.2, and line is 7.4 (name it " + pid + ".config)"}}},
-		{"new name, old line", "line: 7.1\nliferay: {osgi: " + pid + ".config}\n", map[string]string{pid + ".config": ""}, want{
-			problems: []string{"live.yaml:9: warning: liferay.osgi[0]: is named as from 7.3 on, and line is 7.1 (name it " + old + ".config)"}}},
-		{"old name, old line", "line: 7.1\nliferay: {osgi: " + old + "-x.config}\n", map[string]string{old + "-x.config": ""}, want{}},
-		{"short name", "liferay: {osgi: TunnelAuthVerifierConfiguration.config}\n", map[string]string{"TunnelAuthVerifierConfiguration.config": ""}, want{}},
-		{"another's name", "liferay: {osgi: Other.config}\n", map[string]string{"Other.config": ""}, want{
-			problems: []string{"live.yaml:8: warning: liferay.osgi[0]: is not named as the tunnel verifier's configuration"}}},
-		{"6.2 reads none", "line: 6.2\nliferay: {osgi: " + pid + ".config}\n", map[string]string{pid + ".config": ""}, want{
-			problems: []string{"live.yaml:9: warning: liferay.osgi[0]: is nothing that Liferay 6.2 reads"}}},
+		{"old name, new line", "  liferay: {osgi: " + old + ".config}\n", map[string]string{old + ".config": ""}, want{
+			problems: []string{"live.yaml:8: warning: engine.liferay.osgi[0]: is named as up to 7.2, and line is 7.4 (name it " + pid + ".config)"}}},
+		{"new name, old line", "  line: 7.1\n  liferay: {osgi: " + pid + ".config}\n", map[string]string{pid + ".config": ""}, want{
+			problems: []string{"live.yaml:9: warning: engine.liferay.osgi[0]: is named as from 7.3 on, and line is 7.1 (name it " + old + ".config)"}}},
+		{"old name, old line", "  line: 7.1\n  liferay: {osgi: " + old + "-x.config}\n", map[string]string{old + "-x.config": ""}, want{}},
+		{"short name", "  liferay: {osgi: TunnelAuthVerifierConfiguration.config}\n", map[string]string{"TunnelAuthVerifierConfiguration.config": ""}, want{}},
+		{"another's name", "  liferay: {osgi: Other.config}\n", map[string]string{"Other.config": ""}, want{
+			problems: []string{"live.yaml:8: warning: engine.liferay.osgi[0]: is not named as the tunnel verifier's configuration"}}},
+		{"6.2 reads none", "  line: 6.2\n  liferay: {osgi: " + pid + ".config}\n", map[string]string{pid + ".config": ""}, want{
+			problems: []string{"live.yaml:9: warning: engine.liferay.osgi[0]: is nothing that Liferay 6.2 reads"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.files["live.yaml"] = front + tt.yaml + rest
@@ -247,7 +247,7 @@ func TestExposedPortalExt(t *testing.T) {
 		"tunneling.servlet.shared.secret=\n": "live.yaml:3: peers[0].secret: has no secret (write file: with the name of a file that holds it)",
 	} {
 		files := fstest.MapFS{
-			"live.yaml":    {Data: []byte(front + "hosts: {allow: [10.9.9.9]}\nliferay: {portal_ext: p.properties}\n"), Mode: 0o600},
+			"live.yaml":    {Data: []byte(front + "  liferay: {portal_ext: p.properties}\nhosts: {allow: [10.9.9.9]}\n"), Mode: 0o600},
 			"p.properties": {Data: []byte(text), Mode: 0o644},
 		}
 		_, ps := conf.Load(conf.Options{File: "live.yaml", ReadFile: files.ReadFile, Stat: files.Stat})
@@ -261,7 +261,7 @@ func TestExposedPortalExt(t *testing.T) {
 func TestLongHostLists(t *testing.T) {
 	long := strings.Repeat("10.0.0.1,", 3000)
 	c := check(t, map[string]string{
-		"live.yaml":    front + "liferay: {portal_ext: p.properties}\n",
+		"live.yaml":    front + "  liferay: {portal_ext: p.properties}\n",
 		"p.properties": "tunneling.servlet.shared.secret=0123456789abcdef\ntunnel.servlet.hosts.allowed=" + long + "\nauth.verifier.TunnelAuthVerifier.hosts.allowed=" + long,
 	}, nil, want{problems: []string{"live.yaml:1: hosts.allow: is empty", "p.properties:2: hosts.allow: is too long to be compared"}})
 	if len(c.Hosts.Allow) > 0 {
@@ -279,7 +279,7 @@ func FuzzLiferayFiles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, properties, config string) {
 		const secret = "kept-4-nobody-to-read"
 		files := map[string]string{
-			"live.yaml":    front + "liferay: {portal_ext: p.properties, osgi: v.config}\n",
+			"live.yaml":    front + "  liferay: {portal_ext: p.properties, osgi: v.config}\n",
 			"p.properties": "tunneling.servlet.shared.secret=" + secret + "\n" + properties,
 			"v.config":     config,
 		}

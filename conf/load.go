@@ -62,12 +62,12 @@ func (l *loader) fromFile() (layer, bool) {
 // shareSecret gives the upstream the secret of the peers where it has none of its own and they all
 // have the same.
 func (l *loader) shareSecret() {
-	up, peers := &l.config.Upstream.Secret, l.config.Peers
-	if up.Value.IsSet() || l.rank("upstream.secret.file") >= 0 {
+	up, peers := &l.config.Engine.Upstream.Secret, l.config.Peers
+	if up.Value.IsSet() || l.rank("engine.upstream.secret.file") >= 0 {
 		return
 	}
 	for _, part := range []string{"hex", "algorithm"} {
-		if path := join("upstream.secret", part); l.rank(path) > 0 {
+		if path := join("engine.upstream.secret", part); l.rank(path) > 0 {
 			l.report(l.config.Problem(path, "stands without a value or file", "write the engine's secret beside it, or drop the section"))
 			return
 		}
@@ -78,14 +78,14 @@ func (l *loader) shareSecret() {
 	}
 	for _, p := range peers {
 		if p.Secret.Value.IsSet() && !p.Secret.same(peers[first].Secret.Key) {
-			l.report(l.config.Problem("upstream.secret", "is not given, and the peers have different secrets",
+			l.report(l.config.Problem("engine.upstream.secret", "is not given, and the peers have different secrets",
 				"write the live engine's own secret there"))
 			return
 		}
 	}
 	*up = peers[first].Secret.Key
 	for _, part := range []string{"value", "file", "algorithm", "hex"} {
-		l.config.origins[join("upstream.secret", part)] = l.config.origins[join(join(entry("peers", first), "secret"), part)]
+		l.config.origins[join("engine.upstream.secret", part)] = l.config.origins[join(join(entry("peers", first), "secret"), part)]
 	}
 }
 

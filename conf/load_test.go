@@ -21,8 +21,8 @@ import (
 const whole = `listen: ["0.0.0.0:8443", ":9443"]
 data: state
 names: [live.example.com, "live.example.com:443"]
-path_context: /live
-line: 7.3
+repeats: {keep: 2m}
+limits: {depth: 32}
 tls: {source: local, min_version: "1.3"}
 hosts:
   allow:
@@ -44,10 +44,13 @@ peers:
     sites: any
     logins: [b]
     secret: {value: 0123456789abcdef}
-upstream:
-  nodes: [http://127.0.0.1:8080, http://127.0.0.1:8081]
-  path_context: /portal
-  secret: {file: hop.secret, algorithm: DESede}
+engine:
+  line: 7.3
+  path_context: /live
+  upstream:
+    nodes: [http://127.0.0.1:8080, http://127.0.0.1:8081]
+    path_context: /portal
+    secret: {file: hop.secret, algorithm: DESede}
 quota: {peer_rate: 600/m}
 heartbeat: 20s
 requests: {keep: 7d}
@@ -79,8 +82,8 @@ func TestLoadWhole(t *testing.T) {
 		{"listen", c.Listen, []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:8443"), netip.MustParseAddrPort("[::]:9443")}},
 		{"data, from the file's folder", c.Data, conf.Path("etc/state")},
 		{"names", c.Names, []string{"live.example.com", "live.example.com:443"}},
-		{"path context", c.PathContext, "/live"},
-		{"line, a number for YAML", c.Line, "7.3"},
+		{"path context", c.Engine.PathContext, "/live"},
+		{"line, a number for YAML", c.Engine.Line, "7.3"},
 		{"min version", c.TLS.MinVersion, "1.3"},
 		{"allow", c.Hosts.Allow, []string{"10.1.2.0/24", "2001:db8::/32", "SERVER_IP"}},
 		{"default of a choice", c.Hosts.Refuse, "answer"},
@@ -93,12 +96,12 @@ func TestLoadWhole(t *testing.T) {
 		{"hex", c.Peers[0].Secret.Hex, true},
 		{"previous secret from a file, without line break", c.Peers[0].Secret.Previous.Value.Reveal(), "old-secret-here"},
 		{"algorithm as Java spells it", c.Peers[0].Secret.Previous.Algorithm, "Blowfish"},
-		{"own secret of the hop", c.Upstream.Secret.Value.Reveal(), "0123456789abcdef01234567"},
-		{"nodes", c.Upstream.Nodes[1].String(), "http://127.0.0.1:8081"},
+		{"own secret of the hop", c.Engine.Upstream.Secret.Value.Reveal(), "0123456789abcdef01234567"},
+		{"nodes", c.Engine.Upstream.Nodes[1].String(), "http://127.0.0.1:8081"},
 		{"rate", c.Quota.PeerRate, conf.Rate(10)},
 		{"heartbeat", c.Heartbeat, 20 * time.Second},
 		{"days", c.Requests.Keep, 7 * 24 * time.Hour},
-		{"default duration", c.Upstream.Health.Interval, 5 * time.Second},
+		{"default duration", c.Engine.Upstream.Health.Interval, 5 * time.Second},
 		{"default URL", c.TLS.ACME.Directory.Host, "acme-v02.api.letsencrypt.org"},
 		{"absent list", c.Hosts.ProxyProtocol == nil, true},
 	} {
@@ -122,29 +125,29 @@ func TestPrecedence(t *testing.T) {
 		got[s.Path] = s.Value + " " + s.Origin.String()
 	}
 	for path, want := range map[string]string{
-		"heartbeat":               "30s env STAGELOCK_HEARTBEAT",
-		"drain":                   "2m flag drain",
-		"retry_after":             "30s default",
-		"data":                    "rel env STAGELOCK_DATA",
-		"hosts.allow":             "10.0.0.1,::1 env STAGELOCK_HOSTS_ALLOW",
-		"hosts.trusted_proxies":   "10.9.0.1 etc/live.yaml:12",
-		"log.level":               "info default",
-		"listen":                  "127.0.0.1:0 flag listen",
-		"peers[0].name":           "renamed env STAGELOCK_PEERS_0_NAME",
-		"peers[0].sites":          "9,10 flag peers[0].sites",
-		"peers[0].secret.value":   "*** etc/live.yaml:20",
-		"peers[1].secret.value":   "*** env.secret:1",
-		"peers[2].name":           "third env STAGELOCK_PEERS_2_NAME",
-		"peers[2].sites":          "7,8 env STAGELOCK_PEERS_2_SITES",
-		"peers[2].part_max_bytes": "128MiB default",
-		"peers[2].secret.value":   "*** env.secret:1",
-		"tls.min_version":         "1.2 env STAGELOCK_TLS_MIN_VERSION",
-		"upstream.secret.value":   "*** etc/hop.secret:1",
-		"quota.peer_rate":         "10/s etc/live.yaml:31",
-		"requests.keep":           "168h etc/live.yaml:33",
-		"upstream.secret.file":    "etc/hop.secret etc/live.yaml:30",
-		"peers[1].sites":          "any etc/live.yaml:24",
-		"upstream.nodes":          "http://127.0.0.1:8080,http://127.0.0.1:8081 etc/live.yaml:28",
+		"heartbeat":                    "30s env STAGELOCK_HEARTBEAT",
+		"drain":                        "2m flag drain",
+		"retry_after":                  "30s default",
+		"data":                         "rel env STAGELOCK_DATA",
+		"hosts.allow":                  "10.0.0.1,::1 env STAGELOCK_HOSTS_ALLOW",
+		"hosts.trusted_proxies":        "10.9.0.1 etc/live.yaml:12",
+		"log.level":                    "info default",
+		"listen":                       "127.0.0.1:0 flag listen",
+		"peers[0].name":                "renamed env STAGELOCK_PEERS_0_NAME",
+		"peers[0].sites":               "9,10 flag peers[0].sites",
+		"peers[0].secret.value":        "*** etc/live.yaml:20",
+		"peers[1].secret.value":        "*** env.secret:1",
+		"peers[2].name":                "third env STAGELOCK_PEERS_2_NAME",
+		"peers[2].sites":               "7,8 env STAGELOCK_PEERS_2_SITES",
+		"peers[2].part_max_bytes":      "128MiB default",
+		"peers[2].secret.value":        "*** env.secret:1",
+		"tls.min_version":              "1.2 env STAGELOCK_TLS_MIN_VERSION",
+		"engine.upstream.secret.value": "*** etc/hop.secret:1",
+		"quota.peer_rate":              "10/s etc/live.yaml:34",
+		"requests.keep":                "168h etc/live.yaml:36",
+		"engine.upstream.secret.file":  "etc/hop.secret etc/live.yaml:33",
+		"peers[1].sites":               "any etc/live.yaml:24",
+		"engine.upstream.nodes":        "http://127.0.0.1:8080,http://127.0.0.1:8081 etc/live.yaml:31",
 	} {
 		if got[path] != want {
 			t.Errorf("%s = %q, want %q", path, got[path], want)
@@ -160,8 +163,8 @@ func TestPrecedence(t *testing.T) {
 
 // A value that wins over a file leaves no trace of the file.
 func TestValueOverFile(t *testing.T) {
-	c, ps := loadWhole([]string{"STAGELOCK_UPSTREAM_SECRET_VALUE=from-the-environment"}, nil)
-	if k := c.Upstream.Secret; conf.Fatal(ps) || k.File != "" || k.Value.Reveal() != "from-the-environment" {
+	c, ps := loadWhole([]string{"STAGELOCK_ENGINE_UPSTREAM_SECRET_VALUE=from-the-environment"}, nil)
+	if k := c.Engine.Upstream.Secret; conf.Fatal(ps) || k.File != "" || k.Value.Reveal() != "from-the-environment" {
 		t.Errorf("file %q, problems %v", k.File, ps)
 	}
 }
@@ -196,7 +199,7 @@ func TestOriginAndProblem(t *testing.T) {
 
 func TestVariablesAndFlagsThatAreNone(t *testing.T) {
 	_, ps := loadWhole([]string{"STAGELOCK_PORT=tcp://1.2.3.4", "STAGELOCK_PEERS_X_NAME=a", "STAGELOCK_PEERS_01_NAME=a", "STAGELOCK_PEERS_5_NAME=five", "STAGELOCK_HOSTS=x", "STAGELOCK_DRIAN=1m", "STAGELOCK_PEERS_99999_NAME=far"},
-		map[string]string{"drian": "1m", "hosts": "x", "peers.name": "x", "peers[0]": "x", "peers[x].name": "x", "names[0]": "x", "upstream.secret.value": "x", "drain.x": "1"})
+		map[string]string{"drian": "1m", "hosts": "x", "peers.name": "x", "peers[0]": "x", "peers[x].name": "x", "names[0]": "x", "engine.upstream.secret.value": "x", "drain.x": "1"})
 	want := []string{
 		"env STAGELOCK_DRIAN: warning: is no setting of the gateway's (did you mean STAGELOCK_DRAIN?)",
 		"env STAGELOCK_HOSTS: warning: is no setting",
@@ -208,12 +211,12 @@ func TestVariablesAndFlagsThatAreNone(t *testing.T) {
 		"etc/live.yaml:24: warning: peers[1].sites: lets the peer",
 		"flag drain.x: is no setting",
 		"flag drian: is no setting (did you mean drain?)",
+		"flag engine.upstream.secret.value: engine.upstream.secret.value: is a secret, and everybody on this machine can read a command line (name a file that holds it: engine.upstream.secret.file)",
 		"flag hosts: is no setting",
 		"flag names[0]: is no setting (did you mean names?)",
 		"flag peers.name: is no setting",
 		"flag peers[0]: is no setting",
 		"flag peers[x].name: is no setting (did you mean peers[0].name?)",
-		"flag upstream.secret.value: upstream.secret.value: is a secret, and everybody on this machine can read a command line (name a file that holds it: upstream.secret.file)",
 	}
 	for i, p := range ps {
 		if i >= len(want) || !strings.HasPrefix(p.String(), want[i]) {
@@ -264,12 +267,12 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 
 func TestEmptyAndSecondDocument(t *testing.T) {
 	for text, want := range map[string]string{
-		"":             "c.yaml:1: hosts.allow: is empty",
-		"# nothing\n":  "c.yaml:1: hosts.allow: is empty",
+		"":             "c.yaml:1: engine.upstream.nodes: is empty",
+		"# nothing\n":  "c.yaml:1: engine.upstream.nodes: is empty",
 		"a: 1\n---\n1": "c.yaml:1: a: is not known",
 		"- 1\n":        "c.yaml:1: is not a section with keys",
-		"hosts:\n":     "c.yaml:1: hosts.allow: is empty",
-		"hosts: ~\n":   "c.yaml:1: hosts.allow: is empty",
+		"hosts:\n":     "c.yaml:1: engine.upstream.nodes: is empty",
+		"hosts: ~\n":   "c.yaml:1: engine.upstream.nodes: is empty",
 	} {
 		files := fstest.MapFS{"c.yaml": {Data: []byte(text)}}
 		c, ps := conf.Load(conf.Options{File: "c.yaml", ReadFile: files.ReadFile})
@@ -286,15 +289,15 @@ func TestEmptyAndSecondDocument(t *testing.T) {
 func TestWithoutFile(t *testing.T) {
 	files := wholeFiles()
 	c, ps := conf.Load(conf.Options{ReadFile: files.ReadFile, Env: []string{"STAGELOCK_NAMES=a", "STAGELOCK_HOSTS_ALLOW=::1", "STAGELOCK_PEERS_0_NAME=p",
-		"STAGELOCK_PEERS_0_SITES=1", "STAGELOCK_PEERS_0_LOGINS=l", "STAGELOCK_PEERS_0_SECRET_VALUE=0123456789abcdef", "STAGELOCK_UPSTREAM_NODES=http://127.0.0.1:8080"}})
+		"STAGELOCK_PEERS_0_SITES=1", "STAGELOCK_PEERS_0_LOGINS=l", "STAGELOCK_PEERS_0_SECRET_VALUE=0123456789abcdef", "STAGELOCK_ENGINE_UPSTREAM_NODES=http://127.0.0.1:8080"}})
 	if len(ps) > 0 {
 		t.Fatalf("problems: %v", ps)
 	}
-	if !c.Upstream.Secret.Value.Equal(c.Peers[0].Secret.Value) || c.Origin("upstream.secret.value").Name != "STAGELOCK_PEERS_0_SECRET_VALUE" {
-		t.Errorf("the upstream's secret comes from %s", c.Origin("upstream.secret.value"))
+	if !c.Engine.Upstream.Secret.Value.Equal(c.Peers[0].Secret.Value) || c.Origin("engine.upstream.secret.value").Name != "STAGELOCK_PEERS_0_SECRET_VALUE" {
+		t.Errorf("the upstream's secret comes from %s", c.Origin("engine.upstream.secret.value"))
 	}
 	_, ps = conf.Load(conf.Options{})
-	if !conf.Fatal(ps) || ps[0].String() != "hosts.allow: is empty: nobody may connect (list the addresses of the publishers, such as 10.1.2.3 or 10.1.2.0/24)" {
+	if !conf.Fatal(ps) || ps[0].String() != "engine.upstream.nodes: is empty: there is nothing to forward to (name the engine's base URL, such as http://127.0.0.1:8080)" {
 		t.Errorf("nothing at all: %v", ps)
 	}
 }

@@ -48,7 +48,7 @@ func TestReferenceShowsDefaults(t *testing.T) {
 	want, _ := load(Reference())
 	got, ps := load(full)
 	for _, all := range []map[string]string{want, got} {
-		delete(all, "upstream.secret.file") // the peer's, unless the section is written
+		delete(all, "engine.upstream.secret.file") // the peer's, unless the section is written
 	}
 	for _, p := range ps {
 		if strings.Contains(p.Msg, "not known") || strings.Contains(p.Msg, "out of bounds") || strings.Contains(p.Msg, "is none of") {

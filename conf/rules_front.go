@@ -99,7 +99,7 @@ var tlsRules = []rule{
 		}},
 	{"tls-old-java", true, "is 1.3, which the Java of a 6.2 publisher does not speak", "write min_version: \"1.2\"",
 		func(_ *loader, c *Config) []finding {
-			return when(c.TLS.MinVersion == "1.3" && c.Line == "6.2", "tls.min_version")
+			return when(c.TLS.MinVersion == "1.3" && c.Engine.Line == "6.2", "tls.min_version")
 		}},
 }
 
@@ -130,7 +130,7 @@ func tlsPair(l *loader, c *Config) []finding {
 func contexts(c *Config, bad func(string) (string, bool)) []finding {
 	var all []finding
 	for _, p := range []struct{ path, value string }{
-		{"path_context", c.PathContext}, {"upstream.path_context", c.Upstream.PathContext},
+		{"engine.path_context", c.Engine.PathContext}, {"engine.upstream.path_context", c.Engine.Upstream.PathContext},
 	} {
 		if p.value == "" {
 			continue

@@ -58,14 +58,14 @@ var peerRules = []rule{
 				return []finding{{join(path, "archive_max_bytes"), p.PartMaxBytes.String()}}
 			})
 		}},
-	{"peer-buffer", true, "is less than liferay.buffer_size, which is %s: parts of that size would be refused",
+	{"peer-buffer", true, "is less than engine.liferay.buffer_size, which is %s: parts of that size would be refused",
 		"raise it to the largest staging.remote.transfer.buffer.size of the senders",
 		func(_ *loader, c *Config) []finding {
 			return eachPeer(c, func(p *Peer, path string) []finding {
-				if p.PartMaxBytes >= c.Liferay.BufferSize {
+				if p.PartMaxBytes >= c.Engine.Liferay.BufferSize {
 					return nil
 				}
-				return []finding{{join(path, "part_max_bytes"), c.Liferay.BufferSize.String()}}
+				return []finding{{join(path, "part_max_bytes"), c.Engine.Liferay.BufferSize.String()}}
 			})
 		}},
 }
@@ -119,6 +119,6 @@ func exposed(l *loader, c *Config) []finding {
 
 // shared tells whether the key at path is the upstream's copy of the first peer's.
 func (l *loader) shared(path string) bool {
-	return path == "upstream.secret" &&
-		l.rank("upstream.secret.value") < 0 && l.rank("upstream.secret.file") < 0
+	return path == "engine.upstream.secret" &&
+		l.rank("engine.upstream.secret.value") < 0 && l.rank("engine.upstream.secret.file") < 0
 }

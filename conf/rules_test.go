@@ -26,8 +26,8 @@ peers:
     logins: [publisher@example.com]
     secret:
       file: staging.secret
-upstream:
-  nodes: ["http://127.0.0.1:8080"]
+engine:
+  upstream: {nodes: ["http://127.0.0.1:8080"]}
 `
 
 // goodFiles are the files that good needs, and some that rows name.
@@ -94,7 +94,7 @@ var ruleRows = []struct {
 	{"listen-twice", "", "listen: [\"127.0.0.1:1\", \"127.0.0.1:0\", \"127.0.0.1:0\",\n  \"127.0.0.1:1\"]\n",
 		[]string{"live.yaml:13: listen[3]: is the same as listen[0] (drop"}},
 	{"data-empty", "", "data: \"\"\n", []string{"live.yaml:12: data: is empty"}},
-	{"names-empty", "names: [live.example.com]", "path_context: /x", []string{"live.yaml:1: names: is empty: no Host"}},
+	{"names-empty", "names: [live.example.com]", "drain: 1m", []string{"live.yaml:1: names: is empty: no Host"}},
 	{"names-spelling", "names: [live.example.com]", "names: [Live.example.com, 'https://a', a/b, '10.0.0.1', '::1', '[::1]:8443', '[::1]', 'a:0', 'a:x', 'a.', 'ä', 'fe80::1%e', '', 'a:', '0:0::1', '[0::1]']",
 		[]string{
 			"live.yaml:1: names[0]: is not a host or host:port: names are written in small letters",
@@ -112,13 +112,13 @@ var ruleRows = []struct {
 			"live.yaml:1: names[9]: is not a host or host:port: a dot stands at its end",
 		}},
 	{"names-twice", "names: [live.example.com]", "names: [a, b, a]", []string{"live.yaml:1: warning: names[2]: is the same as names[0]"}},
-	{"context-no-slash", "", "path_context: live\n", []string{"live.yaml:12: path_context: does not begin with a slash (write /live)"}},
-	{"context-slash", "", "path_context: /live/\n", []string{"live.yaml:12: path_context: ends with a slash (write /live)"}},
-	{"context-slash", "", "path_context: /\n", []string{`live.yaml:12: path_context: ends with a slash (write "" for no context)`}},
-	{"context-slash", "upstream:", "upstream:\n  path_context: /portal/", []string{"live.yaml:11: upstream.path_context: ends with a slash (write /portal)"}},
-	{"context-spelling", "", "path_context: /a;b\n", []string{"live.yaml:12: path_context: is not a path that every server"}},
-	{"context-spelling", "", "path_context: /a//b\n", []string{"live.yaml:12: path_context: is not a path that every server"}},
-	{"context-spelling", "", "path_context: /a/../b\n", []string{"live.yaml:12: path_context: is not a path that every server"}},
+	{"context-no-slash", "", "  path_context: live\n", []string{"live.yaml:12: engine.path_context: does not begin with a slash (write /live)"}},
+	{"context-slash", "", "  path_context: /live/\n", []string{"live.yaml:12: engine.path_context: ends with a slash (write /live)"}},
+	{"context-slash", "", "  path_context: /\n", []string{`live.yaml:12: engine.path_context: ends with a slash (write "" for no context)`}},
+	{"context-slash", "upstream: {", "upstream: {path_context: /portal/, ", []string{"live.yaml:11: engine.upstream.path_context: ends with a slash (write /portal)"}},
+	{"context-spelling", "", "  path_context: /a;b\n", []string{"live.yaml:12: engine.path_context: is not a path that every server"}},
+	{"context-spelling", "", "  path_context: /a//b\n", []string{"live.yaml:12: engine.path_context: is not a path that every server"}},
+	{"context-spelling", "", "  path_context: /a/../b\n", []string{"live.yaml:12: engine.path_context: is not a path that every server"}},
 	{"hosts-empty", "  allow: [10.1.2.0/24]", "  refuse: drop", []string{"live.yaml:2: hosts.allow: is empty: nobody may connect"}},
 	{"hosts-empty", "  allow: [10.1.2.0/24]", "  allow: []", []string{"live.yaml:3: hosts.allow: is empty: nobody may connect"}},
 	{"connections", "", "quota:\n  connections: 10\n", []string{"live.yaml:12: warning: quota.connections_per_address: is more than"}},
@@ -132,12 +132,12 @@ var ruleRows = []struct {
 	{"acme-root", "", "tls:\n  source: acme\n  acme:\n    ca_root: none.pem\n", []string{"live.yaml:15: tls.acme.ca_root: cannot be read: file does not exist"}},
 	{"acme-directory", "", "tls:\n  source: acme\n  acme:\n    directory: http://acme/dir\n", []string{"live.yaml:15: tls.acme.directory: is not https"}},
 	{"acme-address", "names: [live.example.com]", "names: [a, 10.0.0.1]\ntls: {source: acme}", []string{"live.yaml:1: names[1]: is an address, for which"}},
-	{"tls-old-java", "", "line: 6.2\ntls: {min_version: 1.3}\n", []string{"live.yaml:13: warning: tls.min_version: is 1.3, which"}},
+	{"tls-old-java", "", "  line: 6.2\ntls: {min_version: 1.3}\n", []string{"live.yaml:13: warning: tls.min_version: is 1.3, which"}},
 
-	{"peers-empty", good[strings.Index(good, "peers"):strings.Index(good, "upstream")], "", []string{"live.yaml:1: peers: is empty: nobody may publish"}},
+	{"peers-empty", good[strings.Index(good, "peers"):strings.Index(good, "engine")], "", []string{"live.yaml:1: peers: is empty: nobody may publish"}},
 	{"peer-name", "- name: staging", "- name: a b", []string{"live.yaml:5: peers[0].name: is not a name"}},
 	{"peer-name", "- name: staging\n   ", "-", []string{"live.yaml:5: peers[0].name: is not a name"}},
-	{"peer-twice", "upstream:", "  - name: staging\n    sites: [1]\n    logins: [a]\n    secret: {file: staging.secret}\nupstream:", []string{"live.yaml:10: peers[1].name: is the name of another peer"}},
+	{"peer-twice", "engine:", "  - name: staging\n    sites: [1]\n    logins: [a]\n    secret: {file: staging.secret}\nengine:", []string{"live.yaml:10: peers[1].name: is the name of another peer"}},
 	{"peer-sites", "    sites: [20143]\n", "", []string{"live.yaml:5: peers[0].sites: names no site"}},
 	{"peer-any-site", "[20143]", "any", []string{"live.yaml:6: warning: peers[0].sites: lets the peer publish into every site"}},
 	{"peer-any-login", "    logins: [publisher@example.com]\n", "", []string{"live.yaml:5: warning: peers[0].logins: is not given: the peer may act as any login"}},
@@ -146,52 +146,53 @@ var ruleRows = []struct {
 		"live.yaml:7: peers[0].logins[0]: can be no login: a colon", "live.yaml:7: peers[0].logins[1]: can be no login: it is empty",
 		"live.yaml:7: peers[0].logins[2]: can be no login: it has a control"}},
 	{"peer-archive", "    sites:", "    archive_max_bytes: 1MiB\n    sites:", []string{"live.yaml:6: peers[0].archive_max_bytes: is less than part_max_bytes, which is 128MiB"}},
-	{"peer-buffer", "    sites:", "    part_max_bytes: 1MiB\n    sites:", []string{"live.yaml:6: warning: peers[0].part_max_bytes: is less than liferay.buffer_size, which is 10MiB"}},
+	{"peer-buffer", "    sites:", "    part_max_bytes: 1MiB\n    sites:", []string{"live.yaml:6: warning: peers[0].part_max_bytes: is less than engine.liferay.buffer_size, which is 10MiB"}},
 
 	{"secret-missing", "    secret:\n      file: staging.secret\n", "", []string{"live.yaml:5: peers[0].secret: has no secret"}},
 	{"secret-missing", "file: staging.secret", "algorithm: AES", []string{"live.yaml:8: peers[0].secret: has no secret"}},
 	{"secret-previous", "file: staging.secret", "file: staging.secret\n      previous:\n        file: staging.secret", []string{"live.yaml:10: warning: peers[0].secret.previous: is the current secret"}},
 
-	{"nodes-empty", `["http://127.0.0.1:8080"]`, "[]", []string{"live.yaml:11: upstream.nodes: is empty"}},
-	{"node-url", ":8080", ":8080/portal", []string{"live.yaml:11: upstream.nodes[0]: has more than scheme"}},
-	{"node-url", ":8080", ":8080/?", []string{"live.yaml:11: upstream.nodes[0]: has more than scheme"}},
-	{"", "127.0.0.1:8080", "u:p@127.0.0.1:8080", []string{"live.yaml:11: upstream.nodes[0]: has a login in it"}},
-	{"", "http://127.0.0.1:8080", "127.0.0.1:8080", []string{"live.yaml:11: upstream.nodes[0]: is not a URL"}},
-	{"node-twice", `:8080"`, `:8080", "http://127.0.0.1:8080"`, []string{"live.yaml:11: upstream.nodes[1]: is the same as an earlier node"}},
-	{"node-loop", "127.0.0.1:8080", "127.0.0.1:8443", []string{"live.yaml:11: upstream.nodes[0]: is the gateway itself"}},
-	{"node-loop", "http://127.0.0.1:8080", "https://live.example.com:8443", []string{"live.yaml:11: upstream.nodes[0]: is the gateway itself"}},
-	{"node-loop", "http://127.0.0.1:8080\"]", "https://localhost\"]\nlisten: [\"[::]:443\"]", []string{"live.yaml:11: upstream.nodes[0]: is the gateway itself"}},
-	{"node-loop", "http://127.0.0.1:8080\"]", "https://10.0.0.9\"]\nlisten: [\"[::ffff:10.0.0.9]:443\"]", []string{"live.yaml:11: upstream.nodes[0]: is the gateway itself"}},
-	{"node-plain", "127.0.0.1", "10.0.0.9", []string{"live.yaml:11: warning: upstream.nodes[0]: is reached over the network without TLS"}},
-	{"node-https", "", "liferay: {https_required: true}\n", []string{"live.yaml:11: upstream.nodes[0]: is http, and Liferay requires https"}},
-	{"upstream-host", "upstream:", "upstream:\n  host: Portal", []string{"live.yaml:11: upstream.host: is not a host or host:port: names are written"}},
-	{"health-path", "upstream:", "upstream:\n  health: {path: x}", []string{"live.yaml:11: upstream.health.path: is not a path"}},
-	{"health-timeout", "upstream:", "upstream:\n  health:\n    timeout: 10s", []string{"live.yaml:12: warning: upstream.health.timeout: is longer than"}},
+	{"nodes-empty", `["http://127.0.0.1:8080"]`, "[]", []string{"live.yaml:11: engine.upstream.nodes: is empty"}},
+	{"node-url", ":8080", ":8080/portal", []string{"live.yaml:11: engine.upstream.nodes[0]: has more than scheme"}},
+	{"node-url", ":8080", ":8080/?", []string{"live.yaml:11: engine.upstream.nodes[0]: has more than scheme"}},
+	{"", "127.0.0.1:8080", "u:p@127.0.0.1:8080", []string{"live.yaml:11: engine.upstream.nodes[0]: has a login in it"}},
+	{"", "http://127.0.0.1:8080", "127.0.0.1:8080", []string{"live.yaml:11: engine.upstream.nodes[0]: is not a URL"}},
+	{"node-twice", `:8080"`, `:8080", "http://127.0.0.1:8080"`, []string{"live.yaml:11: engine.upstream.nodes[1]: is the same as an earlier node"}},
+	{"node-loop", "127.0.0.1:8080", "127.0.0.1:8443", []string{"live.yaml:11: engine.upstream.nodes[0]: is the gateway itself"}},
+	{"node-loop", "http://127.0.0.1:8080", "https://live.example.com:8443", []string{"live.yaml:11: engine.upstream.nodes[0]: is the gateway itself"}},
+	{"node-loop", "http://127.0.0.1:8080\"]}", "https://localhost\"]}\nlisten: [\"[::]:443\"]", []string{"live.yaml:11: engine.upstream.nodes[0]: is the gateway itself"}},
+	{"node-loop", "http://127.0.0.1:8080\"]}", "https://10.0.0.9\"]}\nlisten: [\"[::ffff:10.0.0.9]:443\"]", []string{"live.yaml:11: engine.upstream.nodes[0]: is the gateway itself"}},
+	{"node-plain", "127.0.0.1", "10.0.0.9", []string{"live.yaml:11: warning: engine.upstream.nodes[0]: is reached over the network without TLS"}},
+	{"node-https", "", "  liferay: {https_required: true}\n", []string{"live.yaml:11: engine.upstream.nodes[0]: is http, and Liferay requires https"}},
+	{"upstream-host", "upstream: {", "upstream: {host: Portal, ", []string{"live.yaml:11: engine.upstream.host: is not a host or host:port: names are written"}},
+	{"health-path", "upstream: {", "upstream: {health: {path: x}, ", []string{"live.yaml:11: engine.upstream.health.path: is not a path"}},
+	{"health-timeout", "upstream: {", "upstream: {health: {timeout: 10s}, ", []string{"live.yaml:11: warning: engine.upstream.health.timeout: is longer than"}},
 
-	{"https-off", "", "liferay:\n  https_required: false\n", []string{"live.yaml:13: warning: liferay.https_required: is false"}},
-	{"verifier-off", "", "liferay:\n  enabled: false\n", []string{"live.yaml:13: liferay.enabled: is false: the engine would refuse"}},
-	{"verifier-path", "", "liferay:\n  urls_includes: [/api/*/x]\n", []string{"live.yaml:13: liferay.urls_includes: does not cover /api/liferay/do"}},
-	{"verifier-excluded", "", "liferay:\n  urls_excludes: [/x, /api/liferay/*]\n", []string{"live.yaml:13: liferay.urls_excludes[1]: takes /api/liferay/do out"}},
-	{"verifier-policy", "", "liferay:\n  service_access_policy: SYSTEM_User_PASSWORD\n", []string{"live.yaml:13: warning: liferay.service_access_policy: is not SYSTEM_USER_PASSWORD"}},
-	{"hosts-prefix", "hosts:\n  allow: [10.1.2.0/24]", "line: 7.2\nliferay: {portal_ext: p.properties}", []string{"p.properties:2: warning: hosts.allow[0]: is a prefix, which Liferay does not read before 7.3"}},
+	{"https-off", "", "  liferay:\n    https_required: false\n", []string{"live.yaml:13: warning: engine.liferay.https_required: is false"}},
+	{"verifier-off", "", "  liferay:\n    enabled: false\n", []string{"live.yaml:13: engine.liferay.enabled: is false: the engine would refuse"}},
+	{"verifier-path", "", "  liferay:\n    urls_includes: [/api/*/x]\n", []string{"live.yaml:13: engine.liferay.urls_includes: does not cover /api/liferay/do"}},
+	{"verifier-excluded", "", "  liferay:\n    urls_excludes: [/x, /api/liferay/*]\n", []string{"live.yaml:13: engine.liferay.urls_excludes[1]: takes /api/liferay/do out"}},
+	{"verifier-policy", "", "  liferay:\n    service_access_policy: SYSTEM_User_PASSWORD\n", []string{"live.yaml:13: warning: engine.liferay.service_access_policy: is not SYSTEM_USER_PASSWORD"}},
+	{"hosts-prefix", good[strings.Index(good, "hosts"):], good[strings.Index(good, "peers"):] + "  line: 7.2\n  liferay: {portal_ext: p.properties}\n",
+		[]string{"p.properties:2: warning: hosts.allow[0]: is a prefix, which Liferay does not read before 7.3"}},
 
 	// What is wrong before any rule.
 	{"", "sites: [20143]", "sites: [x]", []string{"live.yaml:6: peers[0].sites[0]: is neither the group id"}},
-	{"", "", "line: 7.5\n", []string{"live.yaml:12: line: is none of 6.2, 7.0, 7.1, 7.2, 7.3, 7.4 (the default is 7.4)"}},
+	{"", "", "  line: 7.5\n", []string{"live.yaml:12: engine.line: is none of 6.2, 7.0, 7.1, 7.2, 7.3, 7.4 (the default is 7.4)"}},
 	{"", "", "heartbeat: 15\n", []string{"live.yaml:12: heartbeat: is not a duration such as 500ms, 15s, 2m, 168h or 7d (the default is 15s)"}},
 	{"", "", "heartbeat: 2m\n", []string{"live.yaml:12: heartbeat: is out of bounds: at most 1m (the default is 15s)"}},
 	{"", "", "limits: {envelope: 1KiB}\n", []string{"live.yaml:12: limits.envelope: is out of bounds: at least 64KiB (the default is 4MiB)"}},
 	{"", "", "quota: {peer_rate: 5}\n", []string{"live.yaml:12: quota.peer_rate: is not a rate such as"}},
 	{"", "", "quota: {failure_cost: 1.5}\n", []string{"live.yaml:12: quota.failure_cost: is not a whole number"}},
 	{"", "", "hosts_allow: []\n", []string{"live.yaml:12: hosts_allow: is not known (known here: listen"}},
-	{"", "  nodes:", "  Nodes: [a]\n  nodes:", []string{"live.yaml:11: upstream.Nodes: is not known (did you mean nodes?)"}},
+	{"", "{nodes:", "{Nodes: [a], nodes:", []string{"live.yaml:11: engine.upstream.Nodes: is not known (did you mean nodes?)"}},
 	{"", "", "names: [b]\n", []string{"live.yaml:12: names: stands twice, first in line 1"}},
 	{"", "", "tls: x\n", []string{"live.yaml:12: tls: is not a section with keys"}},
-	{"", good[strings.Index(good, "peers"):strings.Index(good, "upstream")], "peers: x\n", []string{"live.yaml:4: peers: is not a list", "live.yaml:4: peers: is empty: nobody may publish"}},
-	{"", good[strings.Index(good, "peers"):strings.Index(good, "upstream")], "peers: ~\n", []string{"live.yaml:4: peers: is empty: nobody may publish"}},
-	{"", "upstream:", "  - x\nupstream:", []string{"live.yaml:10: peers[1]: is not a section", "live.yaml:10: peers[1].name: is not a name", "live.yaml:10: peers[1].secret: has no secret",
+	{"", good[strings.Index(good, "peers"):strings.Index(good, "engine")], "peers: x\n", []string{"live.yaml:4: peers: is not a list", "live.yaml:4: peers: is empty: nobody may publish"}},
+	{"", good[strings.Index(good, "peers"):strings.Index(good, "engine")], "peers: ~\n", []string{"live.yaml:4: peers: is empty: nobody may publish"}},
+	{"", "engine:", "  - x\nengine:", []string{"live.yaml:10: peers[1]: is not a section", "live.yaml:10: peers[1].name: is not a name", "live.yaml:10: peers[1].secret: has no secret",
 		"live.yaml:10: peers[1].sites: names no site", "live.yaml:10: warning: peers[1].logins: is not given"}},
-	{"", "", "line: [a]\n", []string{"live.yaml:12: line: is not a single value"}},
+	{"", "", "  line: [a]\n", []string{"live.yaml:12: engine.line: is not a single value"}},
 	{"", "", "listen: {a: b}\n", []string{"live.yaml:12: listen: is not a list"}},
 	{"", "[10.1.2.0/24]", "[[10.1.2.0/24], 10.0.0.1]", []string{"live.yaml:3: hosts.allow[0]: is not a single value"}},
 	{"", "names: [live.example.com]", "names: &n [live.example.com]\nlisten: *n", []string{"live.yaml:2: listen: is an alias"}},
@@ -199,11 +200,11 @@ var ruleRows = []struct {
 	{"", "staging.secret", "empty.secret", []string{"live.yaml:9: peers[0].secret.file: is empty (write the secret into empty.secret)"}},
 	{"", "staging.secret", "open.secret", []string{"live.yaml:9: peers[0].secret.file: may be read by every user of this machine (chmod 600 open.secret)"}},
 	{"", "staging.secret", "staging.secret\n      value: x", []string{"live.yaml:9: peers[0].secret.file: stands beside a value"}},
-	{"", "upstream:", "  - name: two\n    sites: [1]\n    logins: [a]\n    secret: {file: other.secret}\nupstream:",
-		[]string{"live.yaml:14: upstream.secret: is not given, and the peers have different secrets"}},
-	{"", "upstream:", "upstream:\n  secret: {hex: true}", []string{"live.yaml:11: upstream.secret.hex: stands without a value or file"}},
-	{"", "", "liferay: {portal_ext: [none.properties], osgi: none.config}\n", []string{
-		"live.yaml:12: liferay.osgi[0]: does not exist: none.config", "live.yaml:12: liferay.portal_ext[0]: does not exist: none.properties"}},
+	{"", "engine:", "  - name: two\n    sites: [1]\n    logins: [a]\n    secret: {file: other.secret}\nengine:",
+		[]string{"live.yaml:15: engine.upstream.secret: is not given, and the peers have different secrets"}},
+	{"", "upstream: {", "upstream: {secret: {hex: true}, ", []string{"live.yaml:11: engine.upstream.secret.hex: stands without a value or file"}},
+	{"", "", "  liferay: {portal_ext: [none.properties], osgi: none.config}\n", []string{
+		"live.yaml:12: engine.liferay.osgi[0]: does not exist: none.config", "live.yaml:12: engine.liferay.portal_ext[0]: does not exist: none.properties"}},
 }
 
 func TestRules(t *testing.T) {
@@ -256,9 +257,9 @@ func TestExposedFile(t *testing.T) {
 
 // Everything that is wrong is said in one go.
 func TestAllProblemsAtOnce(t *testing.T) {
-	_, ps := loadFS(goodFiles(t), "lisen: []\nline: 8\npath_context: live/\ntls: {source: files}\n", []string{"STAGELOCK_DRAIN=x"}, map[string]string{"heartbeat": "0s"})
+	_, ps := loadFS(goodFiles(t), "lisen: []\nengine:\n  line: 8\n  path_context: live/\ntls: {source: files}\n", []string{"STAGELOCK_DRAIN=x"}, map[string]string{"heartbeat": "0s"})
 	want := []string{"drain", "heartbeat", // of a variable and a flag, which have no line
-		"hosts.allow", "lisen", "names", "peers", "upstream.nodes", "line", "path_context", "path_context",
+		"hosts.allow", "lisen", "names", "peers", "engine.upstream.nodes", "engine.line", "engine.path_context", "engine.path_context",
 		"tls.certificate", "tls.key"}
 	var got []string
 	for _, p := range ps {

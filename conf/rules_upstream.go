@@ -9,8 +9,10 @@ import (
 
 var upstreamRules = []rule{
 	{"nodes-empty", false, "is empty: there is nothing to forward to", "name the engine's base URL, such as http://127.0.0.1:8080",
-		func(_ *loader, c *Config) []finding { return when(len(c.Upstream.Nodes) == 0, "upstream.nodes") }},
-	{"node-url", false, "has more than scheme, host and port", "keep those; a path goes to upstream.path_context",
+		func(_ *loader, c *Config) []finding {
+			return when(len(c.Engine.Upstream.Nodes) == 0, "engine.upstream.nodes")
+		}},
+	{"node-url", false, "has more than scheme, host and port", "keep those; a path goes to engine.upstream.path_context",
 		func(_ *loader, c *Config) []finding {
 			return nodes(c, func(u *url.URL) bool {
 				return strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != ""
@@ -35,32 +37,32 @@ var upstreamRules = []rule{
 	{"node-https", false, "is http, and Liferay requires https: it would answer with a redirect, which a publisher takes for success",
 		"write https, or set tunnel.servlet.https.required=false and keep the engine's port away from others",
 		func(_ *loader, c *Config) []finding {
-			return nodes(c, func(u *url.URL) bool { return c.Liferay.HTTPSRequired && u.Scheme == "http" })
+			return nodes(c, func(u *url.URL) bool { return c.Engine.Liferay.HTTPSRequired && u.Scheme == "http" })
 		}},
 	{"upstream-host", false, "is not a host or host:port: %s", "write it as it should stand in the Host header",
 		func(_ *loader, c *Config) []finding {
-			if c.Upstream.Host == "" {
+			if c.Engine.Upstream.Host == "" {
 				return nil
 			}
-			if detail, broken := badHost(c.Upstream.Host); broken {
-				return []finding{{"upstream.host", detail}}
+			if detail, broken := badHost(c.Engine.Upstream.Host); broken {
+				return []finding{{"engine.upstream.host", detail}}
 			}
 			return nil
 		}},
 	{"health-path", false, "is not a path", "begin it with a slash and use letters, digits and -._~/",
 		func(_ *loader, c *Config) []finding {
-			p := c.Upstream.Health.Path
-			return when(!strings.HasPrefix(p, "/") || !onlyOf(p, "-._~/"), "upstream.health.path")
+			p := c.Engine.Upstream.Health.Path
+			return when(!strings.HasPrefix(p, "/") || !onlyOf(p, "-._~/"), "engine.upstream.health.path")
 		}},
-	{"health-timeout", true, "is longer than the interval: checks would overlap", "make it shorter than upstream.health.interval",
+	{"health-timeout", true, "is longer than the interval: checks would overlap", "make it shorter than engine.upstream.health.interval",
 		func(_ *loader, c *Config) []finding {
-			return when(c.Upstream.Health.Timeout > c.Upstream.Health.Interval, "upstream.health.timeout")
+			return when(c.Engine.Upstream.Health.Timeout > c.Engine.Upstream.Health.Interval, "engine.upstream.health.timeout")
 		}},
 }
 
 // nodes returns a finding for every node that is broken.
 func nodes(c *Config, broken func(*url.URL) bool) []finding {
-	return each(c.Upstream.Nodes, "upstream.nodes", func(u *url.URL) (string, bool) {
+	return each(c.Engine.Upstream.Nodes, "engine.upstream.nodes", func(u *url.URL) (string, bool) {
 		return "", u != nil && broken(u)
 	})
 }
@@ -111,24 +113,24 @@ var liferayRules = []rule{
 	{"https-off", true, "is false: the engine takes calls without TLS from whoever reaches it",
 		"let nothing but the gateway reach the engine's port",
 		func(_ *loader, c *Config) []finding {
-			return when(!c.Liferay.HTTPSRequired && c.written("liferay.https_required"), "liferay.https_required")
+			return when(!c.Engine.Liferay.HTTPSRequired && c.written("engine.liferay.https_required"), "engine.liferay.https_required")
 		}},
 	{"verifier-off", false, "is false: the engine would refuse every call", `write enabled=B"true"`,
-		func(_ *loader, c *Config) []finding { return when(!c.Liferay.Enabled, "liferay.enabled") }},
+		func(_ *loader, c *Config) []finding { return when(!c.Engine.Liferay.Enabled, "engine.liferay.enabled") }},
 	{"verifier-path", false, "does not cover " + tunnelPath + ": the engine would not look at the token", "add " + tunnelPath,
 		func(_ *loader, c *Config) []finding {
-			return when(!matchesTunnel(c.Liferay.URLsIncludes), "liferay.urls_includes")
+			return when(!matchesTunnel(c.Engine.Liferay.URLsIncludes), "engine.liferay.urls_includes")
 		}},
 	{"verifier-excluded", false, "takes " + tunnelPath + " out: the engine would not look at the token", "drop the entry",
 		func(_ *loader, c *Config) []finding {
-			return each(c.Liferay.URLsExcludes, "liferay.urls_excludes", func(p string) (string, bool) {
+			return each(c.Engine.Liferay.URLsExcludes, "engine.liferay.urls_excludes", func(p string) (string, bool) {
 				return "", matchesTunnel([]string{p})
 			})
 		}},
 	{"verifier-policy", true, "is not SYSTEM_USER_PASSWORD, the policy that permits publishing",
 		"write SYSTEM_USER_PASSWORD in capitals, unless live has a policy of this name",
 		func(_ *loader, c *Config) []finding {
-			return when(c.Liferay.ServiceAccessPolicy != "SYSTEM_USER_PASSWORD", "liferay.service_access_policy")
+			return when(c.Engine.Liferay.ServiceAccessPolicy != "SYSTEM_USER_PASSWORD", "engine.liferay.service_access_policy")
 		}},
 	{"hosts-prefix", true, "is a prefix, which Liferay does not read before 7.3: the gateway admits it, Liferay does not",
 		"write hosts.allow in the gateway's file",
@@ -137,7 +139,7 @@ var liferayRules = []rule{
 			for i, host := range c.Hosts.Allow {
 				path := entry("hosts.allow", i)
 				src := c.Origin(path).Source
-				if strings.Contains(host, "/") && exactHosts[c.Line] && (src == LiferayFile || src == LiferayEnv) {
+				if strings.Contains(host, "/") && exactHosts[c.Engine.Line] && (src == LiferayFile || src == LiferayEnv) {
 					all = append(all, finding{path: path})
 				}
 			}

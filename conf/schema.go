@@ -74,6 +74,23 @@ func find(kids []*setting, name string) *setting {
 	return nil
 }
 
+// byFormer finds the setting whose former place was path, and its place now.
+func byFormer(kids []*setting, path, former string) (string, *setting) {
+	for _, s := range kids {
+		at := join(path, s.name)
+		if s.tag.Get("was") == former {
+			return at, s
+		}
+		if s.many {
+			continue // no entry of a list has moved
+		}
+		if at, s := byFormer(s.kids, at, former); s != nil {
+			return at, s
+		}
+	}
+	return "", nil
+}
+
 func names(kids []*setting) []string {
 	all := make([]string, len(kids))
 	for i, s := range kids {

@@ -143,14 +143,14 @@ func TestNoTextRepeatsASecret(t *testing.T) {
 		"peers: [{secret: {value: ' " + topSecret + "ü'}}]",
 		"peers: [{secret: {algorithm: " + topSecret + ", hex: " + topSecret + "}}]",
 		"peers: [{secret: {file: s, value: " + topSecret + ", previous: {file: s}}}]",
-		"upstream: {secret: {value: " + topSecret + "}, nodes: ['http://u:" + topSecret + "@h', '" + topSecret + "']}",
-		"liferay: {portal_ext: portal-ext.properties, osgi: v.config}",
+		"engine: {upstream: {secret: {value: " + topSecret + "}, nodes: ['http://u:" + topSecret + "@h', '" + topSecret + "']}}",
+		"engine: {liferay: {portal_ext: portal-ext.properties, osgi: v.config}}",
 		"peers: [{secret: {value: \"" + topSecret + "\n",
-		"line: " + topSecret + "\nlisten: " + topSecret + "\nheartbeat: " + topSecret,
+		"engine: {line: " + topSecret + "}\nlisten: " + topSecret + "\nheartbeat: " + topSecret,
 	} {
 		files["c.yaml"] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
 		c, ps := conf.Load(conf.Options{File: "c.yaml", ReadFile: files.ReadFile, Stat: files.Stat,
-			Env:   []string{"STAGELOCK_UPSTREAM_SECRET_PREVIOUS=" + topSecret, "STAGELOCK_PEERS_0_SECRET_HEX=" + topSecret},
+			Env:   []string{"STAGELOCK_ENGINE_UPSTREAM_SECRET_PREVIOUS=" + topSecret, "STAGELOCK_PEERS_0_SECRET_HEX=" + topSecret},
 			Flags: map[string]string{"peers[0].secret.value": topSecret, "log.level": topSecret}})
 		for _, p := range ps {
 			if leaks(p.String()) {

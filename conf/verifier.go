@@ -18,11 +18,11 @@ const (
 
 // osgiKeys are the keys of the verifier's configuration.
 var osgiKeys = []engineKey{
-	{"enabled", "liferay.enabled", javaBool},
+	{"enabled", "engine.liferay.enabled", javaBool},
 	{"hostsAllowed", verifierHosts, commas},
-	{"urlsIncludes", "liferay.urls_includes", commas},
-	{"urlsExcludes", "liferay.urls_excludes", commas},
-	{"serviceAccessPolicyName", "liferay.service_access_policy", single},
+	{"urlsIncludes", "engine.liferay.urls_includes", commas},
+	{"urlsExcludes", "engine.liferay.urls_excludes", commas},
+	{"serviceAccessPolicyName", "engine.liferay.service_access_policy", single},
 }
 
 // verifier is one factory configuration.
@@ -32,13 +32,13 @@ type verifier struct {
 }
 
 func (v verifier) enabled() bool {
-	g, found := v.leaves["liferay.enabled"]
+	g, found := v.leaves["engine.liferay.enabled"]
 	return !found || g.items[0].text == "true"
 }
 
 func (e *engineFiles) readVerifiers() []verifier {
 	var all []verifier
-	e.eachFile("liferay.osgi", func(it item, path, name string) {
+	e.eachFile("engine.liferay.osgi", func(it item, path, name string) {
 		data, err := e.read(name)
 		if err != nil {
 			e.unreadable(it.origin, path, name, err)
@@ -74,7 +74,7 @@ func (e *engineFiles) checkPID(o Origin, path, name string) {
 		pid = pid[:i] // what follows names one of several factory configurations
 	}
 	line := "7.4"
-	if g, found := e.top("line"); found && len(g.items) == 1 {
+	if g, found := e.top("engine.line"); found && len(g.items) == 1 {
 		line = g.items[0].text
 	}
 	old := slices.Contains([]string{"7.0", "7.1", "7.2"}, line)
@@ -120,7 +120,7 @@ func (e *engineFiles) mergeVerifiers(y layer, all []verifier) {
 	enabled := slices.DeleteFunc(slices.Clone(all), func(v verifier) bool { return !v.enabled() })
 	if len(enabled) == 0 {
 		if len(all) > 0 {
-			y.leaves["liferay.enabled"] = all[0].leaves["liferay.enabled"]
+			y.leaves["engine.liferay.enabled"] = all[0].leaves["engine.liferay.enabled"]
 		}
 		return
 	}
@@ -130,7 +130,7 @@ func (e *engineFiles) mergeVerifiers(y layer, all []verifier) {
 		for _, v := range enabled {
 			more, found := v.leaves[k.path]
 			everybody = everybody || !found && k.path == verifierHosts
-			if !found && k.path == "liferay.urls_includes" {
+			if !found && k.path == "engine.liferay.urls_includes" {
 				more = given{items: []item{{tunnelPath, v.file}}, origin: v.file}
 			}
 			if g.items = append(g.items, more.items...); len(more.items) > 0 {

@@ -78,12 +78,14 @@ func (d *document) section(n *yaml.Node, kids []*setting, path string) {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		s := find(kids, key.Value)
-		if key.Kind != yaml.ScalarNode || s == nil {
-			d.wrong(key, join(path, key.Value), "is not known", didYouMean(key.Value, names(kids)))
+		s, at := find(kids, key.Value), join(path, key.Value)
+		if s == nil && key.Kind == yaml.ScalarNode && d.moved(key, value, at) {
 			continue
 		}
-		at := join(path, s.name)
+		if key.Kind != yaml.ScalarNode || s == nil {
+			d.wrong(key, at, "is not known", didYouMean(key.Value, names(kids)))
+			continue
+		}
 		if line, twice := seen[s.name]; twice {
 			d.wrong(key, at, "stands twice, first in line "+strconv.Itoa(line), "keep one of the two")
 			continue
@@ -92,6 +94,21 @@ func (d *document) section(n *yaml.Node, kids []*setting, path string) {
 		d.places[at] = d.origin(key)
 		d.value(value, s, at)
 	}
+}
+
+// moved reads a section or setting that stands where it once belonged, so that what is in it is
+// checked too, and reports its new place.
+func (d *document) moved(key, value *yaml.Node, path string) bool {
+	at, s := byFormer(schema, "", path)
+	if s == nil {
+		return false
+	}
+	d.wrong(key, path, "has moved to "+at, "write it there, in the section "+parent(at)+":")
+	if _, written := d.places[at]; !written {
+		d.places[at] = d.origin(key)
+		d.value(value, s, at)
+	}
+	return true
 }
 
 // value reads what stands behind a key.

@@ -34,7 +34,7 @@ func (g *Gateway) Health() Health {
 			"; make room on its disk or mend its permissions")
 	}
 	if !g.Policy().Engine.Pool.Up() {
-		h.Problems = append(h.Problems, "no node of the live engine can be reached; start it, or mend upstream.nodes")
+		h.Problems = append(h.Problems, "no node of the live engine can be reached; start it, or mend engine.upstream.nodes")
 	}
 	if g.drain.on() {
 		h.Problems = append(h.Problems, "the gateway is stopping")

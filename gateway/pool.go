@@ -184,7 +184,7 @@ func (n *Node) failed(err error) {
 	}
 	if count == n.limit {
 		n.entry.WithError(err).WithField("node", n.name).Warn("the live engine cannot be reached: " +
-			"start it, or mend upstream.nodes")
+			"start it, or mend engine.upstream.nodes")
 	}
 }
 

@@ -77,8 +77,8 @@ var lateStatuses = []int{
 
 // cures has what to look at by class of status.
 var cures = map[int]string{
-	3: "It redirects: look at tunnel.servlet.https.required and at upstream.path_context",
-	4: "Look at the engine's tunnel.servlet.hosts.allowed, at upstream.secret and at upstream.path_context",
+	3: "It redirects: look at tunnel.servlet.https.required and at engine.upstream.path_context",
+	4: "Look at the engine's tunnel.servlet.hosts.allowed, at engine.upstream.secret and at engine.upstream.path_context",
 	5: "Look at the engine's own log",
 }
 
@@ -101,7 +101,7 @@ func (c *call) validate(reply *http1.Reply) error {
 	c.up.Done()
 	if r.Thrown != nil && r.Thrown.Type == liferay.TypeWrongSecret {
 		return problem(tunnel.Refused, ReasonRefusing, "the live engine does not accept the gateway's own secret; "+
-			"nothing was carried out. Compare upstream.secret with its tunneling.servlet.shared.secret", r.Thrown)
+			"nothing was carried out. Compare engine.upstream.secret with its tunneling.servlet.shared.secret", r.Thrown)
 	}
 	c.reply, c.answer = r, in.Held()
 	c.end = "answered"

@@ -139,14 +139,14 @@ func (e *environment) configuration(peer string) string {
 	return fmt.Sprintf(`listen: ["127.0.0.1:0"]
 names: ["127.0.0.1"]
 data: %q
-line: "7.4"
 drain: 1s
 retry_after: 1s
 audit: {every: 10}
 hosts:
   allow: ["127.0.0.1"]
-upstream:
-  nodes: ["http://%s"]
+engine:
+  line: "7.4"
+  upstream: {nodes: ["http://%s"]}
 peers:
   - name: %s
     sites: [%d]

@@ -64,19 +64,19 @@ func (b *builder) add(path, msg, cure string, warning bool) {
 // same.
 func (b *builder) policy(limiter *quota.Limiter) (*gateway.Policy, *gateway.Pool) {
 	c := b.cfg
-	preset, err := calls.NewPreset(c.Line)
+	preset, err := calls.NewPreset(c.Engine.Line)
 	if err != nil {
-		b.add("line", err.Error(), "write one of "+strings.Join(calls.Lines(), ", "), false)
+		b.add("engine.line", err.Error(), "write one of "+strings.Join(calls.Lines(), ", "), false)
 	}
-	build, err := liferay.BuildOf(c.Line)
+	build, err := liferay.BuildOf(c.Engine.Line)
 	if err != nil {
-		b.add("line", err.Error(), "write one of "+strings.Join(calls.Lines(), ", "), false)
+		b.add("engine.line", err.Error(), "write one of "+strings.Join(calls.Lines(), ", "), false)
 	}
 	if limiter == nil {
 		limiter = quota.New(quotaOf(c.Quota))
 	}
 	p := &gateway.Policy{
-		PathContext: c.PathContext, PublicURL: b.publicURL(), Build: build, Preset: preset,
+		PathContext: c.Engine.PathContext, PublicURL: b.publicURL(), Build: build, Preset: preset,
 		Hosts:   b.hosts("hosts.allow", c.Hosts.Allow, c.Hosts.AllowAny),
 		Proxies: b.proxies("hosts.trusted_proxies", c.Hosts.TrustedProxies),
 		Drop:    c.Hosts.Refuse == "drop", Peers: b.peers(), Quota: limiter, CallsAtOnce: c.Quota.CallsPerPeer,
@@ -196,7 +196,7 @@ func (b *builder) key(path, id string, c conf.Key) *secret.Key {
 		return nil // conf says so
 	}
 	k, problems := secret.NewKey(secret.KeyConfig{
-		ID: id, Algorithm: c.Algorithm, Secret: []byte(c.Value.Reveal()), Hex: c.Hex, Line: b.cfg.Line,
+		ID: id, Algorithm: c.Algorithm, Secret: []byte(c.Value.Reveal()), Hex: c.Hex, Line: b.cfg.Engine.Line,
 	})
 	at := path + ".value"
 	if c.File != "" {
@@ -254,14 +254,14 @@ func (b *builder) publicURL() string {
 	if _, _, err := net.SplitHostPort(name); err != nil && len(b.ports) > 0 && b.ports[0] != 443 {
 		name = net.JoinHostPort(strings.Trim(name, "[]"), strconv.Itoa(int(b.ports[0])))
 	}
-	return "https://" + strings.TrimSuffix(name, ":443") + b.cfg.PathContext
+	return "https://" + strings.TrimSuffix(name, ":443") + b.cfg.Engine.PathContext
 }
 
 func (b *builder) engine() gateway.Engine {
-	c := b.cfg.Upstream
+	c := b.cfg.Engine.Upstream
 	e := gateway.Engine{
-		PathContext: c.PathContext, Host: c.Host, Encoded: b.cfg.Line != liferay.Line62,
-		Key: b.key("upstream.secret", "upstream", c.Secret),
+		PathContext: c.PathContext, Host: c.Host, Encoded: b.cfg.Engine.Line != liferay.Line62,
+		Key: b.key("engine.upstream.secret", "upstream", c.Secret),
 	}
 	if b.keep != nil {
 		e.Pool = b.keep
@@ -272,7 +272,7 @@ func (b *builder) engine() gateway.Engine {
 		Interval: c.Health.Interval, Timeout: c.Health.Timeout, Failures: c.Health.Failures, Log: b.entry,
 	})
 	if err != nil {
-		b.add("upstream.nodes", err.Error(), "write the base URL of the live engine, such as http://127.0.0.1:8080", false)
+		b.add("engine.upstream.nodes", err.Error(), "write the base URL of the live engine, such as http://127.0.0.1:8080", false)
 		return e
 	}
 	e.Pool = pool

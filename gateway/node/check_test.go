@@ -34,8 +34,8 @@ names: ["live.example.com"]
 data: data
 hosts:
   allow: ["10.1.2.0/24"]
-upstream:
-  nodes: ["http://127.0.0.1:8080"]
+engine:
+  upstream: { nodes: ["http://127.0.0.1:8080"] }
 peers:
   - name: staging
     sites: [20143]
@@ -67,8 +67,8 @@ func TestProblemsNameTheLine(t *testing.T) {
 		{"not ASCII", `"1234567890123456"`, `"gehörtnichthierh"`, "stagelock.yaml:12: peers[0].secret.value"},
 		{"bad hex", `{ value: "1234567890123456" }`, `{ value: "12345678901234zz", hex: true }`,
 			"stagelock.yaml:12: peers[0].secret.value"},
-		{"path context with a slash behind", `data: data`, "data: data\npath_context: /live/",
-			"stagelock.yaml:4: path_context"},
+		{"path context with a slash behind", "engine:\n", "engine:\n  path_context: /live/\n",
+			"stagelock.yaml:7: engine.path_context"},
 		{"untrusted everybody", `  allow: ["10.1.2.0/24"]`,
 			"  allow: [\"10.1.2.0/24\"]\n  trusted_proxies: [\"0.0.0.0/0\"]", "stagelock.yaml:6: hosts.trusted_proxies[0]"},
 		{"peer address", `    sites: [20143]`, "    sites: [20143]\n    addresses: [\"10.1.2.999\"]",
@@ -94,7 +94,7 @@ func TestProblemsNameTheLine(t *testing.T) {
 // All at once: nobody mends one line after the other.
 func TestAllProblemsAtOnce(t *testing.T) {
 	bad := strings.NewReplacer(`"10.1.2.0/24"`, `"10.1.2.3/24", "010.1.2.3"`, `"1234567890123456"`, `"short"`,
-		"data: data", "data: data\npath_context: /live/\nlisen: x").Replace(good)
+		"data: data", "data: data\nlisen: x", "engine:\n", "engine:\n  path_context: /live/\n").Replace(good)
 	got := strings.Join(problems(t, bad), "\n")
 	for _, want := range []string{"hosts.allow[0]", "hosts.allow[1]", "peers[0].secret.value", "path_context", "lisen"} {
 		if !strings.Contains(got, want) {

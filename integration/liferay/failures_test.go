@@ -27,7 +27,7 @@ var failures = []failure{
 	{"wrong secret", "Compare `tunneling.servlet.shared.secret`, its encryption algorithm and `….hex` on the staging server with the peer's secret " +
 		"in the gateway's configuration.",
 		func(f fronts) *world.Gateway { return f.secret }, 0, nil},
-	{"the gateway has another secret than live", "The live operator compares `upstream.secret` with live's `tunneling.servlet.shared.secret`.",
+	{"the gateway has another secret than live", "The live operator compares `engine.upstream.secret` with live's `tunneling.servlet.shared.secret`.",
 		func(f fronts) *world.Gateway { return f.unknown }, 0, nil},
 	{"a login that live does not know", "The user who publishes needs an account of the same name on live.", nil, 0,
 		with(fields{"login": "nobody@example.com"}, check)},

@@ -65,15 +65,16 @@ func (o Options) YAML(data string) string {
 	}
 	lines := []string{
 		`listen: ["127.0.0.1:0"]`, `names: ["127.0.0.1"]`,
-		"data: " + data, "line: " + fmt.Sprintf("%q", or(o.Line, "7.4")), "path_context: " + fmt.Sprintf("%q", o.Context),
+		"data: " + data,
 		"hosts:", "  allow: " + or(o.Allow, `["127.0.0.1"]`),
 	}
 	for _, l := range o.Hosts {
 		lines = append(lines, "  "+l)
 	}
 	lines = append(lines,
-		"upstream:", "  nodes: ["+fmt.Sprintf("%q", o.Upstream)+"]", "  path_context: "+fmt.Sprintf("%q", o.Inside),
-		"  secret: "+key(or(o.Engine, or(o.Secret, Secret))),
+		"engine:", "  line: "+fmt.Sprintf("%q", or(o.Line, "7.4")), "  path_context: "+fmt.Sprintf("%q", o.Context),
+		"  upstream:", "    nodes: ["+fmt.Sprintf("%q", o.Upstream)+"]", "    path_context: "+fmt.Sprintf("%q", o.Inside),
+		"    secret: "+key(or(o.Engine, or(o.Secret, Secret))),
 		"peers:", "  - name: staging", "    sites: "+or(o.Sites, "[any]"),
 		"    secret: "+key(or(o.Secret, Secret)),
 	)
