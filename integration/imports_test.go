@@ -13,18 +13,18 @@ const module = "github.com/stagelock/stagelock/"
 
 // mayImport has, for each room, the rooms below it. What is not here may import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd":                   {"gateway/node", "gateway", "integration", "archive", "tunnel", "conf", "policy", "store", "gateway/audit"},
-	"gateway/node":          {"gateway", "gateway/audit", "gateway/certs", "policy", "tunnel", "archive", "store", "conf"},
-	"gateway/audit":         {"store", "tunnel"},
-	"gateway/certs":         {"store"},
-	"gateway":               {"gateway/audit", "policy", "tunnel", "archive", "store"},
-	"tunnel/liferay":        {"tunnel", "tunnel/javaser"},
-	"store":                 {"archive", "store"},
-	"archive/archivetest":   {"archive"},
-	"integration/world":     {"gateway", "policy", "tunnel", "archive", "store", "conf", "integration"},
-	"integration/engine":    {"tunnel", "archive", "store"},
-	"integration/publisher": {"tunnel", "archive"},
-	"integration/liferay":   {"tunnel"},
+	"cmd":                 {"gateway/node", "gateway", "integration", "archive", "tunnel", "conf", "policy", "store", "gateway/audit"},
+	"gateway/node":        {"gateway", "gateway/audit", "gateway/certs", "policy", "tunnel", "archive", "store", "conf"},
+	"gateway/audit":       {"store", "tunnel"},
+	"gateway/certs":       {"store"},
+	"gateway":             {"gateway/audit", "policy", "tunnel", "archive", "store"},
+	"tunnel/liferay":      {"tunnel", "tunnel/javaser"},
+	"store":               {"archive", "store"},
+	"archive/archivetest": {"archive"},
+	"integration/world":   {"gateway", "policy", "tunnel", "archive", "store", "conf", "integration"},
+	"integration/engine":  {"tunnel", "archive", "store"},
+	"tunnel/publisher":    {"archive", "tunnel", "tunnel/liferay", "tunnel/http1", "tunnel/javaser"},
+	"integration/liferay": {"tunnel"},
 }
 
 // homes has the rooms of third-party modules that have one home.

@@ -15,9 +15,9 @@ import (
 	"github.com/stagelock/stagelock/archive/archivetest"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/engine"
-	"github.com/stagelock/stagelock/integration/publisher"
 	"github.com/stagelock/stagelock/integration/world"
 	"github.com/stagelock/stagelock/policy/secret"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 // larFiles returns the real archives, exported by build 6011.

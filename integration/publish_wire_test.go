@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/archive"
-	"github.com/stagelock/stagelock/integration/publisher"
 	"github.com/stagelock/stagelock/integration/world"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 const (

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/stagelock/stagelock/integration/publisher"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 // attack is something that must not pass a gateway.

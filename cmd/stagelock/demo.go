@@ -15,7 +15,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/engine"
-	"github.com/stagelock/stagelock/integration/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 // What the demo's environments have in common.

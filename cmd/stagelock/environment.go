@@ -22,9 +22,9 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/integration/engine"
-	"github.com/stagelock/stagelock/integration/publisher"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 // settle is how long the demo waits for outcomes, which a gateway writes after its answer.

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/archive"
-	"github.com/stagelock/stagelock/integration/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 // The exit codes, see the package's documentation.

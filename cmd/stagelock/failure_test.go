@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/archive"
-	"github.com/stagelock/stagelock/integration/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 func TestExitCodes(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/archive"
-	"github.com/stagelock/stagelock/integration/publisher"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 func (sh *shell) publishCommand() *cli.Command {

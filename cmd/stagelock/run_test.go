@@ -19,9 +19,9 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
-	"github.com/stagelock/stagelock/integration/publisher"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/files"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 // configFile writes the configuration of a gateway in front of upstream.

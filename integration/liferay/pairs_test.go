@@ -18,8 +18,8 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/integration/engine"
-	"github.com/stagelock/stagelock/integration/publisher"
 	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 // lars are real archives of a 6.1 portal.

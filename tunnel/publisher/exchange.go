@@ -39,7 +39,7 @@ func (c *Client) send(ctx context.Context, call *liferay.Call, returns string,
 	name := call.Method.Name
 	r, err := c.attempt(ctx, call, returns, part, false)
 	var f *Failure
-	if errors.As(err, &f) && f.stale && part == nil && (f.Unexecuted || repeatable[name]) {
+	if errors.As(err, &f) && f.stale && part == nil && (f.Unexecuted || Repeatable(name)) {
 		r, err = c.attempt(ctx, call, returns, part, true)
 	}
 	return r, err

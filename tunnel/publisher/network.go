@@ -125,7 +125,7 @@ func (c *Client) unanswered(ctx context.Context, call *liferay.Call, err error) 
 	f := &Failure{Kind: Uncertain, Err: err,
 		Msg:  "the connection broke before the answer came: the call may have been carried out",
 		Cure: "look at the live site, or at the gateway's audit log, before you publish again"}
-	if repeatable[call.Method.Name] {
+	if Repeatable(call.Method.Name) {
 		f.Kind, f.Msg, f.Cure = Unreachable, "the connection broke before the answer came", "try again"
 	}
 	return f

@@ -18,9 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/publisher"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/stagelock/stagelock/integration/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 const ref = "0190a1b2-0000-7000-8000-000000000001"

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 // FuzzAnswer lets a server answer with any bytes. Whatever comes, a publish ends with an answer or with a Failure that says what

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/integration/engine"
-	"github.com/stagelock/stagelock/integration/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
 // startEngine returns the address of a reference engine of that line, which knows one publisher.
