@@ -37,8 +37,8 @@ func (c call) flags(i int) map[string]string {
 	return m
 }
 
-// method carries out one call. Its result is int64, bool, string, Site, Item, *MissingReferences,
-// or nil for nothing.
+// method carries out one call. Its result is int64, bool, string, Site, Item, ClassName,
+// *MissingReferences, or nil for nothing.
 type method func(*Engine, call) (any, error)
 
 // The services, and the packages that they are in.
@@ -46,6 +46,7 @@ const (
 	staging  = "StagingServiceUtil#"
 	groups   = "GroupServiceUtil#"
 	layouts  = "LayoutServiceUtil#"
+	names    = "ClassNameServiceUtil#"
 	config   = "com.liferay.exportimport.kernel.model.ExportImportConfiguration"
 	package6 = "com.liferay.portal.service."
 	package7 = "com.liferay.portal.kernel.service."
@@ -73,6 +74,13 @@ var methods = map[string]method{
 	},
 	groups + "updateStagedPortlets(long,java.util.Map)": func(e *Engine, c call) (any, error) {
 		return nil, e.UpdateStagedPortlets(c.ctx, c.login, c.long(0), c.flags(1))
+	},
+	names + "fetchByClassNameId(long)": func(e *Engine, c call) (any, error) {
+		name, err := e.ClassName(c.ctx, c.login, c.long(0))
+		if name == (ClassName{}) {
+			return nil, err // as the vendor's: fetched is null, and null is nothing on the wire
+		}
+		return name, err
 	},
 	layouts + "getControlPanelLayoutPlid()": func(e *Engine, c call) (any, error) {
 		return e.ControlPanelPlid(c.ctx, c.login)
@@ -142,7 +150,7 @@ func (e *Engine) publishAnswer(refs *MissingReferences) any {
 
 // Execute carries out a call for login. part is the content that came with it, nil if none did; it
 // is kept or left to the caller to close. The answer is int64, bool, string, Site, Item,
-// *MissingReferences, or nil for a method that answers nothing. Errors are *Exception,
+// ClassName, *MissingReferences, or nil for a method that answers nothing. Errors are *Exception,
 // ErrUnknownMethod, or what went wrong with the engine itself.
 func (e *Engine) Execute(ctx context.Context, login string, c tunnel.Call, part *Part) (any, error) {
 	m := methods[e.local(c.Method)]
@@ -159,7 +167,7 @@ func (e *Engine) Execute(ctx context.Context, login string, c tunnel.Call, part 
 // local is the key of a method in methods if its service is one of this line, else nothing.
 func (e *Engine) local(m tunnel.Method) string {
 	services := map[string]string{exports7 + "StagingServiceUtil": staging, package7 + "GroupServiceUtil": groups,
-		package7 + "LayoutServiceUtil": layouts}
+		package7 + "LayoutServiceUtil": layouts, package7 + "ClassNameServiceUtil": names}
 	if e.cfg.Line == "6.2" {
 		services = map[string]string{package6 + "StagingServiceUtil": staging, package6 + "GroupServiceUtil": groups,
 			package6 + "LayoutServiceUtil": layouts}

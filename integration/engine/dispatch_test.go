@@ -24,7 +24,7 @@ type published struct {
 func publishedCalls(t *testing.T) []published {
 	t.Helper()
 	var all []published
-	must(t, json.Unmarshal(readFile(t, "../../tunnel/liferay/testdata/calls.json"), &all))
+	must(t, json.Unmarshal(readFile(t, "../../policy/calls/calls.json"), &all))
 	if len(all) < 35 {
 		t.Fatalf("%d calls", len(all))
 	}
@@ -67,6 +67,9 @@ func argumentsFor(m tunnel.Method) []any {
 	if m.Name == "hasPortletId" {
 		args[0] = int64(1)
 	}
+	if m.Name == "fetchByClassNameId" {
+		args[0] = engine.GroupClassNameID
+	}
 	return args
 }
 
@@ -82,6 +85,8 @@ func answers(v any) string {
 		return "String"
 	case engine.Site:
 		return "Group"
+	case engine.ClassName:
+		return "ClassName"
 	case engine.Item:
 		return "Layout"
 	case *engine.MissingReferences:

@@ -55,6 +55,26 @@ func (e *Engine) GroupDisplayURL(
 	return base + e.cfg.Context + "/web" + s.FriendlyURL, nil
 }
 
+// ClassName is what kind of thing a class name id stands for.
+type ClassName struct {
+	ID    int64
+	Value string // a class of the CMS
+}
+
+// GroupClassNameID is the class name id of every site of the engine.
+const GroupClassNameID int64 = 20001
+
+// ClassName returns what a class name id stands for, or the zero ClassName for an unknown id. A
+// publisher asks it of the remote site before it publishes: a site of a whole company is none that
+// it may publish to.
+func (e *Engine) ClassName(ctx context.Context, login string, id int64) (ClassName, error) {
+	err := e.execute(ctx, invoke(login, "fetchByClassNameId", id), func(*sql.Tx, User) error { return nil })
+	if err != nil || id != GroupClassNameID {
+		return ClassName{}, err
+	}
+	return ClassName{ID: id, Value: "com.liferay.portal.kernel.model.Group"}, nil
+}
+
 func (e *Engine) visibleSite(ctx context.Context, c *invocation, site int64) (Site, error) {
 	var s Site
 	err := e.execute(ctx, c, func(tx *sql.Tx, u User) (err error) {

@@ -10,8 +10,13 @@ func groupModel(s Site) liferay.Model {
 	return liferay.Model{
 		"_groupId": s.ID, "_companyId": s.CompanyID, "_classPK": s.ID, "_uuid": s.UUID, "_externalReferenceCode": s.UUID,
 		"_groupKey": s.Name, "_name": s.Name, "_friendlyURL": s.FriendlyURL, "_typeSettings": s.Settings,
-		"_remoteStagingGroupCount": int64(s.StagingCount), "_active": true, "_site": true, "_type": int64(1),
+		"_classNameId": GroupClassNameID, "_remoteStagingGroupCount": int64(s.StagingCount), "_active": true, "_site": true, "_type": int64(1),
 	}
+}
+
+// classNameModel is a class name as fetchByClassNameId answers it.
+func classNameModel(c ClassName) liferay.Model {
+	return liferay.Model{"_classNameId": c.ID, "_value": c.Value}
 }
 
 // layoutModel is a page as getLayoutByUuidAndGroupId answers it.

@@ -144,6 +144,8 @@ func (e *Engine) appendValue(b []byte, v any) ([]byte, error) {
 		return liferay.AppendGroup(b, e.build, groupModel(v))
 	case Item:
 		return liferay.AppendLayout(b, e.build, layoutModel(v, e.cfg.CompanyID))
+	case ClassName:
+		return liferay.AppendClassName(b, e.build, classNameModel(v))
 	case *MissingReferences:
 		return liferay.AppendMissing(b, e.build, wireReferences(v.Dependency), wireReferences(v.Weak))
 	}

@@ -130,7 +130,8 @@ func returnType(line, method string) string {
 	return map[string]string{
 		"createStagingRequest": "long", "hasRemoteLayout": "boolean", "hasLayout": "boolean", "hasPortletId": "boolean",
 		"getLayoutPlid": "long", "getDefaultPlid": "long", "getControlPanelLayoutPlid": "long", "getGroupDisplayURL": "java.lang.String",
-		"getGroup": prefix + "Group", "getLayoutByUuidAndGroupId": prefix + "Layout",
+		"fetchByClassNameId": prefix + "ClassName",
+		"getGroup":           prefix + "Group", "getLayoutByUuidAndGroupId": prefix + "Layout",
 		"publishStagingRequest": publish, "validateStagingRequest": lar,
 	}[method]
 }

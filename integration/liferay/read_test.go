@@ -114,7 +114,7 @@ func (r *reader) written(t *testing.T) {
 
 func declared(t *testing.T, build string) []tunnel.Method {
 	t.Helper()
-	text, err := os.ReadFile("../../tunnel/liferay/testdata/calls.json")
+	text, err := os.ReadFile("../../policy/calls/calls.json")
 	if err != nil {
 		t.Fatal(err)
 	}

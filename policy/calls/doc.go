@@ -10,14 +10,15 @@
 //
 // A preset belongs to one version line of the live engine (6.2, 7.0, 7.1, 7.2, 7.3, 7.4; 7.4 is its
 // builds together). Its calls are those that a client of that line makes for staging, as read from
-// the vendor's jars (presets.json). A call passes only if service, method and parameter types are
+// the vendor's jars (calls.json). A call passes only if service, method and parameter types are
 // equal to one of them, byte for byte, and the table of meanings says what it does: else
 // [call.unknown], or [call.line] if it belongs to another line. [call.barred] are two calls of 7.4:
 // enableRemoteStaging makes live contact an address of the caller's choice, enableLocalStaging is
 // no part of publishing. No setting lets them pass.
 //
 //	read            checkRemoteStagingGroup, getGroup, getGroupDisplayURL, hasRemoteLayout, hasLayout, getLayoutPlid,
-//	                getLayoutByUuidAndGroupId, getDefaultPlid, hasPortletId, getControlPanelLayoutPlid
+//	                getLayoutByUuidAndGroupId, getDefaultPlid, hasPortletId, getControlPanelLayoutPlid,
+//	                fetchByClassNameId
 //	create          createStagingRequest
 //	update          updateStagingRequest
 //	validate        validateStagingRequest
@@ -42,10 +43,10 @@
 // [site.denied]. These are sites: the first argument of create, enable, disable,
 // updateStagedPortlets, checkRemoteStagingGroup, getGroup(long) and getGroupDisplayURL; the second
 // of hasRemoteLayout, hasLayout, getLayoutPlid and getLayoutByUuidAndGroupId; the first of
-// getDefaultPlid, and the second too where that is a long: it is the scope whose content is looked
-// for on the pages of the first. That may be a page's own scope, which a peer with listed sites
-// must then list. getGroup(long, String) finds a site by company and name and passes for peers with
-// any only [site.company]. hasPortletId and getControlPanelLayoutPlid name no site and pass.
+// getDefaultPlid, whose second is only the scope whose content is looked for on the pages of the
+// first. getGroup(long, String) finds a site by company and name and passes for peers with any only
+// [site.company]. hasPortletId, getControlPanelLayoutPlid and fetchByClassNameId name no site and
+// pass.
 //
 // # Requests
 //

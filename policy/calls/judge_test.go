@@ -144,6 +144,10 @@ func hasPortletID() *world {
 	return newWorld("7.4", layout7, "hasPortletId", types("long", javaString), int64(7), "56")
 }
 
+func fetchClassName() *world {
+	return newWorld("7.0", names7, "fetchByClassNameId", types("long"), int64(20001))
+}
+
 func controlPanel() *world { return newWorld("7.4", layout7, "getControlPanelLayoutPlid", nil) }
 
 // longSettings is the settings map as a staging server fills it, the form with Long ids.
@@ -219,9 +223,14 @@ var siteRows = []judgeRow{
 	{"getLayoutByUuidAndGroupId", layout("getLayoutByUuidAndGroupId"), arg(1, otherSite), calls.SiteDenied},
 	{"getDefaultPlid", defaultPlid2, arg(0, otherSite), calls.SiteDenied},
 	{"getDefaultPlid of 3, group", defaultPlid3, arg(0, otherSite), calls.SiteDenied},
-	{"getDefaultPlid of 3, scope", defaultPlid3, arg(1, otherSite), calls.SiteDenied},
+	{"getDefaultPlid of 3, scope", defaultPlid3, arg(1, otherSite), ""},
 	{"getDefaultPlid of 4, group", defaultPlid4, arg(0, otherSite), calls.SiteDenied},
-	{"getDefaultPlid of 4, scope", defaultPlid4, arg(1, otherSite), calls.SiteDenied},
+	{"getDefaultPlid of 4, scope", defaultPlid4, arg(1, otherSite), ""},
+	{"fetchByClassNameId of any class", fetchClassName, arg(0, int64(999)), ""},
+	{"fetchByClassNameId of the zero peer", fetchClassName, func(w *world) { w.peer = calls.Peer{} }, calls.SiteNone},
+	{"fetchByClassNameId of a text", fetchClassName, arg(0, "20001"), calls.CallArguments},
+	{"fetchByClassNameId of null", fetchClassName, arg(0, nil), calls.CallArguments},
+	{"fetchByClassNameId of two", fetchClassName, func(w *world) { w.call.Args = []any{site, site} }, calls.CallArguments},
 	{"hasPortletId of any page", hasPortletID, arg(0, int64(999)), ""},
 	{"getGroup by name with a list", groupByName, func(w *world) { w.peer.AnySite = false }, calls.SiteCompany},
 	{"request of a site of another peer", updatePart, func(w *world) { w.request.Site = otherSite }, calls.SiteDenied},
@@ -435,6 +444,7 @@ var legalCalls = map[string]func() *world{
 	"getLayoutByUuidAndGroupId": layout("getLayoutByUuidAndGroupId"), "hasRemoteLayout": hasRemoteLayout,
 	"getDefaultPlid of 2": defaultPlid2, "getDefaultPlid of 3": defaultPlid3, "getDefaultPlid of 4": defaultPlid4,
 	"hasPortletId": hasPortletID, "getControlPanelLayoutPlid": controlPanel,
+	"fetchByClassNameId": fetchClassName,
 }
 
 func TestJudgeLegal(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // presetsJSON lists every staging call that a client of a version line can make, as read from the
 // vendor's jars.
 //
-//go:embed presets.json
+//go:embed calls.json
 var presetsJSON []byte
 
 // lines are the version lines there is a preset for.
@@ -20,7 +20,7 @@ var lines = []string{"6.2", "7.0", "7.1", "7.2", "7.3", "7.4"}
 // Lines returns the version lines that NewPreset knows, oldest first.
 func Lines() []string { return slices.Clone(lines) }
 
-// row is one entry of presets.json.
+// row is one entry of calls.json.
 type row struct {
 	Service    string   `json:"service"`
 	Method     string   `json:"method"`

@@ -77,8 +77,10 @@ func oracleRead(w *world) bool {
 		}
 	}
 	switch {
-	case w.call.Method == "hasPortletId" || longs == 0:
+	case w.call.Method == "hasPortletId" || w.call.Method == "fetchByClassNameId" || longs == 0:
 		return true
+	case w.call.Method == "getDefaultPlid":
+		return oracleSite(w, w.call.Args[0])
 	case w.call.Method == "getGroup" && len(w.call.Args) == 2:
 		return w.peer.AnySite
 	}

@@ -112,6 +112,8 @@ type meaning struct {
 // meanings says what each call does and which arguments name a site. The key leaves the package of
 // the service out, which is the only difference between 6.2 and 7.x.
 var meanings = map[string]meaning{
+	"ClassNameServiceUtil#fetchByClassNameId(long)": {kind: Read},
+
 	"GroupServiceUtil#checkRemoteStagingGroup(long)":            {kind: Read, sites: []int{0}},
 	"GroupServiceUtil#disableStaging(long)":                     {kind: Disable, sites: []int{0}},
 	"GroupServiceUtil#enableStaging(long)":                      {kind: Enable, sites: []int{0}},
@@ -122,11 +124,10 @@ var meanings = map[string]meaning{
 
 	"LayoutServiceUtil#getControlPanelLayoutPlid()":  {kind: Read},
 	"LayoutServiceUtil#getDefaultPlid(long,boolean)": {kind: Read, sites: []int{0}},
-	// The first is the group whose pages are searched, the second the scope whose content is looked
-	// for on them. A scope of one page has an id of its own, which a peer with listed sites must
-	// list too.
-	"LayoutServiceUtil#getDefaultPlid(long,long,boolean,java.lang.String)":       {kind: Read, sites: []int{0, 1}},
-	"LayoutServiceUtil#getDefaultPlid(long,long,java.lang.String)":               {kind: Read, sites: []int{0, 1}},
+	// The first is the group whose pages are searched, the second only the scope whose content is
+	// looked for on them.
+	"LayoutServiceUtil#getDefaultPlid(long,long,boolean,java.lang.String)":       {kind: Read, sites: []int{0}},
+	"LayoutServiceUtil#getDefaultPlid(long,long,java.lang.String)":               {kind: Read, sites: []int{0}},
 	"LayoutServiceUtil#getLayoutByUuidAndGroupId(java.lang.String,long,boolean)": {kind: Read, sites: []int{1}},
 	"LayoutServiceUtil#getLayoutPlid(java.lang.String,long,boolean)":             {kind: Read, sites: []int{1}},
 	"LayoutServiceUtil#hasLayout(java.lang.String,long,boolean)":                 {kind: Read, sites: []int{1}},

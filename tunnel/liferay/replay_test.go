@@ -78,6 +78,7 @@ var returns = map[string]string{
 	"getGroup":               "com.liferay.portal.kernel.model.Group", "getGroupDisplayURL": "java.lang.String",
 	"getLayoutByUuidAndGroupId": "com.liferay.portal.kernel.model.Layout", "getLayoutPlid": "long",
 	"hasLayout": "boolean", "hasPortletId": "boolean", "getControlPanelLayoutPlid": "long", "unknownUser": "void",
+	"fetchByClassNameId": "com.liferay.portal.kernel.model.ClassName",
 }
 
 func TestRepliesAreWrittenBack(t *testing.T) {

@@ -264,12 +264,14 @@ func TestAnswers(t *testing.T) {
 	}
 	kernel := "com.liferay.exportimport.kernel.lar.MissingReferences"
 	group, layout := "com.liferay.portal.kernel.model.Group", "com.liferay.portal.kernel.model.Layout"
+	className := "com.liferay.portal.kernel.model.ClassName"
 	answers := map[string][]byte{
 		"nothing": nil, "null": {0xac, 0xed, 0, 5, 0x70},
 		"a Long": value(int64(7)), "a Boolean": value(true), "text": value("x"), "an Integer": value(int32(7)),
 		"missing references": missing, "empty text": value(""),
 		"a group":     recorded(t, build7, "015-getGroup.rep"),
 		"a layout":    recorded(t, build7, "017-getLayoutByUuidAndGroupId.rep"),
+		"a name":      recorded(t, build7, "026-fetchByClassNameId.rep"),
 		"a header":    javaser.Header(),
 		"a second":    append(value(true), 0x70),
 		"a heartbeat": {0xac, 0xed, 0, 5, 0x79},
@@ -277,6 +279,7 @@ func TestAnswers(t *testing.T) {
 	for returns, allowed := range map[string]string{
 		"void": "nothing", "long": "a Long", "boolean": "a Boolean", "java.lang.String": "text, empty text",
 		kernel: "missing references", group: "a group", layout: "a layout",
+		className: "a name",
 	} {
 		for name, data := range answers {
 			r, err := reply(bytes.NewReader(data), returns, false)
@@ -410,6 +413,10 @@ func TestWrittenReplies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			name, err := liferay.AppendClassName(nil, build, liferay.Model{"_classNameId": int64(5), "_value": "x"})
+			if (err == nil) != (build != liferay.Line62) {
+				t.Fatalf("a class name of %s: %v", build, err)
+			}
 			line, model := ".portal.kernel", "com.liferay.portal.kernel.model."
 			if build == liferay.Line62 {
 				line, model = ".portal", "com.liferay.portal.model."
@@ -420,8 +427,11 @@ func TestWrittenReplies(t *testing.T) {
 			}{
 				{auth, "void", "com.liferay" + line + ".security.auth.RemoteAuthException: wrong"},
 				{odd, "void", portal + ": org.x.Odd: why"},
-				{group, model + "Group", ""}, {layout, model + "Layout", ""},
+				{group, model + "Group", ""}, {layout, model + "Layout", ""}, {name, model + "ClassName", ""},
 			} {
+				if w.data == nil {
+					continue // 6.2 has no call that answers a class name
+				}
 				r, err := reply(bytes.NewReader(w.data), w.returns, false)
 				if err != nil {
 					t.Fatalf("%s: %v", w.returns, err)
@@ -429,6 +439,83 @@ func TestWrittenReplies(t *testing.T) {
 				if w.want != "" && (r.Thrown == nil || r.Thrown.Error() != w.want) {
 					t.Errorf("got %v, want %s", r.Thrown, w.want)
 				}
+			}
+		})
+	}
+}
+
+// TestClassNameByForm has what a ClassName of another build may look like, and twins that no build
+// writes.
+func TestClassNameByForm(t *testing.T) {
+	const impl = "com.liferay.portal.model.impl.ClassName"
+	field := func(name, sig string) javaser.Field {
+		if len(sig) == 1 {
+			return javaser.Field{Type: sig[0], Name: name}
+		}
+		return javaser.Field{Type: sig[0], Name: name, Sig: sig}
+	}
+	root := &javaser.Class{Name: "com.liferay.portal.kernel.model.impl.BaseModelImpl", UID: 1, Flags: 2,
+		Fields: []javaser.Field{field("_cachedModel", "Z"), field("_new", "Z")}}
+	own := []javaser.Field{field("_classNameId", "J"), field("_value", "Ljava/lang/String;")}
+	object := func(names [3]string, fields []javaser.Field, super *javaser.Class) *javaser.Object {
+		model := &javaser.Class{Name: names[0], UID: 2, Flags: 2, Fields: fields, Super: super}
+		base := &javaser.Class{Name: names[1], UID: 3, Flags: 2, Super: model}
+		c := &javaser.Class{Name: names[2], UID: 4, Flags: 2, Super: base}
+		return &javaser.Object{Class: c, Fields: make([]javaser.FieldValue, c.FieldCount())}
+	}
+	chain := [3]string{impl + "ModelImpl", impl + "BaseImpl", impl + "Impl"}
+	for _, tt := range []struct {
+		name string
+		ok   bool
+		make func() *javaser.Object
+	}{
+		{"of a build not known", true, func() *javaser.Object { return object(chain, own, root) }},
+		{"a number more", true, func() *javaser.Object {
+			return object(chain, append([]javaser.Field{field("_another", "J")}, own...), root)
+		}},
+		{"a reference that is null", true, func() *javaser.Object {
+			return object(chain, append([]javaser.Field{}, own[0], field("_more", "Lcom/x/Y;"), own[1]), root)
+		}},
+		{"a reference that is not", false, func() *javaser.Object {
+			o := object(chain, append([]javaser.Field{}, own[0], field("_more", "Lcom/x/Y;"), own[1]), root)
+			o.SetRef("_more", object(chain, own, root))
+			return o
+		}},
+		{"itself inside", false, func() *javaser.Object {
+			o := object(chain, append([]javaser.Field{}, own[0], field("_escapedModel", "Lcom/liferay/portal/kernel/model/ClassName;"), own[1]), root)
+			o.SetRef("_escapedModel", o)
+			return o
+		}},
+		{"a class less", false, func() *javaser.Object {
+			o := object(chain, own, root)
+			o.Class = &javaser.Class{Name: impl + "Impl", UID: 4, Flags: 2, Super: o.Class.Super.Super}
+			return o
+		}},
+		{"another name", false, func() *javaser.Object {
+			return object([3]string{chain[0], chain[1], "com.liferay.portal.model.impl.ClassNamesImpl"}, own, root)
+		}},
+		{"another model", false, func() *javaser.Object {
+			return object([3]string{"com.liferay.portal.model.impl.GroupModelImpl", chain[1], chain[2]}, own, root)
+		}},
+		{"another root", false, func() *javaser.Object {
+			return object(chain, own, &javaser.Class{Name: "org.x.BaseModelImpl", UID: 1, Flags: 2, Fields: root.Fields})
+		}},
+		{"a writer of its own", false, func() *javaser.Object {
+			o := object(chain, own, root)
+			o.Class.Flags = 3
+			return o
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := tt.make()
+			o.SetBits("_classNameId", 5)
+			o.SetRef("_value", text("com.liferay.portal.kernel.model.Company"))
+			data, err := javaser.Append(nil, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := reply(bytes.NewReader(data), "com.liferay.portal.kernel.model.ClassName", false); (err == nil) != tt.ok {
+				t.Errorf("read: %v", err)
 			}
 		})
 	}

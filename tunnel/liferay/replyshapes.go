@@ -9,16 +9,18 @@ import (
 func (s *shapes) replySlots() map[string]*javaser.Slot {
 	group := s.groupShape()
 	layout := s.layoutShape(group)
+	className := s.chainOf(modelImpl+"ClassName", nil)
 	missing := s.missingReferences()
 	slots := map[string]*javaser.Slot{
-		"void":                                   {},
-		"long":                                   {Shapes: []*javaser.Shape{s.basic["java.lang.Long"]}},
-		"boolean":                                {Shapes: []*javaser.Shape{s.basic["java.lang.Boolean"]}},
-		"java.lang.String":                       {String: true},
-		"com.liferay.portal.model.Group":         {Shapes: []*javaser.Shape{group}},
-		"com.liferay.portal.kernel.model.Group":  {Shapes: []*javaser.Shape{group}},
-		"com.liferay.portal.model.Layout":        {Shapes: []*javaser.Shape{layout}},
-		"com.liferay.portal.kernel.model.Layout": {Shapes: []*javaser.Shape{layout}},
+		"void":                                      {},
+		"long":                                      {Shapes: []*javaser.Shape{s.basic["java.lang.Long"]}},
+		"boolean":                                   {Shapes: []*javaser.Shape{s.basic["java.lang.Boolean"]}},
+		"java.lang.String":                          {String: true},
+		"com.liferay.portal.model.Group":            {Shapes: []*javaser.Shape{group}},
+		"com.liferay.portal.kernel.model.Group":     {Shapes: []*javaser.Shape{group}},
+		"com.liferay.portal.model.Layout":           {Shapes: []*javaser.Shape{layout}},
+		"com.liferay.portal.kernel.model.Layout":    {Shapes: []*javaser.Shape{layout}},
+		"com.liferay.portal.kernel.model.ClassName": {Shapes: []*javaser.Shape{className}},
 		"com.liferay.portal.kernel.lar.MissingReferences":       {Shapes: missing},
 		"com.liferay.exportimport.kernel.lar.MissingReferences": {Shapes: missing},
 	}
@@ -58,7 +60,7 @@ func named(class string, among ...*javaser.Shape) *javaser.Shape {
 func (s *shapes) groupShape() *javaser.Shape {
 	other := &javaser.Slot{Null: true}
 	properties := s.properties()
-	group := s.chainOf("com.liferay.portal.model.impl.Group", map[string]*javaser.Slot{
+	group := s.chainOf(modelImpl+"Group", map[string]*javaser.Slot{
 		"_liveGroup": other, "_stagingGroup": other,
 		"_typeSettingsProperties": properties, "_typeSettingsUnicodeProperties": properties,
 	})
@@ -69,11 +71,11 @@ func (s *shapes) groupShape() *javaser.Shape {
 func (s *shapes) layoutShape(group *javaser.Shape) *javaser.Shape {
 	master, properties := &javaser.Slot{Null: true}, s.properties()
 	groups := orNull(group)
-	set := s.chainOf("com.liferay.portal.model.impl.LayoutSet", map[string]*javaser.Slot{
+	set := s.chainOf(modelImpl+"LayoutSet", map[string]*javaser.Slot{
 		"_settingsProperties": properties, "_settingsUnicodeProperties": properties, "_group": &groups,
 	})
 	sets := orNull(set)
-	layout := s.chainOf("com.liferay.portal.model.impl.Layout", map[string]*javaser.Slot{
+	layout := s.chainOf(modelImpl+"Layout", map[string]*javaser.Slot{
 		"_layoutSet": &sets, "_masterLayout": master,
 		"_typeSettingsProperties": properties, "_typeSettingsUnicodeProperties": properties,
 	})

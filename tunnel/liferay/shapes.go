@@ -15,7 +15,8 @@ const (
 	classPrincipal7  = "com.liferay.portal.kernel.security.auth.HttpPrincipal"
 	classConfig      = "com.liferay.portlet.exportimport.model.impl.ExportImportConfigurationImpl"
 	kernelBaseModel  = "com.liferay.portal.kernel.model.impl.BaseModelImpl"
-	portalBaseModel  = "com.liferay.portal.model.impl.BaseModelImpl"
+	modelImpl        = "com.liferay.portal.model.impl."
+	portalBaseModel  = modelImpl + "BaseModelImpl"
 )
 
 // shapes are what may stand where, in requests and in replies.

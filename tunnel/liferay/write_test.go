@@ -19,7 +19,7 @@ func catalog(t *testing.T) []struct {
 	Parameters, Lines        []string
 } {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", "calls.json"))
+	data, err := os.ReadFile(filepath.Join("..", "..", "policy", "calls", "calls.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,18 +127,24 @@ func (w *writer) missing(class string, r MissingReference) javaser.Value {
 	return o
 }
 
-// Model is a site or a page as a reply carries it: field values by name, such as _groupId. Values
+// Model is a site, a page or a class name as a reply carries it: field values by name, such as _groupId. Values
 // are int64, bool and string; a field that the build's class lacks is left out.
 type Model map[string]any
 
 // AppendGroup appends a site to dst as GroupImpl of that build.
 func AppendGroup(dst []byte, build string, m Model) ([]byte, error) {
-	return appendModel(dst, build, "com.liferay.portal.model.impl.GroupImpl", m)
+	return appendModel(dst, build, modelImpl+"GroupImpl", m)
 }
 
 // AppendLayout appends a page to dst as LayoutImpl of that build.
 func AppendLayout(dst []byte, build string, m Model) ([]byte, error) {
-	return appendModel(dst, build, "com.liferay.portal.model.impl.LayoutImpl", m)
+	return appendModel(dst, build, modelImpl+"LayoutImpl", m)
+}
+
+// AppendClassName appends a model's class name to dst as ClassNameImpl of that build. 6.2 has no
+// call that answers one.
+func AppendClassName(dst []byte, build string, m Model) ([]byte, error) {
+	return appendModel(dst, build, modelImpl+"ClassNameImpl", m)
 }
 
 func appendModel(dst []byte, build, class string, m Model) ([]byte, error) {

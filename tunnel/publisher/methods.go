@@ -14,6 +14,7 @@ const (
 	stagingService = "com.liferay.exportimport.kernel.service.StagingServiceUtil"
 	groupService   = "com.liferay.portal.kernel.service.GroupServiceUtil"
 	layoutService  = "com.liferay.portal.kernel.service.LayoutServiceUtil"
+	nameService    = "com.liferay.portal.kernel.service.ClassNameServiceUtil"
 )
 
 // The types that calls take and return, as Java prints them.
@@ -24,6 +25,7 @@ const (
 	references                     = "com.liferay.exportimport.kernel.lar.MissingReferences"
 	group                          = "com.liferay.portal.kernel.model.Group"
 	layout                         = "com.liferay.portal.kernel.model.Layout"
+	className                      = "com.liferay.portal.kernel.model.ClassName"
 )
 
 // declared is one remote method with what it returns, and the first and the last line that have it.
@@ -45,6 +47,8 @@ var declarations = []declared{
 	{service: groupService, name: "enableStaging", parameters: []string{long}, returns: "void", once: true},
 	{service: groupService, name: "disableStaging", parameters: []string{long}, returns: "void", once: true},
 	{service: groupService, name: "updateStagedPortlets", parameters: []string{long, mapType}, returns: "void"},
+
+	{service: nameService, name: "fetchByClassNameId", parameters: []string{long}, returns: className, from: "7.0"},
 
 	{service: layoutService, name: "getControlPanelLayoutPlid", returns: long, from: "7.1"},
 	{service: layoutService, name: "getDefaultPlid", parameters: []string{long, boolean}, returns: long, from: "7.1"},

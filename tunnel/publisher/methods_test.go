@@ -20,7 +20,7 @@ func TestCallsAreDeclaredAsTheVendorDoes(t *testing.T) {
 		Service, Method, Returns string
 		Parameters, Lines        []string
 	}
-	if err := json.Unmarshal(readFile(t, "../liferay/testdata/calls.json"), &all); err != nil || len(all) < 35 {
+	if err := json.Unmarshal(readFile(t, "../../policy/calls/calls.json"), &all); err != nil || len(all) < 35 {
 		t.Fatalf("%d calls, %v", len(all), err)
 	}
 	for _, build := range liferay.Builds() {

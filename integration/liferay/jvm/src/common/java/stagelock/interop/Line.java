@@ -38,6 +38,13 @@ final class Line {
     tunnelUtil = service + ".http.TunnelUtil";
   }
 
+  /** The services that a tunnel call of the line can name here. */
+  List<String> services() {
+    List<String> out = new ArrayList<>(List.of(staging, group, layout, user));
+    if (!is62) out.add(service + ".ClassNameService");
+    return out;
+  }
+
   /** One remote call that the line's own client can make. */
   static final class Call {
     final String service;

@@ -116,6 +116,13 @@ final class Models {
     return g;
   }
 
+  /** What kind of thing a class name id stands for, as a publisher asks of the remote site. */
+  static Object className(long id) throws Exception {
+    Object c = Reflect.make(IMPL + "ClassNameImpl");
+    setAll(c, Json.object("setClassNameId", id, "setValue", "com.liferay.portal.kernel.model.Group"));
+    return c;
+  }
+
   static Object layout(Line line, String uuid, long group, boolean isPrivate) throws Exception {
     Object l = Reflect.make(IMPL + "LayoutImpl");
     setAll(l, Json.object("setUuid", uuid, "setPlid", 30001L, "setGroupId", group, "setCompanyId", 20097L, "setPrivateLayout",

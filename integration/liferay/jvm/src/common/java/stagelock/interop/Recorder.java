@@ -27,7 +27,7 @@ final class Recorder {
 
   /** Puts a recorder behind every service that a tunnel call can name here. */
   void install() throws ReflectiveOperationException {
-    for (String service : List.of(line.staging, line.group, line.layout, line.user)) {
+    for (String service : line.services()) {
       Object proxy = Reflect.proxy(Reflect.type(service), (self, method, args) -> record(service, method, args));
       Reflect.setStatic(service + "Util", "_service", proxy);
       installed.put(service + "Util", proxy);
@@ -124,6 +124,7 @@ final class Recorder {
       case "cleanUpStagingRequest": return requests.cleanUp((Long) args[0]);
       case "getGroup": return Models.group(line, (Long) args[0]);
       case "getLayoutByUuidAndGroupId": return Models.layout(line, (String) args[0], (Long) args[1], (Boolean) args[2]);
+      case "fetchByClassNameId": return Models.className((Long) args[0]);
       case "getGroupDisplayURL": return displayURL;
       default: return simple(method.getReturnType());
     }
