@@ -28,6 +28,8 @@ type Repeat struct {
 	Key        RepeatKey
 	Scope      string // the staging request or site it belongs to, with the login
 	Reference  string // id of the first call in the audit log
+	Owner      string // id of the life that carries it out (Member.ID)
+	Node       string // name of that life's gateway
 	State      RepeatState
 	Answer     []byte // the body as sent, nil until answered
 	StartedAt  time.Time

@@ -15,12 +15,19 @@ type Request struct {
 	Parts     []Part   // parts that were accepted, in order of arrival; a name stands once
 	CreatedAt time.Time
 	CleanedAt time.Time // zero while it lives
+
+	Upstream  string        // name of the engine's node that answered create
+	PartCount int           // parts that were accepted
+	PartWidth int           // Part.Width of the first one, 0 while there is none
+	PartBytes int64         // sum of their sizes
+	Idle      time.Duration // since its create, its last part or the last Touch
 }
 
 // Part is one piece of an archive that was accepted for a request.
 type Part struct {
-	Name string
-	Size int64 // bytes
+	Name  string
+	Size  int64 // bytes
+	Width int   // digits that Name ends in
 }
 
 // Requests remembers who created which staging request. It is safe for concurrent use; a write is

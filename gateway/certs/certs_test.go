@@ -37,24 +37,24 @@ func must(t testing.TB, err error) {
 
 // place is a folder with a store, which outlives the managers that use it, and what they logged.
 type place struct {
-	dir    string
-	values *sqlite.Store
-	log    *bytes.Buffer
+	dir string
+	db  *sqlite.Store
+	log *bytes.Buffer
 }
 
 func newPlace(t testing.TB) *place {
 	t.Helper()
 	dir := t.TempDir()
-	values, err := sqlite.Open(context.Background(), filepath.Join(dir, "stagelock.db"))
+	db, err := sqlite.Open(context.Background(), filepath.Join(dir, "stagelock.db"))
 	must(t, err)
-	t.Cleanup(func() { _ = values.Close() })
-	return &place{dir: dir, values: values, log: &bytes.Buffer{}}
+	t.Cleanup(func() { _ = db.Close() })
+	return &place{dir: dir, db: db, log: &bytes.Buffer{}}
 }
 
 func (p *place) config(source certs.Source) certs.Config {
 	log := logrus.New()
 	log.SetOutput(p.log)
-	return certs.Config{Source: source, Values: p.values, Dir: p.dir, Log: logrus.NewEntry(log),
+	return certs.Config{Source: source, Values: p.db.Values(), Leases: p.db.Leases(), Dir: p.dir, Log: logrus.NewEntry(log),
 		Now: time.Now}
 }
 

@@ -51,7 +51,8 @@ type Config struct {
 	Certificate string       // for Files: the chain, the server's own first
 	Key         string       // for Files
 	ACME        ACMEConfig
-	Values      store.Certificates // for Local and ACME
+	Values      store.Values // for Local and ACME
+	Leases      store.Leases // of the same store; lets one of several gateways obtain a certificate
 	// Dir is a folder for ca.pem, which clients of a Local certificate trust, and for the key that
 	// encrypts Values. Gateways that share Values need the same key file.
 	Dir string
@@ -73,7 +74,7 @@ var rules = []rule{
 		return c.Source != Files || c.Certificate != "" && c.Key != ""
 	}},
 	{"local and acme: need a store and a folder", func(c *Config) bool {
-		return c.Source == Files || c.Values != nil && c.Dir != ""
+		return c.Source == Files || c.Values != nil && c.Leases != nil && c.Dir != ""
 	}},
 	{"acme: needs at least one name", func(c *Config) bool {
 		return c.Source != ACME || len(c.Names) > 0

@@ -226,11 +226,11 @@ func TestSealed(t *testing.T) {
 	p := newPlace(t)
 	cfg := p.config(certs.Local)
 	newManager(t, cfg).Close()
-	keys, err := p.values.ListValues(ctx, "", true)
+	keys, err := p.db.Values().List(ctx, "", true)
 	must(t, err)
 	values := 0
 	for _, key := range keys {
-		value, err := p.values.LoadValue(ctx, key)
+		value, err := p.db.Values().Load(ctx, key)
 		if err != nil {
 			continue // a folder
 		}
@@ -248,19 +248,19 @@ func TestSealed(t *testing.T) {
 	if fi.Mode().Perm() != 0o600 {
 		t.Errorf("key file has mode %v", fi.Mode())
 	}
-	good, err := p.values.LoadValue(ctx, "local/ca.pem")
+	good, err := p.db.Values().Load(ctx, "local/ca.pem")
 	must(t, err)
 	for name, bad := range map[string][]byte{
 		"flipped": append(good[:len(good)-1:len(good)-1], good[len(good)-1]^1), "short": good[:20],
 		"empty": {}, "open": []byte("-----BEGIN"),
 	} {
-		must(t, p.values.StoreValue(ctx, "local/ca.pem", bad))
+		must(t, p.db.Values().Store(ctx, "local/ca.pem", bad))
 		if m, err := certs.New(ctx, cfg); err == nil {
 			m.Close()
 			t.Errorf("a %s CA was taken", name)
 		}
 	}
-	must(t, p.values.StoreValue(ctx, "local/ca.pem", good))
+	must(t, p.db.Values().Store(ctx, "local/ca.pem", good))
 	newManager(t, cfg).Close()
 	must(t, os.WriteFile(filepath.Join(p.dir, "certificates.key"), []byte(strings.Repeat("ab", 32)),
 		0o600))

@@ -24,10 +24,10 @@ const (
 
 // storage is certmagic's view of our store: sealed values, and leases as locks.
 type storage struct {
-	values store.Certificates
+	values store.Values
+	leases store.Leases
 	seal   *sealer
 	log    *logrus.Entry
-	now    func() time.Time
 
 	mu    sync.Mutex // guards leases
 	held  map[string]*lease
@@ -50,7 +50,7 @@ func newStorage(cfg Config) (*storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &storage{values: cfg.Values, seal: seal, log: cfg.Log, now: cfg.Now,
+	return &storage{values: cfg.Values, leases: cfg.Leases, seal: seal, log: cfg.Log,
 		held: map[string]*lease{}}, nil
 }
 
@@ -64,12 +64,12 @@ func missing(err error) error {
 
 // Store implements certmagic.Storage.
 func (s *storage) Store(ctx context.Context, key string, value []byte) error {
-	return s.values.StoreValue(ctx, key, s.seal.seal(key, value))
+	return s.values.Store(ctx, key, s.seal.seal(key, value))
 }
 
 // Load implements certmagic.Storage.
 func (s *storage) Load(ctx context.Context, key string) ([]byte, error) {
-	sealed, err := s.values.LoadValue(ctx, key)
+	sealed, err := s.values.Load(ctx, key)
 	if err != nil {
 		return nil, missing(err)
 	}
@@ -78,7 +78,7 @@ func (s *storage) Load(ctx context.Context, key string) ([]byte, error) {
 
 // Delete implements certmagic.Storage.
 func (s *storage) Delete(ctx context.Context, key string) error {
-	err := s.values.DeleteValue(ctx, key)
+	err := s.values.Delete(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -87,13 +87,13 @@ func (s *storage) Delete(ctx context.Context, key string) error {
 
 // Exists implements certmagic.Storage.
 func (s *storage) Exists(ctx context.Context, key string) bool {
-	_, err := s.values.StatValue(ctx, key)
+	_, err := s.values.Stat(ctx, key)
 	return err == nil
 }
 
 // List implements certmagic.Storage.
 func (s *storage) List(ctx context.Context, path string, recursive bool) ([]string, error) {
-	keys, err := s.values.ListValues(ctx, path, recursive)
+	keys, err := s.values.List(ctx, path, recursive)
 	if err == nil && len(keys) == 0 {
 		err = fs.ErrNotExist
 	}
@@ -102,7 +102,7 @@ func (s *storage) List(ctx context.Context, path string, recursive bool) ([]stri
 
 // Stat implements certmagic.Storage.
 func (s *storage) Stat(ctx context.Context, key string) (certmagic.KeyInfo, error) {
-	v, err := s.values.StatValue(ctx, key)
+	v, err := s.values.Stat(ctx, key)
 	if err != nil {
 		return certmagic.KeyInfo{}, missing(err)
 	}
@@ -133,7 +133,7 @@ func (s *storage) Lock(ctx context.Context, name string) error {
 // TryLock implements certmagic.TryLocker. Every lock is an owner of its own, so that locks exclude
 // each other within a process too. While it is held, the lease is renewed.
 func (s *storage) TryLock(ctx context.Context, name string) (bool, error) {
-	fence, err := s.values.Acquire(ctx, name, uuid.NewString(), leaseTTL, s.now())
+	fence, err := s.leases.Acquire(ctx, name, uuid.NewString(), leaseTTL)
 	if errors.Is(err, store.ErrStale) {
 		return false, nil
 	}
@@ -158,7 +158,7 @@ func (s *storage) keep(ctx context.Context, name string, l *lease) {
 			return
 		case <-tick.C:
 		}
-		if err := s.values.Renew(ctx, name, l.fence, leaseTTL, s.now()); err != nil {
+		if err := s.leases.Renew(ctx, name, l.fence, leaseTTL); err != nil {
 			s.log.WithError(err).WithField("lease",
 				name).Warn("a lease was not renewed: another gateway may do the same work")
 		}
@@ -183,7 +183,7 @@ func (s *storage) Unlock(ctx context.Context, name string) error {
 	if !ok {
 		return fmt.Errorf("lease %q is not held", name)
 	}
-	return s.values.Release(ctx, name, l.fence)
+	return s.leases.Release(ctx, name, l.fence)
 }
 
 // close ends the renewal of leases; those that are held run out.

@@ -112,17 +112,16 @@ func TestLocks(t *testing.T) {
 
 // leases keeps leases in memory, for tests in which time stands still between events.
 type leases struct {
-	store.Certificates
 	mu     sync.Mutex // guards the rest
 	fence  int64
 	until  time.Time
 	renews int
 }
 
-func (l *leases) Acquire(_ context.Context, _, _ string, ttl time.Duration, now time.Time,
-) (int64, error) {
+func (l *leases) Acquire(_ context.Context, _, _ string, ttl time.Duration) (int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
 	if now.Before(l.until) {
 		return 0, store.ErrStale
 	}
@@ -131,14 +130,13 @@ func (l *leases) Acquire(_ context.Context, _, _ string, ttl time.Duration, now 
 	return l.fence, nil
 }
 
-func (l *leases) Renew(_ context.Context, _ string, fence int64, ttl time.Duration, now time.Time,
-) error {
+func (l *leases) Renew(_ context.Context, _ string, fence int64, ttl time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if fence != l.fence {
 		return store.ErrStale
 	}
-	l.until = now.Add(ttl)
+	l.until = time.Now().Add(ttl)
 	l.renews++
 	return nil
 }
@@ -161,7 +159,7 @@ func TestLeases(t *testing.T) {
 		log := logrus.New()
 		var out bytes.Buffer
 		log.SetOutput(&out)
-		cfg := certs.Config{Values: l, Dir: dir, Log: logrus.NewEntry(log), Now: time.Now}
+		cfg := certs.Config{Leases: l, Dir: dir, Log: logrus.NewEntry(log), Now: time.Now}
 		one, end, err := certs.NewStorage(cfg)
 		must(t, err)
 		two, endTwo, err := certs.NewStorage(cfg)

@@ -98,7 +98,7 @@ func (n *Node) certConfig(c *conf.Config) certs.Config {
 			Email: c.TLS.ACME.Email, Roots: string(c.TLS.ACME.CARoot),
 			Challenge: challenges[c.TLS.ACME.Challenge],
 		},
-		Values: n.database, Dir: n.path(tlsFolder), Log: n.cfg.Log, Now: n.cfg.Now,
+		Values: n.database.Values(), Leases: n.database.Leases(), Dir: n.path(tlsFolder), Log: n.cfg.Log, Now: n.cfg.Now,
 	}
 	if c.TLS.ACME.Directory != nil {
 		cc.ACME.Directory = c.TLS.ACME.Directory.String()

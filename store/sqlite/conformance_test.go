@@ -27,9 +27,56 @@ func TestRepeats(t *testing.T) {
 	storetest.TestRepeats(t, func(t *testing.T, dir string) store.Repeats { return open(t, dir) })
 }
 
-func TestCertificates(t *testing.T) {
-	storetest.TestCertificates(t, func(t *testing.T,
-		dir string) store.Certificates {
-		return open(t, dir)
+func openClock(t *testing.T, dir string, clock *storetest.Clock) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(context.Background(), filepath.Join(dir, "stagelock.db"),
+		sqlite.WithClock(clock.Now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// What a store returns for a contract closes with it, as the suites want it.
+
+func TestMembers(t *testing.T) {
+	storetest.TestMembers(t, func(t *testing.T, dir string, c *storetest.Clock) store.Members {
+		return openClock(t, dir, c).Members()
+	})
+}
+
+func TestLeases(t *testing.T) {
+	storetest.TestLeases(t, func(t *testing.T, dir string, c *storetest.Clock) store.Leases {
+		return openClock(t, dir, c).Leases()
+	})
+}
+
+func TestValues(t *testing.T) {
+	storetest.TestValues(t, func(t *testing.T, dir string, c *storetest.Clock) store.Values {
+		return openClock(t, dir, c).Values()
+	})
+}
+
+func TestPages(t *testing.T) {
+	storetest.TestPages(t, func(t *testing.T, dir string, c *storetest.Clock) store.Pages {
+		return openClock(t, dir, c).Pages()
+	})
+}
+
+func TestNonces(t *testing.T) {
+	storetest.TestNonces(t, func(t *testing.T, dir string, c *storetest.Clock) store.Nonces {
+		return openClock(t, dir, c).Nonces()
+	})
+}
+
+func TestRequestsV2(t *testing.T) {
+	storetest.TestRequestsV2(t, func(t *testing.T, dir string, c *storetest.Clock) store.RequestsV2 {
+		return openClock(t, dir, c).Requests()
+	})
+}
+
+func TestRepeatsV2(t *testing.T) {
+	storetest.TestRepeatsV2(t, func(t *testing.T, dir string, c *storetest.Clock) store.Database {
+		return openClock(t, dir, c)
 	})
 }

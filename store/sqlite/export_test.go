@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,11 +10,8 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Translate and CheckKey are tested on their own.
-var (
-	Translate = translate
-	CheckKey  = checkKey
-)
+// Translate is tested on its own.
+var Translate = translate
 
 // Exec has the writer carry out query, as a write of its own.
 func (s *Store) Exec(ctx context.Context, query string) error {
@@ -51,7 +49,7 @@ func (s *Store) Held(ctx context.Context) (release func() error) {
 // Failing writes a value and then fails.
 func (s *Store) Failing(ctx context.Context, key string) error {
 	return s.write(ctx, "test", func(tx *txn) error {
-		if _, err := tx.exec(storeValue, key, []byte("half")); err != nil {
+		if _, err := tx.exec(storeValue, key, []byte("half"), tx.now()); err != nil {
 			return err
 		}
 		return ErrFailing
@@ -78,4 +76,22 @@ func Down(ctx context.Context, path string) error {
 	}
 	_, err = p.DownTo(ctx, 0)
 	return errors.Join(err, db.Close())
+}
+
+// OpenAt makes the database at path as version of the migrations had it.
+func OpenAt(ctx context.Context, path string, version int64) (*sql.DB, error) {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		return nil, err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, sub, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, err
+	}
+	_, err = p.UpTo(ctx, version)
+	return db, err
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stagelock/stagelock/store"
 )
@@ -38,20 +39,54 @@ func TestKill(t *testing.T) {
 			}
 		}
 		_ = cmd.Wait() // killed
-		s := opened(t, dir)
-		for id := range acked + 1 {
-			r, err := s.Request(context.Background(), id)
-			if err != nil || len(r.Logins) != 2 {
-				t.Fatalf("request %d of %d: %v %v", id, acked, r, err)
-			}
+		checkKept(t, dir, acked)
+	}
+}
+
+// checkKept starts the next life after a kill: what was acknowledged is there, and what ran is
+// unknown.
+func checkKept(t *testing.T, dir string, acked int64) {
+	t.Helper()
+	ctx := context.Background()
+	s := opened(t, dir)
+	_, err := s.Members().Join(ctx, store.Member{ID: "next", Node: "node", State: store.MemberUp}, time.Minute)
+	must(t, err)
+	for id := range acked + 1 {
+		r, err := s.Requests().Request(ctx, id)
+		if err != nil || len(r.Logins) != 2 || r.PartCount != 1 || r.PartBytes != id {
+			t.Fatalf("request %d of %d: %+v %v", id, acked, r, err)
+		}
+		rep, err := s.Repeats().Repeat(ctx, killed(id).Key)
+		want := store.RepeatUnknown
+		if id%2 == 0 {
+			want = store.RepeatAnswered
+		}
+		if err != nil || rep.State != want {
+			t.Fatalf("repeat %d of %d is %+v, %v, want %s", id, acked, rep, err, want)
 		}
 	}
 }
 
+// killed is the call number id.
+func killed(id int64) store.Repeat {
+	return store.Repeat{Key: store.RepeatKey{Digest: fmt.Sprint(id)}, Scope: fmt.Sprint(id),
+		Reference: fmt.Sprint(id), Owner: "first"}
+}
+
 func writeUntilKilled(t *testing.T, dir string) {
+	ctx := context.Background()
 	s := open(t, dir)
+	_, err := s.Members().Join(ctx, store.Member{ID: "first", Node: "node", State: store.MemberUp}, time.Hour)
+	must(t, err)
 	for id := int64(0); ; id++ {
-		must(t, s.Create(context.Background(), store.Request{ID: id, Logins: []string{"a", "b"}}))
+		must(t, s.Requests().Create(ctx, store.Request{ID: id, Logins: []string{"a", "b"}}))
+		must(t, s.Requests().AddPart(ctx, id, store.Part{Name: "p", Size: id}))
+		rep := killed(id)
+		_, _, err := s.Repeats().Begin(ctx, rep, time.Minute)
+		must(t, err)
+		if id%2 == 0 {
+			must(t, s.Repeats().Answer(ctx, rep.Key, rep.Reference, []byte("x")))
+		}
 		fmt.Println(id)
 	}
 }

@@ -129,13 +129,3 @@ func (s *Store) CleanUp(ctx context.Context, id int64, at time.Time) error {
 func (s *Store) PruneRequests(ctx context.Context, before time.Time) (int, error) {
 	return s.count(ctx, "prune requests", pruneRequests, nanos(before))
 }
-
-// count carries out one statement and returns how many rows it changed.
-func (s *Store) count(ctx context.Context, what, query string, args ...any) (int, error) {
-	var n int64
-	err := s.write(ctx, what, func(tx *txn) (err error) {
-		n, err = tx.exec(query, args...)
-		return err
-	})
-	return int(n), err
-}

@@ -48,19 +48,19 @@ func TestFullDisk(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	s := opened(t, dir)
-	must(t, s.StoreValue(ctx, "before", []byte("kept")))
+	must(t, s.Values().Store(ctx, "before", []byte("kept")))
 	must(t, s.MaxPages(ctx, 40))
-	if err := s.StoreValue(ctx, "big", bytes.Repeat(fill, 10)); !errors.Is(err, store.ErrFull) {
+	if err := s.Values().Store(ctx, "big", bytes.Repeat(fill, 10)); !errors.Is(err, store.ErrFull) {
 		t.Fatalf("error %v, want ErrFull", err)
 	}
-	if _, err := s.LoadValue(ctx, "big"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Values().Load(ctx, "big"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("something of the refused value is there: %v", err)
 	}
-	if v, err := s.LoadValue(ctx, "before"); string(v) != "kept" {
+	if v, err := s.Values().Load(ctx, "before"); string(v) != "kept" {
 		t.Errorf("value from before: %q, %v", v, err)
 	}
 	must(t, s.MaxPages(ctx, 1<<20))
-	must(t, s.StoreValue(ctx, "big", fill))
+	must(t, s.Values().Store(ctx, "big", fill))
 }
 
 // TestFullDiskFailsItsGroup has a write of a group meet the full disk: none of the group may claim
@@ -74,13 +74,13 @@ func TestFullDiskFailsItsGroup(t *testing.T) {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
-		wg.Go(func() { errs[i] = s.StoreValue(ctx, fmt.Sprint(i), fill) })
+		wg.Go(func() { errs[i] = s.Values().Store(ctx, fmt.Sprint(i), fill) })
 	}
 	must(t, release())
 	wg.Wait()
 	full := 0
 	for i, err := range errs {
-		_, loadErr := s.LoadValue(ctx, fmt.Sprint(i))
+		_, loadErr := s.Values().Load(ctx, fmt.Sprint(i))
 		if (err == nil) != (loadErr == nil) {
 			t.Errorf("value %d: store said %v, load %v", i, err, loadErr)
 		}
@@ -103,7 +103,7 @@ func TestFailedWriteTakesNothingAlong(t *testing.T) {
 	for i := range n {
 		wg.Go(func() {
 			if key := fmt.Sprint(i); i%2 == 0 {
-				errs[i] = s.StoreValue(ctx, key, []byte("whole"))
+				errs[i] = s.Values().Store(ctx, key, []byte("whole"))
 			} else {
 				errs[i] = s.Failing(ctx, key)
 			}
@@ -112,7 +112,7 @@ func TestFailedWriteTakesNothingAlong(t *testing.T) {
 	must(t, release())
 	wg.Wait()
 	for i, err := range errs {
-		_, loadErr := s.LoadValue(ctx, fmt.Sprint(i))
+		_, loadErr := s.Values().Load(ctx, fmt.Sprint(i))
 		if i%2 == 0 && (err != nil || loadErr != nil) {
 			t.Errorf("good write %d: %v, load %v", i, err, loadErr)
 		}
@@ -127,7 +127,7 @@ func TestReadOnly(t *testing.T) {
 	ctx := context.Background()
 	s := opened(t, t.TempDir())
 	must(t, s.Exec(ctx, "PRAGMA query_only(1)"))
-	if err := s.StoreValue(ctx, "a", nil); !errors.Is(err, store.ErrFull) {
+	if err := s.Values().Store(ctx, "a", nil); !errors.Is(err, store.ErrFull) {
 		t.Errorf("error %v, want ErrFull", err)
 	}
 }
@@ -176,11 +176,10 @@ func TestTwoProcesses(t *testing.T) {
 	for i, s := range stores {
 		wg.Go(func() {
 			for j := range 20 {
-				if err := s.StoreValue(ctx, fmt.Sprintf("%d/%d", i, j), fill[:100]); err != nil {
+				if err := s.Values().Store(ctx, fmt.Sprintf("%d/%d", i, j), fill[:100]); err != nil {
 					t.Error(err)
 				}
-				if _, err := s.Acquire(ctx, "same", fmt.Sprint(i), time.Minute,
-					time.Unix(int64(j)*120, 0)); err != nil &&
+				if _, err := s.Leases().Acquire(ctx, "same", fmt.Sprint(i), time.Nanosecond); err != nil &&
 					!errors.Is(err, store.ErrStale) {
 					t.Error(err)
 				}
@@ -188,7 +187,7 @@ func TestTwoProcesses(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	keys, err := stores[0].ListValues(ctx, "", true)
+	keys, err := stores[0].Values().List(ctx, "", true)
 	must(t, err)
 	if len(keys) != 4*20+4 {
 		t.Errorf("%d keys, want 84", len(keys))
@@ -202,7 +201,7 @@ func TestOpen(t *testing.T) {
 		path := filepath.Join(dir, name)
 		s, err := sqlite.Open(ctx, path)
 		must(t, err)
-		must(t, s.StoreValue(ctx, "a", nil))
+		must(t, s.Values().Store(ctx, "a", nil))
 		fi, err := os.Stat(path)
 		must(t, err)
 		if fi.Mode().Perm() != 0o600 || fi.Size() == 0 {
@@ -282,13 +281,13 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	release := s.Held(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- s.StoreValue(ctx, "a", nil) }()
+	go func() { done <- s.Values().Store(ctx, "a", nil) }()
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	must(t, release())
-	if _, err := s.LoadValue(context.Background(), "a"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Values().Load(context.Background(), "a"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a cancelled write was kept: %v", err)
 	}
 }

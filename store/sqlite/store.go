@@ -23,6 +23,7 @@ const readers = 8
 // file open.
 type Store struct {
 	db        *sql.DB
+	now       func() time.Time
 	reads     map[string]*sql.Stmt
 	writes    chan *write // unbuffered: a write that was taken is answered
 	quit      chan struct{}
@@ -32,13 +33,29 @@ type Store struct {
 }
 
 var (
-	_ store.Requests     = (*Store)(nil)
-	_ store.Repeats      = (*Store)(nil)
-	_ store.Certificates = (*Store)(nil)
+	_ store.Database = (*Store)(nil)
+	_ store.Requests = (*Store)(nil)
+	_ store.Repeats  = (*Store)(nil)
 )
 
+// queries are those that the readers prepare.
+var queries = []string{
+	readRequest, readRepeat, loadValue, below, statValue, readOne, readLogins, readPart, readParts,
+	readMembers, readPage,
+}
+
+// file is a Store by the name under which the contracts embed it.
+type file = Store
+
+// Option changes how a Store works.
+type Option func(s *Store)
+
+// WithClock sets the store's clock, which judges every age and every lease; without it it is that of
+// the machine. Processes that share a file must have the same one.
+func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
+
 // Open opens the database at path, making it if it is not there. The caller closes it.
-func Open(ctx context.Context, path string) (*Store, error) {
+func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	sub, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
@@ -50,21 +67,48 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	db.SetMaxOpenConns(readers + 1)
 	db.SetMaxIdleConns(readers + 1)
 	s := &Store{
-		db: db, reads: map[string]*sql.Stmt{},
+		db: db, now: time.Now, reads: map[string]*sql.Stmt{},
 		writes: make(chan *write), quit: make(chan struct{}), ended: make(chan struct{}),
+	}
+	for _, set := range options {
+		set(s)
 	}
 	conn, err := s.prepare(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open database %q: %w", path,
 			errors.Join(translate(err), db.Close()))
 	}
-	go s.run(&txn{ctx: context.WithoutCancel(ctx), conn: conn, stmts: map[string]*sql.Stmt{}})
+	go s.run(&txn{
+		ctx: context.WithoutCancel(ctx), conn: conn, stmts: map[string]*sql.Stmt{},
+		now: func() int64 { return s.now().UnixNano() },
+	})
 	return s, nil
 }
 
+// Members implements store.Database.
+func (s *Store) Members() store.Members { return members{s} }
+
+// Requests implements store.Database.
+func (s *Store) Requests() store.RequestsV2 { return requests{s} }
+
+// Repeats implements store.Database.
+func (s *Store) Repeats() store.RepeatsV2 { return repeats{s} }
+
+// Leases implements store.Database.
+func (s *Store) Leases() store.Leases { return leases{s} }
+
+// Values implements store.Database.
+func (s *Store) Values() store.Values { return values{s} }
+
+// Pages implements store.Database.
+func (s *Store) Pages() store.Pages { return pages{s} }
+
+// Nonces implements store.Database.
+func (s *Store) Nonces() store.Nonces { return nonces{s} }
+
 // prepare returns the writer's connection and has the pool's ones keep what they read with.
 func (s *Store) prepare(ctx context.Context) (*sql.Conn, error) {
-	for _, query := range []string{readRequest, readRepeat, loadValue, below, statValue} {
+	for _, query := range queries {
 		st, err := s.db.PrepareContext(ctx, query)
 		if err != nil {
 			return nil, err
@@ -124,6 +168,55 @@ func (s *Store) read(ctx context.Context, what, query string, scan func(st *sql.
 		err = store.ErrNotFound
 	}
 	return fmt.Errorf("%s: %w", what, translate(err))
+}
+
+// scanner is one row of a result.
+type scanner interface{ Scan(dest ...any) error }
+
+// rows calls fn with every row of query, one of those that prepare names.
+func (s *Store) rows(
+	ctx context.Context, what, query string, args []any, fn func(row scanner) error,
+) error {
+	return s.read(ctx, what, query, func(st *sql.Stmt) error {
+		all, err := st.QueryContext(ctx, args...)
+		if err != nil {
+			return err
+		}
+		defer all.Close()
+		for all.Next() {
+			if err := fn(all); err != nil {
+				return err
+			}
+		}
+		return all.Err()
+	})
+}
+
+// count carries out one statement and returns how many rows it changed.
+func (s *Store) count(ctx context.Context, what, query string, args ...any) (int, error) {
+	return s.countAt(ctx, what, func(int64) (string, []any) { return query, args })
+}
+
+// countAt carries out one statement that depends on the time, in nanoseconds, and returns how many
+// rows it changed.
+func (s *Store) countAt(
+	ctx context.Context, what string, statement func(now int64) (query string, args []any),
+) (int, error) {
+	var n int64
+	err := s.write(ctx, what, func(tx *txn) (err error) {
+		query, args := statement(tx.now())
+		n, err = tx.exec(query, args...)
+		return err
+	})
+	return int(n), err
+}
+
+// stale makes ErrStale of a change that met no row.
+func stale(n int64, err error) error {
+	if err == nil && n == 0 {
+		return store.ErrStale
+	}
+	return err
 }
 
 // found makes ErrNotFound of a change that met no row.

@@ -23,6 +23,7 @@ type txn struct {
 	ctx   context.Context
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+	now   func() int64 // of the store's clock, in nanoseconds since 1970
 }
 
 func (tx *txn) stmt(query string) (*sql.Stmt, error) {

@@ -16,7 +16,7 @@ import (
 
 // TestRepeats runs the conformance suite of store.Repeats.
 func TestRepeats(t *testing.T, open func(t *testing.T, dir string) store.Repeats) {
-	rows(t, open, []row[store.Repeats]{
+	rows(t, timeless(open), []row[store.Repeats]{
 		{"begin and answer", repeatsLife},
 		{"twin gets the first", repeatsTwin},
 		{"keys differ in every field", repeatsKeys},

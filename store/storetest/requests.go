@@ -15,7 +15,7 @@ import (
 
 // TestRequests runs the conformance suite of store.Requests.
 func TestRequests(t *testing.T, open func(t *testing.T, dir string) store.Requests) {
-	rows(t, open, []row[store.Requests]{
+	rows(t, timeless(open), []row[store.Requests]{
 		{"unknown", requestsUnknown},
 		{"comes back as it was", requestsRoundTrip},
 		{"second login is added", requestsLogins},
