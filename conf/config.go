@@ -4,6 +4,26 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
+
+	"github.com/stagelock/stagelock/conf/settings"
+)
+
+// What settings are made of, under the names by which the rest of the house knows them.
+type (
+	// Secret is a text that nothing prints.
+	Secret = settings.Secret
+	// Size is a number of bytes.
+	Size = settings.Size
+	// Rate is a number of events a second.
+	Rate = settings.Rate
+	// Path is a file or folder.
+	Path = settings.Path
+	// Problem is one thing that is wrong with what the operator wrote, and what to do about it.
+	Problem = settings.Problem
+	// Origin is where a value comes from.
+	Origin = settings.Origin
+	// Setting is one effective value and where it comes from.
+	Setting = settings.Setting
 )
 
 // Config is everything the operator decides. The tags of its fields are the one place where a
@@ -27,8 +47,7 @@ type Config struct {
 	Audit      Audit            `yaml:"audit" doc:"The audit log, written into the data folder."`
 	Log        Log              `yaml:"log" doc:"The gateway's own log, written to standard error."`
 
-	origins map[string]Origin
-	top     Origin // the file itself, for what is missing altogether
+	origins settings.Origins
 }
 
 // TLS says where the certificate of the listeners comes from.
@@ -70,8 +89,8 @@ type Peer struct {
 
 // Key is one shared secret and how it becomes the key of a cipher.
 type Key struct {
-	Value     Secret `yaml:"value" doc:"The secret itself. Better in a file of its own: see file."`
-	File      Path   `yaml:"file" doc:"File with the secret; line breaks at its end do not count. Nobody but the gateway's user may read it."`
+	Value     Secret `yaml:"value" empty:"unset" doc:"The secret itself. Better in a file of its own: see file."`
+	File      Path   `yaml:"file" empty:"unset" doc:"File with the secret; line breaks at its end do not count. Nobody but the gateway's user may read it."`
 	Algorithm string `yaml:"algorithm" default:"AES" oneof:"AES Blowfish DESede" doc:"The cipher: tunneling.servlet.encryption.algorithm."`
 	Hex       bool   `yaml:"hex" default:"false" doc:"The secret is written in hexadecimal digits: tunneling.servlet.shared.secret.hex."`
 }
@@ -172,10 +191,10 @@ type Log struct {
 	Format string `yaml:"format" default:"text" oneof:"text json" doc:"One line of text, or one JSON object, for each entry."`
 }
 
-// AnySite tells whether the peer may publish into every site.
+// AnySite reports whether the peer may publish into every site.
 func (p Peer) AnySite() bool { return p.MayPublish(AnySite) }
 
-// MayPublish tells whether the peer may publish into site.
+// MayPublish reports whether the peer may publish into site.
 func (p Peer) MayPublish(site Site) bool {
 	for _, s := range p.Sites {
 		if s == AnySite || s == site {

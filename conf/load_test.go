@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/conf/settings"
 )
 
 // whole says something in every section.
@@ -192,7 +193,7 @@ func TestOriginAndProblem(t *testing.T) {
 	if p := c.Warn("drain", "m", ""); p.String() != "env STAGELOCK_DRAIN: warning: drain: m" || !p.Warning {
 		t.Errorf("Warn = %s", p)
 	}
-	if o := c.Origin("audit.every"); o.Source != conf.Default || o.String() != "default" {
+	if o := c.Origin("audit.every"); o.Source != settings.Default || o.String() != "default" {
 		t.Errorf("origin of a default = %s", o)
 	}
 }
@@ -201,13 +202,13 @@ func TestVariablesAndFlagsThatAreNone(t *testing.T) {
 	_, ps := loadWhole([]string{"STAGELOCK_PORT=tcp://1.2.3.4", "STAGELOCK_PEERS_X_NAME=a", "STAGELOCK_PEERS_01_NAME=a", "STAGELOCK_PEERS_5_NAME=five", "STAGELOCK_HOSTS=x", "STAGELOCK_DRIAN=1m", "STAGELOCK_PEERS_99999_NAME=far"},
 		map[string]string{"drian": "1m", "hosts": "x", "peers.name": "x", "peers[0]": "x", "peers[x].name": "x", "names[0]": "x", "engine.upstream.secret.value": "x", "drain.x": "1"})
 	want := []string{
-		"env STAGELOCK_DRIAN: warning: is no setting of the gateway's (did you mean STAGELOCK_DRAIN?)",
-		"env STAGELOCK_HOSTS: warning: is no setting",
-		"env STAGELOCK_PEERS_01_NAME: warning: is no setting of the gateway's (did you mean STAGELOCK_PEERS_0_NAME?)",
+		"env STAGELOCK_DRIAN: warning: is the name of no setting (did you mean STAGELOCK_DRAIN?)",
+		"env STAGELOCK_HOSTS: warning: is the name of no setting",
+		"env STAGELOCK_PEERS_01_NAME: warning: is the name of no setting (did you mean STAGELOCK_PEERS_0_NAME?)",
 		"env STAGELOCK_PEERS_5_NAME: peers[5]: is left out: there is no peers[2]",
 		"env STAGELOCK_PEERS_99999_NAME: peers[99999]: is left out",
-		"env STAGELOCK_PEERS_X_NAME: warning: is no setting of the gateway's (did you mean STAGELOCK_PEERS_0_NAME?)",
-		"env STAGELOCK_PORT: warning: is no setting",
+		"env STAGELOCK_PEERS_X_NAME: warning: is the name of no setting (did you mean STAGELOCK_PEERS_0_NAME?)",
+		"env STAGELOCK_PORT: warning: is the name of no setting",
 		"etc/live.yaml:24: warning: peers[1].sites: lets the peer",
 		"flag drain.x: is no setting",
 		"flag drian: is no setting (did you mean drain?)",

@@ -37,8 +37,8 @@ func TestMovedVariablesAndFlags(t *testing.T) {
 		map[string]string{"upstream.nodes": "x", "line": "x", "linen": "x"})
 	want := []string{
 		"env STAGELOCK_LINE: has moved: the setting has another name now (name it STAGELOCK_ENGINE_LINE)",
-		"env STAGELOCK_LINES: warning: is no setting of the gateway's (did you mean STAGELOCK_LISTEN?)",
-		"env STAGELOCK_UPSTREAM: warning: is no setting of the gateway's (",
+		"env STAGELOCK_LINES: warning: is the name of no setting (did you mean STAGELOCK_LISTEN?)",
+		"env STAGELOCK_UPSTREAM: warning: is the name of no setting (",
 		"env STAGELOCK_UPSTREAM_SECRET_VALUE_FILE: has moved: the setting has another name now (name it STAGELOCK_ENGINE_UPSTREAM_SECRET_VALUE_FILE)",
 		"flag line: has moved to engine.line (write engine.line)",
 		"flag linen: is no setting (did you mean listen?)",

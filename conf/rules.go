@@ -3,6 +3,8 @@ package conf
 import (
 	"slices"
 	"strings"
+
+	"github.com/stagelock/stagelock/conf/settings"
 )
 
 // finding is one place that breaks a rule.
@@ -30,7 +32,7 @@ func (l *loader) check() {
 		for _, f := range r.find(l, l.config) {
 			p := l.config.Problem(f.path, fill(r.msg, f.detail), fill(r.cure, f.detail))
 			p.Warning = r.warning
-			l.report(p)
+			l.Report(p)
 		}
 	}
 }
@@ -82,5 +84,9 @@ func eachPeer(c *Config, find func(p *Peer, path string) []finding) []finding {
 	return all
 }
 
-// written tells whether somebody wrote the value at path.
-func (c *Config) written(path string) bool { return c.Origin(path).Source != Default }
+// written reports whether somebody wrote the value at path.
+func (c *Config) written(path string) bool { return c.Origin(path).Source != settings.Default }
+
+func join(path, name string) string { return settings.Join(path, name) }
+
+func entry(path string, i int) string { return settings.Entry(path, i) }

@@ -72,15 +72,15 @@ var tlsRules = []rule{
 	{"tls-pair", false, "%s", "name a certificate with its chain and the key that belongs to it, both PEM", tlsPair},
 	{"tls-key-exposed", false, "may be read by every user of this machine", "chmod 600 the file",
 		func(l *loader, c *Config) []finding {
-			return when(c.TLS.Source == "files" && c.TLS.Key != "" && l.worldReadable(string(c.TLS.Key)), "tls.key")
+			return when(c.TLS.Source == "files" && c.TLS.Key != "" && l.WorldReadable(string(c.TLS.Key)), "tls.key")
 		}},
 	{"acme-root", false, "%s", "name the PEM file of the authority's root",
 		func(l *loader, c *Config) []finding {
 			if c.TLS.Source != "acme" || c.TLS.ACME.CARoot == "" {
 				return nil
 			}
-			if _, err := l.read(string(c.TLS.ACME.CARoot)); err != nil {
-				return []finding{{"tls.acme.ca_root", "cannot be read: " + cause(err)}}
+			if _, err := l.ReadFile(string(c.TLS.ACME.CARoot)); err != nil {
+				return []finding{{"tls.acme.ca_root", "cannot be read: " + err.Error()}}
 			}
 			return nil
 		}},
@@ -110,9 +110,9 @@ func tlsPair(l *loader, c *Config) []finding {
 	}
 	var all []finding
 	read := func(path string, name Path) []byte {
-		data, err := l.read(string(name))
+		data, err := l.ReadFile(string(name))
 		if err != nil {
-			all = append(all, finding{path, "cannot be read: " + cause(err)})
+			all = append(all, finding{path, "cannot be read: " + err.Error()})
 		}
 		return data
 	}
@@ -142,7 +142,7 @@ func contexts(c *Config, bad func(string) (string, bool)) []finding {
 	return all
 }
 
-// plainPath tells whether a path without its outer slashes has one spelling only.
+// plainPath reports whether a path without its outer slashes has one spelling only.
 func plainPath(p string) bool {
 	if p == "" {
 		return true
@@ -155,7 +155,7 @@ func plainPath(p string) bool {
 	return true
 }
 
-// onlyOf tells whether s has letters, digits and the other characters only.
+// onlyOf reports whether s has letters, digits and the other characters only.
 func onlyOf(s, others string) bool {
 	for i := range len(s) {
 		if !isAlphanumeric(s[i]) && strings.IndexByte(others, s[i]) < 0 {
@@ -219,4 +219,8 @@ func badHost(s string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+func isAlphanumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }

@@ -2,6 +2,8 @@ package conf
 
 import (
 	"strings"
+
+	"github.com/stagelock/stagelock/conf/settings"
 )
 
 var peerRules = []rule{
@@ -104,21 +106,21 @@ var secretRules = []rule{
 
 // exposed finds the secrets that stand in a YAML file which everybody may read.
 func exposed(l *loader, c *Config) []finding {
-	if l.opts.File == "" || !l.worldReadable(l.opts.File) {
+	if l.File() == "" || !l.WorldReadable(l.File()) {
 		return nil
 	}
 	var all []finding
 	l.eachKey(func(path string, k *Key) {
 		o := c.Origin(join(path, "value"))
-		if k.Value.IsSet() && o.Source == File && o.Name == l.opts.File && !l.shared(path) {
-			all = append(all, finding{join(path, "value"), l.opts.File})
+		if k.Value.IsSet() && o.Source == settings.File && o.Name == l.File() && !l.shared(path) {
+			all = append(all, finding{join(path, "value"), l.File()})
 		}
 	})
 	return all
 }
 
-// shared tells whether the key at path is the upstream's copy of the first peer's.
+// shared reports whether the key at path is the upstream's copy of the first peer's.
 func (l *loader) shared(path string) bool {
 	return path == "engine.upstream.secret" &&
-		l.rank("engine.upstream.secret.value") < 0 && l.rank("engine.upstream.secret.file") < 0
+		l.Rank("engine.upstream.secret.value") < 0 && l.Rank("engine.upstream.secret.file") < 0
 }

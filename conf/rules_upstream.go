@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/vendor"
 )
 
 var upstreamRules = []rule{
@@ -87,7 +90,7 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
 }
 
-// loops tells whether a node is one of the gateway's own listeners, as far as the text alone says
+// loops reports whether a node is one of the gateway's own listeners, as far as the text alone says
 // so.
 func (c *Config) loops(u *url.URL) bool {
 	a, err := netip.ParseAddr(u.Hostname())
@@ -117,11 +120,11 @@ var liferayRules = []rule{
 		}},
 	{"verifier-off", false, "is false: the engine would refuse every call", `write enabled=B"true"`,
 		func(_ *loader, c *Config) []finding { return when(!c.Engine.Liferay.Enabled, "engine.liferay.enabled") }},
-	{"verifier-path", false, "does not cover " + tunnelPath + ": the engine would not look at the token", "add " + tunnelPath,
+	{"verifier-path", false, "does not cover " + vendor.TunnelPath + ": the engine would not look at the token", "add " + vendor.TunnelPath,
 		func(_ *loader, c *Config) []finding {
 			return when(!matchesTunnel(c.Engine.Liferay.URLsIncludes), "engine.liferay.urls_includes")
 		}},
-	{"verifier-excluded", false, "takes " + tunnelPath + " out: the engine would not look at the token", "drop the entry",
+	{"verifier-excluded", false, "takes " + vendor.TunnelPath + " out: the engine would not look at the token", "drop the entry",
 		func(_ *loader, c *Config) []finding {
 			return each(c.Engine.Liferay.URLsExcludes, "engine.liferay.urls_excludes", func(p string) (string, bool) {
 				return "", matchesTunnel([]string{p})
@@ -139,7 +142,7 @@ var liferayRules = []rule{
 			for i, host := range c.Hosts.Allow {
 				path := entry("hosts.allow", i)
 				src := c.Origin(path).Source
-				if strings.Contains(host, "/") && exactHosts[c.Engine.Line] && (src == LiferayFile || src == LiferayEnv) {
+				if strings.Contains(host, "/") && exactHosts[c.Engine.Line] && (src == settings.VendorFile || src == settings.VendorEnv) {
 					all = append(all, finding{path: path})
 				}
 			}
@@ -150,11 +153,11 @@ var liferayRules = []rule{
 // exactHosts are the lines whose host lists know no prefixes.
 var exactHosts = map[string]bool{"6.2": true, "7.0": true, "7.1": true, "7.2": true}
 
-// matchesTunnel tells whether one of Liferay's URL patterns covers the tunnel: the path itself, or
+// matchesTunnel reports whether one of Liferay's URL patterns covers the tunnel: the path itself, or
 // a beginning with a star.
 func matchesTunnel(patterns []string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
 		start, star := strings.CutSuffix(p, "*")
-		return p == tunnelPath || star && strings.HasPrefix(tunnelPath, start)
+		return p == vendor.TunnelPath || star && strings.HasPrefix(vendor.TunnelPath, start)
 	})
 }

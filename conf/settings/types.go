@@ -1,6 +1,7 @@
-package conf
+package settings
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"math"
@@ -21,12 +22,6 @@ type Rate float64
 // Path is a file or folder. One that stands in a file is taken from that file's folder, else from
 // the working directory.
 type Path string
-
-// Site is the group id of a Liferay site, or AnySite.
-type Site int64
-
-// AnySite stands for every site and is written any.
-const AnySite Site = -1
 
 // unit is one spelling of a factor.
 type unit struct {
@@ -62,14 +57,6 @@ func (r Rate) String() string {
 	return strconv.FormatFloat(float64(r), 'g', -1, 64) + "/s"
 }
 
-// String returns the id, or any.
-func (s Site) String() string {
-	if s == AnySite {
-		return "any"
-	}
-	return strconv.FormatInt(int64(s), 10)
-}
-
 // parsers makes values of leaf types from their text. What they say about a bad text never repeats
 // it: it may be a secret that slipped into the wrong place, and the line is known.
 var parsers = map[reflect.Type]func(string) (any, error){
@@ -80,10 +67,32 @@ var parsers = map[reflect.Type]func(string) (any, error){
 	reflect.TypeFor[int]():            parseInt,
 	reflect.TypeFor[Size]():           parseSize,
 	reflect.TypeFor[Rate]():           parseRate,
-	reflect.TypeFor[Site]():           parseSite,
 	reflect.TypeFor[time.Duration]():  parseDuration,
 	reflect.TypeFor[netip.AddrPort](): parseAddrPort,
 	reflect.TypeFor[*url.URL]():       parseURL,
+}
+
+// isLeaf reports whether a value of the type is written as one text.
+func isLeaf(t reflect.Type) bool {
+	_, known := parsers[t]
+	return known || reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
+
+// parse makes a value of the type out of its text.
+func parse(t reflect.Type, text string) (reflect.Value, error) {
+	if p, known := parsers[t]; known {
+		v, err := p(text)
+		if err != nil {
+			return reflect.Value{}, err
+		}
+		return reflect.ValueOf(v), nil
+	}
+	v := reflect.New(t)
+	u, ok := v.Interface().(encoding.TextUnmarshaler)
+	if !ok {
+		panic("settings: " + t.String() + " is no leaf")
+	}
+	return v.Elem(), u.UnmarshalText([]byte(text))
 }
 
 func parseBool(s string) (any, error) {
@@ -138,17 +147,6 @@ func parseRate(s string) (any, error) {
 		}
 	}
 	return nil, errors.New("is not a rate such as 20/s, 600/m or 1000/h")
-}
-
-func parseSite(s string) (any, error) {
-	if s == "any" {
-		return AnySite, nil
-	}
-	n, err := strconv.ParseUint(s, 10, 63)
-	if err != nil || n == 0 {
-		return nil, errors.New("is neither the group id of a site nor the word any")
-	}
-	return Site(n), nil
 }
 
 func parseDuration(s string) (any, error) {

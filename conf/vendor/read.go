@@ -1,4 +1,4 @@
-package conf
+package vendor
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/stagelock/stagelock/conf/settings"
 )
 
 // Two lists of hosts that Liferay asks one after the other; they become hosts.allow.
@@ -27,15 +29,15 @@ var portalKeys = []engineKey{
 	{sharedSecret, "engine.upstream.secret.value", single},
 	{"tunneling.servlet.shared.secret.hex", "engine.upstream.secret.hex", javaBool},
 	{"tunneling.servlet.encryption.algorithm", "engine.upstream.secret.algorithm", single},
-	{"tunnel.servlet.hosts.allowed", filterHosts, commas},
+	{"tunnel.servlet.hosts.allowed", filterHosts, settings.Commas},
 	{"tunnel.servlet.https.required", "engine.liferay.https_required", javaBool},
 	{"staging.remote.transfer.buffer.size", "engine.liferay.buffer_size", single},
-	{"auth.verifier.TunnelingServletAuthVerifier.hosts.allowed", verifierHosts, commas},
-	{"auth.verifier.TunnelingServletAuthVerifier.urls.includes", "engine.liferay.urls_includes", commas},
-	{"auth.verifier.TunnelingServletAuthVerifier.urls.excludes", "engine.liferay.urls_excludes", commas},
-	{"auth.verifier.TunnelAuthVerifier.hosts.allowed", verifierHosts, commas},
-	{"auth.verifier.TunnelAuthVerifier.urls.includes", "engine.liferay.urls_includes", commas},
-	{"auth.verifier.TunnelAuthVerifier.urls.excludes", "engine.liferay.urls_excludes", commas},
+	{"auth.verifier.TunnelingServletAuthVerifier.hosts.allowed", verifierHosts, settings.Commas},
+	{"auth.verifier.TunnelingServletAuthVerifier.urls.includes", "engine.liferay.urls_includes", settings.Commas},
+	{"auth.verifier.TunnelingServletAuthVerifier.urls.excludes", "engine.liferay.urls_excludes", settings.Commas},
+	{"auth.verifier.TunnelAuthVerifier.hosts.allowed", verifierHosts, settings.Commas},
+	{"auth.verifier.TunnelAuthVerifier.urls.includes", "engine.liferay.urls_includes", settings.Commas},
+	{"auth.verifier.TunnelAuthVerifier.urls.excludes", "engine.liferay.urls_excludes", settings.Commas},
 }
 
 func single(s string) []string { return []string{s} }
@@ -50,7 +52,7 @@ func javaBool(s string) []string {
 
 // engineFiles reads Liferay's files into one layer.
 type engineFiles struct {
-	*loader
+	*settings.Loader
 	home  string
 	found map[string]engineProperty
 	open  []string // the files being read, for includes in a circle
@@ -59,30 +61,41 @@ type engineFiles struct {
 // engineProperty is a property and where it stands.
 type engineProperty struct {
 	value  string
-	origin Origin
+	origin settings.Origin
 	pieces []int
 }
 
-// fromLiferay reads what the layers so far name under liferay, and Liferay's own variables.
-func (l *loader) fromLiferay(env []string) layer {
-	e := &engineFiles{loader: l, found: map[string]engineProperty{}}
-	if g, found := l.top("engine.liferay.home"); found && len(g.items) == 1 {
-		e.home = l.resolve(g.items[0].text, g.origin)
+// at returns a place in one of Liferay's files.
+func at(name string, line int) settings.Origin {
+	return settings.Origin{Source: settings.VendorFile, Name: name, Line: line}
+}
+
+// given returns what y gives for the leaf at path; the zero Given for nothing.
+func given(y settings.Layer, path string) settings.Given {
+	g, _ := y.Get(path)
+	return g
+}
+
+// Read reads the files that the layers of l name under engine.liferay, and Liferay's own variables.
+// What is wrong with them is reported to l.
+func Read(l *settings.Loader, env []string) settings.Layer {
+	e := &engineFiles{Loader: l, found: map[string]engineProperty{}}
+	if g, found := l.Top("engine.liferay.home"); found && len(g.Items) == 1 {
+		e.home = l.Resolve(g.Items[0].Text, g.Origin)
 	}
-	e.eachFile("engine.liferay.portal_ext", func(it item, path, name string) { e.portalExt(it.origin, path, name) })
+	e.eachFile("engine.liferay.portal_ext", func(it settings.Item, path, name string) { e.portalExt(it.Origin, path, name) })
 	e.variables(env)
-	y := newLayer()
+	y := settings.NewLayer()
 	e.portalLayer(y)
 	e.mergeVerifiers(y, e.readVerifiers())
 	e.mergeHosts(y)
-	e.spreadSecret(y)
 	return y
 }
 
-func (e *engineFiles) eachFile(path string, f func(it item, path, name string)) {
-	g, _ := e.top(path)
-	for i, it := range g.items {
-		f(it, entry(path, i), e.resolve(it.text, it.origin))
+func (e *engineFiles) eachFile(path string, f func(it settings.Item, path, name string)) {
+	g, _ := e.Top(path)
+	for i, it := range g.Items {
+		f(it, settings.Entry(path, i), e.Resolve(it.Text, it.Origin))
 	}
 }
 
@@ -90,24 +103,24 @@ func (e *engineFiles) eachFile(path string, f func(it item, path, name string)) 
 const maxIncludes = 16
 
 // portalExt reads one file, then those that it includes, which override it.
-func (e *engineFiles) portalExt(named Origin, path, name string) {
+func (e *engineFiles) portalExt(named settings.Origin, path, name string) {
 	if slices.Contains(e.open, name) || len(e.open) == maxIncludes {
-		e.report(at(named, path, "is included in a circle or too deep: "+name, "drop the include"))
+		e.Report(settings.At(named, path, "is included in a circle or too deep: "+name, "drop the include"))
 		return
 	}
-	data, err := e.read(name)
+	data, err := e.ReadFile(name)
 	if err != nil && len(e.open) > 0 && errors.Is(err, fs.ErrNotExist) {
-		e.report(at(named, path, "includes a file that does not exist: "+name,
-			"Liferay passes over it without a word; drop the include or make the file").asWarning())
+		e.Report(settings.At(named, path, "includes a file that does not exist: "+name,
+			"Liferay passes over it without a word; drop the include or make the file").AsWarning())
 		return
 	}
 	if err != nil {
-		e.unreadable(named, path, name, err)
+		e.Unreadable(named, path, name, err)
 		return
 	}
 	props, wrong := parseProperties(data)
 	for _, w := range wrong {
-		e.report(Problem{File: name, Line: w.line, Msg: w.msg, Cure: `write a backslash as \\ and a character as \u and four hexadecimal digits`})
+		e.Report(settings.Problem{File: name, Line: w.line, Msg: w.msg, Cure: `write a backslash as \\ and a character as \u and four hexadecimal digits`})
 	}
 	e.open = append(e.open, name)
 	defer func() { e.open = e.open[:len(e.open)-1] }()
@@ -117,7 +130,7 @@ func (e *engineFiles) portalExt(named Origin, path, name string) {
 			includes = append(includes, p)
 			continue
 		}
-		e.found[p.key] = engineProperty{p.value, Origin{LiferayFile, name, p.line}, p.pieces}
+		e.found[p.key] = engineProperty{p.value, at(name, p.line), p.pieces}
 	}
 	e.exposed(name, props)
 	for _, p := range includes {
@@ -128,20 +141,20 @@ func (e *engineFiles) portalExt(named Origin, path, name string) {
 // exposed warns of a secret in a file that everybody may read.
 func (e *engineFiles) exposed(name string, props []property) {
 	for _, p := range props {
-		if p.key == sharedSecret && p.value != "" && e.worldReadable(name) {
-			e.report(at(Origin{LiferayFile, name, p.line}, "", "holds a secret and may be read by every user of this machine",
-				"chmod o-r "+name).asWarning())
+		if p.key == sharedSecret && p.value != "" && e.WorldReadable(name) {
+			e.Report(settings.At(at(name, p.line), "", "holds a secret and may be read by every user of this machine",
+				"chmod o-r "+name).AsWarning())
 			return
 		}
 	}
 }
 
 func (e *engineFiles) include(p property, name string) {
-	o := Origin{LiferayFile, name, p.line}
-	for _, target := range commas(p.value) {
+	o := at(name, p.line)
+	for _, target := range settings.Commas(p.value) {
 		target, ok := e.expand(target, o, p.key)
 		if ok {
-			e.portalExt(o, p.key, e.resolve(target, o))
+			e.portalExt(o, p.key, e.Resolve(target, o))
 		}
 	}
 }
@@ -151,7 +164,7 @@ const sharedSecret = "tunneling.servlet.shared.secret"
 
 // expand puts in what ${name} stands for: liferay.home, or another property of the files but the
 // secret.
-func (e *engineFiles) expand(text string, o Origin, key string) (string, bool) {
+func (e *engineFiles) expand(text string, o settings.Origin, key string) (string, bool) {
 	for range maxIncludes {
 		before, rest, opened := strings.Cut(text, "${")
 		name, after, closed := strings.Cut(rest, "}")
@@ -164,11 +177,11 @@ func (e *engineFiles) expand(text string, o Origin, key string) (string, bool) {
 			return "", false
 		}
 		text = before + value + after
-		if len(text) > maxFile {
+		if len(text) > settings.MaxFile {
 			break
 		}
 	}
-	e.report(at(o, key, "refers to itself", "write the value out"))
+	e.Report(settings.At(o, key, "refers to itself", "write the value out"))
 	return "", false
 }
 
@@ -181,7 +194,7 @@ func (e *engineFiles) lookup(name string) (string, bool) {
 }
 
 // unresolved reports a reference to name; within the secret it may be a part of it.
-func (e *engineFiles) unresolved(name string, o Origin, key string) {
+func (e *engineFiles) unresolved(name string, o settings.Origin, key string) {
 	msg, cure := "refers to ${"+name+"}, which nothing here resolves", "write the value out"
 	switch {
 	case key == sharedSecret:
@@ -189,7 +202,7 @@ func (e *engineFiles) unresolved(name string, o Origin, key string) {
 	case name == "liferay.home":
 		cure = "say what it is in engine.liferay.home of the gateway's file"
 	}
-	e.report(at(o, key, msg, cure))
+	e.Report(settings.At(o, key, msg, cure))
 }
 
 // variables lets Liferay's variables override the properties of the files.
@@ -200,14 +213,14 @@ func (e *engineFiles) variables(env []string) {
 		if !ours {
 			continue
 		}
-		o := Origin{Source: LiferayEnv, Name: variable}
+		o := settings.Origin{Source: settings.VendorEnv, Name: variable}
 		for _, k := range portalKeys {
 			switch {
 			case name == k.name:
 				e.found[name] = engineProperty{value: value, origin: o}
 			case squash(strings.TrimPrefix(variable, liferayPrefix)) == squash(k.name):
-				e.report(at(o, "", "is not how Liferay spells "+k.name+": it is not read",
-					"name it "+encodeLiferayName(k.name)).asWarning())
+				e.Report(settings.At(o, "", "is not how Liferay spells "+k.name+": it is not read",
+					"name it "+encodeLiferayName(k.name)).AsWarning())
 			}
 		}
 	}
@@ -219,7 +232,7 @@ func squash(name string) string {
 }
 
 // portalLayer turns the properties that are known into leaves.
-func (e *engineFiles) portalLayer(y layer) {
+func (e *engineFiles) portalLayer(y settings.Layer) {
 	for _, k := range portalKeys {
 		p, found := e.found[k.name]
 		if !found {
@@ -229,40 +242,15 @@ func (e *engineFiles) portalLayer(y layer) {
 		if !ok {
 			continue
 		}
-		y.put(k.path, p.origin, k.read(value)...)
-		if g := y.leaves[k.path]; len(g.items) == len(p.pieces) {
+		y.Put(k.path, p.origin, k.read(value)...)
+		if g := given(y, k.path); len(g.Items) == len(p.pieces) {
 			for i, line := range p.pieces {
-				g.items[i].origin.Line = line
+				g.Items[i].Origin.Line = line
 			}
 		}
 	}
-	if g, found := y.leaves["engine.upstream.secret.value"]; found && g.items[0].text == "" {
-		delete(y.leaves, "engine.upstream.secret.value") // Liferay takes an empty secret for none
-	}
-}
-
-// spreadSecret gives Liferay's secret to every peer that has none of its own. The parts of a secret
-// stay together: whoever names a value or a file takes neither hex nor algorithm from Liferay.
-func (e *engineFiles) spreadSecret(y layer) {
-	peers := map[int]Origin{}
-	for _, other := range e.layers {
-		other.indexes("peers", peers)
-	}
-	for i := range peers {
-		path := join(entry("peers", i), "secret")
-		if e.rank(join(path, "value")) >= 0 || e.rank(join(path, "file")) >= 0 {
-			continue
-		}
-		for _, part := range []string{"value", "hex", "algorithm"} {
-			if g, found := y.leaves[join("engine.upstream.secret", part)]; found {
-				y.leaves[join(path, part)] = g
-			}
-		}
-	}
-	if e.rank("engine.upstream.secret.value") >= 0 || e.rank("engine.upstream.secret.file") >= 0 {
-		for _, part := range []string{"value", "hex", "algorithm"} {
-			delete(y.leaves, join("engine.upstream.secret", part))
-		}
+	if g, found := y.Get("engine.upstream.secret.value"); found && g.Items[0].Text == "" {
+		y.Delete("engine.upstream.secret.value") // Liferay takes an empty secret for none
 	}
 }
 

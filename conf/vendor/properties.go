@@ -1,4 +1,4 @@
-package conf
+package vendor
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 type property struct {
 	key, value string
 	line       int
-	pieces     []int // the line of each piece between commas, for values that run over several lines
+	pieces     []int // the line of each piece between settings.Commas, for values that run over several lines
 }
 
 // logical is what Java takes for one line: natural lines whose ends were escaped, joined.
@@ -120,7 +120,7 @@ func (l logical) property() (property, error) {
 	return property{key: keys[0], value: value, line: l.line, pieces: l.pieces(value)}, nil
 }
 
-// pieces finds the natural line of each comma-separated piece of value; nothing if some commas are
+// pieces finds the natural line of each comma-separated piece of value; nothing if some settings.Commas are
 // written otherwise.
 func (l logical) pieces(value string) []int {
 	offset := strings.IndexAny(l.text, "=:") + 1

@@ -1,4 +1,4 @@
-package conf
+package settings
 
 import (
 	"maps"
@@ -6,33 +6,30 @@ import (
 	"strings"
 )
 
-// envPrefix begins the name of every variable of ours.
-const envPrefix = "STAGELOCK_"
-
-// fromEnv reads the variables of ours: the path in capitals with _ between its parts, an index for
+// fromEnv reads the variables that begin with the prefix: the path in capitals with _ between its parts, an index for
 // an entry of a list of sections, commas between the entries of a plain list. An empty variable
 // says nothing.
-func (l *loader) fromEnv(env []string) layer {
-	y := newLayer()
+func (l *Loader) fromEnv(env []string) Layer {
+	y := NewLayer()
 	env = slices.Sorted(slices.Values(env))
 	for _, pair := range env {
 		name, value, _ := strings.Cut(pair, "=")
-		rest, ours := strings.CutPrefix(name, envPrefix)
+		rest, ours := strings.CutPrefix(name, l.schema.prefix)
 		if !ours || value == "" {
 			continue
 		}
 		o := Origin{Source: Env, Name: name}
-		path, s := byVariable(schema, "", rest)
-		if now := movedVariable(rest); s == nil && now != "" {
-			l.report(at(o, "", "has moved: the setting has another name now", "name it "+now))
+		path, s := byVariable(l.schema.kids, "", rest)
+		if now := l.schema.movedVariable(rest); s == nil && now != "" {
+			l.Report(At(o, "", "has moved: the setting has another name now", "name it "+now))
 			continue
 		}
 		if s == nil {
-			// Only a warning: an orchestrator adds names of its own for a service called stagelock.
-			l.report(at(o, "", "is no setting of the gateway's", didYouMean(name, variables())).asWarning())
+			// Only a warning: an orchestrator adds names of its own for a service of that name.
+			l.Report(At(o, "", "is the name of no setting", DidYouMean(name, l.schema.variables())).AsWarning())
 			continue
 		}
-		y.put(path, o, entries(s, value)...)
+		y.Put(path, o, entries(s, value)...)
 	}
 	return y
 }
@@ -42,11 +39,11 @@ func entries(s *setting, value string) []string {
 	if !s.many {
 		return []string{value}
 	}
-	return commas(value)
+	return Commas(value)
 }
 
-// commas splits at commas and drops blanks and empty pieces.
-func commas(value string) []string {
+// Commas splits at commas and drops blanks and empty pieces.
+func Commas(value string) []string {
 	var all []string
 	for piece := range strings.SplitSeq(value, ",") {
 		if piece = strings.TrimSpace(piece); piece != "" {
@@ -59,12 +56,12 @@ func commas(value string) []string {
 // byVariable finds the leaf that the rest of a variable's name stands for.
 func byVariable(kids []*setting, path, rest string) (string, *setting) {
 	for _, s := range kids {
-		upper, at := strings.ToUpper(s.name), join(path, s.name)
+		upper, at := strings.ToUpper(s.name), Join(path, s.name)
 		if s.leaf() && rest == upper {
 			return at, s
 		}
 		if s.secret() && rest == upper+"_FILE" {
-			return join(path, "file"), find(kids, "file")
+			return Join(path, "file"), find(kids, "file")
 		}
 		deeper, found := strings.CutPrefix(rest, upper+"_")
 		if !found || s.leaf() {
@@ -87,7 +84,7 @@ func byVariable(kids []*setting, path, rest string) (string, *setting) {
 // eachMoved calls f with the former and the present path of every setting that has moved.
 func eachMoved(kids []*setting, path string, f func(former, now string)) {
 	for _, s := range kids {
-		at := join(path, s.name)
+		at := Join(path, s.name)
 		if former := s.tag.Get("was"); former != "" {
 			f(former, at)
 		}
@@ -99,12 +96,12 @@ func eachMoved(kids []*setting, path string, f func(former, now string)) {
 
 // movedVariable returns the name of the variable for what the rest of a name once stood for, or
 // nothing.
-func movedVariable(rest string) string {
+func (sc *Schema) movedVariable(rest string) string {
 	now := ""
-	eachMoved(schema, "", func(former, at string) {
+	eachMoved(sc.kids, "", func(former, at string) {
 		below, found := strings.CutPrefix(rest+"_", strings.ToUpper(former)+"_")
-		name := variable(at) + strings.TrimSuffix("_"+below, "_")
-		if _, s := byVariable(schema, "", strings.TrimPrefix(name, envPrefix)); found && s != nil {
+		name := sc.variable(at) + strings.TrimSuffix("_"+below, "_")
+		if _, s := byVariable(sc.kids, "", strings.TrimPrefix(name, sc.prefix)); found && s != nil {
 			now = name
 		}
 	})
@@ -112,10 +109,10 @@ func movedVariable(rest string) string {
 }
 
 // movedPath returns the path of what once stood at path, or nothing.
-func movedPath(path string) string {
+func (sc *Schema) movedPath(path string) string {
 	now := ""
-	eachMoved(schema, "", func(former, at string) {
-		if below, found := strings.CutPrefix(path+".", former+"."); found && byPath(schema, strings.TrimSuffix(at+"."+below, ".")) != nil {
+	eachMoved(sc.kids, "", func(former, at string) {
+		if below, found := strings.CutPrefix(path+".", former+"."); found && byPath(sc.kids, strings.TrimSuffix(at+"."+below, ".")) != nil {
 			now = strings.TrimSuffix(at+"."+below, ".")
 		}
 	})
@@ -128,36 +125,36 @@ func isIndex(s string) bool {
 }
 
 // variable returns the name of the variable for a path.
-func variable(path string) string {
-	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "[", "_", "]", "").Replace(path))
+func (sc *Schema) variable(path string) string {
+	return sc.prefix + strings.ToUpper(strings.NewReplacer(".", "_", "[", "_", "]", "").Replace(path))
 }
 
 // variables lists the names of all variables, with index 0 for entries.
-func variables() []string {
-	all := paths()
+func (sc *Schema) variables() []string {
+	all := sc.Paths()
 	for i, path := range all {
-		all[i] = variable(path)
+		all[i] = sc.variable(path)
 	}
 	return all
 }
 
 // fromFlags reads values by their dotted path.
-func (l *loader) fromFlags(flags map[string]string) layer {
-	y := newLayer()
+func (l *Loader) fromFlags(flags map[string]string) Layer {
+	y := NewLayer()
 	for _, path := range slices.Sorted(maps.Keys(flags)) {
 		o := Origin{Source: Flag, Name: path}
-		s := byPath(schema, path)
-		now := movedPath(path)
+		s := byPath(l.schema.kids, path)
+		now := l.schema.movedPath(path)
 		switch {
 		case s == nil && now != "":
-			l.report(at(o, "", "has moved to "+now, "write "+now))
+			l.Report(At(o, "", "has moved to "+now, "write "+now))
 		case s == nil:
-			l.report(at(o, "", "is no setting", didYouMean(path, paths())))
+			l.Report(At(o, "", "is no setting", DidYouMean(path, l.schema.Paths())))
 		case s.secret():
-			l.report(at(o, path, "is a secret, and everybody on this machine can read a command line",
-				"name a file that holds it: "+parent(path)+".file"))
+			l.Report(At(o, path, "is a secret, and everybody on this machine can read a command line",
+				"name a file that holds it: "+Parent(path)+".file"))
 		default:
-			y.put(path, o, entries(s, flags[path])...)
+			y.Put(path, o, entries(s, flags[path])...)
 		}
 	}
 	return y
@@ -181,23 +178,23 @@ func byPath(kids []*setting, path string) *setting {
 	return byPath(s.kids, rest)
 }
 
-// paths lists the paths of all leaves, with index 0 for entries.
-func paths() []string {
+// Paths lists the paths of all leaves, with index 0 for entries.
+func (sc *Schema) Paths() []string {
 	var all []string
 	var visit func(kids []*setting, path string)
 	visit = func(kids []*setting, path string) {
 		for _, s := range kids {
-			at := join(path, s.name)
+			at := Join(path, s.name)
 			switch {
 			case s.leaf():
 				all = append(all, at)
 			case s.sections():
-				visit(s.kids, entry(at, 0))
+				visit(s.kids, Entry(at, 0))
 			default:
 				visit(s.kids, at)
 			}
 		}
 	}
-	visit(schema, "")
+	visit(sc.kids, "")
 	return all
 }

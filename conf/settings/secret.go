@@ -1,4 +1,4 @@
-package conf
+package settings
 
 import (
 	"crypto/subtle"
@@ -31,7 +31,7 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// IsSet tells whether there is a value.
+// IsSet reports whether there is a value.
 func (s Secret) IsSet() bool { return s.text != nil }
 
 // Equal compares two secrets in constant time for values of one length.

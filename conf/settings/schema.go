@@ -1,4 +1,4 @@
-package conf
+package settings
 
 import (
 	"reflect"
@@ -19,8 +19,65 @@ type setting struct {
 	tag     reflect.StructTag
 }
 
-// schema is the tree of all settings, read from the tags of Config.
-var schema = describe(reflect.TypeFor[Config](), nil)
+// Schema is the tree of all settings of a struct type. It may be used concurrently.
+type Schema struct {
+	kids   []*setting
+	prefix string // of the names of variables
+}
+
+// SchemaOf reads the tags of T. The names of variables begin with prefix. A tag that describes
+// nothing possible is a programmer's mistake and panics.
+func SchemaOf[T any](prefix string) *Schema {
+	s := &Schema{describe(reflect.TypeFor[T](), nil), prefix}
+	s.mustDescribe(s.kids, "")
+	return s
+}
+
+// mustDescribe panics for a setting without a sentence about it, with a default that cannot be, or
+// with a variable that does not lead back to it.
+func (sc *Schema) mustDescribe(kids []*setting, path string) {
+	for _, s := range kids {
+		at := Join(path, s.name)
+		if s.sections() {
+			at = Entry(at, 0)
+		}
+		if !strings.HasSuffix(s.tag.Get("doc"), ".") || strings.Trim(s.name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+			panic("settings: " + at + " has no sentence about it, or an odd name")
+		}
+		if !s.leaf() {
+			sc.mustDescribe(s.kids, at)
+			continue
+		}
+		if flaw := s.flaw(); flaw != "" {
+			panic("settings: " + at + ": " + flaw)
+		}
+		if got, found := byVariable(sc.kids, "", strings.TrimPrefix(sc.variable(at), sc.prefix)); found != s || got != at {
+			panic("settings: " + at + ": another setting has the same variable: " + got)
+		}
+	}
+}
+
+// flaw says what is wrong with the tag of a leaf.
+func (s *setting) flaw() string {
+	for _, bound := range []string{s.tag.Get("min"), s.tag.Get("max")} {
+		if bound != "" {
+			s.bound(bound)
+		}
+	}
+	for _, d := range s.defaults() {
+		v, err := parse(s.typ, d)
+		if err != nil {
+			return "default " + d + ": " + err.Error()
+		}
+		if msg := s.outOfBounds(v); msg != "" {
+			return "default " + d + " " + msg
+		}
+		if choices := s.choices(); len(choices) > 0 && !slices.Contains(choices, d) {
+			return "default " + d + " is no choice"
+		}
+	}
+	return ""
+}
 
 func describe(t reflect.Type, at []int) []*setting {
 	var all []*setting
@@ -36,10 +93,10 @@ func describe(t reflect.Type, at []int) []*setting {
 			continue
 		}
 		s := &setting{name: name, index: index, typ: f.Type, tag: f.Tag, restart: f.Tag.Get("restart") == "true"}
-		if _, leaf := parsers[f.Type]; !leaf && f.Type.Kind() == reflect.Slice {
+		if !isLeaf(f.Type) && f.Type.Kind() == reflect.Slice {
 			s.many, s.typ = true, f.Type.Elem()
 		}
-		if _, leaf := parsers[s.typ]; !leaf {
+		if !isLeaf(s.typ) {
 			s.kids = describe(s.typ, nil)
 		}
 		all = append(all, s)
@@ -51,8 +108,8 @@ func (s *setting) leaf() bool     { return s.kids == nil }
 func (s *setting) sections() bool { return s.many && !s.leaf() }
 func (s *setting) secret() bool   { return s.typ == reflect.TypeFor[Secret]() }
 
-// ofSecret tells whether the setting is one of the two that give a secret: an empty one gives none.
-func (s *setting) ofSecret() bool { return s.secret() || s.name == "file" }
+// emptyUnset reports whether an empty text says nothing.
+func (s *setting) emptyUnset() bool { return s.tag.Get("empty") == "unset" }
 
 // defaults returns the values that stand where nobody wrote any.
 func (s *setting) defaults() []string {
@@ -77,7 +134,7 @@ func find(kids []*setting, name string) *setting {
 // byFormer finds the setting whose former place was path, and its place now.
 func byFormer(kids []*setting, path, former string) (string, *setting) {
 	for _, s := range kids {
-		at := join(path, s.name)
+		at := Join(path, s.name)
 		if s.tag.Get("was") == former {
 			return at, s
 		}
@@ -103,13 +160,13 @@ func names(kids []*setting) []string {
 // declaration.
 func walk(v reflect.Value, kids []*setting, path string, f func(path string, s *setting, v reflect.Value)) {
 	for _, s := range kids {
-		at, here := join(path, s.name), v.FieldByIndex(s.index)
+		at, here := Join(path, s.name), v.FieldByIndex(s.index)
 		switch {
 		case s.leaf():
 			f(at, s, here)
 		case s.sections():
 			for i := range here.Len() {
-				walk(here.Index(i), s.kids, entry(at, i), f)
+				walk(here.Index(i), s.kids, Entry(at, i), f)
 			}
 		default:
 			walk(here, s.kids, at, f)
@@ -117,13 +174,13 @@ func walk(v reflect.Value, kids []*setting, path string, f func(path string, s *
 	}
 }
 
-// join returns the path of a key in the section at path.
-func join(path, name string) string {
+// Join returns the path of a key in the section at path.
+func Join(path, name string) string {
 	if path == "" {
 		return name
 	}
 	return path + "." + name
 }
 
-// entry returns the path of an entry of the list at path.
-func entry(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+// Entry returns the path of an entry of the list at path.
+func Entry(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

@@ -1,4 +1,4 @@
-package conf
+package settings
 
 import (
 	"errors"
@@ -7,12 +7,10 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// maxFile bounds every file that is read here.
-const maxFile = 1 << 20
-
-// document turns a YAML text into a layer. It tells whether the text was YAML at all.
+// document turns a YAML text into a layer. It reports whether the text was YAML at all.
 type document struct {
-	layer
+	Layer
+	schema *Schema
 	file   string
 	report func(Problem)
 }
@@ -27,13 +25,13 @@ func (d *document) read(text []byte) bool {
 		return true
 	}
 	if len(docs) > 1 {
-		d.report(at(d.origin(&docs[1]), "", "is a second document", "keep one document in the file"))
+		d.report(At(d.origin(&docs[1]), "", "is a second document", "keep one document in the file"))
 	}
 	root := &docs[0]
 	if root.Kind == yaml.DocumentNode && len(root.Content) > 0 {
 		root = root.Content[0]
 	}
-	d.section(root, schema, "")
+	d.section(root, d.schema.kids, "")
 	return true
 }
 
@@ -61,7 +59,7 @@ func (d *document) origin(n *yaml.Node) Origin {
 
 // wrong reports a node that is not of the kind that its place wants. It does not repeat the text.
 func (d *document) wrong(n *yaml.Node, path, msg, cure string) {
-	d.report(at(d.origin(n), path, msg, cure))
+	d.report(At(d.origin(n), path, msg, cure))
 }
 
 func null(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
@@ -78,12 +76,12 @@ func (d *document) section(n *yaml.Node, kids []*setting, path string) {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		s, at := find(kids, key.Value), join(path, key.Value)
+		s, at := find(kids, key.Value), Join(path, key.Value)
 		if s == nil && key.Kind == yaml.ScalarNode && d.moved(key, value, at) {
 			continue
 		}
 		if key.Kind != yaml.ScalarNode || s == nil {
-			d.wrong(key, at, "is not known", didYouMean(key.Value, names(kids)))
+			d.wrong(key, at, "is not known", DidYouMean(key.Value, names(kids)))
 			continue
 		}
 		if line, twice := seen[s.name]; twice {
@@ -99,11 +97,11 @@ func (d *document) section(n *yaml.Node, kids []*setting, path string) {
 // moved reads a section or setting that stands where it once belonged, so that what is in it is
 // checked too, and reports its new place.
 func (d *document) moved(key, value *yaml.Node, path string) bool {
-	at, s := byFormer(schema, "", path)
+	at, s := byFormer(d.schema.kids, "", path)
 	if s == nil {
 		return false
 	}
-	d.wrong(key, path, "has moved to "+at, "write it there, in the section "+parent(at)+":")
+	d.wrong(key, path, "has moved to "+at, "write it there, in the section "+Parent(at)+":")
 	if _, written := d.places[at]; !written {
 		d.places[at] = d.origin(key)
 		d.value(value, s, at)
@@ -120,9 +118,9 @@ func (d *document) value(n *yaml.Node, s *setting, path string) {
 		d.sections(n, s, path)
 	case !s.leaf():
 		d.section(n, s.kids, path)
-	case null(n), n.Kind == yaml.ScalarNode && n.Value == "" && s.ofSecret():
+	case null(n), n.Kind == yaml.ScalarNode && n.Value == "" && s.emptyUnset():
 	case n.Kind == yaml.ScalarNode:
-		d.put(path, d.origin(n), n.Value)
+		d.Put(path, d.origin(n), n.Value)
 	case s.many && n.Kind == yaml.SequenceNode:
 		d.list(n, path)
 	case s.many:
@@ -141,19 +139,19 @@ func (d *document) sections(n *yaml.Node, s *setting, path string) {
 		return
 	}
 	for i, kid := range n.Content {
-		d.places[entry(path, i)] = d.origin(kid)
-		d.section(kid, s.kids, entry(path, i))
+		d.places[Entry(path, i)] = d.origin(kid)
+		d.section(kid, s.kids, Entry(path, i))
 	}
 }
 
 func (d *document) list(n *yaml.Node, path string) {
-	g := given{origin: d.origin(n)}
+	g := Given{Origin: d.origin(n)}
 	for i, kid := range n.Content {
 		if kid.Kind != yaml.ScalarNode || null(kid) {
-			d.wrong(kid, entry(path, i), "is not a single value", "write one text in each entry")
+			d.wrong(kid, Entry(path, i), "is not a single value", "write one text in each entry")
 			continue
 		}
-		g.items = append(g.items, item{kid.Value, d.origin(kid)})
+		g.Items = append(g.Items, Item{kid.Value, d.origin(kid)})
 	}
 	d.leaves[path] = g
 }

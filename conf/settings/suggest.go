@@ -1,9 +1,9 @@
-package conf
+package settings
 
 import "strings"
 
-// didYouMean offers the choice nearest to word, or nothing if none is near.
-func didYouMean(word string, choices []string) string {
+// DidYouMean offers the choice nearest to word, or nothing if none is near.
+func DidYouMean(word string, choices []string) string {
 	best, least := "", len(word)/3+2
 	for _, c := range choices {
 		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < least {

@@ -1,9 +1,11 @@
-package conf
+package vendor
 
 import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/stagelock/stagelock/conf/settings"
 )
 
 // maxCompared bounds the pairs that the comparison of two lists looks at.
@@ -12,49 +14,49 @@ const maxCompared = 1 << 22
 // mergeHosts makes hosts.allow of the two lists that Liferay asks one after the other. Who is in
 // both passes; where one list is empty or absent Liferay lets everybody pass it, so the other
 // decides. Two absent lists admit nobody here.
-func (e *engineFiles) mergeHosts(y layer) {
-	filter, verifier := y.leaves[filterHosts], y.leaves[verifierHosts]
-	delete(y.leaves, filterHosts)
-	delete(y.leaves, verifierHosts)
-	dotted(filter.items)
-	dotted(verifier.items)
+func (e *engineFiles) mergeHosts(y settings.Layer) {
+	filter, verifier := given(y, filterHosts), given(y, verifierHosts)
+	y.Delete(filterHosts)
+	y.Delete(verifierHosts)
+	dotted(filter.Items)
+	dotted(verifier.Items)
 	switch {
-	case len(filter.items) == 0 && len(verifier.items) == 0:
+	case len(filter.Items) == 0 && len(verifier.Items) == 0:
 		return
-	case len(filter.items) == 0:
-		y.leaves["hosts.allow"] = verifier
+	case len(filter.Items) == 0:
+		y.Set("hosts.allow", verifier)
 		return
-	case len(verifier.items) == 0:
-		y.leaves["hosts.allow"] = filter
+	case len(verifier.Items) == 0:
+		y.Set("hosts.allow", filter)
 		return
-	case len(filter.items)*len(verifier.items) > maxCompared:
-		e.report(at(filter.origin, "hosts.allow", "is too long to be compared with the verifier's list", "write hosts.allow in the gateway's file"))
+	case len(filter.Items)*len(verifier.Items) > maxCompared:
+		e.Report(settings.At(filter.Origin, "hosts.allow", "is too long to be compared with the verifier's list", "write hosts.allow in the gateway's file"))
 		return
 	}
-	kept, dropped := intersect(filter.items, verifier.items)
-	y.leaves["hosts.allow"] = given{items: kept, origin: filter.origin}
-	if e.rank("hosts.allow") >= 0 {
+	kept, dropped := intersect(filter.Items, verifier.Items)
+	y.Set("hosts.allow", settings.Given{Items: kept, Origin: filter.Origin})
+	if e.Rank("hosts.allow") >= 0 {
 		return // somebody wrote the list himself
 	}
 	for _, it := range dropped {
-		e.report(at(it.origin, "hosts.allow", it.text+" is in one of Liferay's two lists only and is refused, as Liferay does",
-			"add it to tunnel.servlet.hosts.allowed and to the verifier's hostsAllowed").asWarning())
+		e.Report(settings.At(it.Origin, "hosts.allow", it.Text+" is in one of Liferay's two lists only and is refused, as Liferay does",
+			"add it to tunnel.servlet.hosts.allowed and to the verifier's hostsAllowed").AsWarning())
 	}
 }
 
 // intersect returns the entries of a and b that the other list covers, and those that are of no
 // use.
-func intersect(a, b []item) (kept, dropped []item) {
+func intersect(a, b []settings.Item) (kept, dropped []settings.Item) {
 	seen := map[string]bool{}
 	useful := make([]bool, len(a)+len(b))
-	take := func(i int, it item, others []item, first int) {
+	take := func(i int, it settings.Item, others []settings.Item, first int) {
 		for j, other := range others {
-			if !covers(other.text, it.text) {
+			if !covers(other.Text, it.Text) {
 				continue
 			}
 			useful[i], useful[first+j] = true, true
-			if !seen[it.text] {
-				seen[it.text] = true
+			if !seen[it.Text] {
+				seen[it.Text] = true
 				kept = append(kept, it)
 			}
 		}
@@ -73,7 +75,7 @@ func intersect(a, b []item) (kept, dropped []item) {
 	return kept, dropped
 }
 
-// covers tells whether every address of entry b is one of entry a, as far as the text alone says
+// covers reports whether every address of entry b is one of entry a, as far as the text alone says
 // so.
 func covers(a, b string) bool {
 	if a == b {
@@ -102,20 +104,20 @@ func prefix(s string) (netip.Prefix, bool) {
 }
 
 // dotted rewrites address/255.255.0.0, which Liferay reads from 7.3 on, to address/16.
-func dotted(items []item) {
+func dotted(items []settings.Item) {
 	for i, it := range items {
-		address, mask, found := strings.Cut(it.text, "/")
+		address, mask, found := strings.Cut(it.Text, "/")
 		m, err := netip.ParseAddr(mask)
 		if !found || err != nil {
 			continue
 		}
 		if bits, whole := maskBits(m); whole {
-			items[i].text = address + "/" + strconv.Itoa(bits)
+			items[i].Text = address + "/" + strconv.Itoa(bits)
 		}
 	}
 }
 
-// maskBits counts the ones of a mask and tells whether they all come first.
+// maskBits counts the ones of a mask and reports whether they all come first.
 func maskBits(mask netip.Addr) (int, bool) {
 	n, ended := 0, false
 	for _, b := range mask.AsSlice() {

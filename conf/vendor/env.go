@@ -1,4 +1,4 @@
-package conf
+package vendor
 
 import (
 	"strconv"

@@ -1,24 +1,26 @@
-package conf
+package vendor
 
 import (
 	"net/netip"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/stagelock/stagelock/conf/settings"
 )
 
 // An address is in the merged list exactly if it is in both.
 func TestIntersectAgainstMembership(t *testing.T) {
-	entries := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) item {
+	entries := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) settings.Item {
 		a := netip.AddrFrom4([4]byte{10, 0, 0, rapid.Byte().Draw(t, "last")})
 		if rapid.Bool().Draw(t, "single") {
-			return item{text: a.String()}
+			return settings.Item{Text: a.String()}
 		}
 		p, err := a.Prefix(rapid.IntRange(22, 32).Draw(t, "bits"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return item{text: p.String()}
+		return settings.Item{Text: p.String()}
 	}), 0, 6)
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := entries.Draw(t, "a"), entries.Draw(t, "b")
@@ -29,17 +31,17 @@ func TestIntersectAgainstMembership(t *testing.T) {
 				t.Fatalf("%s in %v: %t, want %t", addr, kept, got, want)
 			}
 			for _, d := range dropped {
-				if in([]item{d}, addr) && in(a, addr) && in(b, addr) && !in(kept, addr) {
-					t.Fatalf("%s was dropped with %s", addr, d.text)
+				if in([]settings.Item{d}, addr) && in(a, addr) && in(b, addr) && !in(kept, addr) {
+					t.Fatalf("%s was dropped with %s", addr, d.Text)
 				}
 			}
 		}
 	})
 }
 
-func in(list []item, a netip.Addr) bool {
+func in(list []settings.Item, a netip.Addr) bool {
 	for _, it := range list {
-		if p, ok := prefix(it.text); ok && p.Contains(a) {
+		if p, ok := prefix(it.Text); ok && p.Contains(a) {
 			return true
 		}
 	}
@@ -67,9 +69,9 @@ func TestDotted(t *testing.T) {
 		"10.0.0.0/255.0.0.0": "10.0.0.0/8", "10.0.0.1/255.255.255.255": "10.0.0.1/32", "0.0.0.0/0.0.0.0": "0.0.0.0/0",
 		"fd00::/ffff:ffff::": "fd00::/32", "10.0.0.0/255.0.255.0": "10.0.0.0/255.0.255.0", "10.0.0.0/8": "10.0.0.0/8", "SERVER_IP": "SERVER_IP",
 	} {
-		list := []item{{text: in}}
-		if dotted(list); list[0].text != want {
-			t.Errorf("%s → %s, want %s", in, list[0].text, want)
+		list := []settings.Item{{Text: in}}
+		if dotted(list); list[0].Text != want {
+			t.Errorf("%s → %s, want %s", in, list[0].Text, want)
 		}
 	}
 }

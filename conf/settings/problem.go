@@ -1,4 +1,4 @@
-package conf
+package settings
 
 import (
 	"cmp"
@@ -12,9 +12,9 @@ type Source int
 
 // The places that values come from, in rising precedence.
 const (
-	Default Source = iota
-	LiferayFile
-	LiferayEnv
+	Default    Source = iota
+	VendorFile        // of the product that the settings are about
+	VendorEnv
 	File
 	Env
 	Flag
@@ -32,7 +32,7 @@ func (o Origin) String() string {
 	switch o.Source {
 	case Default:
 		return "default"
-	case Env, LiferayEnv:
+	case Env, VendorEnv:
 		return "env " + o.Name
 	case Flag:
 		return "flag " + o.Name
@@ -50,7 +50,7 @@ type Problem struct {
 	Path    string // such as hosts.allow[3]
 	Msg     string // what is wrong: reads on after the path
 	Cure    string
-	Warning bool // the gateway starts all the same
+	Warning bool // what is configured can be used all the same
 }
 
 // String returns file:line: path: message (cure); a part that is unknown is left out.
@@ -77,9 +77,9 @@ func (p Problem) String() string {
 }
 
 // at returns a Problem that stands where o says.
-func at(o Origin, path, msg, cure string) Problem {
+func At(o Origin, path, msg, cure string) Problem {
 	switch o.Source {
-	case File, LiferayFile:
+	case File, VendorFile:
 		return Problem{File: o.Name, Line: o.Line, Path: path, Msg: msg, Cure: cure}
 	case Default:
 		return Problem{Path: path, Msg: msg, Cure: cure}
@@ -87,12 +87,13 @@ func at(o Origin, path, msg, cure string) Problem {
 	return Problem{File: o.String(), Path: path, Msg: msg, Cure: cure}
 }
 
-func (p Problem) asWarning() Problem {
+// AsWarning returns the problem as one that can be lived with.
+func (p Problem) AsWarning() Problem {
 	p.Warning = true
 	return p
 }
 
-// Fatal tells whether ps holds a Problem that is more than a warning.
+// Fatal reports whether ps holds a Problem that is more than a warning.
 func Fatal(ps []Problem) bool {
 	return slices.ContainsFunc(ps, func(p Problem) bool { return !p.Warning })
 }
@@ -112,41 +113,41 @@ func rank(p Problem) int {
 	return 0
 }
 
-// Origin returns where the value at path comes from. For a path without a place of its own it is
-// the place of the nearest thing around it: of the list for an entry, of the section for a key that
-// is missing.
-func (c *Config) Origin(path string) Origin {
+// Origins knows where the values of one decoded struct come from. The zero Origins knows nothing.
+type Origins struct {
+	places map[string]Origin
+	top    Origin // the file itself, for what is missing altogether
+}
+
+// Set records where the value at path comes from.
+func (o Origins) Set(path string, from Origin) { o.places[path] = from }
+
+// Of returns where the value at path comes from. For a path without a place of its own it is the
+// place of the nearest thing around it: of the list for an entry, of the section for a key that is
+// missing.
+func (o Origins) Of(path string) Origin {
 	for path != "" {
-		if o, found := c.origins[path]; found {
-			return o
+		if from, found := o.places[path]; found {
+			return from
 		}
-		path = parent(path)
+		path = Parent(path)
 	}
-	return c.top
+	return o.top
 }
 
 // Problem returns a Problem at the place where the value at path comes from.
-func (c *Config) Problem(path, msg, cure string) Problem {
-	o := c.Origin(path)
-	for up := path; o.Source == Default && up != ""; {
-		up = parent(up) // nobody wrote a default: point at the section that lacks it
-		o = c.place(up)
+func (o Origins) Problem(path, msg, cure string) Problem {
+	from := o.Of(path)
+	for up := path; from.Source == Default && up != ""; {
+		up = Parent(up) // nobody wrote a default: point at the section that lacks it
+		if from = o.places[up]; up == "" {
+			from = o.top
+		}
 	}
-	return at(o, path, msg, cure)
+	return At(from, path, msg, cure)
 }
 
-// Warn is Problem for something that the gateway can live with.
-func (c *Config) Warn(path, msg, cure string) Problem { return c.Problem(path, msg, cure).asWarning() }
-
-// place returns the origin of exactly path; the whole file for the empty path.
-func (c *Config) place(path string) Origin {
-	if path == "" {
-		return c.top
-	}
-	return c.origins[path]
-}
-
-// parent cuts the last key or index off a path.
-func parent(path string) string {
+// Parent cuts the last key or index off a path.
+func Parent(path string) string {
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }

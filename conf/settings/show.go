@@ -1,23 +1,70 @@
-package conf
+package settings
 
 import (
+	"reflect"
+	"strconv"
 	"strings"
 )
 
-// referenceHead opens the reference.
-const referenceHead = `# Every setting of stagelock. What is commented out shows its default.
-#
-# Each can also be given by a variable: its path in capitals with _ between the parts, as in STAGELOCK_HOSTS_ALLOW or
-# STAGELOCK_PEERS_0_SECRET_FILE; entries of a list with commas. Flags win over variables, variables over this file, this
-# file over Liferay's own variables and files, and these over the defaults.
-`
+// Setting is one effective value and where it comes from; a secret is masked.
+type Setting struct {
+	Path   string
+	Value  string
+	Origin Origin
+}
 
-// Reference returns a YAML file that shows and explains every setting. It loads as it stands, but
-// for the secret file that it names.
-func Reference() string {
+// String returns path = value with its origin, for a list that an operator reads.
+func (s Setting) String() string {
+	return s.Path + " = " + s.Value + "  # " + s.Origin.String()
+}
+
+// Effective returns every setting of the struct that v points to, in the order of Reference.
+func (s *Schema) Effective(v any, o Origins) []Setting {
+	var all []Setting
+	walk(reflect.ValueOf(v).Elem(), s.kids, "", func(path string, s *setting, v reflect.Value) {
+		all = append(all, Setting{Path: path, Value: showLeaf(s, v), Origin: o.places[path]})
+	})
+	return all
+}
+
+func showLeaf(s *setting, v reflect.Value) string {
+	if !s.many {
+		return show(v.Interface())
+	}
+	texts := make([]string, v.Len())
+	for i := range texts {
+		texts[i] = show(v.Index(i).Interface())
+	}
+	return strings.Join(texts, ",")
+}
+
+// NeedsRestart returns the paths whose new value only counts after a restart.
+func (s *Schema) NeedsRestart(old, next any) []string {
+	before := map[string]string{}
+	s.eachRestart(old, func(path, value string) { before[path] = value })
+	var changed []string
+	s.eachRestart(next, func(path, value string) {
+		if before[path] != value {
+			changed = append(changed, path)
+		}
+	})
+	return changed
+}
+
+// eachRestart calls f for every setting that is read at start only.
+func (s *Schema) eachRestart(v any, f func(path, value string)) {
+	walk(reflect.ValueOf(v).Elem(), s.kids, "", func(path string, s *setting, v reflect.Value) {
+		if s.restart {
+			f(path, showLeaf(s, v))
+		}
+	})
+}
+
+// Reference returns a YAML file that begins with head and shows and explains every setting.
+func (s *Schema) Reference(head string) string {
 	var b strings.Builder
-	b.WriteString(referenceHead)
-	reference(&b, schema, page{})
+	b.WriteString(head)
+	reference(&b, s.kids, page{})
 	return b.String()
 }
 
@@ -60,7 +107,7 @@ func reference(b *strings.Builder, kids []*setting, p page) {
 	}
 }
 
-// spoken tells whether a section has a setting without which nothing works.
+// spoken reports whether a section has a setting without which nothing works.
 func (s *setting) spoken() bool {
 	if s.tag.Get("example") != "" {
 		return true
@@ -88,10 +135,15 @@ func (s *setting) line(example string, off bool) string {
 	}
 	if s.many {
 		value = "[" + quoteAll(value) + "]"
-	} else if value == "" || s.name == "line" || s.name == "min_version" {
+	} else if value == "" || s.typ.Kind() == reflect.String && numeric(value) {
 		value = `"` + value + `"` // YAML would read nothing, or a number
 	}
 	return hash(off) + s.name + ": " + value
+}
+
+func numeric(value string) bool {
+	_, err := strconv.ParseFloat(value, 64)
+	return err == nil
 }
 
 func quoteAll(value string) string {

@@ -1,0 +1,55 @@
+package conf
+
+import (
+	"strings"
+
+	"github.com/stagelock/stagelock/conf/settings"
+)
+
+// readSecrets fills in the secrets that stand in files. Of value and file, the one with the higher
+// precedence counts.
+func (l *loader) readSecrets() {
+	l.eachKey(func(path string, k *Key) {
+		value, file := l.Rank(join(path, "value")), l.Rank(join(path, "file"))
+		if file < 0 || value > file {
+			k.File = ""
+		}
+		if k.File == "" {
+			return
+		}
+		if value == file && k.Value.IsSet() {
+			l.Report(l.config.Problem(join(path, "file"), "stands beside a value", "keep one of the two"))
+			return
+		}
+		k.Value = l.readSecret(join(path, "file"), string(k.File))
+		l.config.origins.Set(join(path, "value"), Origin{Source: settings.File, Name: string(k.File), Line: 1})
+	})
+}
+
+// readSecret reads one secret and checks what a file can get wrong.
+func (l *loader) readSecret(path, name string) Secret {
+	data, err := l.ReadFile(name)
+	if err != nil {
+		l.Unreadable(l.config.Origin(path), path, name, err)
+		return Secret{}
+	}
+	if l.WorldReadable(name) {
+		l.Report(l.config.Problem(path, "may be read by every user of this machine", "chmod 600 "+name))
+	}
+	s := settings.NewSecret(strings.TrimRight(string(data), "\r\n"))
+	if !s.IsSet() {
+		l.Report(l.config.Problem(path, "is empty", "write the secret into "+name))
+	}
+	return s
+}
+
+// eachKey calls f for every key of the Config and its path.
+func (l *loader) eachKey(f func(path string, k *Key)) {
+	f("engine.upstream.secret", &l.config.Engine.Upstream.Secret)
+	for i := range l.config.Peers {
+		s := &l.config.Peers[i].Secret
+		path := join(entry("peers", i), "secret")
+		f(path, &s.Key)
+		f(join(path, "previous"), &s.Previous)
+	}
+}

@@ -1,0 +1,252 @@
+package settings
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// Sources says where a Loader finds what the operator wrote.
+type Sources struct {
+	File  string            // the YAML file; empty for none
+	Env   []string          // NAME=value, as os.Environ gives them
+	Flags map[string]string // dotted path → value; commas between the entries of a list
+	// ReadFile reads the YAML file and every file it names; nil means the file system, of which only
+	// regular files of a bounded size are read.
+	ReadFile func(string) ([]byte, error)
+	// Stat tells who may read a file; nil means os.Stat, or no check if ReadFile is set.
+	Stat func(string) (fs.FileInfo, error)
+}
+
+// Loader builds a value from layers. What is wrong is collected, never returned early.
+type Loader struct {
+	schema   *Schema
+	sources  Sources
+	layers   []Layer // rising precedence
+	origins  Origins
+	problems []Problem
+}
+
+// Read reads file, variables and flags. It reports whether the file could be read and is YAML.
+func (s *Schema) Read(src Sources) (*Loader, bool) {
+	if src.ReadFile == nil {
+		src.ReadFile = os.ReadFile
+		if src.Stat == nil {
+			src.Stat = os.Stat
+		}
+	}
+	l := &Loader{schema: s, sources: src, origins: Origins{places: map[string]Origin{}}}
+	if src.File != "" {
+		l.origins.top = Origin{Source: File, Name: src.File, Line: 1}
+	}
+	file, ok := l.fromFile()
+	if ok {
+		l.layers = []Layer{file, l.fromEnv(src.Env), l.fromFlags(src.Flags)}
+	}
+	return l, ok
+}
+
+// fromFile reads the YAML file.
+func (l *Loader) fromFile() (Layer, bool) {
+	d := document{Layer: NewLayer(), schema: l.schema, file: l.sources.File, report: l.Report}
+	if d.file == "" {
+		return d.Layer, true
+	}
+	text, err := l.ReadFile(d.file)
+	if err != nil {
+		l.Unreadable(Origin{Source: File, Name: d.file}, "", d.file, err)
+		return d.Layer, false
+	}
+	return d.Layer, d.read(text)
+}
+
+// Below puts a layer under those that are there.
+func (l *Loader) Below(y Layer) { l.layers = append([]Layer{y}, l.layers...) }
+
+// Report adds a problem.
+func (l *Loader) Report(p Problem) { l.problems = append(l.problems, p) }
+
+// Problems returns what was reported so far, in the order of Sort.
+func (l *Loader) Problems() []Problem {
+	Sort(l.problems)
+	return l.problems
+}
+
+// File returns the name of the YAML file.
+func (l *Loader) File() string { return l.sources.File }
+
+// Top returns what the highest layer that has the leaf at path says.
+func (l *Loader) Top(path string) (Given, bool) {
+	if i := l.Rank(path); i >= 0 {
+		return l.layers[i].Get(path)
+	}
+	return Given{}, false
+}
+
+// Rank returns the index of the highest layer that has the leaf at path, -1 if none has.
+func (l *Loader) Rank(path string) int {
+	for i := len(l.layers) - 1; i >= 0; i-- {
+		if _, found := l.layers[i].Get(path); found {
+			return i
+		}
+	}
+	return -1
+}
+
+// Indexes returns the entries of the list of sections at path that some layer names.
+func (l *Loader) Indexes(path string) map[int]Origin {
+	named := map[int]Origin{}
+	for _, y := range l.layers {
+		y.indexes(path, named)
+	}
+	return named
+}
+
+// Resolve takes a relative path that stands in a file from that file's folder.
+func (l *Loader) Resolve(path string, o Origin) string {
+	if path == "" || filepath.IsAbs(path) || (o.Source != File && o.Source != VendorFile) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(o.Name), path)
+}
+
+// Decode fills the struct that into points to, which is of the schema's type, from the layers, and
+// returns where its values come from.
+func (l *Loader) Decode(into any) Origins {
+	for _, y := range l.layers {
+		for path, o := range y.places {
+			l.origins.places[path] = o
+		}
+	}
+	root := reflect.ValueOf(into).Elem()
+	l.grow(root)
+	walk(root, l.schema.kids, "", func(path string, s *setting, v reflect.Value) {
+		l.leaf(path, s, v)
+	})
+	return l.origins
+}
+
+// maxEntries bounds what an index in the name of a variable can ask for.
+const maxEntries = 1000
+
+// grow makes the lists of sections as long as the highest index that a layer names.
+func (l *Loader) grow(root reflect.Value) {
+	for _, s := range l.schema.kids {
+		if !s.sections() {
+			continue
+		}
+		named := l.Indexes(s.name)
+		n := 0
+		for _, known := named[n]; known && n < maxEntries; _, known = named[n] {
+			n++
+		}
+		for i, o := range named {
+			if i >= n {
+				l.Report(At(o, Entry(s.name, i), "is left out: there is no "+Entry(s.name, n),
+					"number the entries from 0 without a gap, at most "+strconv.Itoa(maxEntries)))
+			}
+		}
+		list := root.FieldByIndex(s.index)
+		list.Set(reflect.MakeSlice(list.Type(), n, n))
+	}
+}
+
+// leaf sets one leaf from the highest layer that has it, else from its default.
+func (l *Loader) leaf(path string, s *setting, v reflect.Value) {
+	g, found := l.Top(path)
+	if !found {
+		for _, t := range s.defaults() {
+			g.Items = append(g.Items, Item{Text: t})
+		}
+	}
+	l.origins.places[path] = g.Origin
+	if s.many && (found || len(g.Items) > 0) { // a list that nobody wrote stays nil, an empty one does not
+		v.Set(reflect.MakeSlice(v.Type(), 0, len(g.Items)))
+	}
+	for i, it := range g.Items {
+		at := path
+		if s.many {
+			at = Entry(path, i)
+			l.origins.places[at] = it.Origin
+		}
+		value := reflect.New(s.typ).Elem()
+		if l.value(at, s, it, value); s.many {
+			v.Set(reflect.Append(v, value)) // a bad one too: later checks go by index
+			continue
+		}
+		v.Set(value)
+	}
+}
+
+// value parses one text and holds it against the choices and bounds of its setting.
+func (l *Loader) value(path string, s *setting, it Item, v reflect.Value) {
+	text := it.Text
+	if choices := s.choices(); len(choices) > 0 {
+		chosen, known := choose(choices, text)
+		if !known {
+			l.Report(At(it.Origin, path, "is none of "+strings.Join(choices, ", "), s.hint()))
+			return
+		}
+		text = chosen
+	}
+	parsed, err := parse(s.typ, text)
+	if err != nil {
+		l.Report(At(it.Origin, path, err.Error(), s.hint()))
+		return
+	}
+	v.Set(parsed)
+	if msg := s.outOfBounds(v); msg != "" {
+		l.Report(At(it.Origin, path, msg, s.hint()))
+	}
+	if s.typ == reflect.TypeFor[Path]() {
+		v.SetString(l.Resolve(v.String(), it.Origin))
+	}
+}
+
+// choose finds the choice that text names, in any case as Java's cipher names are.
+func choose(choices []string, text string) (string, bool) {
+	for _, c := range choices {
+		if strings.EqualFold(c, text) {
+			return c, true
+		}
+	}
+	return "", false
+}
+
+// hint is the cure for a value that cannot be: the default, if there is one.
+func (s *setting) hint() string {
+	if d := s.defaults(); len(d) > 0 {
+		return "the default is " + strings.Join(d, ", ")
+	}
+	return "write a value of that form"
+}
+
+// outOfBounds says how v leaves the bounds of its setting; nothing if it does not.
+func (s *setting) outOfBounds(v reflect.Value) string {
+	low, high := s.tag.Get("min"), s.tag.Get("max")
+	switch {
+	case low != "" && number(v) < number(s.bound(low)):
+		return "is out of bounds: at least " + low
+	case high != "" && number(v) > number(s.bound(high)):
+		return "is out of bounds: at most " + high
+	}
+	return ""
+}
+
+func (s *setting) bound(text string) reflect.Value {
+	v, err := parse(s.typ, text)
+	if err != nil {
+		panic("settings: bound of " + s.name + ": " + err.Error())
+	}
+	return v
+}
+
+func number(v reflect.Value) float64 {
+	if v.CanFloat() {
+		return v.Float()
+	}
+	return float64(v.Int())
+}

@@ -1,0 +1,38 @@
+package conf
+
+import "github.com/stagelock/stagelock/conf/settings"
+
+// referenceHead opens the reference.
+const referenceHead = `# Every setting of stagelock. What is commented out shows its default.
+#
+# Each can also be given by a variable: its path in capitals with _ between the parts, as in STAGELOCK_HOSTS_ALLOW or
+# STAGELOCK_PEERS_0_SECRET_FILE; entries of a list with commas. Flags win over variables, variables over this file, this
+# file over Liferay's own variables and files, and these over the defaults.
+`
+
+// Reference returns a YAML file that shows and explains every setting. It loads as it stands, but
+// for the secret file that it names.
+func Reference() string { return schema.Reference(referenceHead) }
+
+// Effective returns every setting in the order in which Reference shows them.
+func (c *Config) Effective() []Setting { return schema.Effective(c, c.origins) }
+
+// NeedsRestart returns the paths whose new value only counts after a restart.
+func NeedsRestart(old, next *Config) []string { return schema.NeedsRestart(old, next) }
+
+// Origin returns where the value at path comes from; that of the nearest thing around it if it has
+// no place of its own.
+func (c *Config) Origin(path string) Origin { return c.origins.Of(path) }
+
+// Problem returns a Problem at the place where the value at path comes from.
+func (c *Config) Problem(path, msg, cure string) Problem { return c.origins.Problem(path, msg, cure) }
+
+// Warn is Problem for something that the gateway can live with.
+func (c *Config) Warn(path, msg, cure string) Problem { return c.Problem(path, msg, cure).AsWarning() }
+
+// Fatal reports whether ps holds a Problem that is more than a warning.
+func Fatal(ps []Problem) bool { return settings.Fatal(ps) }
+
+// Sort orders problems as a reader goes through the files: by file and line, warnings last, then by
+// path.
+func Sort(ps []Problem) { settings.Sort(ps) }
