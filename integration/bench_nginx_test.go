@@ -22,7 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
 var (
@@ -135,16 +135,16 @@ func TestBesideNginx(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer engine.stop()
-	process, g := startProcess(t, world.Options{Upstream: "http://" + engine.Addr, Extra: unhurried},
+	process, g := startProcess(t, harness.Options{Upstream: "http://" + engine.Addr, Extra: unhurried},
 		errand{CPU: *cpuFile})
 	rivals := []rival{startNginx(t, engine.Addr), {"stagelock", g.Addr, g.TLS, process.cmd.Process.Pid}}
 
-	j := newJavaClient(g, world.NewKey(t, world.Secret))
-	small := j.smallCall(t, "hasRemoteLayout", benchUUID, int64(world.Site), false)
+	j := newJavaClient(g, harness.NewKey(t, harness.Secret))
+	small := j.smallCall(t, "hasRemoteLayout", benchUUID, int64(harness.Site), false)
 	for _, conns := range []int{1, 16} {
 		beside(t, fmt.Sprintf("small call of %d bytes, %d connections", len(small), conns), rivals, conns, small)
 	}
-	if _, err := j.do(t.Context(), "createStagingRequest", int64(world.Site), benchMD5); err != nil {
+	if _, err := j.do(t.Context(), "createStagingRequest", int64(harness.Site), benchMD5); err != nil {
 		t.Fatal(err)
 	}
 	j.close()

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -38,10 +38,10 @@ func steadyAnswers(b *testing.B) func(tail []byte) []byte {
 	}
 }
 
-func benchGateway(b *testing.B) (*world.Gateway, *javaClient) {
+func benchGateway(b *testing.B) (*harness.Gateway, *javaClient) {
 	b.Helper()
 	s := newStub(b, steadyAnswers(b), nil)
-	g := world.Start(b, world.Options{Upstream: s.URL, Context: "/live", Extra: unhurried})
+	g := harness.Start(b, harness.Options{Upstream: s.URL, Context: "/live", Extra: unhurried})
 	return g, newJavaClient(g, g.Key(b))
 }
 
@@ -52,9 +52,9 @@ func BenchmarkSmallCall(b *testing.B) {
 		for _, conns := range []int{1, 16} {
 			b.Run(fmt.Sprintf("%s/connections=%d", name, conns), func(b *testing.B) {
 				g, j := benchGateway(b)
-				request := j.smallCall(b, "hasRemoteLayout", benchUUID, int64(world.Site), false)
+				request := j.smallCall(b, "hasRemoteLayout", benchUUID, int64(harness.Site), false)
 				if name == "createStagingRequest" {
-					request = j.smallCall(b, name, int64(world.Site), benchMD5)
+					request = j.smallCall(b, name, int64(harness.Site), benchMD5)
 				}
 				all := callers(b, conns, g.Addr, g.TLS, request)
 				b.ReportAllocs()
@@ -72,7 +72,7 @@ func BenchmarkPart(b *testing.B) {
 	for _, conns := range []int{1, 4} {
 		b.Run(fmt.Sprintf("connections=%d", conns), func(b *testing.B) {
 			g, j := benchGateway(b)
-			if _, err := j.do(b.Context(), "createStagingRequest", int64(world.Site), benchMD5); err != nil {
+			if _, err := j.do(b.Context(), "createStagingRequest", int64(harness.Site), benchMD5); err != nil {
 				b.Fatal(err)
 			}
 			j.close()

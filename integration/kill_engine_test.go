@@ -11,7 +11,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/engine"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
 // Ways in which the engine's connection ends under a call.
@@ -77,8 +77,8 @@ func TestEngineConnectionLost(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			b := &breaking{}
-			v := &environment{engine: world.StartEngine(t, world.EngineOptions{Documents: "4.0.0", Before: b.before})}
-			v.gateway = world.Start(t, world.Options{Upstream: v.engine.URL, Context: "/live", Extra: unhurried})
+			v := &environment{engine: harness.StartEngine(t, harness.EngineOptions{Documents: "4.0.0", Before: b.before})}
+			v.gateway = harness.Start(t, harness.Options{Upstream: v.engine.URL, Context: "/live", Extra: unhurried})
 			c := &crash{key: v.gateway.Key(t), lars: map[string][]byte{}}
 			c.engine = v.engine
 			for hit := 1; hit <= sessionCalls; hit++ {

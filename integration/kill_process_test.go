@@ -21,7 +21,7 @@ import (
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -197,7 +197,7 @@ func (c *child) stop() error {
 }
 
 // writeConfig writes a configuration and returns its path.
-func writeConfig(t testing.TB, o world.Options, data, listen string) string {
+func writeConfig(t testing.TB, o harness.Options, data, listen string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "stagelock.yaml")
 	text := strings.Replace(o.YAML(data), "127.0.0.1:0", listen, 1)

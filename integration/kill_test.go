@@ -23,7 +23,7 @@ import (
 	"github.com/stagelock/stagelock/gateway"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/engine"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/store/files"
 )
@@ -50,7 +50,7 @@ type carried struct {
 
 // witness stands in front of the engine and notes for which call of the gateway each execution was.
 type witness struct {
-	engine *world.Engine
+	engine *harness.Engine
 
 	mu     sync.Mutex // one call at a time, so that new rows of the ledger are this call's
 	rows   []carried
@@ -113,9 +113,9 @@ type crash struct {
 
 func newCrash(t *testing.T) *crash {
 	t.Helper()
-	c := &crash{key: world.NewKey(t, world.Secret), dir: t.TempDir(), lars: map[string][]byte{}}
-	c.engine = world.StartEngine(t, world.EngineOptions{Documents: "4.0.0", Before: c.before})
-	options := world.Options{Upstream: c.engine.URL, Context: "/live", Allow: `["127.0.0.0/8"]`, Extra: unhurried}
+	c := &crash{key: harness.NewKey(t, harness.Secret), dir: t.TempDir(), lars: map[string][]byte{}}
+	c.engine = harness.StartEngine(t, harness.EngineOptions{Documents: "4.0.0", Before: c.before})
+	options := harness.Options{Upstream: c.engine.URL, Context: "/live", Allow: `["127.0.0.0/8"]`, Extra: unhurried}
 	first, err := startChild(errand{File: writeConfig(t, options, c.dir, "127.0.0.1:0")})
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +177,7 @@ func (c *crash) tls() *tls.Config {
 func (c *crash) client(closes bool) *javaClient {
 	c.runs++
 	return &javaClient{addr: c.addr, host: c.addr, target: "/live/api/liferay/do", tls: c.tls(), key: c.key,
-		login: world.Login, from: net.IPv4(127, 1, byte(c.runs>>8), byte(c.runs)), closes: closes, repeat: func() {}}
+		login: harness.Login, from: net.IPv4(127, 1, byte(c.runs>>8), byte(c.runs)), closes: closes, repeat: func() {}}
 }
 
 // export returns an archive of killParts parts, another one each time.
@@ -199,13 +199,13 @@ func (c *crash) export(t *testing.T) []byte {
 func (c *crash) session(ctx context.Context, j *javaClient, lar []byte) error {
 	defer j.close()
 	j.succeeded = func(name string) { c.done = append(c.done, told{j.from.String(), name, j.refs[len(j.refs)-1]}) }
-	if _, err := j.do(ctx, "enableStaging", int64(world.Site)); err != nil {
+	if _, err := j.do(ctx, "enableStaging", int64(harness.Site)); err != nil {
 		return err
 	}
 	if err := j.publish(ctx, lar, killBuffer); err != nil {
 		return err
 	}
-	_, err := j.do(ctx, "disableStaging", int64(world.Site))
+	_, err := j.do(ctx, "disableStaging", int64(harness.Site))
 	return err
 }
 
@@ -308,7 +308,7 @@ func (c *crash) finish(t *testing.T, first error, lar []byte) {
 // check holds the engine's ledger against the audit log and what publishers were told.
 func (c *crash) check(t *testing.T) {
 	t.Helper()
-	r, err := world.VerifyLog(c.dir)
+	r, err := harness.VerifyLog(c.dir)
 	if err != nil || !r.OK() {
 		t.Errorf("audit log: record %d: %s, %v", r.FirstBad, r.Msg, err)
 	}
@@ -358,7 +358,7 @@ func spread(i, n, hits int) int { return 1 + i*(hits-1)/max(1, n-1) }
 // arrived compares everything that was published with its archive.
 func (c *crash) arrived(t *testing.T, least int) {
 	t.Helper()
-	publishes, err := c.engine.Publishes(t.Context(), world.Site)
+	publishes, err := c.engine.Publishes(t.Context(), harness.Site)
 	if err != nil || len(publishes) < least {
 		t.Fatalf("%d publishes arrived, %v", len(publishes), err)
 	}

@@ -3,7 +3,7 @@ package integration_test
 import (
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
 // Clients that send equal parts on connections of their own, again and again, are all answered: the
@@ -11,7 +11,7 @@ import (
 func TestEqualPartsAtOnce(t *testing.T) {
 	known := func() any { return int64(benchID) }
 	s := newStub(t, answers(t, map[string]func() any{"createStagingRequest": known}), nil)
-	g := world.Start(t, world.Options{Upstream: s.URL, Extra: unhurried})
+	g := harness.Start(t, harness.Options{Upstream: s.URL, Extra: unhurried})
 	j := newJavaClient(g, g.Key(t))
 	defer j.close()
 	if _, err := j.create(t.Context(), nil); err != nil {

@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
 const (
@@ -41,7 +41,7 @@ func resident(t testing.TB, pid int) int64 {
 }
 
 // startProcess starts a gateway in a process of its own, and stops it when the test ends.
-func startProcess(t testing.TB, o world.Options, e errand) (*child, *world.Gateway) {
+func startProcess(t testing.TB, o harness.Options, e errand) (*child, *harness.Gateway) {
 	t.Helper()
 	e.File = writeConfig(t, o, t.TempDir(), "127.0.0.1:0")
 	c, err := startChild(e)
@@ -59,7 +59,7 @@ func startProcess(t testing.TB, o world.Options, e errand) (*child, *world.Gatew
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
-	return c, &world.Gateway{Addr: c.Addr, URL: "https://" + c.Addr + o.Context,
+	return c, &harness.Gateway{Addr: c.Addr, URL: "https://" + c.Addr + o.Context,
 		TLS: &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}}
 }
 
@@ -75,7 +75,7 @@ func TestMemoryOfManyParts(t *testing.T) {
 	middle := make(chan struct{}, 2*memoryClients)
 	create := func() any { return id.Add(1) }
 	s := newStub(t, answers(t, map[string]func() any{"createStagingRequest": create}), func() { middle <- struct{}{} })
-	process, g := startProcess(t, world.Options{Upstream: s.URL, Allow: `["127.0.0.0/8"]`, Extra: unhurried}, errand{})
+	process, g := startProcess(t, harness.Options{Upstream: s.URL, Allow: `["127.0.0.0/8"]`, Extra: unhurried}, errand{})
 	idle := resident(t, process.cmd.Process.Pid)
 
 	content := bytes.Repeat([]byte("0123456789abcdef"), memoryPart/16)
@@ -86,7 +86,7 @@ func TestMemoryOfManyParts(t *testing.T) {
 	defer release()
 	ready.Add(memoryClients)
 	for i := range memoryClients {
-		j := newJavaClient(g, world.NewKey(t, world.Secret))
+		j := newJavaClient(g, harness.NewKey(t, harness.Secret))
 		j.from = net.IPv4(127, 2, 0, byte(1+i))
 		done.Go(func() {
 			defer j.close()
@@ -121,7 +121,7 @@ func mib(n int64) float64 { return float64(n) / (1 << 20) }
 func holdPart(ctx context.Context, j *javaClient, i int, content []byte, ready *sync.WaitGroup, letGo <-chan struct{}) error {
 	there := sync.OnceFunc(ready.Done)
 	defer there()
-	id, err := j.do(ctx, "createStagingRequest", int64(world.Site), fmt.Sprintf("%032x", i))
+	id, err := j.do(ctx, "createStagingRequest", int64(harness.Site), fmt.Sprintf("%032x", i))
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/stagelock/stagelock/archive/archivetest"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/engine"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
@@ -73,23 +73,23 @@ func (b *watched) Read(p []byte) (int, error) {
 
 // environment is an engine behind its gateway.
 type environment struct {
-	engine  *world.Engine
-	gateway *world.Gateway
+	engine  *harness.Engine
+	gateway *harness.Gateway
 	hash    watch // whether the stored password arrives
 }
 
 // generated makes an engine take generated archives.
-var generated = world.EngineOptions{Documents: "4.0.0"}
+var generated = harness.EngineOptions{Documents: "4.0.0"}
 
 // newEnvironment starts an engine in /portal behind a gateway in /live, each with a secret of its
 // own.
-func newEnvironment(t testing.TB, o world.EngineOptions) *environment {
+func newEnvironment(t testing.TB, o harness.EngineOptions) *environment {
 	t.Helper()
 	const inner = "0123456789abcdef0123456789abcdef"
 	v := &environment{hash: watch{needle: []byte(storedHash)}}
-	o.Context, o.Key, o.Before = "/portal", world.NewKey(t, inner), v.hash.before
-	v.engine = world.StartEngine(t, o)
-	v.gateway = world.Start(t, world.Options{
+	o.Context, o.Key, o.Before = "/portal", harness.NewKey(t, inner), v.hash.before
+	v.engine = harness.StartEngine(t, o)
+	v.gateway = harness.Start(t, harness.Options{
 		Upstream: v.engine.URL, Inside: "/portal", Context: "/live", Engine: inner, Sites: `["20121"]`, Extra: unhurried,
 	})
 	return v
@@ -107,9 +107,9 @@ func (v *environment) client(t testing.TB, buffer int64, login string) *publishe
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := world.NewKey(t, world.Secret)
+	key := harness.NewKey(t, harness.Secret)
 	c, err := publisher.New(publisher.Config{
-		URL: u, Build: "7.4", Login: login, Site: world.Site, Buffer: buffer, Roots: v.gateway.TLS.RootCAs,
+		URL: u, Build: "7.4", Login: login, Site: harness.Site, Buffer: buffer, Roots: v.gateway.TLS.RootCAs,
 		Authorize: func(login string) string { return key.Authorization(login, false, false) },
 	})
 	if err != nil {
@@ -122,7 +122,7 @@ func (v *environment) client(t testing.TB, buffer int64, login string) *publishe
 // publish sends lar and fails unless its content arrived.
 func (v *environment) publish(t testing.TB, lar []byte, buffer int64) {
 	t.Helper()
-	res, err := v.client(t, buffer, world.Login).Publish(t.Context(), bytes.NewReader(lar), int64(len(lar)), "3c0d.zip")
+	res, err := v.client(t, buffer, harness.Login).Publish(t.Context(), bytes.NewReader(lar), int64(len(lar)), "3c0d.zip")
 	if err != nil || res.CleanUp != nil {
 		t.Fatalf("publish: %v, clean-up: %v", err, res.CleanUp)
 	}
@@ -132,7 +132,7 @@ func (v *environment) publish(t testing.TB, lar []byte, buffer int64) {
 // last returns the newest publish.
 func (v *environment) last(t testing.TB) engine.Publish {
 	t.Helper()
-	all, err := v.engine.Publishes(t.Context(), world.Site)
+	all, err := v.engine.Publishes(t.Context(), harness.Site)
 	if err != nil || len(all) == 0 {
 		t.Fatalf("%d publishes arrived, %v", len(all), err)
 	}
@@ -226,7 +226,7 @@ func generate(t testing.TB, o archivetest.Options) []byte {
 
 // Every real archive is published through TLS, the gateway's whole pipeline and the engine.
 func TestPublishRealArchives(t *testing.T) {
-	v := newEnvironment(t, world.EngineOptions{})
+	v := newEnvironment(t, harness.EngineOptions{})
 	for _, file := range larFiles(t) {
 		lar := readFile(t, file)
 		for name, buffer := range map[string]int64{"one part": 0, "parts of 1000 bytes": 1000} {
@@ -249,18 +249,18 @@ func TestPublishLargeArchive(t *testing.T) {
 
 // What is changed on live goes back to staging in the same way.
 func TestPublishBothWays(t *testing.T) {
-	toLive, toStaging := newEnvironment(t, world.EngineOptions{}), newEnvironment(t, world.EngineOptions{})
+	toLive, toStaging := newEnvironment(t, harness.EngineOptions{}), newEnvironment(t, harness.EngineOptions{})
 	lar := readFile(t, "../archive/testdata/lar/community-a5fc79.lar")
 	toLive.publish(t, lar, 1000)
-	if _, err := toLive.engine.AddPage(t.Context(), world.Site, "Changed", "on live", engine.PageOptions{}); err != nil {
+	if _, err := toLive.engine.AddPage(t.Context(), harness.Site, "Changed", "on live", engine.PageOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	back, err := toLive.engine.Export(t.Context(), world.Site, engine.ExportOptions{})
+	back, err := toLive.engine.Export(t.Context(), harness.Site, engine.ExportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	toStaging.publish(t, readFile(t, back.Path), 1000)
-	items, err := toStaging.engine.List(t.Context(), world.Site)
+	items, err := toStaging.engine.List(t.Context(), harness.Site)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,10 +277,10 @@ func TestPublishBothWays(t *testing.T) {
 
 func TestTwoPublishersAtOnce(t *testing.T) {
 	const other = "editor@example.com"
-	v := newEnvironment(t, world.EngineOptions{Documents: "4.0.0", Logins: []string{other}})
+	v := newEnvironment(t, harness.EngineOptions{Documents: "4.0.0", Logins: []string{other}})
 	lars := map[string][]byte{
-		world.Login: generate(t, archivetest.Options{Bytes: 40 << 10, Entries: 3, Seed: 1}),
-		other:       generate(t, archivetest.Options{Bytes: 50 << 10, Entries: 4, Seed: 2}),
+		harness.Login: generate(t, archivetest.Options{Bytes: 40 << 10, Entries: 3, Seed: 1}),
+		other:         generate(t, archivetest.Options{Bytes: 50 << 10, Entries: 4, Seed: 2}),
 	}
 	var all sync.WaitGroup
 	for login, lar := range lars {
@@ -293,7 +293,7 @@ func TestTwoPublishersAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	publishes, err := v.engine.Publishes(t.Context(), world.Site)
+	publishes, err := v.engine.Publishes(t.Context(), harness.Site)
 	if err != nil || len(publishes) != len(lars) {
 		t.Fatalf("%d publishes arrived, %v", len(publishes), err)
 	}
@@ -306,7 +306,7 @@ func TestTwoPublishersAtOnce(t *testing.T) {
 // The password hash that a principal carries is of no use to live and never arrives there, in no
 // call of a publish.
 func TestStoredPasswordNeverArrives(t *testing.T) {
-	v := newEnvironment(t, world.EngineOptions{})
+	v := newEnvironment(t, harness.EngineOptions{})
 	j := newJavaClient(v.gateway, v.gateway.Key(t))
 	defer j.close()
 	lar := readFile(t, "../archive/testdata/lar/community-a5fc79.lar")
@@ -321,8 +321,8 @@ func TestStoredPasswordNeverArrives(t *testing.T) {
 
 	// The tee sees it where no gateway takes it out.
 	bare := &watch{needle: []byte(storedHash)}
-	e := world.StartEngine(t, world.EngineOptions{Before: bare.before})
-	key := world.NewKey(t, world.Secret)
+	e := harness.StartEngine(t, harness.EngineOptions{Before: bare.before})
+	key := harness.NewKey(t, harness.Secret)
 	body, err := j.part(1, "a00", []byte("content"))
 	if err != nil {
 		t.Fatal(err)
@@ -339,7 +339,7 @@ func post(t testing.TB, url string, key *secret.Key, body []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", key.Authorization(world.Login, true, false))
+	req.Header.Set("Authorization", key.Authorization(harness.Login, true, false))
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

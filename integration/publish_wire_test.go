@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/archive"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
@@ -93,10 +93,10 @@ type javaClient struct {
 	refs    []string // of the answers
 }
 
-func newJavaClient(g *world.Gateway, key *secret.Key) *javaClient {
+func newJavaClient(g *harness.Gateway, key *secret.Key) *javaClient {
 	host := g.Addr
 	return &javaClient{addr: g.Addr, host: host, target: g.URL[len("https://"+host):] + "/api/liferay/do", tls: g.TLS,
-		key: key, login: world.Login, from: net.IPv4(127, 0, 0, 1), repeat: func() {},
+		key: key, login: harness.Login, from: net.IPv4(127, 0, 0, 1), repeat: func() {},
 		succeeded: func(string) {}}
 }
 
@@ -233,7 +233,7 @@ func (j *javaClient) answer(returns string) (any, error) {
 
 // publish sends an archive in parts of that many bytes and has it imported.
 func (j *javaClient) publish(ctx context.Context, lar []byte, buffer int64) (err error) {
-	if _, err = j.do(ctx, "checkRemoteStagingGroup", int64(world.Site)); err != nil {
+	if _, err = j.do(ctx, "checkRemoteStagingGroup", int64(harness.Site)); err != nil {
 		return err
 	}
 	id, err := j.create(ctx, lar)
@@ -253,7 +253,7 @@ func (j *javaClient) publish(ctx context.Context, lar []byte, buffer int64) (err
 			return err
 		}
 	}
-	settings := publisher.DefaultSettings(world.Site, false, publisher.DefaultParameters())
+	settings := publisher.DefaultSettings(harness.Site, false, publisher.DefaultParameters())
 	_, err = j.do(ctx, "publishStagingRequest", id, settings)
 	return err
 }
@@ -263,7 +263,7 @@ func (j *javaClient) create(ctx context.Context, lar []byte) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	v, err := j.do(ctx, "createStagingRequest", int64(world.Site), d.MD5)
+	v, err := j.do(ctx, "createStagingRequest", int64(harness.Site), d.MD5)
 	if err != nil {
 		return 0, err
 	}

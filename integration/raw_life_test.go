@@ -13,7 +13,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/node"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 )
 
@@ -53,7 +53,7 @@ func (w waiting) ended(t testing.TB) answer {
 	}
 }
 
-func hurried() world.Options {
+func hurried() harness.Options {
 	o := listed
 	o.Extra = []string{"heartbeat: 1s"}
 	return o
@@ -95,7 +95,7 @@ func TestAnswersAfterHeartbeats(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			let := make(chan struct{})
-			sink := world.NewSink(t)
+			sink := harness.NewSink(t)
 			sink.Serve = func(c net.Conn, _ []byte) bool {
 				<-let
 				_, _ = io.WriteString(c, tt.raw)
@@ -141,11 +141,11 @@ func TestReload(t *testing.T) {
 			t.Fatal(err)
 		}
 		old, renewed := checkSite(site).message(t), checkSite(otherSite).message(t)
-		renewed.auth = "Basic " + credentials(t, "6543210987654321", world.Login)
+		renewed.auth = "Basic " + credentials(t, "6543210987654321", harness.Login)
 		want{class: classAuth, reason: "secret.wrong"}.denied(t, s.Gateway, once(t, s.Gateway, old))
 		allowed(t, s.Gateway, once(t, s.Gateway, renewed))
 		calls := s.sink.Calls()
-		if got, want := calls[len(calls)-1].Head.Header.Get("Authorization"), "Basic "+encodedLogin(t, "an engine secret", world.Login); got != want {
+		if got, want := calls[len(calls)-1].Head.Header.Get("Authorization"), "Basic "+encodedLogin(t, "an engine secret", harness.Login); got != want {
 			t.Errorf("sent to the engine with %s, want %s", got, want)
 		}
 		s.let <- struct{}{}

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/gateway/audit"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -22,10 +22,10 @@ type slow struct {
 	let   chan struct{}
 }
 
-func slowly(t testing.TB, o world.Options) slow {
+func slowly(t testing.TB, o harness.Options) slow {
 	t.Helper()
 	s := slow{going: make(chan struct{}, 16), let: make(chan struct{}, 16)}
-	sink := world.NewSink(t)
+	sink := harness.NewSink(t)
 	quick := liveEngine(t)
 	sink.Answer = func(body []byte) []byte {
 		if bytes.Contains(body, []byte("publishStagingRequest")) || bytes.Contains(body, []byte("enableStaging")) ||
@@ -218,7 +218,7 @@ func TestTwoPublishersWithTheSameArchive(t *testing.T) {
 	for range 4 {
 		s.let <- struct{}{}
 	}
-	for _, login := range []string{world.Login, other} {
+	for _, login := range []string{harness.Login, other} {
 		l := dial(t, s.Gateway)
 		allowed(t, s.Gateway, l.call(t, publish(id, settings(int64(site))).as(login).message(t)))
 		l.reset(t)
@@ -239,7 +239,7 @@ func TestRestartInBetween(t *testing.T) {
 	<-s.going
 	o := listed
 	o.Dir = snapshot(t, s.Dir) // as if the power had gone now
-	sink := world.NewSink(t)
+	sink := harness.NewSink(t)
 	sink.Answer = liveEngine(t)
 	after := arrangeTo(t, o, sink)
 	again := after.Gateway

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -121,7 +121,7 @@ func proxyV2(addr string) []byte {
 }
 
 // dialAs connects and sends a head before TLS begins.
-func dialAs(t testing.TB, g *world.Gateway, head []byte) (*line, error) {
+func dialAs(t testing.TB, g *harness.Gateway, head []byte) (*line, error) {
 	t.Helper()
 	raw, err := net.Dial("tcp", g.Addr)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/liferay"
@@ -36,7 +36,7 @@ const (
 // spec is a call to be written.
 type spec struct {
 	build   string // 7.4.3.112 if empty
-	login   string // world.Login if empty
+	login   string // harness.Login if empty
 	service string
 	name    string
 	params  []string
@@ -57,7 +57,7 @@ func (s spec) tree(t testing.TB) *javaser.Object {
 
 func (s spec) call(t testing.TB) *liferay.Call {
 	t.Helper()
-	p := liferay.Principal{Login: or(s.login, world.Login), Password: passwd, URL: "https://live.example.com"}
+	p := liferay.Principal{Login: or(s.login, harness.Login), Password: passwd, URL: "https://live.example.com"}
 	m := tunnel.Method{Service: s.service, Name: s.name, Parameters: s.params}
 	c, err := liferay.NewCall(or(s.build, build74), p, m, s.args...)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s spec) bytes(t testing.TB) []byte {
 // message returns the call as the publisher of that login sends it.
 func (s spec) message(t testing.TB) message {
 	t.Helper()
-	return message{auth: auth(t, or(s.login, world.Login)), body: s.bytes(t)}
+	return message{auth: auth(t, or(s.login, harness.Login)), body: s.bytes(t)}
 }
 
 // as returns the call of another login.
@@ -162,7 +162,7 @@ func (s spec) streamed(t testing.TB, size int, mutate func(tail []byte) []byte) 
 	if mutate != nil {
 		tail = mutate(tail)
 	}
-	m := message{auth: auth(t, or(s.login, world.Login)), pause: len(head) + size}
+	m := message{auth: auth(t, or(s.login, harness.Login)), pause: len(head) + size}
 	m.body = append(append(head, filler(size)...), tail...)
 	return m
 }
@@ -215,25 +215,25 @@ func answerTo(c *liferay.Call) ([]byte, error) {
 
 // arranged is a gateway in front of a sink, both real.
 type arranged struct {
-	*world.Gateway
-	sink *world.Sink
+	*harness.Gateway
+	sink *harness.Sink
 }
 
 // arrange starts a gateway in front of a sink. Rates are out of the way unless a test sets its own.
-func arrange(t testing.TB, o world.Options) arranged {
+func arrange(t testing.TB, o harness.Options) arranged {
 	t.Helper()
-	sink := world.NewSink(t)
+	sink := harness.NewSink(t)
 	sink.Answer = liveEngine(t)
 	return arrangeTo(t, o, sink)
 }
 
-func arrangeTo(t testing.TB, o world.Options, sink *world.Sink) arranged {
+func arrangeTo(t testing.TB, o harness.Options, sink *harness.Sink) arranged {
 	t.Helper()
 	o.Upstream = or(o.Upstream, sink.URL)
 	if len(o.Extra) == 0 {
 		o.Extra = []string{"quota: { failure_cost: 1, per_address_burst: 1000000 }"}
 	}
-	return arranged{world.Start(t, o), sink}
+	return arranged{harness.Start(t, o), sink}
 }
 
 // made creates the staging request of checksum(n) for the site.

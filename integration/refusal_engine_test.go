@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/gateway/audit"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/liferay"
@@ -46,7 +46,7 @@ func TestEngineThatIsDown(t *testing.T) {
 // publisher may try again.
 func TestEngineGoneInAPart(t *testing.T) {
 	var down atomic.Bool
-	sink := world.NewSink(t)
+	sink := harness.NewSink(t)
 	sink.Answer = liveEngine(t)
 	sink.Head = func(*http.Request) bool { return !down.Load() }
 	a := arrangeTo(t, listed, sink)
@@ -98,7 +98,7 @@ var faults = []fault{
 func TestEngineThatAnswersBadly(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
-			sink := world.NewSink(t)
+			sink := harness.NewSink(t)
 			sink.Serve = func(c net.Conn, _ []byte) bool {
 				_, _ = io.WriteString(c, f.raw)
 				return false
@@ -139,7 +139,7 @@ func (a arranged) outcome(t testing.TB, ref string) audit.Event {
 
 func replying(t testing.TB, body []byte) arranged {
 	t.Helper()
-	sink := world.NewSink(t)
+	sink := harness.NewSink(t)
 	sink.Answer = func([]byte) []byte { return body }
 	return arrangeTo(t, listed, sink)
 }
@@ -210,7 +210,7 @@ func TestLinksPointToTheGateway(t *testing.T) {
 		"a longer context": {"UPSTREAM/insider/web", "UPSTREAM/insider/web"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sink := world.NewSink(t)
+			sink := harness.NewSink(t)
 			var body []byte
 			sink.Answer = func([]byte) []byte { return body }
 			o := listed

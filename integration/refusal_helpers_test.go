@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
@@ -111,7 +111,7 @@ type line struct {
 }
 
 // dial connects to the gateway.
-func dial(t testing.TB, g *world.Gateway) *line {
+func dial(t testing.TB, g *harness.Gateway) *line {
 	t.Helper()
 	conn, err := g.Dial(t.Context())
 	if err != nil {
@@ -120,7 +120,7 @@ func dial(t testing.TB, g *world.Gateway) *line {
 	return newLine(t, conn, g)
 }
 
-func newLine(t testing.TB, conn net.Conn, g *world.Gateway) *line {
+func newLine(t testing.TB, conn net.Conn, g *harness.Gateway) *line {
 	t.Helper()
 	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func (l *line) reset(t testing.TB) {
 }
 
 // once sends a message on a connection of its own.
-func once(t testing.TB, g *world.Gateway, m message) answer {
+func once(t testing.TB, g *harness.Gateway, m message) answer {
 	t.Helper()
 	l := dial(t, g)
 	defer l.Close()
@@ -186,7 +186,7 @@ func once(t testing.TB, g *world.Gateway, m message) answer {
 }
 
 // auth returns the header of a login under the secret of all gateways here.
-func auth(t testing.TB, login string) string { return "Basic " + credentials(t, world.Secret, login) }
+func auth(t testing.TB, login string) string { return "Basic " + credentials(t, harness.Secret, login) }
 
 func credentials(t testing.TB, text, login string) string { return basic(t, text, login, false) }
 
@@ -204,7 +204,7 @@ func basic(t testing.TB, text, login string, encode bool) string {
 }
 
 // verdict returns the one verdict on the call of that reference.
-func verdict(t testing.TB, g *world.Gateway, ref string) audit.Event {
+func verdict(t testing.TB, g *harness.Gateway, ref string) audit.Event {
 	t.Helper()
 	found := g.Verdicts(t, ref)
 	if ref == "" || len(found) != 1 {
@@ -221,7 +221,7 @@ type want struct {
 	says   string // part of the text for the publisher
 }
 
-func (w want) check(t testing.TB, g *world.Gateway, a answer) audit.Event {
+func (w want) check(t testing.TB, g *harness.Gateway, a answer) audit.Event {
 	t.Helper()
 	if w.status == 0 {
 		w.status = http.StatusOK
@@ -266,7 +266,7 @@ func (w want) exception(t testing.TB, a answer) string {
 }
 
 // denied is want for a refusal: the verdict says so.
-func (w want) denied(t testing.TB, g *world.Gateway, a answer) {
+func (w want) denied(t testing.TB, g *harness.Gateway, a answer) {
 	t.Helper()
 	if ev := w.check(t, g, a); ev.Verdict != audit.Deny {
 		t.Errorf("the verdict is %s", ev.Verdict)
@@ -274,7 +274,7 @@ func (w want) denied(t testing.TB, g *world.Gateway, a answer) {
 }
 
 // allowed checks that a call was let through, carried out, and answered without an exception.
-func allowed(t testing.TB, g *world.Gateway, a answer) {
+func allowed(t testing.TB, g *harness.Gateway, a answer) {
 	t.Helper()
 	if a.status != http.StatusOK {
 		t.Fatalf("answered %d %q", a.status, a.body)

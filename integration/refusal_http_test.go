@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -14,7 +14,7 @@ import (
 // address, genuine credentials and the length of the body.
 func headOnly(t testing.TB, head string, body []byte) message {
 	t.Helper()
-	r := strings.NewReplacer("AUTH", "Authorization: "+auth(t, world.Login), "LEN", "Content-Length: "+strconv.Itoa(len(body)))
+	r := strings.NewReplacer("AUTH", "Authorization: "+auth(t, harness.Login), "LEN", "Content-Length: "+strconv.Itoa(len(body)))
 	return message{raw: r.Replace(strings.ReplaceAll(head, "\n", "\r\n")), body: body}
 }
 
@@ -123,7 +123,7 @@ func TestHeadIsMadeAnew(t *testing.T) {
 	for field, want := range map[string]string{
 		"X-Original-Url": "", "Cookie": "", "X-Forwarded-Host": "", "User-Agent": "", "X-Forwarded-Proto": "https",
 		"X-Forwarded-For": "127.0.0.1", "Content-Type": serialized, "X-Stagelock-Reference": got.ref,
-		"Authorization": "Basic " + encodedLogin(t, "another secret 1", world.Login),
+		"Authorization": "Basic " + encodedLogin(t, "another secret 1", harness.Login),
 	} {
 		if got := head.Header.Get(field); got != want {
 			t.Errorf("%s: %q, want %q", field, got, want)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 )
 
@@ -45,7 +45,7 @@ var lineRows = []struct{ build, line, group, auth string }{
 func TestRefusalsAreWrittenInTheCallersLine(t *testing.T) {
 	for _, row := range lineRows {
 		t.Run(row.build, func(t *testing.T) {
-			a := arrange(t, world.Options{Line: row.line, Sites: "[20143]"})
+			a := arrange(t, harness.Options{Line: row.line, Sites: "[20143]"})
 			call := func(id int64) message {
 				return spec{build: row.build, service: row.group, name: "checkRemoteStagingGroup", params: []string{"long"}, args: []any{id}}.message(t)
 			}
@@ -88,7 +88,7 @@ func sameClasses(t *testing.T, build string, body []byte) {
 func TestCallerOfAnotherLineIsTold(t *testing.T) {
 	for _, tt := range []struct{ gateway, build, group string }{{"7.4", "6.2", group62}, {"6.2", build74, group7}} {
 		t.Run(tt.build+" at "+tt.gateway, func(t *testing.T) {
-			a := arrange(t, world.Options{Line: tt.gateway})
+			a := arrange(t, harness.Options{Line: tt.gateway})
 			s := spec{build: tt.build, service: tt.group, name: "checkRemoteStagingGroup", params: []string{"long"}, args: []any{int64(site)}}
 			got := once(t, a.Gateway, s.message(t))
 			want{reason: "call.line", says: "one version line"}.denied(t, a.Gateway, got)
@@ -107,11 +107,11 @@ func TestLoginOnTheLastHop(t *testing.T) {
 		line, group string
 		encoded     bool
 	}{{"6.2", group62, false}, {"7.4", group7, true}} {
-		a := arrange(t, world.Options{Line: row.line})
+		a := arrange(t, harness.Options{Line: row.line})
 		s := spec{build: or(strings.TrimPrefix(row.line, "7.4"), build74), service: row.group, name: "checkRemoteStagingGroup",
 			params: []string{"long"}, args: []any{int64(site)}}
 		allowed(t, a.Gateway, once(t, a.Gateway, s.as(login).message(t)))
-		want := "Basic " + basic(t, world.Secret, login, row.encoded)
+		want := "Basic " + basic(t, harness.Secret, login, row.encoded)
 		if got := a.sink.Calls()[0].Head.Header.Get("Authorization"); got != want {
 			t.Errorf("line %s: %s, want %s", row.line, got, want)
 		}
@@ -125,7 +125,7 @@ func TestRecordedCallsPass(t *testing.T) {
 	if err != nil || len(files) < 20 {
 		t.Fatalf("%d recordings, %v", len(files), err)
 	}
-	sink := world.NewSink(t)
+	sink := harness.NewSink(t)
 	answers := map[string][]byte{}
 	sink.Answer = func(body []byte) []byte {
 		c, err := readCall(body)
@@ -135,7 +135,7 @@ func TestRecordedCallsPass(t *testing.T) {
 		}
 		return answers[c.Method.Signature()]
 	}
-	a := arrangeTo(t, world.Options{}, sink)
+	a := arrangeTo(t, harness.Options{}, sink)
 	l := dial(t, a.Gateway)
 	for _, f := range files {
 		name := strings.TrimSuffix(filepath.Base(f), ".req.ser")

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -174,7 +174,7 @@ func cutBody(t *testing.T, a arranged, m message, sent int, reset bool, reason t
 		t.Fatal(err)
 	}
 	if begins { // let what may pass arrive, so that the test looks at all of it
-		a.sink.Await(t, before, func(calls []world.Received) bool { return len(calls) == 1 && len(calls[0].Body) > 0 })
+		a.sink.Await(t, before, func(calls []harness.Received) bool { return len(calls) == 1 && len(calls[0].Body) > 0 })
 	}
 	if reset {
 		l.reset(t)

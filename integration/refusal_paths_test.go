@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -106,7 +106,7 @@ func (s spelling) check(t *testing.T, a arranged) {
 
 // A context that is not configured does not lead to the tunnel, whatever its name.
 func TestOtherContextsAreElsewhere(t *testing.T) {
-	a := arrange(t, world.Options{Context: "/portal"})
+	a := arrange(t, harness.Options{Context: "/portal"})
 	for _, target := range []string{"/api/liferay/do", "/other/api/liferay/do", "/portal/portal/api/liferay/do"} {
 		m := checkSite(site).message(t)
 		m.target = target

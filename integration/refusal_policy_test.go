@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/gateway/audit"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/liferay"
@@ -116,7 +116,7 @@ func TestGatewayAnswersByItself(t *testing.T) {
 	})
 	t.Run("cleanUp again", func(t *testing.T) { kept(t, a, cleanUp(gone).message(t), "cleanUp") })
 	t.Run("event", func(t *testing.T) {
-		ev := kept(t, a, message{auth: auth(t, world.Login), body: recorded(t, build74, "006-propagateExportImportLifecycleEvent.req")}, "event")
+		ev := kept(t, a, message{auth: auth(t, harness.Login), body: recorded(t, build74, "006-propagateExportImportLifecycleEvent.req")}, "event")
 		if ev.Fields["code"] == "" || ev.Fields["flag"] == "" || ev.Fields["process"] == "" {
 			t.Errorf("fields %v", ev.Fields)
 		}
@@ -144,7 +144,7 @@ func with(key string, v any) liferay.Settings {
 }
 
 func TestSettingsWriteToTheRequestsSiteOnly(t *testing.T) {
-	a := arrange(t, world.Options{Sites: "[20143, 20999]"})
+	a := arrange(t, harness.Options{Sites: "[20143, 20999]"})
 	request := a.made(t, 1)
 	good := publish(request, settings(int64(site)))
 	sent := func(s liferay.Settings) func(testing.TB, arranged) message { return sends(publish(request, s)) }

@@ -4,10 +4,10 @@ import (
 	"net"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
-func quotas(setting string) world.Options {
+func quotas(setting string) harness.Options {
 	o := listed
 	o.Extra = []string{"quota: { " + setting + " }", "heartbeat: 1s"}
 	return o
@@ -29,7 +29,7 @@ func TestTooManyConnections(t *testing.T) {
 }
 
 func TestTooManyCallsAtOnce(t *testing.T) {
-	sink, going, held := world.NewSink(t), make(chan struct{}), make(chan struct{})
+	sink, going, held := harness.NewSink(t), make(chan struct{}), make(chan struct{})
 	sink.Answer = func([]byte) []byte {
 		close(going)
 		<-held
@@ -45,7 +45,7 @@ func TestTooManyCallsAtOnce(t *testing.T) {
 	if n := len(sink.Whole()); n != 1 {
 		t.Errorf("%d calls arrived, want 1", n)
 	}
-	sink2 := world.NewSink(t)
+	sink2 := harness.NewSink(t)
 	b := arrangeTo(t, quotas("calls_per_peer: 1"), sink2)
 	for range 3 { // one after another they pass
 		allowed(t, b.Gateway, once(t, b.Gateway, checkSite(site).message(t)))
@@ -83,7 +83,7 @@ func TestTooFastAnAddress(t *testing.T) {
 func TestGuessingIsExpensive(t *testing.T) {
 	a := arrange(t, quotas("per_address_rate: 1/m, per_address_burst: 10, failure_cost: 9"))
 	wrong := checkSite(site).message(t)
-	wrong.auth = "Basic " + credentials(t, "6543210987654321", world.Login)
+	wrong.auth = "Basic " + credentials(t, "6543210987654321", harness.Login)
 	want{class: classAuth, reason: "secret.wrong"}.denied(t, a.Gateway, once(t, a.Gateway, wrong))
 	want{reason: "quota.rate"}.denied(t, a.Gateway, once(t, a.Gateway, wrong))
 	if n := len(a.sink.Calls()); n != 0 {

@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 )
 
 // tokenOf returns the token that the publisher's CMS makes for a login.
 func tokenOf(t testing.TB, login string) []byte {
 	t.Helper()
-	pair, err := base64.StdEncoding.DecodeString(credentials(t, world.Secret, login))
+	pair, err := base64.StdEncoding.DecodeString(credentials(t, harness.Secret, login))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/gateway/audit"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 )
 
@@ -40,7 +40,7 @@ func (r refusal) run(t *testing.T, a arranged) {
 	good := r.good(t, a)
 	before = len(a.sink.Calls())
 	allowed(t, a.Gateway, a.offer(t, good, before))
-	a.sink.Await(t, before, func(calls []world.Received) bool { return len(calls) == 1 && calls[0].Ended && calls[0].Whole() })
+	a.sink.Await(t, before, func(calls []harness.Received) bool { return len(calls) == 1 && calls[0].Ended && calls[0].Whole() })
 }
 
 // offer sends a message on a connection of its own. With a pause the engine has what stands before
@@ -56,7 +56,7 @@ func (a arranged) offer(t testing.TB, m message, before int) answer {
 	if _, err := l.Write(head); err != nil {
 		t.Fatal(err)
 	}
-	a.sink.Await(t, before, func(calls []world.Received) bool {
+	a.sink.Await(t, before, func(calls []harness.Received) bool {
 		return len(calls) == 1 && len(calls[0].Body) == m.pause-len(passwd)
 	})
 	if _, err := l.Write(m.body[m.pause:]); err != nil {
@@ -67,9 +67,9 @@ func (a arranged) offer(t testing.TB, m message, before int) answer {
 
 // incomplete checks that the engine got the head and content of a part, and nothing of what
 // followed.
-func incomplete(t testing.TB, s *world.Sink, before int, m message) {
+func incomplete(t testing.TB, s *harness.Sink, before int, m message) {
 	t.Helper()
-	got := s.Await(t, before, func(calls []world.Received) bool { return len(calls) == 1 && calls[0].Ended })[0]
+	got := s.Await(t, before, func(calls []harness.Received) bool { return len(calls) == 1 && calls[0].Ended })[0]
 	if got.Whole() || int64(len(got.Body)) > got.Head.ContentLength-16 {
 		t.Errorf("the engine got %d of %d bytes", len(got.Body), got.Head.ContentLength)
 	}
@@ -120,8 +120,8 @@ func checkLog(t *testing.T, a arranged) {
 func checkSilence(t *testing.T, a arranged) {
 	t.Helper()
 	secrets := map[string]string{
-		"the shared secret": world.Secret, "the stored password": passwd, "credentials": credentials(t, world.Secret, world.Login),
-		"a token": base64.StdEncoding.EncodeToString(tokenOf(t, world.Login)),
+		"the shared secret": harness.Secret, "the stored password": passwd, "credentials": credentials(t, harness.Secret, harness.Login),
+		"a token": base64.StdEncoding.EncodeToString(tokenOf(t, harness.Login)),
 	}
 	err := filepath.WalkDir(a.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -154,7 +154,7 @@ func edited(s spec, f func(t testing.TB, m *message)) func(testing.TB, arranged)
 	}
 }
 
-var listed = world.Options{Sites: "[20143]"}
+var listed = harness.Options{Sites: "[20143]"}
 
 func TestCredentialsAreDemanded(t *testing.T) {
 	legal := sends(checkSite(site))
@@ -168,22 +168,22 @@ func TestCredentialsAreDemanded(t *testing.T) {
 	wrong := want{class: classAuth, reason: "secret.wrong", says: "shared secret"}
 	runAll(t, arrange(t, listed), []refusal{
 		{name: "no secret", bad: authentic(checkSite(site), func(testing.TB) string { return "" }), good: legal, want: absent},
-		{name: "wrong secret", bad: authentic(checkSite(site), token("6543210987654321", world.Login)), good: legal, want: wrong},
+		{name: "wrong secret", bad: authentic(checkSite(site), token("6543210987654321", harness.Login)), good: legal, want: wrong},
 		{name: "token of another login", bad: authentic(checkSite(site), func(t testing.TB) string {
-			return forged(t, world.Login, "admin@example.com")
+			return forged(t, harness.Login, "admin@example.com")
 		}), good: legal, want: wrong},
 		{name: "scheme Bearer", bad: authentic(checkSite(site), func(t testing.TB) string {
-			return "Bearer " + credentials(t, world.Secret, world.Login)
+			return "Bearer " + credentials(t, harness.Secret, harness.Login)
 		}), good: authentic(checkSite(site), func(t testing.TB) string {
-			return "BASIC " + credentials(t, world.Secret, world.Login) // as 6.2 writes it
+			return "BASIC " + credentials(t, harness.Secret, harness.Login) // as 6.2 writes it
 		}), want: wrong},
 		{name: "no base64", bad: authentic(checkSite(site), func(testing.TB) string { return "Basic ****" }), good: legal, want: wrong},
 		{name: "login with a colon", bad: authentic(checkSite(site).as("a:b"), func(t testing.TB) string {
-			return forged(t, world.Login, "a:b")
+			return forged(t, harness.Login, "a:b")
 		}), good: legal, want: wrong},
 		{name: "a large part with a wrong secret", bad: func(t testing.TB, a arranged) message {
 			m := part(1, "a.zip00", 8<<20).streamed(t, 8<<20, nil)
-			m.auth, m.pause = "Basic "+credentials(t, "6543210987654321", world.Login), 0
+			m.auth, m.pause = "Basic "+credentials(t, "6543210987654321", harness.Login), 0
 			return m
 		}, good: legal, want: wrong},
 	})
@@ -254,7 +254,7 @@ func TestCallsAreThoseOfStaging(t *testing.T) {
 	const users = "com.liferay.portal.kernel.service.UserServiceUtil"
 	remote := []string{"long", "boolean", "boolean", text, "int", text, "boolean", "long", svcCtx}
 	local := []string{"long", "boolean", "boolean", svcCtx}
-	runAll(t, arrange(t, world.Options{}), []refusal{
+	runAll(t, arrange(t, harness.Options{}), []refusal{
 		{name: "another service", bad: call(users, "getUserById", []string{"long"}, int64(20130)), good: legal, want: unknown},
 		{name: "another method", bad: call(group7, "deleteGroup", []string{"long"}, int64(site)), good: legal, want: unknown},
 		{name: "setService", bad: call(group7, "setService", []string{text}, "x"), good: legal, want: unknown},

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
 // logins shows a login that the vendor's own authentication takes for another from 7.0 on: it decodes what its client never
@@ -60,8 +60,8 @@ func ciphers(t *testing.T, s *stage, sum *row) {
 		passed += one(t.Run(k.name, func(t *testing.T) {
 			x := &stage{release: s.release}
 			x.server, x.address = serve(t, s.release, k)
-			x.gateway = world.Start(t, options(s.release, k, x.address))
-			x.client, _ = client(t, s.release, k, x.gateway.URL, []*world.Gateway{x.gateway})
+			x.gateway = harness.Start(t, options(s.release, k, x.address))
+			x.client, _ = client(t, s.release, k, x.gateway.URL, []*harness.Gateway{x.gateway})
 			publish(t, x, &row{}, fields{"file": file, "form": "configuration"}, 1)
 		}))
 	}

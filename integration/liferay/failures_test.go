@@ -5,13 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
 // failure is a way in which a publish does not work, and what its administrator does about it.
 type failure struct {
 	words, cure string
-	front       func(fronts) *world.Gateway // nil: the usual one
+	front       func(fronts) *harness.Gateway // nil: the usual one
 	fault       fault
 	command     fields // nil: checkRemoteStagingGroup
 }
@@ -26,25 +26,25 @@ var check = fields{"method": "checkRemoteStagingGroup", "args": []any{site}}
 var failures = []failure{
 	{"wrong secret", "Compare `tunneling.servlet.shared.secret`, its encryption algorithm and `….hex` on the staging server with the peer's secret " +
 		"in the gateway's configuration.",
-		func(f fronts) *world.Gateway { return f.secret }, 0, nil},
+		func(f fronts) *harness.Gateway { return f.secret }, 0, nil},
 	{"the gateway has another secret than live", "The live operator compares `engine.upstream.secret` with live's `tunneling.servlet.shared.secret`.",
-		func(f fronts) *world.Gateway { return f.unknown }, 0, nil},
+		func(f fronts) *harness.Gateway { return f.unknown }, 0, nil},
 	{"a login that live does not know", "The user who publishes needs an account of the same name on live.", nil, 0,
 		with(fields{"login": "nobody@example.com"}, check)},
 	{"a login that the peer does not list", "The live operator adds the login to `logins:` of the peer, or publish as one that is listed.",
-		func(f fronts) *world.Gateway { return f.logins }, 0, nil},
+		func(f fronts) *harness.Gateway { return f.logins }, 0, nil},
 	{"an address that is not allowed", "The live operator adds the staging server's address to `hosts.allow`; the gateway's log has the address that it saw.",
-		func(f fronts) *world.Gateway { return f.foreign }, 0, nil},
+		func(f fronts) *harness.Gateway { return f.foreign }, 0, nil},
 	{"a site that is not the peer's", "Correct the remote site id, or the live operator adds it to `sites:` of the peer.", nil, 0,
 		fields{"method": "checkRemoteStagingGroup", "args": []any{other}}},
 	{"a call that is not staging's", "Nothing: publishing does not need it.", nil, 0, nil},
-	{"live cannot be reached", "Publish again later; nothing was carried out.", func(f fronts) *world.Gateway { return f.unserved }, 0, nil},
+	{"live cannot be reached", "Publish again later; nothing was carried out.", func(f fronts) *harness.Gateway { return f.unserved }, 0, nil},
 	{"live goes away while a part is on its way", "Publish again; nothing of that part was carried out.",
-		func(f fronts) *world.Gateway { return f.broken }, diesAtHead, nil},
+		func(f fronts) *harness.Gateway { return f.broken }, diesAtHead, nil},
 	{"live goes away after it has the whole call", "Look at the live site first: the call may have been carried out.",
-		func(f fronts) *world.Gateway { return f.broken }, diesAtEnd, fields{"method": "getGroup", "args": []any{site}}},
+		func(f fronts) *harness.Gateway { return f.broken }, diesAtEnd, fields{"method": "getGroup", "args": []any{site}}},
 	{"live answers an empty 200 where a value is due", "It could not read the call, as with another version line, or its log says why not.",
-		func(f fronts) *world.Gateway { return f.broken }, answersNothing, fields{"method": "getGroup", "args": []any{site}}},
+		func(f fronts) *harness.Gateway { return f.broken }, answersNothing, fields{"method": "getGroup", "args": []any{site}}},
 }
 
 // fails brings each failure about and notes what the vendor's client throws.

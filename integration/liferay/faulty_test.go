@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	wire "github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -119,37 +119,37 @@ func (f *faulty) serve(c net.Conn) {
 
 // fronts are gateways that differ from the usual one in a setting.
 type fronts struct {
-	hostile  *world.Gateway // as the usual one, with a log of its own
-	any      *world.Gateway // every site
-	secret   *world.Gateway // another secret
-	foreign  *world.Gateway // nobody from here
-	logins   *world.Gateway // another login only
-	unknown  *world.Gateway // the engine behind it knows another secret
-	broken   *world.Gateway // before the faulty engine
-	unserved *world.Gateway // nothing listens behind it
+	hostile  *harness.Gateway // as the usual one, with a log of its own
+	any      *harness.Gateway // every site
+	secret   *harness.Gateway // another secret
+	foreign  *harness.Gateway // nobody from here
+	logins   *harness.Gateway // another login only
+	unknown  *harness.Gateway // the engine behind it knows another secret
+	broken   *harness.Gateway // before the faulty engine
+	unserved *harness.Gateway // nothing listens behind it
 }
 
-func newFronts(t *testing.T, o world.Options, f *faulty) fronts {
+func newFronts(t *testing.T, o harness.Options, f *faulty) fronts {
 	t.Helper()
-	change := func(set func(*world.Options)) *world.Gateway {
+	change := func(set func(*harness.Options)) *harness.Gateway {
 		o := o
 		set(&o)
-		return world.Start(t, o)
+		return harness.Start(t, o)
 	}
 	return fronts{
-		hostile:  change(func(*world.Options) {}),
-		any:      change(func(o *world.Options) { o.Sites = "[any]" }),
-		secret:   change(func(o *world.Options) { o.Secret, o.Engine = "6543210987654321", o.Secret }),
-		foreign:  change(func(o *world.Options) { o.Allow = `["203.0.113.0/24"]` }),
-		logins:   change(func(o *world.Options) { o.Logins = "[somebody.else@example.com]" }),
-		unknown:  change(func(o *world.Options) { o.Engine = "6543210987654321" }),
-		broken:   change(func(o *world.Options) { o.Upstream = f.url() }),
-		unserved: change(func(o *world.Options) { o.Upstream = "http://" + unused(t) }),
+		hostile:  change(func(*harness.Options) {}),
+		any:      change(func(o *harness.Options) { o.Sites = "[any]" }),
+		secret:   change(func(o *harness.Options) { o.Secret, o.Engine = "6543210987654321", o.Secret }),
+		foreign:  change(func(o *harness.Options) { o.Allow = `["203.0.113.0/24"]` }),
+		logins:   change(func(o *harness.Options) { o.Logins = "[somebody.else@example.com]" }),
+		unknown:  change(func(o *harness.Options) { o.Engine = "6543210987654321" }),
+		broken:   change(func(o *harness.Options) { o.Upstream = f.url() }),
+		unserved: change(func(o *harness.Options) { o.Upstream = "http://" + unused(t) }),
 	}
 }
 
-func (f fronts) all() []*world.Gateway {
-	return []*world.Gateway{f.hostile, f.any, f.secret, f.foreign, f.logins, f.unknown, f.broken, f.unserved}
+func (f fronts) all() []*harness.Gateway {
+	return []*harness.Gateway{f.hostile, f.any, f.secret, f.foreign, f.logins, f.unknown, f.broken, f.unserved}
 }
 
 // unused returns an address on which nobody listens.

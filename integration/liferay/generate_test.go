@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
 // byCompany looks a site up by its name: it needs a peer that may publish into any.
@@ -44,7 +44,7 @@ const batch = 250
 func generate(t *testing.T, s *stage, sum *row) {
 	g := &generated{calls: map[string]*tally{}, changes: map[string]int{}}
 	sum.generated = g
-	whole := func(gateway *world.Gateway, n int, more fields) {
+	whole := func(gateway *harness.Gateway, n int, more fields) {
 		must[outcome](s.client, "set", fields{"baseURL": gateway.URL})
 		for i := 0; n > 0 && !t.Failed(); i++ {
 			g.batch(t, s, with(fields{"seed": *seed*1000 + int64(i), "n": min(n, batch), "groups": []int{site, secondary}}, more))

@@ -18,7 +18,7 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/integration/engine"
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
@@ -43,7 +43,7 @@ func command(t *testing.T, s *stage, sum *row) {
 	calls := 0
 	for _, form := range forms {
 		s.reset()
-		args := []string{"publish", "--to", s.gateway.URL, "--site", fmt.Sprint(site), "--login", world.Login, "--line", s.name,
+		args := []string{"publish", "--to", s.gateway.URL, "--site", fmt.Sprint(site), "--login", harness.Login, "--line", s.name,
 			"--ca", ca, "--buffer", "4kB", "--json"}
 		if form != "" {
 			args = append(args, form)
@@ -75,11 +75,11 @@ func toEngine(t *testing.T, s *stage, _ *row) {
 	if s.name != "7.4.3.112" {
 		return // one line is enough: the engine is the same
 	}
-	e := world.StartEngine(t, world.EngineOptions{Context: inside, Key: world.NewKey(t, secrets[0].value)})
+	e := harness.StartEngine(t, harness.EngineOptions{Context: inside, Key: harness.NewKey(t, secrets[0].value)})
 	o := options(s.release, secrets[0], e.URL)
-	o.Sites = fmt.Sprintf("[%d]", world.Site)
-	g := world.Start(t, o)
-	p, _ := client(t, s.release, secrets[0], g.URL, []*world.Gateway{g})
+	o.Sites = fmt.Sprintf("[%d]", harness.Site)
+	g := harness.Start(t, o)
+	p, _ := client(t, s.release, secrets[0], g.URL, []*harness.Gateway{g})
 	files, err := filepath.Glob(lars)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d archives, %v", len(files), err)
@@ -106,9 +106,9 @@ func publishLAR(t *testing.T, p *program, file string) {
 			} `json:"result"`
 		}](p, "call", fields{"method": method, "args": args}).Result.V
 	}
-	call("checkRemoteStagingGroup", world.Site)
+	call("checkRemoteStagingGroup", harness.Site)
 	sum := md5.Sum(content)
-	id := call("createStagingRequest", world.Site, hex.EncodeToString(sum[:]))
+	id := call("createStagingRequest", harness.Site, hex.EncodeToString(sum[:]))
 	n := 0
 	for part := range slices.Chunk(content, 5000) {
 		call("updateStagingRequest", id, fmt.Sprintf("real.zip%03d", n),
@@ -134,13 +134,13 @@ func configuration(t *testing.T, content []byte) fields {
 		parameters = append(parameters, [2]any{name, fields{"$": "String[]", "v": value}})
 	}
 	settings := [][2]any{
-		{"targetGroupId", fields{"$": "Long", "v": world.Site}}, {"privateLayout", false},
+		{"targetGroupId", fields{"$": "Long", "v": harness.Site}}, {"privateLayout", false},
 		{"parameterMap", fields{"$": "HashMap", "v": parameters}},
 	}
 	if id := m.Header.RootPortletID; id != "" {
 		settings = append(settings, [2]any{"portletId", id})
 	}
-	return fields{"$": "Configuration", "group": world.Site, "settingsMap": fields{"$": "HashMap", "v": settings}}
+	return fields{"$": "Configuration", "group": harness.Site, "settingsMap": fields{"$": "HashMap", "v": settings}}
 }
 
 // sameEntries compares every file of the archive with what the site has.
@@ -157,7 +157,7 @@ func sameEntries(t *testing.T, e *engine.Engine, file string) int {
 			continue
 		}
 		want := readAll(t, f.Open)
-		got := readAll(t, func() (io.ReadCloser, error) { return e.ReadEntry(t.Context(), world.Site, f.Name) })
+		got := readAll(t, func() (io.ReadCloser, error) { return e.ReadEntry(t.Context(), harness.Site, f.Name) })
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s: %d bytes, want %d", f.Name, len(got), len(want))
 			continue

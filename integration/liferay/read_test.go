@@ -11,7 +11,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	wire "github.com/stagelock/stagelock/tunnel/liferay"
@@ -92,7 +92,7 @@ func (r *reader) written(t *testing.T) {
 		if len(args) != len(m.Parameters) {
 			continue
 		}
-		c, err := wire.NewCall(r.build, wire.Principal{Login: world.Login, Password: "x", URL: "https://live.example.com"}, m, args...)
+		c, err := wire.NewCall(r.build, wire.Principal{Login: harness.Login, Password: "x", URL: "https://live.example.com"}, m, args...)
 		if err != nil {
 			t.Errorf("%s: %v", m.Signature(), err)
 			continue
@@ -106,7 +106,7 @@ func (r *reader) written(t *testing.T) {
 				t.Errorf("%s: argument %d is read as %s, want %s", m.Signature(), i+1, x.Args[i], want)
 			}
 		}
-		if !bytes.Contains(x.Principal, []byte(world.Login)) {
+		if !bytes.Contains(x.Principal, []byte(harness.Login)) {
 			t.Errorf("%s: principal %s", m.Signature(), x.Principal)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
 // repeated is a call whose connection is cut: once for all of its repeats, or as often as it was sent.
@@ -103,14 +103,14 @@ func key[T any](method string, args []T) string {
 func repeats(t *testing.T, s *stage, sum *row) {
 	o := options(s.release, secrets[0], s.address)
 	o.Sites = "[any]"
-	g := world.Start(t, o)
+	g := harness.Start(t, o)
 	c := &cuttings{
 		stage: s, cutter: newCutter(t, g.Addr), random: rand.New(rand.NewPCG(uint64(*seed), uint64(len(s.name)))),
 		expected: map[string]int{}, places: map[string][]cut{},
 	}
 	usual := s.client
 	defer func() { s.client = usual }()
-	s.client, _ = client(t, s.release, secrets[0], g.URL, []*world.Gateway{g}, c.cutter.flags()...)
+	s.client, _ = client(t, s.release, secrets[0], g.URL, []*harness.Gateway{g}, c.cutter.flags()...)
 	must[outcome](s.server, "set", fields{"checkMD5": false})
 	defer must[outcome](s.server, "set", fields{"checkMD5": true})
 	s.reset()

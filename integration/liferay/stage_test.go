@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
 // build of the CMS and the version line that a gateway's configuration names for it.
@@ -79,7 +79,7 @@ func serve(t testing.TB, r release, s secret) (*program, string) {
 		Port int  `json:"port"`
 	}
 	p, a := launch[ready](t, r.name, "Server", with(s.settings(), fields{
-		"contextPath": inside, "users": map[string]int{world.Login: 20199, oddLogin: 20200},
+		"contextPath": inside, "users": map[string]int{harness.Login: 20199, oddLogin: 20200},
 	}))
 	if !a.OK || a.Port == 0 {
 		p.died(fmt.Errorf("answered %+v", a))
@@ -93,15 +93,15 @@ var pace = []string{
 }
 
 // options returns what a gateway before the server at that address is made from.
-func options(r release, s secret, upstream string) world.Options {
-	return world.Options{
+func options(r release, s secret, upstream string) harness.Options {
+	return harness.Options{
 		Upstream: upstream, Inside: inside, Context: outside, Line: r.line, Sites: fmt.Sprintf("[%d, %d]", site, secondary),
 		Algorithm: s.algorithm, Hex: s.hex, Secret: s.value, Extra: pace,
 	}
 }
 
 // client starts the line's real client, which trusts the authorities of those gateways.
-func client(t testing.TB, r release, s secret, base string, gateways []*world.Gateway, flags ...string) (*program, []string) {
+func client(t testing.TB, r release, s secret, base string, gateways []*harness.Gateway, flags ...string) (*program, []string) {
 	t.Helper()
 	var pem bytes.Buffer
 	for _, g := range gateways {
@@ -121,7 +121,7 @@ func client(t testing.TB, r release, s secret, base string, gateways []*world.Ga
 		Calls []string `json:"calls"`
 	}
 	p, a := launch[ready](t, r.name, "Publisher", with(s.settings(), fields{
-		"baseURL": base, "login": world.Login, "trustPEM": file,
+		"baseURL": base, "login": harness.Login, "trustPEM": file,
 	}), flags...)
 	if !a.OK {
 		p.died(fmt.Errorf("answered %+v", a))
@@ -134,7 +134,7 @@ type stage struct {
 	release
 	server  *program
 	address string // of the server, for what goes straight
-	gateway *world.Gateway
+	gateway *harness.Gateway
 	faulty  *faulty
 	fronts  fronts
 	client  *program
@@ -152,7 +152,7 @@ func newStage(t *testing.T, r release) *stage {
 	s := &stage{release: r, faulty: newFaulty(t)}
 	s.server, s.address = serve(t, r, secrets[0])
 	o := options(r, secrets[0], s.address)
-	s.gateway = world.Start(t, o)
+	s.gateway = harness.Start(t, o)
 	s.fronts = newFronts(t, o, s.faulty)
 	s.client, s.labels = client(t, r, secrets[0], s.gateway.URL, append(s.fronts.all(), s.gateway))
 	return s

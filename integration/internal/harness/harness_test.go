@@ -1,4 +1,4 @@
-package world_test
+package harness_test
 
 import (
 	"bufio"
@@ -8,18 +8,18 @@ import (
 	"os"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/world"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
 func TestOneCallThroughTheWholeGateway(t *testing.T) {
-	sink := world.NewSink(t)
-	reply, err := os.ReadFile("../../tunnel/liferay/testdata/real/7.4.3.112/003-createStagingRequest.rep.ser")
+	sink := harness.NewSink(t)
+	reply, err := os.ReadFile("../../../tunnel/liferay/testdata/real/7.4.3.112/003-createStagingRequest.rep.ser")
 	if err != nil {
 		t.Fatal(err)
 	}
 	sink.Answer = func([]byte) []byte { return reply }
-	g := world.Start(t, world.Options{Upstream: sink.URL, Inside: "/portal", Context: "/live"})
-	body, err := os.ReadFile("../../tunnel/liferay/testdata/real/7.4.3.112/003-createStagingRequest.req.ser")
+	g := harness.Start(t, harness.Options{Upstream: sink.URL, Inside: "/portal", Context: "/live"})
+	body, err := os.ReadFile("../../../tunnel/liferay/testdata/real/7.4.3.112/003-createStagingRequest.req.ser")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestOneCallThroughTheWholeGateway(t *testing.T) {
 	}
 	defer c.Close()
 	fmt.Fprintf(c, "POST /live/api/liferay/do HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n%s",
-		g.Addr, g.Key(t).Authorization(world.Login, false, false), len(body), body)
+		g.Addr, g.Key(t).Authorization(harness.Login, false, false), len(body), body)
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatal(err)
