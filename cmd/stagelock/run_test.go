@@ -18,10 +18,38 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/cmd/stagelock/commands"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/files"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+)
+
+const (
+	login    = "publisher@example.com"
+	liveSite = 20143
+	key      = "5ac35ac35ac35ac35ac35ac35ac35ac3"
+	// configuration can be used as it stands.
+	configuration = `listen: ["127.0.0.1:0"]
+names: ["127.0.0.1"]
+data: %q
+drain: 1s
+retry_after: 1s
+audit: {every: 10}
+hosts:
+  allow: ["127.0.0.1"]
+engine:
+  line: "7.4"
+  upstream: {nodes: ["http://%s"]}
+peers:
+  - name: staging
+    sites: [%d]
+    logins: [%s]
+    secret: {file: %q, algorithm: AES, hex: true}
+`
 )
 
 // configFile writes the configuration of a gateway in front of upstream.
@@ -29,11 +57,11 @@ func configFile(t *testing.T, upstream string, more ...string) (file, data strin
 	t.Helper()
 	dir := t.TempDir()
 	file, data = filepath.Join(dir, "stagelock.yaml"), filepath.Join(dir, "data")
-	e := &environment{dir: dir, site: liveSite, inner: upstream}
-	if err := e.makeKey(bytes.NewReader(bytes.Repeat([]byte{0x5a, 0xc3}, 64))); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte(key+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, []byte(e.configuration("staging")+strings.Join(more, "\n")), 0o600); err != nil {
+	text := fmt.Sprintf(configuration, data, upstream, liveSite, login, filepath.Join(dir, "secret"))
+	if err := os.WriteFile(file, []byte(text+strings.Join(more, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file, data
@@ -50,6 +78,14 @@ func upstream(t *testing.T) string {
 	}
 	t.Cleanup(stop)
 	return address
+}
+
+// greeting is what a gateway prints when it listens.
+type greeting struct {
+	Listen      []netip.AddrPort `json:"listen"`
+	CA          string           `json:"ca"`
+	Fingerprint string           `json:"ca_sha256"`
+	Keytool     string           `json:"keytool"`
 }
 
 // process is the gateway as a service runs it.
@@ -90,26 +126,22 @@ func (p *process) exit() int {
 	return 0
 }
 
-func (p *process) client(t *testing.T, file string) *publisher.Client {
+func (p *process) client(t *testing.T) *publisher.Client {
 	t.Helper()
 	u, err := url.Parse("https://" + p.greeting.Listen[0].String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool, err := roots(p.greeting.CA)
+	pool, err := flags.Roots(p.greeting.CA)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(file), "secret"))
-	if err != nil {
-		t.Fatal(err)
+	k, problems := secret.NewKey(secret.KeyConfig{ID: "test", Algorithm: "AES", Secret: []byte(key), Hex: true, Line: "7.4"})
+	if k == nil {
+		t.Fatal(problems)
 	}
-	key, err := keyOf(strings.TrimSpace(string(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := publisher.New(publisher.Config{URL: u, Build: "7.4", Login: demoLogin, Site: liveSite, Roots: pool,
-		Authorize: func(login string) string { return key.Authorization(login, false, false) }})
+	c, err := publisher.New(publisher.Config{URL: u, Build: "7.4", Login: login, Site: liveSite, Roots: pool,
+		Authorize: func(name string) string { return k.Authorization(name, false, false) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +181,7 @@ func TestRunDrains(t *testing.T) {
 	if p.greeting.Keytool == "" || len(p.greeting.Fingerprint) < 64 {
 		t.Errorf("greeting %+v", p.greeting)
 	}
-	if id, err := p.client(t, file).CreateStagingRequest(t.Context(), liveSite, strings.Repeat("0", 32)); err != nil || id != 7 {
+	if id, err := p.client(t).CreateStagingRequest(t.Context(), liveSite, strings.Repeat("0", 32)); err != nil || id != 7 {
 		t.Fatalf("call through the gateway: %d, %v", id, err)
 	}
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
@@ -186,7 +218,7 @@ func TestRunReloads(t *testing.T) {
 			t.Errorf("after a reload of %q: %q", tt.text, ev.Detail)
 		}
 	}
-	if err := p.client(t, file).CheckRemoteStagingGroup(t.Context(), 5); err == nil {
+	if err := p.client(t).CheckRemoteStagingGroup(t.Context(), 5); err == nil {
 		t.Error("a site of nobody passes after a reload")
 	}
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
@@ -208,7 +240,7 @@ func TestSecondSignalForces(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := start(t, file)
-	if _, err := p.client(t, file).CreateStagingRequest(t.Context(), liveSite, strings.Repeat("0", 32)); err != nil {
+	if _, err := p.client(t).CreateStagingRequest(t.Context(), liveSite, strings.Repeat("0", 32)); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Process.Signal(os.Interrupt); err != nil {
@@ -218,7 +250,7 @@ func TestSecondSignalForces(t *testing.T) {
 	if err := p.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if code := p.exit(); code != exitForced {
+	if code := p.exit(); code != term.ExitForced {
 		t.Errorf("exit code %d, log %s", code, p.log)
 	}
 }
@@ -227,9 +259,9 @@ func TestPortInUse(t *testing.T) {
 	taken := upstream(t)
 	file, _ := configFile(t, upstream(t))
 	var errs bytes.Buffer
-	sh := &shell{in: strings.NewReader(""), out: io.Discard, err: &errs, now: time.Now}
-	code := sh.run(t.Context(), []string{"stagelock", "run", "--config", file, "--set", "listen=" + taken})
-	if text := errs.String(); code != exitStart || strings.Count(text, "\n") != 1 || !strings.Contains(text, "cannot listen on "+taken) ||
+	sh := &term.Shell{In: strings.NewReader(""), Out: io.Discard, Err: &errs, Now: time.Now}
+	code := commands.Run(t.Context(), sh, []string{"stagelock", "run", "--config", file, "--set", "listen=" + taken})
+	if text := errs.String(); code != term.ExitStart || strings.Count(text, "\n") != 1 || !strings.Contains(text, "cannot listen on "+taken) ||
 		!strings.Contains(text, "stop what uses that port") {
 		t.Errorf("exit code %d: %s", code, errs.String())
 	}
@@ -241,9 +273,9 @@ func TestStoreThatCannotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	var errs bytes.Buffer
-	sh := &shell{in: strings.NewReader(""), out: io.Discard, err: &errs, now: time.Now}
-	code := sh.run(t.Context(), []string{"stagelock", "run", "--config", file})
-	if text := errs.String(); code != exitStart || strings.Count(text, "\n") != 1 || !strings.Contains(text, "data folder") {
+	sh := &term.Shell{In: strings.NewReader(""), Out: io.Discard, Err: &errs, Now: time.Now}
+	code := commands.Run(t.Context(), sh, []string{"stagelock", "run", "--config", file})
+	if text := errs.String(); code != term.ExitStart || strings.Count(text, "\n") != 1 || !strings.Contains(text, "data folder") {
 		t.Errorf("exit code %d: %s", code, errs.String())
 	}
 }
@@ -253,8 +285,8 @@ func TestHealthcheck(t *testing.T) {
 	p := start(t, file)
 	ask := func(listen string) (int, string) {
 		var out bytes.Buffer
-		sh := &shell{in: strings.NewReader(""), out: &out, err: io.Discard, now: time.Now}
-		code := sh.run(t.Context(), []string{"stagelock", "healthcheck", "--config", file, "--set", "listen=" + listen})
+		sh := &term.Shell{In: strings.NewReader(""), Out: &out, Err: io.Discard, Now: time.Now}
+		code := commands.Run(t.Context(), sh, []string{"stagelock", "healthcheck", "--config", file, "--set", "listen=" + listen})
 		return code, out.String()
 	}
 	if code, out := ask(p.greeting.Listen[0].String()); code != 0 || out != "ready\n" {
@@ -262,13 +294,5 @@ func TestHealthcheck(t *testing.T) {
 	}
 	if code, out := ask("127.0.0.1:1"); code != 1 || !strings.HasPrefix(out, "not ready: the gateway does not answer") {
 		t.Errorf("exit code %d: %s", code, out)
-	}
-}
-
-func TestLoopback(t *testing.T) {
-	for in, want := range map[string]string{"0.0.0.0:8443": "127.0.0.1:8443", "[::]:8443": "[::1]:8443", "10.1.2.3:1": "10.1.2.3:1"} {
-		if got := loopback(netip.MustParseAddrPort(in)).String(); got != want {
-			t.Errorf("%s: %s, want %s", in, got, want)
-		}
 	}
 }

@@ -14,8 +14,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/stagelock/stagelock/cmd/stagelock/demo"
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine"
 )
+
+// sourceSite is where the archive of an environment comes from.
+const sourceSite = 20121
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"stagelock": main})
@@ -82,19 +87,19 @@ func startEnvironment(ts *testscript.TestScript, _ bool, args []string) {
 	site, err := strconv.ParseInt(args[0], 10, 64)
 	ts.Check(err)
 	ctx := context.Background()
-	sh := &shell{in: strings.NewReader(""), out: os.Stderr, err: os.Stderr, now: time.Now, rand: rand.Reader}
-	e, err := sh.newEnvironment(ctx, ts.MkAbs("live"), "live", "staging", site)
+	sh := &term.Shell{In: strings.NewReader(""), Out: os.Stderr, Err: os.Stderr, Now: time.Now, Rand: rand.Reader}
+	e, err := demo.NewEnvironment(ctx, sh, ts.MkAbs("live"), "live", "staging", site)
 	ts.Check(err)
-	ts.Defer(func() { ts.Check(e.close()) })
-	_, err = e.engine.CreateSite(ctx, engine.Site{ID: stagingSite, Name: "Source"})
+	ts.Defer(func() { ts.Check(e.Close()) })
+	_, err = e.Engine.CreateSite(ctx, engine.Site{ID: sourceSite, Name: "Source"})
 	ts.Check(err)
-	_, err = e.engine.AddPage(ctx, stagingSite, "Home", strings.Repeat("Welcome. ", 500), engine.PageOptions{})
+	_, err = e.Engine.AddPage(ctx, sourceSite, "Home", strings.Repeat("Welcome. ", 500), engine.PageOptions{})
 	ts.Check(err)
-	lar, err := e.engine.Export(ctx, stagingSite, engine.ExportOptions{})
+	lar, err := e.Engine.Export(ctx, sourceSite, engine.ExportOptions{})
 	ts.Check(err)
 	ts.Check(os.Rename(lar.Path, ts.MkAbs("site.lar")))
 	for name, value := range map[string]string{
-		"LAR": ts.MkAbs("site.lar"), "TO": e.url(), "CA": e.ca, "KEY": e.secretFile(), "DATA": e.data(), "ENGINE": "http://" + e.inner,
+		"LAR": ts.MkAbs("site.lar"), "TO": e.URL(), "CA": e.CA, "KEY": e.SecretFile(), "DATA": string(e.Data()), "ENGINE": e.EngineURL(),
 	} {
 		ts.Setenv(name, value)
 	}

@@ -175,9 +175,12 @@ func unique[T comparable](all []T) []T {
 	return out
 }
 
-// exportCA writes ca.pem, for everybody's eyes, unless it is there already.
+// CAFile is the file in Config.Dir with the certificate of the gateway's own authority.
+const CAFile = "ca.pem"
+
+// exportCA writes CAFile, for everybody's eyes, unless it is there already.
 func exportCA(dir string, pem []byte) (string, error) {
-	path, err := filepath.Abs(filepath.Join(dir, "ca.pem"))
+	path, err := filepath.Abs(filepath.Join(dir, CAFile))
 	if err != nil {
 		return "", err
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -29,15 +28,6 @@ import (
 
 // cachedRequests is how many staging requests are kept in memory.
 const cachedRequests = 256
-
-// Names of what a node keeps in its data folder.
-const (
-	databaseFile   = "stagelock.db"
-	auditFolder    = "audit"
-	auditKeyFile   = "audit.key"
-	checkpointFile = "audit.checkpoint"
-	tlsFolder      = "tls"
-)
 
 // Config is what a Node is built from.
 type Config struct {
@@ -86,11 +76,12 @@ func New(ctx context.Context, c Config) (*Node, error) {
 	return n, nil
 }
 
-func (n *Node) path(name string) string { return filepath.Join(string(n.conf.Data), name) }
+// data is the folder of what the node must not lose.
+func (n *Node) data() DataDir { return DataDir(n.conf.Data) }
 
 func (n *Node) openData(context.Context) error {
-	for _, folder := range []string{auditFolder, tlsFolder} {
-		if err := os.MkdirAll(n.path(folder), 0o700); err != nil {
+	for _, folder := range []string{n.data().Audit(), n.data().TLS()} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return fmt.Errorf("the data folder cannot be made: %w; "+
 				"make it, owned by the gateway's user, or set data", err)
 		}
@@ -99,15 +90,15 @@ func (n *Node) openData(context.Context) error {
 }
 
 func (n *Node) openStores(ctx context.Context) error {
-	db, err := sqlite.Open(ctx, n.path(databaseFile))
+	db, err := sqlite.Open(ctx, n.data().Database())
 	if err != nil {
 		return fmt.Errorf("the store cannot be opened: %w; mend the permissions of %s", err, n.conf.Data)
 	}
 	n.database = db
 	n.closers = append(n.closers, db.Close)
-	ev, err := files.Open(files.Config{Dir: n.path(auditFolder), SegmentBytes: int64(n.conf.Audit.MaxBytes)})
+	ev, err := files.Open(files.Config{Dir: n.data().Audit(), SegmentBytes: int64(n.conf.Audit.MaxBytes)})
 	if err != nil {
-		return fmt.Errorf("the audit log cannot be opened: %w; one gateway at a time may write %s", err, n.path(auditFolder))
+		return fmt.Errorf("the audit log cannot be opened: %w; one gateway at a time may write %s", err, n.data().Audit())
 	}
 	n.events = ev
 	n.closers = append(n.closers, ev.Close)
@@ -115,7 +106,7 @@ func (n *Node) openStores(ctx context.Context) error {
 }
 
 func (n *Node) openAudit(ctx context.Context) error {
-	key, err := audit.LoadKey(n.path(auditKeyFile))
+	key, err := audit.LoadKey(n.data().AuditKey())
 	if err != nil {
 		return fmt.Errorf("the key of the audit log cannot be read: %w", err)
 	}
@@ -124,7 +115,7 @@ func (n *Node) openAudit(ctx context.Context) error {
 		return fmt.Errorf("name of this machine: %w", err)
 	}
 	log, err := audit.Open(ctx, audit.Config{
-		Events: n.events, Node: name, Now: n.cfg.Now, Key: key, Checkpoint: n.path(checkpointFile),
+		Events: n.events, Node: name, Now: n.cfg.Now, Key: key, Checkpoint: n.data().Checkpoint(),
 		CheckpointEvery: n.conf.Audit.Every, CheckpointInterval: n.conf.Audit.Checkpoint,
 	})
 	if err != nil {

@@ -70,7 +70,7 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 	return problems
 }
 
-// sameEngine says whether the engine is reached as before: its connections, the state of its nodes
+// sameEngine reports whether the engine is reached as before: its connections, the state of its nodes
 // and what is known of its requests are kept then.
 func sameEngine(a, b *conf.Config) bool {
 	return a.Limits.Reply == b.Limits.Reply && reflect.DeepEqual(a.Engine.Upstream, b.Engine.Upstream)
@@ -98,7 +98,7 @@ func (n *Node) certConfig(c *conf.Config) certs.Config {
 			Email: c.TLS.ACME.Email, Roots: string(c.TLS.ACME.CARoot),
 			Challenge: challenges[c.TLS.ACME.Challenge],
 		},
-		Values: n.database.Values(), Leases: n.database.Leases(), Dir: n.path(tlsFolder), Log: n.cfg.Log, Now: n.cfg.Now,
+		Values: n.database.Values(), Leases: n.database.Leases(), Dir: n.data().TLS(), Log: n.cfg.Log, Now: n.cfg.Now,
 	}
 	if c.TLS.ACME.Directory != nil {
 		cc.ACME.Directory = c.TLS.ACME.Directory.String()

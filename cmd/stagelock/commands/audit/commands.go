@@ -1,0 +1,65 @@
+package audit
+
+import (
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
+)
+
+// shell is what the commands see of the world.
+type shell struct{ *term.Shell }
+
+// Commands returns the commands of this package.
+func Commands(sh *term.Shell) []*cli.Command { return []*cli.Command{shell{sh}.auditCommand()} }
+
+// followEvery is how often a log that is followed is looked at.
+const followEvery = 500 * time.Millisecond
+
+func auditFlags(more ...cli.Flag) []cli.Flag {
+	return append(append(flags.Config(), &cli.StringFlag{Name: "data",
+		Usage: "the gateway's data folder; else the one of the configuration"}), more...)
+}
+
+func (sh shell) auditCommand() *cli.Command {
+	return &cli.Command{
+		Name: "audit", Usage: "read and verify the audit log",
+		Subcommands: []*cli.Command{
+			{
+				Name: "list", Usage: "show what the gateway let through, what not, and why",
+				Action: sh.auditList,
+				Flags: auditFlags(
+					&cli.StringSliceFlag{Name: "kind",
+						Usage: "only events of this kind: verdict, outcome, event, config, " +
+							"start, stop, drain, checkpoint, alarm, damaged"},
+					&cli.StringFlag{Name: "verdict", Usage: "only allow, deny or answer"},
+					&cli.StringFlag{Name: "peer", Usage: "only of this peer"},
+					&cli.StringFlag{Name: "login", Usage: "only of this login"},
+					&cli.StringFlag{Name: "reason", Usage: "only with this reason, such as secret.wrong"},
+					&cli.StringFlag{Name: "ref", Usage: "only of the call with this reference"},
+					&cli.Int64Flag{Name: "site", Usage: "only of this site"},
+					&cli.StringFlag{Name: "since",
+						Usage: "only from this time on: 2024-03-01, 2024-03-01T12:00:00Z, or 2h ago"},
+					&cli.StringFlag{Name: "until", Usage: "only before this time"},
+					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"},
+						Usage: "go on with what is written from now on"},
+				),
+			},
+			{
+				Name:   "verify",
+				Usage:  "prove that nothing in the audit log was changed, removed or inserted",
+				Action: sh.auditVerify,
+				Flags: auditFlags(
+					&cli.StringSliceFlag{Name: "key",
+						Usage: "file with a public key that may have signed; else the one in " +
+							"the data folder"},
+					&cli.StringFlag{Name: "checkpoint",
+						Usage: "file with the newest checkpoint, or a copy that was kept " +
+							"elsewhere; else the one in the data folder"},
+				),
+			},
+		},
+	}
+}

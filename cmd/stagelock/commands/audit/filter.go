@@ -1,0 +1,64 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+func (sh shell) filter(c *cli.Context) (audit.Filter, error) {
+	f := audit.Filter{
+		Verdict: audit.Verdict(c.String("verdict")), Peer: c.String("peer"), Login: c.String("login"),
+		Reason: tunnel.Reason(c.String("reason")), Ref: c.String("ref"), Site: c.Int64("site"),
+	}
+	for _, k := range c.StringSlice("kind") {
+		if !slices.Contains(kinds, audit.Kind(k)) {
+			return f,
+				term.Usagef("--kind %s is not one of verdict, outcome, event, config, start, stop, "+
+					"drain, checkpoint, alarm, damaged", k)
+		}
+		f.Kinds = append(f.Kinds, audit.Kind(k))
+	}
+	if f.Verdict != "" && f.Verdict != audit.Allow && f.Verdict != audit.Deny && f.Verdict != audit.Answer {
+		return f, term.Usagef("--verdict %s is not one of allow, deny, answer", f.Verdict)
+	}
+	var err error
+	if f.Since, err = moment(c.String("since"), sh.Now()); err != nil {
+		return f, term.Usagef("--since: %v", err)
+	}
+	if f.Until, err = moment(c.String("until"), sh.Now()); err != nil {
+		return f, term.Usagef("--until: %v", err)
+	}
+	return f, nil
+}
+
+var kinds = []audit.Kind{
+	audit.KindVerdict, audit.KindOutcome, audit.KindEvent, audit.KindConfig, audit.KindStart,
+	audit.KindStop, audit.KindDrain,
+	audit.KindCheckpoint, audit.KindAlarm, audit.KindDamaged,
+}
+
+// moment reads a time, or a duration that is over since then; nothing is the zero time.
+func moment(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(s); err == nil {
+		return now.Add(-d.Abs()), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05",
+		"2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{},
+		fmt.Errorf("%q is neither a time such as 2024-03-01 or 2024-03-01T12:00:00Z nor a "+
+			"duration such as 2h", s)
+}

@@ -1,0 +1,53 @@
+package commands
+
+import (
+	"embed"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+)
+
+//go:embed completion
+var completionScripts embed.FS
+
+// scripts are the completion scripts by shell; fish's is made of the commands.
+var scripts = map[string]string{"bash": "bash.sh", "zsh": "zsh.sh", "fish": "",
+	"powershell": "powershell.ps1"}
+
+func (sh shell) completionCommand() *cli.Command {
+	return &cli.Command{
+		Name: "completion", Usage: "print a script that completes commands and flags",
+		ArgsUsage: "bash|zsh|fish|powershell",
+		Action:    sh.showCompletion,
+		BashComplete: func(c *cli.Context) {
+			if !c.Args().Present() {
+				_ = sh.Printf("bash\nzsh\nfish\npowershell\n") // a completion that fails completes nothing
+			}
+		},
+	}
+}
+
+func (sh shell) showCompletion(c *cli.Context) error {
+	args, err := flags.Operands(c, "the name of a shell: bash, zsh, fish or powershell")
+	if err != nil {
+		return err
+	}
+	file, known := scripts[args[0]]
+	if !known {
+		return flags.Misused(c, "there is no completion for %q, only for bash, zsh, fish and powershell", args[0])
+	}
+	if file == "" {
+		text, err := c.App.ToFishCompletion()
+		if err != nil {
+			return err
+		}
+		return sh.Printf("%s\n", strings.TrimSpace(text))
+	}
+	b, err := completionScripts.ReadFile("completion/" + file)
+	if err != nil {
+		return err
+	}
+	return sh.Printf("%s", b)
+}

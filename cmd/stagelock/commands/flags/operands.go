@@ -1,0 +1,30 @@
+package flags
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
+)
+
+// Operands returns exactly the operands that the command has names for.
+func Operands(c *cli.Context, names ...string) ([]string, error) {
+	args := c.Args().Slice()
+	if len(args) < len(names) {
+		return nil, Misused(c, "%s needs %s", c.Command.Name, names[len(args)])
+	}
+	if len(args) > len(names) {
+		return nil, Misused(c, "%s does not know what to do with %q", c.Command.Name, args[len(names)])
+	}
+	return args, nil
+}
+
+// Misused returns a term.UsageError that names the help of the command.
+func Misused(c *cli.Context, format string, args ...any) error {
+	e := &term.UsageError{Msg: fmt.Sprintf(format, args...)}
+	if c.Command != nil {
+		e.Command = c.Command.HelpName
+	}
+	return e
+}

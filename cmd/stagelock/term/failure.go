@@ -1,0 +1,75 @@
+package term
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/publisher"
+)
+
+// failed is a failure for a script.
+type failed struct {
+	OK         bool     `json:"ok"`
+	Exit       int      `json:"exit"`
+	Kind       string   `json:"kind,omitempty"`
+	Call       string   `json:"call,omitempty"`
+	Message    string   `json:"message"`
+	Cure       string   `json:"cure,omitempty"`
+	Reference  string   `json:"reference,omitempty"`
+	Exception  string   `json:"exception,omitempty"`
+	References []string `json:"missing_references,omitempty"`
+}
+
+// Report tells the user why a command failed, and returns its exit code.
+func (sh *Shell) Report(err error) int {
+	code := ExitCode(err)
+	var c *ConfigError
+	var q *SilentError
+	switch {
+	case err == nil, errors.As(err, &c) && c.Said:
+		return code
+	case errors.As(err, &q):
+		return q.Code
+	}
+	f := describe(err)
+	f.Exit = code
+	if sh.JSON {
+		_ = sh.Print(f) // there is nowhere else to say it
+		return code
+	}
+	fmt.Fprintf(sh.Err, "stagelock: %s\n", Plain(strings.TrimSpace(f.Message)))
+	for _, r := range f.References {
+		fmt.Fprintf(sh.Err, "  missing: %s\n", Plain(r))
+	}
+	if f.Cure != "" {
+		fmt.Fprintf(sh.Err, "  what to do: %s\n", f.Cure)
+	}
+	if f.Reference != "" {
+		fmt.Fprintf(sh.Err, "  reference: %s\n", Plain(f.Reference))
+	}
+	return code
+}
+
+func describe(err error) failed {
+	f := failed{Message: err.Error()}
+	var p *publisher.Failure
+	var d *DataError
+	var u *UsageError
+	switch {
+	case errors.As(err, &p):
+		f.Kind, f.Call, f.Message, f.Cure = string(p.Kind), p.Call, p.Msg, p.Cure
+		f.Reference, f.References = p.Reference, p.References
+		if p.Thrown != nil {
+			f.Exception = p.Thrown.Class
+		}
+		if p.Kind == publisher.Unreadable && p.Err != nil {
+			f.Message += ": " + p.Err.Error()
+		}
+	case errors.As(err, &d):
+		f.Kind, f.Cure = "data", d.Cure
+	case errors.As(err, &u):
+		f.Kind, f.Cure = "usage", "see "+u.help()
+	}
+	return f
+}

@@ -1,0 +1,158 @@
+package term
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/stagelock/stagelock/tunnel/publisher"
+)
+
+// Display shows a publish while it goes on. Its methods are called by one goroutine.
+type Display interface {
+	Update(publisher.Progress)
+	// Close leaves what was shown as it is. Nothing is shown after it.
+	Close()
+}
+
+// NewDisplay returns a bar for a terminal, lines for everything else, and nothing for a script.
+// The archive has total bytes.
+func (sh *Shell) NewDisplay(total int64) Display {
+	switch {
+	case sh.JSON:
+		return silence{}
+	case sh.Terminal(sh.Err):
+		return newBar(sh, total)
+	}
+	return &lines{sh: sh}
+}
+
+// NewBar returns a bar for a terminal, and nothing for everything else.
+func (sh *Shell) NewBar(total int64) Display {
+	if sh.JSON || !sh.Terminal(sh.Err) {
+		return silence{}
+	}
+	return newBar(sh, total)
+}
+
+type silence struct{}
+
+func (silence) Update(publisher.Progress) {}
+func (silence) Close()                    {}
+
+// stages are the steps of a publish in words.
+var stages = map[publisher.Stage]string{
+	publisher.StageRead: "reading the archive", publisher.StageCheck: "asking for the live site",
+	publisher.StageCreate: "announcing the archive", publisher.StageUpload: "uploading",
+	publisher.StageValidate: "validating on live",
+	publisher.StagePublish:  "importing on live", publisher.StageCleanUp: "cleaning up",
+}
+
+// lines tells of each step and of each tenth of the upload.
+type lines struct {
+	sh    *Shell
+	stage publisher.Stage
+	tenth int64
+	begun time.Time
+}
+
+func (l *lines) Update(p publisher.Progress) {
+	if p.Retry > 0 {
+		fmt.Fprintf(l.sh.Err, "  %s; attempt %d in %s\n", p.Err.Msg, p.Retry, Span(p.Wait))
+		return
+	}
+	if p.Stage != l.stage {
+		l.stage, l.tenth, l.begun = p.Stage, 0, l.sh.Now()
+		if p.Stage != publisher.StageUpload {
+			fmt.Fprintf(l.sh.Err, "%s\n", stages[p.Stage])
+		}
+	}
+	if p.Stage == publisher.StageUpload && p.Total > 0 {
+		l.upload(p)
+	}
+}
+
+func (l *lines) upload(p publisher.Progress) {
+	tenth := p.Done * 10 / p.Total
+	if tenth == l.tenth {
+		return
+	}
+	l.tenth = tenth
+	since := l.sh.Now().Sub(l.begun)
+	text := fmt.Sprintf("uploading %3d %%  part %d of %d, %s of %s", tenth*10, p.Part, p.Parts,
+		Size(p.Done), Size(p.Total))
+	if left := ETA(p.Done, p.Total, since); left != "" {
+		text += ", " + left + " left"
+	}
+	fmt.Fprintln(l.sh.Err, text)
+}
+
+func (l *lines) Close() {}
+
+// bar is a progress bar on a terminal.
+type bar struct {
+	box   *mpb.Progress
+	bar   *mpb.Bar
+	begun time.Time
+	sh    *Shell
+	lines chan string // what the bar says on its left; the bar paints from a goroutine of its own
+}
+
+func newBar(sh *Shell, total int64) *bar {
+	b := &bar{sh: sh, lines: make(chan string, 1)}
+	b.lines <- ""
+	b.box = mpb.New(mpb.WithOutput(sh.Err), mpb.WithWidth(40), mpb.WithAutoRefresh())
+	b.bar = b.box.AddBar(total,
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return b.label() },
+			decor.WC{W: 26, C: decor.DindentRight})),
+		mpb.AppendDecorators(
+			decor.CountersKibiByte("% .1f / % .1f "), decor.EwmaSpeed(decor.SizeB1024(0), "% .1f ", 30),
+			decor.OnComplete(decor.EwmaETA(decor.ET_STYLE_GO, 30), "")),
+	)
+	return b
+}
+
+func (b *bar) label() string {
+	s := <-b.lines
+	b.lines <- s
+	return s
+}
+
+func (b *bar) say(s string) {
+	<-b.lines
+	b.lines <- s
+}
+
+func (b *bar) Update(p publisher.Progress) {
+	switch {
+	case p.Retry > 0:
+		b.say("waiting for live")
+		return
+	case p.Stage == publisher.StageUpload && p.Parts > 0:
+		b.say(fmt.Sprintf("uploading part %d of %d", p.Part, p.Parts))
+	case p.Beats == 0:
+		b.say(stages[p.Stage])
+	}
+	if p.Stage != publisher.StageUpload || p.Total == 0 {
+		b.begun = b.sh.Now()
+		return
+	}
+	now := b.sh.Now()
+	b.bar.EwmaSetCurrent(p.Done, now.Sub(b.begun))
+	b.begun = now
+}
+
+func (b *bar) Close() {
+	b.bar.Abort(false)
+	b.box.Wait()
+}
+
+// ETA writes how long the rest takes at the speed so far; nothing if that is not known.
+func ETA(done, total int64, since time.Duration) string {
+	if done <= 0 || done >= total || since <= 0 {
+		return ""
+	}
+	return Span(time.Duration(float64(since) / float64(done) * float64(total-done)))
+}

@@ -1,0 +1,34 @@
+package node
+
+import (
+	"path/filepath"
+
+	"github.com/stagelock/stagelock/gateway/certs"
+)
+
+// DataDir is the folder in which a gateway keeps what it must not lose. Its methods return where
+// each thing lies in it; nothing else knows these names.
+type DataDir string
+
+func (d DataDir) path(name string) string { return filepath.Join(string(d), name) }
+
+// Database is the file of the store.
+func (d DataDir) Database() string { return d.path("stagelock.db") }
+
+// Audit is the folder of the audit log.
+func (d DataDir) Audit() string { return d.path("audit") }
+
+// AuditKey is the file of the private key that signs the checkpoints of the audit log.
+func (d DataDir) AuditKey() string { return d.path("audit.key") }
+
+// AuditPublicKey is the file of the public key that belongs to AuditKey.
+func (d DataDir) AuditPublicKey() string { return d.AuditKey() + ".pub" }
+
+// Checkpoint is the file with the newest checkpoint of the audit log.
+func (d DataDir) Checkpoint() string { return d.path("audit.checkpoint") }
+
+// TLS is the folder of what belongs to certificates.
+func (d DataDir) TLS() string { return d.path("tls") }
+
+// CA is the file with the certificate of the gateway's own authority.
+func (d DataDir) CA() string { return filepath.Join(d.TLS(), certs.CAFile) }
