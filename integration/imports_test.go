@@ -13,7 +13,10 @@ const module = "github.com/stagelock/stagelock/"
 
 // mayImport has, for each room, the rooms below it. What is not here may import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd":                          {"gateway/node", "gateway", "integration/engine", "archive", "tunnel", "conf", "policy", "store", "gateway/audit"},
+	"cmd/stagelock":                {"cmd/stagelock/commands", "cmd/stagelock/term"},
+	"cmd/stagelock/term":           {"archive", "tunnel/publisher"},
+	"cmd/stagelock/commands":       {"cmd/stagelock", "gateway/node", "gateway/audit", "integration/engine", "archive", "tunnel", "conf", "policy", "store"},
+	"cmd/stagelock/demo":           {"cmd/stagelock/commands/flags", "cmd/stagelock/term", "gateway/node", "gateway/audit", "integration/engine", "tunnel", "conf", "policy/secret", "store"},
 	"gateway/node":                 {"gateway", "gateway/audit", "gateway/certs", "policy", "tunnel", "archive", "store", "conf"},
 	"conf":                         {"conf/settings", "conf/vendor"},
 	"conf/vendor":                  {"conf/settings"},
