@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,9 @@ type Archive struct {
 // from r as long as it is used.
 func Open(r io.ReaderAt, size int64, lim Limits) (*Archive, error) {
 	e, err := readEnd(r, size)
+	if CodeOf(err) == CodeEnd {
+		err = recognize(r, size, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +84,11 @@ func openFile(f *os.File, lim Limits) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
+	if info.IsDir() {
+		return nil, refuse(CodeForeign, "it is a folder").heal("pack what it holds: cd into it, then zip -r ../site.lar .")
+	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
+		return nil, refuse(CodeForeign, "it is not a regular file").heal("copy it to a file first")
 	}
 	return Open(f, info.Size(), lim)
 }
@@ -116,24 +123,20 @@ type scan struct {
 	end   end
 	names *nameSet
 	next  int64 // where the next local header has to begin
+	// declared is the content of the records so far.
+	declared int64
 }
 
 func (s *scan) run() error {
-	dir := bufio.NewReaderSize(io.NewSectionReader(s.a.r, s.end.offset, s.end.size), 1<<16)
-	buf := make([]byte, lenCentral)
-	for i := range int(s.end.entries) {
-		c, err := readCentral(dir, buf)
-		if err == nil {
-			err = s.entry(i, c)
-		}
-		if err != nil {
-			return s.place(err, i, c)
-		}
+	records, err := s.records()
+	if err != nil {
+		return err
 	}
-	if _, err := dir.ReadByte(); err == nil {
-		return refuse(CodeDirectory, "directory has more than its %d entries", s.end.entries)
-	} else if err != io.EOF {
-		return fmt.Errorf("read directory: %w", err)
+	s.a.entries = make([]Entry, len(records))
+	for _, i := range byOffset(records) {
+		if err := s.entry(i, records[i]); err != nil {
+			return s.place(err, i, records[i])
+		}
 	}
 	if s.next != s.end.offset {
 		return s.gap(s.end.offset)
@@ -141,30 +144,71 @@ func (s *scan) run() error {
 	return s.parents()
 }
 
-// entry checks one central record with its local header and adds it to the archive.
-func (s *scan) entry(i int, c *central) error {
+// records reads the central directory and checks each record by itself.
+func (s *scan) records() ([]*central, error) {
+	dir := bufio.NewReaderSize(io.NewSectionReader(s.a.r, s.end.offset, s.end.size), 1<<16)
+	buf := make([]byte, lenCentral)
+	var records []*central
+	for i := range int(s.end.entries) {
+		c, err := readCentral(dir, buf)
+		if err == nil {
+			err = s.record(c)
+		}
+		if err != nil {
+			return nil, s.place(err, i, c)
+		}
+		records = append(records, c)
+	}
+	if _, err := dir.ReadByte(); err == nil {
+		return nil, refuse(CodeDirectory, "directory has more than its %d entries", s.end.entries)
+	} else if err != io.EOF {
+		return nil, fmt.Errorf("read directory: %w", err)
+	}
+	return records, nil
+}
+
+// record checks one central record by itself.
+func (s *scan) record(c *central) error {
 	if ref := c.check(s.a.lim); ref != nil {
 		return ref
 	}
 	if ref := s.names.add(c.name); ref != nil {
 		return ref
 	}
+	if s.declared += c.full; s.declared > s.a.lim.Total {
+		return refuse(CodeTotalSize, "content is more than %d bytes", s.a.lim.Total)
+	}
+	return nil
+}
+
+// byOffset returns the indexes of the records in the order of their local headers: tools that change
+// an archive list it in another order than they write it.
+func byOffset(records []*central) []int {
+	order := make([]int, len(records))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(records[a].offset, records[b].offset) })
+	return order
+}
+
+// entry checks one central record with its local header and adds it to the archive.
+func (s *scan) entry(i int, c *central) error {
 	if c.offset != s.next {
 		return s.gap(c.offset)
-	}
-	if c.full > s.a.lim.Total-s.a.total {
-		return refuse(CodeTotalSize, "content is more than %d bytes", s.a.lim.Total)
 	}
 	data, next, err := c.checkLocal(s.a.r, s.next, s.end.offset)
 	if err != nil {
 		return err
 	}
 	s.a.total += c.full
-	s.a.byName[c.name] = i
-	s.a.entries = append(s.a.entries, Entry{
+	if _, listed := s.a.byName[c.name]; !listed || !c.dir() {
+		s.a.byName[c.name] = i
+	}
+	s.a.entries[i] = Entry{
 		Index: i, Name: c.name, Dir: c.dir(), Size: c.full, Compressed: c.packed, CRC: c.crc,
 		Method: c.method, Modified: c.modified(), offset: s.next, data: data,
-	})
+	}
 	s.next = next
 	return nil
 }
@@ -175,7 +219,7 @@ func (s *scan) gap(off int64) *Refusal {
 	case off < s.next:
 		return refuse(CodeOverlap, "record begins at %d, inside the entry that ends at %d",
 			off, s.next)
-	case len(s.a.entries) == 0:
+	case s.next == 0:
 		return refuse(CodePrefix, "%d bytes before the first entry", off)
 	}
 	return refuse(CodeGap, "%d bytes that belong to no entry", off-s.next)
@@ -195,9 +239,8 @@ func (s *scan) place(err error, i int, c *central) error {
 	if !errors.As(err, &ref) {
 		return fmt.Errorf("entry %d: %w", i, err)
 	}
-	name := ""
-	if c != nil {
-		name = c.name
+	if c == nil {
+		return ref.at(i, "", -1)
 	}
-	return ref.at(i, name, s.next)
+	return ref.at(i, c.name, c.offset)
 }

@@ -3,7 +3,6 @@ package archive
 import (
 	"errors"
 	"io"
-	"unicode/utf8"
 )
 
 // central is one record of the central directory.
@@ -35,14 +34,17 @@ var centralRules = []struct {
 	msg    string
 	broken func(*central) bool
 }{
-	{CodeVersion, "version needed to extract is none of 1.0, 2.0 and 4.5", func(c *central) bool {
-		return c.version != version10 && c.version != version20 && c.version != version45
+	{CodeFlags, "entry is encrypted with a password", func(c *central) bool {
+		return c.flags&flagEncrypted != 0
 	}},
 	{CodeMethod, "method is neither stored nor deflated", func(c *central) bool {
 		return c.method != Stored && c.method != Deflated
 	}},
-	{CodeFlags, "flags other than UTF-8 and data descriptor are set", func(c *central) bool {
-		return c.flags&^(flagUTF8|flagDescriptor) != 0
+	{CodeVersion, "version needed to extract is later than 6.3", func(c *central) bool {
+		return c.version&0xff > version63
+	}},
+	{CodeFlags, "flags other than UTF-8, data descriptor and effort are set", func(c *central) bool {
+		return c.flags&^(flagUTF8|flagDescriptor|flagsEffort) != 0
 	}},
 	{CodeDescriptor, "stored entry has a data descriptor", func(c *central) bool {
 		return c.descriptor && c.method == Stored
@@ -50,14 +52,7 @@ var centralRules = []struct {
 	{CodeDescriptor, "readers disagree on the length of a data descriptor for 4294967295 bytes", func(c *central) bool {
 		return c.descriptor && (c.full == magic32 || c.packed == magic32)
 	}},
-	{CodeComment, "entry has a comment", func(c *central) bool { return c.commentLen != 0 }},
 	{CodeCentral, "entry is on another disk", func(c *central) bool { return c.disk != 0 }},
-	{CodeCentral, "internal attributes other than the text mark are set", func(c *central) bool {
-		return c.internal > 1
-	}},
-	{CodeCentral, "name is not ASCII and not marked as UTF-8", func(c *central) bool {
-		return c.flags&flagUTF8 == 0 && !isASCII(c.name)
-	}},
 	{CodeMode, "entry is neither a regular file nor a directory", func(c *central) bool {
 		return !c.modeFits()
 	}},
@@ -90,15 +85,6 @@ func (c *central) modeFits() bool {
 	return false
 }
 
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
 // readCentral reads the next record; it allocates no more than the record's own fields allow, 192
 // KiB.
 func readCentral(r io.Reader, buf []byte) (*central, error) {
@@ -128,7 +114,7 @@ func readCentral(r io.Reader, buf []byte) (*central, error) {
 }
 
 func (c *central) widen(extra []byte) *Refusal {
-	zip64, ref := parseExtra(extra, true)
+	zip64, ref := parseExtra(extra, c.name)
 	if ref != nil {
 		return ref
 	}
@@ -148,9 +134,13 @@ func (c *central) check(lim Limits) *Refusal {
 		return ref
 	}
 	for _, rule := range centralRules {
-		if rule.broken(c) {
-			return refuse(rule.code, "%s", rule.msg)
+		if !rule.broken(c) {
+			continue
 		}
+		if rule.code == CodeMethod {
+			return c.method.foreign()
+		}
+		return refuse(rule.code, "%s", rule.msg)
 	}
 	if c.full > lim.Entry {
 		return refuse(CodeEntrySize, "content of %d bytes is more than %d", c.full, lim.Entry)

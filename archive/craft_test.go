@@ -35,6 +35,7 @@ type item struct {
 // crafted is an archive that can be wrong in any place.
 type crafted struct {
 	items       []*item
+	listFrom    int // the item that the directory begins with
 	beforeDir   []byte
 	afterDir    []byte
 	endSig      uint32
@@ -148,7 +149,8 @@ func (c *crafted) bytes() []byte {
 	}
 	b = append(b, c.beforeDir...)
 	start, n := len(b), 0
-	for _, it := range c.items {
+	for i := range c.items {
+		it := c.items[(i+c.listFrom)%len(c.items)]
 		b = it.appendCentral(b)
 		if !it.noEntry {
 			n++

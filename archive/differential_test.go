@@ -16,7 +16,7 @@ const (
 
 // fieldMutations set one field of a record to something that matters to one reader or another.
 var fieldMutations = []func(*rand.Rand, *rec){
-	func(r *rand.Rand, x *rec) { x.version = pick[uint16](r, 0, 10, 20, 45, 46, 51, 63, 0xffff) },
+	func(r *rand.Rand, x *rec) { x.version = pick[uint16](r, 0, 10, 20, 45, 46, 51, 63, 3<<8|20, 0xffff) },
 	func(r *rand.Rand, x *rec) { x.flags ^= 1 << r.IntN(16) },
 	func(r *rand.Rand, x *rec) { x.method = pick[uint16](r, 0, 8, 9, 12, 14, 93, 99) },
 	func(r *rand.Rand, x *rec) { x.clock = uint16(r.Uint32()) },
@@ -49,7 +49,8 @@ var extras = [][]byte{
 	nil, {0}, {0x55, 0x54, 5, 0, 1, 0, 0, 0, 0}, {0x55, 0x54, 9, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0},
 	{0x75, 0x78, 11, 0, 1, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0}, {0xfe, 0xca, 0, 0}, zip64Extra(), zip64Extra(160),
 	zip64Extra(160, 20), zip64Extra(1<<32, 1<<32), zip64Extra(1<<63, 0), zip64Extra(160, 20, 0), {1, 0, 255, 255},
-	{0x01, 0x99, 7, 0, 1, 0, 65, 69, 3, 8, 0}, {0x75, 0x70, 6, 0, 1, 0, 0, 0, 0, 97},
+	{0x01, 0x99, 7, 0, 1, 0, 65, 69, 3, 8, 0}, {0x75, 0x70, 6, 0, 1, 0, 0, 0, 0, 97}, unicodePath("group/1.xml", "group/1.xml"),
+	{0x55, 0x58, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8}, {0x55, 0x54, 3, 0, 7, 1, 2}, {0x0a, 0, 5, 0, 1, 2, 3, 4, 5}, {0x99, 0x99, 1, 0, 7},
 }
 
 // shapeMutations change the archive as a whole.
@@ -60,7 +61,10 @@ var shapeMutations = []func(*rand.Rand, *crafted){
 	func(r *rand.Rand, c *crafted) { c.dirOffset = pick[int64](r, 0, 1, 100, 0xffffffff) },
 	func(r *rand.Rand, c *crafted) { c.comment = pick(r, "c", string(plain().bytes()), "PK\x05\x06") },
 	func(r *rand.Rand, c *crafted) { c.commentLen = pick(r, 0, 1, 22, 65535) },
-	func(r *rand.Rand, c *crafted) { c.trailing = pick(r, []byte{0}, []byte("PK\x05\x06"), plain().bytes()) },
+	func(r *rand.Rand, c *crafted) {
+		c.trailing = pick(r, []byte{0}, make([]byte, 600), []byte("PK\x05\x06"), plain().bytes())
+	},
+	func(r *rand.Rand, c *crafted) { c.listFrom = r.IntN(4) },
 	func(r *rand.Rand, c *crafted) {
 		c.beforeDir = pick(r, []byte{0}, make([]byte, 20), []byte("PK\x03\x04"))
 	},

@@ -2,10 +2,15 @@
 // from one portal to another.
 //
 // ZIP says everything about an entry twice, and readers differ in which half they believe. Open
-// therefore accepts one canonical form only, in which a reader of the central directory and a
-// reader of the stream see the same thing: local headers without a gap from the first byte, each
-// equal to its central record, then the directory, then the end record, then nothing. Verify and
-// the readers of entries hold the content to what the headers declared.
+// therefore accepts only archives in which a reader of the central directory and a reader of the
+// stream see the same names with the same bytes: local headers without a gap from the first byte,
+// each of them said once in the directory and in agreement with it, then the directory, then the
+// end record. What no reader looks at, such as versions, times, comments and the extra fields of
+// packers, may be as it likes: people pack archives with their own tools. Verify and the readers of
+// entries hold the content to what the headers declared.
+//
+// A *Refusal says which rule was broken, where, and what to do; Repack writes what is only oddly
+// packed anew in the accepted form.
 //
 // Manifest reads manifest.xml as a stream of tokens. Parts and Join cut an archive the way the
 // vendor's sender does and put it together again.

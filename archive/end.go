@@ -1,6 +1,8 @@
 package archive
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 )
@@ -20,7 +22,12 @@ type endRecord struct {
 	comment                               uint16
 }
 
-// readEnd accepts an end record only as the last 22 bytes: whoever searches for one finds the same.
+// The most that may stand behind an end record: a comment, or the zeros with which some writers to
+// pipes and tapes fill their last block.
+const mostBehind = 1<<16 - 1
+
+// readEnd accepts the last end record only, with its comment or with zeros behind it: whoever
+// searches for one from the end finds the same.
 func readEnd(r io.ReaderAt, size int64) (end, error) {
 	if size < lenEnd {
 		return end{}, refuse(CodeEnd, "archive of %d bytes is too short to have an end record",
@@ -30,12 +37,35 @@ func readEnd(r io.ReaderAt, size int64) (end, error) {
 	if err := readAt(r, tail, size-int64(len(tail))); err != nil {
 		return end{}, fmt.Errorf("read end record: %w", err)
 	}
-	rest := tail[:len(tail)-lenEnd]
-	rec, ref := parseEnd(tail[len(rest):])
+	at := len(tail) - lenEnd
+	if !isEnd(tail[at:]) {
+		tail = make([]byte, min(size, lenEnd64+lenLocator64+lenEnd+mostBehind))
+		if err := readAt(r, tail, size-int64(len(tail))); err != nil {
+			return end{}, fmt.Errorf("read end record: %w", err)
+		}
+		if at = bytes.LastIndex(tail, binary.LittleEndian.AppendUint32(nil, sigEnd)); at < 0 || len(tail)-at < lenEnd {
+			return end{}, refuse(CodeEnd, "archive does not end with an end record")
+		}
+	}
+	return endAt(tail, at, size)
+}
+
+// isEnd reports whether b is an end record without a comment.
+func isEnd(b []byte) bool {
+	c := cursor(b)
+	return c.u32() == sigEnd && b[lenEnd-2]|b[lenEnd-1] == 0
+}
+
+// endAt reads the end record that stands at that place of the archive's last bytes.
+func endAt(tail []byte, at int, size int64) (end, error) {
+	rec, ref := parseEnd(tail[at : at+lenEnd])
 	if ref != nil {
 		return end{}, ref
 	}
-	e, ref := rec.resolve(rest, size-lenEnd)
+	if ref := rec.behind(tail[at+lenEnd:]); ref != nil {
+		return end{}, ref
+	}
+	e, ref := rec.resolve(tail[:at], size-int64(len(tail)-at))
 	if ref != nil {
 		return end{}, ref
 	}
@@ -46,21 +76,33 @@ func readEnd(r io.ReaderAt, size int64) (end, error) {
 	return e, nil
 }
 
+// behind checks what stands behind the end record: its comment, or zeros.
+func (rec endRecord) behind(b []byte) *Refusal {
+	switch {
+	case int(rec.comment) > len(b):
+		return refuse(CodeComment, "archive ends inside its comment")
+	case int(rec.comment) == len(b):
+		return nil
+	case rec.comment != 0:
+		return refuse(CodeComment, "%d bytes stand behind the archive's comment", len(b)-int(rec.comment))
+	case bytes.Count(b, []byte{0}) != len(b):
+		return refuse(CodeEnd, "%d bytes stand behind the end of the archive", len(b))
+	}
+	return nil
+}
+
 func parseEnd(b []byte) (endRecord, *Refusal) {
 	c := cursor(b)
 	if c.u32() != sigEnd {
-		return endRecord{}, refuse(CodeEnd,
-			"archive does not end with an end record without comment")
+		return endRecord{}, refuse(CodeEnd, "archive does not end with an end record")
 	}
 	rec := endRecord{
 		disk: c.u16(), startDisk: c.u16(), entriesHere: c.u16(), entries: c.u16(),
 		size: c.u32(), offset: c.u32(), comment: c.u16(),
 	}
-	switch {
-	case rec.comment != 0:
-		return rec, refuse(CodeComment, "archive has a comment")
-	case rec.disk != 0 || rec.startDisk != 0 || rec.entriesHere != rec.entries:
-		return rec, refuse(CodeEnd, "archive is one of several disks")
+	if rec.disk != 0 || rec.startDisk != 0 || rec.entriesHere != rec.entries {
+		return rec, refuse(CodeEnd, "archive is one of several disks").
+			heal("join its pieces first: zip -s 0 site.zip --out site.lar")
 	}
 	return rec, nil
 }

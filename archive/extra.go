@@ -2,44 +2,23 @@ package archive
 
 import (
 	"encoding/binary"
-	"math/bits"
+	"hash/crc32"
 )
 
-const extraZIP64 = 0x0001
+// The extra fields that say something about an entry's name or content. All others, such as times,
+// owners and the marks of tools, are passed over by every reader.
+const (
+	extraZIP64       = 0x0001
+	extraUnicodePath = 0x7075
+)
 
-// extraForms lists the extra fields that exporters write, with the lengths they have. None of them
-// changes what an entry is called or holds.
-var extraForms = map[uint16]func(data []byte, central bool) bool{
-	0x000a: isNTFSTimes,
-	0x5455: isUnixTimes,
-	0x7875: isOwner,
-}
+// encryption are the extra fields of encrypted entries.
+var encryption = map[uint16]bool{0x0014: true, 0x0015: true, 0x0016: true, 0x0017: true, 0x0019: true, 0x9901: true}
 
-func isNTFSTimes(data []byte, _ bool) bool {
-	return len(data) == 32 && binary.LittleEndian.Uint32(data[4:]) == 1|24<<16
-}
-
-// isUnixTimes knows that a central record repeats the flags of the local header, but often only the
-// first time.
-func isUnixTimes(data []byte, central bool) bool {
-	if len(data) < 1 || data[0]&^7 != 0 {
-		return false
-	}
-	full := 1 + 4*bits.OnesCount8(data[0])
-	return len(data) == full || central && data[0]&1 == 1 && len(data) == 5
-}
-
-func isOwner(data []byte, _ bool) bool {
-	if len(data) < 2 || data[0] != 1 {
-		return false
-	}
-	uid := int(data[1])
-	return len(data) > 2+uid && len(data) == 3+uid+int(data[2+uid])
-}
-
-// parseExtra walks the extra fields and returns the content of the ZIP64 one, nil if there is none.
-func parseExtra(b []byte, central bool) (zip64 []byte, r *Refusal) {
-	var seen []uint16
+// parseExtra walks the extra fields of the entry of that name and returns the content of the ZIP64
+// one, nil if there is none.
+func parseExtra(b []byte, name string) (zip64 []byte, r *Refusal) {
+	seen := map[uint16]bool{}
 	for c := cursor(b); len(c) > 0; {
 		if len(c) < 4 {
 			return nil, refuse(CodeExtra, "extra field has %d bytes left over", len(c))
@@ -49,22 +28,29 @@ func parseExtra(b []byte, central bool) (zip64 []byte, r *Refusal) {
 			return nil, refuse(CodeExtra, "extra field %#04x is cut short", id)
 		}
 		data := c.take(n)
-		for _, s := range seen {
-			if s == id {
-				return nil, refuse(CodeExtra, "extra field %#04x occurs twice", id)
-			}
+		if seen[id] {
+			return nil, refuse(CodeExtra, "extra field %#04x occurs twice", id)
 		}
-		seen = append(seen, id)
-		if id == extraZIP64 {
+		seen[id] = true
+		switch {
+		case id == extraZIP64:
 			zip64 = data
-			continue
-		}
-		if form := extraForms[id]; form == nil || !form(data, central) {
-			return nil, refuse(CodeExtra, "extra field %#04x of %d bytes is not one that exporters write",
-				id, n)
+		case encryption[id]:
+			return nil, refuse(CodeExtra, "entry is encrypted: it has the extra field %#04x", id).
+				heal("pack it again without a password")
+		case id == extraUnicodePath && !isPath(data, name):
+			return nil, refuse(CodeExtra, "extra field %#04x gives the entry another name", id)
 		}
 	}
 	return zip64, nil
+}
+
+// isPath reports whether a field of a Unicode path repeats the name.
+func isPath(data []byte, name string) bool {
+	if len(data) < 5 || data[0] != 1 {
+		return false
+	}
+	return string(data[5:]) == name && binary.LittleEndian.Uint32(data[1:]) == crc32.ChecksumIEEE([]byte(name))
 }
 
 // widen reads the numbers whose 32-bit fields say "see ZIP64" from the ZIP64 field, which holds

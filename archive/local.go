@@ -36,13 +36,16 @@ func (c *central) checkLocal(r io.ReaderAt, off, limit int64) (data, next int64,
 	return data, next + n, err
 }
 
-// matches compares the fields that both records have. With a descriptor the local ones are zero, as
-// every writer of streams leaves them.
+// matches compares the fields that both records have, but for those that say nothing of name and
+// content: versions, times, and how hard a deflater tried. With a descriptor the local numbers are
+// zero, or right already.
 func (c *central) matches(h header, extra []byte) *Refusal {
 	want := c.header
-	want.extraLen = h.extraLen // the two may keep different times
+	want.extraLen, want.version, want.clock, want.date = h.extraLen, h.version, h.clock, h.date
+	want.flags = c.flags&^flagsEffort | h.flags&flagsEffort
 	if c.descriptor {
-		want.crc, want.size, want.compressed = 0, 0, 0
+		want.crc = early(h.crc, c.crc)
+		want.size, want.compressed = early(h.size, c.size), early(h.compressed, c.compressed)
 	}
 	large := !c.descriptor && (needs64(c.full) || needs64(c.packed))
 	if large { // the local field always has both sizes
@@ -52,7 +55,20 @@ func (c *central) matches(h header, extra []byte) *Refusal {
 		return refuse(CodeLocal, "local header is not equal to the central record: %s",
 			firstDifference(h, want))
 	}
-	zip64, ref := parseExtra(extra, false)
+	return c.matches64(extra, large)
+}
+
+// early returns what a local number must be that is zero or known early.
+func early(local, central uint32) uint32 {
+	if local == 0 {
+		return 0
+	}
+	return central
+}
+
+// matches64 holds the ZIP64 field of the local header against the central record.
+func (c *central) matches64(extra []byte, large bool) *Refusal {
+	zip64, ref := parseExtra(extra, c.name)
 	if ref != nil {
 		return ref
 	}
@@ -70,11 +86,8 @@ func firstDifference(got, want header) string {
 		name      string
 		got, want uint32
 	}{
-		{"version", uint32(got.version), uint32(want.version)},
 		{"flags", uint32(got.flags), uint32(want.flags)},
 		{"method", uint32(got.method), uint32(want.method)},
-		{"time", uint32(got.clock), uint32(want.clock)},
-		{"date", uint32(got.date), uint32(want.date)},
 		{"checksum", got.crc, want.crc},
 		{"compressed size", got.compressed, want.compressed},
 		{"size", got.size, want.size},
@@ -86,8 +99,8 @@ func firstDifference(got, want header) string {
 	return "length of the name"
 }
 
-// checkDescriptor accepts the form with signature, with 8-byte sizes exactly when one of them needs
-// it.
+// checkDescriptor accepts the form with 8-byte sizes exactly when one of them needs it, and the
+// signature left off where no checksum can be taken for one.
 func (c *central) checkDescriptor(r io.ReaderAt, off, limit int64) (int64, error) {
 	wide := needs64(c.full) || needs64(c.packed)
 	n := lenDescriptor
@@ -95,12 +108,14 @@ func (c *central) checkDescriptor(r io.ReaderAt, off, limit int64) (int64, error
 		n = lenDescriptor64
 	}
 	buf := make([]byte, n)
-	if err := readWithin(r, buf, off, limit); err != nil {
+	if err := readWithin(r, buf[:n-4], off, limit); err != nil {
 		return 0, err
 	}
 	d := cursor(buf)
 	if d.u32() != sigDescriptor {
-		return 0, refuse(CodeDescriptor, "no data descriptor with signature at %d", off)
+		n, d = n-4, cursor(buf)
+	} else if err := readWithin(r, buf, off, limit); err != nil {
+		return 0, err
 	}
 	crc, packed, full := d.u32(), int64(0), int64(0)
 	if wide {
@@ -109,7 +124,7 @@ func (c *central) checkDescriptor(r io.ReaderAt, off, limit int64) (int64, error
 		packed, full = int64(d.u32()), int64(d.u32())
 	}
 	if crc != c.crc || packed != c.packed || full != c.full {
-		return 0, refuse(CodeDescriptor, "data descriptor is not equal to the central record")
+		return 0, refuse(CodeDescriptor, "data descriptor at %d is not equal to the central record", off)
 	}
 	return int64(n), nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,7 +81,7 @@ type ModelCounts struct {
 func (a *Archive) Manifest() (*Manifest, error) {
 	e, ok := a.Lookup(ManifestName)
 	if !ok || e.Dir {
-		return nil, refuse(CodeManifest, "archive has no %s", ManifestName)
+		return nil, a.noManifest()
 	}
 	if e.Size > a.lim.Manifest {
 		return nil, refuse(CodeXMLLimit, "%s of %d bytes is longer than %d",
@@ -95,6 +96,22 @@ func (a *Archive) Manifest() (*Manifest, error) {
 		return nil, fmt.Errorf("%s: %w", ManifestName, err)
 	}
 	return m, r.Close()
+}
+
+// noManifest says where the manifest is, if it is elsewhere.
+func (a *Archive) noManifest() *Refusal {
+	for _, e := range a.entries {
+		dir, name := path.Split(e.Name)
+		switch {
+		case e.Dir || strings.HasPrefix(e.Name, "__MACOSX/"):
+		case name == ManifestName:
+			return refuse(CodeManifest, "%s is in the folder %q: the folder was packed, not what it holds", ManifestName, dir).
+				heal("pack from within the folder (zip -r ../site.lar .), or " + repackCure)
+		case strings.HasSuffix(strings.ToLower(name), ".lar"):
+			return refuse(CodeManifest, "the archive %q is inside of this one", name).heal("unzip it first")
+		}
+	}
+	return refuse(CodeManifest, "archive has no %s, so it is no LAR", ManifestName)
 }
 
 // ReadManifest reads a manifest from r to its end.

@@ -53,18 +53,24 @@ func hasSegment(name, segment string) bool {
 
 // nameSet finds names that would meet in one place of a file system.
 type nameSet struct {
-	fold  cases.Caser
-	files map[string]bool // folded path → is a file (else a directory)
+	fold    cases.Caser
+	files   map[string]bool // folded path → is a file (else a directory)
+	folders map[string]bool // names of directories as they stand: a directory may be listed twice
 }
 
-func newNameSet() *nameSet { return &nameSet{fold: cases.Fold(), files: map[string]bool{}} }
+func newNameSet() *nameSet {
+	return &nameSet{fold: cases.Fold(), files: map[string]bool{}, folders: map[string]bool{}}
+}
 
 func (s *nameSet) add(name string) *Refusal {
 	key := s.key(name)
-	if _, taken := s.files[key]; taken {
+	file := !strings.HasSuffix(name, "/")
+	if was, taken := s.files[key]; taken && (was || file || !s.folders[name]) {
 		return refuse(CodeDuplicate, "name occurs twice")
 	}
-	s.files[key] = !strings.HasSuffix(name, "/")
+	if s.files[key] = file; !file {
+		s.folders[name] = true
+	}
 	return nil
 }
 
@@ -87,4 +93,8 @@ func (s *nameSet) key(name string) string {
 		}
 	}
 	return strings.ToLower(name)
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }

@@ -11,7 +11,7 @@ type Code string
 // The codes of refusals.
 const (
 	CodeEnd        Code = "end-record"      // no end record where it belongs, or one that contradicts itself
-	CodeComment    Code = "comment"         // a comment of the archive or of an entry
+	CodeComment    Code = "comment"         // a comment of the archive that does not end with it
 	CodeZIP64      Code = "zip64"           // ZIP64 where it is not needed, absent where it is, or inconsistent
 	CodeDirectory  Code = "directory"       // the central directory does not fill its place
 	CodeCentral    Code = "central-record"  // a central record that no exporter writes
@@ -20,10 +20,11 @@ const (
 	CodeGap        Code = "gap"             // bytes that belong to no entry
 	CodeOverlap    Code = "overlap"         // two entries share bytes
 	CodeDescriptor Code = "data-descriptor" // a data descriptor that is not complete or not consistent
-	CodeVersion    Code = "version"         // a version needed to extract other than 1.0, 2.0 and 4.5
+	CodeForeign    Code = "not-an-archive"  // another kind of file, such as a page of HTML
+	CodeVersion    Code = "version"         // a version needed to extract later than 6.3
 	CodeMethod     Code = "method"          // a method other than stored and deflated
-	CodeFlags      Code = "flags"           // encryption, patches or other flags
-	CodeExtra      Code = "extra-field"     // an extra field other than times, owners and ZIP64
+	CodeFlags      Code = "flags"           // encryption, patches and the like
+	CodeExtra      Code = "extra-field"     // an extra field that is malformed, or changes an entry
 	CodeMode       Code = "mode"            // a symbolic link, device or other special file
 	CodeName       Code = "name"            // a name with forbidden characters or in another form than NFC
 	CodePath       Code = "path"            // a path that is absolute, empty in places, or leaves the archive
@@ -50,6 +51,8 @@ type Refusal struct {
 	Offset int64  // where in the archive the offending record or entry begins, -1 when it has no place
 	Msg    string
 	Err    error // cause, if any
+
+	cure string // what to do, if it is not that of the code
 }
 
 // Error tells the entry by its index: its name may be the attack.

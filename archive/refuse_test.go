@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"strings"
@@ -34,6 +35,12 @@ func zip64Extra(values ...uint64) []byte {
 		b = le.AppendUint64(b, v)
 	}
 	return b
+}
+
+// unicodePath is the extra field that names an entry, for readers that look at it.
+func unicodePath(of, name string) []byte {
+	b := le.AppendUint16(le.AppendUint16(nil, 0x7075), uint16(5+len(name)))
+	return append(le.AppendUint32(append(b, 1), crc32.ChecksumIEEE([]byte(of))), name...)
 }
 
 func ntfsTimes(tag byte) []byte {
@@ -127,8 +134,21 @@ func malformed() []crafting {
 	return []crafting{
 		{"empty file", archive.CodeEnd, nil},
 		{"not a zip", archive.CodeEnd, []byte("this is certainly not an archive, not at all")},
-		{"trailing byte", archive.CodeEnd, with(func(c *crafted) { c.trailing = []byte{0} })},
-		{"comment", archive.CodeEnd, with(func(c *crafted) { c.comment = "hello" })},
+		{"trailing byte", archive.CodeEnd, with(func(c *crafted) { c.trailing = []byte{'x'} })},
+		{"bytes behind the comment", archive.CodeComment, with(func(c *crafted) { c.comment, c.trailing = "hello", []byte{'x'} })},
+		{"end record begins in the comment", archive.CodeEnd, with(func(c *crafted) { c.comment = "PK\x05\x06" })},
+		{"zeros behind a comment", archive.CodeComment, with(func(c *crafted) { c.comment, c.trailing = "hello", []byte{0} })},
+		{"version 6.4", archive.CodeVersion, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.version = 64 }) })},
+		{"Unicode path is another", archive.CodeExtra, with(func(c *crafted) {
+			c.items[1].both(func(r *rec) { r.extra = unicodePath(r.name, "evil.xml") })
+		})},
+		{"Unicode path of an old name", archive.CodeExtra, with(func(c *crafted) {
+			c.items[1].both(func(r *rec) { r.extra = unicodePath("old.xml", r.name) })
+		})},
+		{"descriptor without signature, checksum like one", archive.CodeOverlap, with(func(c *crafted) {
+			c.items[3].both(func(r *rec) { r.crc = 0x08074b50 })
+			c.items[3].local.crc, c.items[3].descriptor = 0, descriptor(0x08074b50, c.items[3].central)[4:]
+		})},
 		{"comment that ends like a record", archive.CodeComment, with(func(c *crafted) { c.commentLen = 3 })},
 		{"disk", archive.CodeEnd, with(func(c *crafted) { c.disk = 1 })},
 		{"entry on another disk", archive.CodeCentral, with(func(c *crafted) { c.items[1].central.disk = 1 })},
@@ -142,13 +162,9 @@ func malformed() []crafting {
 		{"directory offset too high", archive.CodeDirectory, with(func(c *crafted) { c.dirOffset = 1 << 30 })},
 		{"no central record", archive.CodeCentral, with(func(c *crafted) { c.items[1].central.sig = 0x02014b51 })},
 		{"no local header", archive.CodeLocal, with(func(c *crafted) { c.items[1].local.sig = 0x04034b51 })},
-		{"entry comment", archive.CodeComment, with(func(c *crafted) { c.items[1].central.comment = "c" })},
 		{"method 12", archive.CodeMethod, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.method = 12 }) })},
 		{"strong encryption", archive.CodeFlags, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.flags |= 0x40 }) })},
 		{"masked headers", archive.CodeFlags, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.flags |= 0x2000 }) })},
-		{"version 6.3", archive.CodeVersion, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.version = 63 }) })},
-		{"version differs", archive.CodeLocal, with(func(c *crafted) { c.items[1].local.version = 10 })},
-		{"time differs", archive.CodeLocal, with(func(c *crafted) { c.items[1].local.clock++ })},
 		{"flags differ", archive.CodeLocal, with(func(c *crafted) { c.items[1].local.flags = 0x800 })},
 		{"local size differs", archive.CodeLocal, with(func(c *crafted) { c.items[1].local.size++ })},
 		{"stored with two sizes", archive.CodeSize, with(func(c *crafted) { c.items[2].both(func(r *rec) { r.size++ }) })},
@@ -157,19 +173,12 @@ func malformed() []crafting {
 			it.descriptor = descriptor(0x08074b50, it.central)
 			it.local.crc, it.local.packed, it.local.size = 0, 0, 0
 		})},
-		{"descriptor without signature", archive.CodeDescriptor, with(func(c *crafted) {
-			c.items[3].descriptor = c.items[3].descriptor[4:]
-			c.beforeDir = []byte{0, 0, 0, 0}
-		})},
 		{"descriptor with another checksum", archive.CodeDescriptor, with(func(c *crafted) { c.items[3].descriptor[4]++ })},
 		{"descriptor with another size", archive.CodeDescriptor, with(func(c *crafted) { c.items[3].descriptor[12]++ })},
 		{"descriptor with 8-byte sizes", archive.CodeDescriptor, with(func(c *crafted) {
 			d := c.items[3].descriptor
 			wide := append(append(append(append([]byte{}, d[:12]...), 0, 0, 0, 0), d[12:]...), 0, 0, 0, 0)
 			c.items[3].descriptor = wide
-		})},
-		{"descriptor and local sizes", archive.CodeLocal, with(func(c *crafted) {
-			c.items[3].local.size, c.items[3].local.packed = c.items[3].central.size, c.items[3].central.packed
 		})},
 		{"descriptor runs into the directory", archive.CodeOverlap, with(func(c *crafted) { c.items[3].descriptor = nil })},
 		{"content runs into the directory", archive.CodeOverlap, with(func(c *crafted) {
@@ -192,26 +201,11 @@ func malformed() []crafting {
 		{"no deflate stream", archive.CodeData, with(func(c *crafted) {
 			copy(c.items[1].body, "\xff\xff\xff\xff")
 		})},
-		{"name not marked as UTF-8", archive.CodeCentral, with(func(c *crafted) {
-			c.items[2].both(func(r *rec) { r.name = "group/\u00e9" })
-		})},
 		{"extra field of AES", archive.CodeExtra, with(func(c *crafted) {
 			c.items[1].both(func(r *rec) { r.extra = []byte{0x01, 0x99, 2, 0, 0, 0} })
 		})},
 		{"extra field with another name", archive.CodeExtra, with(func(c *crafted) {
 			c.items[1].both(func(r *rec) { r.extra = append([]byte{0x75, 0x70, 9, 0, 1}, "\x00\x00\x00\x00evil"...) })
-		})},
-		{"extra field of NTFS times, one too many", archive.CodeExtra, with(func(c *crafted) {
-			c.items[1].both(func(r *rec) { r.extra = ntfsTimes(2) })
-		})},
-		{"extra field of times with unknown flags", archive.CodeExtra, with(func(c *crafted) {
-			c.items[1].both(func(r *rec) { r.extra = []byte{0x55, 0x54, 5, 0, 9, 0, 0, 0, 0} })
-		})},
-		{"extra field of an owner with bytes left over", archive.CodeExtra, with(func(c *crafted) {
-			c.items[1].both(func(r *rec) { r.extra = []byte{0x75, 0x78, 6, 0, 1, 1, 0, 1, 0, 9} })
-		})},
-		{"extra field of an owner, empty", archive.CodeExtra, with(func(c *crafted) {
-			c.items[1].both(func(r *rec) { r.extra = []byte{0x75, 0x78, 0, 0} })
 		})},
 		{"extra field cut", archive.CodeExtra, with(func(c *crafted) {
 			c.items[1].local.extra = []byte{0x55, 0x54, 9, 0, 1}
@@ -296,6 +290,44 @@ func TestLegalTwins(t *testing.T) {
 		data []byte
 	}{
 		{"no entries", craft().bytes()},
+		{"descriptor without signature", with(func(c *crafted) { c.items[3].descriptor = c.items[3].descriptor[4:] })},
+		{"zero behind the end", with(func(c *crafted) { c.trailing = []byte{0} })},
+		{"block of zeros behind the end", with(func(c *crafted) { c.trailing = make([]byte, 10240) })},
+		{"directory listed twice", with(func(c *crafted) { c.items = append(c.items, stored("group/", "")) })},
+		{"records in another order", with(func(c *crafted) { c.listFrom = 2 })},
+		{"system in the version", with(func(c *crafted) { c.items[1].both(func(r *rec) { r.version = 3<<8 | 20 }) })},
+		{"effort in the flags", with(func(c *crafted) { c.items[1].both(func(r *rec) { r.flags |= 6 }) })},
+		{"Unicode path of the name itself", with(func(c *crafted) {
+			c.items[1].both(func(r *rec) { r.extra = unicodePath(r.name, r.name) })
+		})},
+		{"times of a Mac", with(func(c *crafted) {
+			c.items[1].local.extra = []byte{0x55, 0x58, 12, 0, 1, 2, 3, 4, 5, 6, 7, 8, 245, 1, 20, 0}
+			c.items[1].central.extra = []byte{0x55, 0x58, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8}
+		})},
+		{"mark of jar", with(func(c *crafted) { c.items[0].both(func(r *rec) { r.extra = []byte{0xfe, 0xca, 0, 0} }) })},
+		{"comment", with(func(c *crafted) { c.comment = "hello" })},
+		{"entry comment", with(func(c *crafted) { c.items[1].central.comment = "c" })},
+		{"version 6.3", with(func(c *crafted) { c.items[1].both(func(r *rec) { r.version = 63 }) })},
+		{"version differs", with(func(c *crafted) { c.items[1].local.version = 10 })},
+		{"time differs", with(func(c *crafted) { c.items[1].local.clock++ })},
+		{"descriptor and local sizes", with(func(c *crafted) {
+			c.items[3].local.size, c.items[3].local.packed = c.items[3].central.size, c.items[3].central.packed
+		})},
+		{"name not marked as UTF-8", with(func(c *crafted) {
+			c.items[2].both(func(r *rec) { r.name = "group/\u00e9" })
+		})},
+		{"extra field of times in an unknown form", with(func(c *crafted) {
+			c.items[1].both(func(r *rec) { r.extra = ntfsTimes(2) })
+		})},
+		{"extra field of times with unknown flags", with(func(c *crafted) {
+			c.items[1].both(func(r *rec) { r.extra = []byte{0x55, 0x54, 5, 0, 9, 0, 0, 0, 0} })
+		})},
+		{"extra field of an owner with bytes left over", with(func(c *crafted) {
+			c.items[1].both(func(r *rec) { r.extra = []byte{0x75, 0x78, 6, 0, 1, 1, 0, 1, 0, 9} })
+		})},
+		{"extra field of an owner, empty", with(func(c *crafted) {
+			c.items[1].both(func(r *rec) { r.extra = []byte{0x75, 0x78, 0, 0} })
+		})},
 		{"UTF-8 name", named("group/\u00e9.xml")},
 		{"name of 1024 bytes", named(strings.Repeat("a", 1024))},
 		{"dots that leave nothing", named("group/..a/.b./...")},

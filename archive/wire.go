@@ -30,15 +30,19 @@ const (
 )
 
 const (
+	flagEncrypted  = 1 << 0
+	flagsEffort    = 3 << 1 // how hard a deflater tried, which changes nothing for a reader
 	flagDescriptor = 1 << 3
 	flagUTF8       = 1 << 11
 )
 
-// Versions needed to extract.
+// Versions needed to extract. The upper byte of the field is the system of some writers; readers
+// look at neither.
 const (
 	version10 = 10
 	version20 = 20
 	version45 = 45
+	version63 = 63
 )
 
 // Method says how the content of an entry is kept.

@@ -1,0 +1,172 @@
+package archive
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// repackCure is how an archive gets the accepted form.
+const repackCure = "write it anew: stagelock archive repack FILE --out NEW.lar"
+
+// cures say what helps against a refusal whose own words have no better advice.
+var cures = map[Code]string{
+	CodeEnd:        "copy or export it again, and compare the lengths",
+	CodeComment:    repackCure,
+	CodeZIP64:      repackCure,
+	CodeDirectory:  "export it again, or " + repackCure,
+	CodeCentral:    repackCure,
+	CodeLocal:      "its two lists of entries contradict each other: export it again, or, if you know who packed it, " + repackCure,
+	CodePrefix:     repackCure,
+	CodeGap:        repackCure,
+	CodeOverlap:    "export it again: no exporter and no packer writes this",
+	CodeDescriptor: "bsdtar and tools that write to pipes do this; " + repackCure,
+	CodeVersion:    "pack it with the Deflate method: zip -r, or 7z a -tzip -mm=Deflate",
+	CodeMethod:     "pack it with the Deflate method: zip -r, or 7z a -tzip -mm=Deflate",
+	CodeFlags:      "pack it again without a password and without other extras: zip -r",
+	CodeExtra:      repackCure,
+	CodeMode:       "pack files, not links to them: zip -r without -y",
+	CodeName: "name the file as the portal does; packers on a Mac write names in another form, and some on " +
+		"Windows write backslashes: " + repackCure,
+	CodePath:      "pack the files without a folder in front, from within their folder; bsdtar writes ./ in front: " + repackCure,
+	CodeDuplicate: "keep one of the two; deleting and packing again leaves one: zip -d",
+	CodeEntries:   "raise --max-entries if you trust it",
+	CodeEntrySize: "raise --max-size if you trust it",
+	CodeTotalSize: "raise --max-size if you trust it",
+	CodeRatio:     "raise --max-ratio if you trust it",
+	CodeSize:      "it was damaged on its way: copy or export it again",
+	CodeCRC:       "it was damaged on its way: copy or export it again",
+	CodeData:      "it was damaged on its way: copy or export it again",
+	CodeManifest:  "export it from the portal: Export, then the .lar file",
+	CodeXML:       "export it again; if manifest.xml was edited by hand, look at that place",
+	CodeXMLLimit:  "export less at a time",
+	CodeParts:     "name all parts, from the first to the last",
+	CodeDigest:    "one part is damaged or of another archive: get the parts again",
+}
+
+// Cure says what to do, in one line; it is never empty for a Refusal of this package.
+func (r *Refusal) Cure() string {
+	if r.cure != "" {
+		return r.cure
+	}
+	return cures[r.Code]
+}
+
+// heal says what to do against this very refusal.
+func (r *Refusal) heal(cure string) *Refusal {
+	r.cure = cure
+	return r
+}
+
+// methodNames are the methods that packers offer and neither the portal nor this package reads.
+var methodNames = map[Method]string{
+	1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "BZip2", 14: "LZMA", 93: "Zstandard", 95: "XZ",
+	98: "PPMd", 99: "AES encryption",
+}
+
+// foreign refuses a method that is neither stored nor deflated.
+func (m Method) foreign() *Refusal {
+	name, ok := methodNames[m]
+	if !ok {
+		name = fmt.Sprintf("method %d", m)
+	}
+	return refuse(CodeMethod, "it is packed with %s, which the portal cannot read", name)
+}
+
+// appearance is what a file is that is no archive.
+type appearance struct {
+	is   func(head []byte) bool
+	what string
+	cure string
+}
+
+// looks are the files that people take for an archive, most of them left by what should have
+// fetched one.
+var looks = []appearance{
+	{isHTML, "it is a page of HTML, not an archive",
+		"what fetched it got a web page, perhaps the one to log in at: fetch it again and look at the first lines"},
+	{prefix("version https://git-lfs.github.com/spec/"), "it is a pointer of Git LFS, not the archive itself",
+		"get the archive: git lfs pull"},
+	{prefix("/annex/objects/"), "it is a pointer of git-annex, not the archive itself", "get the archive: git annex get"},
+	{prefix("\x1f\x8b"), "it is packed with gzip", "unpack it first: gunzip, or tar -xzf and pack its files as zip"},
+	{prefix("BZh"), "it is packed with bzip2", "unpack it first: bunzip2"},
+	{prefix("\xfd7zXZ\x00"), "it is packed with xz", "unpack it first: unxz"},
+	{prefix("\x28\xb5\x2f\xfd"), "it is packed with Zstandard", "unpack it first: unzstd"},
+	{prefix("7z\xbc\xaf\x27\x1c"), "it is in the 7z format", "unpack it, and pack its files as zip: 7z a -tzip"},
+	{prefix("Rar!"), "it is in the RAR format", "unpack it, and pack its files as zip: zip -r"},
+	{isTar, "it is in the tar format", "unpack it, and pack its files as zip: zip -r"},
+	{isBase64, "it is written in base64", "decode it first: base64 -d"},
+	{prefix("\xff\xfeP\x00K\x00"), "it is an archive that was written as text in UTF-16, as PowerShell's > does",
+		"write it anew without the >, with the tool's own option for a file"},
+	{isText("<?xml"), "it is a document of XML, not an archive",
+		"name the .lar file; an error of the server that it was fetched from looks the same"},
+	{isText("{"), "it is JSON, not an archive", "it may be an error of the server that it was fetched from: fetch it again"},
+	{isZeros, "it holds nothing but zeros", "the copy of it failed: copy it again"},
+}
+
+// recognize says what a file is in which there is no end record.
+func recognize(r io.ReaderAt, size int64, err error) error {
+	if size == 0 {
+		return refuse(CodeEnd, "it is empty").heal("export or copy it again")
+	}
+	head := make([]byte, min(size, 1<<10))
+	if err := readAt(r, head, 0); err != nil {
+		return fmt.Errorf("read beginning: %w", err)
+	}
+	for _, l := range looks {
+		if l.is(head) {
+			return refuse(CodeForeign, "%s", l.what).heal(l.cure)
+		}
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte("PK\x07\x08PK\x03\x04")):
+		return refuse(CodeForeign, "it is one piece of an archive in several").
+			heal("join the pieces first: zip -s 0 site.zip --out site.lar")
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")) && !strings.Contains(err.Error(), "behind"):
+		return refuse(CodeEnd, "it begins as an archive and is cut off: after %d bytes its list of entries is missing", size).
+			heal("copy or export it again, and compare the lengths; if it is a part of an upload, stagelock archive join has the rest")
+	}
+	return err
+}
+
+func prefix(p string) func([]byte) bool {
+	return func(b []byte) bool { return bytes.HasPrefix(b, []byte(p)) }
+}
+
+// trimmed is the beginning of a text without the mark and the blanks before it, in lower case.
+func trimmed(b []byte) string {
+	return strings.ToLower(string(bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\ufeff")), " \t\r\n")))
+}
+
+func isText(begin string) func([]byte) bool {
+	return func(b []byte) bool { return strings.HasPrefix(trimmed(b), begin) }
+}
+
+func isHTML(b []byte) bool {
+	s := trimmed(b)
+	for _, tag := range []string{"<!doctype html", "<html", "<head", "<body", "<script"} {
+		if strings.HasPrefix(s, tag) {
+			return true
+		}
+	}
+	return strings.HasPrefix(s, "<") && strings.Contains(s, "<html")
+}
+
+func isTar(b []byte) bool { return len(b) >= 262 && string(b[257:262]) == "ustar" }
+
+func isZeros(b []byte) bool { return bytes.Count(b, []byte{0}) == len(b) }
+
+// isBase64 knows the beginning of an archive under it, also behind a data URL.
+func isBase64(b []byte) bool {
+	s := strings.TrimSpace(string(b))
+	if _, data, ok := strings.Cut(s, ";base64,"); ok && strings.HasPrefix(s, "data:") {
+		s = data
+	}
+	if len(s) < 8 {
+		return false
+	}
+	head, err := base64.StdEncoding.DecodeString(s[:8])
+	return err == nil && bytes.HasPrefix(head, []byte("PK"))
+}
