@@ -55,7 +55,7 @@ type TLS struct {
 	Source      string `yaml:"source" default:"local" oneof:"local files acme" restart:"true" doc:"local: a small authority of the gateway's own, made on first start. files: certificate and key. acme: an ACME authority."`
 	Certificate Path   `yaml:"certificate" doc:"PEM file with the certificate and its chain, for source files."`
 	Key         Path   `yaml:"key" doc:"PEM file with the private key, for source files."`
-	MinVersion  string `yaml:"min_version" default:"1.2" oneof:"1.2 1.3" doc:"Lowest TLS version. Java 7 and 8 publishers need 1.2."`
+	MinVersion  string `yaml:"min_version" default:"1.2" oneof:"1.2 1.3" restart:"true" doc:"Lowest TLS version. Java 7 and 8 publishers need 1.2."`
 	ACME        ACME   `yaml:"acme" doc:"For source acme."`
 }
 
@@ -106,6 +106,7 @@ type Engine struct {
 	Profile     string   `yaml:"profile" default:"liferay" oneof:"liferay" doc:"The product, which decides what is spoken on the wire."`
 	Line        string   `yaml:"line" was:"line" default:"7.4" oneof:"6.2 7.0 7.1 7.2 7.3 7.4" doc:"Version line of the live engine. It decides which remote calls exist."`
 	PathContext string   `yaml:"path_context" was:"path_context" doc:"Path context that publishers use, such as /live; empty for none."`
+	BrowserURL  *url.URL `yaml:"browser_url" example:"https://www.example.com" doc:"Address under which browsers see the live sites, with the path context they use. Links to live that publishers are shown begin with it; without it they are the engine's own, and none where that is an address of its nodes."`
 	Upstream    Upstream `yaml:"upstream" was:"upstream" doc:"Where the engine is and how it is reached."`
 	Liferay     Liferay  `yaml:"liferay" was:"liferay" doc:"Liferay's own files, read as they are. Keys of this file win over what stands there."`
 }

@@ -16,11 +16,11 @@ import (
 // front lacks what Liferay's files say; they are named by the rows.
 const front = `names: [live.example.com]
 peers:
-  - name: staging
-    sites: [20143]
-    logins: [publisher@example.com]
+  - {name: staging, sites: [20143],
+     logins: [publisher@example.com]}
 engine:
   upstream: {nodes: ["http://127.0.0.1:8080"]}
+  browser_url: https://www.example.com
 `
 
 const pid = "com.liferay.portal.security.auth.verifier.internal.tunnel.configuration.TunnelAuthVerifierConfiguration"

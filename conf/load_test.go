@@ -210,6 +210,7 @@ func TestVariablesAndFlagsThatAreNone(t *testing.T) {
 		"env STAGELOCK_PEERS_X_NAME: warning: is the name of no setting (did you mean STAGELOCK_PEERS_0_NAME?)",
 		"env STAGELOCK_PORT: warning: is the name of no setting",
 		"etc/live.yaml:24: warning: peers[1].sites: lets the peer",
+		"etc/live.yaml:27: warning: engine.browser_url: is not given",
 		"flag drain.x: is no setting",
 		"flag drian: is no setting (did you mean drain?)",
 		"flag engine.upstream.secret.value: engine.upstream.secret.value: is a secret, and everybody on this machine can read a command line (name a file that holds it: engine.upstream.secret.file)",
@@ -290,7 +291,7 @@ func TestEmptyAndSecondDocument(t *testing.T) {
 func TestWithoutFile(t *testing.T) {
 	files := wholeFiles()
 	c, ps := conf.Load(conf.Options{ReadFile: files.ReadFile, Env: []string{"STAGELOCK_NAMES=a", "STAGELOCK_HOSTS_ALLOW=::1", "STAGELOCK_PEERS_0_NAME=p",
-		"STAGELOCK_PEERS_0_SITES=1", "STAGELOCK_PEERS_0_LOGINS=l", "STAGELOCK_PEERS_0_SECRET_VALUE=0123456789abcdef", "STAGELOCK_ENGINE_UPSTREAM_NODES=http://127.0.0.1:8080"}})
+		"STAGELOCK_PEERS_0_SITES=1", "STAGELOCK_PEERS_0_LOGINS=l", "STAGELOCK_PEERS_0_SECRET_VALUE=0123456789abcdef", "STAGELOCK_ENGINE_UPSTREAM_NODES=http://127.0.0.1:8080", "STAGELOCK_ENGINE_BROWSER_URL=https://www.example.com"}})
 	if len(ps) > 0 {
 		t.Fatalf("problems: %v", ps)
 	}

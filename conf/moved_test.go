@@ -10,11 +10,12 @@ import (
 // What stood at the root when there was one engine for ever is refused with its new place, and what
 // is in it is checked all the same.
 func TestMovedSettingsNameTheirNewPlace(t *testing.T) {
-	old := strings.Replace(good, "engine:\n  upstream: {nodes: [\"http://127.0.0.1:8080\"]}\n", `upstream:
+	old := strings.Replace(good, good[strings.Index(good, "engine"):], `upstream:
   nodes: ["http://127.0.0.1:8080/x"]
 line: 7.3
 path_context: /live
 liferay: {buffer_size: 1MiB}
+engine: {browser_url: "https://www.example.com"}
 `, 1)
 	c, ps := loadFS(goodFiles(t), old, nil, nil)
 	want := []string{

@@ -52,6 +52,31 @@ var upstreamRules = []rule{
 			}
 			return nil
 		}},
+	{"browser-absent", true, "is not given: links to the live sites are what the engine says, and none where that is an address of its nodes",
+		"write the address under which browsers see them, such as https://www.example.com",
+		func(_ *loader, c *Config) []finding {
+			return when(c.Engine.BrowserURL == nil && len(c.Engine.Upstream.Nodes) > 0 && !c.written("engine.browser_url"), "engine.browser_url") // a bad one was reported
+		}},
+	{"browser-url", false, "has more than scheme, host, port and path", "keep those: what follows belongs to each link",
+		func(_ *loader, c *Config) []finding {
+			u := c.Engine.BrowserURL
+			return when(u != nil && (u.RawQuery != "" || u.ForceQuery || u.Fragment != ""), "engine.browser_url")
+		}},
+	{"browser-path", false, "has a path that not every server reads alike", "use letters, digits and -._~ between single slashes, and no segment . or ..",
+		func(_ *loader, c *Config) []finding {
+			u := c.Engine.BrowserURL
+			return when(u != nil && !plainPath(strings.Trim(u.EscapedPath(), "/")), "engine.browser_url")
+		}},
+	{"browser-inner", true, "is an address of this machine or of the engine itself, which browsers elsewhere do not reach", "write the address that browsers use",
+		func(_ *loader, c *Config) []finding {
+			u := c.Engine.BrowserURL
+			return when(u != nil && (loopback(u.Hostname()) || c.isNode(u)), "engine.browser_url")
+		}},
+	{"browser-gateway", true, "is the gateway itself, which answers browsers with 404", "write the address under which browsers see the live sites",
+		func(_ *loader, c *Config) []finding {
+			u := c.Engine.BrowserURL
+			return when(u != nil && c.loops(u), "engine.browser_url")
+		}},
 	{"health-path", false, "is not a path", "begin it with a slash and use letters, digits and -._~/",
 		func(_ *loader, c *Config) []finding {
 			p := c.Engine.Upstream.Health.Path
@@ -67,6 +92,13 @@ var upstreamRules = []rule{
 func nodes(c *Config, broken func(*url.URL) bool) []finding {
 	return each(c.Engine.Upstream.Nodes, "engine.upstream.nodes", func(u *url.URL) (string, bool) {
 		return "", u != nil && broken(u)
+	})
+}
+
+// isNode reports whether u is one of the engine's nodes.
+func (c *Config) isNode(u *url.URL) bool {
+	return slices.ContainsFunc(c.Engine.Upstream.Nodes, func(n *url.URL) bool {
+		return n != nil && nodeAddress(n) == nodeAddress(u)
 	})
 }
 

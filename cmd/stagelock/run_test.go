@@ -43,6 +43,7 @@ hosts:
   allow: ["127.0.0.1"]
 engine:
   line: "7.4"
+  browser_url: https://live.example.com
   upstream: {nodes: ["http://%s"]}
 peers:
   - name: staging

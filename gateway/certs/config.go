@@ -58,6 +58,8 @@ type Config struct {
 	Dir string
 	Log *logrus.Entry
 	Now func() time.Time
+	// MinVersion is the lowest TLS version of the listeners, 1.2 if zero. Reload does not change it.
+	MinVersion uint16
 }
 
 // rule is one condition of a configuration.

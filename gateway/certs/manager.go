@@ -52,7 +52,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m := &Manager{src: src, now: cfg.Now}
 	m.tls = &tls.Config{
 		GetCertificate: m.get,
-		MinVersion:     tls.VersionTLS12,
+		MinVersion:     max(cfg.MinVersion, tls.VersionTLS12),
 		CipherSuites:   suites,
 		NextProtos:     []string{"http/1.1", ACMEProtocol},
 	}

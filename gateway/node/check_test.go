@@ -35,6 +35,7 @@ data: data
 hosts:
   allow: ["10.1.2.0/24"]
 engine:
+  browser_url: https://www.example.com
   upstream: { nodes: ["http://127.0.0.1:8080"] }
 peers:
   - name: staging
@@ -60,21 +61,21 @@ func TestProblemsNameTheLine(t *testing.T) {
 		{"empty allowlist", `["10.1.2.0/24"]`, `[]`, "stagelock.yaml:5: hosts.allow"},
 		{"shadowed", `["10.1.2.0/24"]`, `["10.1.2.0/24", "10.1.2.7"]`, "stagelock.yaml:5: warning: hosts.allow[1]"},
 		{"everybody", `"10.1.2.0/24"`, `"0.0.0.0/0"`, "stagelock.yaml:5: hosts.allow[0]"},
-		{"AES-192", `"1234567890123456"`, `"123456789012345678901234"`, "stagelock.yaml:12: peers[0].secret.value"},
+		{"AES-192", `"1234567890123456"`, `"123456789012345678901234"`, "stagelock.yaml:13: peers[0].secret.value"},
 		{"16-byte DESede", `{ value: "1234567890123456" }`,
-			`{ value: "1234567890123456", algorithm: DESede }`, "stagelock.yaml:12: peers[0].secret.value"},
-		{"too short", `"1234567890123456"`, `"short"`, "stagelock.yaml:12: peers[0].secret.value"},
-		{"not ASCII", `"1234567890123456"`, `"gehörtnichthierh"`, "stagelock.yaml:12: peers[0].secret.value"},
+			`{ value: "1234567890123456", algorithm: DESede }`, "stagelock.yaml:13: peers[0].secret.value"},
+		{"too short", `"1234567890123456"`, `"short"`, "stagelock.yaml:13: peers[0].secret.value"},
+		{"not ASCII", `"1234567890123456"`, `"gehörtnichthierh"`, "stagelock.yaml:13: peers[0].secret.value"},
 		{"bad hex", `{ value: "1234567890123456" }`, `{ value: "12345678901234zz", hex: true }`,
-			"stagelock.yaml:12: peers[0].secret.value"},
+			"stagelock.yaml:13: peers[0].secret.value"},
 		{"path context with a slash behind", "engine:\n", "engine:\n  path_context: /live/\n",
 			"stagelock.yaml:7: engine.path_context"},
 		{"untrusted everybody", `  allow: ["10.1.2.0/24"]`,
 			"  allow: [\"10.1.2.0/24\"]\n  trusted_proxies: [\"0.0.0.0/0\"]", "stagelock.yaml:6: hosts.trusted_proxies[0]"},
 		{"peer address", `    sites: [20143]`, "    sites: [20143]\n    addresses: [\"10.1.2.999\"]",
-			"stagelock.yaml:11: peers[0].addresses[0]"},
+			"stagelock.yaml:12: peers[0].addresses[0]"},
 		{"any login", "    logins: [\"publisher@example.com\"]\n", "", "warning: peers[0].logins"},
-		{"any site", `[20143]`, `[any]`, "stagelock.yaml:10: warning: peers[0].sites"},
+		{"any site", `[20143]`, `[any]`, "stagelock.yaml:11: warning: peers[0].sites"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if !strings.Contains(good, tt.old) {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -90,6 +91,8 @@ var challenges = map[string]certs.Challenge{
 	"http-01": certs.ChallengeHTTP, "tls-alpn-01": certs.ChallengeTLS,
 }
 
+var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+
 // certConfig says where the certificate of the listeners comes from.
 func (n *Node) certConfig(c *conf.Config) certs.Config {
 	cc := certs.Config{
@@ -99,6 +102,7 @@ func (n *Node) certConfig(c *conf.Config) certs.Config {
 			Challenge: challenges[c.TLS.ACME.Challenge],
 		},
 		Values: n.database.Values(), Leases: n.database.Leases(), Dir: n.data().TLS(), Log: n.cfg.Log, Now: n.cfg.Now,
+		MinVersion: tlsVersions[c.TLS.MinVersion],
 	}
 	if c.TLS.ACME.Directory != nil {
 		cc.ACME.Directory = c.TLS.ACME.Directory.String()
