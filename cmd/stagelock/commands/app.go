@@ -7,7 +7,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/audit"
-	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/operate"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/publish"
 	"github.com/stagelock/stagelock/cmd/stagelock/demo"
@@ -25,11 +24,21 @@ func Run(ctx context.Context, sh *term.Shell, args []string) int {
 	}
 	sh.JSON = slices.Contains(args, "--json") || slices.Contains(args, "-json")
 	a := app(sh)
-	args, err := reorder(a, args)
-	if err == nil {
-		err = a.RunContext(ctx, args)
+	return sh.Report(carryOut(ctx, a, args))
+}
+
+func carryOut(ctx context.Context, a *cli.App, args []string) error {
+	completing := len(args) > 0 && args[len(args)-1] == "--generate-bash-completion"
+	if !completing { // the parser wants it at the end
+		var err error
+		if args, err = helped(a, args); err != nil {
+			return err
+		}
+		if args, err = reorder(a, args); err != nil {
+			return err
+		}
 	}
-	return sh.Report(err)
+	return a.RunContext(ctx, args)
 }
 
 // app is the whole command line.
@@ -40,10 +49,18 @@ func app(sh *term.Shell) *cli.App {
 		Reader: sh.In, Writer: sh.Out, ErrWriter: sh.Err, EnableBashCompletion: true, Suggest: false,
 		ExitErrHandler: func(*cli.Context, error) {}, // Run reports
 		OnUsageError:   misused,
-		Action:         unknownCommand,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
+		},
+		Action: func(c *cli.Context) error {
+			if c.Bool("version") {
+				return s.showVersion(c)
+			}
+			return unknownCommand(c)
+		},
 		Commands: slices.Concat(
 			[]*cli.Command{demo.Command(sh)}, operate.Commands(sh), publish.Commands(sh), audit.Commands(sh),
-			[]*cli.Command{s.versionCommand(), s.completionCommand()},
+			[]*cli.Command{s.versionCommand(), s.manualCommand(), s.completionCommand()},
 		),
 	}
 	prepare(a.Commands)
@@ -61,16 +78,4 @@ func prepare(commands []*cli.Command) {
 			prepare(c.Subcommands)
 		}
 	}
-}
-
-func misused(c *cli.Context, err error, _ bool) error { return flags.Misused(c, "%v", err) }
-
-func unknownCommand(c *cli.Context) error {
-	if !c.Args().Present() {
-		if len(c.Lineage()) > 2 { // a group
-			return cli.ShowSubcommandHelp(c)
-		}
-		return cli.ShowAppHelp(c)
-	}
-	return flags.Misused(c, "there is no command %q", c.Args().First())
 }

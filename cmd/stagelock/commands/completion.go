@@ -16,6 +16,9 @@ var completionScripts embed.FS
 var scripts = map[string]string{"bash": "bash.sh", "zsh": "zsh.sh", "fish": "",
 	"powershell": "powershell.ps1"}
 
+// fishOperands completes the operands that the library leaves out.
+const fishOperands = "complete -c stagelock -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish powershell'"
+
 func (sh shell) completionCommand() *cli.Command {
 	return &cli.Command{
 		Name: "completion", Usage: "print a script that completes commands and flags",
@@ -43,7 +46,7 @@ func (sh shell) showCompletion(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		return sh.Printf("%s\n", strings.TrimSpace(text))
+		return sh.Printf("%s\n%s\n", strings.TrimSpace(text), fishOperands)
 	}
 	b, err := completionScripts.ReadFile("completion/" + file)
 	if err != nil {

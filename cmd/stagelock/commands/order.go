@@ -12,8 +12,7 @@ import (
 // reorder puts the flags of a command line in front of its operands: the parser ignores those that
 // follow one.
 func reorder(app *cli.App, args []string) ([]string, error) {
-	// which the parser wants to find there
-	if len(args) == 0 || args[len(args)-1] == "--generate-bash-completion" {
+	if len(args) == 0 {
 		return args, nil
 	}
 	n, flags := commandOf(app, args)
@@ -33,7 +32,7 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 			continue
 		}
 		if i+1 == len(args) || isFlag(flags, args[i+1]) {
-			return nil, term.Usagef("%s needs a value", arg)
+			return nil, &term.UsageError{Msg: arg + " needs a value", Command: strings.Join(args[:n], " ")}
 		}
 		i++
 		front = append(front, args[i])

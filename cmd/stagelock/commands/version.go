@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
 )
 
 // build says what this binary was built from.
@@ -42,7 +43,11 @@ func (sh shell) build() build {
 func (sh shell) versionCommand() *cli.Command {
 	return &cli.Command{
 		Name: "version", Usage: "print the version",
-		Flags:  []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "sbom",
+				Usage: "print what the binary was linked from, as a CycloneDX bill of materials"},
+			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+		},
 		Action: sh.showVersion,
 	}
 }
@@ -52,6 +57,14 @@ func (sh shell) showVersion(c *cli.Context) error {
 		return err
 	}
 	b := sh.build()
+	if c.Bool("sbom") {
+		info, ok := debug.ReadBuildInfo()
+		if !ok {
+			return &term.DataError{Msg: "this binary does not say what it was linked from",
+				Cure: "build it with modules: make build"}
+		}
+		return sh.Print(newBOM(b, info))
+	}
 	if sh.JSON {
 		return sh.Print(b)
 	}

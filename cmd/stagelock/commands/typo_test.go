@@ -1,0 +1,61 @@
+package commands
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+)
+
+// idle is the command line with commands that do nothing.
+func idle() *cli.App {
+	a := app(quiet())
+	leaves(a.Commands, nil, func(_ []string, c *cli.Command) {
+		c.Action = func(*cli.Context) error { return nil }
+	})
+	return a
+}
+
+// A character too few in a command or in a flag is misuse, and says what was meant.
+func TestTypos(t *testing.T) {
+	tried := 0
+	try := func(args []string, want string) {
+		tried++
+		err := carryOut(context.Background(), idle(), args)
+		if !misuse(err) || !strings.Contains(err.Error(), "did you mean "+want) {
+			t.Errorf("%q: %v, want %s", args, err, want)
+		}
+	}
+	leaves(idle().Commands, []string{"stagelock"}, func(path []string, c *cli.Command) {
+		last := path[len(path)-1]
+		if typo := last[:len(last)-1]; len(typo) > 1 {
+			try(append(slices.Clone(path[:len(path)-1]), typo), last+"?")
+		}
+		for _, f := range c.Flags {
+			if name := f.Names()[0]; len(name) > 3 {
+				try(slices.Concat(path, []string{"--" + name[:1] + name[2:], "x"}), "--")
+			}
+		}
+	})
+	if tried < 60 {
+		t.Errorf("only %d typos", tried)
+	}
+}
+
+// FuzzCommandLine: no words crash the parser, and what it refuses is misuse.
+func FuzzCommandLine(f *testing.F) {
+	for _, s := range []string{
+		"publish\na.lar\n--site\n5", "help\naudit\nlist", "audit\n--help=x", "--version", "-\n--", "audit\n\n-h",
+		"publish\n--site=\n", "help\nhelp", "run\n--set", "audit\n--generate-bash-completion", "--=x",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		args := append([]string{"stagelock"}, strings.Split(text, "\n")...)
+		if err := carryOut(context.Background(), idle(), args); err != nil && !misuse(err) {
+			t.Errorf("%q: %v", args, err)
+		}
+	})
+}
