@@ -15,7 +15,7 @@ const module = "github.com/stagelock/stagelock/"
 var mayImport = map[string][]string{
 	"cmd/stagelock":                {"cmd/stagelock/commands", "cmd/stagelock/term"},
 	"cmd/stagelock/term":           {"archive", "tunnel/publisher"},
-	"cmd/stagelock/commands":       {"cmd/stagelock", "gateway/node", "gateway/audit", "integration/engine", "archive", "tunnel", "conf", "policy", "store"},
+	"cmd/stagelock/commands":       {"cmd/stagelock", "gateway/node", "gateway/audit", "gateway/certs", "integration/engine", "archive", "tunnel", "conf", "policy", "store"},
 	"cmd/stagelock/demo":           {"cmd/stagelock/commands/flags", "cmd/stagelock/term", "gateway/node", "gateway/audit", "integration/engine", "tunnel", "conf", "policy/secret", "store"},
 	"gateway/node":                 {"gateway", "gateway/audit", "gateway/certs", "policy", "tunnel", "archive", "store", "conf"},
 	"conf":                         {"conf/settings", "conf/vendor"},

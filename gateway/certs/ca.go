@@ -201,22 +201,14 @@ func (a *authority) primary() string {
 
 func (a *authority) pem() []byte { return encodeCert(a.cert.Raw) }
 
+func (a *authority) fingerprint() string { return fingerprint(a.cert) }
+
 // fingerprint is the SHA-256 of the certificate as keytool and browsers print it.
-func (a *authority) fingerprint() string {
-	sum := sha256.Sum256(a.cert.Raw)
+func fingerprint(cert *x509.Certificate) string {
+	sum := sha256.Sum256(cert.Raw)
 	parts := make([]string, len(sum))
 	for i, b := range sum {
 		parts[i] = fmt.Sprintf("%02X", b)
 	}
 	return strings.Join(parts, ":")
 }
-
-// keytoolLine returns the command for a POSIX shell.
-func keytoolLine(path string, a *authority) string {
-	alias := "stagelock-" + strings.ToLower(strings.ReplaceAll(a.fingerprint(), ":", "")[:8])
-	return fmt.Sprintf("keytool -importcert -trustcacerts -noprompt -alias %s -file %s "+
-		"-cacerts -storepass changeit", alias, quote(path))
-}
-
-// quote puts s into quotes that a POSIX shell takes as they are.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -331,6 +331,19 @@ func TestKeytool(t *testing.T) {
 		t.Errorf("keytool does not show the fingerprint %s: %s", fingerprint, out)
 	}
 
+	a, err := certs.ReadAuthority(filepath.Join(p.dir, certs.CAFile))
+	must(t, err)
+	for _, line := range a.Trusts()[1:] { // those of Java 7 and 8
+		home := t.TempDir()
+		must(t, os.MkdirAll(filepath.Join(home, "jre/lib/security"), 0o700))
+		must(t, os.MkdirAll(filepath.Join(home, "lib/security"), 0o700))
+		cmd := exec.Command("sh", "-c", line.Line)
+		cmd.Env = append(os.Environ(), "JAVA_HOME="+home)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", line.Line, err, out)
+		}
+	}
+
 	tool(t, "java")
 	tool(t, "javac")
 	port := serve(t, m)

@@ -157,13 +157,13 @@ func (m *Manager) CA() (pemPath, fingerprint string, ok bool) {
 }
 
 // KeytoolLine returns the command that makes a JVM trust the local CA; empty if there is none. It
-// is for the JVM whose keytool runs it, from Java 9 on.
+// is for the JVM whose keytool runs it, from Java 9 on; Authority.Trusts has those of older ones.
 func (m *Manager) KeytoolLine() string {
 	l, ok := m.source().(*localSource)
 	if !ok {
 		return ""
 	}
-	return keytoolLine(l.path, l.ca)
+	return keytoolLine(l.path, l.ca.fingerprint(), "-cacerts")
 }
 
 // Reload changes to cfg. If that fails, nothing changes. Connections go on with what they began

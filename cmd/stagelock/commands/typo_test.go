@@ -30,7 +30,7 @@ func TestTypos(t *testing.T) {
 	}
 	leaves(idle().Commands, []string{"stagelock"}, func(path []string, c *cli.Command) {
 		last := path[len(path)-1]
-		if typo := last[:len(last)-1]; len(typo) > 1 {
+		if typo := last[:len(last)-1]; len(typo) > 2 {
 			try(append(slices.Clone(path[:len(path)-1]), typo), last+"?")
 		}
 		for _, f := range c.Flags {

@@ -86,3 +86,6 @@ func Count(n int, noun string) string {
 	}
 	return strconv.Itoa(n) + " " + noun + "s"
 }
+
+// Stamp writes a time. All times that commands print are in UTC.
+func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }

@@ -12,5 +12,6 @@ type shell struct{ *term.Shell }
 // Commands returns the commands of this package.
 func Commands(sh *term.Shell) []*cli.Command {
 	s := shell{sh}
-	return []*cli.Command{s.runCommand(), s.validateCommand(), s.configCommand(), s.healthcheckCommand()}
+	return []*cli.Command{s.runCommand(), s.validateCommand(), s.configCommand(),
+		s.healthcheckCommand(), s.caCommand()}
 }

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/node"
 )
 
 // maxHealth is how much of an answer is read.
@@ -145,7 +145,7 @@ func healthRoots(cfg *conf.Config) (*x509.CertPool, error) {
 		pool = x509.NewCertPool()
 	}
 	file := map[string]string{
-		"local": filepath.Join(string(cfg.Data), "tls", "ca.pem"), "files": string(cfg.TLS.Certificate),
+		"local": node.DataDir(cfg.Data).CA(), "files": string(cfg.TLS.Certificate),
 	}[cfg.TLS.Source]
 	if file == "" {
 		return pool, nil

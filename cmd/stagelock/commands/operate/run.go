@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/certs"
 	"github.com/stagelock/stagelock/gateway/node"
 )
 
@@ -100,7 +100,7 @@ func newLog(w io.Writer, c conf.Log) *logrus.Entry {
 
 // firstStart reports whether the gateway has no authority of its own yet.
 func firstStart(cfg *conf.Config) bool {
-	_, err := os.Stat(filepath.Join(string(cfg.Data), "tls", "ca.pem"))
+	_, err := os.Stat(node.DataDir(cfg.Data).CA())
 	return errors.Is(err, os.ErrNotExist)
 }
 
@@ -131,9 +131,14 @@ func (sh shell) greet(n *node.Node, first bool) error {
 	if !ok || !first {
 		return nil
 	}
-	return sh.Printf("An authority of its own was made. Publishers must trust it:\n  file       "+
-		"  %s\n  fingerprint  %s\n  in a JVM     %s\n",
-		ca, fingerprint, keytool)
+	a, err := certs.ReadAuthority(ca)
+	if err != nil {
+		return err
+	}
+	if err := sh.Printf("An authority of its own was made. Publishers must trust it (stagelock ca prints this again):\n"); err != nil {
+		return err
+	}
+	return sh.table("  ", a)
 }
 
 // oneLine writes an error that may be several in one line.
