@@ -28,9 +28,15 @@ var mayImport = map[string][]string{
 	"store":                        {"archive", "store"},
 	"archive/archivetest":          {"archive"},
 	"integration/internal/harness": {"gateway", "policy", "tunnel", "archive", "store", "conf", "integration"},
-	"integration/engine":           {"tunnel", "archive", "store"},
-	"tunnel/publisher":             {"archive", "tunnel", "tunnel/liferay", "tunnel/http1", "tunnel/javaser"},
-	"integration/liferay":          {"tunnel"},
+	"integration/engine":           {"integration/engine", "tunnel"},
+	"integration/engine/content":   {"store/sqlite"},
+	"integration/engine/lar":       {"archive", "integration/engine/content"},
+	"integration/engine/staging":   {"integration/engine/content", "integration/engine/lar"},
+	"integration/engine/servlet": {
+		"archive", "integration/engine/content", "integration/engine/lar", "integration/engine/staging", "tunnel",
+	},
+	"tunnel/publisher":    {"archive", "tunnel", "tunnel/liferay", "tunnel/http1", "tunnel/javaser"},
+	"integration/liferay": {"tunnel"},
 }
 
 // homes has the rooms of third-party modules that have one home.

@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -42,6 +44,51 @@ func TestOtherCallsGoOnDuringAnImport(t *testing.T) {
 			compareArrived(t, e, lastPublish(t, e).ID, lar)
 		})
 	}
+}
+
+// Calls that only read need no write transaction: they are answered while an import holds the only
+// one that there is, and stand in the ledger before what is written next.
+func TestReadsGoOnDuringAWriteTransaction(t *testing.T) {
+	cfg := config(t.TempDir(), "6011")
+	cfg.Now = frozen
+	var e *engine.Engine
+	var during error
+	cfg.Pause = func(p string) {
+		if p == "publishStagingRequest:half-applied" {
+			_, err := e.Group(t.Context(), publisher, site)
+			_, err2 := e.HasRemoteLayout(t.Context(), publisher, "u", site, false)
+			_, err3 := e.Export(t.Context(), site, engine.ExportOptions{})
+			during = errors.Join(err, err2, err3)
+		}
+	}
+	e = newEngine(t, cfg)
+	populate(t, e)
+	lar := readFile(t, larFiles(t)[0])
+	id := send(t, e, lar, archive.DefaultBuffer)
+	_, err := e.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar))
+	must(t, errors.Join(err, during))
+	must(t, e.CleanUpStagingRequest(t.Context(), publisher, id))
+	want := []string{"createStagingRequest ok", "updateStagingRequest ok", "publishStagingRequest ok",
+		"getGroup ok", "hasRemoteLayout ok", "cleanUpStagingRequest ok"}
+	if got := methods(t, e); !slices.Equal(got, want) {
+		t.Errorf("ledger %q, want %q", got, want)
+	}
+}
+
+// Two processes may have one folder open: the second one's start sweeps away nothing of the first.
+func TestASecondEngineLeavesTheFirstsFilesAlone(t *testing.T) {
+	dir := t.TempDir()
+	first := newEngine(t, config(dir, "6011"))
+	populate(t, first)
+	lar := readFile(t, larFiles(t)[0])
+	id, err := first.CreateStagingRequest(t.Context(), publisher, site, md5Of(lar))
+	must(t, err)
+	part := spool(t, first, lar)
+	second := newEngine(t, config(dir, "6011"))
+	must(t, first.UpdateStagingRequest(t.Context(), publisher, id, "l.lar00", part))
+	_, err = second.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar))
+	must(t, err)
+	compareArrived(t, first, lastPublish(t, first).ID, lar)
 }
 
 func TestConcurrentPublishes(t *testing.T) {

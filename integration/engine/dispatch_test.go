@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/integration/engine"
+	"github.com/stagelock/stagelock/integration/engine/servlet"
+	"github.com/stagelock/stagelock/integration/engine/staging"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
@@ -47,7 +49,7 @@ func TestEveryPublishedCallIsKnown(t *testing.T) {
 				ours := slices.ContainsFunc(c.Lines, func(l string) bool { return (l == "6.2") == (line == "6.2") })
 				m := tunnel.Method{Service: c.Service, Name: c.Method, Parameters: c.Parameters}
 				v, err := e.Execute(t.Context(), "admin", tunnel.Call{Method: m, Args: argumentsFor(m)}, spool(t, e, []byte("part")))
-				if unknown := errors.Is(err, engine.ErrUnknownMethod); unknown != (!ours || slices.Contains(neverHere, c.Method)) {
+				if unknown := errors.Is(err, servlet.ErrUnknownMethod); unknown != (!ours || slices.Contains(neverHere, c.Method)) {
 					t.Fatalf("unknown %t: %v", unknown, err)
 				}
 				if err == nil && answers(v) != simple(c.Returns) {
@@ -68,7 +70,7 @@ func argumentsFor(m tunnel.Method) []any {
 		args[0] = int64(1)
 	}
 	if m.Name == "fetchByClassNameId" {
-		args[0] = engine.GroupClassNameID
+		args[0] = staging.GroupClassNameID
 	}
 	return args
 }
@@ -107,7 +109,7 @@ func TestUnknownMethods(t *testing.T) {
 		"argument too few":   {Method: tunnel.Method{Service: groupService, Name: "enableStaging", Parameters: long}},
 		"part without bytes": {Method: tunnel.Method{Service: stagingService, Name: "updateStagingRequest", Parameters: []string{"long", "java.lang.String", "[B"}}, Args: []any{int64(1), "x", nil}},
 	} {
-		if _, err := e.Execute(t.Context(), "admin", c, nil); !errors.Is(err, engine.ErrUnknownMethod) {
+		if _, err := e.Execute(t.Context(), "admin", c, nil); !errors.Is(err, servlet.ErrUnknownMethod) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

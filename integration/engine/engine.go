@@ -2,22 +2,22 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"net/http"
 	"path/filepath"
-	"sync"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/lar"
+	"github.com/stagelock/stagelock/integration/engine/servlet"
+	"github.com/stagelock/stagelock/integration/engine/staging"
+	"github.com/stagelock/stagelock/tunnel"
 )
-
-// VerifyFunc judges an Authorization header and returns the login that it proves. An empty header
-// is not passed to it. An error is what a wrong token is.
-type VerifyFunc func(authorization string) (login string, err error)
 
 // Config says what an Engine is. Dir, Build, CompanyID and Now are needed; the zero Verify admits
 // nobody.
@@ -32,39 +32,25 @@ type Config struct {
 	// HideExceptions sends PortalException("Invocation failed due to <class>") instead of the exception
 	// itself; 7.3 always does.
 	HideExceptions bool
-	// Portlets maps root portlet ids to the schema version of their data handlers; nil means the engine's own three.
+	// Portlets maps root portlet ids to the schema version of their data handlers; nil means the engine's own.
 	Portlets map[string]string
 	// MaxArchive limits the unpacked size of an archive in bytes; 0 means 4 GiB.
 	MaxArchive int64
 
 	Now      func() time.Time
 	Rand     io.Reader // source of uuids; nil means crypto/rand
-	Verify   VerifyFunc
-	Progress func(Progress)     // told after every entry of an import; nil means nobody
+	Verify   servlet.VerifyFunc
+	Progress func(lar.Progress) // told after every entry of an import; nil means nobody
 	Pause    func(point string) // called at the points of an import and of every commit; tests hold or kill there
-}
-
-// Progress says how far the import of one publish has come.
-type Progress struct {
-	Site, Request      int64
-	Entries, OfEntries int
-	Bytes, OfBytes     int64 // unpacked
 }
 
 // Engine is one portal's worth of sites. It is safe for concurrent use.
 type Engine struct {
-	cfg     Config
-	build   string // recorded build whose classes the answers are written in
-	db      *sql.DB
-	content *vault
-	parts   *spool
-
-	writing sync.Mutex // held around every write transaction: SQLite has one writer, and waiting here has no deadline
-	closing sync.Once
-	closed  error
+	*content.Store
+	*lar.Archives
+	*staging.Live
+	servlet *servlet.Servlet
 }
-
-const defaultMaxArchive = 4 << 30
 
 // rules are what a Config must satisfy.
 var rules = []struct {
@@ -73,7 +59,7 @@ var rules = []struct {
 }{
 	{"Dir", "is empty: nowhere to keep sites", func(c Config) bool { return c.Dir != "" }},
 	{"Build", "is empty: no archive could be compared with it", func(c Config) bool { return c.Build != "" }},
-	{"Build", "is not a number", func(c Config) bool { return c.Build == "" || buildNumber(c.Build) > 0 }},
+	{"Build", "is not a number", func(c Config) bool { return c.Build == "" || isNumber(c.Build) }},
 	{"Line", "is none of 6.2, 7.0, 7.1, 7.2, 7.3, 7.4", func(c Config) bool { return knownLine(c.Line) }},
 	{"CompanyID", "is not above 0", func(c Config) bool { return c.CompanyID > 0 }},
 	{"Now", "is nil: no clock", func(c Config) bool { return c.Now != nil }},
@@ -81,39 +67,72 @@ var rules = []struct {
 }
 
 // New opens the engine in cfg.Dir, which it makes when it is missing, and throws away what an
-// interrupted call left behind.
+// interrupted call left behind unless another process has the folder open.
 func New(cfg Config) (*Engine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	build, err := liferay.BuildOf(cfg.Line)
+	e, err := build(context.Background(), cfg)
 	if err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
-	}
-	for _, dir := range []string{"parts", "content", "exports"} {
-		if err := os.MkdirAll(filepath.Join(cfg.Dir, dir), 0o700); err != nil {
-			return nil, fmt.Errorf("engine: %w", err)
-		}
-	}
-	db, err := openDB(context.Background(), filepath.Join(cfg.Dir, "engine.db"))
-	if err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
-	}
-	e := &Engine{cfg: cfg, build: build, db: db,
-		content: &vault{dir: filepath.Join(cfg.Dir, "content")},
-		parts:   &spool{dir: filepath.Join(cfg.Dir, "parts")}}
-	if err := e.sweep(context.Background()); err != nil {
-		db.Close()
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	return e, nil
 }
 
-// Close releases the database. It is idempotent; calls that are under way end with an error.
-func (e *Engine) Close() error {
-	e.closing.Do(func() { e.closed = e.db.Close() })
-	return e.closed
+func build(ctx context.Context, cfg Config) (e *Engine, err error) {
+	e = &Engine{}
+	e.Store, err = content.Open(ctx, content.Config{Dir: cfg.Dir, CompanyID: cfg.CompanyID, Now: cfg.Now,
+		Rand: cfg.Rand, Outcome: outcome(cfg.Line), Pause: cfg.Pause})
+	if err != nil {
+		return nil, err
+	}
+	if err := e.fill(ctx, cfg); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+// fill makes the rooms above the store.
+func (e *Engine) fill(ctx context.Context, cfg Config) (err error) {
+	e.Archives, err = lar.New(lar.Config{Dir: filepath.Join(cfg.Dir, "exports"), Build: cfg.Build,
+		Portlets: cfg.Portlets, MaxArchive: cfg.MaxArchive, Progress: cfg.Progress}, e.Store)
+	if err != nil {
+		return err
+	}
+	e.Live, err = staging.NewLive(ctx, staging.Config{Dir: filepath.Join(cfg.Dir, "parts"), URL: cfg.URL,
+		Context: cfg.Context}, e.Store, e.Archives)
+	if err != nil {
+		return err
+	}
+	e.servlet, err = servlet.New(servlet.Config{Live: e.Live, Store: e.Store, Line: cfg.Line, Context: cfg.Context,
+		CompanyID: cfg.CompanyID, HideExceptions: cfg.HideExceptions, Verify: cfg.Verify})
+	if err != nil {
+		return err
+	}
+	return e.Share()
+}
+
+// outcome is what the ledger of a line calls an error: the class that is thrown in its place.
+func outcome(line string) func(*content.Error) string {
+	return func(err *content.Error) string {
+		if x, known := servlet.Translate(line, err); known {
+			return x.Class
+		}
+		return string(err.Code)
+	}
+}
+
+// Handler returns the tunnel's servlet.
+func (e *Engine) Handler() http.Handler { return e.servlet.Handler() }
+
+// Execute carries out a call for login. part is the content that came with it, nil if none did; it
+// is kept or left to the caller to close. The answer is one of those that servlet.Servlet.Execute
+// documents.
+func (e *Engine) Execute(
+	ctx context.Context, login string, c tunnel.Call, part *staging.Part,
+) (any, error) {
+	return e.servlet.Execute(ctx, login, c, part)
 }
 
 func (c Config) check() error {
@@ -130,15 +149,6 @@ func (c Config) withDefaults() Config {
 	if c.Line == "" {
 		c.Line = "7.4"
 	}
-	if c.Rand == nil {
-		c.Rand = rand.Reader
-	}
-	if c.Portlets == nil {
-		c.Portlets = ownPortlets
-	}
-	if c.MaxArchive == 0 {
-		c.MaxArchive = defaultMaxArchive
-	}
 	if c.Line == "7.3" {
 		c.HideExceptions = true
 	}
@@ -148,33 +158,15 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// sweep removes files that no committed row points at.
-func (e *Engine) sweep(ctx context.Context) error {
-	packs, err := column(ctx, e.db, `SELECT DISTINCT pack FROM blobs`)
-	if err != nil {
-		return err
-	}
-	files, err := column(ctx, e.db, `SELECT file FROM parts`)
-	if err != nil {
-		return err
-	}
-	return errors.Join(removeOthers(e.content.dir, packs), removeOthers(e.parts.dir, files))
+func isNumber(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n > 0
 }
 
-func (e *Engine) pause(point string) {
-	if e.cfg.Pause != nil {
-		e.cfg.Pause(point)
-	}
+func knownLine(line string) bool {
+	return slices.Contains([]string{"", "6.2", "7.0", "7.1", "7.2", "7.3", "7.4"}, line)
 }
 
-func (e *Engine) stamp() string { return e.cfg.Now().UTC().Format(time.RFC3339Nano) }
-
-// uuid returns a random identifier of version 4.
-func (e *Engine) uuid() (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(e.cfg.Rand, b[:]); err != nil {
-		return "", fmt.Errorf("uuid: %w", err)
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
+func validContext(c string) bool {
+	return c == "" || strings.HasPrefix(c, "/") && !strings.HasSuffix(c, "/")
 }

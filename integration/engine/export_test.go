@@ -46,7 +46,7 @@ func structured(t testing.TB, e *engine.Engine) []string {
 		if it.Kind == engine.Entry {
 			continue
 		}
-		b := content(t, func() (io.ReadCloser, error) { return e.Open(t.Context(), it) })
+		b := bytesOf(t, func() (io.ReadCloser, error) { return e.Open(t.Context(), it) })
 		it.ID, it.Publish = 0, 0
 		all = append(all, fmt.Sprintf("%+v %s", it, md5Of(b)))
 	}
@@ -186,7 +186,7 @@ func TestPublishBack(t *testing.T) {
 	if len(versions) != 2 || versions[0].Publish != 0 || versions[1].Publish == 0 || versions[1].Version != 2 {
 		t.Errorf("versions %+v", versions)
 	}
-	old := content(t, func() (io.ReadCloser, error) { return staging.Open(t.Context(), versions[0]) })
+	old := bytesOf(t, func() (io.ReadCloser, error) { return staging.Open(t.Context(), versions[0]) })
 	if string(old) != "<h1>Welcome</h1>" {
 		t.Errorf("old version %q", old)
 	}

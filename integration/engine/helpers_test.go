@@ -15,6 +15,7 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/integration/engine"
+	"github.com/stagelock/stagelock/integration/engine/servlet"
 )
 
 const (
@@ -175,13 +176,20 @@ func readFile(t testing.TB, path string) []byte {
 	return b
 }
 
-// wantException fails unless err is an exception of a class that ends in class and mentions text.
+// wantException fails unless err is thrown as an exception of a class that ends in class and mentions
+// text.
 func wantException(t testing.TB, err error, class, text string) {
 	t.Helper()
-	var x *engine.Exception
-	if !errors.As(err, &x) || !strings.HasSuffix(x.Class, "."+class) || !strings.Contains(x.Message, text) {
-		t.Errorf("got error %v, want a %s that says %q", err, class, text)
+	x, known := servlet.Translate("7.4", err)
+	if !known || !strings.HasSuffix(x.Class, "."+class) || !strings.Contains(x.Message, text) {
+		t.Errorf("got %+v of error %v, want a %s that says %q", x, err, class, text)
 	}
+}
+
+// thrown reports whether err is thrown as an exception of its own.
+func thrown(err error) bool {
+	_, known := servlet.Translate("7.4", err)
+	return known
 }
 
 // state is everything of an engine that a call could have touched, but for the ledger.
@@ -229,7 +237,7 @@ func methods(t testing.TB, e *engine.Engine) []string {
 	return all
 }
 
-func content(t testing.TB, open func() (io.ReadCloser, error)) []byte {
+func bytesOf(t testing.TB, open func() (io.ReadCloser, error)) []byte {
 	t.Helper()
 	r, err := open()
 	if err != nil {
@@ -256,7 +264,7 @@ func compareArrived(t testing.TB, e *engine.Engine, publish int64, lar []byte) {
 	}
 	got := map[string][]byte{}
 	for _, it := range arrived {
-		got[it.Path] = content(t, func() (io.ReadCloser, error) { return e.Open(t.Context(), it) })
+		got[it.Path] = bytesOf(t, func() (io.ReadCloser, error) { return e.Open(t.Context(), it) })
 	}
 	files := 0
 	for _, f := range a.Entries() {
@@ -264,7 +272,7 @@ func compareArrived(t testing.TB, e *engine.Engine, publish int64, lar []byte) {
 			continue
 		}
 		files++
-		want := content(t, func() (io.ReadCloser, error) { return a.Open(f) })
+		want := bytesOf(t, func() (io.ReadCloser, error) { return a.Open(f) })
 		if b, found := got[f.Name]; !found || !bytes.Equal(b, want) {
 			t.Errorf("%s: arrived %d bytes (%t), the archive has %d", f.Name, len(b), found, len(want))
 		}
@@ -273,8 +281,6 @@ func compareArrived(t testing.TB, e *engine.Engine, publish int64, lar []byte) {
 		t.Errorf("%d files arrived, the archive has %d", len(got), files)
 	}
 }
-
-func asException(err error, x **engine.Exception) bool { return errors.As(err, x) }
 
 func must(t testing.TB, err error) {
 	t.Helper()

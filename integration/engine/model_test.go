@@ -131,8 +131,7 @@ func TestDiskTrouble(t *testing.T) {
 	id := send(t, e, lar, archive.DefaultBuffer)
 	before := state(t, e)
 	must(t, os.Rename(filepath.Join(dir, "content"), filepath.Join(dir, "away")))
-	var x *engine.Exception
-	if _, err := e.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar)); err == nil || asException(err, &x) {
+	if _, err := e.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar)); err == nil || thrown(err) {
 		t.Errorf("publish without a place for content: %v", err)
 	}
 	if _, err := e.AddArticle(t.Context(), site, "a", "b"); err == nil {

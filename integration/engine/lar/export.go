@@ -1,4 +1,4 @@
-package engine
+package lar
 
 import (
 	"context"
@@ -9,10 +9,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/integration/engine/content"
 )
 
 // ExportOptions says what an export takes. The zero value takes everything, with the public pages.
@@ -33,7 +33,7 @@ type LAR struct {
 type Summary struct {
 	Site      int64
 	Private   bool
-	Items     map[Kind]int
+	Items     map[content.Kind]int
 	Deletions int
 	Watermark int64 // hand it to Published once live has it
 }
@@ -44,27 +44,27 @@ const maxBuffered = 32 << 20
 
 // exporting is what goes into one archive.
 type exporting struct {
-	site      Site
+	site      content.Site
 	opt       ExportOptions
-	items     []Item
+	items     []content.Item
 	deletions []deletion
 	upTo      int64
 	at        time.Time
 }
 
 // Export writes the site's content into an archive that another engine imports.
-func (e *Engine) Export(ctx context.Context, site int64, opt ExportOptions) (*LAR, error) {
-	x, err := e.collectExport(ctx, site, opt)
+func (a *Archives) Export(ctx context.Context, site int64, opt ExportOptions) (*LAR, error) {
+	x, err := a.collectExport(ctx, site, opt)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(filepath.Join(e.cfg.Dir, "exports"), fmt.Sprintf("%d-%d-*.lar", site, x.at.UnixMilli()))
+	f, err := os.CreateTemp(a.cfg.Dir, fmt.Sprintf("%d-%d-*.lar", site, x.at.UnixMilli()))
 	if err != nil {
 		return nil, fmt.Errorf("export site %d: %w", site, err)
 	}
 	h := md5.New()
 	lar := &LAR{Path: f.Name(), Summary: x.summary()}
-	err = e.writeLAR(ctx, archive.NewWriter(io.MultiWriter(f, h)), x)
+	err = a.writeLAR(ctx, archive.NewWriter(io.MultiWriter(f, h)), x)
 	if err == nil {
 		lar.Size, err = f.Seek(0, io.SeekCurrent)
 	}
@@ -77,8 +77,8 @@ func (e *Engine) Export(ctx context.Context, site int64, opt ExportOptions) (*LA
 
 // Published moves the watermark of a page set: the next export since the last publish begins behind
 // s. It never moves back.
-func (e *Engine) Published(ctx context.Context, s Summary) error {
-	return e.change(ctx, func(tx *sql.Tx) error {
+func (a *Archives) Published(ctx context.Context, s Summary) error {
+	return a.store.Change(ctx, func(tx *content.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO watermarks (site, private, seq) VALUES (?, ?, ?)
 			ON CONFLICT (site, private) DO UPDATE SET seq = max(seq, excluded.seq)`, s.Site, s.Private, s.Watermark)
 		return err
@@ -87,18 +87,18 @@ func (e *Engine) Published(ctx context.Context, s Summary) error {
 
 // collectExport reads what the archive will hold in one transaction, so that it is the site at one
 // moment.
-func (e *Engine) collectExport(ctx context.Context, site int64, opt ExportOptions) (*exporting, error) {
-	x := &exporting{opt: opt, at: e.cfg.Now().UTC()}
-	err := e.change(ctx, func(tx *sql.Tx) (err error) {
-		if x.site, err = e.site(ctx, tx, site); err != nil {
+func (a *Archives) collectExport(ctx context.Context, site int64, opt ExportOptions) (*exporting, error) {
+	x := &exporting{opt: opt, at: a.store.Now()}
+	err := a.store.Read(ctx, func(v content.View) (err error) {
+		if x.site, err = v.Site(ctx, site); err != nil {
 			return err
 		}
-		changed, err := x.changes(ctx, tx)
+		changed, err := x.changes(ctx, v)
 		if err != nil {
 			return err
 		}
-		for _, kind := range []Kind{Page, Article, Document} {
-			all, err := siteItems(ctx, tx, site, kind)
+		for _, kind := range []content.Kind{content.Page, content.Article, content.Document} {
+			all, err := v.Items(ctx, site, kind)
 			if err != nil {
 				return err
 			}
@@ -115,20 +115,20 @@ func (e *Engine) collectExport(ctx context.Context, site int64, opt ExportOption
 
 // change names an item in the journal.
 type change struct {
-	kind    Kind
+	kind    content.Kind
 	uuid    string
 	private bool
 }
 
 // changes reads the journal behind the watermark: what was written since, and, into x, what was
 // deleted.
-func (x *exporting) changes(ctx context.Context, tx *sql.Tx) (map[change]bool, error) {
+func (x *exporting) changes(ctx context.Context, v content.View) (map[change]bool, error) {
 	type row struct {
 		change
 		seq     int64
 		deleted bool
 	}
-	rows, err := collect(ctx, tx, func(r *sql.Rows) (w row, err error) {
+	rows, err := content.Collect(ctx, v, func(r *sql.Rows) (w row, err error) {
 		return w, r.Scan(&w.seq, &w.kind, &w.uuid, &w.private, &w.deleted)
 	}, `SELECT seq, kind, uuid, private, deleted FROM journal WHERE site = ?1 AND seq >
 		coalesce((SELECT seq FROM watermarks WHERE site = ?1 AND private = ?2), 0) ORDER BY seq`,
@@ -145,22 +145,22 @@ func (x *exporting) changes(ctx context.Context, tx *sql.Tx) (map[change]bool, e
 		written[w.change], deleted[w.change] = !w.deleted, w.deleted
 	}
 	for _, c := range order {
-		if deleted[c] && (c.kind != Page || c.private == x.opt.Private) {
+		if deleted[c] && (c.kind != content.Page || c.private == x.opt.Private) {
 			x.deletions = append(x.deletions, deletion{c.kind, c.uuid})
 		}
 	}
 	return written, nil
 }
 
-func (x *exporting) takes(it Item, changed map[change]bool) bool {
-	if it.Kind == Page && it.Private != x.opt.Private {
+func (x *exporting) takes(it content.Item, changed map[change]bool) bool {
+	if it.Kind == content.Page && it.Private != x.opt.Private {
 		return false
 	}
 	return !x.opt.SinceLastPublish || changed[change{it.Kind, it.UUID, it.Private}]
 }
 
 func (x *exporting) summary() Summary {
-	s := Summary{Site: x.site.ID, Private: x.opt.Private, Items: map[Kind]int{},
+	s := Summary{Site: x.site.ID, Private: x.opt.Private, Items: map[content.Kind]int{},
 		Deletions: len(x.deletions), Watermark: x.upTo}
 	for _, it := range x.items {
 		s.Items[it.Kind]++
@@ -169,9 +169,9 @@ func (x *exporting) summary() Summary {
 }
 
 // writeLAR writes the entries, the manifest last as the vendor does.
-func (e *Engine) writeLAR(ctx context.Context, w *archive.Writer, x *exporting) error {
+func (a *Archives) writeLAR(ctx context.Context, w *archive.Writer, x *exporting) error {
 	for _, it := range x.items {
-		if err := e.writeEntries(ctx, w, it, x.at); err != nil {
+		if err := a.writeEntries(ctx, w, it, x.at); err != nil {
 			return fmt.Errorf("%s %s: %w", it.Kind, it.UUID, err)
 		}
 	}
@@ -182,7 +182,7 @@ func (e *Engine) writeLAR(ctx context.Context, w *archive.Writer, x *exporting) 
 	if err != nil {
 		return err
 	}
-	manifest, err := e.manifest(x)
+	manifest, err := a.manifest(x)
 	if err == nil {
 		err = w.Put(archive.ManifestName, x.at, manifest)
 	}
@@ -192,7 +192,7 @@ func (e *Engine) writeLAR(ctx context.Context, w *archive.Writer, x *exporting) 
 	return w.Close()
 }
 
-func (e *Engine) writeEntries(ctx context.Context, w *archive.Writer, it Item, at time.Time) error {
+func (a *Archives) writeEntries(ctx context.Context, w *archive.Writer, it content.Item, at time.Time) error {
 	text, err := writeItem(it, "/"+contentName(it))
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func (e *Engine) writeEntries(ctx context.Context, w *archive.Writer, it Item, a
 	if err := w.Put(itemName(it), at, text); err != nil {
 		return err
 	}
-	r, err := e.content.open(ctx, e.db, it.SHA256)
+	r, err := a.store.Open(ctx, it)
 	if err != nil {
 		return err
 	}
@@ -220,8 +220,10 @@ func (e *Engine) writeEntries(ctx context.Context, w *archive.Writer, it Item, a
 	return err
 }
 
-func itemName(it Item) string { return itemBase(it) + ".xml" }
+func itemName(it content.Item) string { return itemBase(it) + ".xml" }
 
-func contentName(it Item) string { return itemBase(it) + "/content" }
+func contentName(it content.Item) string { return itemBase(it) + "/content" }
 
-func itemBase(it Item) string { return fmt.Sprintf("group/%d/%s/%d", it.Site, classes[it.Kind], it.ID) }
+func itemBase(it content.Item) string {
+	return fmt.Sprintf("group/%d/%s/%d", it.Site, classes[it.Kind], it.ID)
+}

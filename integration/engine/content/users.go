@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"context"
@@ -29,14 +29,14 @@ type User struct {
 
 // AddUser makes a user; the three things that can be a login are its id, its e-mail address and its
 // screen name.
-func (e *Engine) AddUser(ctx context.Context, u User) error {
+func (s *Store) AddUser(ctx context.Context, u User) error {
 	if u.ID <= 0 || u.Email == "" || u.ScreenName == "" {
 		return fmt.Errorf("user %d: needs an id, an e-mail address and a screen name", u.ID)
 	}
 	if u.CompanyID == 0 {
-		u.CompanyID = e.cfg.CompanyID
+		u.CompanyID = s.cfg.CompanyID
 	}
-	return e.change(ctx, func(tx *sql.Tx) error {
+	return s.Change(ctx, func(tx *Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, company, email, screen_name, admin) VALUES (?, ?, ?, ?, ?)`,
 			u.ID, u.CompanyID, u.Email, u.ScreenName, u.Admin)
 		return err
@@ -44,8 +44,8 @@ func (e *Engine) AddUser(ctx context.Context, u User) error {
 }
 
 // RemoveUser takes a user and every permission of it away; an unknown one is no error.
-func (e *Engine) RemoveUser(ctx context.Context, id int64) error {
-	return e.change(ctx, func(tx *sql.Tx) error {
+func (s *Store) RemoveUser(ctx context.Context, id int64) error {
+	return s.Change(ctx, func(tx *Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM permissions WHERE user = ?`, id); err != nil {
 			return err
 		}
@@ -55,8 +55,8 @@ func (e *Engine) RemoveUser(ctx context.Context, id int64) error {
 }
 
 // Grant allows user the actions in site; a second grant changes nothing.
-func (e *Engine) Grant(ctx context.Context, user, site int64, actions ...Action) error {
-	return e.change(ctx, func(tx *sql.Tx) error {
+func (s *Store) Grant(ctx context.Context, user, site int64, actions ...Action) error {
+	return s.Change(ctx, func(tx *Tx) error {
 		for _, a := range actions {
 			if _, err := tx.ExecContext(ctx,
 				`INSERT OR IGNORE INTO permissions (user, site, action) VALUES (?, ?, ?)`, user, site, a); err != nil {
@@ -67,56 +67,49 @@ func (e *Engine) Grant(ctx context.Context, user, site int64, actions ...Action)
 	})
 }
 
-// Allowed says whether login may do action in site; an unknown login may nothing.
-func (e *Engine) Allowed(ctx context.Context, login string, action Action, site int64) (bool, error) {
-	u, err := e.user(ctx, e.db, login)
-	if err != nil {
-		return false, asUnknown(err)
+// Allowed reports whether login may do action in site; an unknown login may nothing.
+func (v View) Allowed(ctx context.Context, login string, action Action, site int64) (bool, error) {
+	u, err := v.User(ctx, login)
+	if err == nil {
+		err = v.Permit(ctx, u, action, site)
 	}
-	err = e.permit(ctx, e.db, u, action, site)
-	return err == nil, asUnknown(err)
+	if refused(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-// asUnknown drops an exception and keeps any other error.
-func asUnknown(err error) error {
-	var x *Exception
-	if errors.As(err, &x) {
-		return nil
-	}
-	return err
-}
-
-// user finds a login as the vendor does from 6.2 on: by id when it is a number, by e-mail address,
-// by screen name.
-func (e *Engine) user(ctx context.Context, q querier, login string) (User, error) {
+// User finds a login as the vendor does from 6.2 on: by id when it is a number, by e-mail address,
+// by screen name. An unknown one is a NoUser.
+func (v View) User(ctx context.Context, login string) (User, error) {
 	id, err := strconv.ParseInt(login, 10, 64)
 	if err != nil {
 		id = 0
 	}
 	var u User
-	err = q.QueryRowContext(ctx, `SELECT id, company, email, screen_name, admin FROM users
+	err = v.QueryRowContext(ctx, `SELECT id, company, email, screen_name, admin FROM users
 		WHERE company = ?1 AND (id = ?2 OR email = ?3 OR screen_name = ?3)
 		ORDER BY CASE WHEN id = ?2 THEN 0 WHEN email = ?3 THEN 1 ELSE 2 END LIMIT 1`,
-		e.cfg.CompanyID, id, login).Scan(&u.ID, &u.CompanyID, &u.Email, &u.ScreenName, &u.Admin)
+		v.company, id, login).Scan(&u.ID, &u.CompanyID, &u.Email, &u.ScreenName, &u.Admin)
 	if errors.Is(err, sql.ErrNoRows) {
-		return User{}, e.unknownUser(login)
+		return User{}, Errorf(NoUser, "no user %s", login)
 	}
 	return u, err
 }
 
-// permit returns a PrincipalException unless u may do action in site.
-func (e *Engine) permit(ctx context.Context, q querier, u User, action Action, site int64) error {
+// Permit returns a NoPermission unless u may do action in site.
+func (v View) Permit(ctx context.Context, u User, action Action, site int64) error {
 	if u.Admin {
 		return nil
 	}
 	var n int
-	err := q.QueryRowContext(ctx, `SELECT count(*) FROM permissions WHERE user = ? AND site = ? AND action = ?`,
+	err := v.QueryRowContext(ctx, `SELECT count(*) FROM permissions WHERE user = ? AND site = ? AND action = ?`,
 		u.ID, site, action).Scan(&n)
 	if err != nil {
 		return err
 	}
 	if n == 0 {
-		return e.noPermission(u.ID, string(action), site)
+		return Errorf(NoPermission, "user %d has no %s permission for site %d", u.ID, string(action), site)
 	}
 	return nil
 }

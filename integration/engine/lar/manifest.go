@@ -1,9 +1,11 @@
-package engine
+package lar
 
 import (
 	"encoding/xml"
 	"strings"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/engine/content"
 )
 
 // manifestXML is manifest.xml in the vendor's form.
@@ -70,14 +72,14 @@ var exportedPortlets = []string{
 }
 
 // manifest writes manifest.xml for x.
-func (e *Engine) manifest(x *exporting) ([]byte, error) {
+func (a *Archives) manifest(x *exporting) ([]byte, error) {
 	m := manifestXML{Header: headerXML{
-		Locales: strings.Join(x.site.Locales, ","), Build: e.cfg.Build, Schema: schemaVersion,
+		Locales: strings.Join(x.site.Locales, ","), Build: a.cfg.Build, Schema: schemaVersion,
 		Date: x.at.Format(time.RFC1123Z), Company: x.site.CompanyID, Group: x.site.ID,
 		FriendlyURL: x.site.FriendlyURL, Private: x.opt.Private, Type: "layout-set",
 	}}
 	for _, id := range exportedPortlets {
-		if schema, deployed := e.cfg.Portlets[id]; deployed {
+		if schema, deployed := a.cfg.Portlets[id]; deployed {
 			m.Portlets = append(m.Portlets, portletXML{ID: id, Schema: schema, Required: true})
 		}
 	}
@@ -91,24 +93,26 @@ func (e *Engine) manifest(x *exporting) ([]byte, error) {
 	return append([]byte(xml.Header), b...), err
 }
 
-func (m *manifestXML) models(kind Kind) *modelsXML {
-	list := map[Kind]**modelsXML{Page: &m.Pages, Article: &m.Articles, Document: &m.Files}[kind]
+func (m *manifestXML) models(kind content.Kind) *modelsXML {
+	list := map[content.Kind]**modelsXML{
+		content.Page: &m.Pages, content.Article: &m.Articles, content.Document: &m.Files,
+	}[kind]
 	if *list == nil {
 		*list = &modelsXML{}
 	}
 	return *list
 }
 
-func modelOf(it Item) modelXML {
+func modelOf(it content.Item) modelXML {
 	m := modelXML{UUID: it.UUID, Path: "/" + itemName(it), LayoutID: it.LayoutID}
-	if it.Kind == Page {
+	if it.Kind == content.Page {
 		m.Private = &it.Private
 	}
 	return m
 }
 
 // references lists what it needs; what the archive itself holds is listed with its place.
-func (x *exporting) references(it Item) []referenceXML {
+func (x *exporting) references(it content.Item) []referenceXML {
 	var all []referenceXML
 	for _, r := range it.Refs {
 		ref := referenceXML{Class: classes[r.Kind], UUID: r.UUID, Name: r.Name, Type: dependency,
@@ -127,7 +131,7 @@ func (x *exporting) references(it Item) []referenceXML {
 }
 
 func (x *exporting) counts() []summaryXML {
-	added, deleted := map[Kind]int{}, map[Kind]int{}
+	added, deleted := map[content.Kind]int{}, map[content.Kind]int{}
 	for _, it := range x.items {
 		added[it.Kind]++
 	}
@@ -135,7 +139,7 @@ func (x *exporting) counts() []summaryXML {
 		deleted[d.kind]++
 	}
 	var all []summaryXML
-	for _, kind := range []Kind{Page, Article, Document} {
+	for _, kind := range []content.Kind{content.Page, content.Article, content.Document} {
 		if added[kind]+deleted[kind] > 0 {
 			all = append(all, summaryXML{Key: classes[kind], Additions: added[kind], Deletions: deleted[kind]})
 		}

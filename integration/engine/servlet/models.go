@@ -1,26 +1,29 @@
-package engine
+package servlet
 
 import (
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/staging"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
 // groupModel is a site as getGroup answers it.
-func groupModel(s Site) liferay.Model {
+func groupModel(s content.Site) liferay.Model {
 	return liferay.Model{
 		"_groupId": s.ID, "_companyId": s.CompanyID, "_classPK": s.ID, "_uuid": s.UUID, "_externalReferenceCode": s.UUID,
 		"_groupKey": s.Name, "_name": s.Name, "_friendlyURL": s.FriendlyURL, "_typeSettings": s.Settings,
-		"_classNameId": GroupClassNameID, "_remoteStagingGroupCount": int64(s.StagingCount), "_active": true, "_site": true, "_type": int64(1),
+		"_classNameId":             staging.GroupClassNameID,
+		"_remoteStagingGroupCount": int64(s.StagingCount), "_active": true, "_site": true, "_type": int64(1),
 	}
 }
 
 // classNameModel is a class name as fetchByClassNameId answers it.
-func classNameModel(c ClassName) liferay.Model {
+func classNameModel(c staging.ClassName) liferay.Model {
 	return liferay.Model{"_classNameId": c.ID, "_value": c.Value}
 }
 
 // layoutModel is a page as getLayoutByUuidAndGroupId answers it.
-func layoutModel(it Item, company int64) liferay.Model {
+func layoutModel(it content.Item, company int64) liferay.Model {
 	return liferay.Model{
 		"_plid": it.ID, "_uuid": it.UUID, "_groupId": it.Site, "_companyId": company, "_privateLayout": it.Private,
 		"_layoutId": it.LayoutID, "_parentLayoutId": it.ParentLayoutID, "_name": it.Name, "_friendlyURL": it.FriendlyURL,

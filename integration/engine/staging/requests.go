@@ -1,4 +1,4 @@
-package engine
+package staging
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/stagelock/stagelock/integration/engine/content"
 )
 
 // Request is a staging request with the parts that arrived for it.
@@ -29,22 +31,22 @@ type RequestPart struct {
 
 // CreateStagingRequest returns the id of the request for that archive: the same one as long as the
 // request lives.
-func (e *Engine) CreateStagingRequest(
+func (l *Live) CreateStagingRequest(
 	ctx context.Context, login string, site int64, checksum string,
 ) (int64, error) {
 	var id int64
-	c := invoke(login, "createStagingRequest", site, checksum).onSite(site)
-	err := e.execute(ctx, c, func(tx *sql.Tx, u User) error {
-		if _, err := e.permittedSite(ctx, tx, u, ExportImportLayouts, site); err != nil {
+	c := content.Invoke(login, "createStagingRequest", site, checksum).OnSite(site)
+	err := l.store.Execute(ctx, c, func(tx *content.Tx, u content.User) error {
+		if _, err := tx.PermittedSite(ctx, u, content.ExportImportLayouts, site); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO requests (site, checksum, created) VALUES (?, ?, ?)
-			ON CONFLICT (site, checksum) DO NOTHING`, site, checksum, e.stamp()); err != nil {
+			ON CONFLICT (site, checksum) DO NOTHING`, site, checksum, content.Stamp(l.store.Now())); err != nil {
 			return err
 		}
 		err := tx.QueryRowContext(ctx, `SELECT id FROM requests WHERE site = ? AND checksum = ?`,
 			site, checksum).Scan(&id)
-		c.request = id
+		c.Request = id
 		return err
 	})
 	return id, err
@@ -52,23 +54,23 @@ func (e *Engine) CreateStagingRequest(
 
 // UpdateStagingRequest keeps a part of the archive. A name that is there already is a
 // DuplicateFileEntryException.
-func (e *Engine) UpdateStagingRequest(
+func (l *Live) UpdateStagingRequest(
 	ctx context.Context, login string, id int64, name string, part *Part,
 ) error {
-	c := invoke(login, "updateStagingRequest", id, name, part.SHA256).onRequest(id)
-	err := e.execute(ctx, c, func(tx *sql.Tx, u User) error {
-		r, err := e.permittedRequest(ctx, tx, u, id)
+	c := content.Invoke(login, "updateStagingRequest", id, name, part.SHA256).OnRequest(id)
+	err := l.store.Execute(ctx, c, func(tx *content.Tx, u content.User) error {
+		r, err := permittedRequest(ctx, tx.View, u, id)
 		if err != nil {
 			return err
 		}
-		c.site = r.Site
+		c.Site = r.Site
 		res, err := tx.ExecContext(ctx, `INSERT INTO parts (request, name, file, size, sha256) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (request, name) DO NOTHING`, id, name, filepath.Base(part.path), part.Size, part.SHA256)
 		if err != nil {
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, e.throw(duplicateFile, "A file entry already exists with title %s", name))
+			return errors.Join(err, content.Errorf(DuplicatePart, "part %s is there already", name))
 		}
 		return nil
 	})
@@ -77,19 +79,22 @@ func (e *Engine) UpdateStagingRequest(
 }
 
 // CleanUpStagingRequest throws the request and its parts away; an unknown one is no error.
-func (e *Engine) CleanUpStagingRequest(ctx context.Context, login string, id int64) error {
+func (l *Live) CleanUpStagingRequest(ctx context.Context, login string, id int64) error {
 	var files []string
-	c := invoke(login, "cleanUpStagingRequest", id).onRequest(id)
-	err := e.execute(ctx, c, func(tx *sql.Tx, u User) error {
-		r, err := e.request(ctx, tx, id)
+	c := content.Invoke(login, "cleanUpStagingRequest", id).OnRequest(id)
+	err := l.store.Execute(ctx, c, func(tx *content.Tx, u content.User) error {
+		r, err := request(ctx, tx.View, id)
 		if err != nil {
-			return asUnknown(err)
-		}
-		c.site = r.Site
-		if err := e.permit(ctx, tx, u, ExportImportLayouts, r.Site); err != nil {
+			if errors.Is(err, NoRequest) {
+				return nil
+			}
 			return err
 		}
-		if files, err = column(ctx, tx, `SELECT file FROM parts WHERE request = ?`, id); err != nil {
+		c.Site = r.Site
+		if err := tx.Permit(ctx, u, content.ExportImportLayouts, r.Site); err != nil {
+			return err
+		}
+		if files, err = content.Column(ctx, tx, `SELECT file FROM parts WHERE request = ?`, id); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM requests WHERE id = ?`, id)
@@ -99,7 +104,7 @@ func (e *Engine) CleanUpStagingRequest(ctx context.Context, login string, id int
 		return err
 	}
 	for _, f := range files {
-		if err := os.Remove(filepath.Join(e.parts.dir, f)); err != nil {
+		if err := os.Remove(l.path(f)); err != nil {
 			return fmt.Errorf("clean up %d: %w", id, err)
 		}
 	}
@@ -108,79 +113,74 @@ func (e *Engine) CleanUpStagingRequest(ctx context.Context, login string, id int
 
 // PropagateExportImportLifecycleEvent takes note of an event of the publisher; nothing here listens
 // to events.
-func (e *Engine) PropagateExportImportLifecycleEvent(
+func (l *Live) PropagateExportImportLifecycleEvent(
 	ctx context.Context, login string, code, flag int64, process string,
 ) error {
-	return e.execute(ctx, invoke(login, "propagateExportImportLifecycleEvent", code, flag, process),
-		func(*sql.Tx, User) error { return nil })
+	return l.store.Consult(ctx, content.Invoke(login, "propagateExportImportLifecycleEvent", code, flag, process),
+		func(content.View, content.User) error { return nil })
 }
 
 // StagingRequests returns the requests that live, with their parts by name.
-func (e *Engine) StagingRequests(ctx context.Context) ([]Request, error) {
-	all, err := collect(ctx, e.db, func(r *sql.Rows) (q Request, err error) {
+func (l *Live) StagingRequests(ctx context.Context) ([]Request, error) {
+	all, err := content.Collect(ctx, l.store, func(r *sql.Rows) (q Request, err error) {
 		return q, r.Scan(&q.ID, &q.Site, &q.Checksum)
 	}, `SELECT id, site, checksum FROM requests ORDER BY id`)
 	for i := range all {
 		if err == nil {
-			all[i].Parts, err = partsOf(ctx, e.db, all[i].ID)
+			all[i].Parts, err = partsOf(ctx, l.store, all[i].ID)
 		}
 	}
 	return all, err
 }
 
-func (e *Engine) request(ctx context.Context, q querier, id int64) (Request, error) {
+func request(ctx context.Context, v content.View, id int64) (Request, error) {
 	r := Request{ID: id}
-	err := q.QueryRowContext(ctx, `SELECT site, checksum FROM requests WHERE id = ?`, id).Scan(&r.Site, &r.Checksum)
+	err := v.QueryRowContext(ctx, `SELECT site, checksum FROM requests WHERE id = ?`, id).Scan(&r.Site, &r.Checksum)
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, e.noRequest(id)
+		return r, content.Errorf(NoRequest, "no staging request %d", id)
 	}
 	return r, err
 }
 
 // permittedRequest asks permission for the request's own site, as the vendor does, whatever the
 // call is going to touch.
-func (e *Engine) permittedRequest(ctx context.Context, q querier, u User, id int64) (Request, error) {
-	r, err := e.request(ctx, q, id)
+func permittedRequest(
+	ctx context.Context, v content.View, u content.User, id int64,
+) (Request, error) {
+	r, err := request(ctx, v, id)
 	if err != nil {
 		return r, err
 	}
-	return r, e.permit(ctx, q, u, ExportImportLayouts, r.Site)
+	return r, v.Permit(ctx, u, content.ExportImportLayouts, r.Site)
 }
 
-func partsOf(ctx context.Context, q querier, id int64) ([]RequestPart, error) {
-	return collect(ctx, q, func(r *sql.Rows) (p RequestPart, err error) {
+func partsOf(ctx context.Context, q content.Querier, id int64) ([]RequestPart, error) {
+	return content.Collect(ctx, q, func(r *sql.Rows) (p RequestPart, err error) {
 		return p, r.Scan(&p.Name, &p.Size, &p.SHA256, &p.file)
 	}, `SELECT name, size, sha256, file FROM parts WHERE request = ? ORDER BY name`, id)
 }
 
 // assemble joins the parts in the order of their names and compares the checksum. The parts stay: a
 // publish that failed can be looked into and tried again.
-func (e *Engine) assemble(r Request) (*assembled, error) {
-	f, err := os.CreateTemp(e.parts.dir, "joined-*")
+func (l *Live) assemble(r Request) (*assembled, error) {
+	f, err := os.CreateTemp(l.cfg.Dir, "joined-*")
 	if err != nil {
 		return nil, fmt.Errorf("assemble %d: %w", r.ID, err)
 	}
 	a := &assembled{File: f}
 	h := md5.New()
 	for _, p := range r.Parts {
-		n, err := appendFile(io.MultiWriter(f, h), filepath.Join(e.parts.dir, p.file))
+		n, err := appendFile(io.MultiWriter(f, h), l.path(p.file))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("assemble %d: part %s: %w", r.ID, p.Name, err), a.Close())
 		}
 		a.size += n
 	}
 	if hex.EncodeToString(h.Sum(nil)) != r.Checksum {
-		return nil, errors.Join(e.wrongChecksum(r), a.Close())
+		return nil, errors.Join(content.Errorf(WrongChecksum,
+			"staging request %d: the checksum of the archive is not %s", r.ID, r.Checksum), a.Close())
 	}
 	return a, nil
-}
-
-func (e *Engine) wrongChecksum(r Request) *Exception {
-	if e.cfg.Line == "6.2" {
-		return e.throw(checksum, "Invalid checksum for LAR file")
-	}
-	return e.throw(checksum, "Unable to process staging request %d because LAR file checksum is not %s",
-		r.ID, r.Checksum)
 }
 
 // assembled is an archive that was put together from its parts; Close removes it.

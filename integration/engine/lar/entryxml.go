@@ -1,4 +1,4 @@
-package engine
+package lar
 
 import (
 	"bytes"
@@ -6,44 +6,53 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/engine/content"
 )
 
 // itemNamespace tells this engine's own entries from the vendor's, which are another serialization
 // altogether.
 const itemNamespace = "urn:stagelock:item:1"
 
+// classes are the model classes that archives name the kinds by.
+var classes = map[content.Kind]string{
+	content.Page:     "com.liferay.portal.kernel.model.Layout",
+	content.Article:  "com.liferay.journal.model.JournalArticle",
+	content.Document: "com.liferay.document.library.kernel.model.DLFileEntry",
+}
+
 // maxItemXML limits the XML that says what an item is; its content is an entry of its own.
 const maxItemXML = 1 << 20
 
 // itemXML is the form in which an item travels in an archive.
 type itemXML struct {
-	XMLName        xml.Name `xml:"urn:stagelock:item:1 item"`
-	Kind           Kind     `xml:"kind,attr"`
-	UUID           string   `xml:"uuid,attr"`
-	Name           string   `xml:"name,attr"`
-	Version        int64    `xml:"version,attr"`
-	LayoutID       int64    `xml:"layout-id,attr,omitempty"`
-	ParentLayoutID int64    `xml:"parent-layout-id,attr,omitempty"`
-	FriendlyURL    string   `xml:"friendly-url,attr,omitempty"`
-	MediaType      string   `xml:"media-type,attr,omitempty"`
-	Modified       string   `xml:"modified,attr"`
-	Content        string   `xml:"content,attr"` // name of the entry that holds the content
-	Portlets       []string `xml:"portlet,omitempty"`
-	Refs           []refXML `xml:"ref,omitempty"`
+	XMLName        xml.Name     `xml:"urn:stagelock:item:1 item"`
+	Kind           content.Kind `xml:"kind,attr"`
+	UUID           string       `xml:"uuid,attr"`
+	Name           string       `xml:"name,attr"`
+	Version        int64        `xml:"version,attr"`
+	LayoutID       int64        `xml:"layout-id,attr,omitempty"`
+	ParentLayoutID int64        `xml:"parent-layout-id,attr,omitempty"`
+	FriendlyURL    string       `xml:"friendly-url,attr,omitempty"`
+	MediaType      string       `xml:"media-type,attr,omitempty"`
+	Modified       string       `xml:"modified,attr"`
+	Content        string       `xml:"content,attr"` // name of the entry that holds the content
+	Portlets       []string     `xml:"portlet,omitempty"`
+	Refs           []refXML     `xml:"ref,omitempty"`
 }
 
 type refXML struct {
-	Kind Kind   `xml:"kind,attr"`
-	UUID string `xml:"uuid,attr"`
-	Name string `xml:"name,attr"`
-	Weak bool   `xml:"weak,attr,omitempty"`
+	Kind content.Kind `xml:"kind,attr"`
+	UUID string       `xml:"uuid,attr"`
+	Name string       `xml:"name,attr"`
+	Weak bool         `xml:"weak,attr,omitempty"`
 }
 
 // writeItem returns the entry that says what it is.
-func writeItem(it Item, content string) ([]byte, error) {
+func writeItem(it content.Item, body string) ([]byte, error) {
 	x := itemXML{Kind: it.Kind, UUID: it.UUID, Name: it.Name, Version: it.Version, LayoutID: it.LayoutID,
 		ParentLayoutID: it.ParentLayoutID, FriendlyURL: it.FriendlyURL, MediaType: it.MediaType,
-		Modified: stampOf(it.Modified), Content: content, Portlets: it.Portlets}
+		Modified: content.Stamp(it.Modified), Content: body, Portlets: it.Portlets}
 	for _, r := range it.Refs {
 		x.Refs = append(x.Refs, refXML(r))
 	}
@@ -56,29 +65,29 @@ func writeItem(it Item, content string) ([]byte, error) {
 var errForeignItem = errors.New("not an item of this engine")
 
 // readItem reads what writeItem wrote. The content's name is returned beside the item.
-func readItem(b []byte) (Item, string, error) {
+func readItem(b []byte) (content.Item, string, error) {
 	if !bytes.Contains(b, []byte(itemNamespace)) {
-		return Item{}, "", errForeignItem
+		return content.Item{}, "", errForeignItem
 	}
 	var x itemXML
 	if err := xml.Unmarshal(b, &x); err != nil {
-		return Item{}, "", fmt.Errorf("%w: %w", errForeignItem, err)
+		return content.Item{}, "", fmt.Errorf("%w: %w", errForeignItem, err)
 	}
 	at, err := time.Parse(time.RFC3339Nano, x.Modified)
 	if err != nil {
-		return Item{}, "", fmt.Errorf("item %s: modified: %w", x.UUID, err)
+		return content.Item{}, "", fmt.Errorf("item %s: modified: %w", x.UUID, err)
 	}
-	it := Item{Kind: x.Kind, UUID: x.UUID, Name: x.Name, Version: x.Version, LayoutID: x.LayoutID,
+	it := content.Item{Kind: x.Kind, UUID: x.UUID, Name: x.Name, Version: x.Version, LayoutID: x.LayoutID,
 		ParentLayoutID: x.ParentLayoutID, FriendlyURL: x.FriendlyURL, MediaType: x.MediaType, Modified: at.UTC(),
 		Portlets: x.Portlets}
 	for _, r := range x.Refs {
-		it.Refs = append(it.Refs, Ref(r))
+		it.Refs = append(it.Refs, content.Ref(r))
 	}
-	return it, x.Content, it.validate()
+	return it, x.Content, valid(it)
 }
 
-// validate holds a foreign item to what an engine would have written.
-func (it Item) validate() error {
+// valid holds a foreign item to what an engine would have written.
+func valid(it content.Item) error {
 	switch {
 	case classes[it.Kind] == "":
 		return fmt.Errorf("item %s: unknown kind %q", it.UUID, it.Kind)
@@ -86,7 +95,7 @@ func (it Item) validate() error {
 		return fmt.Errorf("%s: without uuid or name", it.Kind)
 	case it.Version < 1 || it.LayoutID < 0 || it.ParentLayoutID < 0:
 		return fmt.Errorf("item %s: negative number", it.UUID)
-	case it.Kind == Page && (it.LayoutID == 0 || it.FriendlyURL == ""):
+	case it.Kind == content.Page && (it.LayoutID == 0 || it.FriendlyURL == ""):
 		return fmt.Errorf("page %s: without layout id or friendly URL", it.UUID)
 	}
 	return nil
@@ -106,7 +115,7 @@ type deletionXML struct {
 
 // deletion is one item that the sender no longer has.
 type deletion struct {
-	kind Kind
+	kind content.Kind
 	uuid string
 }
 

@@ -1,15 +1,17 @@
-package engine
+package lar
 
 import (
 	"errors"
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/engine/content"
 )
 
-var sample = Item{Kind: Page, UUID: "u-1", Name: "A & <b> \"c\"", Version: 3, LayoutID: 2, ParentLayoutID: 1, FriendlyURL: "/a",
+var sample = content.Item{Kind: content.Page, UUID: "u-1", Name: "A & <b> \"c\"", Version: 3, LayoutID: 2, ParentLayoutID: 1, FriendlyURL: "/a",
 	MediaType: "text/html", Modified: time.Date(2024, 1, 2, 3, 4, 5, 6, time.UTC), Portlets: []string{"8", " x,y "},
-	Refs: []Ref{{Kind: Document, UUID: "u-2", Name: "d", Weak: true}}}
+	Refs: []content.Ref{{Kind: content.Document, UUID: "u-2", Name: "d", Weak: true}}}
 
 // FuzzReadItem holds: what is accepted is written back to something that reads as the same item.
 func FuzzReadItem(f *testing.F) {
@@ -22,17 +24,17 @@ func FuzzReadItem(f *testing.F) {
 	f.Add([]byte(`<!DOCTYPE item [<!ENTITY a "b">]><item xmlns="urn:stagelock:item:1" kind="&a;"/>`))
 	f.Add([]byte(`<item xmlns="urn:stagelock:item:1"`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		it, content, err := readItem(b)
+		it, body, err := readItem(b)
 		if err != nil {
 			return
 		}
-		again, err := writeItem(it, content)
+		again, err := writeItem(it, body)
 		if err != nil {
 			t.Fatalf("%+v: %v", it, err)
 		}
-		got, gotContent, err := readItem(again)
-		if err != nil || gotContent != content || !reflect.DeepEqual(got, it) {
-			t.Errorf("got %+v %q, error %v; want %+v %q", got, gotContent, err, it, content)
+		got, gotBody, err := readItem(again)
+		if err != nil || gotBody != body || !reflect.DeepEqual(got, it) {
+			t.Errorf("got %+v %q, error %v; want %+v %q", got, gotBody, err, it, body)
 		}
 	})
 }
@@ -42,9 +44,9 @@ func TestReadItem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	it, content, err := readItem(b)
-	if err != nil || content != "/c" || !reflect.DeepEqual(it, sample) {
-		t.Errorf("got %+v %q, error %v", it, content, err)
+	it, body, err := readItem(b)
+	if err != nil || body != "/c" || !reflect.DeepEqual(it, sample) {
+		t.Errorf("got %+v %q, error %v", it, body, err)
 	}
 	for _, tt := range []struct {
 		name, xml string
@@ -75,7 +77,7 @@ func item(attrs string) string {
 
 // FuzzReadDeletions holds: what is read and written is read the same.
 func FuzzReadDeletions(f *testing.F) {
-	b, err := writeDeletions(1, []deletion{{Page, "a"}, {Document, "b"}})
+	b, err := writeDeletions(1, []deletion{{content.Page, "a"}, {content.Document, "b"}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -96,17 +98,6 @@ func FuzzReadDeletions(f *testing.F) {
 	})
 }
 
-// FuzzSettings holds: settings that were read and written are read the same.
-func FuzzSettings(f *testing.F) {
-	f.Add("staged=true\n#no\n =x\nstaged-portlet_8=a_SAFE_NEWLINE_CHARACTER_b\n")
-	f.Fuzz(func(t *testing.T, s string) {
-		m := parseSettings(s)
-		if got := parseSettings(m.String()); !reflect.DeepEqual(got, m) {
-			t.Errorf("got %q, want %q", got, m)
-		}
-	})
-}
-
 func TestVersions(t *testing.T) {
 	for _, tt := range []struct {
 		deployed, lar string
@@ -117,14 +108,6 @@ func TestVersions(t *testing.T) {
 	} {
 		if got := fits(tt.deployed, tt.lar); got != tt.want {
 			t.Errorf("fits(%q, %q) = %t", tt.deployed, tt.lar, got)
-		}
-	}
-}
-
-func TestSlug(t *testing.T) {
-	for name, want := range map[string]string{"Home": "/home", "About us!": "/about-us", "--x--": "/x", "Über 2": "/ber-2"} {
-		if got := slug(name); got != want {
-			t.Errorf("slug(%q) = %q, want %q", name, got, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package engine
+package lar
 
 import (
 	"context"
@@ -14,15 +14,15 @@ type MissingReferences struct {
 }
 
 // missing returns the references of the archive that neither the archive nor the site satisfies.
-func (e *Engine) missing(
-	ctx context.Context, lar *archive.Archive, m *archive.Manifest, o order,
+func (a *Archives) missing(
+	ctx context.Context, lar *archive.Archive, m *archive.Manifest, o Order,
 ) (*MissingReferences, error) {
 	refs := &MissingReferences{}
 	for _, ref := range m.Missing {
 		if _, inside := lar.Lookup(entryName(ref.ElementPath)); inside {
 			continue
 		}
-		there, err := e.hasReferred(ctx, ref, o)
+		there, err := a.hasReferred(ctx, ref, o)
 		switch {
 		case err != nil:
 			return nil, err
@@ -45,13 +45,13 @@ const (
 // entryName is the name of an entry that a manifest or an item names by its path.
 func entryName(path string) string { return strings.TrimPrefix(path, "/") }
 
-func (e *Engine) hasReferred(ctx context.Context, m archive.MissingReference, o order) (bool, error) {
+func (a *Archives) hasReferred(ctx context.Context, m archive.MissingReference, o Order) (bool, error) {
 	for kind, class := range classes {
 		if class != m.ClassName {
 			continue
 		}
 		for _, private := range []bool{false, true} {
-			if _, found, err := findItem(ctx, e.db, o.target.ID, kind, private, m.UUID); found || err != nil {
+			if _, found, err := a.store.Item(ctx, o.Target.ID, kind, private, m.UUID); found || err != nil {
 				return found, err
 			}
 		}

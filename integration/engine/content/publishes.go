@@ -1,0 +1,118 @@
+package content
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Publish is one import that happened.
+type Publish struct {
+	ID, Site, Request       int64
+	Checksum                string
+	Login                   string
+	At                      time.Time
+	Entries                 int
+	Bytes                   int64 // unpacked
+	Added, Updated, Deleted int   // items of the site
+}
+
+// List returns everything in the site: pages, articles and documents in the order they were made,
+// then the newest entry of every archive path that arrived.
+func (v View) List(ctx context.Context, site int64) ([]Item, error) {
+	items, err := Collect(ctx, v, func(r *sql.Rows) (Item, error) { return scanItem(r) },
+		`SELECT `+itemColumns+` FROM items WHERE site = ?
+			ORDER BY CASE kind WHEN 'page' THEN 0 WHEN 'article' THEN 1 ELSE 2 END, id`, site)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := Collect(ctx, v, scanEntry, `SELECT e.site, e.path, e.sha256, e.size, e.publish, p.at
+		FROM entries e JOIN publishes p ON p.id = e.publish WHERE e.site = ?1 AND e.publish =
+		(SELECT max(n.publish) FROM entries n WHERE n.site = ?1 AND n.path = e.path) ORDER BY e.path`, site)
+	return append(items, entries...), err
+}
+
+// Entries returns the entries that one publish brought, by path.
+func (v View) Entries(ctx context.Context, publish int64) ([]Item, error) {
+	return Collect(ctx, v, scanEntry, `SELECT e.site, e.path, e.sha256, e.size, e.publish, p.at
+		FROM entries e JOIN publishes p ON p.id = e.publish WHERE e.publish = ? ORDER BY e.path`, publish)
+}
+
+func scanEntry(r *sql.Rows) (Item, error) {
+	it := Item{Kind: Entry}
+	var at string
+	if err := r.Scan(&it.Site, &it.Path, &it.SHA256, &it.Size, &it.Publish, &at); err != nil {
+		return it, err
+	}
+	it.Name = it.Path[strings.LastIndexByte(it.Path, '/')+1:]
+	var err error
+	it.Modified, err = time.Parse(time.RFC3339Nano, at)
+	return it, err
+}
+
+// Publishes returns the imports of a site, oldest first.
+func (v View) Publishes(ctx context.Context, site int64) ([]Publish, error) {
+	return Collect(ctx, v, func(r *sql.Rows) (Publish, error) {
+		var p Publish
+		var at string
+		err := r.Scan(&p.ID, &p.Site, &p.Request, &p.Checksum, &p.Login, &at, &p.Entries, &p.Bytes,
+			&p.Added, &p.Updated, &p.Deleted)
+		if err != nil {
+			return p, err
+		}
+		p.At, err = time.Parse(time.RFC3339Nano, at)
+		return p, err
+	}, `SELECT id, site, request, checksum, login, at, entries, bytes, added, updated, deleted
+		FROM publishes WHERE site = ? ORDER BY id`, site)
+}
+
+// Open returns the content of an item, of whatever kind. The caller closes it.
+func (s *Store) Open(ctx context.Context, it Item) (io.ReadCloser, error) {
+	return s.open(ctx, it.SHA256)
+}
+
+// ReadEntry returns the newest entry of that path that arrived in the site. The caller closes it.
+func (s *Store) ReadEntry(ctx context.Context, site int64, path string) (io.ReadCloser, error) {
+	var digest string
+	err := s.QueryRowContext(ctx, `SELECT sha256 FROM entries WHERE site = ? AND path = ?
+		ORDER BY publish DESC LIMIT 1`, site, path).Scan(&digest)
+	if err != nil {
+		return nil, fmt.Errorf("entry %s of site %d: %w", path, site, err)
+	}
+	return s.open(ctx, digest)
+}
+
+// AddPublish writes an import and the entries that it brought, and returns the import's id.
+func (t *Tx) AddPublish(ctx context.Context, p Publish, entries []Item) (int64, error) {
+	res, err := t.ExecContext(ctx, `INSERT INTO publishes
+		(site, request, checksum, login, at, entries, bytes, added, updated, deleted)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0)`, p.Site, p.Request, p.Checksum, p.Login, Stamp(p.At), p.Entries, p.Bytes)
+	if err != nil {
+		return 0, err
+	}
+	if p.ID, err = res.LastInsertId(); err != nil {
+		return 0, err
+	}
+	insert, err := t.tx.PrepareContext(ctx,
+		`INSERT INTO entries (publish, site, path, sha256, size) VALUES (?, ?, ?, ?, ?)`)
+	if err != nil {
+		return 0, err
+	}
+	defer insert.Close()
+	for _, it := range entries {
+		if _, err := insert.ExecContext(ctx, p.ID, p.Site, it.Path, it.SHA256, it.Size); err != nil {
+			return 0, err
+		}
+	}
+	return p.ID, nil
+}
+
+// CountPublish writes how many items the import of p.ID added, updated and deleted.
+func (t *Tx) CountPublish(ctx context.Context, p Publish) error {
+	_, err := t.ExecContext(ctx, `UPDATE publishes SET added = ?, updated = ?, deleted = ? WHERE id = ?`,
+		p.Added, p.Updated, p.Deleted, p.ID)
+	return err
+}

@@ -1,0 +1,124 @@
+package content
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Site is one group of the engine.
+type Site struct {
+	ID           int64
+	CompanyID    int64 // 0 means the engine's own company
+	UUID         string
+	Name         string
+	FriendlyURL  string   // such as /guest
+	Locales      []string // none means en_US
+	Settings     string   // type settings as the vendor keeps them: one key=value a line
+	StagingCount int      // how many staging sites say they are attached
+}
+
+const siteColumns = `id, company, uuid, name, friendly_url, locales, settings, staging_count`
+
+func scanSite(row interface{ Scan(...any) error }) (Site, error) {
+	var s Site
+	var locales string
+	err := row.Scan(&s.ID, &s.CompanyID, &s.UUID, &s.Name, &s.FriendlyURL, &locales, &s.Settings, &s.StagingCount)
+	s.Locales = strings.Split(locales, ",")
+	return s, err
+}
+
+// CreateSite makes a site; what is empty in s gets a value. Every id and every name exists once.
+func (s *Store) CreateSite(ctx context.Context, site Site) (Site, error) {
+	if site.ID <= 0 || site.Name == "" {
+		return site, fmt.Errorf("site %d: needs an id and a name", site.ID)
+	}
+	site, err := s.completeSite(site)
+	if err != nil {
+		return site, err
+	}
+	err = s.Change(ctx, func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO sites (`+siteColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			site.ID, site.CompanyID, site.UUID, site.Name, site.FriendlyURL, strings.Join(site.Locales, ","),
+			site.Settings, site.StagingCount)
+		return err
+	})
+	return site, err
+}
+
+func (s *Store) completeSite(site Site) (_ Site, err error) {
+	if site.CompanyID == 0 {
+		site.CompanyID = s.cfg.CompanyID
+	}
+	if site.UUID == "" {
+		if site.UUID, err = s.NewUUID(); err != nil {
+			return site, err
+		}
+	}
+	if site.FriendlyURL == "" {
+		site.FriendlyURL = slug(site.Name)
+	}
+	if len(site.Locales) == 0 {
+		site.Locales = []string{"en_US"}
+	}
+	return site, nil
+}
+
+// Site returns the site of that id, or a NoSite.
+func (v View) Site(ctx context.Context, id int64) (Site, error) {
+	s, err := scanSite(v.QueryRowContext(ctx, `SELECT `+siteColumns+` FROM sites WHERE id = ?`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, noSite(id)
+	}
+	return s, err
+}
+
+// Sites returns every site, by id.
+func (v View) Sites(ctx context.Context) ([]Site, error) {
+	return Collect(ctx, v, func(r *sql.Rows) (Site, error) { return scanSite(r) },
+		`SELECT `+siteColumns+` FROM sites ORDER BY id`)
+}
+
+// SiteFor returns a site of the user's own company; another company's does not exist for it.
+func (v View) SiteFor(ctx context.Context, u User, site int64) (Site, error) {
+	s, err := v.Site(ctx, site)
+	if err == nil && s.CompanyID != u.CompanyID {
+		return Site{}, noSite(site)
+	}
+	return s, err
+}
+
+// SiteNamed returns the site of that name in the company, which must be the user's own.
+func (v View) SiteNamed(ctx context.Context, u User, company int64, name string) (Site, error) {
+	s, err := scanSite(v.QueryRowContext(ctx,
+		`SELECT `+siteColumns+` FROM sites WHERE company = ? AND name = ?`, company, name))
+	if errors.Is(err, sql.ErrNoRows) || err == nil && s.CompanyID != u.CompanyID {
+		return Site{}, Errorf(NoSiteNamed, "company %d has no site %q", company, name)
+	}
+	return s, err
+}
+
+// PermittedSite returns a site of the user's own company if the user may do a in it.
+func (v View) PermittedSite(ctx context.Context, u User, a Action, site int64) (Site, error) {
+	s, err := v.SiteFor(ctx, u, site)
+	if err != nil {
+		return s, err
+	}
+	return s, v.Permit(ctx, u, a, site)
+}
+
+// slug makes a friendly URL of a name.
+func slug(name string) string {
+	b := []byte{'/'}
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			b = append(b, byte(r))
+		case b[len(b)-1] != '-' && b[len(b)-1] != '/':
+			b = append(b, '-')
+		}
+	}
+	return strings.TrimRight(string(b), "-")
+}

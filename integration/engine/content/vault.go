@@ -1,0 +1,132 @@
+package content
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Blob is a piece of content: what it is and where it lies.
+type Blob struct {
+	Size   int64
+	SHA256 string
+
+	pack  string
+	start int64
+}
+
+// Pack is a file that content is being added to: one for everything that one import or one author
+// brought, so that it is made durable by one sync. What it holds counts once Tx.Keep committed.
+type Pack struct {
+	Size int64 // so far
+
+	file  *os.File
+	buf   *bufio.Writer
+	name  string
+	blobs []Blob
+	kept  bool
+}
+
+// NewPack begins a pack. The caller closes it.
+func (s *Store) NewPack() (*Pack, error) {
+	f, err := os.CreateTemp(s.dir, "pack-*")
+	if err != nil {
+		return nil, err
+	}
+	return &Pack{file: f, buf: bufio.NewWriterSize(f, 64<<10), name: filepath.Base(f.Name())}, nil
+}
+
+// Add appends what r has to the pack.
+func (p *Pack) Add(r io.Reader) (Blob, error) {
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(p.buf, h), r)
+	if err != nil {
+		return Blob{}, err
+	}
+	b := Blob{pack: p.name, start: p.Size, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}
+	p.Size += n
+	p.blobs = append(p.blobs, b)
+	return b, nil
+}
+
+// Sync makes the pack durable; nothing may be added afterwards.
+func (p *Pack) Sync() error {
+	return errors.Join(p.buf.Flush(), p.file.Sync(), syncDir(filepath.Dir(p.file.Name())))
+}
+
+// Committed reports whether the transaction that keeps the pack was committed; until then Close removes
+// the file.
+func (p *Pack) Committed(yes bool) { p.kept = yes }
+
+// Close ends the pack and removes it unless it was committed.
+func (p *Pack) Close() error {
+	err := p.file.Close()
+	if !p.kept {
+		err = errors.Join(err, os.Remove(p.file.Name()))
+	}
+	return err
+}
+
+// Keep writes the rows that make the pack's content count, in the transaction that needs it. Content
+// that is already there stays where it is.
+func (t *Tx) Keep(ctx context.Context, p *Pack) error {
+	for _, b := range p.blobs {
+		if _, err := t.ExecContext(ctx, `INSERT OR IGNORE INTO blobs (sha256, pack, start, size) VALUES (?, ?, ?, ?)`,
+			b.SHA256, b.pack, b.start, b.Size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open returns the content of that digest. The caller closes it.
+func (s *Store) open(ctx context.Context, digest string) (io.ReadCloser, error) {
+	b := Blob{SHA256: digest}
+	err := s.QueryRowContext(ctx, `SELECT pack, start, size FROM blobs WHERE sha256 = ?`, digest).
+		Scan(&b.pack, &b.start, &b.Size)
+	if err != nil {
+		return nil, fmt.Errorf("content %s: %w", digest, err)
+	}
+	f, err := os.Open(filepath.Join(s.dir, b.pack))
+	if err != nil {
+		return nil, fmt.Errorf("content %s: %w", digest, err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(f, b.start, b.Size), f}, nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// removeOthers removes every file in dir whose name is not in keep.
+func removeOthers(dir string, keep []string) error {
+	known := make(map[string]bool, len(keep))
+	for _, k := range keep {
+		known[k] = true
+	}
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if !known[f.Name()] {
+			if err := os.Remove(filepath.Join(dir, f.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

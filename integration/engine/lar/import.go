@@ -1,0 +1,206 @@
+package lar
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/integration/engine/content"
+)
+
+const deletionsName = "deletion-system-events.xml"
+
+// intake is an archive on its way into a site: unpacked and durable, but pointed at by nothing yet.
+type intake struct {
+	pack      *content.Pack
+	entries   []content.Item          // every file of the archive
+	blobs     map[string]content.Blob // by entry
+	items     []incoming              // what is of this engine's own form
+	deletions []deletion
+}
+
+type incoming struct {
+	content.Item
+	entry, body string // names of the entries that hold the item and its content
+}
+
+// importArchive unpacks lar and then, in one transaction, makes its content the site's. It is
+// called when nothing can be wrong with the archive any more.
+func (a *Archives) importArchive(ctx context.Context, c *content.Invocation, lar *archive.Archive, o Order) error {
+	in := &intake{blobs: map[string]content.Blob{}}
+	var err error
+	if in.pack, err = a.store.NewPack(); err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	defer in.pack.Close()
+	if err := a.unpack(ctx, c, lar, in, o); err != nil {
+		return err
+	}
+	a.store.Pause(c.Method + ":unpacked")
+	err = a.store.Change(ctx, func(tx *content.Tx) error {
+		if err := a.apply(ctx, tx, in, o); err != nil {
+			return err
+		}
+		a.store.Pause(c.Method + ":before-commit")
+		return a.store.Record(ctx, tx, c)
+	})
+	in.pack.Committed(err == nil)
+	return err
+}
+
+// unpack stores the bytes of every entry and reads the items among them.
+func (a *Archives) unpack(
+	ctx context.Context, c *content.Invocation, lar *archive.Archive, in *intake, o Order,
+) error {
+	p := Progress{Site: o.Target.ID, Request: o.Request, OfEntries: lar.Len(), OfBytes: lar.Total()}
+	for _, f := range lar.Entries() {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := a.unpackEntry(lar, f, in); err != nil {
+			return err
+		}
+		p.Entries, p.Bytes = p.Entries+1, p.Bytes+f.Size
+		if a.cfg.Progress != nil {
+			a.cfg.Progress(p)
+		}
+		a.store.Pause(c.Method + ":entry")
+	}
+	if err := in.complete(); err != nil {
+		return content.Errorf(BadEntry, "%v", err)
+	}
+	if !o.Deletions {
+		in.deletions = nil
+	}
+	return in.pack.Sync()
+}
+
+func (a *Archives) unpackEntry(lar *archive.Archive, f archive.Entry, in *intake) error {
+	if f.Dir {
+		return nil
+	}
+	r, err := lar.Open(f)
+	if err != nil {
+		return badArchive(err)
+	}
+	defer r.Close()
+	var text bytes.Buffer
+	from := io.Reader(r)
+	if strings.HasSuffix(f.Name, ".xml") && f.Size <= maxItemXML {
+		from = io.TeeReader(r, &text)
+	}
+	b, err := in.pack.Add(from)
+	if err != nil {
+		return badArchive(err)
+	}
+	in.blobs[f.Name] = b
+	in.entries = append(in.entries, content.Item{
+		Kind: content.Entry, Path: f.Name, Size: b.Size, SHA256: b.SHA256})
+	if err := in.read(f.Name, text.Bytes()); err != nil {
+		return content.Errorf(BadEntry, "%v", fmt.Errorf("%s: %w", f.Name, err))
+	}
+	return nil
+}
+
+// read takes an item or the deletions out of the text of an entry, if they are there.
+func (in *intake) read(name string, text []byte) error {
+	if path.Base(name) == deletionsName {
+		all, err := readDeletions(text)
+		in.deletions = append(in.deletions, all...)
+		return err
+	}
+	it, body, err := readItem(text)
+	if errors.Is(err, errForeignItem) {
+		return nil
+	}
+	in.items = append(in.items, incoming{it, name, entryName(body)})
+	return err
+}
+
+// complete gives every item its content.
+func (in *intake) complete() error {
+	seen := map[[2]string]bool{}
+	for i := range in.items {
+		it := &in.items[i]
+		b, found := in.blobs[it.body]
+		if !found {
+			return fmt.Errorf("%s: content %q is not in the archive", it.entry, it.body)
+		}
+		it.SHA256, it.Size = b.SHA256, b.Size
+		key := [2]string{string(it.Kind), it.UUID}
+		if seen[key] {
+			return fmt.Errorf("%s: %s %s stands twice in the archive", it.entry, it.Kind, it.UUID)
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+// apply makes the unpacked archive the site's content.
+func (a *Archives) apply(ctx context.Context, tx *content.Tx, in *intake, o Order) (err error) {
+	if err := tx.Keep(ctx, in.pack); err != nil {
+		return err
+	}
+	p := content.Publish{Site: o.Target.ID, Request: o.Request, Checksum: o.Checksum, Login: o.Login,
+		At: a.store.Now(), Entries: len(in.entries), Bytes: in.pack.Size}
+	if p.ID, err = tx.AddPublish(ctx, p, in.entries); err != nil {
+		return err
+	}
+	a.store.Pause("publishStagingRequest:half-applied")
+	if err := applyDeletions(ctx, tx, in.deletions, &p); err != nil {
+		return err
+	}
+	for _, it := range in.items {
+		if err := applyItem(ctx, tx, it.Item, o, &p); err != nil {
+			return fmt.Errorf("%s: %w", it.entry, err)
+		}
+	}
+	return tx.CountPublish(ctx, p)
+}
+
+func applyDeletions(
+	ctx context.Context, tx *content.Tx, all []deletion, p *content.Publish,
+) error {
+	for _, d := range all {
+		for _, private := range []bool{false, true} {
+			found, err := tx.Remove(ctx, p.Site, d.kind, private, d.uuid)
+			if err != nil {
+				return err
+			}
+			if found {
+				p.Deleted++
+			}
+		}
+	}
+	return nil
+}
+
+// applyItem writes one item; one that is already the same stays as it is.
+func applyItem(
+	ctx context.Context, tx *content.Tx, it content.Item, o Order, p *content.Publish,
+) error {
+	it.Site, it.Publish = o.Target.ID, p.ID
+	it.Private = it.Kind == content.Page && o.Private
+	old, found, err := tx.Item(ctx, it.Site, it.Kind, it.Private, it.UUID)
+	if err != nil || found && same(old, it) {
+		return err
+	}
+	_, added, err := tx.Put(ctx, it)
+	if added {
+		p.Added++
+	} else {
+		p.Updated++
+	}
+	return err
+}
+
+// same reports whether two items differ in nothing that a visitor could see.
+func same(a, b content.Item) bool {
+	return a.SHA256 == b.SHA256 && a.Name == b.Name && a.FriendlyURL == b.FriendlyURL &&
+		a.ParentLayoutID == b.ParentLayoutID && a.MediaType == b.MediaType
+}

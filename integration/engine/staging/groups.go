@@ -1,0 +1,124 @@
+package staging
+
+import (
+	"context"
+	"maps"
+	"strings"
+
+	"github.com/stagelock/stagelock/integration/engine/content"
+)
+
+// CheckRemoteStagingGroup is the ping of a publisher: the site exists and belongs to the caller's
+// company.
+func (l *Live) CheckRemoteStagingGroup(ctx context.Context, login string, site int64) error {
+	_, err := l.visibleSite(ctx, content.Invoke(login, "checkRemoteStagingGroup", site).OnSite(site), site)
+	return err
+}
+
+// Group returns the site of that id.
+func (l *Live) Group(ctx context.Context, login string, site int64) (content.Site, error) {
+	return l.visibleSite(ctx, content.Invoke(login, "getGroup", site).OnSite(site), site)
+}
+
+// GroupByName returns the site of that name in company.
+func (l *Live) GroupByName(
+	ctx context.Context, login string, company int64, name string,
+) (content.Site, error) {
+	var s content.Site
+	c := content.Invoke(login, "getGroup", company, name)
+	err := l.store.Consult(ctx, c, func(v content.View, u content.User) (err error) {
+		s, err = v.SiteNamed(ctx, u, company, name)
+		return err
+	})
+	return s, err
+}
+
+// GroupDisplayURL returns the address of the site's pages.
+func (l *Live) GroupDisplayURL(
+	ctx context.Context, login string, site int64, private, secure bool,
+) (string, error) {
+	s, err := l.visibleSite(ctx, content.Invoke(login, "getGroupDisplayURL", site, private, secure).OnSite(site), site)
+	if err != nil {
+		return "", err
+	}
+	base := l.cfg.URL
+	if _, rest, found := strings.Cut(base, "://"); found && secure {
+		base = "https://" + rest
+	}
+	if private {
+		return base + l.cfg.Context + "/group" + s.FriendlyURL, nil
+	}
+	return base + l.cfg.Context + "/web" + s.FriendlyURL, nil
+}
+
+// ClassName is what kind of thing a class name id stands for.
+type ClassName struct {
+	ID    int64
+	Value string // a class of the CMS
+}
+
+// GroupClassNameID is the class name id of every site of the engine.
+const GroupClassNameID int64 = 20001
+
+// ClassName returns what a class name id stands for, or the zero ClassName for an unknown id. A
+// publisher asks it of the remote site before it publishes: a site of a whole company is none that
+// it may publish to.
+func (l *Live) ClassName(ctx context.Context, login string, id int64) (ClassName, error) {
+	err := l.store.Consult(ctx, content.Invoke(login, "fetchByClassNameId", id),
+		func(content.View, content.User) error { return nil })
+	if err != nil || id != GroupClassNameID {
+		return ClassName{}, err
+	}
+	return ClassName{ID: id, Value: "com.liferay.portal.kernel.model.Group"}, nil
+}
+
+func (l *Live) visibleSite(
+	ctx context.Context, c *content.Invocation, site int64,
+) (content.Site, error) {
+	var s content.Site
+	err := l.store.Consult(ctx, c, func(v content.View, u content.User) (err error) {
+		s, err = v.SiteFor(ctx, u, site)
+		return err
+	})
+	return s, err
+}
+
+// EnableStaging counts one more staging site. Called twice it counts twice, as the vendor's does.
+func (l *Live) EnableStaging(ctx context.Context, login string, site int64) error {
+	return l.countStaging(ctx, content.Invoke(login, "enableStaging", site).OnSite(site),
+		`UPDATE sites SET staging_count = staging_count + 1 WHERE id = ?`)
+}
+
+// DisableStaging counts one staging site less, never below none.
+func (l *Live) DisableStaging(ctx context.Context, login string, site int64) error {
+	return l.countStaging(ctx, content.Invoke(login, "disableStaging", site).OnSite(site),
+		`UPDATE sites SET staging_count = max(staging_count - 1, 0) WHERE id = ?`)
+}
+
+func (l *Live) countStaging(ctx context.Context, c *content.Invocation, update string) error {
+	return l.store.Execute(ctx, c, func(tx *content.Tx, u content.User) error {
+		if _, err := tx.PermittedSite(ctx, u, content.Update, c.Site); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, update, c.Site)
+		return err
+	})
+}
+
+// UpdateStagedPortlets writes flags into the site's settings. Keys are written as they come: a line
+// break in one writes any other setting, which is the vendor's weakness and the gateway's business.
+func (l *Live) UpdateStagedPortlets(
+	ctx context.Context, login string, site int64, flags map[string]string,
+) error {
+	c := content.Invoke(login, "updateStagedPortlets", site, flags).OnSite(site)
+	return l.store.Execute(ctx, c, func(tx *content.Tx, u content.User) error {
+		s, err := tx.PermittedSite(ctx, u, content.Update, site)
+		if err != nil {
+			return err
+		}
+		settings := content.ParseSettings(s.Settings)
+		maps.Copy(settings, flags)
+		_, err = tx.ExecContext(ctx, `UPDATE sites SET settings = ? WHERE id = ?`, settings.String(), site)
+		return err
+	})
+}
