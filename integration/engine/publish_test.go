@@ -179,7 +179,7 @@ func TestBrokenArchiveIsRefused(t *testing.T) {
 	}{
 		{"no zip", []byte("not an archive at all")},
 		{"cut short", lar[:len(lar)-1]},
-		{"something behind it", append(slices.Clone(lar), 0)},
+		{"something behind it", append(slices.Clone(lar), 'x')},
 		{"content changed", flipped},
 		{"no manifest", makeLAR(t, file{"group/1/a.xml", "<a/>"})},
 	} {
