@@ -15,6 +15,7 @@ import java.util.Base64;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import javax.crypto.Cipher;
 
@@ -26,11 +27,19 @@ final class Boot {
   /** The text that this thread last handed to the vendor's other deserializer, the one that reads JSON with class names. */
   static final ThreadLocal<String> DESERIALIZED = new ThreadLocal<>();
 
+  /** Class names as a portal's table numbers them: of a site, an asset library, the company's own group. */
+  static final Map<Long, String> CLASS_NAMES = new java.util.TreeMap<>(Map.of(
+      20002L, "com.liferay.depot.model.DepotEntry", 20003L, "Company", 20001L, "Group"));
+
+  /** Services that flows need beside those of the tunnel; none for anybody else. */
+  static Function<Class<?>, Object> services = type -> null;
+
   private Boot() {}
 
   /** Starts the line with the operator's settings: secret, algorithm, hex, properties, trust. */
   static Line start(Map<String, Object> settings) throws Exception {
     Line line = new Line((String) settings.get("line"));
+    for (String name : List.of("Group", "Company")) CLASS_NAMES.put(name.equals("Group") ? 20001L : 20003L, line.model + "." + name);
     trust(settings);
     properties(settings);
     if (Reflect.exists("com.liferay.registry.RegistryUtil")) registry();
@@ -83,7 +92,7 @@ final class Boot {
     return () -> {
       try {
         if (made[0] == null && name != null) made[0] = Reflect.make(name);
-        return made[0];
+        return name != null ? made[0] : services.apply(type);
       } catch (Exception e) {
         throw new IllegalStateException("make " + name, e);
       }
@@ -153,8 +162,17 @@ final class Boot {
       if (method.getName().equals("getCompany")) return company(method.getReturnType());
       if (method.getName().equals("getCompanyId")) return Server.COMPANY;
       if (method.getName().equals("decodeURL")) return decodeURL((String) args[0]);
+      if (method.getName().equals("getClassName") && args[0] instanceof Long) return CLASS_NAMES.get(args[0]);
+      if (method.getName().equals("getScopeGroupId")) return StagingSite.GROUP;
+      if (method.getName().equals("getClassNameId")) return classNameId(args[0]);
       return Reflect.zero(method.getReturnType());
     });
+  }
+
+  private static long classNameId(Object name) {
+    String wanted = name instanceof Class ? ((Class<?>) name).getName() : (String) name;
+    for (Map.Entry<Long, String> e : CLASS_NAMES.entrySet()) if (e.getValue().equals(wanted)) return e.getKey();
+    return 0;
   }
 
   private static Object company(Class<?> type) {

@@ -31,6 +31,10 @@ final class Client {
     return login;
   }
 
+  String baseURL() {
+    return baseURL;
+  }
+
   /** The principal of a command's line; what the line does not say is as at the start. */
   Object principal(Map<String, Object> line) throws Exception {
     String login = (String) line.getOrDefault("login", this.login);

@@ -116,10 +116,10 @@ final class Models {
     return g;
   }
 
-  /** What kind of thing a class name id stands for, as a publisher asks of the remote site. */
+  /** What the portal calls a number of its table of class names. */
   static Object className(long id) throws Exception {
     Object c = Reflect.make(IMPL + "ClassNameImpl");
-    setAll(c, Json.object("setClassNameId", id, "setValue", "com.liferay.portal.kernel.model.Group"));
+    setAll(c, Json.object("setClassNameId", id, "setValue", Boot.CLASS_NAMES.getOrDefault(id, Boot.CLASS_NAMES.get(20001L))));
     return c;
   }
 

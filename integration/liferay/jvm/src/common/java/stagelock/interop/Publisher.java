@@ -38,6 +38,7 @@ public final class Publisher {
     protocol.on("call", this::call);
     protocol.on("invoke", this::invoke);
     protocol.on("publish", l -> new Publication(client, l).run());
+    protocol.on("flow", new Flows(client)::run);
     protocol.on("generate", l -> new Generator(client, protocol, l).run());
     protocol.on("hostile", l -> new Attacks(client, l).run());
     protocol.on("raw", l -> Raw.send(client, l));

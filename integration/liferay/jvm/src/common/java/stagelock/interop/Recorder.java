@@ -6,18 +6,24 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Stands where the services of a portal stand: writes down every call and answers as it was told to. */
 final class Recorder {
+  /** The company's own group of that name, into which nobody publishes. */
+  private static final long CONTROL_PANEL = 20101;
+
   private final Line line;
   private final Requests requests;
   private final List<Map<String, Object>> calls = new ArrayList<>();
   private final Map<String, Deque<Map<String, Object>>> answers = new HashMap<>();
   private final Map<String, Object> installed = new LinkedHashMap<>();
   private long executed;
+  private final Set<Long> libraries = new HashSet<>();
   private String displayURL = "http://127.0.0.1/web/live";
 
   Recorder(Line line) {
@@ -46,6 +52,7 @@ final class Recorder {
 
   void set(Map<String, Object> settings) {
     if (settings.get("displayURL") != null) displayURL = (String) settings.get("displayURL");
+    if (settings.get("library") != null) libraries.add(((Number) settings.get("library")).longValue());
     if (settings.get("checkMD5") != null) requests.checkMD5 = (Boolean) settings.get("checkMD5");
   }
 
@@ -122,12 +129,21 @@ final class Recorder {
       case "validateStagingRequest": return requests.assemble((Long) args[0]);
       case "publishStagingRequest": return requests.publish((Long) args[0], method.getReturnType());
       case "cleanUpStagingRequest": return requests.cleanUp((Long) args[0]);
-      case "getGroup": return Models.group(line, (Long) args[0]);
+      case "getGroup": return group(args);
       case "getLayoutByUuidAndGroupId": return Models.layout(line, (String) args[0], (Long) args[1], (Boolean) args[2]);
       case "fetchByClassNameId": return Models.className((Long) args[0]);
       case "getGroupDisplayURL": return displayURL;
       default: return simple(method.getReturnType());
     }
+  }
+
+  /** A site by its number, an asset library where that was said; by its name the one that every company has. */
+  private Object group(Object[] args) throws Exception {
+    long id = args.length > 1 && "Control Panel".equals(args[1]) ? CONTROL_PANEL : (Long) args[0];
+    Object group = Models.group(line, id);
+    if (libraries.contains(id)) Reflect.call(group, "setClassNameId", 20002L);
+    if (id == CONTROL_PANEL) Reflect.call(group, "setFriendlyURL", "/control_panel");
+    return group;
   }
 
   private static Object simple(Class<?> type) {

@@ -14,13 +14,22 @@ final class Statics {
     } catch (NoSuchFieldException e) {
       return false;
     }
-    Field handle = sun.misc.Unsafe.class.getDeclaredField("theUnsafe");
-    handle.setAccessible(true);
-    sun.misc.Unsafe unsafe = (sun.misc.Unsafe) handle.get(null);
+    sun.misc.Unsafe unsafe = unsafe();
     Object base = unsafe.staticFieldBase(f);
     long offset = unsafe.staticFieldOffset(f);
     if (f.getType() == boolean.class) unsafe.putBoolean(base, offset, (Boolean) value);
     else unsafe.putObject(base, offset, value);
     return true;
+  }
+
+  /** An object whose constructor would want a portal; every field of it is still empty. */
+  static Object allocate(String type) throws Exception {
+    return unsafe().allocateInstance(Reflect.type(type));
+  }
+
+  private static sun.misc.Unsafe unsafe() throws ReflectiveOperationException {
+    Field handle = sun.misc.Unsafe.class.getDeclaredField("theUnsafe");
+    handle.setAccessible(true);
+    return (sun.misc.Unsafe) handle.get(null);
   }
 }

@@ -1,0 +1,237 @@
+package stagelock.interop;
+
+import java.io.Serializable;
+import java.lang.reflect.Method;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The vendor's own staging code of a line, put together as a portal's container would, in a staging site of ours. */
+final class Vendor {
+  private static final String KERNEL = "com.liferay.portal.kernel.";
+  private static final String EXPORT_IMPORT = "com.liferay.exportimport.";
+
+  final Line line;
+  final LocalServices services = new LocalServices();
+  StagingSite site;
+  Object staging;
+  Object stagingLocalService;
+  private Object propagator;
+  private long tasks;
+
+  Vendor(Line line) throws Exception {
+    this.line = line;
+    services.locate(KERNEL.substring(0, KERNEL.length() - 1));
+    portal();
+    groups();
+    publishing();
+    configurations();
+    wire();
+  }
+
+  /** Where the line has its StagingImpl; null where no published jar holds it. */
+  String stagingImpl() {
+    for (String p : List.of(EXPORT_IMPORT + "internal.staging.", EXPORT_IMPORT + "staging.", "com.liferay.portal.staging.")) {
+      if (Reflect.exists(p + "StagingImpl")) return p + "StagingImpl";
+    }
+    return null;
+  }
+
+  private void portal() {
+    services.answer("UserLocalService.getUser", a -> site.user);
+    services.answer("UserLocalService.getUserById", a -> site.user);
+    services.answer("UserLocalService.fetchUser", a -> site.user);
+    services.answer("PermissionCheckerFactory.create", a -> checker());
+    services.answer("GroupPermission.contains", a -> true);
+    services.answer("LayoutSetLocalService.getLayoutSet", a -> Reflect.silent(Reflect.type(line.model + ".LayoutSet")));
+    for (String method : List.of("getLayout", "fetchLayout")) services.answer("LayoutLocalService." + method, a -> site.layout(a));
+    services.answer("File.getMD5Checksum", a -> Values.hash("MD5", Files.readAllBytes(((java.io.File) a[0]).toPath())));
+    services.answer("File.delete", a -> a[0] instanceof java.io.File && ((java.io.File) a[0]).delete());
+    services.answer("CalendarFactory.getCalendar", a -> calendar(a));
+    services.answer("ConfigurationProvider.getCompanyConfiguration", a -> null);
+  }
+
+  private static Object calendar(Object[] args) {
+    java.util.Calendar out = java.util.Calendar.getInstance(java.util.TimeZone.getTimeZone("UTC"));
+    if (args.length > 2 && args[2] instanceof Integer) out.set((Integer) args[0], (Integer) args[1], (Integer) args[2]);
+    return out;
+  }
+
+  private void groups() {
+    for (String method : List.of("getGroup", "fetchGroup")) {
+      services.answer("GroupLocalService." + method, a -> a[0].equals(StagingSite.GROUP) ? site.group : null);
+    }
+    services.answer("GroupLocalService.updateGroup", a -> {
+      if (a.length == 2) Reflect.call(site.group, "setTypeSettings", a[1]);
+      return site.group;
+    });
+  }
+
+  private void publishing() {
+    for (String service : List.of("ExportImportLocalService", "LayoutLocalService")) {
+      services.answer(service + ".exportLayoutsAsFile", a -> site.export());
+      services.answer(service + ".exportPortletInfoAsFile", a -> site.export());
+    }
+    services.answer("ExportImportHelper.getLayoutIdMap", a -> new HashMap<>(Map.of(StagingSite.PAGE, false)));
+    services.answer("ExportImportHelper.getLayoutOrCreateDummyRootLayout", a -> site.layout((Long) a[0]));
+    services.answer("ExportImportHelper.getLayoutIds", a -> site.ids((List<?>) a[0]));
+    services.answer("ExportImportHelper.getDateRange", a -> Reflect.make(KERNEL + "util.DateRange", null, null));
+    services.answer("ExportImportHelper.getCalendar", a -> calendar(new Object[0]));
+    services.answer("BackgroundTaskStatusRegistry.getBackgroundTaskStatus", a -> Reflect.make(KERNEL + "backgroundtask.BackgroundTaskStatus"));
+    services.answer("BackgroundTaskManager.addBackgroundTask", this::task);
+    services.answer("BackgroundTaskLocalService.addBackgroundTask", this::task);
+    services.answer("BackgroundTaskLocalService.updateBackgroundTask", a -> a[0]);
+    services.answer("ExportImportLifecycleManager.fireExportImportLifecycleEvent", this::fire);
+    services.answer("LayoutService.schedulePublishToRemote", this::schedule);
+  }
+
+  private void configurations() {
+    String service = "ExportImportConfigurationLocalService.";
+    services.answer(service + "addDraftExportImportConfiguration", a -> site.store(a));
+    services.answer(service + "fetchExportImportConfiguration", a -> site.configuration(a));
+    services.answer(service + "getExportImportConfiguration", a -> site.configuration(a));
+  }
+
+  /** The vendor's own objects first, then everything that is looked up by a utility class. */
+  private void wire() throws Exception {
+    String portal = (line.is62 ? "com.liferay.portal.util." : KERNEL + "util.") + "Portal";
+    services.real(portal, Reflect.callStatic(portal + "Util", "getPortal"));
+    if (!line.is62) {
+      Object groups = Reflect.make("com.liferay.portal.service.impl.GroupLocalServiceImpl");
+      services.inject(groups);
+      services.answer("GroupLocalService.validateRemote", a -> Reflect.call(groups, "validateRemote", a));
+    }
+    own(EXPORT_IMPORT + "internal.staging.StagingURLHelperImpl", EXPORT_IMPORT + "kernel.staging.StagingURLHelper");
+    for (String map : List.of("ParameterMapFactory", "SettingsMapFactory")) {
+      String name = "configuration.ExportImportConfiguration" + map;
+      own(EXPORT_IMPORT + "internal." + name + "Impl", EXPORT_IMPORT + "kernel." + name);
+    }
+    stagingLocalService = services.make(line.is62 ? "com.liferay.portal.service.impl.StagingLocalServiceImpl"
+        : "com.liferay.portlet.exportimport.service.impl.StagingLocalServiceImpl");
+    String impl = stagingImpl();
+    if (impl != null) staging = services.make(impl, line.is62 ? KERNEL + "staging.Staging" : EXPORT_IMPORT + "kernel.staging.Staging");
+    String listener = EXPORT_IMPORT + "internal.lifecycle.EventRemotePropagatorExportImportLifecycleListener";
+    if (Reflect.exists(listener)) {
+      propagator = services.make(listener);
+      Reflect.call(propagator, "activate");
+    }
+    provide();
+  }
+
+  private void own(String type, String as) throws Exception {
+    if (Reflect.exists(type)) services.make(type, as);
+  }
+
+  private void provide() throws Exception {
+    List<String> local = List.of("Group", "User", "Layout", "LayoutSet", "LayoutSetBranch", "BackgroundTask");
+    for (String name : local) services.provide(line.service + "." + name + "LocalService");
+    services.provide(line.service + ".LayoutService", KERNEL + "staging.Staging", KERNEL + "util.File", KERNEL + "util.CalendarFactory",
+        KERNEL + "lar.ExportImportHelper", KERNEL + "backgroundtask.BackgroundTaskManager", KERNEL + "messaging.MessageBus",
+        KERNEL + "backgroundtask.BackgroundTaskStatusRegistry", KERNEL + "module.configuration.ConfigurationProvider",
+        KERNEL + "security.permission.PermissionCheckerFactory", KERNEL + "scheduler.SchedulerEngineHelper",
+        "com.liferay.portal.security.permission.PermissionCheckerFactory",
+        "com.liferay.portal.configuration.module.configuration.ConfigurationProvider", KERNEL + "language.Language",
+        KERNEL + "service.permission.GroupPermission", "com.liferay.changeset.service.ChangesetEntryLocalService");
+    for (String name : List.of("staging.Staging", "staging.StagingURLHelper", "lar.ExportImportHelper", "service.StagingLocalService",
+        "service.ExportImportLocalService", "service.ExportImportConfigurationLocalService", "lifecycle.ExportImportLifecycleManager",
+        "configuration.ExportImportConfigurationSettingsMapFactory", "configuration.ExportImportConfigurationParameterMapFactory")) {
+      services.provide(EXPORT_IMPORT + "kernel." + name);
+    }
+  }
+
+  /** The user of this thread, as a portal knows it from the session. */
+  void login() throws Exception {
+    String permission = line.is62 ? "com.liferay.portal.security.permission" : KERNEL + "security.permission";
+    Reflect.callStatic(permission + ".PermissionThreadLocal", "setPermissionChecker", checker());
+  }
+
+  Object checker() {
+    String permission = line.is62 ? "com.liferay.portal.security.permission" : KERNEL + "security.permission";
+    return Reflect.proxy(Reflect.type(permission + ".PermissionChecker"), (self, method, args) ->
+        method.getName().equals("getUser") ? site.user : method.getReturnType() == boolean.class ? true
+            : method.getReturnType() == Map.class ? new HashMap<>() : Reflect.zero(method.getReturnType()));
+  }
+
+  /** Carries a background task out at once, with the vendor's executor: the last argument but one is its context. */
+  private Object task(Object[] args) throws Exception {
+    Object executor = Arrays.stream(args).filter(a -> a instanceof Class || String.valueOf(a).endsWith("Executor")).findFirst().orElseThrow();
+    String name = executor instanceof Class ? ((Class<?>) executor).getName() : (String) executor;
+    long id = ++tasks;
+    String type = line.is62 ? line.model + ".BackgroundTask" : KERNEL + "backgroundtask.BackgroundTask";
+    Object task = Reflect.proxy(Reflect.type(type), (self, method, a) -> {
+      if (method.getName().equals("getTaskContextMap")) return args[args.length - 2];
+      return method.getName().equals("getBackgroundTaskId") ? (Object) id : Reflect.zero(method.getReturnType());
+    });
+    Reflect.call(services.make(name), "execute", task);
+    return task;
+  }
+
+  /** What happened goes to the vendor's listener that tells live, where the line's jars have it. */
+  private Object fire(Object[] args) throws Exception {
+    if (propagator == null) return null;
+    ArrayList<Serializable> attributes = new ArrayList<>(Arrays.asList((Serializable[]) args[args.length - 1]));
+    Map<String, Object> answers = Map.of("getCode", args[0], "getProcessFlag", args[1], "getProcessId", args[2], "getAttributes", attributes);
+    Class<?> type = Reflect.type(EXPORT_IMPORT + "kernel.lifecycle.ExportImportLifecycleEvent");
+    Object event = Reflect.proxy(type, (self, method, a) -> answers.getOrDefault(method.getName(), Reflect.zero(method.getReturnType())));
+    Reflect.call(propagator, "onExportImportLifecycleEvent", event);
+    return null;
+  }
+
+  /** The scheduler fires at once: what it would send later goes to the vendor's listener now. */
+  private Object schedule(Object[] a) throws Exception {
+    Object message = Reflect.make(KERNEL + "messaging.Message");
+    Object request = line.is62 ? request62(a) : Reflect.call(site.store(new Object[] {4, settings(a)}), "getExportImportConfigurationId");
+    Reflect.call(message, "setPayload", request);
+    for (String p : List.of(EXPORT_IMPORT + "internal.messaging.", EXPORT_IMPORT + "messaging.", "com.liferay.portal.messaging.")) {
+      String listener = p + "LayoutsRemotePublisherMessageListener";
+      if (!Reflect.exists(listener)) continue;
+      Reflect.call(services.make(listener), "receive", message);
+      login();
+      return null;
+    }
+    throw new IllegalStateException("no listener");
+  }
+
+  /** As the vendor's LayoutServiceImpl makes them from the same arguments, in the order of the vendor's own factory. */
+  private Object settings(Object[] a) throws Exception {
+    Object factory = services.of(Reflect.type(EXPORT_IMPORT + "kernel.configuration.ExportImportConfigurationSettingsMapFactory"));
+    Object user = site.user;
+    Object[] all = {Reflect.call(user, "getUserId"), a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9],
+        Reflect.call(user, "getLocale"), Reflect.call(user, "getTimeZone")};
+    return Reflect.call(factory, "buildPublishLayoutRemoteSettingsMap", all);
+  }
+
+  private Object request62(Object[] a) throws Exception {
+    return Reflect.make("com.liferay.portal.messaging.LayoutsRemotePublisherRequest", Reflect.call(site.user, "getUserId"),
+        a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11]);
+  }
+
+  /** A request of the browser, with these parameters and the user's session. */
+  Object request(Map<String, Object> parameters) throws Exception {
+    Map<String, String[]> all = new HashMap<>();
+    for (Map.Entry<String, Object> e : parameters.entrySet()) all.put(e.getKey(), new String[] {String.valueOf(e.getValue())});
+    Object theme = theme();
+    return Reflect.proxy(Reflect.type("javax.portlet.PortletRequest"), (self, method, args) -> answer(all, theme, method, args));
+  }
+
+  private static Object answer(Map<String, String[]> all, Object theme, Method method, Object[] args) {
+    switch (method.getName()) {
+      case "getParameter": return all.containsKey(args[0]) ? all.get(args[0])[0] : null;
+      case "getParameterValues": return all.get(args[0]);
+      case "getParameterMap": return all;
+      case "getAttribute": return String.valueOf(args[0]).endsWith("THEME_DISPLAY") ? theme : null;
+      default: return Reflect.zero(method.getReturnType());
+    }
+  }
+
+  private Object theme() throws Exception {
+    Object theme = Statics.allocate(line.is62 ? "com.liferay.portal.theme.ThemeDisplay" : KERNEL + "theme.ThemeDisplay");
+    Reflect.set(theme, "_user", site.user);
+    Reflect.set(theme, "_locale", java.util.Locale.US);
+    Reflect.set(theme, "_timeZone", java.util.TimeZone.getTimeZone("UTC"));
+    return theme;
+  }
+}
