@@ -29,6 +29,7 @@ func TestInterop(t *testing.T) {
 	for _, part := range []struct{ title, file, text string }{
 		{"Hostile calls", "hostile.md", hostileTable(rows)},
 		{"Failures", "failures.md", failureTable(rows)},
+		{"Flows", "flows.md", flowTable(rows)},
 	} {
 		if part.text == "" {
 			continue
@@ -45,7 +46,7 @@ var parts = []struct {
 	name string
 	run  func(*testing.T, *stage, *row)
 }{
-	{"publish", publishes}, {"exceptions", exceptions}, {"login", logins}, {"display URL", displayURL},
+	{"publish", publishes}, {"flows", flows}, {"exceptions", exceptions}, {"login", logins}, {"display URL", displayURL},
 	{"hostile", hostile}, {"failures", fails}, {"repeats", repeats}, {"generate", generate}, {"command", command},
 	{"engine", toEngine}, {"read", reads}, {"ciphers", ciphers},
 }
@@ -61,6 +62,7 @@ type row struct {
 	ciphers, login, display    string
 	repeats, command, read     string
 	generated                  *generated
+	flows                      []*flowRow
 	straight, through          map[string]string // what came of each attack
 	thrown                     map[string]string // by each failure
 }

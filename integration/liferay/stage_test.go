@@ -79,7 +79,7 @@ func serve(t testing.TB, r release, s secret) (*program, string) {
 		Port int  `json:"port"`
 	}
 	p, a := launch[ready](t, r.name, "Server", with(s.settings(), fields{
-		"contextPath": inside, "users": map[string]int{harness.Login: 20199, oddLogin: 20200},
+		"contextPath": inside, "users": map[string]int{harness.Login: 20199, nickname: 20199, oddLogin: 20200},
 	}))
 	if !a.OK || a.Port == 0 {
 		p.died(fmt.Errorf("answered %+v", a))

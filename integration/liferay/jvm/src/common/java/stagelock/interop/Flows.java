@@ -12,11 +12,23 @@ import java.util.Map;
  * remote calls that makes, in which order and with which arguments, is not decided here.
  */
 final class Flows {
-  /** A flow and whose code drives it: all of it, or only the validation before what was recorded. */
-  interface Flow {
+  private interface Step {
     void run() throws Exception;
   }
 
+  /** A flow and whose code decides which calls it makes. */
+  private static final class Flow {
+    final String code;
+    final Step step;
+
+    Flow(String code, Step step) {
+      this.code = code;
+      this.step = step;
+    }
+  }
+
+  private static final String VENDOR = "the vendor's";
+  private static final String CHANGESET = "com_liferay_exportimport_web_portlet_ChangesetPortlet";
   private static final String JOURNAL = "com_liferay_journal_web_portlet_JournalPortlet";
 
   private final Client client;
@@ -31,18 +43,24 @@ final class Flows {
   /** {"name","group","file"}: carries the flow out and tells every exchange with live, in order. */
   Map<String, Object> run(Map<String, Object> command) throws Exception {
     if (vendor == null) start();
-    if (command.get("name") == null) return Json.object("names", new ArrayList<Object>(flows.keySet()));
+    if (command.get("name") == null) return Json.object("flows", list());
     enter(command);
     Tap.start();
     Map<String, Object> out = Json.object();
     try {
-      flows.get(command.get("name")).run();
+      flows.get(command.get("name")).step.run();
     } catch (Exception e) {
       out.put("failure", Protocol.describe(root(e)));
     }
     List<Object> calls = new ArrayList<>();
     for (Tap.Exchange e : Tap.take()) calls.add(Tap.describe(e));
     out.put("calls", calls);
+    return out;
+  }
+
+  private List<Object> list() {
+    List<Object> out = new ArrayList<>();
+    flows.forEach((name, flow) -> out.add(Json.object("name", name, "code", flow.code)));
     return out;
   }
 
@@ -55,15 +73,15 @@ final class Flows {
 
   private void start() throws Exception {
     vendor = new Vendor(client.line);
-    flows.put("enable", this::enable);
-    flows.put("publish pages", this::pages);
-    flows.put("schedule", this::schedule);
+    flows.put("enable", new Flow(VENDOR, this::enable));
+    flows.put("publish pages", new Flow(VENDOR, this::pages));
+    flows.put("schedule", new Flow(VENDOR, this::schedule));
     if (Reflect.exists("com.liferay.exportimport.internal.background.task.PortletRemoteStagingBackgroundTaskExecutor")) {
-      flows.put("application onto a page", () -> application(StagingSite.PAGE, JOURNAL));
-      flows.put("single content", () -> application(StagingSite.CONTROL_PANEL, "com_liferay_exportimport_web_portlet_ChangesetPortlet"));
-      flows.put("look-ups", this::lookups);
+      flows.put("application onto a page", new Flow(VENDOR, () -> application(StagingSite.PAGE, JOURNAL)));
+      flows.put("single content", new Flow(VENDOR, () -> application(StagingSite.CONTROL_PANEL, CHANGESET)));
+      flows.put("look-ups", new Flow(VENDOR, this::lookups));
     }
-    flows.put("disable", this::disable);
+    flows.put("disable", new Flow(VENDOR, this::disable));
   }
 
   /** The staging site of that live site; enabling Remote Live begins with a new one. */
