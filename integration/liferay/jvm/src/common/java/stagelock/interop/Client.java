@@ -1,6 +1,7 @@
 package stagelock.interop;
 
 import java.lang.reflect.Method;
+import java.net.URI;
 import java.util.List;
 import java.util.Map;
 
@@ -31,8 +32,9 @@ final class Client {
     return login;
   }
 
-  String baseURL() {
-    return baseURL;
+  /** Where live is, as it is typed into a staging site's settings. */
+  URI remote() {
+    return URI.create(baseURL);
   }
 
   /** The principal of a command's line; what the line does not say is as at the start. */

@@ -28,6 +28,7 @@ final class Flows {
   }
 
   private static final String VENDOR = "the vendor's";
+  private static final String RECORDED = "the validation the vendor's, then recorded";
   private static final String CHANGESET = "com_liferay_exportimport_web_portlet_ChangesetPortlet";
   private static final String JOURNAL = "com_liferay_journal_web_portlet_JournalPortlet";
 
@@ -74,14 +75,34 @@ final class Flows {
   private void start() throws Exception {
     vendor = new Vendor(client.line);
     flows.put("enable", new Flow(VENDOR, this::enable));
+    if (vendor.staging != null) driven();
+    else recorded();
+    flows.put("disable", new Flow(VENDOR, this::disable));
+  }
+
+  private void driven() {
     flows.put("publish pages", new Flow(VENDOR, this::pages));
     flows.put("schedule", new Flow(VENDOR, this::schedule));
-    if (Reflect.exists("com.liferay.exportimport.internal.background.task.PortletRemoteStagingBackgroundTaskExecutor")) {
-      flows.put("application onto a page", new Flow(VENDOR, () -> application(StagingSite.PAGE, JOURNAL)));
-      flows.put("single content", new Flow(VENDOR, () -> application(StagingSite.CONTROL_PANEL, CHANGESET)));
-      flows.put("look-ups", new Flow(VENDOR, this::lookups));
+    if (!vendor.hasModule()) return;
+    flows.put("application onto a page", new Flow(VENDOR, () -> application(StagingSite.PAGE, JOURNAL)));
+    flows.put("single content", new Flow(VENDOR, () -> application(StagingSite.CONTROL_PANEL, CHANGESET)));
+    flows.put("look-ups", new Flow(VENDOR, this::lookups));
+  }
+
+  /** The validation is the vendor's, what follows was recorded. A schedule validates once more before it fires. */
+  private void recorded() {
+    Recorded r = new Recorded(vendor, client);
+    flows.put("publish pages", new Flow(RECORDED, r::pages));
+    flows.put("schedule", new Flow(RECORDED, () -> {
+      vendor.validate();
+      r.pages();
+    }));
+    flows.put("application onto a page", new Flow(RECORDED, () -> r.application(r.pageOnLive(), JOURNAL)));
+    flows.put("single content", new Flow(RECORDED, () -> r.application(r.controlPanel(), CHANGESET)));
+    if (client.line.name.startsWith("7.1")) {
+      flows.put("single content, first build", new Flow(RECORDED, () -> r.application(r.controlPanelOfFirstBuild(), CHANGESET)));
     }
-    flows.put("disable", new Flow(VENDOR, this::disable));
+    flows.put("look-ups", new Flow("recorded", () -> r.lookups(JOURNAL)));
   }
 
   /** The staging site of that live site; enabling Remote Live begins with a new one. */
@@ -104,7 +125,7 @@ final class Flows {
   }
 
   private void enable() throws Exception {
-    URI live = vendor.site.remote();
+    URI live = client.remote();
     Reflect.call(vendor.stagingLocalService, "enableRemoteStaging", 10199L, vendor.site.group, false, false, live.getHost(), live.getPort(),
         live.getPath(), live.getScheme().equals("https"), vendor.site.remoteGroup, serviceContext());
   }
@@ -142,7 +163,7 @@ final class Flows {
     for (String method : List.of("getRemoteLayout", "getRemoteLayoutPlid", "hasRemoteLayout")) Reflect.call(vendor.staging, method, page);
     Reflect.call(vendor.staging, "isRemoteLayoutHasPortletId", 10199L, StagingSite.GROUP, 30001L, JOURNAL);
     Reflect.call(vendor.staging, "getRemoteSiteURL", vendor.site.group, false);
-    URI live = vendor.site.remote();
+    URI live = client.remote();
     Reflect.call(vendor.staging, "validateRemoteGroupIsSame", StagingSite.GROUP, vendor.site.remoteGroup, live.getHost(), live.getPort(),
         live.getPath(), live.getScheme().equals("https"));
   }

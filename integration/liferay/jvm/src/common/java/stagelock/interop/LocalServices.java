@@ -72,7 +72,8 @@ final class LocalServices {
   /** Puts the service where its utility class looks for it: FooUtil for the interface Foo. A line takes what it has. */
   void provide(String... types) throws ReflectiveOperationException {
     for (String type : types) {
-      if (Reflect.exists(type) && Reflect.exists(type + "Util")) Boot.provide(type + "Util", of(Reflect.type(type)));
+      if (!Reflect.exists(type) || !Reflect.exists(type + "Util") || !Reflect.type(type).isInterface()) continue;
+      Boot.provide(type + "Util", of(Reflect.type(type)));
     }
   }
 

@@ -1,7 +1,6 @@
 package stagelock.interop;
 
 import java.io.File;
-import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -50,10 +49,6 @@ final class StagingSite {
   /** Empty before Remote Live was enabled, else what the vendor's code stored then. */
   private String settings() {
     return (String) command.getOrDefault("typeSettings", "");
-  }
-
-  URI remote() {
-    return URI.create(client.baseURL());
   }
 
   /** Logins by kind, as 6.2 takes now the one and now the other. */

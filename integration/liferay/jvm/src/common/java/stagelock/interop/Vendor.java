@@ -2,6 +2,7 @@ package stagelock.interop;
 
 import java.io.Serializable;
 import java.lang.reflect.Method;
+import java.net.URI;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -40,18 +41,28 @@ final class Vendor {
     return null;
   }
 
+  /** Whether the jars hold the module that publishes applications and single content; 7.1 to 7.3's is in no repository. */
+  boolean hasModule() {
+    return Reflect.exists(EXPORT_IMPORT + "internal.background.task.PortletRemoteStagingBackgroundTaskExecutor");
+  }
+
   private void portal() {
     services.answer("UserLocalService.getUser", a -> site.user);
     services.answer("UserLocalService.getUserById", a -> site.user);
     services.answer("UserLocalService.fetchUser", a -> site.user);
     services.answer("PermissionCheckerFactory.create", a -> checker());
     services.answer("GroupPermission.contains", a -> true);
-    services.answer("LayoutSetLocalService.getLayoutSet", a -> Reflect.silent(Reflect.type(line.model + ".LayoutSet")));
+    services.answer("LayoutSetLocalService.getLayoutSet", a -> layoutSet());
     for (String method : List.of("getLayout", "fetchLayout")) services.answer("LayoutLocalService." + method, a -> site.layout(a));
     services.answer("File.getMD5Checksum", a -> Values.hash("MD5", Files.readAllBytes(((java.io.File) a[0]).toPath())));
     services.answer("File.delete", a -> a[0] instanceof java.io.File && ((java.io.File) a[0]).delete());
     services.answer("CalendarFactory.getCalendar", a -> calendar(a));
     services.answer("ConfigurationProvider.getCompanyConfiguration", a -> null);
+  }
+
+  private Object layoutSet() {
+    return Reflect.proxy(Reflect.type(line.model + ".LayoutSet"), (self, method, args) ->
+        method.getName().equals("getSettingsProperties") ? Reflect.make(KERNEL + "util.UnicodeProperties") : Reflect.zero(method.getReturnType()));
   }
 
   private static Object calendar(Object[] args) {
@@ -86,6 +97,17 @@ final class Vendor {
     services.answer("BackgroundTaskLocalService.updateBackgroundTask", a -> a[0]);
     services.answer("ExportImportLifecycleManager.fireExportImportLifecycleEvent", this::fire);
     services.answer("LayoutService.schedulePublishToRemote", this::schedule);
+    services.answer("StagingURLHelper.buildRemoteURL", this::url);
+  }
+
+  /** 7.1 to 7.3's own is in their module: an address in parts, or in what was stored of it. */
+  private Object url(Object[] a) throws Exception {
+    if (a.length == 1) {
+      Map<?, ?> stored = a[0] instanceof Map ? (Map<?, ?>) a[0] : (Map<?, ?>) Reflect.call(a[0], "getSettingsMap");
+      List<String> names = List.of("remoteAddress", "remotePort", "remotePathContext", "secureConnection");
+      a = names.stream().map(n -> String.valueOf(stored.get(n))).toArray();
+    }
+    return (String.valueOf(a[3]).equals("true") ? "https://" : "http://") + a[0] + ":" + a[1] + a[2];
   }
 
   private void configurations() {
@@ -119,6 +141,15 @@ final class Vendor {
       Reflect.call(propagator, "activate");
     }
     provide();
+    messages();
+  }
+
+  /** 6.2 tells its message bus how a publish went. */
+  private void messages() throws Exception {
+    if (!line.is62) return;
+    String p = KERNEL + "messaging.";
+    Reflect.callStatic(p + "MessageBusUtil", "init", services.of(Reflect.type(p + "MessageBus")),
+        services.of(Reflect.type(p + "sender.MessageSender")), services.of(Reflect.type(p + "sender.SynchronousMessageSender")));
   }
 
   private void own(String type, String as) throws Exception {
@@ -134,7 +165,8 @@ final class Vendor {
         KERNEL + "security.permission.PermissionCheckerFactory", KERNEL + "scheduler.SchedulerEngineHelper",
         "com.liferay.portal.security.permission.PermissionCheckerFactory",
         "com.liferay.portal.configuration.module.configuration.ConfigurationProvider", KERNEL + "language.Language",
-        KERNEL + "service.permission.GroupPermission", "com.liferay.changeset.service.ChangesetEntryLocalService");
+        KERNEL + "service.permission.GroupPermission");
+    if (hasModule()) services.provide("com.liferay.changeset.service.ChangesetEntryLocalService");
     for (String name : List.of("staging.Staging", "staging.StagingURLHelper", "lar.ExportImportHelper", "service.StagingLocalService",
         "service.ExportImportLocalService", "service.ExportImportConfigurationLocalService", "lifecycle.ExportImportLifecycleManager",
         "configuration.ExportImportConfigurationSettingsMapFactory", "configuration.ExportImportConfigurationParameterMapFactory")) {
@@ -146,6 +178,14 @@ final class Vendor {
   void login() throws Exception {
     String permission = line.is62 ? "com.liferay.portal.security.permission" : KERNEL + "security.permission";
     Reflect.callStatic(permission + ".PermissionThreadLocal", "setPermissionChecker", checker());
+  }
+
+  /** What every publish, schedule and enabling begins with, of 7.1 and later: in the portal itself, not in the module. */
+  void validate() throws Exception {
+    Object groups = services.of(Reflect.type(line.service + ".GroupLocalService"));
+    URI live = site.client.remote();
+    Reflect.call(groups, "validateRemote", StagingSite.GROUP, live.getHost(), live.getPort(), live.getPath(),
+        live.getScheme().equals("https"), site.remoteGroup);
   }
 
   Object checker() {
@@ -165,8 +205,14 @@ final class Vendor {
       if (method.getName().equals("getTaskContextMap")) return args[args.length - 2];
       return method.getName().equals("getBackgroundTaskId") ? (Object) id : Reflect.zero(method.getReturnType());
     });
-    Reflect.call(services.make(name), "execute", task);
+    Reflect.call(services.make(adapted(name, "PagesTask")), "execute", task);
     return task;
+  }
+
+  /** A class of ours that lets a later build's code run on this line's kernel, where there is one. */
+  private static String adapted(String type, String by) throws Exception {
+    String own = "stagelock.interop." + by;
+    return Reflect.exists(own) && Reflect.type(own).getSuperclass().getName().equals(type) ? own : type;
   }
 
   /** What happened goes to the vendor's listener that tells live, where the line's jars have it. */
@@ -188,7 +234,7 @@ final class Vendor {
     for (String p : List.of(EXPORT_IMPORT + "internal.messaging.", EXPORT_IMPORT + "messaging.", "com.liferay.portal.messaging.")) {
       String listener = p + "LayoutsRemotePublisherMessageListener";
       if (!Reflect.exists(listener)) continue;
-      Reflect.call(services.make(listener), "receive", message);
+      Reflect.call(services.make(adapted(listener, "ScheduledPages")), "receive", message);
       login();
       return null;
     }
@@ -197,11 +243,12 @@ final class Vendor {
 
   /** As the vendor's LayoutServiceImpl makes them from the same arguments, in the order of the vendor's own factory. */
   private Object settings(Object[] a) throws Exception {
-    Object factory = services.of(Reflect.type(EXPORT_IMPORT + "kernel.configuration.ExportImportConfigurationSettingsMapFactory"));
     Object user = site.user;
     Object[] all = {Reflect.call(user, "getUserId"), a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9],
         Reflect.call(user, "getLocale"), Reflect.call(user, "getTimeZone")};
-    return Reflect.call(factory, "buildPublishLayoutRemoteSettingsMap", all);
+    Class<?> factory = Reflect.type(EXPORT_IMPORT + "kernel.configuration.ExportImportConfigurationSettingsMapFactory");
+    if (!factory.isInterface()) return Reflect.callStatic(factory.getName(), "buildPublishLayoutRemoteSettingsMap", all);
+    return Reflect.call(services.of(factory), "buildPublishLayoutRemoteSettingsMap", all);
   }
 
   private Object request62(Object[] a) throws Exception {
