@@ -14,6 +14,9 @@ import (
 // notMade are calls that no Client makes: live answers no event, and makes no call of its own.
 var notMade = []string{"propagateExportImportLifecycleEvent", "enableLocalStaging", "enableRemoteStaging"}
 
+// unserved is the interface that 7.3 names in one call of its own instead of the class that a live server of it serves.
+const unserved = "com.liferay.portal.kernel.service.GroupService"
+
 // The calls of every build are those that its own classes declare, no more and no fewer.
 func TestCallsAreDeclaredAsTheVendorDoes(t *testing.T) {
 	var all []struct {
@@ -26,7 +29,7 @@ func TestCallsAreDeclaredAsTheVendorDoes(t *testing.T) {
 	for _, build := range liferay.Builds() {
 		want := map[string]string{}
 		for _, d := range all {
-			if slices.Contains(d.Lines, build) && !slices.Contains(notMade, d.Method) {
+			if slices.Contains(d.Lines, build) && !slices.Contains(notMade, d.Method) && d.Service != unserved {
 				want[tunnel.Method{Service: d.Service, Name: d.Method, Parameters: d.Parameters}.Signature()] = d.Returns
 			}
 		}
