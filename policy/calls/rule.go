@@ -114,8 +114,9 @@ type meaning struct {
 var meanings = map[string]meaning{
 	"ClassNameServiceUtil#fetchByClassNameId(long)": {kind: Read},
 
-	// Every build of 7.3 names the interface here instead of the utility class that its servlet
-	// serves: live takes no notice of the call, and its client takes the empty answer for a yes.
+	// Every build of 7.3, and 7.2 from a late one on, names the interface here instead of the utility
+	// class that its servlet serves: live takes no notice of the call, and its client takes the empty
+	// answer for a yes.
 	"GroupService#checkRemoteStagingGroup(long)": {kind: Read, sites: []int{0}},
 
 	"GroupServiceUtil#checkRemoteStagingGroup(long)":            {kind: Read, sites: []int{0}},
