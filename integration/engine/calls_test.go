@@ -328,6 +328,28 @@ func TestPageLookUps(t *testing.T) {
 	wantException(t, err, "NoSuchLayoutException", "primary key 1")
 }
 
+// 7.1 GA1 publishes single content by way of the control panel's group and page.
+func TestControlPanel(t *testing.T) {
+	e, ctx := live(t, "7413"), t.Context()
+	g, err := e.GroupByName(ctx, publisher, company, "Control Panel")
+	must(t, err)
+	same, err := e.Group(ctx, publisher, g.ID)
+	must(t, err)
+	plid, err := e.DefaultPlid(ctx, publisher, g.ID, true, "")
+	must(t, err)
+	want, err := e.ControlPanelPlid(ctx, publisher)
+	must(t, err)
+	has, err := e.HasPortletID(ctx, publisher, plid, "com_liferay_journal_web_portlet_JournalPortlet")
+	if err != nil || !has || plid != want || g.CompanyID != company || same.UUID != g.UUID {
+		t.Errorf("group %+v, page %d, want %d, has %t, error %v", g, plid, want, has, err)
+	}
+	_, err = e.GroupByName(ctx, publisher, 7, "Control Panel")
+	wantException(t, err, "NoSuchGroupException", "groupKey=Control Panel")
+	if _, err := e.CreateSite(ctx, engine.Site{ID: g.ID, Name: "Taken"}); err == nil {
+		t.Error("a site with the control panel's id")
+	}
+}
+
 func TestLedger(t *testing.T) {
 	e := live(t, "6011")
 	lar := readFile(t, larFiles(t)[0])

@@ -34,6 +34,8 @@ type Config struct {
 	HideExceptions bool
 	// Portlets maps root portlet ids to the schema version of their data handlers; nil means the engine's own.
 	Portlets map[string]string
+	// AnyBuild takes archives of another build or schema version, with a warning in the publish's record.
+	AnyBuild bool
 	// MaxArchive limits the unpacked size of an archive in bytes; 0 means 4 GiB.
 	MaxArchive int64
 
@@ -96,7 +98,7 @@ func build(ctx context.Context, cfg Config) (e *Engine, err error) {
 // fill makes the rooms above the store.
 func (e *Engine) fill(ctx context.Context, cfg Config) (err error) {
 	e.Archives, err = lar.New(lar.Config{Dir: filepath.Join(cfg.Dir, "exports"), Build: cfg.Build,
-		Portlets: cfg.Portlets, MaxArchive: cfg.MaxArchive, Progress: cfg.Progress}, e.Store)
+		Portlets: cfg.Portlets, AnyBuild: cfg.AnyBuild, MaxArchive: cfg.MaxArchive, Progress: cfg.Progress}, e.Store)
 	if err != nil {
 		return err
 	}

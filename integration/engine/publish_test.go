@@ -144,6 +144,36 @@ func TestAcceptedTwinOfTheRefused(t *testing.T) {
 	compareArrived(t, e, lastPublish(t, e).ID, lar)
 }
 
+// What AnyBuild is for: an archive of another build arrives, and the publish says so.
+func TestAnyBuildTakesAnArchiveOfAnotherBuild(t *testing.T) {
+	cfg := config(t.TempDir(), "7413")
+	cfg.AnyBuild = true
+	e := newEngine(t, cfg)
+	populate(t, e)
+	for _, f := range larFiles(t) {
+		lar := readFile(t, f)
+		id := send(t, e, lar, archive.DefaultBuffer)
+		_, err := e.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar))
+		must(t, err)
+		p := lastPublish(t, e)
+		if len(p.Warnings) == 0 || p.Warnings[0] != "archive of build 6011, the engine is of build 7413" {
+			t.Errorf("%s: warnings %q", f, p.Warnings)
+		}
+		compareArrived(t, e, p.ID, lar)
+	}
+	own := makeLAR(t, file{"manifest.xml", "<root>" + header(map[string]string{"build-number": "7413",
+		"schema-version": "4.0.0", "type": "layout-set", "available-locales": "en_US"}) + "</root>"})
+	_, err := e.PublishStagingRequest(t.Context(), publisher, send(t, e, own, archive.DefaultBuffer), pages(site))
+	must(t, err)
+	if p := lastPublish(t, e); len(p.Warnings) != 0 {
+		t.Errorf("an archive of its own build has the warnings %q", p.Warnings)
+	}
+	lost := makeLAR(t, file{"manifest.xml", "<root>" + header(map[string]string{"build-number": "7413",
+		"schema-version": "4.0.0", "type": "layout-set", "available-locales": "fr_FR"}) + "</root>"})
+	_, err = e.PublishStagingRequest(t.Context(), publisher, send(t, e, lost, archive.DefaultBuffer), pages(site))
+	wantException(t, err, "LocaleException", "fr_FR")
+}
+
 func header(attrs map[string]string) string {
 	var b strings.Builder
 	b.WriteString("<header")

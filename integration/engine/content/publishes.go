@@ -3,6 +3,7 @@ package content
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -18,6 +19,7 @@ type Publish struct {
 	Entries                 int
 	Bytes                   int64 // unpacked
 	Added, Updated, Deleted int   // items of the site
+	Warnings                []string
 }
 
 // List returns everything in the site: pages, articles and documents in the order they were made,
@@ -57,15 +59,18 @@ func scanEntry(r *sql.Rows) (Item, error) {
 func (v View) Publishes(ctx context.Context, site int64) ([]Publish, error) {
 	return Collect(ctx, v, func(r *sql.Rows) (Publish, error) {
 		var p Publish
-		var at string
+		var at, warnings string
 		err := r.Scan(&p.ID, &p.Site, &p.Request, &p.Checksum, &p.Login, &at, &p.Entries, &p.Bytes,
-			&p.Added, &p.Updated, &p.Deleted)
+			&p.Added, &p.Updated, &p.Deleted, &warnings)
+		if err == nil {
+			err = json.Unmarshal([]byte(warnings), &p.Warnings)
+		}
 		if err != nil {
 			return p, err
 		}
 		p.At, err = time.Parse(time.RFC3339Nano, at)
 		return p, err
-	}, `SELECT id, site, request, checksum, login, at, entries, bytes, added, updated, deleted
+	}, `SELECT id, site, request, checksum, login, at, entries, bytes, added, updated, deleted, warnings
 		FROM publishes WHERE site = ? ORDER BY id`, site)
 }
 
@@ -87,9 +92,14 @@ func (s *Store) ReadEntry(ctx context.Context, site int64, path string) (io.Read
 
 // AddPublish writes an import and the entries that it brought, and returns the import's id.
 func (t *Tx) AddPublish(ctx context.Context, p Publish, entries []Item) (int64, error) {
+	warnings, err := json.Marshal(p.Warnings)
+	if err != nil {
+		return 0, err
+	}
 	res, err := t.ExecContext(ctx, `INSERT INTO publishes
-		(site, request, checksum, login, at, entries, bytes, added, updated, deleted)
-		VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0)`, p.Site, p.Request, p.Checksum, p.Login, Stamp(p.At), p.Entries, p.Bytes)
+		(site, request, checksum, login, at, entries, bytes, added, updated, deleted, warnings)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?)`,
+		p.Site, p.Request, p.Checksum, p.Login, Stamp(p.At), p.Entries, p.Bytes, warnings)
 	if err != nil {
 		return 0, err
 	}

@@ -30,10 +30,16 @@ func scanSite(row interface{ Scan(...any) error }) (Site, error) {
 	return s, err
 }
 
+// ControlPanel is the id of the group of a company's control panel, which no site can have.
+const ControlPanel int64 = 20002
+
 // CreateSite makes a site; what is empty in s gets a value. Every id and every name exists once.
 func (s *Store) CreateSite(ctx context.Context, site Site) (Site, error) {
-	if site.ID <= 0 || site.Name == "" {
+	switch {
+	case site.ID <= 0 || site.Name == "":
 		return site, fmt.Errorf("site %d: needs an id and a name", site.ID)
+	case site.ID == ControlPanel:
+		return site, fmt.Errorf("site %d: the id belongs to the control panel", site.ID)
 	}
 	site, err := s.completeSite(site)
 	if err != nil {

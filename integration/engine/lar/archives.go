@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/integration/engine/content"
@@ -17,6 +18,7 @@ type Config struct {
 	Dir        string            // exports are written here; made if it is missing
 	Build      string            // build number: older archives must carry the same one
 	Portlets   map[string]string // schema versions of the data handlers by root portlet id; nil means OwnPortlets
+	AnyBuild   bool              // another build or schema version is a warning of the publish, no refusal
 	MaxArchive int64             // unpacked bytes of an archive; 0 means 4 GiB
 	Progress   func(Progress)    // told after every entry of an import; nil means nobody
 }
@@ -64,6 +66,9 @@ const (
 	NoTemplate         content.Code = "no-template"          // uuid
 )
 
+// ofBuilds are the refusals that AnyBuild turns into warnings.
+var ofBuilds = []content.Code{WrongBuild, WrongSchema, WrongPortletSchema}
+
 // Order is what a publish call asks for.
 type Order struct {
 	Target     content.Site
@@ -76,6 +81,7 @@ type Order struct {
 	Deletions  bool
 	DryRun     bool // everything but the import
 
+	warnings []string
 	required map[string]bool // applications that the archive says must have a data handler
 }
 
@@ -125,7 +131,11 @@ func (a *Archives) inspect(
 		return nil, nil, badArchive(err)
 	}
 	for _, check := range checks {
-		if refusal := check(a, m, *o); refusal != nil {
+		switch refusal := check(a, m, *o); {
+		case refusal == nil:
+		case a.cfg.AnyBuild && slices.Contains(ofBuilds, refusal.Code):
+			o.warnings = append(o.warnings, refusal.Error())
+		default:
 			return nil, nil, refusal
 		}
 	}

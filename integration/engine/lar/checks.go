@@ -29,7 +29,7 @@ func OwnPortlets() map[string]string {
 var pageTypes = []string{"layout-prototype", "layout-set", "layout-set-prototype"}
 
 // checks hold an archive to the portal and the site, in the vendor's order. The first that fails
-// throws.
+// refuses it.
 var checks = []func(*Archives, *archive.Manifest, Order) *content.Error{
 	(*Archives).checkBuild,
 	(*Archives).checkSchema,

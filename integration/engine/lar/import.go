@@ -147,7 +147,7 @@ func (a *Archives) apply(ctx context.Context, tx *content.Tx, in *intake, o Orde
 		return err
 	}
 	p := content.Publish{Site: o.Target.ID, Request: o.Request, Checksum: o.Checksum, Login: o.Login,
-		At: a.store.Now(), Entries: len(in.entries), Bytes: in.pack.Size}
+		At: a.store.Now(), Entries: len(in.entries), Bytes: in.pack.Size, Warnings: o.warnings}
 	if p.ID, err = tx.AddPublish(ctx, p, in.entries); err != nil {
 		return err
 	}

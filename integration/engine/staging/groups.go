@@ -27,6 +27,10 @@ func (l *Live) GroupByName(
 	var s content.Site
 	c := content.Invoke(login, "getGroup", company, name)
 	err := l.store.Consult(ctx, c, func(v content.View, u content.User) (err error) {
+		if name == controlPanelName && company == u.CompanyID {
+			s = controlPanel(company)
+			return nil
+		}
 		s, err = v.SiteNamed(ctx, u, company, name)
 		return err
 	})
@@ -77,6 +81,10 @@ func (l *Live) visibleSite(
 ) (content.Site, error) {
 	var s content.Site
 	err := l.store.Consult(ctx, c, func(v content.View, u content.User) (err error) {
+		if site == content.ControlPanel {
+			s = controlPanel(u.CompanyID)
+			return nil
+		}
 		s, err = v.SiteFor(ctx, u, site)
 		return err
 	})

@@ -8,10 +8,20 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/content"
 )
 
-// controlPanelPlid is the page that the control panel has in every engine.
-const controlPanelPlid = 20007
+// The control panel's page and group, which every company has.
+const (
+	controlPanelPlid = 20007
+	controlPanelName = "Control Panel"
+)
 
-// HasRemoteLayout says whether the site has that page; staging asks it before every publish.
+// controlPanel is the group of a company's control panel: 7.1 GA1 asks for it before it publishes
+// single content, and for its default page afterwards.
+func controlPanel(company int64) content.Site {
+	return content.Site{ID: content.ControlPanel, CompanyID: company, Name: controlPanelName,
+		UUID: "00000000-0000-4000-8000-000000020002", FriendlyURL: "/control_panel"}
+}
+
+// HasRemoteLayout reports whether the site has that page; staging asks it before every publish.
 func (l *Live) HasRemoteLayout(
 	ctx context.Context, login, uuid string, site int64, private bool,
 ) (bool, error) {
@@ -28,7 +38,7 @@ func (l *Live) HasRemoteLayout(
 	return found, err
 }
 
-// HasLayout says whether the site has that page.
+// HasLayout reports whether the site has that page.
 func (l *Live) HasLayout(
 	ctx context.Context, login, uuid string, site int64, private bool,
 ) (bool, error) {
@@ -109,6 +119,10 @@ func (l *Live) defaultPlid(
 ) (int64, error) {
 	var plid int64
 	err := l.store.Consult(ctx, c, func(v content.View, u content.User) error {
+		if c.Site == content.ControlPanel {
+			plid = controlPanelPlid
+			return nil
+		}
 		if _, err := v.SiteFor(ctx, u, c.Site); err != nil {
 			return err
 		}
@@ -127,12 +141,17 @@ func (l *Live) defaultPlid(
 	return plid, err
 }
 
-// HasPortletID says whether the page of that plid holds an application.
+// HasPortletID reports whether the page of that plid holds an application.
 func (l *Live) HasPortletID(
 	ctx context.Context, login string, plid int64, portlet string,
 ) (bool, error) {
 	has := false
-	err := l.store.Consult(ctx, content.Invoke(login, "hasPortletId", plid, portlet), func(v content.View, u content.User) error {
+	c := content.Invoke(login, "hasPortletId", plid, portlet)
+	err := l.store.Consult(ctx, c, func(v content.View, u content.User) error {
+		if plid == controlPanelPlid { // which has room for every application
+			has = true
+			return nil
+		}
 		it, found, err := v.ItemByID(ctx, plid)
 		if err != nil {
 			return err
