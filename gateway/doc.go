@@ -1,8 +1,21 @@
-// Package gateway is the way of one call: from an accepted connection through address, quota,
-// secret, the strict reading of the call and the policy, to the live engine and back. pipeline.go
-// has the steps in one list.
+// Package gateway holds the rooms of the gateway and no code of its own.
 //
-// A Gateway serves listeners with a Policy, which a reload replaces as a whole: a call keeps the
-// one it began with. What happened is written to the audit log, the verdict before the engine can
-// act on the call, the outcome after the answer.
+// A call's way through them:
+//
+//	front     accepts the connection: PROXY protocol from trusted balancers, limits, TLS; hands it to
+//	          the service of its protocol
+//	relay     reads the head of a tunnel call and takes the call through one visible list of steps
+//	visit     gives it an id, finds the client's address, admits or refuses it, writes its verdict
+//	          before anything can happen and its outcome afterwards; the same on every wire
+//	once      lets the first of equal calls pass and gives its duplicates its answer
+//	upstream  says which node of the live engine it goes to
+//	native    serves HTTP/2, each request of it a visit
+//	admin     tells how the gateway is
+//	audit     the log of verdicts and outcomes, a chain of hashes with signed checkpoints
+//	certs     the certificate of the listeners
+//	node      builds all of that from a configuration, runs, reloads and drains it
+//
+// Arrows point down only: node knows all; relay and native know visit; relay knows once and upstream;
+// visit knows audit. once knows neither wire nor connection, upstream no call, relay no store but by
+// its contracts. integration/imports_test.go holds these rules as exact lists.
 package gateway

@@ -21,6 +21,7 @@ const (
 	KindStart      Kind = "start"      // the process began
 	KindStop       Kind = "stop"       // the process ended in order
 	KindDrain      Kind = "drain"      // the process takes no new calls
+	KindSummary    Kind = "summary"    // refusals of strangers that have no record of their own
 	KindCheckpoint Kind = "checkpoint" // written by the log itself
 	KindAlarm      Kind = "alarm"      // the log is not what its newest checkpoint says
 	KindDamaged    Kind = "damaged"    // never written: List shows a line so that it could not read
@@ -28,7 +29,7 @@ const (
 
 // appendable are the kinds that Append takes.
 var appendable = map[Kind]bool{
-	KindVerdict: true, KindOutcome: true, KindEvent: true, KindConfig: true, KindStart: true,
+	KindVerdict: true, KindOutcome: true, KindEvent: true, KindConfig: true, KindSummary: true, KindStart: true,
 	KindStop: true, KindDrain: true,
 }
 

@@ -86,13 +86,16 @@ func (r *Rule) Site(c Call) (int64, bool) {
 // nothing. An entry of one login ends with another of its calls that has the same scope.
 func (r *Rule) Scope(c Call) string {
 	if id, ok := r.RequestID(c); ok {
-		return "request:" + strconv.FormatInt(id, 10)
+		return RequestScope(id)
 	}
 	if id, ok := r.Site(c); ok {
 		return "site:" + strconv.FormatInt(id, 10)
 	}
 	return ""
 }
+
+// RequestScope returns the Scope of the calls that name that staging request.
+func RequestScope(id int64) string { return "request:" + strconv.FormatInt(id, 10) }
 
 func integer(args []any, i int) (int64, bool) {
 	if i >= len(args) {

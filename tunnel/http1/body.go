@@ -26,10 +26,10 @@ func (p *pace) spent(n int, d time.Duration) {
 	}
 }
 
-// Hurry ends the body that is being read, and every later one, as if it came too slowly: the caller
+// AbortReads ends the body that is being read, and every later one, as if it came too slowly: the caller
 // must stop. It may be called from any goroutine.
-func (c *Conn) Hurry() {
-	c.hurried.Store(true)
+func (c *Conn) AbortReads() {
+	c.aborted.Store(true)
 	_ = c.nc.SetReadDeadline(past) // a read that has begun ends too
 }
 
@@ -87,7 +87,7 @@ func (c *Conn) timed(p []byte) (int, error) {
 	if err := c.nc.SetReadDeadline(start.Add(c.pace.left)); err != nil {
 		return 0, c.bodyError(err)
 	}
-	if c.hurried.Load() { // behind the deadline that was just set, so that none is lost
+	if c.aborted.Load() { // behind the deadline that was just set, so that none is lost
 		return 0, c.bodyError(os.ErrDeadlineExceeded)
 	}
 	n, err := c.nc.Read(p)

@@ -18,11 +18,12 @@ var longAgo = time.Unix(1, 0)
 // Conn is one connection of a client. Its methods belong to one goroutine, but for Close, which
 // may be called from any, and Gone. The caller closes it.
 type Conn struct {
-	nc    net.Conn
-	p     *Profile
-	wire  *Wire // below TLS, if the listener wraps its connections
-	probe *probe
-	lazy  bool // TLS keeps what was not read: an idle connection needs no buffer
+	nc     net.Conn
+	p      *Profile
+	source func() *Profile // nil: p stays
+	wire   *Wire           // below TLS, if the listener wraps its connections
+	probe  *probe
+	lazy   bool // TLS keeps what was not read: an idle connection needs no buffer
 
 	buf  *[]byte // holds in[r:w], what was read and not used
 	r, w int
@@ -30,7 +31,7 @@ type Conn struct {
 
 	req       Request
 	remaining int64 // of the body
-	hurried   atomic.Bool
+	aborted   atomic.Bool
 	expects   bool // the client waits for 100 Continue
 	pace      pace
 	begun     bool // a first byte ever came
@@ -53,6 +54,10 @@ func NewConn(c net.Conn, p *Profile) *Conn {
 	return &Conn{nc: c, p: p, wire: wire, probe: newProbe(raw), lazy: isTLS(c), answered: true}
 }
 
+// Follow has the profile taken anew from source for each request, when its first byte is there. Call
+// it before the first one.
+func (c *Conn) Follow(source func() *Profile) { c.source = source }
+
 // Next waits for a request and reads its head. It returns io.EOF if the client closed between
 // requests, an *Error that the caller answers before it closes, ErrIdle, ErrFinished, the cause of
 // ctx if that ended while no request had begun, or what the connection failed with. Use one
@@ -68,6 +73,9 @@ func (c *Conn) Next(ctx context.Context) (*Request, error) {
 	c.closing = true // until a head is accepted
 	if err := c.await(ctx); err != nil {
 		return nil, err
+	}
+	if c.source != nil {
+		c.p = c.source()
 	}
 	c.answered = false
 	head, err := c.readHead()

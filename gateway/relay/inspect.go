@@ -1,9 +1,11 @@
-package gateway
+package relay
 
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
@@ -17,13 +19,13 @@ import (
 // held.
 func (c *call) inspect(ctx context.Context) error {
 	c.body.src = c.conn
-	c.in = javaser.NewInput(&c.body, c.gateway.buffer(), c.policy.Limits.Held)
+	c.in = javaser.NewInput(&c.body, c.relay.buffer(), c.policy.Limits.Held)
 	wire, err := liferay.Read(c.in, c.policy.Limits, func(p liferay.Part) error { return c.stream(ctx, p) })
 	if err != nil {
 		return c.unread(ctx, err)
 	}
 	c.wire = wire
-	c.gateway.pause("envelope validated")
+	c.relay.cfg.Pause("envelope validated")
 	return nil
 }
 
@@ -62,18 +64,18 @@ func (c *call) stream(ctx context.Context, p liferay.Part) error {
 	if err := c.reserve(ctx); err != nil {
 		return err
 	}
-	c.part = true
+	c.sent.part = true
 	if err := c.connect(ctx, nil); err != nil {
 		return err
 	}
-	if err := c.up.Send(c.head(), c.wire.Blank(p.Held)); err != nil {
-		return c.lost(err)
+	if err := c.sent.exchange.Send(c.head(), c.wire.Blank(p.Held)); err != nil {
+		return c.engineFailed(err)
 	}
-	c.gateway.pause("content forwarded")
-	if _, err := c.up.CopyN(p.Content, p.Size, nil); err != nil {
+	c.relay.cfg.Pause("content forwarded")
+	if _, err := c.sent.exchange.CopyN(p.Content, p.Size, nil); err != nil {
 		var engine *http1.UpstreamError
 		if errors.As(err, &engine) {
-			return c.lost(err)
+			return c.engineFailed(err)
 		}
 		return abandoned(err)
 	}
@@ -83,15 +85,17 @@ func (c *call) stream(ctx context.Context, p liferay.Part) error {
 // reserve judges a part by what stands before its content, together with the parts of the same
 // request that are still under way, and counts it among them.
 func (c *call) reserve(ctx context.Context) error {
-	r := &c.gateway.reserved
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := c.weigh(ctx); err != nil {
-		return err
+	release, err := c.relay.parts.reserve(c.named(), func(others []store.Part) (store.Part, error) {
+		if err := c.weigh(ctx, others); err != nil {
+			return store.Part{}, err
+		}
+		name, _ := c.facts.Args[1].(string)
+		return store.Part{Name: name, Size: c.facts.PartSize}, nil
+	})
+	if err == nil {
+		c.onEnd(release)
 	}
-	name, _ := c.facts.Args[1].(string)
-	c.kept = r.add(c.request, store.Part{Name: name, Size: c.facts.PartSize})
-	return nil
+	return err
 }
 
 // judge holds the whole call against the policy.
@@ -106,18 +110,41 @@ func (c *call) judge(ctx context.Context) error {
 		return problem(tunnel.Refused, ReasonLine, "the publisher's portal is of another version line than the live one, "+
 			"which cannot read its calls: publish between equal lines", nil)
 	}
-	if err := c.weigh(ctx); err != nil {
+	if err := c.weighAmong(ctx); err != nil {
 		return err
 	}
-	return c.gateway.drain.allows(c.rule.Kind, c.request, c.begun)
+	return c.relay.publishes.allows(c.rule.Kind, c.request, c.Begun)
 }
 
-// weigh judges the call by its rule and what is known of the request that it names.
-func (c *call) weigh(ctx context.Context) error {
+// weighAmong is weigh, for a call that is not counted among the parts under way, or is already.
+func (c *call) weighAmong(ctx context.Context) error {
+	if c.sent.part {
+		return c.weigh(ctx, nil)
+	}
+	return c.relay.parts.with(c.named(), func(others []store.Part) error { return c.weigh(ctx, others) })
+}
+
+// named returns the staging request that the call names, or 0.
+func (c *call) named() int64 {
+	c.gather()
+	id, _ := c.rule.RequestID(c.facts)
+	return id
+}
+
+// reachable makes sure that there is an engine for what it is to carry out.
+func (c *call) reachable(context.Context) error {
+	if c.decision != calls.Forward || c.sent.part || c.policy.Engine.Pool.Up() {
+		return nil
+	}
+	return unavailable(ReasonDown, "the live engine cannot be reached", nil)
+}
+
+// gather puts what the policy judges by together.
+func (c *call) gather() {
 	w := c.wire
 	c.facts = calls.Call{
 		Service: w.Method.Service, Method: w.Method.Name, Parameters: w.Method.Parameters,
-		Args: w.Args, HeaderLogin: c.id.Login, BodyLogin: w.Principal.Login, HasBodyLogin: w.Principal.HasLogin,
+		Args: w.Args, HeaderLogin: c.Login, BodyLogin: w.Principal.Login, HasBodyLogin: w.Principal.HasLogin,
 		Settings: w.Settings,
 	}
 	if w.Method.Name == "" { // a part whose method is still to come
@@ -128,7 +155,13 @@ func (c *call) weigh(ctx context.Context) error {
 			c.facts.PartSize = content.Size
 		}
 	}
-	known, err := c.known(ctx)
+}
+
+// weigh judges the call by its rule, what is known of the request that it names, and the other parts
+// of that request that are under way.
+func (c *call) weigh(ctx context.Context, others []store.Part) error {
+	c.gather()
+	known, err := c.known(ctx, others)
 	if err != nil {
 		return err
 	}
@@ -141,31 +174,23 @@ func (c *call) weigh(ctx context.Context) error {
 }
 
 // known returns what the store remembers of the staging request that the call names.
-func (c *call) known(ctx context.Context) (calls.Request, error) {
+func (c *call) known(ctx context.Context, others []store.Part) (calls.Request, error) {
 	id, named := c.rule.RequestID(c.facts)
 	if !named {
 		return calls.Request{}, nil
 	}
 	c.request = id
-	r, err := c.gateway.requests.Request(ctx, id)
+	r, err := c.relay.cfg.Requests.Request(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return calls.Request{}, nil
 	}
 	if err != nil {
-		return calls.Request{}, unavailable(ReasonStore, "the gateway cannot read its store", err)
+		return calls.Request{}, unavailable(visit.ReasonStore, "the gateway cannot read its store", err)
 	}
 	return calls.Request{
 		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),
 		Parts: func(yield func(string, int64) bool) {
-			for _, p := range r.Parts {
-				if !yield(p.Name, p.Size) {
-					return
-				}
-			}
-			if c.part {
-				return // it is among those under way itself
-			}
-			for p := range c.gateway.reserved.parts[id] {
+			for _, p := range slices.Concat(r.Parts, others) {
 				if !yield(p.Name, p.Size) {
 					return
 				}

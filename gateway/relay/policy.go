@@ -1,13 +1,13 @@
-package gateway
+package relay
 
 import (
-	"net/netip"
 	"strings"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/upstream"
+	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/hosts"
-	"github.com/stagelock/stagelock/policy/quota"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/javaser"
@@ -16,18 +16,16 @@ import (
 // tunnelPath is the one path of the tunnel, below a path context.
 const tunnelPath = "/api/liferay/do"
 
-// Policy is everything that a reload replaces. It must not be changed once a Gateway uses it. The
+// Policy is everything that a reload replaces. It must not be changed once a Relay uses it. The
 // zero Policy admits nobody.
 type Policy struct {
+	visit.Rules
+
 	PathContext string // outside; the tunnel's target is this and /api/liferay/do
 	PublicURL   string // what publishers reach the engine's pages by, in place of the engine's own; empty: replies stay as they are
 	Build       string // of the CMS whose classes an answer uses before the caller's line is known
 	Preset      *calls.Preset
-	Hosts       *hosts.Set
-	Proxies     *hosts.Proxies
-	Drop        bool // close strangers' connections at accept
 	Peers       []Peer
-	Quota       *quota.Limiter
 	CallsAtOnce int // of one peer
 	Profile     *http1.Profile
 	Limits      javaser.Limits
@@ -48,7 +46,7 @@ type Peer struct {
 
 // Engine is how the live engine is spoken to.
 type Engine struct {
-	Pool        *Pool
+	Pool        *upstream.Pool
 	PathContext string
 	Host        string // sent as Host; empty: the node's own
 	Key         *secret.Key
@@ -60,23 +58,12 @@ type Engine struct {
 // target returns the outside target that calls must have.
 func (p *Policy) target() string { return p.PathContext + tunnelPath }
 
-// candidates returns the peers that may come from addr.
-func (p *Policy) candidates(addr netip.Addr) []*Peer {
-	var found []*Peer
-	for i := range p.Peers {
-		if a := p.Peers[i].Addresses; a == nil || a.Contains(addr) {
-			found = append(found, &p.Peers[i])
-		}
-	}
-	return found
-}
-
 // publicURL rewrites a URL of the engine's own to one that publishers reach.
 func (p *Policy) publicURL(url string) string {
 	if p.PublicURL == "" {
 		return url
 	}
-	for _, base := range p.Engine.Pool.bases(p.Engine.Host, p.Engine.PathContext) {
+	for _, base := range p.Engine.Pool.Bases(p.Engine.Host, p.Engine.PathContext) {
 		if rest, ok := strings.CutPrefix(url, base); ok && (rest == "" || rest[0] == '/') {
 			return p.PublicURL + rest
 		}

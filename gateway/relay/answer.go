@@ -1,12 +1,10 @@
-package gateway
+package relay
 
 import (
 	"context"
 	"errors"
 	"net/http"
 	"strconv"
-
-	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -28,16 +26,16 @@ var statuses = map[tunnel.Code]int{
 // beat tells the publisher that the call goes on: first the header of the answer's stream, then
 // bytes that Java skips.
 func (c *call) beat() error {
-	if c.chunks == nil {
+	if c.answer.chunks == nil {
 		chunks, err := c.conn.Chunked(http.StatusOK, c.fields(serialized))
 		if err != nil {
 			return err
 		}
-		c.chunks = chunks
+		c.answer.chunks = chunks
 		_, err = chunks.Write(append(javaser.Header(), javaser.Reset))
 		return err
 	}
-	_, err := c.chunks.Write([]byte{javaser.Reset})
+	_, err := c.answer.chunks.Write([]byte{javaser.Reset})
 	return err
 }
 
@@ -47,7 +45,7 @@ var (
 )
 
 func (c *call) fields(typ http1.Field) []http1.Field {
-	return []http1.Field{typ, {Name: "X-Stagelock-Reference", Value: c.ref}}
+	return []http1.Field{typ, {Name: "X-Stagelock-Reference", Value: c.Ref}}
 }
 
 // deliver answers the publisher.
@@ -55,57 +53,54 @@ func (c *call) fields(typ http1.Field) []http1.Field {
 // An answer that could not be written is kept for the client's repeat, or lost with a client that
 // is gone: either way nothing is left to say to it.
 func (c *call) deliver(ctx context.Context) error {
-	c.landed(ctx) // before the client can go on
+	c.settle(ctx) // before the client can go on
 	switch {
-	case c.chunks == nil:
-		c.respond(http.StatusOK, c.fields(serialized), c.answer, c.closing())
-	case len(c.answer) == 0:
-		_ = c.chunks.Close()
+	case c.answer.chunks == nil:
+		c.respond(http.StatusOK, c.fields(serialized), c.answer.body, c.closing())
+	case len(c.answer.body) == 0:
+		_ = c.answer.chunks.Close()
 	default:
-		_ = c.chunks.Finish(c.answer[len(javaser.Header()):])
+		_ = c.answer.chunks.Finish(c.answer.body[len(javaser.Header()):])
 	}
-	c.gateway.pause("answer sent")
+	c.relay.cfg.Pause("answer sent")
 	return nil
 }
 
 // respond answers; what Next returns afterwards tells whether it arrived.
 func (c *call) respond(status int, fields []http1.Field, body []byte, ends bool) {
 	if err := c.conn.Respond(status, fields, body, ends); err != nil {
-		c.gateway.entry.WithError(err).WithField("req", c.ref).Debug("answer not written")
+		c.relay.cfg.Log.WithError(err).WithField("req", c.Ref).Debug("answer not written")
 	}
 }
 
 // closing says whether the connection ends after this answer.
-func (c *call) closing() bool { return c.crowded || c.gateway.drain.on() }
+func (c *call) closing() bool { return c.OverLimit || c.relay.Draining() }
 
 // refuse answers a problem, after the body was read as far as its sender deserves: a client whose
 // writing is cut sends the whole call again.
 func (c *call) refuse(ctx context.Context, err error) {
 	p := asProblem(err)
-	if c.peer == nil && p.Reason != ReasonRate {
-		c.policy.Quota.Fail(c.addr, c.begun) // each refusal is a record, so a stranger gets few
+	if c.sent.exchange != nil {
+		c.sent.exchange.Cut() // short of its length: the engine never had a complete object
 	}
-	if c.up != nil {
-		c.up.Cut() // short of its length: the engine never had a complete object
-	}
-	c.deny(ctx, p)
-	c.log(p)
+	c.answer.end = string(p.Reason)
+	c.Deny(ctx, c, p, c.stopped)
 	status, text := statuses[p.Code]
-	if !text || c.chunks != nil {
-		c.answer = c.exception(p)
+	if !text || c.answer.chunks != nil {
+		c.answer.body = c.exception(p)
 		c.keepRefusal(ctx)
 	}
-	c.landed(ctx)
-	if c.chunks != nil {
+	c.settle(ctx)
+	if c.answer.chunks != nil {
 		c.refuseLate()
 		return
 	}
 	ends := c.drainBody(p) || c.closing()
-	if text || len(c.answer) == 0 { // nothing is what a void call answers that was carried out
+	if text || len(c.answer.body) == 0 { // nothing is what a void call answers that was carried out
 		c.refuseText(p, status, ends)
 		return
 	}
-	c.respond(http.StatusOK, c.fields(serialized), c.answer, ends)
+	c.respond(http.StatusOK, c.fields(serialized), c.answer.body, ends)
 }
 
 // refuseText answers with a status that Java's client throws, and a text that people read.
@@ -117,7 +112,12 @@ func (c *call) refuseText(p *tunnel.Problem, status int, ends bool) {
 	if status == 0 {
 		status = http.StatusServiceUnavailable
 	}
-	body := []byte(p.Msg + " (reference " + c.ref + ")\n")
+	if c.refusal != nil {
+		if status = c.refusal.Status; status == 0 {
+			return // its client is gone, or takes no answer
+		}
+	}
+	body := []byte(p.Msg + " (reference " + c.Ref + ")\n")
 	c.respond(status, fields, body, ends || p.Code == tunnel.BadRequest)
 }
 
@@ -125,7 +125,7 @@ func (c *call) refuseText(p *tunnel.Problem, status int, ends bool) {
 // connection must end.
 func (c *call) drainBody(p *tunnel.Problem) (ends bool) {
 	limit := int64(0)
-	if !c.policy.Hosts.Contains(c.addr) {
+	if !c.Allowed() {
 		limit = strangerDrain
 	}
 	return p.Reason != ReasonCut && c.conn.Drain(limit) != nil
@@ -133,14 +133,14 @@ func (c *call) drainBody(p *tunnel.Problem) (ends bool) {
 
 // refuseLate ends an answer that had begun with heartbeats.
 func (c *call) refuseLate() {
-	if len(c.answer) == 0 || c.chunks.Finish(c.answer[len(javaser.Header()):]) != nil {
-		_ = c.chunks.Abort()
+	if len(c.answer.body) == 0 || c.answer.chunks.Finish(c.answer.body[len(javaser.Header()):]) != nil {
+		_ = c.answer.chunks.Abort()
 	}
 }
 
 // exception writes what the publisher's CMS shows.
 func (c *call) exception(p *tunnel.Problem) []byte {
-	msg := p.Msg + " (stagelock reference " + c.ref + ")"
+	msg := p.Msg + " (stagelock reference " + c.Ref + ")"
 	if p.Code == tunnel.Unauthentic {
 		body, err := liferay.AppendRemoteAuth(nil, c.line(), liferay.TypeWrongSecret, msg)
 		if err == nil {
@@ -149,7 +149,7 @@ func (c *call) exception(p *tunnel.Problem) []byte {
 	}
 	body, err := liferay.AppendThrown(nil, c.line(), liferay.Thrown{Class: liferay.ClassPortalException, Message: msg})
 	if err != nil {
-		c.gateway.entry.WithError(err).Error("answer cannot be written")
+		c.relay.cfg.Log.WithError(err).Error("answer cannot be written")
 	}
 	return body
 }
@@ -160,13 +160,4 @@ func asProblem(err error) *tunnel.Problem {
 		return p
 	}
 	return unavailable(ReasonFault, "the gateway failed", err)
-}
-
-// log writes one line for a refusal: its facts are in the audit event of the same id.
-func (c *call) log(p *tunnel.Problem) {
-	entry := c.gateway.entry.WithFields(logrus.Fields{"req": c.ref, "peer": c.addr.String(), "reason": string(p.Reason)})
-	if p.Err != nil {
-		entry = entry.WithError(p.Err)
-	}
-	entry.Warn("call refused")
 }

@@ -1,4 +1,4 @@
-package gateway
+package relay
 
 import (
 	"context"
@@ -8,9 +8,9 @@ import (
 	"github.com/stagelock/stagelock/policy/calls"
 )
 
-// drain knows the publishes in progress, and stops new ones while the gateway goes down: those in
+// publishes knows the publishes in progress, and stops new ones while the gateway goes down: those in
 // progress go on being served.
-type drain struct {
+type publishes struct {
 	mu      sync.Mutex
 	stopped bool
 	live    map[int64]time.Time // requests not cleaned up yet, by their last call
@@ -18,7 +18,7 @@ type drain struct {
 	quiet   chan struct{}       // closed when the last of both is gone, nil until somebody waits
 }
 
-func (d *drain) on() bool {
+func (d *publishes) on() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.stopped
@@ -30,14 +30,14 @@ var fills = map[calls.Kind]bool{calls.Update: true, calls.Validate: true, calls.
 // lull is how long a publish in progress may go without a call before it counts as given up.
 const lull = 2 * time.Minute
 
-func (d *drain) begun(request int64, now time.Time) {
+func (d *publishes) begun(request int64, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.note(request, now)
 }
 
 // note remembers a publish in progress. The caller holds mu.
-func (d *drain) note(request int64, now time.Time) {
+func (d *publishes) note(request int64, now time.Time) {
 	if d.live == nil {
 		d.live = map[int64]time.Time{}
 	}
@@ -45,7 +45,7 @@ func (d *drain) note(request int64, now time.Time) {
 }
 
 // expire gives up publishes that nobody went on with.
-func (d *drain) expire(now time.Time) {
+func (d *publishes) expire(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, last := range d.live {
@@ -53,31 +53,31 @@ func (d *drain) expire(now time.Time) {
 			delete(d.live, id)
 		}
 	}
-	d.settle()
+	d.wakeIfQuiet()
 }
 
-func (d *drain) ended(request int64) {
+func (d *publishes) ended(request int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.live, request)
-	d.settle()
+	d.wakeIfQuiet()
 }
 
-func (d *drain) enter() {
+func (d *publishes) enter() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls++
 }
 
-func (d *drain) leave() {
+func (d *publishes) leave() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls--
-	d.settle()
+	d.wakeIfQuiet()
 }
 
-// settle wakes who waits when nothing is in progress any more. The caller holds mu.
-func (d *drain) settle() {
+// wakeIfQuiet wakes who waits when nothing is in progress any more. The caller holds mu.
+func (d *publishes) wakeIfQuiet() {
 	if d.quiet != nil && d.calls == 0 && len(d.live) == 0 {
 		close(d.quiet)
 		d.quiet = nil
@@ -85,7 +85,7 @@ func (d *drain) settle() {
 }
 
 // allows refuses what would begin something new while the gateway goes down.
-func (d *drain) allows(kind calls.Kind, request int64, now time.Time) error {
+func (d *publishes) allows(kind calls.Kind, request int64, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.stopped && fills[kind] {
@@ -101,23 +101,22 @@ func (d *drain) allows(kind calls.Kind, request int64, now time.Time) error {
 }
 
 // stop begins the drain and returns a channel that is closed when nothing is in progress any more.
-func (d *drain) stop() <-chan struct{} {
+func (d *publishes) stop() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.stopped = true
 	quiet := make(chan struct{})
 	d.quiet = quiet
-	d.settle()
+	d.wakeIfQuiet()
 	return quiet
 }
 
 // Drain refuses new publishes and serves those in progress until they are cleaned up or ctx ends;
-// it returns ctx's cause then. Idle connections are closed. The listeners should be kept open
-// meanwhile: publishers come back for each call.
-func (g *Gateway) Drain(ctx context.Context) error {
-	g.drain.expire(g.now())
-	quiet := g.drain.stop()
-	g.open.closeIdle()
+// it returns ctx's cause then. The listeners should be kept open meanwhile: publishers come back for
+// each call.
+func (r *Relay) Drain(ctx context.Context) error {
+	r.publishes.expire(r.cfg.Visits.Now())
+	quiet := r.publishes.stop()
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
 	for {
@@ -127,7 +126,10 @@ func (g *Gateway) Drain(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-t.C:
-			g.drain.expire(g.now())
+			r.publishes.expire(r.cfg.Visits.Now())
 		}
 	}
 }
+
+// Draining reports whether Drain was called.
+func (r *Relay) Draining() bool { return r.publishes.on() }

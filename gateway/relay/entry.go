@@ -1,24 +1,27 @@
-package gateway
+package relay
 
 import (
 	"context"
 	"errors"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
+	"github.com/stagelock/stagelock/tunnel/http1"
 )
 
 // contentType is what Java's client says a call is.
 const contentType = "application/x-java-serialized-object"
 
 // route lets the one tunnel path pass, byte for byte: engines take 46 spellings for it.
-func (c *call) route(ctx context.Context) error {
-	if h := healthPaths[c.req.Target]; h != nil && c.req.Method != http.MethodPost {
-		return c.health(ctx, h)
+func (c *call) route(context.Context) error {
+	if status, body, ok := c.health(); ok {
+		typ := []http1.Field{{Name: "Content-Type", Value: "application/json"}}
+		_ = c.conn.Respond(status, typ, body, c.closing())
+		return errDone
 	}
 	if c.req.Target != c.policy.target() {
 		if strings.HasSuffix(canonical(c.req.Target), tunnelPath) { // of whatever context
@@ -35,42 +38,41 @@ func (c *call) route(ctx context.Context) error {
 	return nil
 }
 
-// client finds out who is calling: the socket's address, or what a trusted proxy says of it.
-func (c *call) client(context.Context) error {
-	addr, err := c.policy.Proxies.Client(c.socket.Addr(), c.req.ForwardedFor)
-	if err != nil {
-		return problem(tunnel.BadRequest, ReasonForwarded, "the address list of a proxy cannot be read", err)
+// health answers a probe of this machine, a balancer, or an allowed host.
+func (c *call) health() (status int, body []byte, ok bool) {
+	if c.req.Method == http.MethodPost || !c.Local() {
+		return 0, nil, false
 	}
-	c.addr = addr
-	return nil
+	return c.relay.cfg.Health(c.req.Target)
 }
 
-func (c *call) admit(context.Context) error {
-	if !c.policy.Hosts.Contains(c.addr) {
-		return problem(tunnel.Forbidden, ReasonHost, "address "+c.addr.String()+" is not on the list of allowed hosts", nil)
+// wellFormed refuses a request that is not HTTP as the profile wants it.
+func (c *call) wellFormed(context.Context) error {
+	e := c.refusal
+	if e == nil {
+		return nil
 	}
-	if c.crowded {
-		return problem(tunnel.Refused, ReasonConnections, "too many connections; try again later", nil)
+	if c.Throttle() != nil {
+		c.CountOnly() // who goes on like that is answered, but not recorded each time
 	}
-	return nil
+	return problem(tunnel.BadRequest, tunnel.Reason(e.Reason), e.Msg, e)
 }
 
-func (c *call) throttle(context.Context) error {
-	if err := c.policy.Quota.Allow(c.addr, c.begun); err != nil {
-		return problem(tunnel.Refused, ReasonRate, "too many calls from this address; try again later", err)
-	}
-	return nil
-}
+func (c *call) client(context.Context) error { return c.Client(c.req.ForwardedFor) }
+
+func (c *call) throttle(context.Context) error { return c.Throttle() }
+
+func (c *call) admit(context.Context) error { return c.Admit(c.OverLimit) }
 
 // verify asks the peers that may come from this address whose secret it is.
 func (c *call) verify(context.Context) error {
 	err := secret.ErrNoCredentials
 	if c.req.HasAuthorization {
-		for _, p := range c.policy.candidates(c.addr) {
+		for _, p := range c.policy.candidates(c.Addr) {
 			id, wrong := p.Verifier.Verify(c.req.Authorization)
 			if wrong == nil {
-				c.peer, c.id = p, id
-				c.policy.Quota.Pass(c.addr, c.begun)
+				c.peer = p
+				c.Authenticated(p.Name, id.Login, id.KeyID)
 				return nil
 			}
 			if !errors.Is(err, secret.ErrLoginNotListed) {
@@ -84,22 +86,19 @@ func (c *call) verify(context.Context) error {
 	return problem(tunnel.Unauthentic, ReasonSecret, "the shared secret does not match", err)
 }
 
-// ready makes sure that the call could be carried out, before its body is used, and keeps the peer
-// to its pace.
+// ready makes sure that a verdict could be written, before the body is used, and keeps the peer to
+// its pace.
 func (c *call) ready(ctx context.Context) error {
-	if !c.policy.Engine.Pool.Up() {
-		return unavailable(ReasonDown, "the live engine cannot be reached", nil)
-	}
-	if err := c.gateway.writable(); err != nil {
-		return unavailable(ReasonStore, "the gateway cannot write its log", err)
+	if err := c.relay.cfg.Visits.Writable(ctx); err != nil {
+		return unavailable(visit.ReasonStore, "the gateway cannot write its log", err)
 	}
 	// No longer than a publisher waits without a sign of life: its CMS gives up after 30 s.
-	leave, ok := c.gateway.enter(ctx, c.peer.Name, c.policy.CallsAtOnce, c.policy.Heartbeat)
+	leave, ok := c.relay.peers.enter(ctx, c.peer.Name, c.policy.CallsAtOnce, c.policy.Heartbeat)
 	if !ok {
 		return problem(tunnel.Refused, ReasonBusy, "too many calls of this peer are under way; try again later", nil)
 	}
-	c.leave = leave
-	return pause(ctx, c.policy.Quota.Delay(c.peer.Name, c.begun))
+	c.onEnd(leave)
+	return pause(ctx, c.policy.Quota.Delay(c.peer.Name, c.Begun))
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -149,9 +148,4 @@ func unescape(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
-}
-
-// local says whether health may be told to addr: this machine, a balancer, or who may call anyway.
-func (p *Policy) local(addr netip.Addr) bool {
-	return addr.Unmap().IsLoopback() || p.Proxies.Trusted(addr) || p.Hosts.Contains(addr)
 }

@@ -1,4 +1,4 @@
-package gateway
+package relay
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stagelock/stagelock/gateway/once"
+	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
@@ -20,25 +22,25 @@ import (
 // receive reads the engine's reply and validates it. While the engine works, the publisher gets
 // heartbeats.
 func (c *call) receive(ctx context.Context) error {
-	if c.decision != calls.Forward || c.replay {
+	if !c.forwards() {
 		return nil
 	}
 	reply, err := c.awaitReply(ctx)
-	if err != nil && c.chunks == nil {
-		if err := c.again(ctx, err); err != nil {
+	if err != nil && c.answer.chunks == nil {
+		if err := c.failover(ctx, err); err != nil {
 			return err
 		}
 		reply, err = c.awaitReply(ctx)
 	}
 	if err != nil {
-		return c.lost(err)
+		return c.engineFailed(err)
 	}
-	c.gateway.pause("answer received")
-	c.node.answered()
-	c.status = reply.Status
+	c.relay.cfg.Pause("answer received")
+	c.sent.member.Answered()
+	c.answer.status = reply.Status
 	if reply.Status != http.StatusOK {
-		c.up.Cut()
-		return c.turnedAway(reply.Status)
+		c.sent.exchange.Cut()
+		return c.unexpectedStatus(reply.Status)
 	}
 	return c.validate(reply)
 }
@@ -46,22 +48,22 @@ func (c *call) receive(ctx context.Context) error {
 // awaitReply waits for the reply's head, for as long as it takes.
 func (c *call) awaitReply(ctx context.Context) (*http1.Reply, error) {
 	for {
-		there, err := c.up.Await(ctx, c.policy.Heartbeat)
+		there, err := c.sent.exchange.Await(ctx, c.policy.Heartbeat)
 		if err != nil {
 			return nil, err
 		}
 		if there {
-			return c.up.Reply(ctx)
+			return c.sent.exchange.Reply(ctx)
 		}
-		if !c.gone {
-			c.gone = c.beat() != nil // the engine goes on even if nobody waits: its answer is kept
+		if !c.answer.gone {
+			c.answer.gone = c.beat() != nil // the engine goes on even if nobody waits: its answer is kept
 		}
 	}
 }
 
-// turnedAway is an engine that answers with anything but 200: it has not read the call, or a server
+// unexpectedStatus is an engine that answers with anything but 200: it has not read the call, or a server
 // before it speaks.
-func (c *call) turnedAway(status int) error {
+func (c *call) unexpectedStatus(status int) error {
 	text := strconv.Itoa(status) + " " + http.StatusText(status)
 	if slices.Contains(lateStatuses, status) {
 		return uncertain(ReasonLost, "the live engine answered with status "+text, nil)
@@ -83,30 +85,29 @@ var cures = map[int]string{
 }
 
 func (c *call) validate(reply *http1.Reply) error {
-	in := javaser.NewInput(reply, c.gateway.buffer(), c.policy.ReplyMax)
+	in := javaser.NewInput(reply, c.relay.buffer(), c.policy.ReplyMax)
 	lim := c.policy.Limits
 	lim.Held = c.policy.ReplyMax
 	r, err := liferay.ReadReply(in, lim, c.rule.Returns, false)
-	c.upBytes = in.Arrived()
 	var fault *http1.UpstreamError
 	if errors.As(err, &fault) && oversized[fault.Reason] {
 		return problem(tunnel.BadAnswer, ReasonReply, carriedOut, err)
 	}
 	if errors.As(err, &fault) {
-		return c.lost(err)
+		return c.engineFailed(err)
 	}
 	if err != nil {
-		return c.odd(reply, in, err)
+		return c.salvageException(reply, in, err)
 	}
-	c.up.Done()
+	c.sent.exchange.Done()
 	if r.Thrown != nil && r.Thrown.Type == liferay.TypeWrongSecret {
 		return problem(tunnel.Refused, ReasonRefusing, "the live engine does not accept the gateway's own secret; "+
 			"nothing was carried out. Compare engine.upstream.secret with its tunneling.servlet.shared.secret", r.Thrown)
 	}
-	c.reply, c.answer = r, in.Held()
-	c.end = "answered"
+	c.answer.reply, c.answer.body = r, in.Held()
+	c.answer.end = "answered"
 	if r.Thrown != nil {
-		c.end = "exception " + r.Thrown.Class
+		c.answer.end = "exception " + r.Thrown.Class
 	}
 	return c.rewriteReply()
 }
@@ -117,20 +118,20 @@ const carriedOut = "the call was carried out, but the live engine's answer was r
 // oversized are the faults of an answer that did begin.
 var oversized = map[string]bool{http1.ReasonReply: true, http1.ReasonReplyLarge: true}
 
-// odd is a reply that is not what the method answers. The call was carried out, so an exception's
+// salvageException is for a reply that is not what the method answers. The call was carried out, so an exception's
 // words are passed on.
-func (c *call) odd(reply *http1.Reply, in *javaser.Input, cause error) error {
+func (c *call) salvageException(reply *http1.Reply, in *javaser.Input, cause error) error {
 	if errors.Is(cause, liferay.ErrEmptyReply) {
-		c.up.Done()
+		c.sent.exchange.Done()
 		return problem(tunnel.BadAnswer, ReasonEmpty, "the live engine answered with nothing where a value was due: "+
 			"it could not read the call, or its log says why not", cause)
 	}
 	body, err := reply.AppendTo(in.Everything())
 	if err == nil {
-		c.up.Done()
+		c.sent.exchange.Done()
 		if t, ok := liferay.Glimpse(body, c.policy.Limits); ok {
-			c.end = "exception " + t.Class
-			c.answer, err = liferay.AppendThrown(nil, c.line(),
+			c.answer.end = "exception " + t.Class
+			c.answer.body, err = liferay.AppendThrown(nil, c.line(),
 				liferay.Thrown{Class: liferay.ClassPortalException, Message: t.Error()})
 			return err
 		}
@@ -140,7 +141,7 @@ func (c *call) odd(reply *http1.Reply, in *javaser.Input, cause error) error {
 
 // rewriteReply puts the public address into the one reply that carries the engine's own.
 func (c *call) rewriteReply() error {
-	own, ok := c.reply.Value.(string)
+	own, ok := c.answer.reply.Value.(string)
 	if !ok || c.rule.Method != "getGroupDisplayURL" {
 		return nil
 	}
@@ -149,29 +150,28 @@ func (c *call) rewriteReply() error {
 		return nil
 	}
 	body, err := liferay.AppendValue(nil, c.line(), public)
-	c.answer = body
+	c.answer.body = body
 	return err
 }
 
 // keep writes down what later calls are held against, before the answer leaves.
 func (c *call) keep(ctx context.Context) error {
-	if c.decision != calls.Forward || c.replay {
+	if !c.forwards() {
 		return nil
 	}
 	var writes errgroup.Group
-	if c.flight != nil { // at once with the other, so that they share a commit
-		c.owed = c.flight
-		writes.Go(func() error { return c.gateway.repeats.Answer(ctx, c.key, c.answer, c.gateway.now()) })
+	if c.turn != nil { // at once with the other, so that they share a commit
+		writes.Go(func() error { return c.turn.Record(ctx, c.answer.body) })
 	}
 	if err := errors.Join(c.keepRequest(ctx), writes.Wait()); err != nil {
-		return problem(tunnel.BadAnswer, ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
+		return problem(tunnel.BadAnswer, visit.ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
 	}
-	c.gateway.pause("answer recorded")
+	c.relay.cfg.Pause("answer recorded")
 	return nil
 }
 
 func (c *call) keepRequest(ctx context.Context) error {
-	if c.reply == nil || c.reply.Thrown != nil {
+	if c.answer.reply == nil || c.answer.reply.Thrown != nil {
 		return nil
 	}
 	switch c.rule.Kind {
@@ -180,23 +180,26 @@ func (c *call) keepRequest(ctx context.Context) error {
 	case calls.Update:
 		part := store.Part{Size: c.facts.PartSize}
 		part.Name, _ = c.facts.Args[1].(string)
-		return c.gateway.requests.AddPart(ctx, c.request, part)
+		return c.relay.cfg.Requests.AddPart(ctx, c.request, part)
 	case calls.CleanUp:
-		c.gateway.drain.ended(c.request)
-		c.policy.Engine.Pool.forget(c.request)
-		return c.gateway.requests.CleanUp(ctx, c.request, c.gateway.now())
+		c.relay.publishes.ended(c.request)
+		c.policy.Engine.Pool.Forget(c.request)
+		return c.relay.cfg.Requests.CleanUp(ctx, c.request, c.relay.cfg.Visits.Now())
 	}
 	return nil
 }
 
 func (c *call) created(ctx context.Context) error {
-	id, _ := c.reply.Value.(int64)
+	id, _ := c.answer.reply.Value.(int64)
 	site, _ := c.rule.Site(c.facts)
 	checksum, _ := c.facts.Args[1].(string)
 	c.request = id
-	c.policy.Engine.Pool.remember(id, c.node)
-	c.gateway.drain.begun(id, c.begun)
-	return c.gateway.requests.Create(ctx, store.Request{
-		ID: id, Site: site, Checksum: checksum, Peer: c.peer.Name, Logins: []string{c.id.Login}, CreatedAt: c.begun,
+	c.policy.Engine.Pool.Remember(id, c.sent.member)
+	c.relay.publishes.begun(id, c.Begun)
+	if err := c.relay.cfg.Once.Moved(ctx, once.Call{Scope: c.scope(calls.RequestScope(id)), Begun: c.Begun}); err != nil {
+		return err
+	}
+	return c.relay.cfg.Requests.Create(ctx, store.Request{
+		ID: id, Site: site, Checksum: checksum, Peer: c.peer.Name, Logins: []string{c.Login}, CreatedAt: c.Begun,
 	})
 }

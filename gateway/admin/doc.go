@@ -1,0 +1,2 @@
+// Package admin is how a gateway tells how it is.
+package admin

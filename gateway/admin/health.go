@@ -1,0 +1,96 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+// Facts is what health is made of.
+type Facts struct {
+	Unwritable error           // why log or store cannot be written, if they cannot
+	Log        error           // what else is wrong with the audit log
+	Nodes      map[string]bool // of the live engine, which are up
+	Stopping   bool
+	Refusals   map[tunnel.Reason]int64
+}
+
+// Health is what the health paths tell.
+type Health struct {
+	Ready    bool             `json:"ready"`
+	Problems []string         `json:"problems,omitempty"`
+	Nodes    map[string]bool  `json:"nodes"`
+	Refusals map[string]int64 `json:"refusals"`
+}
+
+// Probes answers the health paths. It is safe for concurrent use.
+type Probes struct {
+	facts func() Facts
+}
+
+// NewProbes returns Probes that ask facts, which must neither wait nor write.
+func NewProbes(facts func() Facts) *Probes { return &Probes{facts: facts} }
+
+// paths are the health paths, under the names that probes of different houses use.
+var paths = map[string]func(*Probes) (int, []byte){
+	"/-/healthy": (*Probes).alive, "/healthz": (*Probes).alive,
+	"/-/ready": (*Probes).Ready, "/readyz": (*Probes).Ready,
+}
+
+// Answer answers a health path; ok is false for any other path.
+func (p *Probes) Answer(path string) (status int, body []byte, ok bool) {
+	tell := paths[path]
+	if tell == nil {
+		return 0, nil, false
+	}
+	status, body = tell(p)
+	return status, body, true
+}
+
+// Health returns how the gateway is.
+func (p *Probes) Health() Health {
+	f := p.facts()
+	h := Health{Nodes: f.Nodes, Refusals: map[string]int64{}}
+	for r, n := range f.Refusals {
+		h.Refusals[string(r)] = n
+	}
+	if f.Unwritable != nil {
+		h.Problems = append(h.Problems, "the audit log cannot be written, so every publish is refused: "+
+			f.Unwritable.Error()+"; make room on its disk or mend its permissions")
+	}
+	if f.Log != nil {
+		h.Problems = append(h.Problems, "the audit log is not whole: "+f.Log.Error()+"; see stagelock audit verify")
+	}
+	if !anyUp(f.Nodes) {
+		h.Problems = append(h.Problems, "no node of the live engine can be reached; start it, or mend engine.upstream.nodes")
+	}
+	if f.Stopping {
+		h.Problems = append(h.Problems, "the gateway is stopping")
+	}
+	h.Ready = len(h.Problems) == 0
+	return h
+}
+
+func anyUp(nodes map[string]bool) bool {
+	for _, up := range nodes {
+		if up {
+			return true
+		}
+	}
+	return false
+}
+
+// Ready returns 200 if publishes can pass, else 503, with what is wrong as JSON.
+func (p *Probes) Ready() (status int, body []byte) {
+	h := p.Health()
+	body, err := json.Marshal(h)
+	if err != nil || !h.Ready {
+		return http.StatusServiceUnavailable, append(body, '\n')
+	}
+	return http.StatusOK, append(body, '\n')
+}
+
+func (p *Probes) alive() (status int, body []byte) {
+	return http.StatusOK, []byte("{\"healthy\":true}\n")
+}

@@ -1,0 +1,185 @@
+package front
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/gateway/visit"
+	"github.com/stagelock/stagelock/tunnel/http1"
+)
+
+// Protocols, as they are named in the TLS handshake.
+const (
+	HTTP1 = "http/1.1"
+	HTTP2 = "h2"
+)
+
+// overflow is how many connections beyond the limit are still told why they are refused.
+const overflow = 64
+
+// Service serves connections of one protocol.
+type Service interface {
+	// Serve serves a connection to its end, or until ctx ends. It closes it.
+	Serve(ctx context.Context, c Connection)
+}
+
+// Config is what a Front is built from.
+type Config struct {
+	Visits      *visit.Visits
+	Rules       func() *visit.Rules  // those in use
+	HeadTimeout func() time.Duration // of handshakes
+	TLS         *tls.Config          // nil, as in tests: no TLS, and HTTP/1.1 only
+	Services    map[string]Service   // by protocol; HTTP1 must be there
+	Log         *logrus.Entry        //
+	Pause       func(point string)   // nil outside tests
+}
+
+// Front accepts connections. It is safe for concurrent use.
+type Front struct {
+	cfg      Config
+	tls      *tls.Config
+	open     connections
+	overflow chan struct{}
+	conns    sync.WaitGroup
+}
+
+// New returns a Front that accepts nothing yet.
+func New(c Config) (*Front, error) {
+	if c.Visits == nil || c.Rules == nil || c.HeadTimeout == nil || c.Services[HTTP1] == nil || c.Log == nil {
+		return nil, errors.New("front: a part of its configuration is missing")
+	}
+	if c.Pause == nil {
+		c.Pause = func(string) {}
+	}
+	f := &Front{cfg: c, overflow: make(chan struct{}, overflow)}
+	if c.TLS != nil {
+		f.tls = c.TLS.Clone()
+		if c.Services[HTTP2] != nil {
+			f.tls.NextProtos = append([]string{HTTP2}, f.tls.NextProtos...)
+		}
+	}
+	return f, nil
+}
+
+// Serve accepts connections from l until ctx ends or l is closed, and waits for those that were
+// accepted. A call in progress ends with ctx.
+func (f *Front) Serve(ctx context.Context, l net.Listener) error {
+	stop := context.AfterFunc(ctx, func() {
+		l.Close()
+		f.open.abortReads()
+	})
+	defer stop()
+	defer f.conns.Wait()
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			if f.retry(ctx, err) {
+				continue
+			}
+			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
+		}
+		f.conns.Add(1)
+		go func() {
+			defer f.conns.Done()
+			f.accepted(ctx, conn)
+		}()
+	}
+}
+
+// retry reports whether accepting may go on after err: a connection that was gone again, or too
+// many open files, which a moment may mend.
+func (f *Front) retry(ctx context.Context, err error) bool {
+	var op interface{ Temporary() bool }
+	if !errors.As(err, &op) || !op.Temporary() {
+		return false
+	}
+	f.cfg.Log.WithError(err).Warn("a connection cannot be accepted: raise the limit of open files if this goes on")
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(5 * time.Millisecond):
+		return true
+	}
+}
+
+// CloseIdle closes the connections that rest.
+func (f *Front) CloseIdle() { f.open.closeIdle() }
+
+// accepted takes one connection from its first byte to its last.
+func (f *Front) accepted(ctx context.Context, raw net.Conn) {
+	defer raw.Close()
+	defer func() {
+		if fault := recover(); fault != nil {
+			f.cfg.Log.WithField("stack", string(debug.Stack())).Errorf("connection ended by a fault: %v", fault)
+		}
+	}()
+	rules, socket := f.cfg.Rules(), addrOf(raw.RemoteAddr())
+	if rules.Drop && !rules.Local(socket.Addr()) {
+		f.cfg.Visits.Count(visit.ReasonHost)
+		return
+	}
+	release, overLimit, ok := f.place(rules, socket.Addr())
+	if !ok {
+		f.cfg.Visits.Count(visit.ReasonConnections)
+		return
+	}
+	defer release()
+	f.cfg.Pause("accepted")
+	conn, protocol, err := f.handshake(ctx, raw)
+	if err != nil {
+		f.cfg.Log.WithError(err).WithField("peer", socket.Addr().String()).Debug("no TLS")
+		return
+	}
+	service := f.cfg.Services[protocol]
+	if service == nil { // the challenge of a certificate authority, which ends with the handshake
+		return
+	}
+	c := Connection{Conn: conn, Socket: socket, OverLimit: overLimit, all: &f.open, own: &open{}}
+	defer f.open.remove(c.own)
+	service.Serve(ctx, c)
+}
+
+// place takes one of the places that there are for connections. Far over the limit there is none;
+// a little over it there are some in which clients are told so.
+func (f *Front) place(rules *visit.Rules, addr netip.Addr) (release func(), overLimit, ok bool) {
+	release, err := rules.Quota.Connect(addr)
+	if err == nil {
+		return release, false, true
+	}
+	select {
+	case f.overflow <- struct{}{}:
+		return func() { <-f.overflow }, true, true
+	default:
+		return nil, true, false
+	}
+}
+
+// handshake ends TLS.
+func (f *Front) handshake(ctx context.Context, raw net.Conn) (conn net.Conn, protocol string, err error) {
+	if f.tls == nil {
+		return raw, HTTP1, nil
+	}
+	secure := tls.Server(http1.Wrap(raw), f.tls)
+	ctx, cancel := context.WithTimeout(ctx, f.cfg.HeadTimeout())
+	defer cancel()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, "", err
+	}
+	http1.QuickAck(raw)
+	if protocol = secure.ConnectionState().NegotiatedProtocol; protocol == "" {
+		protocol = HTTP1
+	}
+	return secure, protocol, nil
+}

@@ -1,0 +1,198 @@
+package native
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/stagelock/stagelock/gateway/front"
+	"github.com/stagelock/stagelock/gateway/visit"
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+// restTime is how long a connection may rest, and a head may take.
+const restTime = time.Minute
+
+// ReasonPath is the reason why a path is refused that nothing is at.
+const ReasonPath tunnel.Reason = "path.unknown"
+
+// Config is what a Server is built from.
+type Config struct {
+	Visits *visit.Visits
+	Rules  func() *visit.Rules // those in use
+	// Health answers the health paths; ok is false for any other path.
+	Health func(path string) (status int, body []byte, ok bool)
+}
+
+// Server serves connections that speak HTTP/2. It is safe for concurrent use.
+type Server struct {
+	cfg  Config
+	http *http.Server
+	hand handed
+	done chan struct{}
+}
+
+// New returns a Server that serves once Run is called.
+func New(c Config) (*Server, error) {
+	if c.Visits == nil || c.Rules == nil || c.Health == nil {
+		return nil, errors.New("native: a part of its configuration is missing")
+	}
+	s := &Server{cfg: c, hand: handed{conns: make(chan net.Conn), ended: make(chan struct{})}, done: make(chan struct{})}
+	s.http = &http.Server{
+		Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: restTime, IdleTimeout: restTime,
+		TLSConfig:   &tls.Config{NextProtos: []string{front.HTTP2}, MinVersion: tls.VersionTLS12},
+		ConnContext: connContext,
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if v, ok := s.hand.open.Load(c); ok && (state == http.StateClosed || state == http.StateHijacked) {
+				close(v.(*served).ended)
+				s.hand.open.Delete(c)
+			}
+		},
+	}
+	return s, nil
+}
+
+type connKey struct{}
+
+// connContext keeps the connection, for its address.
+func connContext(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// Run serves until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	defer close(s.done)
+	stop := context.AfterFunc(ctx, func() {
+		s.hand.Close()
+		s.http.Close()
+	})
+	defer stop()
+	err := s.http.Serve(&s.hand)
+	if ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Serve serves one connection to its end.
+func (s *Server) Serve(ctx context.Context, c front.Connection) {
+	defer c.Conn.Close()
+	v := &served{Connection: c, ended: make(chan struct{})}
+	s.hand.open.Store(c.Conn, v)
+	defer s.hand.open.Delete(c.Conn)
+	select {
+	case s.hand.conns <- c.Conn:
+	case <-s.hand.ended:
+		return
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-v.ended:
+	case <-s.done:
+	}
+}
+
+// serve takes one request through the steps of a visit. What is refused is refused in words, as a
+// browser shows them.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	conn, _ := r.Context().Value(connKey{}).(net.Conn)
+	known, ok := s.hand.open.Load(conn)
+	if !ok {
+		return
+	}
+	c := known.(*served)
+	v := s.cfg.Visits.Open(c.Socket, s.cfg.Rules())
+	w.Header().Set("X-Stagelock-Reference", v.Ref)
+	for _, step := range []struct {
+		name string
+		run  func() error
+	}{
+		{"peer", func() error { return v.Client(r.Header.Values("X-Forwarded-For")) }},
+		{"quota", v.Throttle},
+		{"health", func() error { return s.health(w, r, v) }},
+		{"admit", func() error { return v.Admit(c.OverLimit) }},
+		{"route", func() error {
+			return &tunnel.Problem{Code: tunnel.NotFound, Reason: ReasonPath, Msg: "nothing is here"}
+		}},
+	} {
+		err := step.run()
+		var p *tunnel.Problem
+		if errors.As(err, &p) {
+			v.Deny(r.Context(), nil, p, step.name)
+			http.Error(w, p.Msg+" (reference "+v.Ref+")", status(p.Code))
+			return
+		}
+		if err != nil {
+			return // it was answered
+		}
+	}
+}
+
+var errAnswered = errors.New("answered")
+
+// health answers a probe of this machine, a balancer, or an allowed host. A balancer's probe has no
+// client behind it.
+func (s *Server) health(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || !v.Local() {
+		return nil
+	}
+	code, body, ok := s.cfg.Health(r.URL.Path)
+	if !ok {
+		return nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_, _ = w.Write(body)
+	return errAnswered
+}
+
+// statuses are the answers here; there are no exceptions on this wire.
+var statuses = map[tunnel.Code]int{
+	tunnel.BadRequest: http.StatusBadRequest, tunnel.NotFound: http.StatusNotFound,
+	tunnel.Forbidden: http.StatusForbidden, tunnel.Refused: http.StatusTooManyRequests,
+}
+
+func status(c tunnel.Code) int {
+	if s, ok := statuses[c]; ok {
+		return s
+	}
+	return http.StatusServiceUnavailable
+}
+
+// served is a connection that was handed over.
+type served struct {
+	front.Connection
+	ended chan struct{}
+}
+
+// handed is a listener of the connections that were accepted already.
+type handed struct {
+	conns chan net.Conn
+	open  sync.Map // net.Conn → *served
+	once  sync.Once
+	ended chan struct{}
+}
+
+// Accept returns the next connection, and net.ErrClosed after Close.
+func (h *handed) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends Accept.
+func (h *handed) Close() error {
+	h.once.Do(func() { close(h.ended) })
+	return nil
+}
+
+// Addr returns no address: connections come from several listeners.
+func (h *handed) Addr() net.Addr { return &net.TCPAddr{} }

@@ -1,0 +1,132 @@
+package relay
+
+import (
+	"context"
+
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/once"
+	"github.com/stagelock/stagelock/gateway/upstream"
+	"github.com/stagelock/stagelock/gateway/visit"
+	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+// call is one call on its way. It belongs to the goroutine of its connection.
+type call struct {
+	*session
+	*visit.Visit
+	policy  *Policy
+	req     *http1.Request
+	refusal *http1.Error // of a request that is not HTTP as the profile wants it
+	peer    *Peer
+	ends    []func() // give back what the call holds
+
+	in       *javaser.Input
+	body     digest
+	wire     *liferay.Call
+	rule     *calls.Rule
+	facts    calls.Call
+	request  int64 // staging request that the call names, 0 for none
+	decision calls.Decision
+	turn     *once.Turn // of a guarded call
+
+	sent    sent
+	answer  answer
+	stopped string // the step that refused it
+}
+
+// sent is what of a call went to the engine.
+type sent struct {
+	member   *upstream.Member
+	exchange *http1.Exchange
+	part     bool   // content streamed by; head and content are upstream already
+	held     []byte // a small call as it is sent
+	retried  bool
+	released bool // the engine may have the whole call
+}
+
+// answer is what the publisher gets.
+type answer struct {
+	chunks *http1.Chunks // it has begun, with heartbeats
+	reply  *liferay.Reply
+	body   []byte // of the 200
+	status int    // of the engine
+	end    string // how the call ended, in one word, for the outcome
+	gone   bool   // the client went away while the engine works
+}
+
+// onEnd has f called when the call ends.
+func (c *call) onEnd(f func()) { c.ends = append(c.ends, f) }
+
+// finish gives back what the call held.
+func (c *call) finish(ctx context.Context) {
+	c.settle(ctx)
+	for _, end := range c.ends {
+		end()
+	}
+	c.disconnect()
+	if c.in != nil {
+		c.relay.release(c.in.Buffer())
+	}
+}
+
+// duplicate reports whether the answer is that of the first of equal calls.
+func (c *call) duplicate() bool { return c.turn != nil && !c.turn.First() }
+
+// forwards reports whether the call is carried out by the engine.
+func (c *call) forwards() bool { return c.decision == calls.Forward && !c.duplicate() }
+
+// Describe adds what head and body said to an event.
+func (c *call) Describe(ev *audit.Event) {
+	ev.BytesIn = c.req.ContentLength
+	if c.wire == nil {
+		return
+	}
+	ev.Line = c.wire.Line
+	if c.wire.Method.Name != "" {
+		ev.Method = c.wire.Method.Signature()
+	}
+	ev.Request = c.request
+	if c.rule == nil {
+		return
+	}
+	if site, ok := c.rule.Site(c.facts); ok {
+		ev.Site = site
+	}
+	switch c.rule.Kind {
+	case calls.Create:
+		ev.Checksum, _ = c.facts.Args[1].(string)
+	case calls.Update:
+		ev.Part, _ = c.facts.Args[1].(string)
+		ev.Size = c.facts.PartSize
+	}
+}
+
+// outcome is a call as its outcome describes it.
+type outcome struct{ *call }
+
+// Describe adds how the call ended.
+func (o outcome) Describe(ev *audit.Event) {
+	o.call.Describe(ev)
+	ev.Line = ""
+	ev.Status, ev.BytesOut, ev.End = o.answer.status, int64(len(o.answer.body)), o.answer.end
+	if o.sent.member != nil {
+		ev.Upstream = o.sent.member.Name()
+	}
+}
+
+// line returns the build whose classes an answer to this call is written in.
+func (c *call) line() string {
+	if c.wire == nil {
+		return c.policy.Build
+	}
+	if c.wire.Line == liferay.Line62 {
+		return liferay.Line62
+	}
+	if c.policy.Build == liferay.Line62 {
+		return liferay.Builds()[len(liferay.Builds())-1]
+	}
+	return c.policy.Build
+}

@@ -1,0 +1,8 @@
+// Package relay is the way of one call of the Liferay tunnel: from its head through address, quota,
+// secret, the strict reading of the call and the policy, to the live engine and back. pipeline.go
+// has the steps in one list.
+//
+// A Relay serves connections with a Policy, which a reload replaces as a whole: a call keeps the one
+// it began with. What happened is written to the audit log, the verdict before the engine can act on
+// the call, the outcome after the answer.
+package relay

@@ -1,0 +1,98 @@
+package relay
+
+import (
+	"context"
+	"errors"
+
+	"github.com/stagelock/stagelock/gateway/once"
+	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+// repeat lets the first of equal calls pass and gives its duplicates its answer: Java's client sends
+// a POST again when the connection closed before a byte of the answer, and some calls must not be
+// carried out twice (call rules, section 6).
+func (c *call) repeat(ctx context.Context) error {
+	if c.decision != calls.Forward || c.rule.Kind == calls.Read {
+		return nil
+	}
+	call := once.Call{
+		Key: store.RepeatKey{
+			Login: c.Login, KeyID: c.KeyID, Method: c.wire.Method.Signature(), Digest: c.digest(),
+		},
+		Scope: c.scope(c.rule.Scope(c.facts)), Reference: c.Ref, Begun: c.Begun,
+	}
+	if err := c.relay.cfg.Once.Moved(ctx, call); err != nil {
+		return c.relay.cfg.Visits.Unwritten(err)
+	}
+	if !c.rule.Guarded {
+		return nil
+	}
+	turn, err := c.relay.cfg.Once.Claim(ctx, call, c.policy.Heartbeat, c.beat)
+	if err != nil {
+		return c.unclaimed(ctx, err)
+	}
+	c.turn = turn
+	if !turn.First() {
+		c.answer.body, c.answer.end = turn.Answer(), "repeat of "+turn.Reference()
+		return nil
+	}
+	if c.conn.Gone() { // its client has sent it again, or given up
+		return abandoned(nil)
+	}
+	return nil
+}
+
+// unclaimed is a call whose equal one it cannot follow.
+func (c *call) unclaimed(ctx context.Context, err error) error {
+	var unknown *once.UnknownError
+	var unwritten *once.StoreError
+	switch {
+	case errors.As(err, &unknown):
+		return uncertain(ReasonUnknown, unknown.Error()+"; look at the live site before you publish again", nil)
+	case errors.As(err, &unwritten):
+		return c.relay.cfg.Visits.Unwritten(err)
+	case ctx.Err() != nil:
+		return uncertain(ReasonDraining, "the gateway is stopping while an equal call runs", nil)
+	}
+	return problem(tunnel.BadRequest, ReasonCut, "the client went away", err)
+}
+
+func (c *call) digest() string {
+	if c.sent.part {
+		return c.body.streamed()
+	}
+	return whole(c.in.Held())
+}
+
+// scope is what a repeat belongs to, by login and key: another call of theirs on the same request or
+// site ends it.
+func (c *call) scope(of string) string {
+	if of == "" {
+		return ""
+	}
+	return of + "\n" + c.Login + "\n" + c.KeyID
+}
+
+// settle ends the turn of a call, before its answer is written. A call that the engine cannot have
+// begun leaves nothing to repeat.
+func (c *call) settle(ctx context.Context) {
+	if c.turn == nil {
+		return
+	}
+	err := c.turn.Finish(ctx, once.Result{Carried: c.sent.released, Answer: c.answer.body})
+	if err != nil {
+		c.relay.cfg.Log.WithError(err).WithField("req", c.Ref).Warn("a call that was not carried out stays noted")
+	}
+}
+
+// keepRefusal keeps the refusal of a call that the engine may have carried out, for its duplicates.
+func (c *call) keepRefusal(ctx context.Context) {
+	if c.turn == nil || c.duplicate() || !c.sent.released {
+		return
+	}
+	if err := c.turn.Record(ctx, c.answer.body); err != nil {
+		c.relay.cfg.Log.WithError(err).WithField("req", c.Ref).Error("an answer cannot be kept for a repeat")
+	}
+}

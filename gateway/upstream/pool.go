@@ -1,0 +1,234 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stagelock/stagelock/tunnel/http1"
+)
+
+// maxAffinity bounds the staging requests whose node is remembered; others go by their id.
+const maxAffinity = 10_000
+
+// Config describes the nodes of the live engine.
+type Config struct {
+	Nodes          []*url.URL
+	TLS            *tls.Config // for https nodes; nil: the system's authorities
+	ConnectTimeout time.Duration
+	ReplyMax       int64 // bytes
+	HealthPath     string
+	Interval       time.Duration // between probes
+	Timeout        time.Duration // of a probe
+	Failures       int           // in a row that take a node out
+	Log            *logrus.Entry
+}
+
+// Pool is the nodes of the live engine and which of them are up. It is safe for concurrent use.
+type Pool struct {
+	cfg     Config
+	members []*Member
+	turn    atomic.Uint32
+
+	mu      sync.Mutex        // guards what follows
+	home    map[int64]*Member // of staging requests: the node that created them (a cache: others go by id)
+	calls   int               // that may still open connections
+	retired bool              // to be closed by the last of them
+}
+
+// New returns the pool of c's nodes, all taken for up. It connects to none.
+func New(c Config) (*Pool, error) {
+	if len(c.Nodes) == 0 {
+		return nil, errors.New("no node of the live engine")
+	}
+	p := &Pool{cfg: c, home: map[int64]*Member{}}
+	for _, u := range c.Nodes {
+		p.members = append(p.members, newMember(c, u))
+	}
+	return p, nil
+}
+
+func newMember(c Config, u *url.URL) *Member {
+	port, secure := u.Port(), (*tls.Config)(nil)
+	if u.Scheme == "https" {
+		secure = &tls.Config{MinVersion: tls.VersionTLS12}
+		if c.TLS != nil {
+			secure = c.TLS.Clone()
+		}
+		secure.ServerName = u.Hostname()
+	}
+	if port == "" {
+		port = map[bool]string{false: "80", true: "443"}[secure != nil]
+	}
+	return &Member{
+		name: u.Host, base: u.Scheme + "://" + u.Host, host: u.Host, limit: int32(c.Failures), entry: c.Log,
+		up: http1.NewUpstream(http1.UpstreamConfig{
+			Addr: net.JoinHostPort(u.Hostname(), port), TLS: secure,
+			ConnectTimeout: c.ConnectTimeout, MaxReply: c.ReplyMax,
+		}),
+	}
+}
+
+// Run asks the nodes for their health until ctx ends.
+func (p *Pool) Run(ctx context.Context) error {
+	var all errgroup.Group
+	client := &http.Client{
+		Timeout:       p.cfg.Timeout,
+		Transport:     &http.Transport{DisableKeepAlives: true, TLSClientConfig: p.cfg.TLS},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	for _, m := range p.members {
+		all.Go(func() error {
+			t := time.NewTicker(p.cfg.Interval)
+			defer t.Stop()
+			for {
+				m.probe(ctx, client, p.cfg.HealthPath)
+				m.up.Prune()
+				select {
+				case <-ctx.Done():
+					return nil
+				case <-t.C:
+				}
+			}
+		})
+	}
+	return all.Wait()
+}
+
+// Close closes the connections that rest, once the calls that began with the pool have left it.
+// Exchanges under way end by themselves.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	p.retired = true
+	last := p.calls == 0
+	p.mu.Unlock()
+	if last {
+		p.shut()
+	}
+}
+
+func (p *Pool) shut() {
+	for _, m := range p.members {
+		m.up.Close()
+	}
+}
+
+// Enter keeps the pool open for a call until it leaves.
+func (p *Pool) Enter() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls++
+}
+
+// Leave takes an Enter back.
+func (p *Pool) Leave() {
+	p.mu.Lock()
+	p.calls--
+	last := p.retired && p.calls == 0
+	p.mu.Unlock()
+	if last {
+		p.shut()
+	}
+}
+
+// Up reports whether Pick finds a node.
+func (p *Pool) Up() bool { return len(p.candidates(nil)) > 0 }
+
+// State returns which nodes are up, by name: those that neither probes nor calls found failing.
+func (p *Pool) State() map[string]bool {
+	state := map[string]bool{}
+	for _, m := range p.members {
+		state[m.name] = m.reachable()
+	}
+	return state
+}
+
+// candidates returns the nodes that a call may go to: those that are up, or else those of which
+// only probes say that they are not.
+func (p *Pool) candidates(except *Member) []*Member {
+	if up := p.filter(except, (*Member).reachable); len(up) > 0 {
+		return up
+	}
+	return p.filter(except, (*Member).usable)
+}
+
+func (p *Pool) filter(except *Member, fits func(*Member) bool) []*Member {
+	var all []*Member
+	for _, m := range p.members {
+		if m != except && fits(m) {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// Pick returns a node for a call of that staging request (0: of none): the one that created it, or
+// always the same one; nil if none but except is up.
+func (p *Pool) Pick(request int64, except *Member) *Member {
+	up := p.candidates(except)
+	if len(up) == 0 {
+		return nil
+	}
+	if request == 0 {
+		return up[int(p.turn.Add(1))%len(up)]
+	}
+	p.mu.Lock()
+	home := p.home[request]
+	p.mu.Unlock()
+	if home != nil && home != except && home.usable() {
+		return home
+	}
+	best, weight := up[0], uint64(0)
+	for _, m := range up {
+		// the same after a restart and on every gateway
+		if w := xxh3.HashString(strconv.FormatInt(request, 10) + "@" + m.name); w >= weight {
+			best, weight = m, w
+		}
+	}
+	return best
+}
+
+// Remember notes that m created a staging request: its calls go there.
+func (p *Pool) Remember(request int64, m *Member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.home) >= maxAffinity {
+		for id := range p.home { // any one: its calls go by their id from now on
+			delete(p.home, id)
+			break
+		}
+	}
+	p.home[request] = m
+}
+
+// Forget takes a Remember back.
+func (p *Pool) Forget(request int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.home, request)
+}
+
+// Bases returns the URLs that the engine's own links begin with, given the Host that it is asked by
+// (empty: the node's) and its path context.
+func (p *Pool) Bases(host, context string) []string {
+	var all []string
+	for _, m := range p.members {
+		all = append(all, m.base+context)
+		if scheme, _, ok := strings.Cut(m.base, "://"); ok && host != "" {
+			all = append(all, scheme+"://"+host+context)
+		}
+	}
+	return all
+}

@@ -1,0 +1,176 @@
+package visit
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+// Subject is what a visit is about: a call of some wire. It adds what it knows to an event.
+type Subject interface {
+	Describe(ev *audit.Event)
+}
+
+// Visit is one request of a peer. It belongs to one goroutine.
+type Visit struct {
+	Ref    string         // the id in log, audit events and answer
+	Begun  time.Time      // when its head was read
+	Socket netip.AddrPort // the other end of the connection
+	Addr   netip.Addr     // the client's own, once Client found it
+
+	Peer, Login, KeyID string // once Authenticated
+
+	visits   *Visits
+	rules    *Rules
+	recorded bool // its verdict is on disk
+	passing  bool // its refusal is counted only
+}
+
+// Client finds out who is calling: the socket's address, or what a trusted proxy says of it in its
+// X-Forwarded-For lines.
+func (v *Visit) Client(forwardedFor []string) error {
+	addr, err := v.rules.Proxies.Client(v.Socket.Addr(), forwardedFor)
+	if err != nil {
+		return problem(tunnel.BadRequest, ReasonForwarded, "the address list of a proxy cannot be read", err)
+	}
+	v.Addr = addr
+	return nil
+}
+
+// Throttle refuses an address that is too fast.
+func (v *Visit) Throttle() error {
+	if err := v.rules.Quota.Allow(v.Addr, v.Begun); err != nil {
+		return problem(tunnel.Refused, ReasonRate, "too many calls from this address; try again later", err)
+	}
+	return nil
+}
+
+// Admit refuses an address that is not on the list, and one of a connection over the limit.
+func (v *Visit) Admit(overLimit bool) error {
+	if !v.Allowed() {
+		msg := "address " + v.Addr.String() + " is not on the list of allowed hosts"
+		return problem(tunnel.Forbidden, ReasonHost, msg, nil)
+	}
+	if overLimit {
+		return problem(tunnel.Refused, ReasonConnections, "too many connections; try again later", nil)
+	}
+	return nil
+}
+
+// Allowed reports whether the client's address is on the list of allowed hosts.
+func (v *Visit) Allowed() bool { return v.rules.Hosts.Contains(v.Addr) }
+
+// Local reports whether health may be told to this client.
+func (v *Visit) Local() bool { return v.rules.Local(v.Addr) }
+
+// Authenticated notes who the client proved to be: from here on it counts for its peer.
+func (v *Visit) Authenticated(peer, login, keyID string) {
+	v.Peer, v.Login, v.KeyID = peer, login, keyID
+	v.rules.Quota.Pass(v.Addr, v.Begun)
+}
+
+// event begins an audit event with what is known of the visit.
+func (v *Visit) event(kind audit.Kind, s Subject) audit.Event {
+	ev := audit.Event{
+		Kind: kind, Ref: v.Ref, Addr: v.Addr, Socket: v.Socket, Login: v.Login, KeyID: v.KeyID, Peer: v.Peer,
+	}
+	if s != nil {
+		s.Describe(&ev)
+	}
+	return ev
+}
+
+// Verdict is what Allow records beside what the subject says of itself.
+type Verdict struct {
+	Verdict audit.Verdict // Allow or Answer
+	Reason  tunnel.Reason
+	Detail  string
+	Fields  map[string]string
+}
+
+// Allow records the verdict; it is on disk when nil is returned. The error is a Problem.
+func (v *Visit) Allow(ctx context.Context, s Subject, d Verdict) error {
+	ev := v.event(audit.KindVerdict, s)
+	ev.Verdict, ev.Reason, ev.Detail, ev.Fields = d.Verdict, d.Reason, d.Detail, d.Fields
+	if _, err := v.visits.cfg.Audit.Append(ctx, ev); err != nil {
+		return v.visits.Unwritten(err)
+	}
+	v.recorded = true
+	return nil
+}
+
+// CountOnly has a refusal counted and logged, and not recorded by itself: of one that goes on and on.
+func (v *Visit) CountOnly() { v.passing = true }
+
+// Deny counts, records and logs a refusal that the step of that name found. The verdict of a visit
+// that was already allowed stays; the outcome says what became of it.
+func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step string) {
+	all := v.visits
+	if v.Peer == "" && p.Reason != ReasonRate {
+		v.rules.Quota.Fail(v.Addr, v.Begun) // each refusal is a record, so a stranger gets few
+	}
+	all.refusals.add(p.Reason)
+	v.log(p)
+	if v.recorded || !v.worthARecord(p.Reason) {
+		return
+	}
+	ev := v.event(audit.KindVerdict, s)
+	ev.Verdict, ev.Reason, ev.Detail, ev.Rule = audit.Deny, p.Reason, p.Msg, step
+	if p.Err != nil {
+		ev.Detail += " (" + p.Err.Error() + ")"
+	}
+	var where interface{ Where() (path string, offset int64) }
+	if errors.As(p.Err, &where) {
+		ev.ClassPath, ev.Offset = where.Where()
+	}
+	// a refusal at the end of a drain is one too
+	if _, err := all.cfg.Audit.Append(context.WithoutCancel(ctx), ev); err != nil {
+		_ = all.Unwritten(err)
+	}
+}
+
+// worthARecord reports whether a refusal is recorded by itself: a flood does not fill the log, it
+// is counted.
+func (v *Visit) worthARecord(r tunnel.Reason) bool {
+	if v.passing || r == ReasonRate && !v.visits.floods.worthARecord(v.Addr, v.Begun) {
+		return false
+	}
+	return v.Peer != "" || v.Allowed() || v.visits.strangers.spend(r, v.Begun)
+}
+
+// log writes one line for a refusal: its facts are in the audit event of the same id.
+func (v *Visit) log(p *tunnel.Problem) {
+	entry := v.visits.cfg.Log.WithFields(logrus.Fields{
+		"req": v.Ref, "peer": v.Addr.String(), "reason": string(p.Reason),
+	})
+	if p.Err != nil {
+		entry = entry.WithError(p.Err)
+	}
+	entry.Warn("call refused")
+}
+
+// Close records how an allowed visit ended, behind the answer: s says how. It is lost with the
+// process; the verdict is not. Then is called when it is written.
+func (v *Visit) Close(ctx context.Context, s Subject, then func()) {
+	if !v.recorded {
+		return
+	}
+	ev := audit.Event{
+		Kind: audit.KindOutcome, Ref: v.Ref, Peer: v.Peer, Login: v.Login,
+		LatencyMicros: v.visits.cfg.Now().Sub(v.Begun).Microseconds(),
+	}
+	s.Describe(&ev)
+	ctx = context.WithoutCancel(ctx)
+	v.visits.background.do(func() {
+		if _, err := v.visits.cfg.Audit.AppendSoon(ctx, ev); err != nil {
+			_ = v.visits.Unwritten(err)
+		}
+		then()
+	})
+}

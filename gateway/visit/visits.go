@@ -1,0 +1,183 @@
+package visit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/policy/hosts"
+	"github.com/stagelock/stagelock/policy/quota"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+// Recorder is the audit log as visits write it.
+type Recorder interface {
+	// Append returns when the event is on disk.
+	Append(ctx context.Context, ev audit.Event) (store.Seq, error)
+	// AppendSoon is Append for what nobody waits for: it may take longer, to share its write.
+	AppendSoon(ctx context.Context, ev audit.Event) (store.Seq, error)
+}
+
+// Rules says who may visit. A reload replaces them as a whole. The zero Rules admit nobody.
+type Rules struct {
+	Hosts   *hosts.Set
+	Proxies *hosts.Proxies
+	Quota   *quota.Limiter
+	Drop    bool // close strangers' connections at accept
+}
+
+// Local reports whether health may be told to addr: this machine, a balancer, or who may call
+// anyway.
+func (r *Rules) Local(addr netip.Addr) bool {
+	return addr.Unmap().IsLoopback() || r.Proxies.Trusted(addr) || r.Hosts.Contains(addr)
+}
+
+// Config is what Visits are built from.
+type Config struct {
+	Audit Recorder
+	Log   *logrus.Entry
+	Now   func() time.Time
+	NewID func() string // nil: UUIDs of version 7
+}
+
+// Visits opens visits and counts them. It is safe for concurrent use.
+type Visits struct {
+	cfg        Config
+	floods     floods
+	strangers  budget
+	refusals   counters
+	unwritten  atomic.Pointer[error] // why the last write to log or store failed; nil if it did not
+	background background
+}
+
+// New returns Visits that nobody made yet.
+func New(c Config) (*Visits, error) {
+	if c.Audit == nil || c.Log == nil || c.Now == nil {
+		return nil, errors.New("visit: a part of its configuration is missing")
+	}
+	if c.NewID == nil {
+		c.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
+	}
+	return &Visits{cfg: c}, nil
+}
+
+// Intervals of what Run does.
+const (
+	retryInterval   = time.Second
+	summaryInterval = time.Minute
+)
+
+// Run tries the log again while it cannot be written, and sums up what was not recorded one by one,
+// until ctx ends.
+func (v *Visits) Run(ctx context.Context) error {
+	retry, summary := time.NewTicker(retryInterval), time.NewTicker(summaryInterval)
+	defer retry.Stop()
+	defer summary.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			v.summarize(context.WithoutCancel(ctx))
+			return nil
+		case <-retry.C:
+			_ = v.Writable(ctx) // health tells
+		case <-summary.C:
+			v.summarize(ctx)
+		}
+	}
+}
+
+// summarize records how many refusals of strangers were not recorded one by one, by reason.
+func (v *Visits) summarize(ctx context.Context) {
+	for reason, n := range v.strangers.take() {
+		ev := audit.Event{
+			Kind: audit.KindSummary, Verdict: audit.Deny, Reason: reason,
+			Detail: fmt.Sprintf("%d more refusals of addresses that are not allowed", n),
+		}
+		if _, err := v.cfg.Audit.AppendSoon(ctx, ev); err != nil {
+			_ = v.Unwritten(err)
+		}
+	}
+}
+
+// Open begins a visit by socket, to be held against rules.
+func (v *Visits) Open(socket netip.AddrPort, rules *Rules) *Visit {
+	return &Visit{
+		Ref: v.cfg.NewID(), Begun: v.cfg.Now(), Socket: socket, Addr: socket.Addr(), visits: v, rules: rules,
+	}
+}
+
+// Now returns the time by the clock of the gateway.
+func (v *Visits) Now() time.Time { return v.cfg.Now() }
+
+// Unwritten remembers that log or store cannot be written, for health and for the calls to come,
+// and returns the Problem that a publisher is told.
+func (v *Visits) Unwritten(err error) error {
+	v.unwritten.Store(&err)
+	v.cfg.Log.WithError(err).Error("nothing can be written: calls are refused until it can")
+	if errors.Is(err, store.ErrFull) {
+		return unavailable(ReasonStore, "the gateway's disk is full", err)
+	}
+	return unavailable(ReasonStore, "the gateway cannot write its store", err)
+}
+
+// Broken returns why log or store could not be written when it was last tried, or nil.
+func (v *Visits) Broken() error {
+	if err := v.unwritten.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Writable returns nil if the log can be written. After a failure it tries with an event of its
+// own.
+func (v *Visits) Writable(ctx context.Context) error {
+	if v.unwritten.Load() == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	ev := audit.Event{Kind: audit.KindConfig, Detail: "the log can be written again"}
+	if _, err := v.cfg.Audit.Append(ctx, ev); err != nil {
+		return err
+	}
+	v.unwritten.Store(nil)
+	return nil
+}
+
+// Count counts a refusal that has no visit, as of a connection that was closed at accept.
+func (v *Visits) Count(r tunnel.Reason) { v.refusals.add(r) }
+
+// Refusals returns how many were refused since the start, by reason.
+func (v *Visits) Refusals() map[tunnel.Reason]int64 { return v.refusals.all() }
+
+// Wait returns when what is written behind answers is written.
+func (v *Visits) Wait() { v.background.all.Wait() }
+
+// background does what follows an answer without the next call waiting for it, most of it writes
+// that share an fsync.
+type background struct {
+	once   sync.Once
+	places chan struct{}
+	all    sync.WaitGroup
+}
+
+// maxBackground bounds what is left to do behind answers; beyond it the connection waits.
+const maxBackground = 512
+
+func (b *background) do(f func()) {
+	b.once.Do(func() { b.places = make(chan struct{}, maxBackground) })
+	b.places <- struct{}{}
+	b.all.Go(func() {
+		defer func() { <-b.places }()
+		f()
+	})
+}
