@@ -20,8 +20,8 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/archive/archivetest"
-	"github.com/stagelock/stagelock/gateway"
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/policy/secret"
@@ -370,7 +370,7 @@ func (c *crash) arrived(t *testing.T, least int) {
 // The gateway is killed at each point of a call's way, in every call of a publish. Half of the
 // publishers repeat their POST at the process that follows, the others publish anew.
 func TestKill(t *testing.T) {
-	for _, point := range gateway.Points() {
+	for _, point := range relay.Points() {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			c := newCrash(t)

@@ -16,9 +16,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway"
+	"github.com/stagelock/stagelock/gateway/admin"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/certs"
+	"github.com/stagelock/stagelock/gateway/front"
+	"github.com/stagelock/stagelock/gateway/native"
+	"github.com/stagelock/stagelock/gateway/once"
+	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/gateway/upstream"
+	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/hosts"
 	"github.com/stagelock/stagelock/policy/quota"
 	"github.com/stagelock/stagelock/store"
@@ -36,7 +42,7 @@ type Config struct {
 	Log     *logrus.Entry
 	Version string
 	Now     func() time.Time   // nil means time.Now
-	Pause   func(point string) // see gateway.Config; nil outside tests
+	Pause   func(point string) // see relay.Config; nil outside tests
 }
 
 // Node is one running gateway.
@@ -46,14 +52,19 @@ type Node struct {
 	events    *files.Events
 	audit     *audit.Log
 	certs     *certs.Manager
-	gateway   *gateway.Gateway
+	visits    *visit.Visits
+	once      *once.Calls
+	relay     *relay.Relay
+	native    *native.Server
+	front     *front.Front
+	probes    *admin.Probes
 	listeners []net.Listener
 	closers   []func() error // in the order of opening
 
 	mu      sync.Mutex // guards what a reload replaces
 	conf    *conf.Config
 	limiter *quota.Limiter
-	pool    *gateway.Pool
+	pool    *upstream.Pool
 	stop    context.CancelFunc // ends the pool's health checks
 	pools   sync.WaitGroup
 	started bool
@@ -67,7 +78,7 @@ func New(ctx context.Context, c Config) (*Node, error) {
 	}
 	n := &Node{cfg: c, conf: c.Conf}
 	for _, open := range []func(context.Context) error{
-		n.openData, n.openStores, n.openAudit, n.listen, n.openCerts, n.openGateway,
+		n.openData, n.openStores, n.openAudit, n.listen, n.openCerts, n.openRooms,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())
@@ -136,7 +147,7 @@ func (n *Node) listen(ctx context.Context) error {
 			return fmt.Errorf("cannot listen on %s: %w; stop what uses that port, or change listen", a, err)
 		}
 		n.closers = append(n.closers, func() error { return ignoreClosed(l.Close()) })
-		n.listeners = append(n.listeners, gateway.Listen(l, senders, n.conf.Limits.HeadTimeout))
+		n.listeners = append(n.listeners, front.Listen(l, senders, n.conf.Limits.HeadTimeout))
 	}
 	return nil
 }
@@ -158,24 +169,71 @@ func (n *Node) openCerts(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) openGateway(ctx context.Context) error {
-	requests, err := store.NewCached(n.database, cachedRequests)
-	if err != nil {
-		return err
-	}
+// openRooms builds what serves connections, from the bottom up.
+func (n *Node) openRooms(ctx context.Context) error {
 	policy, problems := n.build(n.conf, nil, nil)
 	if conf.Fatal(problems) {
 		return fmt.Errorf("configuration: %s", firstFatal(problems))
 	}
-	g, err := gateway.New(ctx, gateway.Config{
-		Audit: n.audit, Requests: requests, Repeats: n.database, TLS: n.certs.TLSConfig(), Log: n.cfg.Log, Now: n.cfg.Now,
-		Pause: n.cfg.Pause,
-	}, policy)
+	n.probes = admin.NewProbes(n.facts)
+	for _, open := range []func(context.Context, *relay.Policy) error{
+		n.openVisits, n.openRelay, n.openNative, n.openFront,
+	} {
+		if err := open(ctx, policy); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
+	n.visits, err = visit.New(visit.Config{Audit: n.audit, Log: n.cfg.Log, Now: n.cfg.Now})
 	if err != nil {
 		return err
 	}
-	n.gateway = g
-	return nil
+	keep := func() time.Duration { return n.relay.Policy().RepeatKeep }
+	calls, interrupted, err := once.New(ctx, once.Config{Repeats: n.database, Now: n.cfg.Now, Keep: keep})
+	if interrupted > 0 {
+		n.cfg.Log.WithField("calls", interrupted).Warn("calls were under way when the gateway stopped last")
+	}
+	n.once = calls
+	return err
+}
+
+func (n *Node) openRelay(_ context.Context, p *relay.Policy) error {
+	requests, err := store.NewCached(n.database, cachedRequests)
+	if err != nil {
+		return err
+	}
+	n.relay, err = relay.New(relay.Config{
+		Visits: n.visits, Once: n.once, Requests: requests, Log: n.cfg.Log, Health: n.probes.Answer, Pause: n.cfg.Pause,
+	}, p)
+	return err
+}
+
+func (n *Node) openNative(context.Context, *relay.Policy) (err error) {
+	n.native, err = native.New(native.Config{Visits: n.visits, Rules: n.rules, Health: n.probes.Answer})
+	return err
+}
+
+func (n *Node) openFront(context.Context, *relay.Policy) (err error) {
+	n.front, err = front.New(front.Config{
+		Visits: n.visits, Rules: n.rules, TLS: n.certs.TLSConfig(), Log: n.cfg.Log, Pause: n.cfg.Pause,
+		HeadTimeout: func() time.Duration { return n.relay.Policy().Profile.HeadTimeout },
+		Services:    map[string]front.Service{front.HTTP1: n.relay, front.HTTP2: n.native},
+	})
+	return err
+}
+
+// rules returns who may visit now.
+func (n *Node) rules() *visit.Rules { return &n.relay.Policy().Rules }
+
+// facts gathers what health is made of. It neither waits nor writes.
+func (n *Node) facts() admin.Facts {
+	return admin.Facts{
+		Unwritable: n.visits.Broken(), Log: n.audit.Err(), Nodes: n.relay.Policy().Engine.Pool.State(),
+		Stopping: n.relay.Draining(), Refusals: n.visits.Refusals(),
+	}
 }
 
 func firstFatal(problems []conf.Problem) string {
@@ -189,8 +247,8 @@ func firstFatal(problems []conf.Problem) string {
 
 // build makes a policy of c and remembers its pool and limiter, which may be given.
 func (n *Node) build(
-	c *conf.Config, limiter *quota.Limiter, pool *gateway.Pool,
-) (*gateway.Policy, []conf.Problem) {
+	c *conf.Config, limiter *quota.Limiter, pool *upstream.Pool,
+) (*relay.Policy, []conf.Problem) {
 	b := builder{cfg: c, entry: n.cfg.Log, keep: pool}
 	for _, a := range n.Addrs() {
 		b.ports = append(b.ports, a.Port())
@@ -224,10 +282,10 @@ func (n *Node) CA() (path, fingerprint, keytool string, ok bool) {
 }
 
 // Health returns how the node is.
-func (n *Node) Health() gateway.Health { return n.gateway.Health() }
+func (n *Node) Health() admin.Health { return n.probes.Health() }
 
 // Ready returns what the health path tells: 200 if publishes can pass, else 503, and why as JSON.
-func (n *Node) Ready() (status int, body []byte) { return n.gateway.Ready() }
+func (n *Node) Ready() (status int, body []byte) { return n.probes.Ready() }
 
 // Run serves until ctx ends, then drains: publishes in progress go on until they end or the
 // configured time is over. It closes the node.
@@ -245,9 +303,11 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	defer n.unwatch()
 	var serving errgroup.Group
 	for _, l := range n.listeners {
-		serving.Go(func() error { return n.gateway.Serve(work, l) })
+		serving.Go(func() error { return n.front.Serve(work, l) })
 	}
-	serving.Go(func() error { return n.gateway.Run(work) })
+	for _, run := range []func(context.Context) error{n.visits.Run, n.relay.Run, n.native.Run} {
+		serving.Go(func() error { return run(work) })
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- serving.Wait() }()
 	select {
@@ -258,6 +318,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	n.drain(work)
 	stop(errStopped)
 	err = <-failed
+	n.visits.Wait()
 	return errors.Join(err, n.note(context.WithoutCancel(ctx), audit.KindStop, "", nil))
 }
 
@@ -273,13 +334,13 @@ func (n *Node) drain(work context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(work, limit)
 	defer cancel()
-	if err := n.gateway.Drain(ctx); err != nil {
+	if err := n.relay.Drain(ctx, n.front.CloseIdle); err != nil {
 		n.cfg.Log.WithError(err).Warn("drain ended before every publish did")
 	}
 }
 
 // watch runs the health checks of a pool until it is replaced. The caller holds mu.
-func (n *Node) watch(ctx context.Context, pool *gateway.Pool) {
+func (n *Node) watch(ctx context.Context, pool *upstream.Pool) {
 	ctx, n.stop = context.WithCancel(ctx)
 	n.pools.Add(1)
 	go func() {

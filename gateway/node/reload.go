@@ -63,7 +63,7 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 		n.pool, n.limiter = old, oldLimiter
 		return append(problems, next.Problem("tls", err.Error(), "mend the certificate or the key"))
 	}
-	n.gateway.Use(policy)
+	n.relay.Use(policy)
 	if n.started && n.pool != old {
 		n.stop()
 		n.watch(context.WithoutCancel(ctx), n.pool)

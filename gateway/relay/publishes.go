@@ -112,11 +112,12 @@ func (d *publishes) stop() <-chan struct{} {
 }
 
 // Drain refuses new publishes and serves those in progress until they are cleaned up or ctx ends;
-// it returns ctx's cause then. The listeners should be kept open meanwhile: publishers come back for
-// each call.
-func (r *Relay) Drain(ctx context.Context) error {
+// it returns ctx's cause then. Once it refuses it calls stopped, which closes what rests. The
+// listeners should be kept open meanwhile: publishers come back for each call.
+func (r *Relay) Drain(ctx context.Context, stopped func()) error {
 	r.publishes.expire(r.cfg.Visits.Now())
 	quiet := r.publishes.stop()
+	stopped()
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
 	for {

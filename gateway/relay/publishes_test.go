@@ -2,24 +2,14 @@ package relay
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/netip"
 	"net/url"
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
+	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/policy/calls"
-	"github.com/stagelock/stagelock/store"
 )
-
-func testLog() *logrus.Entry {
-	l := logrus.New()
-	l.SetOutput(io.Discard)
-	return logrus.NewEntry(l)
-}
 
 func TestCanonicalNamesOtherSpellings(t *testing.T) {
 	for _, tt := range []struct{ name, target, want string }{
@@ -43,9 +33,23 @@ func TestCanonicalNamesOtherSpellings(t *testing.T) {
 	}
 }
 
+func testPool(t *testing.T) *upstream.Pool {
+	t.Helper()
+	node, err := url.Parse("http://10.0.0.1:8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := upstream.New(upstream.Config{Nodes: []*url.URL{node}, Failures: 2, ReplyMax: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
 func TestPublicURL(t *testing.T) {
 	p := &Policy{PublicURL: "https://live.example.com/live"}
-	p.Engine = Engine{Pool: testPool(t, "http://10.0.0.1:8080"), PathContext: "/portal", Host: "live.internal"}
+	p.Engine = Engine{Pool: testPool(t), PathContext: "/portal", Host: "live.internal"}
 	for _, tt := range []struct{ name, own, want string }{
 		{"by node", "http://10.0.0.1:8080/portal/web/guest", "https://live.example.com/live/web/guest"},
 		{"by host", "http://live.internal/portal/web", "https://live.example.com/live/web"},
@@ -150,7 +154,7 @@ func TestABusyPeerWaits(t *testing.T) {
 func TestTheZeroPolicyAdmitsNobody(t *testing.T) {
 	var p Policy
 	addr := netip.MustParseAddr("10.1.2.3")
-	if p.Hosts.Contains(addr) || len(p.candidates(addr)) > 0 || p.local(addr) {
+	if p.Hosts.Contains(addr) || len(p.candidates(addr)) > 0 || p.Local(addr) {
 		t.Error("the zero policy admits somebody")
 	}
 }

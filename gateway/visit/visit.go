@@ -125,7 +125,9 @@ func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step str
 	if p.Err != nil {
 		ev.Detail += " (" + p.Err.Error() + ")"
 	}
-	var where interface{ Where() (path string, offset int64) }
+	var where interface {
+		Where() (path string, offset int64)
+	}
 	if errors.As(p.Err, &where) {
 		ev.ClassPath, ev.Offset = where.Where()
 	}

@@ -12,7 +12,9 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway"
+	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/gateway/upstream"
+	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/hosts"
 	"github.com/stagelock/stagelock/policy/quota"
@@ -45,7 +47,7 @@ type builder struct {
 	cfg      *conf.Config
 	ports    []uint16 // that the listeners really have
 	entry    *logrus.Entry
-	keep     *gateway.Pool // used on where the engine's settings stayed the same
+	keep     *upstream.Pool // used on where the engine's settings stayed the same
 	problems []conf.Problem
 }
 
@@ -62,7 +64,7 @@ func (b *builder) add(path, msg, cure string, warning bool) {
 
 // policy builds everything that a reload replaces. The limiter is kept where its limits stayed the
 // same.
-func (b *builder) policy(limiter *quota.Limiter) (*gateway.Policy, *gateway.Pool) {
+func (b *builder) policy(limiter *quota.Limiter) (*relay.Policy, *upstream.Pool) {
 	c := b.cfg
 	preset, err := calls.NewPreset(c.Engine.Line)
 	if err != nil {
@@ -75,11 +77,14 @@ func (b *builder) policy(limiter *quota.Limiter) (*gateway.Policy, *gateway.Pool
 	if limiter == nil {
 		limiter = quota.New(quotaOf(c.Quota))
 	}
-	p := &gateway.Policy{
+	p := &relay.Policy{
+		Rules: visit.Rules{
+			Hosts:   b.hosts("hosts.allow", c.Hosts.Allow, c.Hosts.AllowAny),
+			Proxies: b.proxies("hosts.trusted_proxies", c.Hosts.TrustedProxies),
+			Drop:    c.Hosts.Refuse == "drop", Quota: limiter,
+		},
 		PathContext: c.Engine.PathContext, PublicURL: b.publicURL(), Build: build, Preset: preset,
-		Hosts:   b.hosts("hosts.allow", c.Hosts.Allow, c.Hosts.AllowAny),
-		Proxies: b.proxies("hosts.trusted_proxies", c.Hosts.TrustedProxies),
-		Drop:    c.Hosts.Refuse == "drop", Peers: b.peers(), Quota: limiter, CallsAtOnce: c.Quota.CallsPerPeer,
+		Peers: b.peers(), CallsAtOnce: c.Quota.CallsPerPeer,
 		Profile: b.profile(), Limits: b.limits(), ReplyMax: int64(c.Limits.Reply),
 		Heartbeat: c.Heartbeat, RetryAfter: c.RetryAfter, RepeatKeep: c.Repeats.Keep, RequestKeep: c.Requests.Keep,
 	}
@@ -153,11 +158,11 @@ func interfaces() ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-func (b *builder) peers() []gateway.Peer {
-	var all []gateway.Peer
+func (b *builder) peers() []relay.Peer {
+	var all []relay.Peer
 	for i, c := range b.cfg.Peers {
 		at := fmt.Sprintf("peers[%d]", i)
-		p := gateway.Peer{Peer: calls.Peer{
+		p := relay.Peer{Peer: calls.Peer{
 			Name: c.Name, AnySite: c.AnySite(), Sites: calls.SitesOf(sites(c.Sites)...), Logins: c.Logins,
 			PartMax: int64(c.PartMaxBytes), ArchiveMax: int64(c.ArchiveMaxBytes),
 		}}
@@ -257,9 +262,9 @@ func (b *builder) publicURL() string {
 	return "https://" + strings.TrimSuffix(name, ":443") + b.cfg.Engine.PathContext
 }
 
-func (b *builder) engine() gateway.Engine {
+func (b *builder) engine() relay.Engine {
 	c := b.cfg.Engine.Upstream
-	e := gateway.Engine{
+	e := relay.Engine{
 		PathContext: c.PathContext, Host: c.Host, Encoded: b.cfg.Engine.Line != liferay.Line62,
 		Key: b.key("engine.upstream.secret", "upstream", c.Secret),
 	}
@@ -267,7 +272,7 @@ func (b *builder) engine() gateway.Engine {
 		e.Pool = b.keep
 		return e
 	}
-	pool, err := gateway.NewPool(gateway.PoolConfig{
+	pool, err := upstream.New(upstream.Config{
 		Nodes: c.Nodes, ConnectTimeout: c.ConnectTimeout, ReplyMax: int64(b.cfg.Limits.Reply), HealthPath: c.Health.Path,
 		Interval: c.Health.Interval, Timeout: c.Health.Timeout, Failures: c.Health.Failures, Log: b.entry,
 	})
