@@ -207,18 +207,19 @@ func TestEnableDisableEnable(t *testing.T) {
 	for range 8 {
 		s.let <- struct{}{}
 	}
-	for _, c := range []spec{enable(site), disable(site), enable(site)} {
+	on, off := enable(site).message(t), disable(site).message(t)
+	for _, m := range []message{on, off, on} {
 		l := dial(t, s.Gateway)
-		allowed(t, s.Gateway, l.call(t, c.message(t)))
+		allowed(t, s.Gateway, l.call(t, m))
 		l.reset(t) // not known to be delivered, and yet over
 	}
-	if on, off := s.executed("enableStaging"), s.executed("disableStaging"); on != 2 || off != 1 {
-		t.Errorf("enabled %d times and disabled %d times, want 2 and 1", on, off)
+	if enabled, disabled := s.executed("enableStaging"), s.executed("disableStaging"); enabled != 2 || disabled != 1 {
+		t.Errorf("enabled %d times and disabled %d times, want 2 and 1", enabled, disabled)
 	}
-	got := once(t, s.Gateway, enable(site).message(t)) // this one is a repeat
+	got := once(t, s.Gateway, on) // this one is a repeat
 	replayed(t, s.arranged, got, answer{})
-	if on := s.executed("enableStaging"); on != 2 {
-		t.Errorf("enabled %d times, want 2", on)
+	if n := s.executed("enableStaging"); n != 2 {
+		t.Errorf("enabled %d times, want 2", n)
 	}
 }
 

@@ -2,10 +2,12 @@ package integration_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
@@ -55,9 +57,13 @@ func (s spec) tree(t testing.TB) *javaser.Object {
 	return v.(*javaser.Object)
 }
 
+// callsWritten makes every call that is written another one: equal ones are repeats.
+var callsWritten atomic.Int64
+
 func (s spec) call(t testing.TB) *liferay.Call {
 	t.Helper()
-	p := liferay.Principal{Login: or(s.login, harness.Login), Password: passwd, URL: "https://live.example.com"}
+	url := fmt.Sprintf("https://live.example.com/%08d", callsWritten.Add(1))
+	p := liferay.Principal{Login: or(s.login, harness.Login), Password: passwd, URL: url}
 	m := tunnel.Method{Service: s.service, Name: s.name, Parameters: s.params}
 	c, err := liferay.NewCall(or(s.build, build74), p, m, s.args...)
 	if err != nil {

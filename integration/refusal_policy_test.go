@@ -37,8 +37,8 @@ func TestSitesOfOthersAreClosed(t *testing.T) {
 			s.args = []any{id, s.args[1]}
 			return s
 		},
-		"scope of a default plid": func(id int64) spec {
-			return spec{service: layout7, name: "getDefaultPlid", params: []string{"long", "long", text}, args: []any{int64(site), id, "x"}}
+		"site of a default plid": func(id int64) spec {
+			return spec{service: layout7, name: "getDefaultPlid", params: []string{"long", "long", text}, args: []any{id, int64(site), "x"}}
 		},
 	} {
 		r := refusal{name: name, bad: sends(of(otherSite)), good: sends(of(site)), want: denied}
