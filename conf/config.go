@@ -184,6 +184,7 @@ type Audit struct {
 	Checkpoint time.Duration `yaml:"checkpoint" default:"10s" min:"100ms" max:"1h" doc:"Longest time between two signed checkpoints."`
 	Every      int           `yaml:"every" default:"1000" min:"1" max:"1000000" doc:"Most events between two signed checkpoints."`
 	MaxBytes   Size          `yaml:"max_bytes" default:"64MiB" min:"64KiB" max:"16GiB" doc:"Size at which a new file is begun."`
+	Strangers  int           `yaml:"strangers" default:"10" min:"1" max:"1000000" doc:"Refusals of addresses outside hosts.allow that get an event of their own, a second; the rest is summed up once a minute, so that strangers cannot fill the disk."`
 }
 
 // Log describes the gateway's own log.

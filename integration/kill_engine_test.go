@@ -123,7 +123,8 @@ func lose(t *testing.T, c *crash, v *environment) {
 	if !strings.Contains(text, "may have been carried out") && !strings.Contains(text, "nothing was carried out") {
 		t.Errorf("the publisher was told %v", first)
 	}
-	if err := c.session(t.Context(), newJavaClient(v.gateway, c.key), c.export(t)); err != nil {
+	detach, anew := newJavaClient(v.gateway, c.key), newJavaClient(v.gateway, c.key)
+	if err := c.again(t.Context(), detach, anew, c.export(t)); err != nil {
 		t.Errorf("publish after %v: %v", first, err)
 	}
 }

@@ -209,6 +209,18 @@ func (c *crash) session(ctx context.Context, j *javaClient, lar []byte) error {
 	return err
 }
 
+// again is a session after one that failed. What is known of an enabling that may have been carried
+// out is told to its repeats; detaching the site stands between the two, or was what failed.
+func (c *crash) again(ctx context.Context, detach, j *javaClient, lar []byte) error {
+	defer detach.close()
+	detach.succeeded = func(string) {}
+	var told *wireError
+	if _, err := detach.do(ctx, "disableStaging", int64(harness.Site)); err != nil && !errors.As(err, &told) {
+		return err
+	}
+	return c.session(ctx, j, lar)
+}
+
 // sessionCalls is how many calls a session makes: enable, check, create, parts, publish, clean up,
 // disable.
 const sessionCalls = killParts + 6
@@ -293,7 +305,7 @@ func definite(t *testing.T, err error, again bool) {
 func (c *crash) finish(t *testing.T, first error, lar []byte) {
 	t.Helper()
 	for try := 0; ; try++ {
-		err := c.session(t.Context(), c.client(false), lar)
+		err := c.again(t.Context(), c.client(false), c.client(false), lar)
 		if err == nil {
 			return
 		}

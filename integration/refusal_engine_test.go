@@ -201,20 +201,21 @@ func TestHostileAnswersStayInside(t *testing.T) {
 	}
 }
 
-func TestLinksPointToTheGateway(t *testing.T) {
+// The gateway answers browsers with 404, so a link goes where browsers are answered.
+func TestLinksAreForBrowsers(t *testing.T) {
 	s := spec{service: group7, name: "getGroupDisplayURL", params: []string{"long", "boolean", "boolean"}, args: []any{int64(site), false, true}}
 	for name, tt := range map[string]struct{ own, want string }{
-		"the engine's own": {"UPSTREAM/inside/web/guest", "https://ADDR/outside/web/guest"},
-		"bare":             {"UPSTREAM/inside", "https://ADDR/outside"},
-		"elsewhere":        {"https://www.example.com/web/guest", "https://www.example.com/web/guest"},
-		"a longer context": {"UPSTREAM/insider/web", "UPSTREAM/insider/web"},
+		"the engine's own": {"UPSTREAM/inside/web/guest", "https://www.example.com/live/web/guest"},
+		"bare":             {"UPSTREAM/inside", "https://www.example.com/live"},
+		"elsewhere":        {"https://cdn.example.com/web/guest", "https://cdn.example.com/web/guest"},
+		"another context":  {"UPSTREAM/insider/web", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sink := harness.NewSink(t)
 			var body []byte
 			sink.Answer = func([]byte) []byte { return body }
 			o := listed
-			o.Inside, o.Context = "/inside", "/outside"
+			o.Inside, o.Context, o.BrowserURL = "/inside", "/outside", "https://www.example.com/live"
 			a := arrangeTo(t, o, sink)
 			expand := strings.NewReplacer("UPSTREAM", sink.URL, "ADDR", a.Addr)
 			var err error

@@ -19,9 +19,8 @@ import (
 
 // usedInConf are the settings that only conf itself acts on, and what it does with them.
 var usedInConf = map[string]string{
-	"engine.profile":     "there is one choice, which conf checks",
-	"engine.browser_url": "the relay is to put it into links",
-	"engine.liferay":     "conf/vendor reads the files; conf holds what stands in them against its rules",
+	"engine.profile": "there is one choice, which conf checks",
+	"engine.liferay": "conf/vendor reads the files; conf holds what stands in them against its rules",
 }
 
 // goPackage is what `go list -export -json` says of a package.

@@ -83,8 +83,8 @@ func (b *builder) policy(limiter *quota.Limiter) (*relay.Policy, *upstream.Pool)
 			Proxies: b.proxies("hosts.trusted_proxies", c.Hosts.TrustedProxies),
 			Drop:    c.Hosts.Refuse == "drop", Quota: limiter,
 		},
-		PathContext: c.Engine.PathContext, PublicURL: b.publicURL(), Build: build, Preset: preset,
-		Peers: b.peers(), CallsAtOnce: c.Quota.CallsPerPeer,
+		PathContext: c.Engine.PathContext, BrowserURL: b.browserURL(), Build: build, Preset: preset,
+		Peers: b.peers(), CallsAtOnce: c.Quota.CallsPerPeer, Strangers: c.Audit.Strangers,
 		Profile: b.profile(), Limits: b.limits(), ReplyMax: int64(c.Limits.Reply),
 		Heartbeat: c.Heartbeat, RetryAfter: c.RetryAfter, RepeatKeep: c.Repeats.Keep, RequestKeep: c.Requests.Keep,
 	}
@@ -250,16 +250,12 @@ func (b *builder) limits() javaser.Limits {
 	return l
 }
 
-// publicURL is how publishers reach the gateway, for links in replies.
-func (b *builder) publicURL() string {
-	if len(b.cfg.Names) == 0 {
-		return ""
+// browserURL is how browsers reach the live sites, for links in replies.
+func (b *builder) browserURL() string {
+	if u := b.cfg.Engine.BrowserURL; u != nil {
+		return strings.TrimSuffix(u.String(), "/")
 	}
-	name := b.cfg.Names[0]
-	if _, _, err := net.SplitHostPort(name); err != nil && len(b.ports) > 0 && b.ports[0] != 443 {
-		name = net.JoinHostPort(strings.Trim(name, "[]"), strconv.Itoa(int(b.ports[0])))
-	}
-	return "https://" + strings.TrimSuffix(name, ":443") + b.cfg.Engine.PathContext
+	return ""
 }
 
 func (b *builder) engine() relay.Engine {

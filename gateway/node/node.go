@@ -187,7 +187,9 @@ func (n *Node) openRooms(ctx context.Context) error {
 }
 
 func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
-	n.visits, err = visit.New(visit.Config{Audit: n.audit, Log: n.cfg.Log, Now: n.cfg.Now})
+	n.visits, err = visit.New(visit.Config{
+		Audit: n.audit, Log: n.cfg.Log, Now: n.cfg.Now, Strangers: func() int { return n.relay.Policy().Strangers },
+	})
 	if err != nil {
 		return err
 	}

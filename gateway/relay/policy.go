@@ -22,11 +22,12 @@ type Policy struct {
 	visit.Rules
 
 	PathContext string // outside; the tunnel's target is this and /api/liferay/do
-	PublicURL   string // what publishers reach the engine's pages by, in place of the engine's own; empty: replies stay as they are
+	BrowserURL  string // what browsers reach the engine's pages by; empty: nobody knows
 	Build       string // of the CMS whose classes an answer uses before the caller's line is known
 	Preset      *calls.Preset
 	Peers       []Peer
 	CallsAtOnce int // of one peer
+	Strangers   int // see visit.Config
 	Profile     *http1.Profile
 	Limits      javaser.Limits
 	ReplyMax    int64
@@ -58,15 +59,26 @@ type Engine struct {
 // target returns the outside target that calls must have.
 func (p *Policy) target() string { return p.PathContext + tunnelPath }
 
-// publicURL rewrites a URL of the engine's own to one that publishers reach.
-func (p *Policy) publicURL(url string) string {
-	if p.PublicURL == "" {
-		return url
-	}
-	for _, base := range p.Engine.Pool.Bases(p.Engine.Host, p.Engine.PathContext) {
-		if rest, ok := strings.CutPrefix(url, base); ok && (rest == "" || rest[0] == '/') {
-			return p.PublicURL + rest
+// browserURL rewrites a link of the engine's own for browsers. One that begins with an inner address of
+// the engine becomes one that browsers reach, or nothing if nobody knows how; any other stays.
+func (p *Policy) browserURL(link string) string {
+	if p.BrowserURL != "" {
+		for _, base := range p.Engine.Pool.Bases(p.Engine.Host, p.Engine.PathContext) {
+			if rest, ok := below(link, base); ok {
+				return p.BrowserURL + rest
+			}
 		}
 	}
-	return url
+	for _, node := range p.Engine.Pool.Bases("", "") {
+		if _, ok := below(link, node); ok {
+			return ""
+		}
+	}
+	return link
+}
+
+// below returns what of a link follows base, at the end of a segment.
+func below(link, base string) (rest string, ok bool) {
+	rest, ok = strings.CutPrefix(link, base)
+	return rest, ok && (rest == "" || rest[0] == '/')
 }

@@ -47,19 +47,23 @@ func testPool(t *testing.T) *upstream.Pool {
 	return p
 }
 
-func TestPublicURL(t *testing.T) {
-	p := &Policy{PublicURL: "https://live.example.com/live"}
+func TestBrowserURL(t *testing.T) {
+	p := &Policy{BrowserURL: "https://www.example.com/live"}
 	p.Engine = Engine{Pool: testPool(t), PathContext: "/portal", Host: "live.internal"}
-	for _, tt := range []struct{ name, own, want string }{
-		{"by node", "http://10.0.0.1:8080/portal/web/guest", "https://live.example.com/live/web/guest"},
-		{"by host", "http://live.internal/portal/web", "https://live.example.com/live/web"},
-		{"whole", "http://10.0.0.1:8080/portal", "https://live.example.com/live"},
-		{"no segment", "http://10.0.0.1:8080/portalx/web", "http://10.0.0.1:8080/portalx/web"},
-		{"another's", "https://elsewhere/portal/web", "https://elsewhere/portal/web"},
+	for _, tt := range []struct{ name, own, want, unknown string }{
+		{"by node", "http://10.0.0.1:8080/portal/web/guest", "https://www.example.com/live/web/guest", ""},
+		{"by host", "http://live.internal/portal/web", "https://www.example.com/live/web", "http://live.internal/portal/web"},
+		{"whole", "http://10.0.0.1:8080/portal", "https://www.example.com/live", ""},
+		{"another context", "http://10.0.0.1:8080/portalx/web", "", ""},
+		{"another port", "http://10.0.0.1:80800/x", "http://10.0.0.1:80800/x", "http://10.0.0.1:80800/x"},
+		{"another's", "https://elsewhere/portal/web", "https://elsewhere/portal/web", "https://elsewhere/portal/web"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := p.publicURL(tt.own); got != tt.want {
-				t.Errorf("publicURL(%q) = %q, want %q", tt.own, got, tt.want)
+			if got := p.browserURL(tt.own); got != tt.want {
+				t.Errorf("browserURL(%q) = %q, want %q", tt.own, got, tt.want)
+			}
+			if got := (&Policy{Engine: p.Engine}).browserURL(tt.own); got != tt.unknown {
+				t.Errorf("without a setting browserURL(%q) = %q, want %q", tt.own, got, tt.unknown)
 			}
 		})
 	}

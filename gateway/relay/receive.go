@@ -139,13 +139,13 @@ func (c *call) salvageException(reply *http1.Reply, in *javaser.Input, cause err
 	return problem(tunnel.BadAnswer, ReasonReply, carriedOut, cause)
 }
 
-// rewriteReply puts the public address into the one reply that carries the engine's own.
+// rewriteReply puts the address that browsers use into the one reply that carries the engine's own.
 func (c *call) rewriteReply() error {
 	own, ok := c.answer.reply.Value.(string)
 	if !ok || c.rule.Method != "getGroupDisplayURL" {
 		return nil
 	}
-	public := c.policy.publicURL(own)
+	public := c.policy.browserURL(own)
 	if public == own {
 		return nil
 	}

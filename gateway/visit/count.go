@@ -60,11 +60,7 @@ func (f *floods) worthARecord(addr netip.Addr, now time.Time) bool {
 	return true
 }
 
-// strangerRecords is how many refusals of addresses that are not allowed get a record of their own,
-// a second; as many may come at once. What goes beyond is summed up: the disk is not theirs.
-const strangerRecords = 10
-
-// budget bounds the records of strangers.
+// budget bounds the records of strangers: the disk is not theirs.
 type budget struct {
 	mu   sync.Mutex
 	left float64
@@ -72,15 +68,16 @@ type budget struct {
 	over map[tunnel.Reason]int64
 }
 
-// spend reports whether a refusal gets a record of its own; if not it counts it.
-func (b *budget) spend(r tunnel.Reason, now time.Time) bool {
+// spend reports whether a refusal gets a record of its own, of which there are so many a second; if
+// not it counts it.
+func (b *budget) spend(r tunnel.Reason, now time.Time, perSecond float64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.at.IsZero() {
-		b.at, b.left = now, strangerRecords
+		b.at, b.left = now, perSecond
 	}
 	if d := now.Sub(b.at); d > 0 {
-		b.left, b.at = min(strangerRecords, b.left+d.Seconds()*strangerRecords), now
+		b.left, b.at = min(perSecond, b.left+d.Seconds()*perSecond), now
 	}
 	if b.left >= 1 {
 		b.left--

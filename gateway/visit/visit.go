@@ -140,10 +140,11 @@ func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step str
 // worthARecord reports whether a refusal is recorded by itself: a flood does not fill the log, it
 // is counted.
 func (v *Visit) worthARecord(r tunnel.Reason) bool {
-	if v.passing || r == ReasonRate && !v.visits.floods.worthARecord(v.Addr, v.Begun) {
+	all := v.visits
+	if v.passing || r == ReasonRate && !all.floods.worthARecord(v.Addr, v.Begun) {
 		return false
 	}
-	return v.Peer != "" || v.Allowed() || v.visits.strangers.spend(r, v.Begun)
+	return v.Peer != "" || v.Allowed() || all.strangers.spend(r, v.Begun, float64(all.cfg.Strangers()))
 }
 
 // log writes one line for a refusal: its facts are in the audit event of the same id.

@@ -47,6 +47,9 @@ type Config struct {
 	Log   *logrus.Entry
 	Now   func() time.Time
 	NewID func() string // nil: UUIDs of version 7
+	// Strangers returns how many refusals of addresses that are not allowed get a record of their own
+	// a second; as many may come at once.
+	Strangers func() int
 }
 
 // Visits opens visits and counts them. It is safe for concurrent use.
@@ -61,7 +64,7 @@ type Visits struct {
 
 // New returns Visits that nobody made yet.
 func New(c Config) (*Visits, error) {
-	if c.Audit == nil || c.Log == nil || c.Now == nil {
+	if c.Audit == nil || c.Log == nil || c.Now == nil || c.Strangers == nil {
 		return nil, errors.New("visit: a part of its configuration is missing")
 	}
 	if c.NewID == nil {

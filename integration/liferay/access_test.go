@@ -46,7 +46,7 @@ func displayURL(t *testing.T, s *stage, sum *row) {
 		outcome
 		Result string `json:"result"`
 	}](s.client, "call", fields{"method": "getGroupDisplayURL", "args": []any{site, false, false}})
-	if want := s.gateway.URL + "/web/live"; a.Result != want {
+	if want := browserURL + "/web/live"; a.Result != want {
 		t.Errorf("%q, want %q (%v)", a.Result, want, a.Exception)
 	}
 	must[outcome](s.server, "set", fields{"displayURL": "http://127.0.0.1/web/live"})

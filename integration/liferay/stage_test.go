@@ -93,10 +93,13 @@ var pace = []string{
 }
 
 // options returns what a gateway before the server at that address is made from.
+// browserURL is where browsers see the live sites.
+const browserURL = "https://www.example.com/live"
+
 func options(r release, s secret, upstream string) harness.Options {
 	return harness.Options{
 		Upstream: upstream, Inside: inside, Context: outside, Line: r.line, Sites: fmt.Sprintf("[%d, %d]", site, secondary),
-		Algorithm: s.algorithm, Hex: s.hex, Secret: s.value, Extra: pace,
+		Algorithm: s.algorithm, Hex: s.hex, Secret: s.value, Extra: pace, BrowserURL: browserURL,
 	}
 }
 

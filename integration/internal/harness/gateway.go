@@ -33,22 +33,23 @@ const Login = "publisher@example.com"
 // Options says what a Gateway stands in front of. The zero values of most mean what a test usually
 // wants.
 type Options struct {
-	Upstream  string   // base URL of the engine
-	Inside    string   // its path context
-	Context   string   // path context outside
-	Line      string   // 7.4 if empty
-	Sites     string   // YAML list, [any] if empty
-	Logins    string   // YAML list; empty: no list
-	Allow     string   // YAML list, [127.0.0.1] if empty
-	Algorithm string   // AES if empty
-	Hex       bool     // Secret is in hex digits
-	Secret    string   // of the publisher; Secret if empty
-	Engine    string   // secret of the engine; that of the publisher if empty
-	Hosts     []string // more lines of YAML, of the hosts
-	Extra     []string // more lines of YAML, at the top level
-	Peer      []string // more lines of YAML, of the peer
-	Dir       string   // data folder; a new one if empty
-	LogTo     io.Writer
+	Upstream   string   // base URL of the engine
+	Inside     string   // its path context
+	BrowserURL string   // where browsers see it; not said if empty
+	Context    string   // path context outside
+	Line       string   // 7.4 if empty
+	Sites      string   // YAML list, [any] if empty
+	Logins     string   // YAML list; empty: no list
+	Allow      string   // YAML list, [127.0.0.1] if empty
+	Algorithm  string   // AES if empty
+	Hex        bool     // Secret is in hex digits
+	Secret     string   // of the publisher; Secret if empty
+	Engine     string   // secret of the engine; that of the publisher if empty
+	Hosts      []string // more lines of YAML, of the hosts
+	Extra      []string // more lines of YAML, at the top level
+	Peer       []string // more lines of YAML, of the peer
+	Dir        string   // data folder; a new one if empty
+	LogTo      io.Writer
 }
 
 // YAML returns the configuration that o describes, listening on a free port of the loopback
@@ -78,6 +79,9 @@ func (o Options) YAML(data string) string {
 		"peers:", "  - name: staging", "    sites: "+or(o.Sites, "[any]"),
 		"    secret: "+key(or(o.Secret, Secret)),
 	)
+	if o.BrowserURL != "" {
+		lines = slices.Insert(lines, slices.Index(lines, "  upstream:"), "  browser_url: "+o.BrowserURL)
+	}
 	if o.Logins != "" {
 		lines = append(lines, "    logins: "+o.Logins)
 	}
@@ -86,6 +90,9 @@ func (o Options) YAML(data string) string {
 	}
 	if !slices.ContainsFunc(o.Extra, func(l string) bool { return strings.HasPrefix(l, "drain:") }) {
 		lines = append(lines, "drain: 100ms") // tests leave publishes unfinished
+	}
+	if !slices.ContainsFunc(o.Extra, func(l string) bool { return strings.HasPrefix(l, "audit:") }) {
+		lines = append(lines, "audit: { strangers: 1000000 }") // tests look for each refusal
 	}
 	return strings.Join(append(lines, o.Extra...), "\n") + "\n"
 }
