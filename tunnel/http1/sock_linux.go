@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"errors"
 	"net"
 	"syscall"
 
@@ -27,7 +28,11 @@ func newProbe(c net.Conn) *probe {
 	p := &probe{rc: rc}
 	p.poll = func(fd uintptr) {
 		p.fds[0].Fd, p.fds[0].Revents = int32(fd), 0
-		if _, err := unix.Poll(p.fds[:], 0); err != nil {
+		_, err := unix.Poll(p.fds[:], 0)
+		for errors.Is(err, unix.EINTR) { // a signal of the runtime's own came in between
+			_, err = unix.Poll(p.fds[:], 0)
+		}
+		if err != nil {
 			p.fds[0].Revents = unix.POLLERR
 		}
 	}
