@@ -59,7 +59,8 @@ var homes = map[string][]string{
 	"go.yaml.in/yaml/v4":                 {"conf/settings"},
 	"github.com/magiconair/properties":   {"conf/vendor"},
 	"github.com/vbauerster/mpb/v8":       {"cmd"},
-	"github.com/pressly/goose/v3":        {"store/sqlite"},
+	"github.com/pressly/goose/v3":        {"store/sqlite", "store/postgres"},
+	"github.com/jackc/pgx/v5":            {"store/postgres"},
 	"golang.org/x/crypto":                {"policy/secret"},
 }
 

@@ -12,11 +12,11 @@ import (
 // the fence: a late answer names the call that it answers. A running repeat whose owner's life is
 // over reads as unknown: nobody can know whether it was carried out.
 type RepeatsV2 interface {
-	// Begin ends what else rep.Scope holds, as EndScope does, and keeps rep as running for rep.Owner,
-	// wholly or not at all. If its key is known it returns the known one and false; if that one has
-	// rep's own Reference, Begin was already carried out, and it returns true. A known one that was
-	// answered, or became unknown, longer than keep ago is replaced; with a keep of 0 none is too
-	// old. It returns ErrStale, and keeps nothing, if the life of rep.Owner is over.
+	// Begin keeps rep as running for rep.Owner and then ends what else rep.Scope holds, as EndScope
+	// does, wholly or not at all. If its key is known it ends nothing and returns the known one and
+	// false; if that one has rep's own Reference, Begin was already carried out, and it returns true.
+	// A known one that was answered, or became unknown, longer than keep ago is replaced; with a keep
+	// of 0 none is too old. It returns ErrStale, and keeps nothing, if the life of rep.Owner is over.
 	Begin(ctx context.Context, rep Repeat, keep time.Duration) (Repeat, bool, error)
 	// Answer keeps the answer of the running or unknown repeat with that key and reference; one that
 	// is answered stays as it is. It returns ErrNotFound if that repeat has ended, and ErrStale if

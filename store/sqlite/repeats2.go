@@ -67,19 +67,21 @@ func begin(tx *txn, rep *store.Repeat, keep time.Duration) (bool, error) {
 	} else if err != nil {
 		return false, err
 	}
-	if _, err := tx.exec(endOne, keyArgs(rep.Key, rep.Scope)...); err != nil {
-		return false, err
-	}
 	if keep > 0 {
 		if _, err := tx.exec(dropOld, keyArgs(rep.Key, now-int64(keep), mine)...); err != nil {
 			return false, err
 		}
 	}
-	if _, err := tx.exec(insertFirst, keyArgs(rep.Key, rep.Scope, mine, rep.Owner, rep.Node,
-		now)...); err != nil {
+	n, err := tx.exec(insertFirst, keyArgs(rep.Key, rep.Scope, mine, rep.Owner, rep.Node, now)...)
+	if err != nil {
 		return false, err
 	}
-	_, err := scanOne(rep, func(dest ...any) error {
+	if n == 1 { // a twin shows nothing about what its client has of other calls
+		if _, err := tx.exec(endOne, keyArgs(rep.Key, rep.Scope)...); err != nil {
+			return false, err
+		}
+	}
+	_, err = scanOne(rep, func(dest ...any) error {
 		return tx.query(readOne, keyArgs(rep.Key, now), dest...)
 	})
 	return rep.Reference == mine, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/stagelock/stagelock/store"
 )
@@ -56,7 +57,7 @@ func checkMembers(t *testing.T, s store.Members, want ...store.Member) {
 		}
 		got[i].StartedAt, got[i].ExpiresAt = time.Time{}, time.Time{}
 	}
-	if d := cmp.Diff(want, got); d != "" {
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("members (-want +got):\n%s", d)
 	}
 }

@@ -23,6 +23,7 @@ func TestRepeatsV2(t *testing.T, open Opener[store.Database]) {
 		{"begin that was carried out already", claimOwn},
 		{"keys differ in every field", claimKeys},
 		{"begin ends the scope", claimBeginEnds},
+		{"a twin ends nothing", claimTwinEnds},
 		{"begin of a life that is over", claimDead},
 		{"running becomes unknown with its owner", claimUnknown},
 		{"a second process leaves what runs", claimSecondProcess},
@@ -215,6 +216,29 @@ func claimBeginEnds(t *testing.T, p *place[store.Database]) {
 		t.Error("a twin ended the call that it repeats")
 	}
 	sameRepeat(t, got, answered(running, "3"))
+}
+
+// claimTwinEnds breaks the connections of two parts that were sent at once: each is sent again.
+func claimTwinEnds(t *testing.T, p *place[store.Database]) {
+	alive(t, p.cur, "a")
+	one, two := claim("one", "a"), claim("two", "a")
+	two.Scope = one.Scope
+	first(t, p.cur, one)
+	first(t, p.cur, two)
+	reply(t, p.cur, one, "1")
+	reply(t, p.cur, two, "2")
+	for range 2 {
+		for _, rep := range []store.Repeat{answered(one, "1"), answered(two, "2")} {
+			twin := rep
+			twin.Reference = "ref-twin"
+			got, fresh, err := p.cur.Repeats().Begin(context.Background(), twin, time.Minute)
+			must(t, err)
+			if fresh {
+				t.Errorf("%s is carried out twice", rep.Reference)
+			}
+			sameRepeat(t, got, rep)
+		}
+	}
 }
 
 func claimDead(t *testing.T, p *place[store.Database]) {

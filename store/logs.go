@@ -1,0 +1,26 @@
+package store
+
+import "context"
+
+// Head is the last record of a log.
+type Head struct {
+	Log    string
+	Record Record
+}
+
+// Logs is the audit logs of the gateways that share a store, one writer each. It is safe for
+// concurrent use, also from several processes.
+type Logs interface {
+	// Log returns the log of that name, which begins with its first record. Append to it returns
+	// ErrStale to a writer whose Seq is not the next one: of two that write under one name, one
+	// stops.
+	Log(name string) Events
+	// Heads returns the last record of every log, by name; also of logs that nobody writes any more.
+	Heads(ctx context.Context) ([]Head, error)
+	// AppendCheckpoint keeps the note of checkpoint n; ErrStale if n is not the next one. The first
+	// is 1.
+	AppendCheckpoint(ctx context.Context, n uint64, note []byte) error
+	// Checkpoints calls fn with every note from n on, in order, and stops at fn's first error, which
+	// it returns. A note is fn's to keep.
+	Checkpoints(ctx context.Context, from uint64, fn func(n uint64, note []byte) error) error
+}

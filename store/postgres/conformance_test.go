@@ -1,0 +1,148 @@
+package postgres_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/postgres"
+	"github.com/stagelock/stagelock/store/postgres/postgrestest"
+	"github.com/stagelock/stagelock/store/storetest"
+)
+
+// shared is the server of all tests, started by the first of them.
+var shared struct {
+	once   sync.Once
+	server *postgrestest.Server
+	err    error
+}
+
+func TestMain(m *testing.M) {
+	result := m.Run()
+	if shared.server != nil {
+		if err := shared.server.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			result = max(result, 1)
+		}
+	}
+	if err := goleak.Find(); err != nil && result == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		result = 1
+	}
+	os.Exit(result)
+}
+
+// databaseURL returns a server's URL: that of STAGELOCK_POSTGRES, or that of one of our own.
+func databaseURL(t testing.TB) string {
+	t.Helper()
+	if url := os.Getenv("STAGELOCK_POSTGRES"); url != "" {
+		return url
+	}
+	shared.once.Do(func() { shared.server, shared.err = postgrestest.Start(context.Background()) })
+	if shared.err != nil {
+		t.Skip(shared.err)
+	}
+	return shared.server.URL()
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// schemaOf is a schema for what a test keeps in dir.
+func schemaOf(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return "test_" + hex.EncodeToString(sum[:8])
+}
+
+// openIn opens the schema of dir.
+func openIn(t testing.TB, cfg postgres.Config, dir string) *postgres.Store {
+	t.Helper()
+	cfg.Schema, cfg.Cluster, cfg.Connections = schemaOf(dir), "test", 4
+	s, err := postgres.Open(context.Background(), cfg)
+	must(t, err)
+	return s
+}
+
+// suites runs every suite on the database at url.
+func suites(t *testing.T, url func(t testing.TB) string, pooler bool) {
+	open := func(t *testing.T, dir string, c *storetest.Clock) *postgres.Store {
+		return openIn(t, postgres.Config{URL: url(t), Pooler: pooler, Offset: c.Offset}, dir)
+	}
+	t.Run("Members", func(t *testing.T) {
+		storetest.TestMembers(t, func(t *testing.T, dir string, c *storetest.Clock) store.Members {
+			return open(t, dir, c).Members()
+		})
+	})
+	t.Run("Requests", func(t *testing.T) {
+		storetest.TestRequestsV2(t, func(t *testing.T, dir string, c *storetest.Clock) store.RequestsV2 {
+			return open(t, dir, c).Requests()
+		})
+	})
+	t.Run("Repeats", func(t *testing.T) {
+		storetest.TestRepeatsV2(t, func(t *testing.T, dir string, c *storetest.Clock) store.Database {
+			return open(t, dir, c)
+		})
+	})
+	t.Run("Leases", func(t *testing.T) {
+		storetest.TestLeases(t, func(t *testing.T, dir string, c *storetest.Clock) store.Leases {
+			return open(t, dir, c).Leases()
+		})
+	})
+	t.Run("Values", func(t *testing.T) {
+		storetest.TestValues(t, func(t *testing.T, dir string, c *storetest.Clock) store.Values {
+			return open(t, dir, c).Values()
+		})
+	})
+	t.Run("Pages", func(t *testing.T) {
+		storetest.TestPages(t, func(t *testing.T, dir string, c *storetest.Clock) store.Pages {
+			return open(t, dir, c).Pages()
+		})
+	})
+	t.Run("Nonces", func(t *testing.T) {
+		storetest.TestNonces(t, func(t *testing.T, dir string, c *storetest.Clock) store.Nonces {
+			return open(t, dir, c).Nonces()
+		})
+	})
+	t.Run("Events", func(t *testing.T) {
+		storetest.TestEvents(t, func(t *testing.T, dir string) store.Events {
+			return open(t, dir, &storetest.Clock{}).Logs().Log("gate-a")
+		})
+	})
+	t.Run("Logs", func(t *testing.T) {
+		storetest.TestLogs(t, func(t *testing.T, dir string, c *storetest.Clock) store.Logs {
+			return open(t, dir, c).Logs()
+		})
+	})
+}
+
+func TestSuites(t *testing.T) { suites(t, databaseURL, false) }
+
+// TestSuitesThroughPooler runs the same through PgBouncer in transaction mode.
+func TestSuitesThroughPooler(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the suites ran without a pooler already")
+	}
+	url := os.Getenv("STAGELOCK_POOLER")
+	if url == "" {
+		databaseURL(t)
+		if shared.server == nil {
+			t.Skip("STAGELOCK_POOLER names no pooler before the server of STAGELOCK_POSTGRES")
+		}
+		var err error
+		if url, err = shared.server.Pooler(); err != nil {
+			t.Skip(err)
+		}
+	}
+	suites(t, func(testing.TB) string { return url }, true)
+}

@@ -1,0 +1,63 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+// SQLSTATE codes that are told apart.
+const (
+	uniqueViolation     = "23505"
+	foreignKeyViolation = "23503"
+	serializationFailed = "40001"
+	deadlock            = "40P01"
+	noSuchStatement     = "26000"
+	statementExists     = "42P05"
+	diskFull            = "53100"
+	readOnly            = "25006"
+)
+
+// code returns the SQLSTATE of err, "" if the server did not say one.
+func code(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+// again has the codes of a transaction that met another one: nothing of it was kept.
+var again = map[string]bool{
+	serializationFailed: true, deadlock: true, foreignKeyViolation: true, uniqueViolation: true,
+}
+
+// cures has what to do about a code.
+var cures = map[string]string{
+	statementExists: "a pooler in transaction mode is in front: set cluster.postgres.pooler: true",
+	noSuchStatement: "a pooler in transaction mode is in front: set cluster.postgres.pooler: true",
+	diskFull:        "make room on the database server's disk",
+	readOnly:        "the server is a standby or read-only: point the URL at the primary",
+}
+
+// translate makes the contracts' words of what the server and the driver say.
+func translate(err error) error {
+	switch c := code(err); {
+	case err == nil:
+		return nil
+	case errors.Is(err, pgx.ErrNoRows):
+		return store.ErrNotFound
+	case c == diskFull || c == readOnly:
+		return fmt.Errorf("%w: %w; %s", store.ErrFull, err, cures[c])
+	case cures[c] != "":
+		return fmt.Errorf("%w; %s", err, cures[c])
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("no answer of the database within %v: %w", statementTime, err)
+	}
+	return err
+}

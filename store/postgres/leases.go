@@ -1,0 +1,48 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+const (
+	acquire = `INSERT INTO @.leases AS l (name, owner, fence, expires_at)
+		VALUES ($1, $2, 1, {now} + $3 * interval '1 microsecond')
+		ON CONFLICT (name) DO UPDATE
+		SET owner = excluded.owner, fence = l.fence + 1, expires_at = excluded.expires_at
+		WHERE l.owner = excluded.owner OR l.expires_at <= {now} RETURNING fence`
+	renew = `UPDATE @.leases SET expires_at = {now} + $3 * interval '1 microsecond'
+		WHERE name = $1 AND fence = $2 AND expires_at > '-infinity'`
+	release = `UPDATE @.leases SET expires_at = '-infinity' WHERE name = $1 AND fence = $2`
+)
+
+// leases implements store.Leases.
+type leases struct{ *db }
+
+func (s leases) Acquire(ctx context.Context, name, owner string, ttl time.Duration) (int64, error) {
+	var fence int64
+	err := s.write(ctx, fmt.Sprintf("acquire lease %q", name), func(ctx context.Context) error {
+		err := s.calls.QueryRow(ctx, s.sql(acquire), raw(name), raw(owner), micros(ttl)).Scan(&fence)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return store.ErrStale
+		}
+		return err
+	})
+	return fence, err
+}
+
+func (s leases) Renew(ctx context.Context, name string, fence int64, ttl time.Duration) error {
+	n, err := s.count(ctx, fmt.Sprintf("renew lease %q", name), renew, raw(name), fence, micros(ttl))
+	return stale(n, err)
+}
+
+func (s leases) Release(ctx context.Context, name string, fence int64) error {
+	_, err := s.count(ctx, fmt.Sprintf("release lease %q", name), release, raw(name), fence)
+	return err
+}

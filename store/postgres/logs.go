@@ -1,0 +1,174 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+const (
+	// appendEvents keeps a whole group, in one round trip and one flush, if its first is the next one.
+	appendEvents = `INSERT INTO @.events (log, seq, body)
+		SELECT $1, s, b FROM unnest($3::bigint[], $4::bytea[]) u (s, b)
+		WHERE $2::bigint = (SELECT coalesce(max(seq), 0) + 1 FROM @.events WHERE log = $1)`
+	lastEvent  = `SELECT seq, body FROM @.events WHERE log = $1 ORDER BY seq DESC LIMIT 1`
+	readEvents = `SELECT seq, body FROM @.events WHERE log = $1 AND seq >= $2 ORDER BY seq LIMIT $3`
+	// readHeads steps from log to log through the index, past all records but the last.
+	readHeads = `WITH RECURSIVE names AS (
+		(SELECT log FROM @.events ORDER BY log LIMIT 1)
+		UNION ALL SELECT (SELECT e.log FROM @.events e WHERE e.log > n.log ORDER BY e.log LIMIT 1)
+		FROM names n WHERE n.log IS NOT NULL)
+	SELECT n.log, last.seq, last.body FROM names n CROSS JOIN LATERAL
+		(SELECT seq, body FROM @.events e WHERE e.log = n.log ORDER BY seq DESC LIMIT 1) last ORDER BY n.log`
+	appendCheckpoint = `INSERT INTO @.checkpoints (n, note)
+		SELECT $1, $2 WHERE $1::bigint = (SELECT coalesce(max(n), 0) + 1 FROM @.checkpoints)`
+	readCheckpoints = `SELECT n, note FROM @.checkpoints WHERE n >= $1 ORDER BY n LIMIT $2`
+)
+
+// logPage is how many records are read at a time.
+const logPage = 500
+
+var errBody = errors.New("a record is empty or holds a line break")
+
+// logs implements store.Logs.
+type logs struct{ *db }
+
+// events is the log of one name.
+type events struct {
+	*db
+	name []byte
+}
+
+func (s logs) Log(name string) store.Events { return events{s.db, raw(name)} }
+
+// next makes ErrStale of what was not the next one.
+func next(n int64, err error) error {
+	if code(err) == uniqueViolation {
+		return fmt.Errorf("somebody else wrote it: %w", store.ErrStale)
+	}
+	return stale(int(n), err)
+}
+
+func (s events) Append(ctx context.Context, recs []store.Record) error {
+	if len(recs) == 0 {
+		return ctx.Err()
+	}
+	seqs, bodies := make([]int64, len(recs)), make([][]byte, len(recs))
+	for i, r := range recs {
+		if len(r.Body) == 0 || bytes.IndexByte(r.Body, '\n') >= 0 {
+			return fmt.Errorf("append to log %q: %w", s.name, errBody)
+		}
+		if r.Seq == 0 || r.Seq != recs[0].Seq+store.Seq(i) {
+			return fmt.Errorf("append to log %q: record %d: %w", s.name, r.Seq, store.ErrStale)
+		}
+		seqs[i], bodies[i] = int64(r.Seq), r.Body
+	}
+	return s.write(ctx, fmt.Sprintf("append to log %q", s.name), func(ctx context.Context) error {
+		tag, err := s.audit.Exec(ctx, s.sql(appendEvents), s.name, seqs[0], seqs, bodies)
+		return next(tag.RowsAffected(), err)
+	})
+}
+
+func (s events) Last(ctx context.Context) (store.Record, error) {
+	var r store.Record
+	err := s.read(ctx, fmt.Sprintf("end of log %q", s.name), func(ctx context.Context) error {
+		return s.calls.QueryRow(ctx, s.sql(lastEvent), s.name).Scan(&r.Seq, &r.Body)
+	})
+	return r, err
+}
+
+func (s events) Read(ctx context.Context, from store.Seq, fn func(store.Record) error) error {
+	what := fmt.Sprintf("read log %q", s.name)
+	for {
+		var page []store.Record
+		err := s.read(ctx, what, func(ctx context.Context) error {
+			rows, err := s.calls.Query(ctx, s.sql(readEvents), s.name, int64(from), logPage)
+			if err != nil {
+				return err
+			}
+			page, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r store.Record, err error) {
+				err = row.Scan(&r.Seq, &r.Body)
+				return r, err
+			})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range page {
+			if err := ctx.Err(); err != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
+			if err := fn(r); err != nil {
+				return err
+			}
+			from = r.Seq + 1
+		}
+		if len(page) < logPage {
+			return ctx.Err()
+		}
+	}
+}
+
+func (s logs) Heads(ctx context.Context) ([]store.Head, error) {
+	var all []store.Head
+	err := s.read(ctx, "ends of the logs", func(ctx context.Context) error {
+		rows, err := s.calls.Query(ctx, s.sql(readHeads))
+		if err != nil {
+			return err
+		}
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (h store.Head, err error) {
+			var name []byte
+			err = row.Scan(&name, &h.Record.Seq, &h.Record.Body)
+			h.Log = string(name)
+			return h, err
+		})
+		return err
+	})
+	return all, err
+}
+
+func (s logs) AppendCheckpoint(ctx context.Context, n uint64, note []byte) error {
+	return s.write(ctx, fmt.Sprintf("append checkpoint %d", n), func(ctx context.Context) error {
+		tag, err := s.audit.Exec(ctx, s.sql(appendCheckpoint), int64(n), note)
+		return next(tag.RowsAffected(), err)
+	})
+}
+
+func (s logs) Checkpoints(ctx context.Context, from uint64, fn func(n uint64, note []byte) error) error {
+	type checkpoint struct {
+		n    uint64
+		note []byte
+	}
+	for {
+		var page []checkpoint
+		err := s.read(ctx, "checkpoints", func(ctx context.Context) error {
+			rows, err := s.calls.Query(ctx, s.sql(readCheckpoints), int64(from), logPage)
+			if err != nil {
+				return err
+			}
+			page, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c checkpoint, err error) {
+				err = row.Scan(&c.n, &c.note)
+				return c, err
+			})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, c := range page {
+			if err := fn(c.n, c.note); err != nil {
+				return err
+			}
+			from = c.n + 1
+		}
+		if len(page) < logPage {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+const (
+	// dropOther forgets the request of that id if it is another one.
+	dropOther     = `DELETE FROM @.requests WHERE id = $1 AND (site <> $2 OR checksum <> $3)`
+	insertRequest = `INSERT INTO @.requests (id, site, checksum, peer, upstream, created_at, used_at)
+		SELECT $1, $2, $3, $4, $5, t, t FROM (SELECT {now} AS t) clock ON CONFLICT (id) DO NOTHING`
+	// dropCleaned forgets the parts of a request that was cleaned up, which reviveRequest then makes
+	// live again. One that lives is not written: many creates of it at once do not wait for each other.
+	dropCleaned = `DELETE FROM @.request_parts WHERE request =
+		(SELECT id FROM @.requests WHERE id = $1 AND cleaned_at IS NOT NULL FOR UPDATE)`
+	reviveRequest = `UPDATE @.requests SET cleaned_at = NULL, upstream = $2, used_at = {now},
+		part_count = 0, part_width = 0, part_bytes = 0 WHERE id = $1 AND cleaned_at IS NOT NULL`
+	addLogins = `INSERT INTO @.request_logins (request, login)
+		SELECT $1, login FROM unnest($2::bytea[]) WITH ORDINALITY l (login, n) ORDER BY n
+		ON CONFLICT DO NOTHING`
+	readRequest = `SELECT site, checksum, peer, upstream, part_count, part_width, part_bytes, created_at,
+		cleaned_at, (extract(epoch FROM {now} - used_at) * 1000000)::bigint,
+		ARRAY (SELECT login FROM @.request_logins l WHERE l.request = r.id ORDER BY ord)
+		FROM @.requests r WHERE id = $1`
+
+	// lockRequest has the parts of one request come one after the other, so that the sums are right.
+	lockRequest = `SELECT FROM @.requests WHERE id = $1 FOR NO KEY UPDATE`
+	putPart     = `WITH old AS (SELECT size FROM @.request_parts WHERE request = $1 AND name = $2),
+	put AS (
+		INSERT INTO @.request_parts AS p (request, name, size, width)
+		SELECT id, $2, $3, $4 FROM @.requests WHERE id = $1
+		ON CONFLICT (request, name) DO UPDATE SET size = excluded.size, width = excluded.width)
+	UPDATE @.requests SET used_at = {now},
+		part_count = part_count + CASE WHEN EXISTS (SELECT FROM old) THEN 0 ELSE 1 END,
+		part_bytes = part_bytes + $3 - coalesce((SELECT size FROM old), 0),
+		part_width = CASE WHEN part_count = 0 THEN $4 ELSE part_width END WHERE id = $1`
+	readPart  = `SELECT size, width FROM @.request_parts WHERE request = $1 AND name = $2`
+	readParts = `SELECT ord, name, size, width FROM @.request_parts WHERE request = $1 AND ord > $2
+		ORDER BY ord LIMIT $3`
+	touchRequests = `UPDATE @.requests SET used_at = {now} WHERE id = ANY ($1::bigint[])`
+	cleanRequest  = `UPDATE @.requests SET used_at = {now}, cleaned_at = {now} WHERE id = $1`
+	pruneRequests = `DELETE FROM @.requests WHERE cleaned_at <= {now} - $1 * interval '1 microsecond'
+		OR used_at <= {now} - $2 * interval '1 microsecond'`
+)
+
+// partsPage is how many parts are read at a time.
+const partsPage = 1000
+
+// requests implements store.RequestsV2.
+type requests struct{ *db }
+
+func (s requests) Create(ctx context.Context, req store.Request) error {
+	logins := make([][]byte, len(req.Logins))
+	for i, l := range req.Logins {
+		logins[i] = raw(l)
+	}
+	return s.write(ctx, fmt.Sprintf("create request %d", req.ID), func(ctx context.Context) error {
+		b := s.newBatch()
+		b.add(dropOther, req.ID, req.Site, raw(req.Checksum))
+		b.add(insertRequest, req.ID, req.Site, raw(req.Checksum), raw(req.Peer), raw(req.Upstream))
+		b.add(dropCleaned, req.ID)
+		b.add(reviveRequest, req.ID, raw(req.Upstream))
+		b.add(addLogins, req.ID, logins)
+		_, err := b.send(ctx)
+		return err
+	})
+}
+
+func (s requests) Request(ctx context.Context, id int64) (store.Request, error) {
+	req := store.Request{ID: id}
+	err := s.read(ctx, fmt.Sprintf("request %d", id), func(ctx context.Context) error {
+		var checksum, peer, upstream []byte
+		var cleaned *time.Time
+		var idle int64
+		var logins [][]byte
+		err := s.calls.QueryRow(ctx, s.sql(readRequest), id).Scan(&req.Site, &checksum, &peer, &upstream,
+			&req.PartCount, &req.PartWidth, &req.PartBytes, &req.CreatedAt, &cleaned, &idle, &logins)
+		req.Checksum, req.Peer, req.Upstream = string(checksum), string(peer), string(upstream)
+		req.CreatedAt, req.CleanedAt = req.CreatedAt.UTC(), utc(cleaned)
+		req.Idle = max(0, time.Duration(idle)*time.Microsecond)
+		req.Logins = nil
+		for _, l := range logins {
+			req.Logins = append(req.Logins, string(l))
+		}
+		return err
+	})
+	if err != nil {
+		return store.Request{}, err
+	}
+	return req, nil
+}
+
+func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error {
+	what := fmt.Sprintf("add part %q to request %d", part.Name, id)
+	return s.write(ctx, what, func(ctx context.Context) error {
+		b := s.newBatch()
+		b.add(lockRequest, id)
+		b.add(putPart, id, raw(part.Name), part.Size, int64(part.Width))
+		n, err := b.send(ctx)
+		if err == nil && n == 0 {
+			return store.ErrNotFound
+		}
+		return err
+	})
+}
+
+func (s requests) Part(ctx context.Context, id int64, name string) (store.Part, error) {
+	p := store.Part{Name: name}
+	what := fmt.Sprintf("part %q of request %d", name, id)
+	err := s.read(ctx, what, func(ctx context.Context) error {
+		return s.calls.QueryRow(ctx, s.sql(readPart), id, raw(name)).Scan(&p.Size, &p.Width)
+	})
+	if err != nil {
+		return store.Part{}, err
+	}
+	return p, nil
+}
+
+func (s requests) Parts(ctx context.Context, id int64, fn func(store.Part) error) error {
+	for after := int64(0); ; {
+		var page []store.Part
+		err := s.read(ctx, fmt.Sprintf("parts of request %d", id), func(ctx context.Context) error {
+			rows, err := s.calls.Query(ctx, s.sql(readParts), id, after, partsPage)
+			if err != nil {
+				return err
+			}
+			page, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p store.Part, err error) {
+				var name []byte
+				err = row.Scan(&after, &name, &p.Size, &p.Width)
+				p.Name = string(name)
+				return p, err
+			})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, p := range page {
+			if err := fn(p); err != nil {
+				return err
+			}
+		}
+		if len(page) < partsPage {
+			return nil
+		}
+	}
+}
+
+func (s requests) Touch(ctx context.Context, ids ...int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := s.count(ctx, "touch requests", touchRequests, ids)
+	return err
+}
+
+func (s requests) CleanUp(ctx context.Context, id int64) error {
+	what := fmt.Sprintf("clean up request %d", id)
+	n, err := s.count(ctx, what, cleanRequest, id)
+	if err == nil && n == 0 {
+		return fmt.Errorf("%s: %w", what, store.ErrNotFound)
+	}
+	return err
+}
+
+func (s requests) PruneRequests(ctx context.Context, cleaned, idle time.Duration) (int, error) {
+	return s.count(ctx, "prune requests", pruneRequests, micros(cleaned), micros(idle))
+}

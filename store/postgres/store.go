@@ -1,0 +1,268 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+const (
+	// statementTime is how long the server may take for one statement.
+	statementTime = 5 * time.Second
+	// attempts bounds how often a transaction that met another one begins anew.
+	attempts = 10
+	// defaultConnections is how many connections a gateway has for its calls.
+	defaultConnections = 16
+	// minConnections is what a migration takes: one holds its lock while others work.
+	minConnections = 4
+	// defaultSchema holds the tables.
+	defaultSchema = "stagelock"
+)
+
+// Config says where the database is.
+type Config struct {
+	URL         string // postgres://user:password@host/database?sslmode=verify-full
+	Schema      string // default stagelock
+	Cluster     string // name of the cluster; the first gateway writes it, the others must say the same
+	Connections int    // for calls, default 16, at least 4; the audit log and the member's lease have one each
+	Pooler      bool   // a pooler in transaction mode is in front: no prepared statements
+	Manual      bool   // migrations are applied by Migrate only
+	// Offset is added to the server's clock. Only tests set it.
+	Offset func() time.Duration
+}
+
+// Store is a database. It is safe for concurrent use, and so are several processes.
+type Store struct {
+	cfg    Config
+	calls  *pgxpool.Pool
+	audit  *pgxpool.Pool // one connection: a flood of look-ups does not starve the log
+	lives  *pgxpool.Pool // one connection: nor the lease
+	closed atomic.Bool
+}
+
+var _ store.Database = (*Store)(nil)
+
+// db is a Store by the name under which the contracts embed it.
+type db = Store
+
+// schemaName is what needs no quotes.
+var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+
+// Open connects, checks the server's settings, brings the schema up to date unless that is manual,
+// and holds the name of the cluster against the database's. The caller closes the store.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	s, err := connect(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// connect makes the pools; it reaches no server yet.
+func connect(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.Schema == "" {
+		cfg.Schema = defaultSchema
+	}
+	if cfg.Connections <= 0 {
+		cfg.Connections = defaultConnections
+	}
+	cfg.Connections = max(cfg.Connections, minConnections)
+	if !schemaName.MatchString(cfg.Schema) {
+		return nil, fmt.Errorf("schema %q: use lower-case letters, digits and underscores", cfg.Schema)
+	}
+	s := &Store{cfg: cfg}
+	for _, p := range []struct {
+		pool  **pgxpool.Pool
+		conns int
+	}{{&s.calls, cfg.Connections}, {&s.audit, 1}, {&s.lives, 1}} {
+		pool, err := newPool(ctx, cfg, p.conns)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		*p.pool = pool
+	}
+	return s, nil
+}
+
+func newPool(ctx context.Context, cfg Config, conns int) (*pgxpool.Pool, error) {
+	pc, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("the database URL cannot be read: %w", err) // pgx masks the password
+	}
+	pc.MaxConns = int32(min(conns, 1000))
+	pc.ConnConfig.RuntimeParams["application_name"] = "stagelock"
+	pc.ConnConfig.ConnectTimeout = statementTime
+	if cfg.Pooler {
+		pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+		pc.ConnConfig.StatementCacheCapacity = 0
+		pc.ConnConfig.DescriptionCacheCapacity = 0
+	}
+	return pgxpool.NewWithConfig(ctx, pc)
+}
+
+// Close waits for the statements under way and closes the connections. It may be called again.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	for _, p := range []*pgxpool.Pool{s.calls, s.audit, s.lives} {
+		if p != nil {
+			p.Close()
+		}
+	}
+	return nil
+}
+
+// Members implements store.Database.
+func (s *Store) Members() store.Members { return members{s} }
+
+// Requests implements store.Database.
+func (s *Store) Requests() store.RequestsV2 { return requests{s} }
+
+// Repeats implements store.Database.
+func (s *Store) Repeats() store.RepeatsV2 { return repeats{s} }
+
+// Leases implements store.Database.
+func (s *Store) Leases() store.Leases { return leases{s} }
+
+// Values implements store.Database.
+func (s *Store) Values() store.Values { return values{s} }
+
+// Pages implements store.Database.
+func (s *Store) Pages() store.Pages { return pages{s} }
+
+// Nonces implements store.Database.
+func (s *Store) Nonces() store.Nonces { return nonces{s} }
+
+// Logs returns the audit logs of the gateways that share the database.
+func (s *Store) Logs() store.Logs { return logs{s} }
+
+// sql writes the schema and the clock into a statement: @. stands before a table, {now} for the time.
+func (s *Store) sql(query string) string {
+	now := "clock_timestamp()"
+	if s.cfg.Offset != nil {
+		us := strconv.FormatInt(s.cfg.Offset().Microseconds(), 10)
+		now = "(clock_timestamp() + interval '" + us + " microseconds')"
+	}
+	return strings.NewReplacer("@.", s.cfg.Schema+".", "{now}", now).Replace(query)
+}
+
+// read runs fn on the calls' pool.
+func (s *Store) read(ctx context.Context, what string, fn func(ctx context.Context) error) error {
+	return s.run(ctx, what, fn)
+}
+
+// write runs fn, which is one transaction. Once it began it does not end before the outcome is
+// known, or the server's time is over, whatever becomes of ctx.
+func (s *Store) write(ctx context.Context, what string, fn func(ctx context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return s.run(context.WithoutCancel(ctx), what, fn)
+}
+
+// run calls fn until it met no other transaction, and makes the contracts' errors of its own.
+func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Context) error) error {
+	err := ctx.Err()
+	for n := 0; err == nil || n > 0 && n < attempts && again[code(err)]; n++ {
+		if s.closed.Load() {
+			return fmt.Errorf("%s: %w", what, store.ErrClosed)
+		}
+		timed, cancel := context.WithTimeout(ctx, statementTime)
+		err = fn(timed)
+		cancel()
+		if err == nil {
+			return nil
+		}
+	}
+	if s.closed.Load() {
+		return fmt.Errorf("%s: %w", what, store.ErrClosed)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	}
+	return fmt.Errorf("%s: %w", what, translate(err))
+}
+
+// count runs one statement and returns how many rows it changed.
+func (s *Store) count(ctx context.Context, what, query string, args ...any) (int, error) {
+	n := 0
+	err := s.write(ctx, what, func(ctx context.Context) error {
+		tag, err := s.calls.Exec(ctx, s.sql(query), args...)
+		n = int(tag.RowsAffected())
+		return err
+	})
+	return n, err
+}
+
+// batch is statements that one round trip carries and one transaction keeps.
+type batch struct {
+	pgx.Batch
+	s *Store
+}
+
+func (s *Store) newBatch() *batch { return &batch{s: s} }
+
+func (b *batch) add(query string, args ...any) { b.Queue(b.s.sql(query), args...) }
+
+// send returns how many rows the last statement changed.
+func (b *batch) send(ctx context.Context) (last int64, err error) {
+	res := b.s.calls.SendBatch(ctx, &b.Batch)
+	for range b.Len() {
+		tag, err := res.Exec()
+		if err != nil {
+			return 0, errors.Join(err, res.Close())
+		}
+		last = tag.RowsAffected()
+	}
+	return last, res.Close()
+}
+
+// stale makes ErrStale of a change that met no row.
+func stale(n int, err error) error {
+	if err == nil && n == 0 {
+		return store.ErrStale
+	}
+	return err
+}
+
+// micros is how a duration is given to a statement.
+func micros(d time.Duration) int64 { return d.Microseconds() }
+
+// raw is a text as bytea; never NULL.
+func raw(s string) []byte { return []byte(s) }
+
+// hashed is the key of texts that may be long: their SHA-256, each text with its length.
+func hashed(texts ...string) []byte {
+	h := sha256.New()
+	var n [8]byte
+	for _, t := range texts {
+		binary.BigEndian.PutUint64(n[:], uint64(len(t)))
+		h.Write(n[:])
+		h.Write([]byte(t))
+	}
+	return h.Sum(nil)
+}
+
+// utc is a time that may be NULL.
+func utc(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}

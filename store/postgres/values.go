@@ -1,0 +1,99 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+const (
+	storeValue = `INSERT INTO @.stored_values (key, value, modified_at) VALUES ($1, $2, {now})
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value, modified_at = excluded.modified_at`
+	loadValue = `SELECT value FROM @.stored_values WHERE key = $1`
+	// isBelow uses that '0' follows '/': the keys below k are those from k/ up to k0.
+	isBelow     = `(key > $1::bytea || '\x2f'::bytea AND key < $1::bytea || '\x30'::bytea)`
+	deleteValue = `DELETE FROM @.stored_values WHERE key = $1 OR ` + isBelow
+	below       = `SELECT key FROM @.stored_values WHERE $1 = ''::bytea OR ` + isBelow
+	statValue   = `SELECT length(value), modified_at FROM @.stored_values WHERE key = $1
+		UNION ALL SELECT 0, NULL WHERE EXISTS (SELECT FROM @.stored_values WHERE ` + isBelow + `)`
+)
+
+// values implements store.Values.
+type values struct{ *db }
+
+func (s values) Store(ctx context.Context, key string, value []byte) error {
+	if err := store.CheckKey(key); err != nil {
+		return fmt.Errorf("store value %q: %w", key, err)
+	}
+	if value == nil {
+		value = []byte{}
+	}
+	_, err := s.count(ctx, fmt.Sprintf("store value %q", key), storeValue, raw(key), value)
+	return err
+}
+
+func (s values) Load(ctx context.Context, key string) ([]byte, error) {
+	var value []byte
+	err := s.read(ctx, fmt.Sprintf("value %q", key), func(ctx context.Context) error {
+		return s.calls.QueryRow(ctx, s.sql(loadValue), raw(key)).Scan(&value)
+	})
+	return value, err
+}
+
+func (s values) Delete(ctx context.Context, key string) error {
+	err := store.CheckKey(key)
+	n := 0
+	if err == nil {
+		n, err = s.count(ctx, fmt.Sprintf("delete value %q", key), deleteValue, raw(key))
+	}
+	if err == nil && n == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("delete value %q: %w", key, err)
+	}
+	return nil
+}
+
+func (s values) List(ctx context.Context, prefix string, recursive bool) ([]string, error) {
+	var keys []string
+	err := s.read(ctx, fmt.Sprintf("values below %q", prefix), func(ctx context.Context) error {
+		rows, err := s.calls.Query(ctx, s.sql(below), raw(prefix))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		keys = nil
+		for rows.Next() {
+			var key []byte
+			if err := rows.Scan(&key); err != nil {
+				return err
+			}
+			keys = append(keys, string(key))
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return store.KeysBelow(keys, prefix, recursive), nil
+}
+
+func (s values) Stat(ctx context.Context, key string) (store.Value, error) {
+	v := store.Value{Key: key}
+	if err := store.CheckKey(key); err != nil {
+		return store.Value{}, fmt.Errorf("value %q: %w", key, err)
+	}
+	err := s.read(ctx, fmt.Sprintf("value %q", key), func(ctx context.Context) error {
+		var modified *time.Time
+		err := s.calls.QueryRow(ctx, s.sql(statValue), raw(key)).Scan(&v.Size, &modified)
+		v.ModifiedAt = utc(modified)
+		return err
+	})
+	if err != nil {
+		return store.Value{}, err
+	}
+	return v, nil
+}
