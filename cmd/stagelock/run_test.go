@@ -256,6 +256,43 @@ func TestSecondSignalForces(t *testing.T) {
 	}
 }
 
+// A log is archived while its gateway writes it; what stays and what was moved are both whole.
+func TestAuditArchiveWhileRunning(t *testing.T) {
+	file, data := configFile(t, upstream(t))
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := strings.Replace(string(text), "audit: {every: 10}", "audit: {every: 10, max_bytes: 64KiB}", 1)
+	if err := os.WriteFile(file, []byte(small), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client := start(t, file).client(t)
+	older := filepath.Join(t.TempDir(), "older")
+	audits := func(args ...string) (int, string) {
+		var out, errs bytes.Buffer
+		sh := &term.Shell{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now}
+		code := commands.Run(t.Context(), sh, append([]string{"stagelock", "audit"}, args...))
+		return code, out.String() + errs.String()
+	}
+	for round := range 2 {
+		for range 150 {
+			if _, err := client.CreateStagingRequest(t.Context(), liveSite, strings.Repeat("0", 32)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if code, out := audits("archive", "--config", file, "--keep", "64KiB", "--to", older); code != 0 ||
+			!strings.HasPrefix(out, "Moved records ") {
+			t.Fatalf("round %d: exit code %d: %s", round, code, out)
+		}
+		for _, where := range []string{data, older} {
+			if code, out := audits("verify", "--data", where); code != 0 {
+				t.Errorf("round %d, %s: exit code %d: %s", round, where, code, out)
+			}
+		}
+	}
+}
+
 func TestPortInUse(t *testing.T) {
 	taken := upstream(t)
 	file, _ := configFile(t, upstream(t))

@@ -18,17 +18,22 @@ import (
 // keyName is the name that signs checkpoints; a key is told from others by its hash.
 const keyName = "stagelock-audit"
 
+// anchorName begins the text of an anchor, so that no checkpoint can be taken for one.
+const anchorName = "stagelock-audit-anchor"
+
 // checkpoint says that a log had so many records and which hash the last one had.
 type checkpoint struct {
 	size store.Seq
 	head digest
+	node string    // who signed it
+	at   time.Time // when
 }
 
-// text returns the body of the note: origin, size and hash as in other transparency logs, then the
-// time.
-func (c checkpoint) text(node string, at time.Time) string {
-	return fmt.Sprintf("%s %s\n%d\n%s\ntime %s\n", keyName, strconv.QuoteToASCII(node), c.size,
-		base64.StdEncoding.EncodeToString(c.head[:]), at.UTC().Format(time.RFC3339Nano))
+// text returns the body of the note: what it is, size and hash as in other transparency logs, then
+// the time.
+func (c checkpoint) text(name string) string {
+	return fmt.Sprintf("%s %s\n%d\n%s\ntime %s\n", name, strconv.QuoteToASCII(c.node), c.size,
+		base64.StdEncoding.EncodeToString(c.head[:]), c.at.UTC().Format(time.RFC3339Nano))
 }
 
 // signer signs notes with a key.
@@ -71,18 +76,18 @@ func verifiers(keys []ed25519.PublicKey, more ...note.Verifier) (note.Verifiers,
 	return note.VerifierList(more...), nil
 }
 
-// sign returns the note of c.
-func (s signer) sign(c checkpoint, node string, at time.Time) ([]byte, error) {
-	return note.Sign(&note.Note{Text: c.text(node, at)}, s)
+// sign returns the note of c, a checkpoint or an anchor by name.
+func (s signer) sign(c checkpoint, name string) ([]byte, error) {
+	return note.Sign(&note.Note{Text: c.text(name)}, s)
 }
 
-// openCheckpoint returns what a note says if one of keys signed it.
-func openCheckpoint(msg []byte, keys note.Verifiers) (checkpoint, error) {
+// openCheckpoint returns what a note says if one of keys signed it and it is what name says.
+func openCheckpoint(msg []byte, keys note.Verifiers, name string) (checkpoint, error) {
 	n, err := note.Open(msg, keys)
 	if err != nil {
 		return checkpoint{}, fmt.Errorf("checkpoint: %w", err)
 	}
-	c, err := parseCheckpoint(n.Text)
+	c, err := parseCheckpoint(n.Text, name)
 	if err != nil {
 		return checkpoint{}, fmt.Errorf("checkpoint %q: %w", n.Text, err)
 	}
@@ -91,9 +96,13 @@ func openCheckpoint(msg []byte, keys note.Verifiers) (checkpoint, error) {
 
 var errCheckpoint = errors.New("not what this program writes")
 
-func parseCheckpoint(text string) (c checkpoint, err error) {
+func parseCheckpoint(text, name string) (c checkpoint, err error) {
 	lines := strings.Split(text, "\n")
-	if len(lines) != 5 || !strings.HasPrefix(lines[0], keyName+" ") {
+	if len(lines) != 5 {
+		return c, errCheckpoint
+	}
+	node, ok := strings.CutPrefix(lines[0], name+" ")
+	if c.node, err = strconv.Unquote(node); err != nil || !ok {
 		return c, errCheckpoint
 	}
 	size, err := strconv.ParseUint(lines[1], 10, 64)
@@ -102,6 +111,10 @@ func parseCheckpoint(text string) (c checkpoint, err error) {
 	}
 	head, err := base64.StdEncoding.Strict().DecodeString(lines[2])
 	if err != nil || len(head) != len(c.head) {
+		return c, errCheckpoint
+	}
+	at, ok := strings.CutPrefix(lines[3], "time ")
+	if c.at, err = time.Parse(time.RFC3339Nano, at); err != nil || !ok {
 		return c, errCheckpoint
 	}
 	c.size, c.head = store.Seq(size), digest(head)

@@ -45,6 +45,6 @@ func SplitLine(b []byte) (store.Seq, bool) {
 
 // ParseCheckpoint reads the text of a note and writes its first three lines again.
 func ParseCheckpoint(text string) (size store.Seq, head [sha256.Size]byte, ok bool) {
-	c, err := parseCheckpoint(text)
+	c, err := parseCheckpoint(text, keyName)
 	return c.size, c.head, err == nil
 }

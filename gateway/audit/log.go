@@ -44,6 +44,7 @@ type Log struct {
 	cfg    Config
 	signer signer
 	keys   note.Verifiers
+	found  string        // what was wrong when the log was opened
 	groups chan *pending // unbuffered: an event that was taken is answered
 	quit   chan struct{}
 	ended  chan struct{}
@@ -122,6 +123,7 @@ var errMissing = errors.New("the file of the newest checkpoint is not there")
 // alarm writes what is wrong into the log, with the checkpoint as evidence, as the file will be
 // overwritten.
 func (l *Log) alarm(ctx context.Context, msg []byte, diff error) error {
+	l.found = diff.Error()
 	ev := Event{Kind: KindAlarm, Time: l.cfg.Now(), Node: l.cfg.Node, Detail: diff.Error()}
 	if msg != nil {
 		ev.Fields = map[string]string{noteField: string(msg)}
@@ -155,7 +157,7 @@ var errFound = errors.New("found")
 
 // compare returns how the log differs from what the checkpoint in msg says.
 func (l *Log) compare(ctx context.Context, msg []byte) error {
-	c, err := openCheckpoint(msg, l.keys)
+	c, err := openCheckpoint(msg, l.keys, keyName)
 	if err != nil {
 		return err
 	}
@@ -218,6 +220,10 @@ func (l *Log) append(ctx context.Context, ev Event, patient bool) (store.Seq, er
 	}
 	return p.seq, nil
 }
+
+// Alarm returns how the log differed from its newest checkpoint when it was opened, in plain words;
+// empty if it did not. It is in the log too, and verify goes on saying it.
+func (l *Log) Alarm() string { return l.found }
 
 // Err returns why the newest event or checkpoint could not be kept, or nil: what health reports.
 func (l *Log) Err() error {

@@ -59,7 +59,7 @@ func verify(t testing.TB, cfg audit.Config, events store.Events) audit.Report {
 	newest, err := os.ReadFile(cfg.Checkpoint)
 	must(t, err)
 	r, err := audit.Verify(context.Background(), events,
-		audit.Trust{Keys: []ed25519.PublicKey{public(key)}, Newest: newest})
+		audit.Trust{Keys: []ed25519.PublicKey{public(key)}, Notes: []audit.Note{{Text: newest, From: cfg.Checkpoint}}})
 	must(t, err)
 	return r
 }

@@ -215,24 +215,27 @@ func TestVerifyTrust(t *testing.T) {
 	must(t, err)
 	other := ed25519.NewKeyFromSeed(bytes.Repeat([]byte("o"), ed25519.SeedSize))
 	m := &memory{lines: lines}
-	if _, err := audit.Verify(ctx, m, audit.Trust{Keys: []ed25519.PublicKey{public(other)},
-		Newest: newest}); err == nil {
-		t.Error("a checkpoint of another key was taken")
+	notes := []audit.Note{{Text: newest, From: "a copy"}}
+	r, err := audit.Verify(ctx, m, audit.Trust{Keys: []ed25519.PublicKey{public(other)}, Notes: notes})
+	must(t, err)
+	if r.OK() || !strings.Contains(r.Msg, "the checkpoint in a copy was signed with another key") ||
+		!strings.Contains(r.Cure, "--key") {
+		t.Errorf("a checkpoint of another key: %+v", r)
 	}
-	r, err := audit.Verify(ctx, m, audit.Trust{Keys: []ed25519.PublicKey{public(other)}})
+	r, err = audit.Verify(ctx, m, audit.Trust{Keys: []ed25519.PublicKey{public(other)}})
 	must(t, err)
 	if r.FirstBad != 1 {
 		t.Errorf("log signed by another key: %+v", r)
 	}
 	both := audit.Trust{Keys: []ed25519.PublicKey{public(other), public(key), public(key)},
-		Newest: newest}
+		Notes: notes}
 	if r, err = audit.Verify(ctx, m, both); err != nil || !r.OK() {
 		t.Errorf("with both keys: %+v, %v", r, err)
 	}
 	for i := range newest {
 		bad := bytes.Clone(newest)
 		bad[i] ^= 4
-		if r, err := audit.Verify(ctx, m, audit.Trust{Keys: both.Keys, Newest: bad}); err == nil &&
+		if r, err := audit.Verify(ctx, m, audit.Trust{Keys: both.Keys, Notes: []audit.Note{{Text: bad}}}); err == nil &&
 			r.OK() {
 			t.Errorf("a checkpoint with byte %d changed was taken", i)
 		}
@@ -240,9 +243,9 @@ func TestVerifyTrust(t *testing.T) {
 	if _, err := audit.Verify(ctx, &memory{closed: true}, both); err == nil {
 		t.Error("a closed store was verified")
 	}
-	if r, err := audit.Verify(ctx, &memory{}, audit.Trust{}); err != nil || !r.OK() ||
-		r.Records != 0 {
-		t.Errorf("an empty log: %+v, %v", r, err)
+	if r, err := audit.Verify(ctx, &memory{}, audit.Trust{}); err != nil || r.OK() ||
+		!strings.Contains(r.Msg, "no newest checkpoint") {
+		t.Errorf("an empty log that nobody signed: %+v, %v", r, err)
 	}
 }
 
@@ -301,7 +304,7 @@ func TestFormerKey(t *testing.T) {
 	newest, err := os.ReadFile(cfg.Checkpoint)
 	must(t, err)
 	keys := []ed25519.PublicKey{public(cfg.Key), public(key)}
-	r, err := audit.Verify(context.Background(), m, audit.Trust{Keys: keys, Newest: newest})
+	r, err := audit.Verify(context.Background(), m, audit.Trust{Keys: keys, Notes: []audit.Note{{Text: newest}}})
 	if err != nil || !r.OK() {
 		t.Errorf("report %+v, %v", r, err)
 	}

@@ -244,7 +244,7 @@ func (w *writer) add(members []byte) {
 
 func (l *Log) checkpointMembers() ([]byte, error) {
 	now := l.cfg.Now()
-	msg, err := l.signer.sign(checkpoint{l.w.seq, l.w.head}, l.cfg.Node, now)
+	msg, err := l.signer.sign(checkpoint{l.w.seq, l.w.head, l.cfg.Node, now}, keyName)
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +256,7 @@ func (l *Log) checkpointMembers() ([]byte, error) {
 // save writes the file of the newest checkpoint, which covers the whole log, its last checkpoint
 // record too.
 func (l *Log) save() error {
-	msg, err := l.signer.sign(checkpoint{l.w.seq, l.w.head}, l.cfg.Node, l.cfg.Now())
+	msg, err := l.signer.sign(checkpoint{l.w.seq, l.w.head, l.cfg.Node, l.cfg.Now()}, keyName)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package node
 import (
 	"path/filepath"
 
+	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/certs"
 )
 
@@ -26,6 +27,14 @@ func (d DataDir) AuditPublicKey() string { return d.AuditKey() + ".pub" }
 
 // Checkpoint is the file with the newest checkpoint of the audit log.
 func (d DataDir) Checkpoint() string { return d.path("audit.checkpoint") }
+
+// Anchor is the file that says up to where the audit log was archived.
+func (d DataDir) Anchor() string { return d.path("audit.anchor") }
+
+// AuditPlace is where the audit log and what belongs to it lie.
+func (d DataDir) AuditPlace() audit.Place {
+	return audit.Place{Dir: d.Audit(), Checkpoint: d.Checkpoint(), Anchor: d.Anchor(), PublicKey: d.AuditPublicKey()}
+}
 
 // TLS is the folder of what belongs to certificates.
 func (d DataDir) TLS() string { return d.path("tls") }

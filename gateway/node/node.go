@@ -134,6 +134,10 @@ func (n *Node) openAudit(ctx context.Context) error {
 	}
 	n.audit = log
 	n.closers = append(n.closers, log.Close)
+	if found := log.Alarm(); found != "" {
+		n.cfg.Log.WithField("found", found).Error("the audit log is not what its newest checkpoint says, or another key " +
+			"signed it; see stagelock audit verify")
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync"
 	"syscall"
@@ -271,7 +272,11 @@ func (e *Events) Read(ctx context.Context, from store.Seq, fn func(store.Record)
 		if i == len(segments)-1 {
 			limit = size
 		}
-		if err := segments[i].read(ctx, from, limit, fn); err != nil {
+		err := segments[i].read(ctx, from, limit, fn)
+		if errors.Is(err, fs.ErrNotExist) && i < len(segments)-1 {
+			continue // archived since it was listed
+		}
+		if err != nil {
 			return err
 		}
 	}

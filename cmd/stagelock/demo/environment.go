@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -294,7 +293,7 @@ func (e *Environment) denied(ctx context.Context, mark store.Seq, ref string) (a
 
 // verify holds the audit log against its signatures.
 func (e *Environment) verify(ctx context.Context) (audit.Report, error) {
-	k, err := flags.ReadKey(e.Data().AuditPublicKey())
+	trust, err := flags.Trust(e.Data(), nil, nil)
 	if err != nil {
 		return audit.Report{}, err
 	}
@@ -303,5 +302,5 @@ func (e *Environment) verify(ctx context.Context) (audit.Report, error) {
 		return audit.Report{}, err
 	}
 	defer func() { _ = events.Close() }() // it was only read
-	return audit.Verify(ctx, events, audit.Trust{Keys: []ed25519.PublicKey{k}})
+	return audit.Verify(ctx, events, trust)
 }

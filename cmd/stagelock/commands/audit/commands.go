@@ -55,11 +55,12 @@ func (sh shell) auditCommand() *cli.Command {
 					&cli.StringSliceFlag{Name: "key",
 						Usage: "file with a public key that may have signed; else the one in " +
 							"the data folder"},
-					&cli.StringFlag{Name: "checkpoint",
-						Usage: "file with the newest checkpoint, or a copy that was kept " +
-							"elsewhere; else the one in the data folder"},
+					&cli.StringSliceFlag{Name: "checkpoint",
+						Usage: "file with a copy of a checkpoint that was kept elsewhere, besides " +
+							"the one in the data folder; may be repeated"},
 				),
 			},
+			sh.archiveCommand(),
 		},
 	}
 }

@@ -3,6 +3,8 @@ package audit
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -49,8 +51,8 @@ func moment(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if d, err := time.ParseDuration(s); err == nil {
-		return now.Add(-d.Abs()), nil
+	if d, ok := duration(s); ok {
+		return now.Add(-d), nil
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05",
 		"2006-01-02 15:04", time.DateOnly} {
@@ -61,4 +63,14 @@ func moment(s string, now time.Time) (time.Time, error) {
 	return time.Time{},
 		fmt.Errorf("%q is neither a time such as 2024-03-01 or 2024-03-01T12:00:00Z nor a "+
 			"duration such as 2h", s)
+}
+
+// duration reads a duration, in days too: 90d.
+func duration(s string) (time.Duration, bool) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * 24 * time.Hour, err == nil
+	}
+	d, err := time.ParseDuration(s)
+	return d.Abs(), err == nil
 }

@@ -1,9 +1,9 @@
 package audit
 
 import (
-	"errors"
+	"bytes"
+	"context"
 	"fmt"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,13 +13,18 @@ import (
 	"github.com/stagelock/stagelock/gateway/node"
 )
 
-// verified is an audit log that was Verified, for a script.
+// verified is an audit log that was verified, for a script.
 type verified struct {
-	OK          bool   `json:"ok"`
-	Records     int    `json:"records"`
-	Checkpoints int    `json:"checkpoints"`
-	FirstBad    uint64 `json:"first_bad,omitempty"`
-	Message     string `json:"message"`
+	OK          bool         `json:"ok"`
+	Records     int          `json:"records"`
+	Checkpoints int          `json:"checkpoints"`
+	First       uint64       `json:"first,omitempty"`
+	FirstBad    uint64       `json:"first_bad,omitempty"`
+	Unsigned    int          `json:"unsigned"`
+	Held        []audit.Held `json:"held_against"`
+	Message     string       `json:"message"`
+	Limits      string       `json:"limits"`
+	Cure        string       `json:"cure,omitempty"`
 }
 
 func (sh shell) auditVerify(c *cli.Context) error {
@@ -30,18 +35,24 @@ func (sh shell) auditVerify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	trust, err := trustOf(c, data)
+	trust, err := sh.trust(c, data)
 	if err != nil {
 		return err
 	}
-	events, err := flags.OpenLog(data)
+	r, err := verify(c.Context, data, trust)
+	if err == nil && !r.OK() { // unless it was archived meanwhile
+		again, err := sh.trust(c, data)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(again.Anchor, trust.Anchor) {
+			if r, err = verify(c.Context, data, again); err != nil {
+				return err
+			}
+		}
+	}
 	if err != nil {
 		return err
-	}
-	defer func() { _ = events.Close() }() // it was only read
-	r, err := audit.Verify(c.Context, events, trust)
-	if err != nil {
-		return &term.DataError{Msg: "the audit log cannot be Verified: " + err.Error()}
 	}
 	if err := sh.showVerified(r); err != nil {
 		return err
@@ -52,43 +63,49 @@ func (sh shell) auditVerify(c *cli.Context) error {
 	return nil
 }
 
+func verify(ctx context.Context, data node.DataDir, trust audit.Trust) (audit.Report, error) {
+	events, err := flags.OpenLog(data)
+	if err != nil {
+		return audit.Report{}, err
+	}
+	defer func() { _ = events.Close() }() // it was only read
+	r, err := audit.Verify(ctx, events, trust)
+	if err != nil {
+		return r, &term.DataError{Msg: "the audit log cannot be verified: " + err.Error()}
+	}
+	return r, nil
+}
+
+// trust is what the log is held against, as the flags say. How often it is signed is what the
+// configuration says, if there is one.
+func (sh shell) trust(c *cli.Context, data node.DataDir) (audit.Trust, error) {
+	trust, err := flags.Trust(data, c.StringSlice("key"), c.StringSlice("checkpoint"))
+	if err != nil {
+		return trust, err
+	}
+	load, err := flags.Loader(sh.Shell, c)
+	if err != nil {
+		return trust, err
+	}
+	if cfg, _ := load(); cfg != nil {
+		trust.Every, trust.Interval = cfg.Audit.Every, cfg.Audit.Checkpoint
+	}
+	return trust, nil
+}
+
 func (sh shell) showVerified(r audit.Report) error {
 	if sh.JSON {
-		return sh.Print(verified{r.OK(), r.Records, r.Checkpoints, uint64(r.FirstBad), r.Msg})
+		return sh.Print(verified{r.OK(), r.Records, r.Checkpoints, uint64(r.First), uint64(r.FirstBad), r.Unsigned,
+			r.Held, r.Msg, r.Limits(), r.Cure})
 	}
 	paint := sh.Paint(sh.Out)
 	head := paint.Good("good")
 	if !r.OK() {
 		head = paint.Bad(fmt.Sprintf("BAD from record %d on", r.FirstBad))
 	}
-	return sh.Printf("%s: %s, %s: %s\n", head, term.Count(r.Records, "record"), term.Count(r.Checkpoints,
-		"checkpoint"), term.Plain(r.Msg))
-}
-
-// trustOf collects the keys and the newest checkpoint that a log is held against.
-func trustOf(c *cli.Context, data node.DataDir) (audit.Trust, error) {
-	keys := c.StringSlice("key")
-	if len(keys) == 0 {
-		keys = []string{data.AuditPublicKey()}
+	if err := sh.Printf("%s: %s, %s: %s\n  %s\n", head, term.Count(r.Records, "record"), term.Count(r.Checkpoints,
+		"checkpoint"), term.Plain(r.Msg), term.Plain(r.Limits())); err != nil || r.Cure == "" {
+		return err
 	}
-	var trust audit.Trust
-	for _, file := range keys {
-		k, err := flags.ReadKey(file)
-		if err != nil {
-			return trust, &term.DataError{Msg: "public key of the audit log: " + err.Error(),
-				Cure: "name its file with --key"}
-		}
-		trust.Keys = append(trust.Keys, k)
-	}
-	newest := c.String("checkpoint")
-	named := newest != ""
-	if !named {
-		newest = data.Checkpoint()
-	}
-	b, err := os.ReadFile(newest)
-	if err != nil && (named || !errors.Is(err, os.ErrNotExist)) {
-		return trust, fmt.Errorf("newest checkpoint: %w", err)
-	}
-	trust.Newest = b
-	return trust, nil
+	return sh.Printf("  what to do: %s\n", term.Plain(r.Cure))
 }

@@ -2,8 +2,11 @@ package flags
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -38,6 +41,41 @@ func OpenLog(data node.DataDir) (*files.Events, error) {
 			Cure: "name the gateway's data folder with --data, or its file with --config"}
 	}
 	return files.Open(files.Config{Dir: dir, ReadOnly: true})
+}
+
+// Trust returns what the audit log in the data folder is held against: the public keys in those
+// files, or the one in the folder if there are none, and the newest checkpoint in the folder and
+// those in those files. What is not in the folder is left out: Verify says what that means.
+func Trust(data node.DataDir, keys, copies []string) (audit.Trust, error) {
+	var trust audit.Trust
+	if len(keys) == 0 {
+		keys = []string{data.AuditPublicKey()}
+	}
+	for _, file := range keys {
+		k, err := ReadKey(file)
+		if err != nil {
+			return trust, &term.DataError{Msg: "public key of the audit log: " + err.Error(),
+				Cure: "name its file with --key; the gateway wrote it when it first started, as " +
+					filepath.Base(data.AuditPublicKey()) + " into its data folder"}
+		}
+		trust.Keys = append(trust.Keys, k)
+	}
+	for _, file := range append([]string{data.Checkpoint()}, copies...) {
+		b, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) && file == data.Checkpoint() {
+			continue
+		}
+		if err != nil {
+			return trust, fmt.Errorf("checkpoint: %w", err)
+		}
+		trust.Notes = append(trust.Notes, audit.Note{Text: b, From: file})
+	}
+	anchor, err := os.ReadFile(data.Anchor())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return trust, fmt.Errorf("anchor: %w", err)
+	}
+	trust.Anchor = anchor
+	return trust, nil
 }
 
 // ReadKey reads the public key of an audit log.

@@ -1,0 +1,276 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+// verification walks a log.
+type verification struct {
+	trust                Trust
+	keys                 note.Verifiers
+	notes                []held // by how much they cover
+	anchor               *checkpoint
+	agreed               []Held
+	chain                *chain
+	first                store.Seq  // the first record
+	seq                  store.Seq  // of the last record that was read
+	head                 digest     // its hash
+	before               digest     // the hash before that
+	signed               checkpoint // the log up to its last good checkpoint record, and that record
+	covered              store.Seq  // up to here the last good checkpoint goes
+	unsigned             int        // records that no checkpoint covers
+	records, checkpoints int
+}
+
+// held is a note that was opened.
+type held struct {
+	checkpoint
+	from   string
+	anchor bool
+}
+
+func newVerification(trust Trust) (*verification, error) {
+	v := &verification{trust: trust, chain: newChain()}
+	keys, err := verifiers(trust.Keys)
+	if err != nil {
+		return v, err
+	}
+	v.keys = keys
+	for _, n := range trust.Notes {
+		c, err := openCheckpoint(n.Text, keys, keyName)
+		if err != nil {
+			return v, foreign("the checkpoint in "+n.From, err)
+		}
+		v.notes = append(v.notes, held{checkpoint: c, from: n.From})
+	}
+	if trust.Anchor != nil {
+		c, err := openCheckpoint(trust.Anchor, keys, anchorName)
+		if err != nil {
+			return v, foreign("the anchor of what was archived", err)
+		}
+		v.anchor = &c
+		v.notes = append(v.notes, held{checkpoint: c, from: "the anchor", anchor: true})
+	}
+	slices.SortStableFunc(v.notes, func(a, b held) int { return cmp.Compare(a.size, b.size) })
+	return v, nil
+}
+
+// foreign is the finding for a note that does not open.
+func foreign(what string, err error) *finding {
+	var u *note.UnverifiedNoteError
+	if !errors.As(err, &u) {
+		return &finding{1, what + " is damaged: " + err.Error(),
+			"bring it back from a backup, or name a copy of it with --checkpoint"}
+	}
+	return &finding{1, what + " was signed with another key than the one that is trusted here", otherKey}
+}
+
+const otherKey = "if the key of the log was replaced, name the public key from before too, each with --key; " +
+	"else somebody replaced the key, or the log"
+
+// record takes the next line of the log.
+func (v *verification) record(r store.Record) error {
+	l, err := splitLine(r.Body)
+	if v.first == 0 && err == nil {
+		if err := v.begin(l); err != nil {
+			return err
+		}
+	}
+	if v.first == 0 && v.anchor != nil { // what stands first is damaged
+		v.seq = r.Seq - 1
+	}
+	due := v.seq + 1
+	switch {
+	case err != nil:
+		return &finding{seq: due, msg: fmt.Sprintf("record %d is damaged", due)}
+	case v.chain.link(l.prev, l.covered) != l.hash:
+		return &finding{seq: due, msg: fmt.Sprintf("record %d was changed", due)}
+	case l.seq != due || l.prev != v.head:
+		return v.misplaced(l, due)
+	}
+	v.seq, v.before, v.head = due, v.head, l.hash
+	if err := v.own(l, r.Body); err != nil {
+		return err
+	}
+	if err := v.meet(); err != nil {
+		return err
+	}
+	v.records++
+	return nil
+}
+
+// begin decides where the chain begins: at record 1, or behind what was archived.
+func (v *verification) begin(l line) error {
+	v.first = l.seq
+	switch {
+	case l.seq <= 1:
+		v.first = 1
+	case v.anchor == nil:
+		return &finding{1, fmt.Sprintf("records 1 to %d are not there, and nothing signed says that they were archived",
+			l.seq-1), "bring back the file that stagelock audit archive left beside the log, or the records"}
+	case v.anchor.size < l.seq-1:
+		return &finding{v.anchor.size + 1, fmt.Sprintf("records %d to %d are not there; only those up to %d were archived",
+			v.anchor.size+1, l.seq-1, v.anchor.size), ""}
+	case v.anchor.size == l.seq-1:
+		v.seq, v.head = l.seq-1, v.anchor.head
+	default: // the anchor is met on the way
+		v.seq, v.head = l.seq-1, l.prev
+	}
+	v.covered = v.seq
+	return nil
+}
+
+// misplaced finds which record is at fault when a whole one does not follow the one before it.
+func (v *verification) misplaced(l line, due store.Seq) error {
+	switch {
+	case l.hash == v.head:
+		return &finding{seq: due, msg: fmt.Sprintf("record %d is there twice", v.seq)}
+	case l.seq == due && v.seq > v.covered:
+		return &finding{seq: v.seq, msg: fmt.Sprintf("record %d was replaced: the next one follows another",
+			v.seq)}
+	case l.seq == v.seq && l.prev == v.before:
+		return &finding{seq: v.seq, msg: fmt.Sprintf("record %d was inserted", v.seq)}
+	case l.seq > due:
+		return &finding{seq: due, msg: fmt.Sprintf("record %d is not there: %d follows %d", due, l.seq,
+			v.seq)}
+	}
+	return &finding{seq: due, msg: fmt.Sprintf("record %d stands where %d is due, and does not follow", l.seq,
+		due)}
+}
+
+// own checks the records that the log writes itself: a checkpoint covers all before it, an alarm
+// stands for a finding.
+func (v *verification) own(l line, body []byte) error {
+	if l.kind == "" {
+		return nil
+	}
+	var ev Event
+	if err := json.Unmarshal(body, &ev); err != nil {
+		return &finding{seq: v.seq, msg: fmt.Sprintf("record %d is damaged", v.seq)}
+	}
+	c, err := openCheckpoint([]byte(ev.Fields[noteField]), v.keys, keyName)
+	if l.kind == KindAlarm {
+		return v.alarm(c, err, ev)
+	}
+	switch {
+	case err != nil:
+		f := v.suspect("the checkpoint in record %d was not signed by a known key", v.seq)
+		f.cure = otherKey
+		return f
+	case c.size != v.seq-1 || c.head != v.before:
+		return v.suspect("the checkpoint in record %d is of another log", v.seq)
+	}
+	v.checkpoints++
+	v.covered, v.signed = c.size, checkpoint{size: v.seq, head: v.head}
+	return nil
+}
+
+// suspect is a finding that may lie anywhere after the last good checkpoint.
+func (v *verification) suspect(format string, args ...any) *finding {
+	first := v.covered + 1
+	return &finding{seq: first, msg: fmt.Sprintf(format, args...) +
+		fmt.Sprintf(": one of the records from %d on was changed", first)}
+}
+
+// alarm is what the log itself found when it was opened. It stands for nothing if its evidence
+// agrees with the log after all: the checkpoint was signed by a key that the gateway did not know.
+func (v *verification) alarm(c checkpoint, err error, ev Event) error {
+	switch {
+	case err == nil && (c.size == v.seq-1 && c.head == v.before || c.size == v.signed.size && c.head == v.signed.head):
+		v.covered = max(v.covered, c.size)
+		return nil
+	case c.size >= v.seq:
+		return &finding{seq: v.seq, msg: fmt.Sprintf("records from %d to %d were removed: %s", v.seq, c.size, ev.Detail)}
+	}
+	return v.suspect("alarm in record %d: %s", v.seq, ev.Detail)
+}
+
+// meet holds the log against the notes over the records up to here.
+func (v *verification) meet() error {
+	for len(v.notes) > 0 && v.notes[0].size <= v.seq {
+		n := v.notes[0]
+		v.notes = v.notes[1:]
+		if n.size < v.seq && n.size > 0 { // of what was archived
+			continue
+		}
+		if n.size == v.seq && n.head != v.head {
+			return v.suspect("the checkpoint in %s is of another log", n.from)
+		}
+		v.covered = max(v.covered, n.size)
+		v.agree(n)
+	}
+	return nil
+}
+
+func (v *verification) agree(n held) {
+	if n.anchor { // it says nothing about the end
+		return
+	}
+	v.checkpoints++
+	v.agreed = append(v.agreed, Held{n.from, n.size, n.at, n.node})
+}
+
+func (v *verification) end(ctx context.Context, events store.Events) error {
+	if err := v.meet(); err != nil { // a new log
+		return err
+	}
+	if len(v.notes) > 0 {
+		last := v.notes[len(v.notes)-1]
+		return &finding{seq: v.seq + 1, msg: fmt.Sprintf("records from %d to %d were removed, says the checkpoint of %s in %s",
+			v.seq+1, last.size, last.at.UTC().Format(time.RFC3339), last.from)}
+	}
+	if err := v.tail(ctx, events); err != nil {
+		return err
+	}
+	if len(v.agreed) == 0 {
+		return &finding{v.covered + 1, "there is no newest checkpoint to hold the log against: " +
+			"whether records were removed at its end cannot be known",
+			"bring back the file audit.checkpoint from the data folder's backup, or name a copy with --checkpoint"}
+	}
+	return nil
+}
+
+const (
+	// slack is how many events and how much time a checkpoint may be late.
+	slackEvents = maxGroup
+	slackTime   = time.Minute
+)
+
+// tail looks at the records that no checkpoint covers: a gateway that writes signs them soon, and
+// one that was killed leaves no more than it would have signed.
+func (v *verification) tail(ctx context.Context, events store.Events) error {
+	if v.covered >= v.seq {
+		return nil
+	}
+	most := 2*cmp.Or(v.trust.Every, defaultEvery) + slackEvents
+	longest := 2*cmp.Or(v.trust.Interval, defaultInterval) + slackTime
+	var since time.Time // of the first one that this process wrote
+	return events.Read(ctx, v.covered+1, func(r store.Record) error {
+		var ev Event
+		if r.Seq > v.seq || json.Unmarshal(r.Body, &ev) != nil || ev.Kind == KindCheckpoint {
+			return nil
+		}
+		v.unsigned++
+		if since.IsZero() || ev.Kind == KindStart {
+			since = ev.Time
+		}
+		if v.unsigned <= most && ev.Time.Sub(since) <= longest {
+			return nil
+		}
+		return &finding{v.covered + 1, fmt.Sprintf("the records from %d on are covered by no checkpoint, though a gateway signs "+
+			"after %d events or %s: they were changed, or signing failed", v.covered+1,
+			cmp.Or(v.trust.Every, defaultEvery), cmp.Or(v.trust.Interval, defaultInterval)),
+			"look for errors of the audit log in the gateway's log and in its health; if it is set to sign more seldom, " +
+				"name its configuration with --config"}
+	})
+}
