@@ -87,7 +87,7 @@ func TestVerifySaysBadWhereItCannotKnow(t *testing.T) {
 	}
 	r := hold(t, lines[:18], notes[18]) // what nothing in the place can tell
 	if !r.OK() || !strings.Contains(r.Limits(), "over 17 records in the file") ||
-		!strings.Contains(r.Limits(), "cannot be told from a whole one") {
+		!strings.Contains(r.Limits(), "cannot be missed here") {
 		t.Errorf("report %+v: %s", r, r.Limits())
 	}
 }

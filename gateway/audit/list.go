@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -64,10 +65,17 @@ func (f *Filter) Match(ev *Event) bool {
 }
 
 // List calls fn with the events that f shows, oldest first, and stops at fn's first error, which it
-// returns. It does not verify; a line that is no event is shown as KindDamaged, with its text as
-// Detail, whatever the filter.
+// returns. It does not verify, but says what it sees: a line that is no event, whatever the filter,
+// is shown as KindDamaged with its text as Detail, and before a record that was changed, or that
+// does not follow the one before it, stands a KindDamaged that says so.
 func List(ctx context.Context, events store.Events, f Filter, fn func(Event) error) error {
+	w := watch{chain: newChain()}
 	return events.Read(ctx, max(f.From, 1), func(r store.Record) error {
+		if found := w.look(r.Body); found != "" {
+			if err := fn(Event{Seq: r.Seq, Kind: KindDamaged, Detail: found}); err != nil {
+				return err
+			}
+		}
 		var ev Event
 		if err := json.Unmarshal(r.Body, &ev); err != nil {
 			return fn(Event{Seq: r.Seq, Kind: KindDamaged, Detail: string(r.Body)})
@@ -77,4 +85,30 @@ func List(ctx context.Context, events store.Events, f Filter, fn func(Event) err
 		}
 		return fn(ev)
 	})
+}
+
+// watch looks whether each record follows the one before it.
+type watch struct {
+	chain *chain
+	seq   store.Seq // of the record before; 0: there is none
+	head  digest
+	lost  bool // the record before could not be read
+}
+
+func (w *watch) look(body []byte) (found string) {
+	l, err := splitLine(body)
+	if err != nil {
+		w.lost = true
+		return ""
+	}
+	switch {
+	case w.chain.link(l.prev, l.covered) != l.hash:
+		found = fmt.Sprintf("record %d was changed", l.seq)
+	case w.seq > 0 && !w.lost && l.seq != w.seq+1:
+		found = fmt.Sprintf("record %d follows record %d", l.seq, w.seq)
+	case w.seq > 0 && !w.lost && l.prev != w.head:
+		found = fmt.Sprintf("record %d follows another record %d than this", l.seq, w.seq)
+	}
+	w.seq, w.head, w.lost = l.seq, l.hash, false
+	return found
 }

@@ -73,8 +73,8 @@ func (r Report) Limits() string {
 	if r.Unsigned > 0 {
 		text += fmt.Sprintf("the last %d records are not signed yet: a change in them cannot be seen; ", r.Unsigned)
 	}
-	return text + fmt.Sprintf("a log that was taken back together with that file, to a state after record %d, "+
-		"cannot be told from a whole one unless --checkpoint names a newer copy from elsewhere", newest.Records)
+	return text + fmt.Sprintf("records behind %d that were taken away together with that file cannot be missed here: "+
+		"keep copies of it elsewhere and name one with --checkpoint", newest.Records)
 }
 
 // finding ends a verification: the log was tampered with, from that record on.

@@ -98,7 +98,7 @@ func TestNoFlagIsIgnoredBehindAnOperand(t *testing.T) {
 
 func valueFor(f cli.Flag) string {
 	switch f.(type) {
-	case *cli.Int64Flag:
+	case *cli.Int64Flag, *cli.IntFlag:
 		return "5"
 	case *cli.DurationFlag:
 		return "5s"

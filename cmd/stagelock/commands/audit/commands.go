@@ -23,6 +23,16 @@ func auditFlags(more ...cli.Flag) []cli.Flag {
 		Usage: "the gateway's data folder; else the one of the configuration"}), more...)
 }
 
+// timeFlags say which part of a log is shown.
+func timeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "since",
+			Usage: "only from this time on, in UTC: 2024-03-01, 2024-03-01T12:00, or 2h or 7d ago"},
+		&cli.StringFlag{Name: "until", Usage: "only before this time"},
+		&cli.IntFlag{Name: "n", Usage: "only the newest so many"},
+	}
+}
+
 func (sh shell) auditCommand() *cli.Command {
 	return &cli.Command{
 		Name: "audit", Usage: "read and verify the audit log",
@@ -30,7 +40,7 @@ func (sh shell) auditCommand() *cli.Command {
 			{
 				Name: "list", Usage: "show what the gateway let through, what not, and why",
 				Action: sh.auditList,
-				Flags: auditFlags(
+				Flags: auditFlags(append(timeFlags(),
 					&cli.StringSliceFlag{Name: "kind",
 						Usage: "only events of this kind: verdict, outcome, event, config, " +
 							"start, stop, drain, checkpoint, alarm, damaged"},
@@ -40,13 +50,11 @@ func (sh shell) auditCommand() *cli.Command {
 					&cli.StringFlag{Name: "reason", Usage: "only with this reason, such as secret.wrong"},
 					&cli.StringFlag{Name: "ref", Usage: "only of the call with this reference"},
 					&cli.Int64Flag{Name: "site", Usage: "only of this site"},
-					&cli.StringFlag{Name: "since",
-						Usage: "only from this time on: 2024-03-01, 2024-03-01T12:00:00Z, or 2h ago"},
-					&cli.StringFlag{Name: "until", Usage: "only before this time"},
 					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"},
 						Usage: "go on with what is written from now on"},
-				),
+				)...),
 			},
+			sh.publishesCommand(), sh.explainCommand(),
 			{
 				Name:   "verify",
 				Usage:  "prove that nothing in the audit log was changed, removed or inserted",

@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/tunnel"
 )
@@ -22,20 +22,23 @@ func (sh shell) filter(c *cli.Context) (audit.Filter, error) {
 	for _, k := range c.StringSlice("kind") {
 		if !slices.Contains(kinds, audit.Kind(k)) {
 			return f,
-				term.Usagef("--kind %s is not one of verdict, outcome, event, config, start, stop, "+
+				flags.Misused(c, "--kind %s is not one of verdict, outcome, event, config, start, stop, "+
 					"drain, checkpoint, alarm, damaged", k)
 		}
 		f.Kinds = append(f.Kinds, audit.Kind(k))
 	}
 	if f.Verdict != "" && f.Verdict != audit.Allow && f.Verdict != audit.Deny && f.Verdict != audit.Answer {
-		return f, term.Usagef("--verdict %s is not one of allow, deny, answer", f.Verdict)
+		return f, flags.Misused(c, "--verdict %s is not one of allow, deny, answer", f.Verdict)
+	}
+	if c.Int("n") < 0 {
+		return f, flags.Misused(c, "-n: invalid value \"%d\"", c.Int("n"))
 	}
 	var err error
 	if f.Since, err = moment(c.String("since"), sh.Now()); err != nil {
-		return f, term.Usagef("--since: %v", err)
+		return f, flags.Misused(c, "--since: %v", err)
 	}
 	if f.Until, err = moment(c.String("until"), sh.Now()); err != nil {
-		return f, term.Usagef("--until: %v", err)
+		return f, flags.Misused(c, "--until: %v", err)
 	}
 	return f, nil
 }
@@ -55,8 +58,8 @@ func moment(s string, now time.Time) (time.Time, error) {
 		return now.Add(-d), nil
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05",
-		"2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+		"2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
 			return t, nil
 		}
 	}

@@ -3,8 +3,9 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -28,15 +29,15 @@ func (sh shell) auditList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	out := &eventList{sh: sh.Shell, paint: sh.Paint(sh.Out)}
+	out := &eventList{sh: sh.Shell, newest: c.Int("n")}
 	for {
 		if err := out.show(c.Context, data, filter); err != nil {
 			return ended(c.Context, err)
 		}
 		if !c.Bool("follow") {
-			return nil
+			return out.end(data)
 		}
-		filter.From = out.next
+		filter.From, out.newest = out.next, 0
 		select {
 		case <-time.After(followEvery):
 		case <-c.Context.Done():
@@ -55,10 +56,16 @@ func ended(ctx context.Context, err error) error {
 
 // eventList shows events, and remembers where it is.
 type eventList struct {
-	sh    *term.Shell
-	paint term.Palette
-	next  store.Seq
+	sh      *term.Shell
+	newest  int // so many at most, if it is not 0
+	next    store.Seq
+	damaged store.Seq // the first record that is not as it was written
+	headed  bool
+	rows    [][]string
 }
+
+// batch is how many rows are aligned with each other.
+const batch = 1024
 
 func (l *eventList) show(ctx context.Context, data node.DataDir, f audit.Filter) error {
 	events, err := flags.OpenLog(data)
@@ -67,24 +74,61 @@ func (l *eventList) show(ctx context.Context, data node.DataDir, f audit.Filter)
 	}
 	defer func() { _ = events.Close() }() // it was only read
 	l.next = max(l.next, f.From, 1)
-	var rows [][]string
+	var last []audit.Event
 	err = audit.List(ctx, events, f, func(ev audit.Event) error {
 		l.next = max(l.next, ev.Seq+1)
-		if l.sh.JSON {
-			return l.sh.Print(ev)
+		if ev.Kind == audit.KindDamaged && l.damaged == 0 {
+			l.damaged = ev.Seq
 		}
-		if rows = append(rows, eventRow(ev)); len(rows) == cap(rows) && len(rows) >= 1024 {
-			full := rows
-			rows = nil
-			return l.sh.Table(full)
+		if l.newest == 0 {
+			return l.one(ev)
+		}
+		if last = append(last, ev); len(last) >= 2*l.newest {
+			last = slices.Delete(last, 0, len(last)-l.newest)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	for _, ev := range last[max(0, len(last)-l.newest):] {
+		err = errors.Join(err, l.one(ev))
+	}
+	return errors.Join(err, l.flush())
+}
+
+func (l *eventList) one(ev audit.Event) error {
+	if l.sh.JSON {
+		return l.sh.Print(ev)
+	}
+	if l.rows = append(l.rows, eventRow(ev)); len(l.rows) >= batch {
+		return l.flush()
+	}
+	return nil
+}
+
+// flush prints the rows so far, below a head if it is the first time.
+func (l *eventList) flush() error {
+	rows := l.rows
+	if l.rows = nil; len(rows) == 0 {
+		return nil
+	}
+	if !l.headed {
+		rows = append([][]string{eventHead}, rows...)
+		l.headed = true
 	}
 	return l.sh.Table(rows)
 }
+
+// end says whether the log was damaged where it was read.
+func (l *eventList) end(data node.DataDir) error {
+	if l.damaged == 0 {
+		return nil
+	}
+	fmt.Fprintf(l.sh.Err, "stagelock: the log is damaged at record %d\n  what to do: stagelock audit verify --data %s says what it is\n",
+		l.damaged, data)
+	return &term.SilentError{Code: term.ExitData}
+}
+
+var eventHead = []string{"TIME (UTC)", "EVENT", "WHAT", "REASON", "PEER", "ADDRESS", "LOGIN", "CALL", "ABOUT", "BYTES", "TOOK",
+	"REFERENCE", "DETAIL"}
 
 // eventRow writes an event as a line of columns.
 func eventRow(ev audit.Event) []string {
@@ -92,27 +136,59 @@ func eventRow(ev audit.Event) []string {
 	if what == "" {
 		what = ev.End
 	}
-	method := ev.Method
-	if _, short, ok := strings.Cut(method, "#"); ok {
-		method, _, _ = strings.Cut(short, "(")
-	}
 	addr := ""
 	if ev.Addr.IsValid() {
 		addr = ev.Addr.String()
 	}
-	about := ev.Part
-	if ev.Site != 0 && about == "" {
-		about = "site " + strconv.FormatInt(ev.Site, 10)
+	return cells(stamp(ev.Time), string(ev.Kind), what, string(ev.Reason), ev.Peer, addr, ev.Login, ev.MethodName(),
+		about(&ev), amount(max(ev.BytesIn, ev.Size)), took(ev.LatencyMicros), ev.Ref, ev.Detail)
+}
+
+// about is what of a publish an event is about.
+func about(ev *audit.Event) string {
+	switch {
+	case ev.Part != "":
+		return ev.Part
+	case ev.Site != 0:
+		return "site " + strconv.FormatInt(ev.Site, 10)
+	case ev.Request != 0:
+		return "request " + strconv.FormatInt(ev.Request, 10)
 	}
-	row := []string{
-		ev.Time.UTC().Format("2006-01-02 15:04:05"), string(ev.Kind), what, string(ev.Reason),
-		ev.Peer, addr, ev.Login, method, about,
-		ev.Ref, ev.Detail,
-	}
+	return ""
+}
+
+// cells makes columns safe to show; what is empty is a dash, but for the last one.
+func cells(row ...string) []string {
 	for i, s := range row {
 		if row[i] = term.Plain(s); s == "" && i < len(row)-1 {
 			row[i] = "-"
 		}
 	}
 	return row
+}
+
+// stamp writes a time in UTC, as all times of the audit log are shown and read.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+func amount(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return term.Size(n)
+}
+
+func took(micros int64) string {
+	switch d := time.Duration(micros) * time.Microsecond; {
+	case d == 0:
+		return ""
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(micros)/1000)
+	default:
+		return term.Span(d)
+	}
 }

@@ -1,0 +1,220 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+// PublishEnd says how a publish ended.
+type PublishEnd string
+
+// How a publish can end.
+const (
+	Published  PublishEnd = "published"  // the engine carried it out
+	Refused    PublishEnd = "refused"    // the gateway did not let a call of it pass
+	Failed     PublishEnd = "failed"     // the engine said no, or could not be reached
+	Unknown    PublishEnd = "unknown"    // the engine had the call, and nobody knows what it did
+	Unfinished PublishEnd = "unfinished" // nothing was asked to be published, so far
+)
+
+// Publish is one publish as the log tells it: all calls of one staging request.
+type Publish struct {
+	Request  int64         `json:"request,omitempty"` // 0 if it was refused before it had one
+	Site     int64         `json:"site,omitempty"`
+	Peer     string        `json:"peer,omitempty"`
+	Login    string        `json:"login,omitempty"`
+	Addr     netip.Addr    `json:"addr,omitzero"`
+	Gateway  string        `json:"gateway,omitempty"`
+	Begun    time.Time     `json:"begun"`
+	Last     time.Time     `json:"last"` // of its last event
+	Archive  string        `json:"archive,omitempty"`
+	Checksum string        `json:"checksum,omitempty"` // of the archive, as announced
+	Parts    int           `json:"parts"`
+	Bytes    int64         `json:"bytes"` // of its parts
+	End      PublishEnd    `json:"end"`
+	Reason   tunnel.Reason `json:"reason,omitempty"`
+	Detail   string        `json:"detail,omitempty"`
+	Ref      string        `json:"ref,omitempty"` // of the call that decided how it ended, or of the first one
+
+	parts map[string]bool
+}
+
+// Publishes returns the publishes of a log, oldest first. Those whose beginning was archived lack
+// what only the beginning tells.
+func Publishes(ctx context.Context, events store.Events) ([]Publish, error) {
+	p := publishes{created: map[string]*Publish{}, running: map[int64]*Publish{}}
+	err := events.Read(ctx, 1, func(r store.Record) error {
+		var ev Event
+		if json.Unmarshal(r.Body, &ev) == nil { // what is damaged is told by List and Verify
+			p.take(&ev)
+		}
+		return nil
+	})
+	all := make([]Publish, 0, len(p.all))
+	for _, one := range p.all {
+		all = append(all, *one)
+	}
+	slices.SortStableFunc(all, func(a, b Publish) int { return a.Begun.Compare(b.Begun) })
+	return all, err
+}
+
+// publishes collects them while a log is read.
+type publishes struct {
+	all     []*Publish
+	created map[string]*Publish // by the reference of a create call that has no outcome yet
+	running map[int64]*Publish  // by request
+}
+
+// The calls that a publish is made of, by the beginning of their name.
+const (
+	createCall  = "createStagingRequest"
+	updateCall  = "updateStagingRequest"
+	publishCall = "publishStagingRequest"
+)
+
+// MethodName is the name of the method without its service and parameters.
+func (ev *Event) MethodName() string {
+	_, after, ok := strings.Cut(ev.Method, "#")
+	if !ok {
+		return ev.Method
+	}
+	name, _, _ := strings.Cut(after, "(")
+	return name
+}
+
+func (p *publishes) take(ev *Event) {
+	if ev.Kind != KindVerdict && ev.Kind != KindOutcome {
+		return
+	}
+	if ev.MethodName() == createCall {
+		p.create(ev)
+		return
+	}
+	if ev.Request == 0 {
+		return
+	}
+	one := p.running[ev.Request]
+	if one == nil {
+		one = p.begin(ev)
+		one.Request = ev.Request
+		p.running[ev.Request] = one
+	}
+	one.take(ev)
+}
+
+func (p *publishes) begin(ev *Event) *Publish {
+	one := &Publish{Begun: ev.Time, Last: ev.Time, Gateway: ev.Node, End: Unfinished, Ref: ev.Ref, parts: map[string]bool{}}
+	one.who(ev)
+	p.all = append(p.all, one)
+	return one
+}
+
+// create takes the verdict on a call that makes a request, or its outcome, which tells the request.
+func (p *publishes) create(ev *Event) {
+	if ev.Kind == KindVerdict {
+		one := p.begin(ev)
+		one.Checksum = ev.Checksum
+		if ev.Verdict == Deny {
+			one.ended(Refused, ev)
+			return
+		}
+		p.created[ev.Ref] = one
+		return
+	}
+	one := p.created[ev.Ref]
+	if one == nil {
+		return
+	}
+	delete(p.created, ev.Ref)
+	one.Last = ev.Time
+	if ev.Request == 0 {
+		one.ended(Failed, ev)
+		return
+	}
+	one.Request = ev.Request
+	p.running[ev.Request] = one // an engine that was set up anew may give a number again
+}
+
+// who fills in what is not known yet.
+func (one *Publish) who(ev *Event) {
+	one.Peer, one.Login = cmp.Or(one.Peer, ev.Peer), cmp.Or(one.Login, ev.Login)
+	one.Site, one.Checksum = cmp.Or(one.Site, ev.Site), cmp.Or(one.Checksum, ev.Checksum)
+	if !one.Addr.IsValid() {
+		one.Addr = ev.Addr
+	}
+}
+
+func (one *Publish) ended(how PublishEnd, ev *Event) {
+	one.End, one.Reason, one.Detail, one.Ref, one.Last = how, ev.Reason, ev.Detail, ev.Ref, ev.Time
+}
+
+func (one *Publish) take(ev *Event) {
+	one.who(ev)
+	one.Last = ev.Time
+	name := ev.MethodName()
+	switch {
+	case ev.Kind == KindOutcome:
+		one.outcome(name, ev)
+	case ev.Verdict == Deny && one.End != Published:
+		one.ended(Refused, ev)
+	case ev.Verdict == Allow && name == updateCall:
+		one.part(ev)
+		one.goesOn()
+	case ev.Verdict == Allow && name == publishCall && one.End != Published:
+		one.ended(Unknown, ev)
+		one.Detail = "its outcome is not in the log"
+	}
+}
+
+// goesOn forgets a refusal that was followed by a call that passed.
+func (one *Publish) goesOn() {
+	if one.End == Refused || one.End == Failed {
+		one.End, one.Reason, one.Detail = Unfinished, "", ""
+	}
+}
+
+func (one *Publish) part(ev *Event) {
+	if one.parts[ev.Part] {
+		return // sent again
+	}
+	one.parts[ev.Part] = true
+	one.Parts++
+	one.Bytes += ev.Size
+	if one.Archive == "" {
+		one.Archive = strings.TrimRight(ev.Part, "0123456789")
+	}
+}
+
+// outcome takes how a call ended that had passed.
+func (one *Publish) outcome(name string, ev *Event) {
+	class, thrown := strings.CutPrefix(ev.End, "exception ")
+	switch {
+	case name != publishCall && (ev.End == "answered" || one.End == Published || one.End == Unknown):
+	case one.End == Published || strings.HasPrefix(ev.End, "repeat "):
+	case ev.End == "answered":
+		one.ended(Published, ev)
+	case thrown:
+		one.ended(Failed, ev)
+		one.Detail = strings.TrimSpace(class + " " + ev.Detail)
+	case name == publishCall && late[ev.End]:
+		one.ended(Unknown, ev)
+		one.Reason = cmp.Or(one.Reason, tunnel.Reason(ev.End))
+	default:
+		one.ended(Failed, ev)
+		one.Reason = cmp.Or(one.Reason, tunnel.Reason(ev.End))
+	}
+}
+
+// late are the ends of calls that the engine may have carried out.
+var late = map[string]bool{
+	"engine.lost": true, "reply.empty": true, "reply.refused": true, "store.unwritable": true, "gateway.draining": true,
+	"repeat.unknown": true, "client.cut": true, "": true,
+}

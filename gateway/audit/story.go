@@ -1,0 +1,86 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+// ErrUnknownRef is returned for a reference that no event has.
+var ErrUnknownRef = errors.New("the log has no event with this reference")
+
+// Story is all that a log tells about one call, and about the publish that the call belongs to.
+type Story struct {
+	Ref     string   `json:"reference"`
+	Events  []Event  `json:"events"`            // of the call
+	Publish *Publish `json:"publish,omitempty"` // nil if the call belongs to none
+	Calls   []Event  `json:"calls,omitempty"`   // all events of the publish
+}
+
+// Explain returns the story of the call with that reference, or ErrUnknownRef.
+func Explain(ctx context.Context, events store.Events, ref string) (*Story, error) {
+	s := &Story{Ref: ref}
+	err := List(ctx, events, Filter{Ref: ref}, func(ev Event) error {
+		if ev.Kind != KindDamaged {
+			s.Events = append(s.Events, ev)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Events) == 0 || ref == "" {
+		return nil, fmt.Errorf("%q: %w", ref, ErrUnknownRef)
+	}
+	all, err := Publishes(ctx, events)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all, func(p Publish) bool { return s.belongs(&p) })
+	if i < 0 {
+		return s, nil
+	}
+	s.Publish = &all[i]
+	return s, s.collect(ctx, events)
+}
+
+// belongs reports whether the call is one of the publish.
+func (s *Story) belongs(p *Publish) bool {
+	for i := range s.Events {
+		ev := &s.Events[i]
+		if ev.Request == 0 && p.Request == 0 && p.Ref == ev.Ref {
+			return true
+		}
+		if ev.Request != 0 && ev.Request == p.Request && !ev.Time.Before(p.Begun) && !ev.Time.After(p.Last) {
+			return true
+		}
+	}
+	return false
+}
+
+// collect adds the calls of the publish, the one that created its request among them.
+func (s *Story) collect(ctx context.Context, events store.Events) error {
+	p := s.Publish
+	if p.Request == 0 {
+		s.Calls = s.Events
+		return nil
+	}
+	var first *Event // the newest verdict on a create call whose outcome has not come
+	return List(ctx, events, Filter{Kinds: []Kind{KindVerdict, KindOutcome}}, func(ev Event) error {
+		switch {
+		case ev.Kind == KindDamaged || ev.Time.Before(p.Begun) || ev.Time.After(p.Last):
+			return nil
+		case ev.Kind == KindVerdict && ev.MethodName() == createCall && ev.Time.Equal(p.Begun):
+			first = &ev
+		case ev.Request == p.Request:
+			if first != nil && first.Ref == ev.Ref {
+				s.Calls = append(s.Calls, *first)
+			}
+			s.Calls = append(s.Calls, ev)
+		}
+		return nil
+	})
+}
