@@ -18,6 +18,8 @@ func (d *Decoder) note(o *Object, class *Class, shape *Shape) error {
 		return nil
 	case MapData:
 		err = d.mapData(o, shape)
+	case TreeData:
+		err = d.treeData(o, shape)
 	case ListData:
 		err = d.listData(o, shape)
 	case TimeData:
@@ -114,10 +116,23 @@ func (d *Decoder) mapData(o *Object, shape *Shape) error {
 	if err != nil {
 		return err
 	}
-	buckets, n := binary.BigEndian.Uint32(block), binary.BigEndian.Uint32(block[4:])
+	buckets := binary.BigEndian.Uint32(block)
 	if buckets == 0 || buckets > maxTable || buckets&(buckets-1) != 0 {
 		return d.failf(RuleMap, "a table of %d buckets", buckets)
 	}
+	return d.entries(o, shape, block, binary.BigEndian.Uint32(block[4:]))
+}
+
+func (d *Decoder) treeData(o *Object, shape *Shape) error {
+	block, err := d.block(4)
+	if err != nil {
+		return err
+	}
+	return d.entries(o, shape, block, binary.BigEndian.Uint32(block))
+}
+
+// entries reads the n entries of a map behind the block that says how many there are.
+func (d *Decoder) entries(o *Object, shape *Shape, block Block, n uint32) error {
 	if int64(n) > int64(d.lim.Array) {
 		return d.failf(RuleLimit, "a map of %d entries", n)
 	}

@@ -36,6 +36,7 @@ const (
 	EmptyData      // a writeObject that adds nothing
 	MapData        // HashMap: capacity, size, and the entries
 	ListData       // ArrayList: size, and the elements
+	TreeData       // TreeMap: size, and the entries
 	TimeData       // Date: 8 bytes
 	BlockData      // one block of bytes, flags of an externalizable class
 	anyData        // whatever the flags of the descriptor announce

@@ -73,6 +73,7 @@ func (s *shapes) layoutShape(group *javaser.Shape) *javaser.Shape {
 	groups := orNull(group)
 	set := s.chainOf(modelImpl+"LayoutSet", map[string]*javaser.Slot{
 		"_settingsProperties": properties, "_settingsUnicodeProperties": properties, "_group": &groups,
+		"_virtualHostnames": s.hostnames(),
 	})
 	sets := orNull(set)
 	layout := s.chainOf(modelImpl+"Layout", map[string]*javaser.Slot{
@@ -81,6 +82,15 @@ func (s *shapes) layoutShape(group *javaser.Shape) *javaser.Shape {
 	})
 	master.Shapes = []*javaser.Shape{layout}
 	return layout
+}
+
+// hostnames is what a LayoutSet of 7.3 and later knows of its site's host names, each with a
+// language: a TreeMap in the order that strings have, without a comparator.
+func (s *shapes) hostnames() *javaser.Slot {
+	tree := s.pin("java.util.TreeMap", nil, javaser.Slot{Null: true})
+	tree.Data, tree.Key, tree.Elem = javaser.TreeData, &javaser.Slot{String: true}, &text
+	slot := orNull(tree)
+	return &slot
 }
 
 // properties is UnicodeProperties: a HashMap of strings with one or two primitive fields of its

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TimeZone;
+import java.util.TreeMap;
 
 /** The vendor's own model objects, made with its own setters. */
 final class Models {
@@ -129,7 +130,19 @@ final class Models {
         isPrivate, "setLayoutId", 7L, "setFriendlyURL", "/page", "setType", "portlet", "setCreateDate", new Date(1700000000000L),
         "setTypeSettings", "layout-template-id=2_columns_ii\n"));
     Reflect.call(l, "getTypeSettingsProperties");
+    Reflect.set(l, "_layoutSet", layoutSet(group, isPrivate));
     return l;
+  }
+
+  /** The pages of a site as a portal keeps them with each page once it looked for their host names: one, or several from 7.3 on. */
+  private static Object layoutSet(long group, boolean isPrivate) throws Exception {
+    Object set = Reflect.make(IMPL + "LayoutSetImpl");
+    setAll(set, Json.object("setLayoutSetId", 30900L, "setGroupId", group, "setCompanyId", 20097L, "setPrivateLayout", isPrivate,
+        "setThemeId", "classic", "setColorSchemeId", "01", "setSettings", "sitemap-name=live\n", "setCompanyFallbackVirtualHostname", "",
+        "setVirtualHostname", "live.example.com",
+        "setVirtualHostnames", new TreeMap<>(Map.of("live.example.com", "", "el\u0151.example.com", "hu_HU"))));
+    Reflect.call(set, "getSettingsProperties");
+    return set;
   }
 
   /** Missing references as the import finds them: one dependency and one weak one, built by the vendor's own classes. */
