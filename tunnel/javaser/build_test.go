@@ -71,6 +71,9 @@ var (
 	mapSpec = spec{name: "java.util.HashMap", uid: 362498820763181265, flags: 3, fields: [][]byte{
 		prim('F', "loadFactor"), prim('I', "threshold"),
 	}}
+	treeSpec = spec{name: "java.util.TreeMap", uid: 919286545866124006, flags: 3, fields: [][]byte{
+		field('L', "comparator", str("Ljava/util/Comparator;")),
+	}}
 	listSpec    = spec{name: "java.util.ArrayList", uid: 8683452581122892189, flags: 3, fields: [][]byte{prim('I', "size")}}
 	dateSpec    = spec{name: "java.util.Date", uid: 7523967970034938905, flags: 3}
 	objectsSpec = spec{name: "[Ljava.lang.Object;", uid: -8012369246846506644, flags: 2}
@@ -91,9 +94,9 @@ func classOf(s spec, super *javaser.Class, fields ...javaser.Field) *javaser.Cla
 
 // grammar is one place for everything, so that every rule can be reached.
 type grammar struct {
-	root, key, bulk, sealed              *javaser.Slot
-	node, hash, list, date, objects, box *javaser.Shape
-	longs, bytes                         *javaser.Shape
+	root, key, bulk, sealed                    *javaser.Slot
+	node, hash, tree, list, date, objects, box *javaser.Shape
+	longs, bytes                               *javaser.Shape
 }
 
 func newGrammar() *grammar {
@@ -114,6 +117,10 @@ func newGrammar() *grammar {
 		Class: classOf(mapSpec, nil, javaser.Field{Type: 'F', Name: "loadFactor"}, javaser.Field{Type: 'I', Name: "threshold"}),
 		Data:  javaser.MapData, Key: g.key, Elem: g.root,
 	}
+	g.tree = &javaser.Shape{
+		Class: classOf(treeSpec, nil, javaser.Field{Type: 'L', Name: "comparator", Sig: "Ljava/util/Comparator;"}),
+		Slots: []javaser.Slot{{Null: true}}, Data: javaser.TreeData, Key: g.key, Elem: g.root,
+	}
 	g.list = &javaser.Shape{
 		Class: classOf(listSpec, nil, javaser.Field{Type: 'I', Name: "size"}), Data: javaser.ListData, Elem: g.root,
 	}
@@ -129,7 +136,7 @@ func newGrammar() *grammar {
 		*g.sealed, {Null: true, String: true},
 	}}
 	g.root.Shapes = []*javaser.Shape{
-		g.node, child, g.hash, g.list, g.date, g.objects, g.bytes, g.longs, g.box,
+		g.node, child, g.hash, g.tree, g.list, g.date, g.objects, g.bytes, g.longs, g.box,
 		{Class: classOf(intsSpec, nil)},
 		{Class: classOf(keySpec, nil), Data: javaser.BlockData}, g.model(),
 	}
@@ -191,6 +198,11 @@ func node(class spec, next, text []byte) []byte { return object(class.bytes(), u
 // hashMap is a HashMap's body with its entries: handles 0 class, 1 the map.
 func hashMap(n int64, entries ...[]byte) []byte {
 	return object(mapSpec.bytes(), u32(0x3f400000), u32(12), []byte{0x77, 8}, u32(16), u32(n), cat(entries...), end)
+}
+
+// treeMap is a TreeMap's body with its entries: handles 0 class, 1 the comparator's type, 2 the map.
+func treeMap(n int64, entries ...[]byte) []byte {
+	return object(treeSpec.bytes(), null, []byte{0x77, 4}, u32(n), cat(entries...), end)
 }
 
 func list(class []byte, size int64, elements ...[]byte) []byte {

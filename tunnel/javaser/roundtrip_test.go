@@ -25,7 +25,7 @@ func (m *maker) object(s *javaser.Shape) *javaser.Object {
 }
 
 func (m *maker) value(t *rapid.T, depth int) javaser.Value {
-	most := 9
+	most := 10
 	if depth == 0 {
 		most = 4
 	}
@@ -54,6 +54,8 @@ func (m *maker) value(t *rapid.T, depth int) javaser.Value {
 			a.Refs = append(a.Refs, m.value(t, depth-1))
 		}
 		return m.keep(a)
+	case 9:
+		return m.keep(m.tree(t, depth))
 	}
 	if len(m.shared) == 0 {
 		return nil
@@ -92,6 +94,16 @@ func (m *maker) hash(t *rapid.T, depth int) javaser.Value {
 	o.SetBits("loadFactor", uint64(math.Float32bits(0.75)))
 	o.SetBits("threshold", 12)
 	o.Note = []javaser.Value{javaser.Block(append(u32(16), u32(int64(len(keys)))...))}
+	for _, k := range keys {
+		o.Note = append(o.Note, &javaser.String{Text: k}, m.value(t, depth-1))
+	}
+	return o
+}
+
+func (m *maker) tree(t *rapid.T, depth int) javaser.Value {
+	o := m.object(m.g.tree)
+	keys := rapid.SliceOfNDistinct(rapid.StringN(0, 8, -1), 0, 4, rapid.ID[string]).Draw(t, "keys")
+	o.Note = []javaser.Value{javaser.Block(u32(int64(len(keys))))}
 	for _, k := range keys {
 		o.Note = append(o.Note, &javaser.String{Text: k}, m.value(t, depth-1))
 	}

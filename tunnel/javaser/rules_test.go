@@ -36,6 +36,11 @@ var rules = []struct {
 	{"one value more than the list says", javaser.RuleTag, stream(list(listSpec.bytes(), 1, null, null))},
 	{"one entry more than the map says", javaser.RuleTag, stream(hashMap(1, str("a"), null, str("b"), null))},
 	{"one entry less than the map says", javaser.RuleTag, stream(hashMap(2, str("a"), null))},
+	{"one entry more than the tree says", javaser.RuleTag, stream(treeMap(1, str("a"), null, str("b"), null))},
+	{"one entry less than the tree says", javaser.RuleTag, stream(treeMap(2, str("a"), null))},
+	{"one key of a tree twice", javaser.RuleMap, stream(treeMap(2, str("a"), null, str("a"), null))},
+	{"a tree that says it is huge", javaser.RuleLimit, stream(treeMap(1<<31-1, str("a"), null))},
+	{"a tree with a comparator", javaser.RuleSlot, stream(object(treeSpec.bytes(), str("x"), []byte{0x77, 4}, u32(0), end))},
 
 	{"text where an object stands", javaser.RuleSlot, stream(node(nodeSpec, str("x"), null))},
 	{"null as a key", javaser.RuleSlot, stream(hashMap(1, null, null))},

@@ -138,9 +138,12 @@ final class Models {
   private static Object layoutSet(long group, boolean isPrivate) throws Exception {
     Object set = Reflect.make(IMPL + "LayoutSetImpl");
     setAll(set, Json.object("setLayoutSetId", 30900L, "setGroupId", group, "setCompanyId", 20097L, "setPrivateLayout", isPrivate,
-        "setThemeId", "classic", "setColorSchemeId", "01", "setSettings", "sitemap-name=live\n", "setCompanyFallbackVirtualHostname", "",
-        "setVirtualHostname", "live.example.com",
-        "setVirtualHostnames", new TreeMap<>(Map.of("live.example.com", "", "el\u0151.example.com", "hu_HU"))));
+        "setThemeId", "classic", "setColorSchemeId", "01", "setSettings", "sitemap-name=live\n"));
+    for (var f : set.getClass().getDeclaredFields()) {
+      if (f.getName().equals("_virtualHostname")) Reflect.set(set, f.getName(), "live.example.com");
+      if (!f.getName().equals("_virtualHostnames")) continue;
+      Reflect.set(set, f.getName(), new TreeMap<>(Map.of("live.example.com", "", "el\u0151.example.com", "hu_HU")));
+    }
     Reflect.call(set, "getSettingsProperties");
     return set;
   }
