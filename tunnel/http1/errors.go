@@ -15,8 +15,10 @@ const (
 	ReasonHeader = "http.header"
 	// ReasonHost is a Host that is missing, stands twice, or is not served.
 	ReasonHost = "http.host"
-	// ReasonLength is a Content-Length that is missing, stands twice, or is not canonical.
+	// ReasonLength is a Content-Length that stands twice, is not canonical, or has no business there.
 	ReasonLength = "http.length"
+	// ReasonNoLength is a call without a Content-Length.
+	ReasonNoLength = "http.no-length"
 	// ReasonEncoding is any Transfer-Encoding but chunked alone.
 	ReasonEncoding = "http.transfer-encoding"
 	// ReasonChunked is a chunked request, however well it is made.

@@ -182,7 +182,7 @@ func (r *Request) framing() *Error {
 		return &Error{Status: 411, Reason: ReasonChunked,
 			Msg: "chunked requests are not taken: send Content-Length"}
 	case r.Method == "POST" && !length:
-		return &Error{Status: 411, Reason: ReasonLength, Msg: "Content-Length is missing"}
+		return &Error{Status: 411, Reason: ReasonNoLength, Msg: "Content-Length is missing"}
 	case (r.Method == "GET" || r.Method == "HEAD") && r.ContentLength > 0:
 		return bad(ReasonLength, r.Method+" with a body", "")
 	}

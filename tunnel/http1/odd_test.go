@@ -143,7 +143,7 @@ var oddMessages = []odd{
 	{"two connections", with("Connection: close\r\nConnection: close\r\n"), 400, http1.ReasonHop},
 	{"two content types", with("Content-Type: a\r\nContent-Type: a\r\n"), 400, http1.ReasonHeader},
 	{"two credentials", with("Authorization: Basic YTpi\r\nAuthorization: Basic YTpi\r\n"), 400, http1.ReasonHeader},
-	{"no length", line + host + "\r\n", 411, http1.ReasonLength},
+	{"no length", line + host + "\r\n", 411, http1.ReasonNoLength},
 	{"put", "PUT " + target + " HTTP/1.1\r\n" + host + cl3 + "\r\nabc", 405, http1.ReasonMethod},
 	{"options star", "OPTIONS * HTTP/1.1\r\n" + host + "\r\n", 405, http1.ReasonMethod},
 	{"65 fields", with(strings.Repeat("X-A: b\r\n", 63)), 400, http1.ReasonHeader},

@@ -97,6 +97,24 @@ func (r *Reply) Append(dst []byte) ([]byte, error) {
 	return javaser.Append(dst, r.root)
 }
 
+// primaryKeys has the field that holds the id of a model.
+var primaryKeys = map[string]string{
+	modelImpl + "GroupImpl": "_groupId", modelImpl + "LayoutImpl": "_plid", modelImpl + "ClassNameImpl": "_classNameId",
+}
+
+// ID returns the id that the reply carries: a Long itself, or the primary key of a site, a page or a
+// class name. It is 0 for an exception and for everything else.
+func (r *Reply) ID() int64 {
+	if n, ok := r.Value.(int64); ok {
+		return n
+	}
+	o, ok := r.root.(*javaser.Object)
+	if !ok || primaryKeys[o.Class.Name] == "" {
+		return 0
+	}
+	return int64(o.Bits(primaryKeys[o.Class.Name]))
+}
+
 // MissingReferences returns the names of the references that a publish found missing: those that
 // made it fail, and those that are only warned of. ok is false for a reply that is something else.
 func (r *Reply) MissingReferences() (hard, weak []string, ok bool) {

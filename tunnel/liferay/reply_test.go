@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -518,5 +519,38 @@ func TestClassNameByForm(t *testing.T) {
 				t.Errorf("read: %v", err)
 			}
 		})
+	}
+}
+
+// TestReplyIDs: ids that later calls may name are read from every recorded answer that has one.
+func TestReplyIDs(t *testing.T) {
+	want := map[string][]int64{
+		"createStagingRequest": {20701, 20702}, "getGroup": {20143}, "getLayoutByUuidAndGroupId": {20777},
+		"getLayoutPlid": {20777}, "getControlPanelLayoutPlid": {20777}, "fetchByClassNameId": {20001},
+	}
+	found := 0
+	recordings(t, "rep", func(build, method, name string, data []byte) {
+		typ := returns[method]
+		if build == liferay.Line62 && method == "publishStagingRequest" {
+			typ = "void"
+		}
+		r, err := reply(bytes.NewReader(data), typ, false)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if r.Thrown != nil {
+			if r.ID() != 0 {
+				t.Errorf("%s: an exception has the id %d", name, r.ID())
+			}
+			return
+		}
+		if id := r.ID(); id != 0 && !slices.Contains(want[method], id) || id == 0 && want[method] != nil {
+			t.Errorf("%s: id %d", name, id)
+		} else if id != 0 {
+			found++
+		}
+	})
+	if found < 40 {
+		t.Errorf("%d ids", found)
 	}
 }
