@@ -145,9 +145,9 @@ type Liferay struct {
 
 // Quota bounds what one address and one peer may ask for.
 type Quota struct {
-	PerAddressRate        Rate `yaml:"per_address_rate" default:"500/s" min:"1/m" doc:"Requests of one address (IPv6: one /64) before its secret was checked."`
+	PerAddressRate        Rate `yaml:"per_address_rate" default:"500/s" min:"1/m" doc:"Requests of one address (IPv6: one /64) that may fail. A request with the right secret is never refused for them."`
 	PerAddressBurst       int  `yaml:"per_address_burst" default:"1000" min:"1" max:"1000000" doc:"How many of them may come at once."`
-	FailureCost           int  `yaml:"failure_cost" default:"100" min:"1" max:"1000000" doc:"How many requests one wrong secret counts for."`
+	FailureCost           int  `yaml:"failure_cost" default:"100" min:"1" max:"1000000" doc:"How many requests one that failed counts for, besides itself."`
 	PeerRate              Rate `yaml:"peer_rate" default:"200/s" min:"1/m" doc:"Calls of one peer. What is above it waits, it is not refused."`
 	PeerBurst             int  `yaml:"peer_burst" default:"400" min:"1" max:"1000000" doc:"How many of them may come at once."`
 	Connections           int  `yaml:"connections" default:"1024" min:"1" max:"1000000" doc:"Open connections in all."`

@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"gateway/visit":                {"gateway/audit", "policy", "store", "tunnel"},
 	"gateway/once":                 {"store"},
 	"gateway/upstream":             {"tunnel/http1"},
-	"gateway/native":               {"gateway/front", "gateway/visit", "tunnel"},
+	"gateway/native":               {"gateway/front", "gateway/visit", "policy", "tunnel"},
 	"gateway/admin":                {"tunnel"},
 	"gateway/relay":                {"gateway/audit", "gateway/front", "gateway/once", "gateway/upstream", "gateway/visit", "policy", "tunnel", "store"},
 	"tunnel/liferay":               {"tunnel", "tunnel/javaser"},

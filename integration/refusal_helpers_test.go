@@ -16,6 +16,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
@@ -243,7 +244,28 @@ func (w want) check(t testing.TB, g *harness.Gateway, a answer) audit.Event {
 	if ev.Reason != w.reason {
 		t.Errorf("reason %s (%s), want %s", ev.Reason, ev.Detail, w.reason)
 	}
+	w.asCatalogued(t, text)
 	return ev
+}
+
+// asCatalogued holds an answer to what the catalogue says of its reason.
+func (w want) asCatalogued(t testing.TB, text string) {
+	t.Helper()
+	reason, ok := policy.ReasonOf(string(w.reason))
+	if !ok {
+		t.Errorf("reason %q is not in the catalogue", w.reason)
+	}
+	late := reason.Late && w.status == http.StatusOK
+	if reason.Answer.Status() != w.status && !late {
+		t.Errorf("%s is answered with %d, the catalogue says %v", w.reason, w.status, reason.Answer)
+	}
+	auth := w.class == classAuth || w.class == classAuth62
+	if auth != (reason.Answer == policy.AuthException) {
+		t.Errorf("%s is answered with %q, the catalogue says %v", w.reason, w.class, reason.Answer)
+	}
+	if w.class != "-" && !strings.Contains(text, reason.Cure) {
+		t.Errorf("the text %q lacks the cure of %s", text, w.reason)
+	}
 }
 
 // exception returns the message of the exception in an answer, if one is wanted.

@@ -32,7 +32,7 @@ var oddHeads = []struct {
 	{"different lengths", "POST /api/liferay/do HTTP/1.1\nHost: ADDR\nAUTH\nLEN\nContent-Length: 3\n\n", 400, "http.length"},
 	{"length +1", "POST /api/liferay/do HTTP/1.1\nHost: ADDR\nAUTH\nContent-Length: +1\n\n", 400, "http.length"},
 	{"length 01", "POST /api/liferay/do HTTP/1.1\nHost: ADDR\nAUTH\nContent-Length: 01\n\n", 400, "http.length"},
-	{"no length", "POST /api/liferay/do HTTP/1.1\nHost: ADDR\nAUTH\n\n", 411, "http.length"},
+	{"no length", "POST /api/liferay/do HTTP/1.1\nHost: ADDR\nAUTH\n\n", 411, "http.no-length"},
 	{"length beyond all", "POST /api/liferay/do HTTP/1.1\nHost: ADDR\nAUTH\nContent-Length: 9000000000\n\n", 413, "http.too-large"},
 	{"folded field", "POST /api/liferay/do HTTP/1.1\nHost: ADDR\nAUTH\nX-A: b\n c\nLEN\n\n", 400, "http.header"},
 	{"underscore", "POST /api/liferay/do HTTP/1.1\nHost: ADDR\nAUTH\nTransfer_Encoding: chunked\nLEN\n\n", 400, "http.header"},

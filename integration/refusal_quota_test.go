@@ -3,6 +3,7 @@ package integration_test
 import (
 	"net"
 	"testing"
+	"time"
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
 )
@@ -52,8 +53,9 @@ func TestTooManyCallsAtOnce(t *testing.T) {
 	}
 }
 
-// Calls that prove who they are cost their address nothing: a page selection is thousands of calls.
-func TestTooFastAnAddress(t *testing.T) {
+// Only what fails is charged to an address: a page selection is thousands of calls, and whoever else
+// fails behind the same address does not refuse the publisher.
+func TestOnlyFailuresAreCharged(t *testing.T) {
 	a := arrange(t, quotas("per_address_rate: 1/m, per_address_burst: 4, failure_cost: 1"))
 	for range 5 {
 		allowed(t, a.Gateway, once(t, a.Gateway, checkSite(site).message(t)))
@@ -63,19 +65,45 @@ func TestTooFastAnAddress(t *testing.T) {
 	for range 2 {
 		want{class: classAuth, reason: "secret.absent"}.denied(t, a.Gateway, once(t, a.Gateway, unknown))
 	}
-	fast := want{reason: "quota.rate", says: "too many calls"}
+	fast := want{reason: "quota.rate", says: "calls of this address failed"}
 	fast.denied(t, a.Gateway, once(t, a.Gateway, unknown))
-	before := len(a.Events(t))
+	before := len(a.verdicts(t))
 	for range 3 { // answered and counted, but a flood does not fill the log
-		if got := once(t, a.Gateway, checkSite(site).message(t)); got.status != 200 {
+		if got := once(t, a.Gateway, unknown); got.status != 200 || got.thrown(t) == nil {
 			t.Errorf("status %d", got.status)
 		}
 	}
-	if n := len(a.Events(t)); n != before {
-		t.Errorf("%d events of a flood", n-before)
+	if n := len(a.verdicts(t)); n != before {
+		t.Errorf("%d verdicts of a flood", n-before)
 	}
-	if n := len(a.sink.Whole()); n != 5 {
-		t.Errorf("%d calls arrived, want 5", n)
+	for range 3 {
+		allowed(t, a.Gateway, once(t, a.Gateway, checkSite(site).message(t)))
+	}
+	if n := len(a.sink.Whole()); n != 8 {
+		t.Errorf("%d calls arrived, want 8", n)
+	}
+}
+
+// TestNeighboursDoNotRefuseAPublisher: wrong secrets without end come from the publisher's address,
+// that of a balancer or of another process; each of its calls passes, and a login that was never seen
+// is only looked at a little later.
+func TestNeighboursDoNotRefuseAPublisher(t *testing.T) {
+	a := arrange(t, quotas("per_address_rate: 1/m, per_address_burst: 10, failure_cost: 10"))
+	allowed(t, a.Gateway, once(t, a.Gateway, checkSite(site).message(t)))
+	wrong := checkSite(site).message(t)
+	wrong.auth = ""
+	guesser := dial(t, a.Gateway)
+	for range 200 {
+		guesser.call(t, wrong)
+	}
+	for range 20 {
+		guesser.call(t, wrong)
+		allowed(t, a.Gateway, once(t, a.Gateway, checkSite(site).message(t)))
+	}
+	begun := time.Now()
+	allowed(t, a.Gateway, once(t, a.Gateway, checkSite(site).as(other).message(t)))
+	if waited := time.Since(begun); waited < time.Second || waited > 10*time.Second {
+		t.Errorf("a header that was never seen waited %v, want 2 s", waited)
 	}
 }
 

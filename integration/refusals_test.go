@@ -200,7 +200,7 @@ func TestWrongSecretHasTheVendorsType(t *testing.T) {
 }
 
 // Blocks of ECB tokens can be moved: two tokens that were captured make a third, of a login that
-// nobody has given a token.
+// nobody has given a token. It is genuine, so its holder is told that the login is not listed.
 func TestPastedTokenIsRefusedWhereLoginsAreListed(t *testing.T) {
 	const alice, bob, pasted = "alice.publisher@a.example", "bob.publisher.x@b.example", "alice.publisher@b.example"
 	made := checkSite(site).as(pasted)
@@ -208,7 +208,8 @@ func TestPastedTokenIsRefusedWhereLoginsAreListed(t *testing.T) {
 	t.Run("listed", func(t *testing.T) {
 		o := listed
 		o.Logins = `["` + alice + `", "` + bob + `"]`
-		refusal{bad: bad, good: sends(checkSite(site).as(alice)), want: want{class: classAuth, reason: "secret.wrong"}}.run(t, arrange(t, o))
+		refusal{bad: bad, good: sends(checkSite(site).as(alice)),
+			want: want{reason: "login.unlisted", says: pasted}}.run(t, arrange(t, o))
 	})
 	t.Run("not listed", func(t *testing.T) { // the token is genuine: only the list can tell
 		a := arrange(t, listed)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/front"
 	"github.com/stagelock/stagelock/gateway/visit"
+	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -113,7 +114,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		run  func() error
 	}{
 		{"peer", func() error { return v.Client(r.Header.Values("X-Forwarded-For")) }},
-		{"quota", v.Throttle},
 		{"health", func() error { return s.health(w, r, v) }},
 		{"admit", func() error { return v.Admit(c.OverLimit) }},
 		{"route", func() error {
@@ -124,7 +124,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		var p *tunnel.Problem
 		if errors.As(err, &p) {
 			v.Deny(r.Context(), nil, p, step.name)
-			http.Error(w, p.Msg+" (reference "+v.Ref+")", status(p.Code))
+			http.Error(w, policy.Tell(string(p.Reason), p.Msg)+" (reference "+v.Ref+")", status(p.Code))
 			return
 		}
 		if err != nil {

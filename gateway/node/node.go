@@ -212,7 +212,8 @@ func (n *Node) openRelay(_ context.Context, p *relay.Policy) error {
 		return err
 	}
 	n.relay, err = relay.New(relay.Config{
-		Visits: n.visits, Once: n.once, Requests: requests, Log: n.cfg.Log, Health: n.probes.Answer, Pause: n.cfg.Pause,
+		Visits: n.visits, Once: n.once, Requests: requests, Pages: n.database.Pages(),
+		Values: n.database.Values(), Log: n.cfg.Log, Health: n.probes.Answer, Pause: n.cfg.Pause,
 	}, p)
 	return err
 }

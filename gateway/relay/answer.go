@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/javaser"
@@ -117,7 +118,7 @@ func (c *call) refuseText(p *tunnel.Problem, status int, ends bool) {
 			return // its client is gone, or takes no answer
 		}
 	}
-	body := []byte(p.Msg + " (reference " + c.Ref + ")\n")
+	body := []byte(policy.Tell(string(p.Reason), p.Msg) + " (reference " + c.Ref + ")\n")
 	c.respond(status, fields, body, ends || p.Code == tunnel.BadRequest)
 }
 
@@ -140,7 +141,7 @@ func (c *call) refuseLate() {
 
 // exception writes what the publisher's CMS shows.
 func (c *call) exception(p *tunnel.Problem) []byte {
-	msg := p.Msg + " (stagelock reference " + c.Ref + ")"
+	msg := policy.Tell(string(p.Reason), p.Msg) + " (stagelock reference " + c.Ref + ")"
 	if p.Code == tunnel.Unauthentic {
 		body, err := liferay.AppendRemoteAuth(nil, c.line(), liferay.TypeWrongSecret, msg)
 		if err == nil {

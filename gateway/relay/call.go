@@ -27,8 +27,9 @@ type call struct {
 	body     digest
 	wire     *liferay.Call
 	rule     *calls.Rule
-	facts    calls.Call
-	request  int64 // staging request that the call names, 0 for none
+	facts    calls.Facts
+	past     calls.Known // what is remembered of the ids in facts
+	request  int64       // staging request that the call names, 0 for none
 	decision calls.Decision
 	turn     *once.Turn // of a guarded call
 
@@ -89,19 +90,8 @@ func (c *call) Describe(ev *audit.Event) {
 		ev.Method = c.wire.Method.Signature()
 	}
 	ev.Request = c.request
-	if c.rule == nil {
-		return
-	}
-	if site, ok := c.rule.Site(c.facts); ok {
-		ev.Site = site
-	}
-	switch c.rule.Kind {
-	case calls.Create:
-		ev.Checksum, _ = c.facts.Args[1].(string)
-	case calls.Update:
-		ev.Part, _ = c.facts.Args[1].(string)
-		ev.Size = c.facts.PartSize
-	}
+	ev.Site, ev.Checksum = c.facts.Site, c.facts.Checksum
+	ev.Part, ev.Size = c.facts.Part, c.facts.PartSize
 }
 
 // outcome is a call as its outcome describes it.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/visit"
+	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -52,38 +54,59 @@ func (c *call) wellFormed(context.Context) error {
 	if e == nil {
 		return nil
 	}
-	if c.Throttle() != nil {
-		c.CountOnly() // who goes on like that is answered, but not recorded each time
-	}
 	return problem(tunnel.BadRequest, tunnel.Reason(e.Reason), e.Msg, e)
 }
 
 func (c *call) client(context.Context) error { return c.Client(c.req.ForwardedFor) }
 
-func (c *call) throttle(context.Context) error { return c.Throttle() }
-
 func (c *call) admit(context.Context) error { return c.Admit(c.OverLimit) }
 
-// verify asks the peers that may come from this address whose secret it is.
-func (c *call) verify(context.Context) error {
-	err := secret.ErrNoCredentials
-	if c.req.HasAuthorization {
-		for _, p := range c.policy.candidates(c.Addr) {
-			id, wrong := p.Verifier.Verify(c.req.Authorization)
-			if wrong == nil {
-				c.peer = p
-				c.Authenticated(p.Name, id.Login, id.KeyID)
-				return nil
-			}
-			if !errors.Is(err, secret.ErrLoginNotListed) {
-				err = wrong
-			}
+// verify asks the peers that may come from this address whose secret it is. A header that is known
+// costs its address nothing; another one waits if the address failed too often, but is never refused
+// for that.
+func (c *call) verify(ctx context.Context) error {
+	if !c.req.HasAuthorization {
+		return c.unproven(ReasonNoSecret, "the call carries no credentials", secret.ErrNoCredentials)
+	}
+	peers := c.policy.candidates(c.Addr)
+	for _, p := range peers {
+		if id, ok := p.Verifier.Known(c.req.Authorization); ok {
+			c.proved(p, id)
+			return nil
 		}
 	}
-	if !c.req.HasAuthorization {
-		return problem(tunnel.Unauthentic, ReasonNoSecret, "the call carries no credentials", err)
+	if err := pause(ctx, c.Wait()); err != nil {
+		return err
 	}
-	return problem(tunnel.Unauthentic, ReasonSecret, "the shared secret does not match", err)
+	err := secret.ErrWrongSecret
+	for _, p := range peers {
+		id, wrong := p.Verifier.Verify(c.req.Authorization)
+		if wrong == nil {
+			c.proved(p, id)
+			return nil
+		}
+		if errors.Is(wrong, secret.ErrLoginNotListed) {
+			c.proved(p, id)
+			return problem(tunnel.Refused, calls.LoginUnlisted, "the login "+strconv.QuoteToASCII(id.Login)+
+				" may not publish from this server", wrong)
+		}
+		err = wrong
+	}
+	return c.unproven(ReasonSecret, "the shared secret does not match", err)
+}
+
+// proved notes who made the call.
+func (c *call) proved(p *Peer, id secret.Identity) {
+	c.peer = p
+	c.Authenticated(p.Name, id.Login, id.KeyID)
+}
+
+// unproven refuses a call of nobody; of an address that goes on like that it says so.
+func (c *call) unproven(reason tunnel.Reason, msg string, err error) error {
+	if flood := c.Fail(); flood != nil {
+		return flood
+	}
+	return problem(tunnel.Unauthentic, reason, msg, err)
 }
 
 // ready makes sure that a verdict could be written, before the body is used, and keeps the peer to
@@ -95,7 +118,7 @@ func (c *call) ready(ctx context.Context) error {
 	// No longer than a publisher waits without a sign of life: its CMS gives up after 30 s.
 	leave, ok := c.relay.peers.enter(ctx, c.peer.Name, c.policy.CallsAtOnce, c.policy.Heartbeat)
 	if !ok {
-		return problem(tunnel.Refused, ReasonBusy, "too many calls of this peer are under way; try again later", nil)
+		return problem(tunnel.Refused, ReasonBusy, "too many calls of this peer are under way", nil)
 	}
 	c.onEnd(leave)
 	return pause(ctx, c.policy.Quota.Delay(c.peer.Name, c.Begun))

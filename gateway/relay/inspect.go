@@ -3,9 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
-	"slices"
 
-	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
@@ -89,8 +87,7 @@ func (c *call) reserve(ctx context.Context) error {
 		if err := c.weigh(ctx, others); err != nil {
 			return store.Part{}, err
 		}
-		name, _ := c.facts.Args[1].(string)
-		return store.Part{Name: name, Size: c.facts.PartSize}, nil
+		return c.piece(), nil
 	})
 	if err == nil {
 		c.onEnd(release)
@@ -108,7 +105,7 @@ func (c *call) judge(ctx context.Context) error {
 	c.rule = rule
 	if !c.wire.WrittenFor(c.policy.Build) {
 		return problem(tunnel.Refused, ReasonLine, "the publisher's portal is of another version line than the live one, "+
-			"which cannot read its calls: publish between equal lines", nil)
+			"which cannot read its calls", nil)
 	}
 	if err := c.weighAmong(ctx); err != nil {
 		return err
@@ -125,10 +122,11 @@ func (c *call) weighAmong(ctx context.Context) error {
 }
 
 // named returns the staging request that the call names, or 0.
-func (c *call) named() int64 {
-	c.gather()
-	id, _ := c.rule.RequestID(c.facts)
-	return id
+func (c *call) named() int64 { return c.rule.Facts(c.said()).Request }
+
+// piece is the part that the call carries.
+func (c *call) piece() store.Part {
+	return store.Part{Name: c.facts.Part, Size: c.facts.PartSize, Width: c.facts.PartWidth}
 }
 
 // reachable makes sure that there is an engine for what it is to carry out.
@@ -139,64 +137,39 @@ func (c *call) reachable(context.Context) error {
 	return unavailable(ReasonDown, "the live engine cannot be reached", nil)
 }
 
-// gather puts what the policy judges by together.
-func (c *call) gather() {
+// said is the call as the policy reads it.
+func (c *call) said() calls.Call {
 	w := c.wire
-	c.facts = calls.Call{
+	said := calls.Call{
 		Service: w.Method.Service, Method: w.Method.Name, Parameters: w.Method.Parameters,
 		Args: w.Args, HeaderLogin: c.Login, BodyLogin: w.Principal.Login, HasBodyLogin: w.Principal.HasLogin,
 		Settings: w.Settings,
 	}
 	if w.Method.Name == "" { // a part whose method is still to come
-		c.facts.Service, c.facts.Method, c.facts.Parameters = c.rule.Service, c.rule.Method, c.rule.Parameters
+		said.Service, said.Method, said.Parameters = c.rule.Service, c.rule.Method, c.rule.Parameters
 	}
 	for _, a := range w.Args {
 		if content, ok := a.(tunnel.Content); ok {
-			c.facts.PartSize = content.Size
+			said.PartSize = content.Size
 		}
 	}
+	return said
 }
 
-// weigh judges the call by its rule, what is known of the request that it names, and the other parts
-// of that request that are under way.
+// weigh judges the call by its rule, what is known of the ids that it names, and the other parts of
+// its request that are under way.
 func (c *call) weigh(ctx context.Context, others []store.Part) error {
-	c.gather()
-	known, err := c.known(ctx, others)
-	if err != nil {
+	said := c.said()
+	c.facts = c.rule.Facts(said)
+	if err := c.recall(ctx, others); err != nil {
 		return err
 	}
-	decision, refusal := c.rule.Judge(c.facts, c.peer.Peer, known)
+	decision, refusal := c.rule.Judge(said, c.peer.Peer, c.past)
 	if refusal != nil {
 		return refused(refusal)
 	}
 	c.decision = decision
 	return nil
-}
-
-// known returns what the store remembers of the staging request that the call names.
-func (c *call) known(ctx context.Context, others []store.Part) (calls.Request, error) {
-	id, named := c.rule.RequestID(c.facts)
-	if !named {
-		return calls.Request{}, nil
-	}
-	c.request = id
-	r, err := c.relay.cfg.Requests.Request(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return calls.Request{}, nil
-	}
-	if err != nil {
-		return calls.Request{}, unavailable(visit.ReasonStore, "the gateway cannot read its store", err)
-	}
-	return calls.Request{
-		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),
-		Parts: func(yield func(string, int64) bool) {
-			for _, p := range slices.Concat(r.Parts, others) {
-				if !yield(p.Name, p.Size) {
-					return
-				}
-			}
-		},
-	}, nil
 }
 
 func refused(r *calls.Refusal) error {

@@ -11,10 +11,9 @@ import (
 var liferaySteps = []step{
 	{"head", (*call).wellFormed},  // step 0: a request that is HTTP as the profile wants it
 	{"peer", (*call).client},      // the client's address, from the socket or a trusted proxy
-	{"quota", (*call).throttle},   // rate by address
 	{"route", (*call).route},      // the one tunnel path, byte for byte; the health paths
 	{"admit", (*call).admit},      // the host allowlist
-	{"verify", (*call).verify},    // the shared secret: which peer, which login
+	{"verify", (*call).verify},    // the shared secret: which peer, which login; the pace of those who fail
 	{"ready", (*call).ready},      // room to write; the peer's own pace
 	{"inspect", (*call).inspect},  // the body through the validator; a part's content streams on, its tail is held
 	{"judge", (*call).judge},      // class, method, types and arguments against the policy

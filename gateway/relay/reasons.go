@@ -19,6 +19,8 @@ const (
 	ReasonCut      tunnel.Reason = "client.cut"      // the client went away before its call was complete
 	ReasonLost     tunnel.Reason = "engine.lost"     // the engine went away after it had the whole call
 	ReasonRefusing tunnel.Reason = "engine.refusing" // the engine turns the gateway itself away
+	ReasonRedirect tunnel.Reason = "engine.redirects"
+	ReasonFailing  tunnel.Reason = "engine.failing"
 	ReasonEmpty    tunnel.Reason = "reply.empty"
 	ReasonReply    tunnel.Reason = "reply.refused"
 	ReasonUnknown  tunnel.Reason = "repeat.unknown" // a repeat of a call of which nobody knows how it ended

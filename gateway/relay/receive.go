@@ -68,8 +68,8 @@ func (c *call) unexpectedStatus(status int) error {
 	if slices.Contains(lateStatuses, status) {
 		return uncertain(ReasonLost, "the live engine answered with status "+text, nil)
 	}
-	msg := "the live engine turned the gateway away with status " + text + "; nothing was carried out. " + cures[status/100]
-	return problem(tunnel.Refused, ReasonRefusing, msg, nil)
+	msg := "the live engine turned the gateway away with status " + text + "; nothing was carried out"
+	return problem(tunnel.Refused, turnedAway[status/100], msg, nil)
 }
 
 // lateStatuses are those of an engine, or of a balancer before it, that may have begun.
@@ -77,11 +77,9 @@ var lateStatuses = []int{
 	http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout,
 }
 
-// cures has what to look at by class of status.
-var cures = map[int]string{
-	3: "It redirects: look at tunnel.servlet.https.required and at engine.upstream.path_context",
-	4: "Look at the engine's tunnel.servlet.hosts.allowed, at engine.upstream.secret and at engine.upstream.path_context",
-	5: "Look at the engine's own log",
+// turnedAway are the reasons by class of status.
+var turnedAway = map[int]tunnel.Reason{
+	1: ReasonFailing, 2: ReasonFailing, 3: ReasonRedirect, 4: ReasonRefusing, 5: ReasonFailing,
 }
 
 func (c *call) validate(reply *http1.Reply) error {
@@ -102,7 +100,7 @@ func (c *call) validate(reply *http1.Reply) error {
 	c.sent.exchange.Done()
 	if r.Thrown != nil && r.Thrown.Type == liferay.TypeWrongSecret {
 		return problem(tunnel.Refused, ReasonRefusing, "the live engine does not accept the gateway's own secret; "+
-			"nothing was carried out. Compare engine.upstream.secret with its tunneling.servlet.shared.secret", r.Thrown)
+			"nothing was carried out", r.Thrown)
 	}
 	c.answer.reply, c.answer.body = r, in.Held()
 	c.answer.end = "answered"
@@ -123,8 +121,7 @@ var oversized = map[string]bool{http1.ReasonReply: true, http1.ReasonReplyLarge:
 func (c *call) salvageException(reply *http1.Reply, in *javaser.Input, cause error) error {
 	if errors.Is(cause, liferay.ErrEmptyReply) {
 		c.sent.exchange.Done()
-		return problem(tunnel.BadAnswer, ReasonEmpty, "the live engine answered with nothing where a value was due: "+
-			"it could not read the call, or its log says why not", cause)
+		return problem(tunnel.BadAnswer, ReasonEmpty, "the live engine answered with nothing where a value was due", cause)
 	}
 	body, err := reply.AppendTo(in.Everything())
 	if err == nil {
@@ -174,13 +171,14 @@ func (c *call) keepRequest(ctx context.Context) error {
 	if c.answer.reply == nil || c.answer.reply.Thrown != nil {
 		return nil
 	}
+	if err := c.learn(ctx); err != nil {
+		return err
+	}
 	switch c.rule.Kind {
 	case calls.Create:
 		return c.created(ctx)
 	case calls.Update:
-		part := store.Part{Size: c.facts.PartSize}
-		part.Name, _ = c.facts.Args[1].(string)
-		return c.relay.cfg.Requests.AddPart(ctx, c.request, part)
+		return c.relay.cfg.Requests.AddPart(ctx, c.request, c.piece())
 	case calls.CleanUp:
 		c.relay.publishes.ended(c.request)
 		c.policy.Engine.Pool.Forget(c.request)
@@ -190,9 +188,7 @@ func (c *call) keepRequest(ctx context.Context) error {
 }
 
 func (c *call) created(ctx context.Context) error {
-	id, _ := c.answer.reply.Value.(int64)
-	site, _ := c.rule.Site(c.facts)
-	checksum, _ := c.facts.Args[1].(string)
+	id := c.answer.reply.ID()
 	c.request = id
 	c.policy.Engine.Pool.Remember(id, c.sent.member)
 	c.relay.publishes.begun(id, c.Begun)
@@ -200,6 +196,6 @@ func (c *call) created(ctx context.Context) error {
 		return err
 	}
 	return c.relay.cfg.Requests.Create(ctx, store.Request{
-		ID: id, Site: site, Checksum: checksum, Peer: c.peer.Name, Logins: []string{c.Login}, CreatedAt: c.Begun,
+		ID: id, Site: c.facts.Site, Checksum: c.facts.Checksum, Peer: c.peer.Name, Logins: []string{c.Login}, CreatedAt: c.Begun,
 	})
 }

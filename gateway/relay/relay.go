@@ -20,6 +20,8 @@ type Config struct {
 	Visits   *visit.Visits
 	Once     *once.Calls
 	Requests store.Requests
+	Pages    store.Pages  // pages and the site that they were looked up for
+	Values   store.Values // groups of the control panel
 	Log      *logrus.Entry
 	// Health answers the health paths; ok is false for any other path.
 	Health func(path string) (status int, body []byte, ok bool)
@@ -49,7 +51,7 @@ type Relay struct {
 
 // New returns a Relay that has a policy and serves nothing yet.
 func New(c Config, p *Policy) (*Relay, error) {
-	if c.Visits == nil || c.Once == nil || c.Requests == nil || c.Log == nil || c.Health == nil || p == nil {
+	if c.Visits == nil || c.Once == nil || c.Requests == nil || c.Pages == nil || c.Values == nil || c.Log == nil || c.Health == nil || p == nil {
 		return nil, errors.New("relay: a part of its configuration is missing")
 	}
 	if c.Pause == nil {

@@ -21,7 +21,7 @@ func (c *call) repeat(ctx context.Context) error {
 		Key: store.RepeatKey{
 			Login: c.Login, KeyID: c.KeyID, Method: c.wire.Method.Signature(), Digest: c.digest(),
 		},
-		Scope: c.scope(c.rule.Scope(c.facts)), Reference: c.Ref, Begun: c.Begun,
+		Scope: c.scope(c.facts.Scope()), Reference: c.Ref, Begun: c.Begun,
 	}
 	if err := c.relay.cfg.Once.Moved(ctx, call); err != nil {
 		return c.relay.cfg.Visits.Unwritten(err)
@@ -50,7 +50,7 @@ func (c *call) unclaimed(ctx context.Context, err error) error {
 	var unwritten *once.StoreError
 	switch {
 	case errors.As(err, &unknown):
-		return uncertain(ReasonUnknown, unknown.Error()+"; look at the live site before you publish again", nil)
+		return uncertain(ReasonUnknown, unknown.Error(), nil)
 	case errors.As(err, &unwritten):
 		return c.relay.cfg.Visits.Unwritten(err)
 	case ctx.Err() != nil:

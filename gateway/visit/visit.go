@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -29,7 +30,8 @@ type Visit struct {
 	visits   *Visits
 	rules    *Rules
 	recorded bool // its verdict is on disk
-	passing  bool // its refusal is counted only
+	failed   bool // it was charged to its address
+	flood    bool // its address had nothing left to be charged
 }
 
 // Client finds out who is calling: the socket's address, or what a trusted proxy says of it in its
@@ -43,10 +45,20 @@ func (v *Visit) Client(forwardedFor []string) error {
 	return nil
 }
 
-// Throttle refuses an address that is too fast.
-func (v *Visit) Throttle() error {
-	if err := v.rules.Quota.Allow(v.Addr, v.Begun); err != nil {
-		return problem(tunnel.Refused, ReasonRate, "too many calls from this address; try again later", err)
+// Wait returns how long a visit is to wait before a secret that nobody knows yet is looked at: its
+// address failed too often.
+func (v *Visit) Wait() time.Duration { return v.rules.Quota.Wait(v.Addr, v.Begun) }
+
+// Fail charges the address of a visit that proves nothing, once, and returns a Problem if it failed
+// too often: what it does is then a flood, which is answered and counted.
+func (v *Visit) Fail() error {
+	if v.failed {
+		return nil
+	}
+	v.failed = true
+	if err := v.rules.Quota.Fail(v.Addr, v.Begun); err != nil {
+		v.flood = true
+		return problem(tunnel.Refused, ReasonRate, "too many calls of this address failed", err)
 	}
 	return nil
 }
@@ -58,7 +70,7 @@ func (v *Visit) Admit(overLimit bool) error {
 		return problem(tunnel.Forbidden, ReasonHost, msg, nil)
 	}
 	if overLimit {
-		return problem(tunnel.Refused, ReasonConnections, "too many connections; try again later", nil)
+		return problem(tunnel.Refused, ReasonConnections, "too many connections", nil)
 	}
 	return nil
 }
@@ -72,7 +84,6 @@ func (v *Visit) Local() bool { return v.rules.Local(v.Addr) }
 // Authenticated notes who the client proved to be: from here on it counts for its peer.
 func (v *Visit) Authenticated(peer, login, keyID string) {
 	v.Peer, v.Login, v.KeyID = peer, login, keyID
-	v.rules.Quota.Pass(v.Addr, v.Begun)
 }
 
 // event begins an audit event with what is known of the visit.
@@ -105,15 +116,12 @@ func (v *Visit) Allow(ctx context.Context, s Subject, d Verdict) error {
 	return nil
 }
 
-// CountOnly has a refusal counted and logged, and not recorded by itself: of one that goes on and on.
-func (v *Visit) CountOnly() { v.passing = true }
-
 // Deny counts, records and logs a refusal that the step of that name found. The verdict of a visit
 // that was already allowed stays; the outcome says what became of it.
 func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step string) {
 	all := v.visits
-	if v.Peer == "" && p.Reason != ReasonRate {
-		v.rules.Quota.Fail(v.Addr, v.Begun) // each refusal is a record, so a stranger gets few
+	if v.Peer == "" {
+		_ = v.Fail() // each refusal is a record, so a stranger gets few
 	}
 	all.refusals.add(p.Reason)
 	v.log(p)
@@ -141,21 +149,27 @@ func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step str
 // is counted.
 func (v *Visit) worthARecord(r tunnel.Reason) bool {
 	all := v.visits
-	if v.passing || r == ReasonRate && !all.floods.worthARecord(v.Addr, v.Begun) {
+	if v.flood && !all.floods.worthARecord(v.Addr, v.Begun) {
 		return false
 	}
 	return v.Peer != "" || v.Allowed() || all.strangers.spend(r, v.Begun, float64(all.cfg.Strangers()))
 }
 
+// levels are those of the catalogue of reasons.
+var levels = map[policy.Level]logrus.Level{
+	policy.Info: logrus.InfoLevel, policy.Warn: logrus.WarnLevel, policy.Error: logrus.ErrorLevel,
+}
+
 // log writes one line for a refusal: its facts are in the audit event of the same id.
 func (v *Visit) log(p *tunnel.Problem) {
+	reason, _ := policy.ReasonOf(string(p.Reason))
 	entry := v.visits.cfg.Log.WithFields(logrus.Fields{
-		"req": v.Ref, "peer": v.Addr.String(), "reason": string(p.Reason),
+		"req": v.Ref, "peer": v.Addr.String(), "reason": string(p.Reason), "cure": reason.Cure,
 	})
 	if p.Err != nil {
 		entry = entry.WithError(p.Err)
 	}
-	entry.Warn("call refused")
+	entry.Log(levels[reason.Level], "call refused")
 }
 
 // Close records how an allowed visit ended, behind the answer: s says how. It is lost with the

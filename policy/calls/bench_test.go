@@ -1,7 +1,6 @@
 package calls_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/stagelock/stagelock/policy/calls"
@@ -30,11 +29,8 @@ func BenchmarkMatchRefused(b *testing.B) {
 
 func BenchmarkJudge(b *testing.B) {
 	late := updatePart() // the last part of 100 GiB in the vendor's pieces
-	list := make([]any, 0, 2*10240)
-	for i := range 10240 {
-		list = append(list, fmt.Sprintf("bf326a9d-c821-3c17-a8c8-4f4a45204808.zip%06d", i), 10<<20)
-	}
-	late.call.Args[1], late.request.Parts = "bf326a9d-c821-3c17-a8c8-4f4a45204808.zip010240", parts(list...)
+	late.call.Args[1] = "bf326a9d-c821-3c17-a8c8-4f4a45204808.zip010240"
+	late.known.Request.Others = calls.Parts{Width: 6, Bytes: 10240 * 10 << 20}
 	selection := publish() // 30,000 pages
 	ids := make([]any, 30_000)
 	for i := range ids {
@@ -61,7 +57,7 @@ func BenchmarkJudge(b *testing.B) {
 			r := rule(b, w.line, w.call.Service, w.call.Method, w.call.Parameters...)
 			b.ReportAllocs()
 			for b.Loop() {
-				if d, _ := r.Judge(w.call, w.peer, w.request); d != bb.want {
+				if d, _ := r.Judge(w.call, w.peer, w.known); d != bb.want {
 					b.Fatal(d)
 				}
 			}

@@ -3,7 +3,7 @@
 // created, is handed in.
 //
 // This comment is the whole policy, for those who audit it. Every refusal has a reason code, in
-// brackets here; Reasons lists them with their meaning and cure. Everything that is not allowed
+// brackets here; policy.Reasons lists them with their meaning and cure. Everything that is not allowed
 // below is refused, and so is every call of the zero Preset, the zero Rule and the zero Peer.
 //
 // # Which calls
@@ -45,8 +45,10 @@
 // of hasRemoteLayout, hasLayout, getLayoutPlid and getLayoutByUuidAndGroupId; the first of
 // getDefaultPlid, whose second is only the scope whose content is looked for on the pages of the
 // first. getGroup(long, String) finds a site by company and name and passes for peers with any only
-// [site.company]. hasPortletId, getControlPanelLayoutPlid and fetchByClassNameId name no site and
-// pass.
+// [site.company], except for the name Control Panel: 7.1 GA1 looks its group up and asks for the
+// default page of that before it publishes single content, so getDefaultPlid of a group that such a
+// look-up returned passes too. hasPortletId, getControlPanelLayoutPlid and fetchByClassNameId name
+// no site and pass.
 //
 // # Requests
 //
@@ -84,6 +86,14 @@
 // targetGroupId must be there [target.absent], a number [target.form], and the request's site
 // [target.mismatch].
 //
+// An application or single content is published onto a page, targetPlid, which names no site. It
+// must be a number [page.form], or 0 or null for no page. A page whose id a look-up through the
+// gateway returned (getLayoutByUuidAndGroupId, getLayoutPlid, getDefaultPlid) belongs to the site
+// that was asked for, whoever asked and however long ago; the page of the control panel
+// (getControlPanelLayoutPlid, or getDefaultPlid of its group) belongs to none and may be published
+// onto for every site. A page that no look-up returned is refused [page.unknown], and so is one of
+// another site than the request's [page.site].
+//
 // Other settings whose name ends in groupId, such as remoteGroupId, must not hold another site's id
 // [settings.site]; the vendor's client writes the target there, and no known engine imports by
 // them. sourceGroupId and stagingGroupId are ids of the staging server and free. What stands inside
@@ -119,8 +129,8 @@
 //
 // # What this policy cannot see
 //
-//   - targetPlid of an application's publish: the page whose application is written to. A page id tells no
-//     site, and nothing here knows which pages are whose. What the engine lets that login do there is what holds.
+//   - Whether a page still belongs to the site that it was looked up for: a page that moves to another site
+//     gets another id in every known build.
 //   - The content of the archive: it is checked by the engine's checksum, against create's.
 //   - Whether login and peer are who they say: that was decided before.
 package calls

@@ -20,7 +20,7 @@ func FuzzPartName(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string) {
 		w := updatePart()
 		w.call.Args[1] = name
-		_, refusal := r.Judge(w.call, w.peer, w.request)
+		_, refusal := r.Judge(w.call, w.peer, w.known)
 		want := partPattern.MatchString(name) && !assembledName.MatchString(name)
 		if want != (refusal == nil) {
 			t.Fatalf("part name %q: %v, want legal %v", name, refusal, want)
@@ -39,11 +39,12 @@ func FuzzPartWidth(f *testing.F) {
 	r := preset(f, "7.4").Part()
 	f.Fuzz(func(t *testing.T, name, other string) {
 		w := updatePart()
-		w.call.Args[1], w.request.Parts = name, parts(other, 1)
-		_, refusal := r.Judge(w.call, w.peer, w.request)
+		w.call.Args[1] = name
+		w.known.Request.Others = calls.Parts{Width: len(endDigits.FindString(other)), Bytes: 1}
+		_, refusal := r.Judge(w.call, w.peer, w.known)
 		legal := partPattern.MatchString(name) && !assembledName.MatchString(name)
 		same := len(endDigits.FindString(name)) == len(endDigits.FindString(other))
-		if (refusal == nil) != (legal && (name == other || same)) {
+		if (refusal == nil) != (legal && (same || endDigits.FindString(other) == "")) {
 			t.Fatalf("part %q after %q: %v", name, other, refusal)
 		}
 	})
@@ -59,7 +60,7 @@ func FuzzPortletKey(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, value string) {
 		w := portlets()
 		w.call.Args[1] = map[string]any{key: value}
-		_, refusal := r.Judge(w.call, w.peer, w.request)
+		_, refusal := r.Judge(w.call, w.peer, w.known)
 		want := portletPattern.MatchString(key) && (value == "true" || value == "false")
 		if want != (refusal == nil) {
 			t.Fatalf("%q = %q: %v, want legal %v", key, value, refusal, want)
@@ -79,7 +80,7 @@ func FuzzChecksum(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sum string) {
 		w := create()
 		w.call.Args[1] = sum
-		if d, refusal := r.Judge(w.call, w.peer, w.request); checksumPattern.MatchString(sum) != (d == calls.Forward) {
+		if d, refusal := r.Judge(w.call, w.peer, w.known); checksumPattern.MatchString(sum) != (d == calls.Forward) {
 			t.Fatalf("checksum %q: %v, %v", sum, d, refusal)
 		}
 	})

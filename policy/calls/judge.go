@@ -9,8 +9,9 @@ import (
 type judgement struct {
 	rule     *Rule
 	call     Call
+	facts    Facts
 	peer     Peer
-	request  Request
+	known    Known
 	decision Decision // what happens if no check refuses
 }
 
@@ -20,17 +21,17 @@ type check func(*judgement) *Refusal
 // everyCall lists what is checked of every call, before the checks of its kind.
 var everyCall = []check{argumentsFit, peerHasSites, loginsAgree, loginListed}
 
-// Judge decides about a call that Match gave this rule for. req is what the gateway remembers of
-// the request that RequestID names. It returns Forward or AnswerVoid and no refusal, or Refuse and
+// Judge decides about a call that Match gave this rule for. k is what the gateway remembers of the
+// ids that are in its Facts. It returns Forward or AnswerVoid and no refusal, or Refuse and
 // the refusal.
 //
 // A part may be judged twice: with its declared size before the content streams (Service and Method
 // are not read by then and empty), and with the counted one after.
-func (r *Rule) Judge(c Call, peer Peer, req Request) (Decision, *Refusal) {
+func (r *Rule) Judge(c Call, peer Peer, k Known) (Decision, *Refusal) {
 	if r == nil || r.decision == Refuse {
 		return Refuse, refuse(CallUnknown, "this call is not one that staging makes", "no rule")
 	}
-	j := &judgement{rule: r, call: c, peer: peer, request: req, decision: r.decision}
+	j := &judgement{rule: r, call: c, facts: r.Facts(c), peer: peer, known: k, decision: r.decision}
 	if f := j.run(everyCall); f != nil {
 		return Refuse, f
 	}
@@ -100,7 +101,7 @@ func peerHasSites(j *judgement) *Refusal {
 	if j.peer.AnySite || len(j.peer.Sites) > 0 {
 		return nil
 	}
-	return refuse(SiteNone, "no site is open to this server; ask the operator of the live gateway to list the site",
+	return refuse(SiteNone, "no site is open to this server",
 		"peer %s has no sites", quote(j.peer.Name))
 }
 
@@ -110,10 +111,10 @@ func loginsAgree(j *judgement) *Refusal {
 	c := &j.call
 	switch {
 	case c.HeaderLogin == "" || strings.Contains(c.HeaderLogin, ":"):
-		return refuse(LoginForm, "the login is empty or has a colon, which a tunnel login cannot have; publish as another user",
+		return refuse(LoginForm, "the login is empty or has a colon, which a tunnel login cannot have",
 			"login %s", quote(c.HeaderLogin))
 	case !c.HasBodyLogin:
-		return refuse(LoginForm, "the call names no login; publish with the CMS or with stagelock publish",
+		return refuse(LoginForm, "the call names no login",
 			"principal without a login, header login %s", quote(c.HeaderLogin))
 	case c.BodyLogin != c.HeaderLogin:
 		return refuse(CallLogin, "the call names another login than the one that was authenticated",
@@ -127,7 +128,6 @@ func loginListed(j *judgement) *Refusal {
 	if j.peer.Logins == nil || slices.Contains(j.peer.Logins, j.call.HeaderLogin) {
 		return nil
 	}
-	return refuse(LoginUnlisted, "the login "+quote(j.call.HeaderLogin)+" may not publish from this server; publish as a user"+
-		" that is listed, or ask the operator of the live gateway to list it",
+	return refuse(LoginUnlisted, "the login "+quote(j.call.HeaderLogin)+" may not publish from this server",
 		"peer %s, %d logins listed, login %s", quote(j.peer.Name), len(j.peer.Logins), quote(j.call.HeaderLogin))
 }

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/policy/calls"
 )
 
@@ -22,10 +25,10 @@ const (
 
 // world is everything a judgement depends on; a row of the table changes one thing of a legal one.
 type world struct {
-	line    string
-	call    calls.Call
-	peer    calls.Peer
-	request calls.Request
+	line  string
+	call  calls.Call
+	peer  calls.Peer
+	known calls.Known
 }
 
 func (w *world) judge(t testing.TB) (calls.Decision, *calls.Refusal) {
@@ -34,17 +37,11 @@ func (w *world) judge(t testing.TB) (calls.Decision, *calls.Refusal) {
 	if refusal != nil {
 		return calls.Refuse, refusal
 	}
-	return r.Judge(w.call, w.peer, w.request)
+	return r.Judge(w.call, w.peer, w.known)
 }
 
-func parts(list ...any) func(func(string, int64) bool) {
-	return func(yield func(string, int64) bool) {
-		for i := 0; i < len(list); i += 2 {
-			if !yield(list[i].(string), int64(list[i+1].(int))) {
-				return
-			}
-		}
-	}
+func others(width int, bytes int64) func(*world) {
+	return func(w *world) { w.known.Request.Others = calls.Parts{Width: width, Bytes: bytes} }
 }
 
 func newWorld(line, service, method string, parameters []string, args ...any) *world {
@@ -54,8 +51,8 @@ func newWorld(line, service, method string, parameters []string, args ...any) *w
 			Service: service, Method: method, Parameters: parameters, Args: args,
 			HeaderLogin: login, BodyLogin: login, HasBodyLogin: true,
 		},
-		peer:    calls.Peer{Name: "staging", Sites: calls.SitesOf(site), PartMax: calls.DefaultPartMax},
-		request: calls.Request{Known: true, Site: site, Logins: []string{"somebody", login}},
+		peer:  calls.Peer{Name: "staging", Sites: calls.SitesOf(site), PartMax: calls.DefaultPartMax},
+		known: calls.Known{Request: calls.Request{Known: true, Site: site, Logins: []string{"somebody", login}}},
 	}
 }
 
@@ -195,7 +192,7 @@ var loginRows = []judgeRow{
 	{"both empty", create, func(w *world) { w.call.HeaderLogin, w.call.BodyLogin = "", "" }, calls.LoginForm},
 	{"a colon in both", create, func(w *world) { w.call.HeaderLogin, w.call.BodyLogin = "a:b", "a:b" }, calls.LoginForm},
 	{"a per cent sign in both", cleanUp, func(w *world) {
-		w.call.HeaderLogin, w.call.BodyLogin, w.request.Logins = "50%@x", "50%@x", []string{"50%@x"}
+		w.call.HeaderLogin, w.call.BodyLogin, w.known.Request.Logins = "50%@x", "50%@x", []string{"50%@x"}
 	}, ""},
 	{"not among the peer's", create, func(w *world) { w.peer.Logins = []string{"admin"} }, calls.LoginUnlisted},
 	{"the peer's list is empty", create, func(w *world) { w.peer.Logins = []string{} }, calls.LoginUnlisted},
@@ -232,34 +229,61 @@ var siteRows = []judgeRow{
 	{"fetchByClassNameId of null", fetchClassName, arg(0, nil), calls.CallArguments},
 	{"fetchByClassNameId of two", fetchClassName, func(w *world) { w.call.Args = []any{site, site} }, calls.CallArguments},
 	{"hasPortletId of any page", hasPortletID, arg(0, int64(999)), ""},
+	{"getDefaultPlid of the control panel", defaultPlid2, controlPanelKnown, ""},
+	{"getDefaultPlid of 3 of the control panel", defaultPlid3, controlPanelKnown, ""},
+	{"getDefaultPlid of 4 of the control panel", defaultPlid4, controlPanelKnown, ""},
+	{"getDefaultPlid of the control panel of the zero peer", defaultPlid2, func(w *world) {
+		controlPanelKnown(w)
+		w.peer = calls.Peer{}
+	}, calls.SiteNone},
+	{"getGroup of the control panel", group("getGroup"), controlPanelKnown, calls.SiteDenied},
+	{"hasLayout at the control panel", layout("hasLayout"), func(w *world) {
+		w.call.Args[1], w.known.ControlPanel = otherSite, true
+	}, calls.SiteDenied},
+	{"create at the control panel", create, controlPanelKnown, calls.SiteDenied},
+	{"getGroup by the name of the control panel", groupByName, byName("Control Panel"), ""},
+	{"getGroup by a name in another case", groupByName, byName("control panel"), calls.SiteCompany},
+	{"getGroup by a name and a space", groupByName, byName("Control Panel "), calls.SiteCompany},
+	{"getGroup by no name", groupByName, byName(nil), calls.SiteCompany},
+	{"getGroup by the name of the control panel of the zero peer", groupByName, func(w *world) {
+		byName("Control Panel")(w)
+		w.peer = calls.Peer{}
+	}, calls.SiteNone},
 	{"getGroup by name with a list", groupByName, func(w *world) { w.peer.AnySite = false }, calls.SiteCompany},
-	{"request of a site of another peer", updatePart, func(w *world) { w.request.Site = otherSite }, calls.SiteDenied},
-	{"cleanUp at a site of another peer", cleanUp, func(w *world) { w.request.Site = otherSite }, calls.SiteDenied},
+	{"request of a site of another peer", updatePart, func(w *world) { w.known.Request.Site = otherSite }, calls.SiteDenied},
+	{"cleanUp at a site of another peer", cleanUp, func(w *world) { w.known.Request.Site = otherSite }, calls.SiteDenied},
 	{"peer without sites", controlPanel, func(w *world) { w.peer.Sites = nil }, calls.SiteNone},
 	{"zero peer", hasPortletID, func(w *world) { w.peer = calls.Peer{} }, calls.SiteNone},
 	{"event of the zero peer", event, func(w *world) { w.peer = calls.Peer{} }, calls.SiteNone},
-	{"unknown cleanUp of the zero peer", cleanUp, func(w *world) { w.peer, w.request = calls.Peer{}, calls.Request{} }, calls.SiteNone},
+	{"unknown cleanUp of the zero peer", cleanUp, func(w *world) { w.peer, w.known.Request = calls.Peer{}, calls.Request{} }, calls.SiteNone},
+}
+
+// controlPanelKnown asks for the group of the control panel, as the look-up of its name returned it.
+func controlPanelKnown(w *world) { w.call.Args[0], w.known.ControlPanel = otherSite, true }
+
+func byName(name any) func(*world) {
+	return func(w *world) { w.call.Args[1], w.peer.AnySite, w.peer.Sites = name, false, calls.SitesOf(site) }
 }
 
 var requestRows = []judgeRow{
-	{"update of an unknown", updatePart, func(w *world) { w.request = calls.Request{} }, calls.RequestUnknown},
-	{"publish of an unknown", publish, func(w *world) { w.request = calls.Request{} }, calls.RequestUnknown},
-	{"publish by map of an unknown", publishMap("7.2", staging7), func(w *world) { w.request = calls.Request{} }, calls.RequestUnknown},
-	{"validate of an unknown", validate, func(w *world) { w.request = calls.Request{} }, calls.RequestUnknown},
-	{"unknown in spite of a login", publish, func(w *world) { w.request.Known = false }, calls.RequestUnknown},
-	{"update of another's", updatePart, func(w *world) { w.request.Logins = []string{"somebody"} }, calls.RequestLogin},
-	{"publish of another's", publish, func(w *world) { w.request.Logins = []string{"somebody"} }, calls.RequestLogin},
-	{"validate of another's", validate, func(w *world) { w.request.Logins = nil }, calls.RequestLogin},
-	{"cleanUp of another's", cleanUp, func(w *world) { w.request.Logins = []string{"somebody"} }, calls.RequestLogin},
+	{"update of an unknown", updatePart, func(w *world) { w.known.Request = calls.Request{} }, calls.RequestUnknown},
+	{"publish of an unknown", publish, func(w *world) { w.known.Request = calls.Request{} }, calls.RequestUnknown},
+	{"publish by map of an unknown", publishMap("7.2", staging7), func(w *world) { w.known.Request = calls.Request{} }, calls.RequestUnknown},
+	{"validate of an unknown", validate, func(w *world) { w.known.Request = calls.Request{} }, calls.RequestUnknown},
+	{"unknown in spite of a login", publish, func(w *world) { w.known.Request.Known = false }, calls.RequestUnknown},
+	{"update of another's", updatePart, func(w *world) { w.known.Request.Logins = []string{"somebody"} }, calls.RequestLogin},
+	{"publish of another's", publish, func(w *world) { w.known.Request.Logins = []string{"somebody"} }, calls.RequestLogin},
+	{"validate of another's", validate, func(w *world) { w.known.Request.Logins = nil }, calls.RequestLogin},
+	{"cleanUp of another's", cleanUp, func(w *world) { w.known.Request.Logins = []string{"somebody"} }, calls.RequestLogin},
 	{"cleanUp of another's that is cleaned up", cleanUp, func(w *world) {
-		w.request.Logins, w.request.CleanedUp = []string{"somebody"}, true
+		w.known.Request.Logins, w.known.Request.CleanedUp = []string{"somebody"}, true
 	}, calls.RequestLogin},
-	{"login in another case", cleanUp, func(w *world) { w.request.Logins = []string{strings.ToUpper(login)} }, calls.RequestLogin},
-	{"update of a cleaned up", updatePart, func(w *world) { w.request.CleanedUp = true }, calls.RequestCleaned},
-	{"publish of a cleaned up", publish, func(w *world) { w.request.CleanedUp = true }, calls.RequestCleaned},
-	{"validate of a cleaned up", validate, func(w *world) { w.request.CleanedUp = true }, calls.RequestCleaned},
-	{"create needs none", create, func(w *world) { w.request = calls.Request{} }, ""},
-	{"enable needs none", group("enableStaging"), func(w *world) { w.request = calls.Request{} }, ""},
+	{"login in another case", cleanUp, func(w *world) { w.known.Request.Logins = []string{strings.ToUpper(login)} }, calls.RequestLogin},
+	{"update of a cleaned up", updatePart, func(w *world) { w.known.Request.CleanedUp = true }, calls.RequestCleaned},
+	{"publish of a cleaned up", publish, func(w *world) { w.known.Request.CleanedUp = true }, calls.RequestCleaned},
+	{"validate of a cleaned up", validate, func(w *world) { w.known.Request.CleanedUp = true }, calls.RequestCleaned},
+	{"create needs none", create, func(w *world) { w.known.Request = calls.Request{} }, ""},
+	{"enable needs none", group("enableStaging"), func(w *world) { w.known.Request = calls.Request{} }, ""},
 	{"checksum in capitals", create, arg(1, strings.ToUpper(checksum)), calls.ChecksumForm},
 	{"checksum too short", create, arg(1, checksum[1:]), calls.ChecksumForm},
 	{"checksum too long", create, arg(1, checksum+"0"), calls.ChecksumForm},
@@ -289,10 +313,10 @@ var partRows = []judgeRow{
 	{"the name of the result in capitals", updatePart, rename("ASSEMBLED_20701.lar00"), calls.PartName},
 	{"the name of the result within", updatePart, rename("x-assembled_20701.lar00"), ""},
 
-	{"second part", updatePart, func(w *world) { w.request.Parts = parts(partName[:40]+"01", 5) }, ""},
-	{"wider number than before", updatePart, func(w *world) { w.request.Parts = parts(partName[:40]+"001", 5) }, calls.PartWidth},
-	{"narrower number than one before", updatePart, func(w *world) { w.request.Parts = parts("x01", 5, "x002", 5) }, calls.PartWidth},
-	{"the same part again", updatePart, func(w *world) { w.request.Parts = parts(partName, 5) }, ""},
+	{"second part", updatePart, others(2, 5), ""},
+	{"wider number than before", updatePart, others(3, 5), calls.PartWidth},
+	{"narrower number than before", updatePart, others(1, 5), calls.PartWidth},
+	{"the same part again, alone", updatePart, others(0, 0), ""},
 
 	{"size at the limit", updatePart, func(w *world) { w.call.PartSize = calls.DefaultPartMax }, ""},
 	{"size over the limit", updatePart, func(w *world) { w.call.PartSize = calls.DefaultPartMax + 1 }, calls.PartSize},
@@ -300,17 +324,17 @@ var partRows = []judgeRow{
 	{"size below zero", updatePart, func(w *world) { w.call.PartSize = -1 }, calls.PartSize},
 	{"no limit set", updatePart, func(w *world) { w.peer.PartMax = 0 }, calls.PartSize},
 
-	{"sum at the limit", updatePart, archive(12<<20, "x01", 1<<20, "x02", 1<<20), ""},
-	{"sum over the limit", updatePart, archive(12<<20-1, "x01", 1<<20, "x02", 1<<20), calls.ArchiveSize},
-	{"one part over the limit", updatePart, archive(10<<20 - 1), calls.ArchiveSize},
-	{"the same part again counts once", updatePart, archive(12<<20, "x01", 2<<20, partName, 2<<20), ""},
-	{"sum beyond 63 bits", updatePart, func(w *world) { w.request.Parts = parts("x01", 1<<62, "x02", 1<<62) }, calls.ArchiveSize},
-	{"limit below zero", updatePart, archive(-1), calls.ArchiveSize},
-	{"size of a known part below zero", updatePart, archive(11<<20, "x01", -1<<40, "x02", 2<<20), calls.ArchiveSize},
+	{"sum at the limit", updatePart, archive(12<<20, 2<<20), ""},
+	{"sum over the limit", updatePart, archive(12<<20-1, 2<<20), calls.ArchiveSize},
+	{"one part over the limit", updatePart, archive(10<<20-1, 0), calls.ArchiveSize},
+	{"the others alone over the limit", updatePart, archive(12<<20, 13<<20), calls.ArchiveSize},
+	{"sum of 63 bits", updatePart, archive(1<<63-1, 1<<63-1), calls.ArchiveSize},
+	{"sum of 63 bits without a limit", updatePart, archive(0, 1<<63-1), calls.ArchiveSize},
+	{"limit below zero", updatePart, archive(-1, 0), calls.ArchiveSize},
 }
 
-func archive(limit int64, list ...any) func(*world) {
-	return func(w *world) { w.peer.ArchiveMax, w.request.Parts = limit, parts(list...) }
+func archive(limit, bytes int64) func(*world) {
+	return func(w *world) { w.peer.ArchiveMax, w.known.Request.Others = limit, calls.Parts{Width: 2, Bytes: bytes} }
 }
 
 var settingsRows = []judgeRow{
@@ -360,6 +384,40 @@ var settingsRows = []judgeRow{
 	{"map in a list beyond it", publish, setting("x", []any{bigMap(100_001)}), calls.MapSize},
 	{"settings themselves beyond it", publish, func(w *world) { w.call.Settings = bigMap(100_001) }, calls.MapSize},
 
+	{"no page", publish, setting("targetPlid", int64(0)), ""},
+	{"a null page", publish, setting("targetPlid", nil), ""},
+	{"a page of the site", publish, page(int64(30001), site), ""},
+	{"the control panel's page", publish, page(int64(30001), calls.ControlPanel), ""},
+	{"the control panel's page of a peer with any", publish, func(w *world) {
+		w.peer.AnySite = true
+		page(int64(30001), calls.ControlPanel)(w)
+	}, ""},
+	{"a page nobody asked for", publish, page(int64(30001), 0), calls.PageUnknown},
+	{"a page nobody asked for, with any", publish, func(w *world) {
+		w.peer.AnySite = true
+		page(int64(30001), 0)(w)
+	}, calls.PageUnknown},
+	{"a page below zero", publish, page(int64(-30001), 0), calls.PageUnknown},
+	{"a page of another site", publish, page(int64(30001), otherSite), calls.PageSite},
+	{"a page of another site that is listed too", publish, func(w *world) {
+		w.peer.Sites = calls.SitesOf(site, otherSite)
+		page(int64(30001), otherSite)(w)
+	}, calls.PageSite},
+	{"a page of another site, with any", publish, func(w *world) {
+		w.peer.AnySite = true
+		page(int64(30001), otherSite)(w)
+	}, calls.PageSite},
+	{"a page as text", publish, page("30001", site), calls.PageForm},
+	{"a page in a list", publish, page([]any{"30001"}, site), calls.PageForm},
+	{"a page as a list of numbers", publish, page([]int64{30001}, site), calls.PageForm},
+	{"a page as a boolean", publish, page(true, site), calls.PageForm},
+	{"the page of the staging site", publish, setting("sourcePlid", int64(30001)), ""},
+	{"a page beside a foreign target", publish, func(w *world) {
+		page(int64(30001), otherSite)(w)
+		w.call.Settings["targetGroupId"] = otherSite
+	}, calls.TargetMismatch},
+	{"liveGroupId elsewhere in numbers", publish, setting("liveGroupId", []int64{site, otherSite}), calls.SettingsSite},
+
 	{"parameter map null", publishMap("7.2", staging7), arg(2, nil), calls.MapAbsent},
 	{"parameter map empty", publishMap("7.2", staging7), arg(2, map[string]any{}), ""},
 	{"parameter map names a site", publishMap("7.2", staging7), arg(2, map[string]any{"targetGroupId": []any{"20200"}}), ""},
@@ -368,6 +426,11 @@ var settingsRows = []judgeRow{
 	{"6.2's parameter map too large", publishMap("6.2", staging62), arg(2, bigMap(100_001)), calls.MapSize},
 	{"validate with a null map", validate, arg(2, nil), calls.MapAbsent},
 	{"validate with a long key", validate, arg(2, map[string]any{strings.Repeat("k", 4097): nil}), calls.SettingsKey},
+}
+
+// page is a publish onto a page that look-ups returned for that site.
+func page(id any, of int64) func(*world) {
+	return func(w *world) { w.call.Settings["targetPlid"], w.known.PageSite = id, of }
 }
 
 func nested(depth int) any {
@@ -492,8 +555,8 @@ func TestJudge(t *testing.T) {
 // checkRefusal holds every refusal to the same form, whatever the caller sent.
 func checkRefusal(t *testing.T, r *calls.Refusal) {
 	t.Helper()
-	if !slices.ContainsFunc(calls.Reasons(), func(d calls.ReasonDoc) bool { return d.Code == r.Reason }) {
-		t.Errorf("reason %q is not in the table", r.Reason)
+	if reason, ok := policy.ReasonOf(r.Reason); !ok || reason.Answer != policy.Exception {
+		t.Errorf("reason %q is not in the catalogue, or has another answer", r.Reason)
 	}
 	if r.Msg == "" || r.Detail == "" || !strings.Contains(r.Error(), r.Reason) {
 		t.Errorf("refusal %#v lacks words", r)
@@ -512,11 +575,11 @@ func TestJudgeAnswersVoid(t *testing.T) {
 		change func(*world)
 	}{
 		{"event", event, func(*world) {}},
-		{"event of no request", event, func(w *world) { w.request = calls.Request{} }},
+		{"event of no request", event, func(w *world) { w.known.Request = calls.Request{} }},
 		{"event with null arguments", event, func(w *world) { w.call.Args[2], w.call.Args[3] = nil, nil }},
 		{"event in 7.0", event, func(w *world) { w.line = "7.0" }},
-		{"cleanUp of an unknown request", cleanUp, func(w *world) { w.request = calls.Request{} }},
-		{"cleanUp of an own request again", cleanUp, func(w *world) { w.request.CleanedUp = true }},
+		{"cleanUp of an unknown request", cleanUp, func(w *world) { w.known.Request = calls.Request{} }},
+		{"cleanUp of an own request again", cleanUp, func(w *world) { w.known.Request.CleanedUp = true }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := tt.legal()
@@ -552,24 +615,21 @@ func TestReasonsAreAllGiven(t *testing.T) {
 		}
 	}
 	delete(given, "")
-	for _, doc := range calls.Reasons() {
-		if !given[doc.Code] {
-			t.Errorf("no test is refused for %s", doc.Code)
+	for _, code := range codes(t) {
+		if !given[code] {
+			t.Errorf("no test is refused for %s", code)
 		}
-		if doc.Meaning == "" || doc.Cure == "" {
-			t.Errorf("%s is not explained", doc.Code)
-		}
-		delete(given, doc.Code)
+		delete(given, code)
 	}
 	if len(given) > 0 {
-		t.Errorf("reasons without an entry in the table: %v", slices.Sorted(maps.Keys(given)))
+		t.Errorf("reasons that are no constant: %v", slices.Sorted(maps.Keys(given)))
 	}
 }
 
 func TestZeroValuesDeny(t *testing.T) {
 	w := create()
 	for name, r := range map[string]*calls.Rule{"nil": nil, "zero": {}, "named": {Service: staging7, Method: "createStagingRequest"}} {
-		if d, refusal := r.Judge(w.call, w.peer, w.request); d != calls.Refuse || refusal == nil || refusal.Reason != calls.CallUnknown {
+		if d, refusal := r.Judge(w.call, w.peer, w.known); d != calls.Refuse || refusal == nil || refusal.Reason != calls.CallUnknown {
 			t.Errorf("%s rule: got %v, %v", name, d, refusal)
 		}
 	}
@@ -579,7 +639,7 @@ func TestZeroValuesDeny(t *testing.T) {
 	}
 	for _, line := range calls.Lines() {
 		for _, r := range preset(t, line).Rules() {
-			if d, refusal := r.Judge(calls.Call{}, calls.Peer{}, calls.Request{}); d != calls.Refuse || refusal == nil {
+			if d, refusal := r.Judge(calls.Call{}, calls.Peer{}, calls.Known{}); d != calls.Refuse || refusal == nil {
 				t.Errorf("line %s: %s passes with nothing: %v", line, r.Signature(), d)
 			}
 		}
@@ -589,7 +649,7 @@ func TestZeroValuesDeny(t *testing.T) {
 func TestJudgeWantsItsOwnCall(t *testing.T) {
 	w := group("getGroup")()
 	r := rule(t, "7.4", group7, "checkRemoteStagingGroup", "long")
-	if d, refusal := r.Judge(w.call, w.peer, w.request); d != calls.Refuse || refusal.Reason != calls.CallUnknown {
+	if d, refusal := r.Judge(w.call, w.peer, w.known); d != calls.Refuse || refusal.Reason != calls.CallUnknown {
 		t.Errorf("got %v, %v", d, refusal)
 	}
 }
@@ -598,53 +658,108 @@ func TestPartIsJudgedBeforeItsMethodIsKnown(t *testing.T) {
 	w := updatePart()
 	w.call.Service, w.call.Method, w.call.Parameters = "", "", nil
 	r := preset(t, "7.4").Part()
-	if d, refusal := r.Judge(w.call, w.peer, w.request); d != calls.Forward {
+	if d, refusal := r.Judge(w.call, w.peer, w.known); d != calls.Forward {
 		t.Errorf("got %v, %v, want forward", d, refusal)
 	}
 	w.call.PartSize = calls.DefaultPartMax + 1
-	if d, refusal := r.Judge(w.call, w.peer, w.request); d != calls.Refuse || refusal.Reason != calls.PartSize {
+	if d, refusal := r.Judge(w.call, w.peer, w.known); d != calls.Refuse || refusal.Reason != calls.PartSize {
 		t.Errorf("got %v, %v, want %s", d, refusal, calls.PartSize)
 	}
 }
 
-func TestRuleNames(t *testing.T) {
+func TestFacts(t *testing.T) {
+	onPage := func() *world {
+		w := publish()
+		w.call.Settings["targetPlid"] = int64(30001)
+		return w
+	}
 	for _, tt := range []struct {
-		name          string
-		legal         func() *world
-		request, site int64
-		scope         string
+		name  string
+		legal func() *world
+		want  calls.Facts
+		scope string
 	}{
-		{"create", create, 0, site, "site:20143"},
-		{"update", updatePart, requestID, 0, "request:20701"},
-		{"publish", publish, requestID, 0, "request:20701"},
-		{"publish in 6.2", publishMap("6.2", staging62), requestID, 0, "request:20701"},
-		{"validate", validate, requestID, 0, "request:20701"},
-		{"cleanUp", cleanUp, requestID, 0, "request:20701"},
-		{"enable", group("enableStaging"), 0, site, "site:20143"},
-		{"disable", group("disableStaging"), 0, site, "site:20143"},
-		{"hasLayout", layout("hasLayout"), 0, site, "site:20143"},
-		{"getDefaultPlid", defaultPlid4, 0, site, "site:20143"},
-		{"getGroup by name", groupByName, 0, 0, ""},
-		{"hasPortletId", hasPortletID, 0, 0, ""},
-		{"event", event, 0, 0, ""},
+		{"create", create, calls.Facts{Site: site, Checksum: checksum}, "site:20143"},
+		{"update", updatePart, calls.Facts{Request: requestID, Part: partName, PartSize: 10 << 20, PartWidth: 2}, "request:20701"},
+		{"publish", publish, calls.Facts{Request: requestID, Target: site}, "request:20701"},
+		{"publish onto a page", onPage, calls.Facts{Request: requestID, Target: site, Page: 30001}, "request:20701"},
+		{"publish in 6.2", publishMap("6.2", staging62), calls.Facts{Request: requestID}, "request:20701"},
+		{"validate", validate, calls.Facts{Request: requestID}, "request:20701"},
+		{"cleanUp", cleanUp, calls.Facts{Request: requestID}, "request:20701"},
+		{"enable", group("enableStaging"), calls.Facts{Site: site}, "site:20143"},
+		{"disable", group("disableStaging"), calls.Facts{Site: site}, "site:20143"},
+		{"hasLayout", layout("hasLayout"), calls.Facts{Site: site}, "site:20143"},
+		{"getDefaultPlid", defaultPlid4, calls.Facts{Site: site}, "site:20143"},
+		{"getGroup by name", groupByName, calls.Facts{SiteByName: "Guest"}, ""},
+		{"hasPortletId", hasPortletID, calls.Facts{}, ""},
+		{"event", event, calls.Facts{Event: map[string]string{"code": "3", "flag": "1", "process": "5f0c0f1b"}}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := tt.legal()
 			r := rule(t, w.line, w.call.Service, w.call.Method, w.call.Parameters...)
-			if id, ok := r.RequestID(w.call); id != tt.request || ok != (tt.request != 0) {
-				t.Errorf("RequestID = %d, %v, want %d", id, ok, tt.request)
+			f := r.Facts(w.call)
+			if diff := cmp.Diff(tt.want, f); diff != "" {
+				t.Errorf("facts (-want +got):\n%s", diff)
 			}
-			if id, ok := r.Site(w.call); id != tt.site || ok != (tt.site != 0) {
-				t.Errorf("Site = %d, %v, want %d", id, ok, tt.site)
+			if f.Scope() != tt.scope {
+				t.Errorf("scope %q, want %q", f.Scope(), tt.scope)
 			}
-			if scope := r.Scope(w.call); scope != tt.scope {
-				t.Errorf("Scope = %q, want %q", scope, tt.scope)
-			}
-			w.call.Args = nil
-			if r.Scope(w.call) != "" {
-				t.Error("a call without arguments has a scope")
+			w.call.Args, w.call.Settings = nil, nil
+			if f := r.Facts(w.call); f.Scope() != "" || f.Target != 0 || f.Part != "" {
+				t.Errorf("a call without arguments has the facts %+v", f)
 			}
 		})
+	}
+	var none *calls.Rule
+	if f := none.Facts(create().call); f.Scope() != "" {
+		t.Errorf("no rule finds %+v", f)
+	}
+}
+
+func TestLessons(t *testing.T) {
+	panel := func() *world {
+		w := groupByName()
+		w.call.Args[1] = "Control Panel"
+		return w
+	}
+	ofPanel := func() *world {
+		w := defaultPlid3()
+		controlPanelKnown(w)
+		return w
+	}
+	for _, tt := range []struct {
+		name  string
+		legal func() *world
+		want  calls.Lesson
+	}{
+		{"create", create, calls.Lesson{Learnt: calls.LearntRequest, Site: site}},
+		{"getLayoutByUuidAndGroupId", layout("getLayoutByUuidAndGroupId"), calls.Lesson{Learnt: calls.LearntPage, Site: site}},
+		{"getLayoutPlid", layout("getLayoutPlid"), calls.Lesson{Learnt: calls.LearntPage, Site: site}},
+		{"getDefaultPlid of 2", defaultPlid2, calls.Lesson{Learnt: calls.LearntPage, Site: site}},
+		{"getDefaultPlid of 3", defaultPlid3, calls.Lesson{Learnt: calls.LearntPage, Site: site}},
+		{"getDefaultPlid of 4", defaultPlid4, calls.Lesson{Learnt: calls.LearntPage, Site: site}},
+		{"getDefaultPlid of the control panel", ofPanel, calls.Lesson{Learnt: calls.LearntPage, Site: calls.ControlPanel}},
+		{"getControlPanelLayoutPlid", controlPanel, calls.Lesson{Learnt: calls.LearntPage, Site: calls.ControlPanel}},
+		{"getGroup by the name of the control panel", panel, calls.Lesson{Learnt: calls.LearntControlPanel}},
+		{"getGroup by another name", groupByName, calls.Lesson{}},
+		{"getGroup", group("getGroup"), calls.Lesson{}},
+		{"hasLayout", layout("hasLayout"), calls.Lesson{}},
+		{"hasPortletId", hasPortletID, calls.Lesson{}},
+		{"fetchByClassNameId", fetchClassName, calls.Lesson{}},
+		{"publish", publish, calls.Lesson{}},
+		{"event", event, calls.Lesson{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := tt.legal()
+			r := rule(t, w.line, w.call.Service, w.call.Method, w.call.Parameters...)
+			if got := r.Lesson(r.Facts(w.call), w.known); got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+	var none *calls.Rule
+	if got := none.Lesson(calls.Facts{Site: site}, calls.Known{}); got != (calls.Lesson{}) {
+		t.Errorf("no rule teaches %+v", got)
 	}
 }
 
@@ -667,7 +782,7 @@ func TestRefusalTellsNoOtherPublisher(t *testing.T) {
 			w := row.legal()
 			row.change(w)
 			w.peer.Name = "secret-peer"
-			w.request.Logins = append(slices.Clone(w.request.Logins), "victor")
+			w.known.Request.Logins = append(slices.Clone(w.known.Request.Logins), "victor")
 			w.peer.Sites = maps.Clone(w.peer.Sites)
 			if _, refusal := w.judge(t); refusal != nil && strings.ContainsAny(refusal.Msg, "\n") ||
 				refusal != nil && (strings.Contains(refusal.Msg, "victor") || strings.Contains(refusal.Msg, "secret-peer")) {

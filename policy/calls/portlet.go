@@ -9,7 +9,7 @@ const stagedPortlet = "staged-portlet_"
 // site's settings, so a line break in a key would set whatever follows it, stagedRemotely among
 // them.
 func portletsForm(j *judgement) *Refusal {
-	flags, _ := j.call.Args[1].(map[string]any)
+	flags, _ := j.call.Args[len(j.call.Args)-1].(map[string]any)
 	if flags == nil {
 		return mapAbsent(j)
 	}

@@ -122,15 +122,15 @@ func (p *Preset) mismatch(service, method string, parameters []string) *Refusal 
 	equal := func(r row) bool { return r.Service == service && slices.Equal(r.Parameters, parameters) }
 	detail := "call " + quote(service+"#"+method) + " with parameters " + quote(strings.Join(clip(parameters), ",")) + " in line " + p.line
 	if i := slices.IndexFunc(p.barred[method], equal); i >= 0 {
-		return refuse(CallBarred, "the call "+method+" never passes this gateway: "+barred[meaningKey(p.barred[method][i])]+
-			"; set up staging from the staging server", "%s", detail)
+		return refuse(CallBarred, "the call "+method+" never passes this gateway: "+barred[meaningKey(p.barred[method][i])],
+			"%s", detail)
 	}
 	if i := slices.IndexFunc(p.others[method], equal); i >= 0 {
 		of := strings.Join(p.others[method][i].Lines, ", ")
 		return refuse(CallLine, "the call "+method+" belongs to version "+of+", but the live server behind this gateway is set to "+
-			p.line+"; both must be of one version line", "%s, known in %s", detail, of)
+			p.line, "%s, known in %s", detail, of)
 	}
-	return refuse(CallUnknown, "the call "+quote(method)+" is not one that staging makes; only publishing passes this gateway",
+	return refuse(CallUnknown, "the call "+quote(method)+" is not one that staging makes",
 		"%s", detail)
 }
 

@@ -148,7 +148,7 @@ func facts(r *calls.Rule) string {
 	for _, f := range []struct {
 		on   bool
 		name string
-	}{{r.Idempotent, "idempotent"}, {r.Failover, "failover"}, {r.Guarded, "guarded"}, {r.Long, "long"}} {
+	}{{r.Failover, "may change the node"}, {r.Guarded, "once"}} {
 		if f.on {
 			b.WriteString(", " + f.name)
 		}

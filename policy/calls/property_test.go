@@ -27,20 +27,20 @@ func oracle(w *world) calls.Decision {
 	if !oracleCaller(w) {
 		return calls.Refuse
 	}
-	name, mine := w.call.Method, slices.Contains(w.request.Logins, w.call.HeaderLogin)
-	owned := w.request.Known && mine && oracleSite(w, w.request.Site)
+	name, mine := w.call.Method, slices.Contains(w.known.Request.Logins, w.call.HeaderLogin)
+	owned := w.known.Request.Known && mine && oracleSite(w, w.known.Request.Site)
 	switch name {
 	case "propagateExportImportLifecycleEvent":
 		return calls.AnswerVoid
 	case "cleanUpStagingRequest":
-		if !w.request.Known || mine && w.request.CleanedUp {
+		if !w.known.Request.Known || mine && w.known.Request.CleanedUp {
 			return calls.AnswerVoid
 		}
 		return forwardIf(owned)
 	case "updateStagingRequest":
-		return forwardIf(owned && !w.request.CleanedUp && oraclePart(w))
+		return forwardIf(owned && !w.known.Request.CleanedUp && oraclePart(w))
 	case "publishStagingRequest", "validateStagingRequest":
-		return forwardIf(owned && !w.request.CleanedUp && oracleImport(w))
+		return forwardIf(owned && !w.known.Request.CleanedUp && oracleImport(w))
 	case "createStagingRequest":
 		sum, _ := w.call.Args[1].(string)
 		return forwardIf(oracleSite(w, w.call.Args[0]) && checksumPattern.MatchString(sum))
@@ -80,9 +80,9 @@ func oracleRead(w *world) bool {
 	case w.call.Method == "hasPortletId" || w.call.Method == "fetchByClassNameId" || longs == 0:
 		return true
 	case w.call.Method == "getDefaultPlid":
-		return oracleSite(w, w.call.Args[0])
+		return w.known.ControlPanel || oracleSite(w, w.call.Args[0])
 	case w.call.Method == "getGroup" && len(w.call.Args) == 2:
-		return w.peer.AnySite
+		return w.peer.AnySite || w.call.Args[1] == "Control Panel"
 	}
 	for i, p := range w.call.Parameters {
 		if p == "long" && !oracleSite(w, w.call.Args[i]) {
@@ -98,16 +98,11 @@ func oraclePart(w *world) bool {
 		return false
 	}
 	sum := w.call.PartSize
-	if w.request.Parts != nil {
-		for n, size := range w.request.Parts {
-			if n == name {
-				continue
-			}
-			if len(endDigits.FindString(n)) != len(endDigits.FindString(name)) {
-				return false
-			}
-			sum += size
+	if o := w.known.Request.Others; o.Width != 0 {
+		if o.Width != len(endDigits.FindString(name)) {
+			return false
 		}
+		sum += o.Bytes
 	}
 	return w.peer.ArchiveMax == 0 || sum <= w.peer.ArchiveMax
 }
@@ -117,11 +112,15 @@ func oracleImport(w *world) bool {
 		m, _ := w.call.Args[2].(map[string]any)
 		return m != nil
 	}
-	if w.call.Settings["targetGroupId"] != any(w.request.Site) {
+	if w.call.Settings["targetGroupId"] != any(w.known.Request.Site) {
+		return false
+	}
+	if id, ok := w.call.Settings["targetPlid"].(int64); !ok && w.call.Settings["targetPlid"] != nil ||
+		ok && id != 0 && w.known.PageSite != w.known.Request.Site && w.known.PageSite != calls.ControlPanel {
 		return false
 	}
 	for k, v := range w.call.Settings {
-		if id, ok := v.(int64); ok && groupKey.MatchString(k) && !strings.HasPrefix(k, "s") && id != 0 && id != w.request.Site {
+		if id, ok := v.(int64); ok && groupKey.MatchString(k) && !strings.HasPrefix(k, "s") && id != 0 && id != w.known.Request.Site {
 			return false
 		}
 	}
@@ -153,7 +152,7 @@ func TestJudgeAgreesWithTheRulesWrittenTwice(t *testing.T) {
 			w := drawWorld(t, r)
 			want := oracle(w)
 			outcomes[want]++
-			got, refusal := r.Judge(w.call, w.peer, w.request)
+			got, refusal := r.Judge(w.call, w.peer, w.known)
 			if got != want || (got == calls.Refuse) != (refusal != nil) {
 				t.Fatalf("%s: got %v, %v, want %v\n%+v", r.Signature(), got, refusal, want, w)
 			}
@@ -181,10 +180,11 @@ func drawWorld(t *rapid.T, r *calls.Rule) *world {
 		calls.Peer{Sites: calls.SitesOf(site), PartMax: 100}, calls.Peer{Sites: calls.SitesOf(site), PartMax: 100, ArchiveMax: 150},
 		calls.Peer{Sites: calls.SitesOf(site, otherSite, 0), PartMax: 100, Logins: []string{login}},
 		calls.Peer{AnySite: true, PartMax: 100}, calls.Peer{}).(calls.Peer)
-	w.request = calls.Request{Known: !flag("unknown", 6), CleanedUp: flag("cleaned", 6), Site: pick("request site", site, site, otherSite, int64(0)).(int64)}
-	w.request.Logins = pick("creators", []string{login, "other"}, []string{login}, []string(nil)).([]string)
+	w.known.Request = calls.Request{Known: !flag("unknown", 6), CleanedUp: flag("cleaned", 6), Site: pick("request site", site, site, otherSite, int64(0)).(int64)}
+	w.known.Request.Logins = pick("creators", []string{login, "other"}, []string{login}, []string(nil)).([]string)
 	if flag("with parts", 2) {
-		w.request.Parts = parts(text("first", "x00", "x000"), 60, text("second", "x01", partName), 70)
+		w.known.Request.Others = pick("others", calls.Parts{Width: 2, Bytes: 60}, calls.Parts{Width: 3, Bytes: 60},
+			calls.Parts{Width: 2, Bytes: 130}).(calls.Parts)
 	}
 	w.call.PartSize = int64(rapid.IntRange(-1, 110).Draw(t, "size"))
 	drawArguments(t, w, pick)
@@ -201,7 +201,7 @@ func drawArguments(t *rapid.T, w *world, pick func(string, ...any) any) {
 		"int":     func() any { return pick("int", int64(1), int64(-1)) },
 		"boolean": func() any { return pick("boolean", true, false) },
 		javaString: func() any {
-			return pick("string", partName, partName, part62, checksum, checksum, "assembled_00", "x", nil)
+			return pick("string", partName, partName, part62, checksum, checksum, "assembled_00", "x", "Control Panel", nil)
 		},
 		javaMap:          portletMap,
 		"java.util.List": func() any { return pick("list", nil, []any{}) },
@@ -215,7 +215,10 @@ func drawArguments(t *rapid.T, w *world, pick func(string, ...any) any) {
 		"targetGroupId": pick("target", site, site, site, otherSite, "20143", nil),
 		"sourceGroupId": otherSite,
 		"remoteGroupId": pick("remote", site, site, otherSite, nil, int64(0)),
+		"targetPlid":    pick("page", nil, int64(0), int64(30001), int64(30001), "30001"),
 	}
+	w.known.PageSite = pick("page site", site, site, otherSite, calls.ControlPanel, int64(0)).(int64)
+	w.known.ControlPanel = pick("control panel", true, false, false, false).(bool)
 	if rapid.IntRange(1, 8).Draw(t, "null settings") == 1 {
 		w.call.Settings = nil
 	}

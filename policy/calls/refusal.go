@@ -7,8 +7,8 @@ import (
 
 // Refusal says why a call does not pass. It is made once and not changed.
 type Refusal struct {
-	Reason string // one of the codes of Reasons, the same in every version
-	Msg    string // for the publisher: what was refused and what to do; holds nothing but the caller's own words
+	Reason string // a code of policy.Reasons
+	Msg    string // for the publisher: what was refused, in the caller's own words; the cure is the reason's
 	Detail string // for the log: the values that were compared
 }
 

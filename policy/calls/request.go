@@ -2,10 +2,7 @@ package calls
 
 import "strconv"
 
-func (j *judgement) requestID() string {
-	id, _ := integer(j.call.Args, 0)
-	return strconv.FormatInt(id, 10)
-}
+func (j *judgement) requestID() string { return strconv.FormatInt(j.facts.Request, 10) }
 
 // requestOwned demands a request that a create of this login made, for a site of this peer. The
 // engine asks for permission on the request's folder only, and that can be any document folder.
@@ -13,14 +10,12 @@ func requestOwned(j *judgement) *Refusal {
 	if j.decision == AnswerVoid {
 		return nil
 	}
-	r := &j.request
+	r := &j.known.Request
 	switch {
 	case !r.Known:
-		return refuse(RequestUnknown, "the staging request "+j.requestID()+" was not made through this gateway; publish again"+
-			" from the start", "%s of request %s", j.rule.Method, j.requestID())
+		return refuse(RequestUnknown, "the staging request "+j.requestID()+" was not made through this gateway", "%s of request %s", j.rule.Method, j.requestID())
 	case !r.createdBy(j.call.HeaderLogin):
-		return refuse(RequestLogin, "the staging request "+j.requestID()+" belongs to another publisher; publish again from"+
-			" the start", "%s of request %s, login %s, created by %d others", j.rule.Method, j.requestID(),
+		return refuse(RequestLogin, "the staging request "+j.requestID()+" belongs to another publisher", "%s of request %s, login %s, created by %d others", j.rule.Method, j.requestID(),
 			quote(j.call.HeaderLogin), len(r.Logins))
 	case !j.peer.allows(r.Site):
 		return j.siteDenied(r.Site)
@@ -30,10 +25,10 @@ func requestOwned(j *judgement) *Refusal {
 
 // requestLives refuses to work on a request whose folder the engine has deleted.
 func requestLives(j *judgement) *Refusal {
-	if !j.request.CleanedUp {
+	if !j.known.Request.CleanedUp {
 		return nil
 	}
-	return refuse(RequestCleaned, "the staging request "+j.requestID()+" was already cleaned up; publish again from the start",
+	return refuse(RequestCleaned, "the staging request "+j.requestID()+" was already cleaned up",
 		"%s of request %s", j.rule.Method, j.requestID())
 }
 
@@ -41,7 +36,7 @@ func requestLives(j *judgement) *Refusal {
 // engine: clients send it whatever happened, and an exception would turn a finished publish into a
 // failed one.
 func requestGone(j *judgement) *Refusal {
-	if !j.request.Known || j.request.CleanedUp && j.request.createdBy(j.call.HeaderLogin) {
+	if !j.known.Request.Known || j.known.Request.CleanedUp && j.known.Request.createdBy(j.call.HeaderLogin) {
 		j.decision = AnswerVoid
 	}
 	return nil
@@ -49,12 +44,11 @@ func requestGone(j *judgement) *Refusal {
 
 // checksumForm demands an MD5 as the vendor writes it: it becomes the name of a folder.
 func checksumForm(j *judgement) *Refusal {
-	sum, _ := j.call.Args[1].(string)
+	sum := j.facts.Checksum
 	if isChecksum(sum) {
 		return nil
 	}
-	return refuse(ChecksumForm, "the checksum of the archive is not 32 lower-case hex digits; publish with the CMS or with"+
-		" stagelock publish", "checksum %s", quote(sum))
+	return refuse(ChecksumForm, "the checksum of the archive is not 32 lower-case hex digits", "checksum %s", quote(sum))
 }
 
 func isChecksum(s string) bool {

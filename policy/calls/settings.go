@@ -2,6 +2,7 @@ package calls
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,8 +15,11 @@ const (
 	nestingMax = 5
 )
 
-// target is the setting that decides which site an import writes to.
-const target = "targetGroupId"
+// The settings that decide where an import writes to.
+const (
+	targetSite = "targetGroupId"
+	targetPage = "targetPlid" // of a publish of one application; 0 and null are no page
+)
 
 // freeSites are settings that name a site of the staging server, which has ids of its own.
 var freeSites = map[string]bool{"sourceGroupId": true, "stagingGroupId": true}
@@ -31,7 +35,7 @@ func importForm(j *judgement) *Refusal {
 // parameters checks the older form, a map of parameters. It is imported into the request's own site
 // whatever the map says.
 func (j *judgement) parameters() *Refusal {
-	m, _ := j.call.Args[2].(map[string]any)
+	m, _ := j.call.Args[len(j.call.Args)-1].(map[string]any)
 	if m == nil {
 		return mapAbsent(j)
 	}
@@ -44,35 +48,51 @@ func (j *judgement) parameters() *Refusal {
 func (j *judgement) settings() *Refusal {
 	m := j.call.Settings
 	if m == nil {
-		return refuse(SettingsAbsent, "the publish carries no settings map; publish with the CMS or with stagelock publish",
+		return refuse(SettingsAbsent, "the publish carries no settings map",
 			"request %s", j.requestID())
 	}
 	if f := bounded(m, 0); f != nil {
 		return f
 	}
-	if f := j.targets(m); f != nil {
-		return f
+	for _, check := range []func(map[string]any) *Refusal{j.targets, j.page, j.otherSites} {
+		if f := check(m); f != nil {
+			return f
+		}
 	}
-	return j.otherSites(m)
+	return nil
 }
 
 func (j *judgement) targets(m map[string]any) *Refusal {
-	v, ok := m[target]
+	v, ok := m[targetSite]
 	if !ok || v == nil {
-		return refuse(TargetAbsent, "the publish names no target site; publish with the CMS or with stagelock publish",
+		return refuse(TargetAbsent, "the publish names no target site",
 			"request %s, %d settings", j.requestID(), len(m))
 	}
 	site, ok := v.(int64)
 	if !ok {
-		return refuse(TargetForm, "the target site of the publish is not a number; publish with the CMS or with stagelock"+
-			" publish", "request %s, target %s", j.requestID(), show(v))
+		return refuse(TargetForm, "the target site of the publish is not a number", "request %s, target %s", j.requestID(), show(v))
 	}
-	if site != j.request.Site {
+	if site != j.known.Request.Site {
 		return refuse(TargetMismatch, "the publish would write to site "+strconv.FormatInt(site, 10)+", but its staging request"+
-			" was made for site "+strconv.FormatInt(j.request.Site, 10)+"; check the remote site id and publish again from the"+
-			" start", "request %s of site %d, target %d", j.requestID(), j.request.Site, site)
+			" was made for site "+strconv.FormatInt(j.known.Request.Site, 10), "request %s of site %d, target %d",
+			j.requestID(), j.known.Request.Site, site)
 	}
 	return nil
+}
+
+// page holds the page that an application is published onto against the look-ups before it.
+func (j *judgement) page(m map[string]any) *Refusal {
+	switch v := m[targetPage].(type) {
+	case nil:
+		return nil
+	case int64:
+		if v == 0 {
+			return nil
+		}
+		return pageKnown(j)
+	default:
+		return refuse(PageForm, "the target page of the publish is not a number", "request %s, page %s", j.requestID(), show(v))
+	}
 }
 
 // otherSites refuses settings that name another site under any other name that ends in groupId,
@@ -81,7 +101,7 @@ func (j *judgement) targets(m map[string]any) *Refusal {
 func (j *judgement) otherSites(m map[string]any) *Refusal {
 	found := ""
 	for key, v := range m {
-		if !namesSite(key) || !differs(v, j.request.Site) {
+		if !namesSite(key) || !differs(v, j.known.Request.Site) {
 			continue
 		}
 		if found == "" || key < found { // the same words for the same call, whatever the order of the map
@@ -92,7 +112,7 @@ func (j *judgement) otherSites(m map[string]any) *Refusal {
 		return nil
 	}
 	return refuse(SettingsSite, "the setting "+quote(found)+" names another site than the one the staging request was made"+
-		" for; publish again from the staging server", "request %s of site %d, %s is %s", j.requestID(), j.request.Site,
+		" for", "request %s of site %d, %s is %s", j.requestID(), j.known.Request.Site,
 		quote(found), show(m[found]))
 }
 
@@ -110,12 +130,10 @@ func differs(v any, site int64) bool {
 	case string:
 		n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
 		return err == nil && differs(n, site)
+	case []int64:
+		return slices.ContainsFunc(v, func(n int64) bool { return differs(n, site) })
 	case []any:
-		for _, e := range v {
-			if differs(e, site) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(v, func(e any) bool { return differs(e, site) })
 	}
 	return false
 }
@@ -159,17 +177,15 @@ func boundedMap(m map[string]any, depth int) *Refusal {
 }
 
 func tooDeep() *Refusal {
-	return refuse(SettingsDepth, "the settings are nested deeper than staging ever nests them; publish with the CMS or with"+
-		" stagelock publish", "more than %d levels", nestingMax)
+	return refuse(SettingsDepth, "the settings are nested deeper than staging ever nests them", "more than %d levels", nestingMax)
 }
 
 func mapAbsent(j *judgement) *Refusal {
-	return refuse(MapAbsent, "the call "+j.rule.Method+" carries no map where it must have one; publish with the CMS or with"+
-		" stagelock publish", "%s", j.rule.Signature())
+	return refuse(MapAbsent, "the call "+j.rule.Method+" carries no map where it must have one", "%s", j.rule.Signature())
 }
 
 func mapTooLarge(n int) *Refusal {
-	return refuse(MapSize, "a map of the call has more than "+strconv.Itoa(entriesMax)+" entries; publish fewer items at a time",
+	return refuse(MapSize, "a map of the call has more than "+strconv.Itoa(entriesMax)+" entries",
 		"%d entries", n)
 }
 

@@ -1,26 +1,6 @@
 package calls
 
-import (
-	"iter"
-	"slices"
-)
-
-// Call is one remote call as the wire read it. Its values were checked for their classes and
-// shapes, not for their meaning. Judge and the methods of Rule keep nothing of it and change
-// nothing in it.
-type Call struct {
-	Service, Method string
-	Parameters      []string // parameter types as Java prints them
-	// Args are the arguments: int64 for Long and Integer, bool, string, nil, map[string]any (a Long
-	// key in decimal), []any. The argument of the type byte[] is not looked at, PartSize stands for
-	// it.
-	Args         []any
-	PartSize     int64          // bytes of the part of an updateStagingRequest, declared or counted
-	HeaderLogin  string         // the login that the token was verified for
-	BodyLogin    string         // the login of the principal in the body
-	HasBodyLogin bool           // false: the principal's login is null or absent
-	Settings     map[string]any // settings map of an ExportImportConfiguration argument; nil: null or absent
-}
+import "slices"
 
 // DefaultPartMax is the PartMax that an operator gets who sets none: 128 MiB.
 const DefaultPartMax = 128 << 20
@@ -60,16 +40,36 @@ func (p *Peer) allows(site int64) bool {
 	return ok
 }
 
-// Request is what the gateway remembers of the staging request that a call names. The zero Request
-// is an unknown one.
+// Known is what the gateway remembers of the ids that a call names, as its Facts have them. The zero
+// Known knows nothing, and what is not known is refused.
+type Known struct {
+	Request Request // of Facts.Request
+	// PageSite is the site for which a look-up returned Facts.Page, ControlPanel for the control
+	// panel's page, 0 for a page that no look-up returned.
+	PageSite int64
+	// ControlPanel is true if Facts.Site is the group of the control panel, as the look-up of its
+	// name returned it.
+	ControlPanel bool
+}
+
+// ControlPanel stands for the site of the control panel's page, which belongs to no site: single
+// content is published onto it whatever its site.
+const ControlPanel int64 = -1
+
+// Request is what the gateway remembers of a staging request. The zero Request is an unknown one.
 type Request struct {
 	Known     bool
 	Site      int64    // the group it was created for
 	Logins    []string // every login whose create returned its id
 	CleanedUp bool     // a cleanUp was carried out after the last create
-	// Parts yields name and size of every part accepted so far, each name once. Nil: none. It is
-	// asked for updateStagingRequest only.
-	Parts iter.Seq2[string, int64]
+	Others    Parts    // beside the part that is judged; asked for updateStagingRequest only
+}
+
+// Parts are parts of one request together: those that were accepted and those that are under way.
+// A part that is sent again counts once, so it is not among its own others.
+type Parts struct {
+	Width int   // digits that their names end in, the same for all; 0: there are none
+	Bytes int64 // sum of their sizes
 }
 
 // createdBy reports whether a create of that login returned the request's id.

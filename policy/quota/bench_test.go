@@ -14,10 +14,7 @@ func BenchmarkCall(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		now := after(time.Duration(i) * 10 * time.Microsecond)
-		if err := l.Allow(a, now); err != nil {
-			b.Fatal(err)
-		}
-		l.Pass(a, now)
+		l.Wait(a, now)
 		l.Delay("editors", now)
 	}
 }
@@ -27,7 +24,7 @@ func BenchmarkRefused(b *testing.B) {
 	a := addr("192.0.2.1")
 	b.ReportAllocs()
 	for b.Loop() {
-		l.Allow(a, start)
+		_ = l.Fail(a, start)
 	}
 }
 
@@ -36,7 +33,7 @@ func BenchmarkFlood(b *testing.B) {
 	l := quota.New(quota.Config{AddressRate: 1e-9})
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		l.Allow(nth(i), start)
+		_ = l.Fail(nth(i), start)
 	}
 }
 
@@ -61,7 +58,7 @@ func BenchmarkMemory(b *testing.B) {
 		runtime.ReadMemStats(&before)
 		l := quota.New(quota.Config{AddressRate: 1e-9})
 		for i := range 100_000 {
-			l.Allow(nth(i), start)
+			_ = l.Fail(nth(i), start)
 		}
 		runtime.GC()
 		runtime.ReadMemStats(&full)

@@ -1,17 +1,18 @@
-// Package quota decides how many and how fast: connections, calls of an address before its secret
-// was seen, calls of a peer after it. It has no clock: each decision is given the time.
+// Package quota decides how many and how fast: connections, calls that fail, by address, and calls of
+// a peer that proved itself. It has no clock: each decision is given the time.
 //
 // # The way of one call
 //
 //	release, err := l.Connect(addr)  // at accept; release when the connection ends
-//	err = l.Allow(addr, now)         // for each call, before its secret is looked at
-//	l.Fail(addr, now)                // the secret was wrong: costs FailureCost on top
-//	l.Pass(addr, now)                // the secret was right: gives back what Allow took
-//	wait := l.Delay(peer, now)       // and the peer waits, if it is too fast
+//	// a header that is known to be genuine is not asked for its address
+//	wait := l.Wait(addr, now)        // another one waits, if its address failed too often
+//	err = l.Fail(addr, now)          // it was refused: costs FailureCost and one; the error says that this is a flood
+//	wait = l.Delay(peer, now)        // it was genuine: the peer waits, if it is too fast
 //
-// So a stranger's calls are counted against its address and refused, a wrong secret more than a
-// call without one, and a peer that proves itself is slowed down under its own name and never
-// refused: publishing 30,000 selected pages is 30,000 calls.
+// So only what fails is charged to an address, and a call with the right secret is never refused for
+// what others do behind the same address: at worst its header waits FailureWait once, then it is
+// known. A peer is slowed down under its own name and never refused: publishing 30,000 selected
+// pages is 30,000 calls.
 //
 // An address is a single IPv4 address or the /64 of an IPv6 address.
 //

@@ -15,13 +15,16 @@ import (
 // no such limit.
 type Config struct {
 	// AddressRate is how many calls a second an address gets back, and AddressBurst how many it may
-	// make at once, until a secret proves who it is. Defaults: 16 and 256. No limit: neither is
-	// counted.
+	// make at once, of those that do not prove who makes them. Defaults: 16 and 256. No limit:
+	// neither is counted.
 	AddressRate  float64
 	AddressBurst int
-	// FailureCost is how many calls a wrong secret costs, besides its own. Default: 16. It is never
+	// FailureCost is how many calls a failed one costs, besides its own. Default: 16. It is never
 	// more than the burst.
 	FailureCost int
+	// FailureWait is the longest that an unknown header of an address that failed too often waits
+	// until it is looked at. Default: 2 s. No limit: until the address has paid.
+	FailureWait time.Duration
 	// PeerRate is how many calls a second a peer makes without being delayed, and PeerBurst how
 	// many at once. Defaults: 500 and 1,000.
 	PeerRate  float64
@@ -61,15 +64,16 @@ type Stats struct {
 	Addresses   int    // with a bucket of their own now
 	Peers       int    // with a bucket now
 	TooMany     uint64 // connections refused
-	TooFast     uint64 // calls refused
-	Failures    uint64 // wrong secrets
+	TooFast     uint64 // calls that failed of an address that had nothing left
+	Failures    uint64 // calls that failed
+	Waited      uint64 // calls whose secret was looked at late
 	Delayed     uint64 // calls of peers delayed
 	Shared      uint64 // calls judged by a common bucket, as there was no room for another
 	Forgotten   uint64 // buckets dropped, all of them full
 }
 
 // Limiter counts. It is safe for concurrent use. The nil Limiter and the zero Limiter refuse every
-// connection and call, and delay peers by the default MaxDelay.
+// connection, take every failure for a flood, and delay everybody by the default MaxDelay.
 type Limiter struct {
 	c Config
 
@@ -99,6 +103,7 @@ func (c Config) withDefaults() Config {
 	c.ConnectionsPerAddress = or(c.ConnectionsPerAddress, 256, math.MaxInt)
 	c.FailureCost = min(or(c.FailureCost, 16, 0), c.AddressBurst)
 	c.Tracked = or(c.Tracked, 16384, 16384)
+	c.FailureWait = or(c.FailureWait, 2*time.Second, math.MaxInt64)
 	c.MaxDelay = or(c.MaxDelay, defaultMaxDelay, math.MaxInt64)
 	return c
 }
@@ -157,53 +162,56 @@ func (l *Limiter) disconnect(k netip.Addr) {
 	}
 }
 
-// Allow takes one call from the address. The error is a *TooFastError, which is ErrTooFast.
-func (l *Limiter) Allow(a netip.Addr, now time.Time) error {
+// Fail charges the address for a call that was refused before it proved who makes it, by FailureCost
+// and one. An address that had nothing left is not charged, and the error is a *TooFastError, which
+// is ErrTooFast: what it does is a flood.
+func (l *Limiter) Fail(a netip.Addr, now time.Time) error {
 	if l == nil || l.addresses == nil || !a.IsValid() {
 		return &TooFastError{RetryAfter: defaultMaxDelay}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now = l.advance(now)
+	l.stats.Failures++
 	b, shared := l.addresses.bucket(identity(a), now)
 	if shared {
 		l.stats.Shared++
 	}
-	if b.AllowN(now, 1) {
-		return nil
+	if !l.has(b, now) {
+		l.stats.TooFast++
+		return &TooFastError{RetryAfter: l.until(b, now)}
 	}
-	l.stats.TooFast++
+	b.ReserveN(now, min(1+l.c.FailureCost, l.c.AddressBurst))
+	return nil
+}
+
+// Wait returns how long a call of the address is to wait before its secret is looked at: 0 while
+// what it owes for failures leaves it a call, at most FailureWait otherwise. Nobody is refused for
+// what others behind the same address do, and guessing is slow.
+func (l *Limiter) Wait(a netip.Addr, now time.Time) time.Duration {
+	if l == nil || l.addresses == nil || !a.IsValid() {
+		return defaultMaxDelay
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now = l.advance(now)
+	b, ok := l.addresses.find(identity(a))
+	if !ok || l.has(b, now) {
+		return 0
+	}
+	l.stats.Waited++
+	return min(l.until(b, now), l.c.FailureWait)
+}
+
+// has reports whether the bucket has a call left.
+func (l *Limiter) has(b *rate.Limiter, now time.Time) bool {
+	return math.IsInf(l.c.AddressRate, 1) || l.c.AddressRate == float64(rate.Inf) || b.TokensAt(now) >= 1
+}
+
+// until returns how long it takes until the bucket has a call.
+func (l *Limiter) until(b *rate.Limiter, now time.Time) time.Duration {
 	missing := 1 - b.TokensAt(now)
-	return &TooFastError{RetryAfter: time.Duration(missing / l.c.AddressRate * float64(time.Second))}
-}
-
-// Fail makes the address pay for a wrong secret. Its debt never exceeds one burst: however often it
-// failed, the next call passes after a burst's worth of time at the latest.
-func (l *Limiter) Fail(a netip.Addr, now time.Time) {
-	if l == nil || l.addresses == nil || !a.IsValid() {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now = l.advance(now)
-	l.stats.Failures++
-	b, _ := l.addresses.bucket(identity(a), now)
-	if left := b.TokensAt(now) + float64(l.c.AddressBurst); left >= 1 {
-		b.ReserveN(now, min(l.c.FailureCost, int(left)))
-	}
-}
-
-// Pass gives back what Allow took, as the secret was right: from here on the call counts for its
-// peer.
-func (l *Limiter) Pass(a netip.Addr, now time.Time) {
-	if l == nil || l.addresses == nil || !a.IsValid() {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now = l.advance(now)
-	b, _ := l.addresses.bucket(identity(a), now)
-	b.ReserveN(now, -1)
+	return time.Duration(missing / l.c.AddressRate * float64(time.Second))
 }
 
 // Delay counts a call of a peer that proved itself, and returns how long it is to wait: 0 while the

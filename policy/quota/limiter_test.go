@@ -27,10 +27,10 @@ func nth(n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(11 + n%100), byte(n >> 16), byte(n >> 8), byte(n)})
 }
 
-// allowed makes n calls at once and counts those that pass.
+// allowed makes n calls at once that fail, and counts those that are no flood.
 func allowed(l *quota.Limiter, a netip.Addr, n int, now time.Time) (passed int) {
 	for range n {
-		if l.Allow(a, now) == nil {
+		if l.Fail(a, now) == nil {
 			passed++
 		}
 	}
@@ -38,7 +38,7 @@ func allowed(l *quota.Limiter, a netip.Addr, n int, now time.Time) (passed int) 
 }
 
 func TestBurstAndRefill(t *testing.T) {
-	l := quota.New(quota.Config{AddressRate: 2, AddressBurst: 5})
+	l := quota.New(quota.Config{AddressRate: 2, AddressBurst: 5, FailureCost: -1})
 	a := addr("192.0.2.1")
 	for _, tt := range []struct {
 		name string
@@ -61,55 +61,85 @@ func TestBurstAndRefill(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	l := quota.New(quota.Config{AddressRate: 2, AddressBurst: 5, FailureCost: 4})
+	l := quota.New(quota.Config{AddressRate: 2, AddressBurst: 5, FailureCost: 3, FailureWait: -1})
 	a := addr("192.0.2.1")
-	allowed(l, a, 5, start)
-	for _, tt := range []struct {
-		name string
-		want time.Duration
-	}{{"no debt", 500 * time.Millisecond}, {"one failure", 2500 * time.Millisecond}, {"debt is bounded", 3 * time.Second}} {
-		err := l.Allow(a, start)
+	for i, want := range []time.Duration{0, 0, 2 * time.Second, 2 * time.Second} { // 5 - 4 - 4 leaves 3 to pay
+		if wait := l.Wait(a, start); wait != want {
+			t.Errorf("failure %d: a header waits %v, want %v", i, wait, want)
+		}
+		err := l.Fail(a, start)
+		if want == 0 && err == nil {
+			continue
+		}
 		var fast *quota.TooFastError
-		if !errors.Is(err, quota.ErrTooFast) || !errors.As(err, &fast) || fast.RetryAfter != tt.want {
-			t.Fatalf("%s: %v, want to wait %v", tt.name, err, tt.want)
+		if !errors.Is(err, quota.ErrTooFast) || !errors.As(err, &fast) || fast.RetryAfter != want {
+			t.Fatalf("failure %d: %v, want to wait %v", i, err, want)
 		}
-		if !strings.Contains(err.Error(), tt.want.String()) {
-			t.Errorf("%s: %q does not say when", tt.name, err)
+		if !strings.Contains(err.Error(), want.String()) {
+			t.Errorf("%q does not say when", err)
 		}
-		l.Fail(a, start)
 	}
-	err := l.Allow(a, start)
-	var fast *quota.TooFastError
-	if errors.As(err, &fast); fast == nil {
-		t.Fatal("a debtor passes")
+	if l.Wait(a, after(2*time.Second-time.Millisecond)) == 0 {
+		t.Error("a header is looked at before its time")
 	}
-	if l.Allow(a, after(fast.RetryAfter-time.Millisecond)) == nil {
-		t.Error("a call passes before its time")
+	if left := l.Wait(a, after(2*time.Second)); left != 0 {
+		t.Errorf("after its time a header waits %v", left)
 	}
-	if err := l.Allow(a, after(fast.RetryAfter)); err != nil {
-		t.Errorf("after RetryAfter: %v", err)
+	if err := l.Fail(a, after(2*time.Second)); err != nil {
+		t.Errorf("after its time a failure is a flood: %v", err)
 	}
 }
 
 func TestFailuresCostMore(t *testing.T) {
 	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 100, FailureCost: 9})
-	guesser, caller := addr("192.0.2.1"), addr("192.0.2.2")
-	guesses := 0
-	for l.Allow(guesser, start) == nil {
-		l.Fail(guesser, start)
-		guesses++
+	if guesses := allowed(l, addr("192.0.2.1"), 1000, start); guesses != 10 {
+		t.Errorf("%d guesses, want 10", guesses)
 	}
-	if calls := allowed(l, caller, 1000, start); guesses != 10 || calls != 100 {
-		t.Errorf("%d guesses and %d other calls, want 10 and 100", guesses, calls)
+	dear := quota.New(quota.Config{AddressRate: 1, AddressBurst: 100, FailureCost: 1000})
+	if guesses := allowed(dear, addr("192.0.2.1"), 1000, start); guesses != 1 {
+		t.Errorf("%d guesses that cost more than a burst, want 1", guesses)
 	}
-	for range 1000 {
-		l.Fail(guesser, start)
+	if err := dear.Fail(addr("192.0.2.1"), after(time.Second)); err != nil {
+		t.Errorf("a failure costs more than a burst: %v", err)
 	}
-	if l.Allow(guesser, after(100*time.Second)) == nil {
-		t.Error("a thousand failures cost less than a burst")
+}
+
+// TestNobodyIsRefusedForHisNeighbours: behind one address, wrong secrets without end make a header
+// that is not known wait, at most as long as the configuration says, and never more.
+func TestNobodyIsRefusedForHisNeighbours(t *testing.T) {
+	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 100, FailureCost: 100, FailureWait: 3 * time.Second})
+	a, now := addr("192.0.2.1"), start
+	for range 10_000 {
+		_ = l.Fail(a, now)
+		if wait := l.Wait(a, now); wait > 3*time.Second {
+			t.Fatalf("a header waits %v", wait)
+		}
+		now = now.Add(10 * time.Millisecond)
 	}
-	if err := l.Allow(guesser, after(101*time.Second)); err != nil {
-		t.Errorf("a debt exceeds a burst: %v", err)
+	if l.Wait(a, now) == 0 {
+		t.Error("guessing costs nothing")
+	}
+	if wait := l.Wait(addr("192.0.2.2"), now); wait != 0 {
+		t.Errorf("another address waits %v", wait)
+	}
+	if s := l.Stats(); s.Waited != 10_001 && s.Waited != 10_000 || s.Failures != 10_000 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestWaitTakesNothing: asking changes no bucket and makes none.
+func TestWaitTakesNothing(t *testing.T) {
+	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 3, FailureCost: -1})
+	for i := range 100 {
+		if l.Wait(nth(i), start) != 0 {
+			t.Fatal("who did nothing waits")
+		}
+	}
+	if s := l.Stats(); s.Addresses != 0 || s.Waited != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	if got := allowed(l, nth(1), 10, start); got != 3 {
+		t.Errorf("%d failures, want 3", got)
 	}
 }
 
@@ -127,9 +157,9 @@ func TestIdentity(t *testing.T) {
 		{"IPv4-compatible is not IPv4", "192.0.2.1", "::192.0.2.1", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 3, ConnectionsPerAddress: 1})
+			l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 3, ConnectionsPerAddress: 1, FailureCost: -1})
 			allowed(l, addr(tt.one), 3, start)
-			if got := l.Allow(addr(tt.other), start) != nil; got != tt.same {
+			if got := l.Fail(addr(tt.other), start) != nil; got != tt.same {
 				t.Errorf("calls are counted together: %v, want %v", got, tt.same)
 			}
 			if _, err := l.Connect(addr(tt.one)); err != nil {
@@ -142,29 +172,14 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-func TestPublisherIsNeverRefused(t *testing.T) {
-	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 4, PeerRate: 100, PeerBurst: 10})
-	a, now := addr("192.0.2.1"), start
-	for call := range 30_000 {
-		if err := l.Allow(a, now); err != nil {
-			t.Fatalf("call %d: %v", call, err)
-		}
-		l.Pass(a, now)
+func TestPublisherIsOnlyDelayed(t *testing.T) {
+	l := quota.New(quota.Config{PeerRate: 100, PeerBurst: 10})
+	now := start
+	for range 30_000 {
 		now = now.Add(l.Delay("editors", now))
 	}
 	if took, want := now.Sub(start), (30_000-10)*10*time.Millisecond; took < want-time.Second || took > want+time.Second {
 		t.Errorf("30,000 calls at 100 a second took %v, want about %v", took, want)
-	}
-}
-
-func TestPassGivesNoMoreThanABurst(t *testing.T) {
-	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 4})
-	a := addr("192.0.2.1")
-	for range 100 {
-		l.Pass(a, start)
-	}
-	if got := allowed(l, a, 100, start); got != 4 && got != 5 {
-		t.Errorf("%d calls pass after passes that took nothing", got)
 	}
 }
 
@@ -240,7 +255,7 @@ func TestNoLimiter(t *testing.T) {
 			t.Errorf("the %s limiter does not delay", name)
 		}
 	}
-	refusesAll(t, "invalid address", quota.New(quota.Config{}), netip.Addr{})
+	refusesAll(t, "invalid address", quota.New(quota.Config{FailureCost: -1}), netip.Addr{})
 }
 
 func refusesAll(t *testing.T, name string, l *quota.Limiter, a netip.Addr) {
@@ -250,9 +265,10 @@ func refusesAll(t *testing.T, name string, l *quota.Limiter, a netip.Addr) {
 	if !errors.Is(err, quota.ErrTooManyConnections) {
 		t.Errorf("%s: connected, %v", name, err)
 	}
-	l.Fail(a, start)
-	l.Pass(a, start)
-	if err := l.Allow(a, start); !errors.Is(err, quota.ErrTooFast) {
+	if l.Wait(a, start) < time.Second {
+		t.Errorf("%s: a header does not wait", name)
+	}
+	if err := l.Fail(a, start); !errors.Is(err, quota.ErrTooFast) {
 		t.Errorf("%s: allowed, %v", name, err)
 	}
 }
@@ -264,13 +280,13 @@ func TestNumbers(t *testing.T) {
 		c    quota.Config
 		want int // calls of 1,000 that pass at once
 	}{
-		{"defaults", quota.Config{}, 256},
-		{"no limit by rate", quota.Config{AddressRate: -1}, 1000},
-		{"no limit by burst", quota.Config{AddressBurst: -1}, 1000},
-		{"rate alone", quota.Config{AddressRate: 1}, 256},
-		{"burst alone", quota.Config{AddressBurst: 7}, 7},
-		{"not a number", quota.Config{AddressRate: math.NaN()}, 256},
-		{"infinite", quota.Config{AddressRate: math.Inf(1), AddressBurst: 7}, 1000},
+		{"defaults", quota.Config{FailureCost: -1}, 256},
+		{"no limit by rate", quota.Config{AddressRate: -1, FailureCost: -1}, 1000},
+		{"no limit by burst", quota.Config{AddressBurst: -1, FailureCost: -1}, 1000},
+		{"rate alone", quota.Config{AddressRate: 1, FailureCost: -1}, 256},
+		{"burst alone", quota.Config{AddressBurst: 7, FailureCost: -1}, 7},
+		{"not a number", quota.Config{AddressRate: math.NaN(), FailureCost: -1}, 256},
+		{"infinite", quota.Config{AddressRate: math.Inf(1), AddressBurst: 7, FailureCost: -1}, 1000},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := allowed(quota.New(tt.c), a, 1000, start); got != tt.want {
@@ -281,17 +297,9 @@ func TestNumbers(t *testing.T) {
 	free := quota.New(quota.Config{AddressRate: -1, PeerRate: -1, Connections: -1, ConnectionsPerAddress: -1, FailureCost: -1})
 	for range 10_000 {
 		_, err := free.Connect(a)
-		free.Fail(a, start)
-		if err != nil || free.Allow(a, start) != nil || free.Delay("a", start) != 0 {
+		if err != nil || free.Fail(a, start) != nil || free.Wait(a, start) != 0 || free.Delay("a", start) != 0 {
 			t.Fatalf("a limiter without limits limits: %v", err)
 		}
-	}
-	cheap := quota.New(quota.Config{AddressRate: 1, AddressBurst: 10, FailureCost: -1})
-	for range 100 {
-		cheap.Fail(a, start)
-	}
-	if got := allowed(cheap, a, 100, start); got != 10 {
-		t.Errorf("failures without extra cost leave %d of 10 calls", got)
 	}
 	patient := quota.New(quota.Config{PeerRate: 1, PeerBurst: 1, MaxDelay: -1})
 	for want := range 100 {
@@ -305,16 +313,14 @@ func TestNumbers(t *testing.T) {
 // not.
 func TestDebtSurvivesFlood(t *testing.T) {
 	const tracked = 64
-	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 50, FailureCost: 10, Tracked: tracked})
+	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 500, FailureCost: 10, Tracked: tracked})
 	guesser := addr("192.0.2.1")
-	for l.Allow(guesser, start) == nil {
-		l.Fail(guesser, start)
-	}
+	allowed(l, guesser, 100, start)
 	for i := range 20_000 {
-		l.Allow(nth(i), after(time.Duration(i)*time.Millisecond/2))
+		_ = l.Fail(nth(i), after(time.Duration(i)*5*time.Millisecond))
 	}
-	if got := allowed(l, guesser, 100, after(10*time.Second)); got != 5 {
-		t.Errorf("10 s after a debt of 5 the guesser makes %d calls, want 5: the debt was washed out", got)
+	if got := allowed(l, guesser, 100, after(100*time.Second)); got != 9 {
+		t.Errorf("100 s after a debt of 6 the guesser fails %d times, want 9: the debt was washed out", got)
 	}
 	if s := l.Stats(); s.Addresses > tracked || s.Shared == 0 || s.Forgotten == 0 {
 		t.Errorf("stats %+v: want at most %d buckets, some shared, some forgotten", s, tracked)
@@ -324,15 +330,15 @@ func TestDebtSurvivesFlood(t *testing.T) {
 // TestKnownAddressKeepsItsBucket: while strangers fill the table and share what is left, one who
 // was there before is not slowed.
 func TestKnownAddressKeepsItsBucket(t *testing.T) {
-	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 50, Tracked: 16})
+	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 50, Tracked: 16, FailureCost: -1})
 	known := addr("192.0.2.1")
 	for i := range 2000 {
 		now := after(time.Duration(i) * 10 * time.Millisecond)
 		for range 20 {
-			l.Allow(nth(i), now)
+			_ = l.Fail(nth(i), now)
 		}
 		if i%100 == 0 {
-			if err := l.Allow(known, now); err != nil {
+			if err := l.Fail(known, now); err != nil {
 				t.Fatalf("after %d strangers: %v", i, err)
 			}
 		}
@@ -340,7 +346,7 @@ func TestKnownAddressKeepsItsBucket(t *testing.T) {
 }
 
 func TestFullBucketsMakeRoom(t *testing.T) {
-	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 10, Tracked: 4})
+	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 10, Tracked: 4, FailureCost: -1})
 	for i := range 100 {
 		if got := allowed(l, nth(i), 100, after(time.Duration(i)*time.Minute)); got != 10 {
 			t.Fatalf("newcomer %d makes %d calls, want a burst", i, got)
@@ -353,10 +359,10 @@ func TestFullBucketsMakeRoom(t *testing.T) {
 
 func TestFloodIsBoundedByCommonBuckets(t *testing.T) {
 	const tracked, burst = 8, 10
-	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: burst, Tracked: tracked})
+	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: burst, Tracked: tracked, FailureCost: -1})
 	passed := 0
 	for i := range 200_000 { // each address once: without common buckets all would pass
-		if l.Allow(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), start) == nil {
+		if l.Fail(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), start) == nil {
 			passed++
 		}
 	}
@@ -376,13 +382,10 @@ func TestNobodyExceedsItsShare(t *testing.T) {
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			a := nth(rapid.IntRange(0, 9).Draw(t, "address"))
 			for range rapid.IntRange(1, 10).Draw(t, "calls") {
-				if l.Allow(a, now) != nil {
+				if l.Fail(a, now) != nil {
 					break
 				}
 				got[a]++
-				if rapid.Bool().Draw(t, "failed") {
-					l.Fail(a, now)
-				}
 			}
 			now = now.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "ms")) * time.Millisecond)
 		}
@@ -396,7 +399,7 @@ func TestNobodyExceedsItsShare(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 1000, Tracked: 10})
+	l := quota.New(quota.Config{AddressRate: 1, AddressBurst: 1000, Tracked: 10, FailureCost: -1})
 	var mu sync.Mutex
 	passed := 0
 	var wg sync.WaitGroup
@@ -404,8 +407,8 @@ func TestConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			n := allowed(l, addr("192.0.2.1"), 500, start)
 			for j := range 100 {
-				l.Allow(nth(j), start)
-				l.Fail(nth(j), start)
+				_ = l.Fail(nth(j), start)
+				l.Wait(nth(j), start)
 				l.Delay(fmt.Sprint("peer", i), start)
 				l.Stats()
 			}

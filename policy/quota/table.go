@@ -35,6 +35,15 @@ func newTable[K comparable](size int, limit rate.Limit, burst int, network func(
 	return t
 }
 
+// find returns the key's bucket without making one. A key that shares one of the common buckets has
+// that.
+func (t *table[K]) find(k K) (*rate.Limiter, bool) {
+	if b, ok := t.lru.Peek(k); ok {
+		return b, true
+	}
+	return t.shared[t.network(k)], t.lru.Len() >= t.size
+}
+
 // bucket finds the key's bucket, makes one, or, if none can be forgotten for it, answers the common
 // one of the key's network.
 func (t *table[K]) bucket(k K, now time.Time) (b *rate.Limiter, shared bool) {

@@ -93,9 +93,19 @@ func NewVerifier(c VerifierConfig) *Verifier {
 	return v
 }
 
+// Known returns who a header proved to be before, if it is remembered. It costs a look-up and tells
+// nothing of a header that is not.
+func (v *Verifier) Known(header string) (Identity, bool) {
+	if v == nil || v.known == nil || checkShape(header) != nil {
+		return Identity{}, false
+	}
+	return v.known.Get(v.digest(header))
+}
+
 // Verify judges the value of an Authorization header. The login is taken as it stands: nothing in
 // it is percent-decoded. The error wraps one of ErrNoCredentials, ErrScheme, ErrMalformed,
-// ErrLogin, ErrWrongSecret and ErrLoginNotListed; its text contains neither login nor token.
+// ErrLogin, ErrWrongSecret and ErrLoginNotListed; its text contains neither login nor token. With
+// ErrLoginNotListed the header is genuine, and the Identity says whose.
 func (v *Verifier) Verify(header string) (Identity, error) {
 	if v == nil || len(v.keys) == 0 {
 		return Identity{}, fmt.Errorf("%w: no key is known for this peer", ErrWrongSecret)
@@ -152,7 +162,7 @@ func (v *Verifier) judge(header string) (Identity, error) {
 		return Identity{}, ErrWrongSecret
 	}
 	if _, listed := v.logins[login]; v.logins != nil && !listed {
-		return Identity{}, ErrLoginNotListed
+		return id, ErrLoginNotListed
 	}
 	return id, nil
 }

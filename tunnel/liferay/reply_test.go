@@ -525,7 +525,7 @@ func TestClassNameByForm(t *testing.T) {
 // TestReplyIDs: ids that later calls may name are read from every recorded answer that has one.
 func TestReplyIDs(t *testing.T) {
 	want := map[string][]int64{
-		"createStagingRequest": {20701, 20702}, "getGroup": {20143}, "getLayoutByUuidAndGroupId": {20777},
+		"createStagingRequest": {20701, 20702}, "getGroup": {20143}, "getLayoutByUuidAndGroupId": {20777, 30001},
 		"getLayoutPlid": {20777}, "getControlPanelLayoutPlid": {20777}, "fetchByClassNameId": {20001},
 	}
 	found := 0
