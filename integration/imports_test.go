@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"integration/engine/content":   {"store/sqlite"},
 	"integration/engine/lar":       {"archive", "integration/engine/content"},
 	"integration/engine/staging":   {"integration/engine/content", "integration/engine/lar"},
+	"integration/engine/control":   {"integration/engine/content", "integration/engine/staging"},
 	"integration/engine/servlet": {
 		"archive", "integration/engine/content", "integration/engine/lar", "integration/engine/staging", "tunnel",
 	},

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/audit"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/operate"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/publish"
 	"github.com/stagelock/stagelock/cmd/stagelock/demo"
@@ -60,6 +61,7 @@ func app(sh *term.Shell) *cli.App {
 		},
 		Commands: slices.Concat(
 			[]*cli.Command{demo.Command(sh)}, operate.Commands(sh), publish.Commands(sh), audit.Commands(sh),
+			engine.Commands(sh),
 			[]*cli.Command{s.versionCommand(), s.manualCommand(), s.completionCommand()},
 		),
 	}

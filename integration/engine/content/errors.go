@@ -5,9 +5,6 @@ import (
 	"fmt"
 )
 
-// ErrNotFound is returned by the authoring calls when there is no such item.
-var ErrNotFound = errors.New("engine: no such item")
-
 // Code names why a call could not be carried out. It is an error, for errors.Is.
 type Code string
 
@@ -20,6 +17,15 @@ const (
 	NoSiteNamed  Code = "no-site-named" // company, name
 	NoUser       Code = "no-user"       // login
 	NoPermission Code = "no-permission" // user, action, site
+)
+
+// Why an author or an operator was refused, each with the values that its Error carries.
+const (
+	Taken        Code = "taken"          // what exists already
+	NoItem       Code = "no-item"        // kind, uuid, site
+	BadItem      Code = "bad-item"       // what is wrong with it
+	NotInLibrary Code = "not-in-library" // kind
+	Locked       Code = "locked"         // type, site, who holds the lock
 )
 
 // Error is a call that was not carried out for a reason of the domain. Any other error is the

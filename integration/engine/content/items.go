@@ -3,21 +3,8 @@ package content
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"time"
-)
-
-// Kind says what an Item is.
-type Kind string
-
-// The kinds of content. Entry is a file of an archive that arrived, as it came; the others are what
-// a site is made of.
-const (
-	Page     Kind = "page"
-	Article  Kind = "article"
-	Document Kind = "document"
-	Entry    Kind = "entry"
 )
 
 // Item is one piece of a site's content.
@@ -35,7 +22,11 @@ type Item struct {
 	MediaType      string
 	Portlets       []string // applications on a page
 	Refs           []Ref
-	Version        int64 // from 1; of an entry: 0
+	Parent         string              // uuid of the folder, page, vocabulary or category that it lies in
+	Tags           []string            // names of tags
+	Categories     []string            // uuids of categories
+	Permissions    map[string][]string // actions by role; nil means the site's own
+	Version        int64               // from 1; of an entry: 0
 	Size           int64
 	SHA256         string
 	Modified       time.Time // of an entry: when it arrived
@@ -51,21 +42,20 @@ type Ref struct {
 }
 
 const itemColumns = `id, site, kind, uuid, private, layout_id, parent_layout_id, name, friendly_url, media_type,
-	portlets, refs, version, sha256, size, modified, publish`
+	portlets, refs, parent, tags, categories, permissions, version, sha256, size, modified, publish`
 
 func scanItem(row interface{ Scan(...any) error }) (Item, error) {
 	var it Item
-	var portlets, refs, modified string
+	var modified string
 	err := row.Scan(&it.ID, &it.Site, &it.Kind, &it.UUID, &it.Private, &it.LayoutID, &it.ParentLayoutID, &it.Name,
-		&it.FriendlyURL, &it.MediaType, &portlets, &refs, &it.Version, &it.SHA256, &it.Size, &modified, &it.Publish)
+		&it.FriendlyURL, &it.MediaType, asJSON{&it.Portlets}, asJSON{&it.Refs}, &it.Parent, asJSON{&it.Tags},
+		asJSON{&it.Categories}, asJSON{&it.Permissions}, &it.Version, &it.SHA256, &it.Size, &modified, &it.Publish)
 	if err != nil {
 		return it, err
 	}
 	it.Path = it.sitePath()
-	if it.Modified, err = time.Parse(time.RFC3339Nano, modified); err != nil {
-		return it, err
-	}
-	return it, errors.Join(json.Unmarshal([]byte(portlets), &it.Portlets), json.Unmarshal([]byte(refs), &it.Refs))
+	it.Modified, err = time.Parse(time.RFC3339Nano, modified)
+	return it, err
 }
 
 // sitePath is where a visitor sees the content.
@@ -152,15 +142,13 @@ func (t *Tx) Put(ctx context.Context, it Item) (stored Item, added bool, err err
 }
 
 func (t *Tx) insertItem(ctx context.Context, it Item) (int64, error) {
-	portlets, refs, err := it.lists()
-	if err != nil {
-		return 0, err
-	}
 	res, err := t.ExecContext(ctx, `INSERT INTO items (site, kind, uuid, private, layout_id, parent_layout_id, name,
-		friendly_url, media_type, portlets, refs, version, sha256, size, modified, publish)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		friendly_url, media_type, portlets, refs, parent, tags, categories, permissions,
+		version, sha256, size, modified, publish)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		it.Site, it.Kind, it.UUID, it.Private, it.LayoutID, it.ParentLayoutID, it.Name, it.FriendlyURL, it.MediaType,
-		portlets, refs, it.Version, it.SHA256, it.Size, Stamp(it.Modified), it.Publish)
+		asJSON{it.Portlets}, asJSON{it.Refs}, it.Parent, asJSON{it.Tags}, asJSON{it.Categories}, asJSON{it.Permissions},
+		it.Version, it.SHA256, it.Size, Stamp(it.Modified), it.Publish)
 	if err != nil {
 		return 0, err
 	}
@@ -168,25 +156,13 @@ func (t *Tx) insertItem(ctx context.Context, it Item) (int64, error) {
 }
 
 func (t *Tx) updateItem(ctx context.Context, it Item) error {
-	portlets, refs, err := it.lists()
-	if err != nil {
-		return err
-	}
-	_, err = t.ExecContext(ctx, `UPDATE items SET layout_id = ?, parent_layout_id = ?, name = ?, friendly_url = ?,
-		media_type = ?, portlets = ?, refs = ?, version = ?, sha256 = ?, size = ?, modified = ?, publish = ? WHERE id = ?`,
-		it.LayoutID, it.ParentLayoutID, it.Name, it.FriendlyURL, it.MediaType, portlets, refs,
+	_, err := t.ExecContext(ctx, `UPDATE items SET layout_id = ?, parent_layout_id = ?, name = ?, friendly_url = ?,
+		media_type = ?, portlets = ?, refs = ?, parent = ?, tags = ?, categories = ?, permissions = ?, version = ?,
+		sha256 = ?, size = ?, modified = ?, publish = ? WHERE id = ?`,
+		it.LayoutID, it.ParentLayoutID, it.Name, it.FriendlyURL, it.MediaType, asJSON{it.Portlets}, asJSON{it.Refs},
+		it.Parent, asJSON{it.Tags}, asJSON{it.Categories}, asJSON{it.Permissions},
 		it.Version, it.SHA256, it.Size, Stamp(it.Modified), it.Publish, it.ID)
 	return err
-}
-
-// lists returns the item's lists as the database keeps them.
-func (it Item) lists() (portlets, refs string, err error) {
-	p, err := json.Marshal(it.Portlets)
-	if err != nil {
-		return "", "", err
-	}
-	r, err := json.Marshal(it.Refs)
-	return string(p), string(r), err
 }
 
 // Remove takes an item away; its versions go with it. It reports whether there was one.

@@ -3,7 +3,6 @@ package content
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -27,7 +26,7 @@ type Publish struct {
 func (v View) List(ctx context.Context, site int64) ([]Item, error) {
 	items, err := Collect(ctx, v, func(r *sql.Rows) (Item, error) { return scanItem(r) },
 		`SELECT `+itemColumns+` FROM items WHERE site = ?
-			ORDER BY CASE kind WHEN 'page' THEN 0 WHEN 'article' THEN 1 ELSE 2 END, id`, site)
+			ORDER BY CASE kind WHEN 'page' THEN 0 WHEN 'article' THEN 1 WHEN 'document' THEN 2 ELSE 3 END, kind, id`, site)
 	if err != nil {
 		return nil, err
 	}
@@ -59,12 +58,9 @@ func scanEntry(r *sql.Rows) (Item, error) {
 func (v View) Publishes(ctx context.Context, site int64) ([]Publish, error) {
 	return Collect(ctx, v, func(r *sql.Rows) (Publish, error) {
 		var p Publish
-		var at, warnings string
+		var at string
 		err := r.Scan(&p.ID, &p.Site, &p.Request, &p.Checksum, &p.Login, &at, &p.Entries, &p.Bytes,
-			&p.Added, &p.Updated, &p.Deleted, &warnings)
-		if err == nil {
-			err = json.Unmarshal([]byte(warnings), &p.Warnings)
-		}
+			&p.Added, &p.Updated, &p.Deleted, asJSON{&p.Warnings})
 		if err != nil {
 			return p, err
 		}
@@ -92,14 +88,10 @@ func (s *Store) ReadEntry(ctx context.Context, site int64, path string) (io.Read
 
 // AddPublish writes an import and the entries that it brought, and returns the import's id.
 func (t *Tx) AddPublish(ctx context.Context, p Publish, entries []Item) (int64, error) {
-	warnings, err := json.Marshal(p.Warnings)
-	if err != nil {
-		return 0, err
-	}
 	res, err := t.ExecContext(ctx, `INSERT INTO publishes
 		(site, request, checksum, login, at, entries, bytes, added, updated, deleted, warnings)
 		VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?)`,
-		p.Site, p.Request, p.Checksum, p.Login, Stamp(p.At), p.Entries, p.Bytes, warnings)
+		p.Site, p.Request, p.Checksum, p.Login, Stamp(p.At), p.Entries, p.Bytes, asJSON{p.Warnings})
 	if err != nil {
 		return 0, err
 	}

@@ -18,14 +18,17 @@ type Site struct {
 	Locales      []string // none means en_US
 	Settings     string   // type settings as the vendor keeps them: one key=value a line
 	StagingCount int      // how many staging sites say they are attached
+	Library      bool     // an asset library: no pages
+	Staged       []Type   // types that are staged elsewhere: locked here while StagingCount is above 0
 }
 
-const siteColumns = `id, company, uuid, name, friendly_url, locales, settings, staging_count`
+const siteColumns = `id, company, uuid, name, friendly_url, locales, settings, staging_count, library, staged`
 
 func scanSite(row interface{ Scan(...any) error }) (Site, error) {
 	var s Site
 	var locales string
-	err := row.Scan(&s.ID, &s.CompanyID, &s.UUID, &s.Name, &s.FriendlyURL, &locales, &s.Settings, &s.StagingCount)
+	err := row.Scan(&s.ID, &s.CompanyID, &s.UUID, &s.Name, &s.FriendlyURL, &locales, &s.Settings, &s.StagingCount,
+		&s.Library, asJSON{&s.Staged})
 	s.Locales = strings.Split(locales, ",")
 	return s, err
 }
@@ -33,11 +36,17 @@ func scanSite(row interface{ Scan(...any) error }) (Site, error) {
 // ControlPanel is the id of the group of a company's control panel, which no site can have.
 const ControlPanel int64 = 20002
 
-// CreateSite makes a site; what is empty in s gets a value. Every id and every name exists once.
+// firstSite is the id of the first site that is made without one.
+const firstSite = 20121
+
+// CreateSite makes a site; what is empty in it gets a value, the id included. Every id and every
+// name exists once: a second one is a Taken.
 func (s *Store) CreateSite(ctx context.Context, site Site) (Site, error) {
 	switch {
-	case site.ID <= 0 || site.Name == "":
-		return site, fmt.Errorf("site %d: needs an id and a name", site.ID)
+	case site.ID < 0:
+		return site, fmt.Errorf("site %d: an id is above 0", site.ID)
+	case site.Name == "":
+		return site, fmt.Errorf("site %d: needs a name", site.ID)
 	case site.ID == ControlPanel:
 		return site, fmt.Errorf("site %d: the id belongs to the control panel", site.ID)
 	}
@@ -46,12 +55,32 @@ func (s *Store) CreateSite(ctx context.Context, site Site) (Site, error) {
 		return site, err
 	}
 	err = s.Change(ctx, func(tx *Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO sites (`+siteColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		if err := tx.freeSite(ctx, &site); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO sites (`+siteColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			site.ID, site.CompanyID, site.UUID, site.Name, site.FriendlyURL, strings.Join(site.Locales, ","),
-			site.Settings, site.StagingCount)
+			site.Settings, site.StagingCount, site.Library, asJSON{site.Staged})
 		return err
 	})
 	return site, err
+}
+
+// freeSite gives a site without an id the next one, and refuses an id or a name that is taken.
+func (t *Tx) freeSite(ctx context.Context, site *Site) error {
+	if site.ID == 0 {
+		err := t.QueryRowContext(ctx, `SELECT max(coalesce(max(id), 0) + 1, ?) FROM sites`, firstSite).Scan(&site.ID)
+		if err != nil {
+			return err
+		}
+	}
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM sites WHERE id = ? OR company = ? AND name = ?`,
+		site.ID, site.CompanyID, site.Name).Scan(&n)
+	if err == nil && n > 0 {
+		return Errorf(Taken, "there is a site with the id %d or the name %q already", site.ID, site.Name)
+	}
+	return err
 }
 
 func (s *Store) completeSite(site Site) (_ Site, err error) {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -16,7 +17,16 @@ const (
 	ExportImportLayouts Action = "EXPORT_IMPORT_LAYOUTS" // every staging call, on the live site
 	PublishStaging      Action = "PUBLISH_STAGING"       // publishing, on the staging site
 	Update              Action = "UPDATE"                // enabling, disabling, staged applications
+	ManageStaging       Action = "MANAGE_STAGING"        // enabling and disabling, on the staging site
 )
+
+// Actions returns every permission that there is.
+func Actions() []Action {
+	return []Action{ExportImportLayouts, PublishStaging, Update, ManageStaging}
+}
+
+// KnownAction reports whether a is a permission.
+func KnownAction(a Action) bool { return slices.Contains(Actions(), a) }
 
 // User is somebody who may call. An administrator may do everything.
 type User struct {
@@ -27,20 +37,52 @@ type User struct {
 	Admin      bool
 }
 
-// AddUser makes a user; the three things that can be a login are its id, its e-mail address and its
+// firstUser is the id of the first user that is made without one.
+const firstUser = 20199
+
+// AddUser makes a user, with the next id if it has none; the three things that can be a login are its id, its e-mail address and its
 // screen name.
 func (s *Store) AddUser(ctx context.Context, u User) error {
-	if u.ID <= 0 || u.Email == "" || u.ScreenName == "" {
+	if u.ID < 0 || u.Email == "" || u.ScreenName == "" {
 		return fmt.Errorf("user %d: needs an id, an e-mail address and a screen name", u.ID)
 	}
 	if u.CompanyID == 0 {
 		u.CompanyID = s.cfg.CompanyID
 	}
 	return s.Change(ctx, func(tx *Tx) error {
+		if err := tx.freeUser(ctx, &u); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, company, email, screen_name, admin) VALUES (?, ?, ?, ?, ?)`,
 			u.ID, u.CompanyID, u.Email, u.ScreenName, u.Admin)
 		return err
 	})
+}
+
+// freeUser gives a user without an id the next one, and refuses a login that is taken.
+func (t *Tx) freeUser(ctx context.Context, u *User) error {
+	if u.ID == 0 {
+		err := t.QueryRowContext(ctx, `SELECT max(coalesce(max(id), 0) + 1, ?) FROM users`, firstUser).Scan(&u.ID)
+		if err != nil {
+			return err
+		}
+	}
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM users
+		WHERE id = ? OR company = ? AND (email = ? OR screen_name = ?)`,
+		u.ID, u.CompanyID, u.Email, u.ScreenName).Scan(&n)
+	if err == nil && n > 0 {
+		return Errorf(Taken, "there is a user with the id %d, the address %s or the screen name %s already",
+			u.ID, u.Email, u.ScreenName)
+	}
+	return err
+}
+
+// Users returns every user, by id.
+func (v View) Users(ctx context.Context) ([]User, error) {
+	return Collect(ctx, v, func(r *sql.Rows) (u User, err error) {
+		return u, r.Scan(&u.ID, &u.CompanyID, &u.Email, &u.ScreenName, &u.Admin)
+	}, `SELECT id, company, email, screen_name, admin FROM users ORDER BY id`)
 }
 
 // RemoveUser takes a user and every permission of it away; an unknown one is no error.

@@ -3,6 +3,9 @@ package content
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
 )
 
 // Querier is what a transaction and a database have in common.
@@ -51,4 +54,22 @@ func Collect[T any](
 		all = append(all, t)
 	}
 	return all, rows.Err()
+}
+
+// asJSON keeps a value in a column as JSON. What is read is read into a pointer.
+type asJSON struct{ v any }
+
+// Value returns the JSON text.
+func (j asJSON) Value() (driver.Value, error) {
+	b, err := json.Marshal(j.v)
+	return string(b), err
+}
+
+// Scan reads a text that Value wrote.
+func (j asJSON) Scan(src any) error {
+	s, ok := src.(string)
+	if !ok {
+		return fmt.Errorf("a column of JSON holds a %T", src)
+	}
+	return json.Unmarshal([]byte(s), j.v)
 }

@@ -15,17 +15,6 @@ const schemaVersion = "4.0.0"
 // firstUncompared is the first build number whose archives are no longer held to the portal's own.
 const firstUncompared = 7000
 
-// OwnPortlets returns the applications that this engine has data handlers for, with their schema
-// versions.
-func OwnPortlets() map[string]string {
-	return map[string]string{
-		"com_liferay_layout_admin_web_portlet_GroupPagesPortlet":        "1.0.0",
-		"com_liferay_journal_web_portlet_JournalPortlet":                "2.0.0",
-		"com_liferay_document_library_web_portlet_DLAdminPortlet":       "1.0.0",
-		"com_liferay_journal_content_web_portlet_JournalContentPortlet": "1.0.0",
-	}
-}
-
 var pageTypes = []string{"layout-prototype", "layout-set", "layout-set-prototype"}
 
 // checks hold an archive to the portal and the site, in the vendor's order. The first that fails

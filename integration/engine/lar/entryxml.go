@@ -5,6 +5,8 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/stagelock/stagelock/integration/engine/content"
@@ -16,9 +18,14 @@ const itemNamespace = "urn:stagelock:item:1"
 
 // classes are the model classes that archives name the kinds by.
 var classes = map[content.Kind]string{
-	content.Page:     "com.liferay.portal.kernel.model.Layout",
-	content.Article:  "com.liferay.journal.model.JournalArticle",
-	content.Document: "com.liferay.document.library.kernel.model.DLFileEntry",
+	content.Page:           "com.liferay.portal.kernel.model.Layout",
+	content.Article:        "com.liferay.journal.model.JournalArticle",
+	content.ArticleFolder:  "com.liferay.journal.model.JournalFolder",
+	content.Document:       "com.liferay.document.library.kernel.model.DLFileEntry",
+	content.DocumentFolder: "com.liferay.document.library.kernel.model.DLFolder",
+	content.Tag:            "com.liferay.asset.kernel.model.AssetTag",
+	content.Vocabulary:     "com.liferay.asset.kernel.model.AssetVocabulary",
+	content.Category:       "com.liferay.asset.kernel.model.AssetCategory",
 }
 
 // maxItemXML limits the XML that says what an item is; its content is an entry of its own.
@@ -26,19 +33,28 @@ const maxItemXML = 1 << 20
 
 // itemXML is the form in which an item travels in an archive.
 type itemXML struct {
-	XMLName        xml.Name     `xml:"urn:stagelock:item:1 item"`
-	Kind           content.Kind `xml:"kind,attr"`
-	UUID           string       `xml:"uuid,attr"`
-	Name           string       `xml:"name,attr"`
-	Version        int64        `xml:"version,attr"`
-	LayoutID       int64        `xml:"layout-id,attr,omitempty"`
-	ParentLayoutID int64        `xml:"parent-layout-id,attr,omitempty"`
-	FriendlyURL    string       `xml:"friendly-url,attr,omitempty"`
-	MediaType      string       `xml:"media-type,attr,omitempty"`
-	Modified       string       `xml:"modified,attr"`
-	Content        string       `xml:"content,attr"` // name of the entry that holds the content
-	Portlets       []string     `xml:"portlet,omitempty"`
-	Refs           []refXML     `xml:"ref,omitempty"`
+	XMLName        xml.Name        `xml:"urn:stagelock:item:1 item"`
+	Kind           content.Kind    `xml:"kind,attr"`
+	UUID           string          `xml:"uuid,attr"`
+	Name           string          `xml:"name,attr"`
+	Version        int64           `xml:"version,attr"`
+	LayoutID       int64           `xml:"layout-id,attr,omitempty"`
+	ParentLayoutID int64           `xml:"parent-layout-id,attr,omitempty"`
+	FriendlyURL    string          `xml:"friendly-url,attr,omitempty"`
+	MediaType      string          `xml:"media-type,attr,omitempty"`
+	Modified       string          `xml:"modified,attr"`
+	Content        string          `xml:"content,attr"` // name of the entry that holds the content
+	Portlets       []string        `xml:"portlet,omitempty"`
+	Refs           []refXML        `xml:"ref,omitempty"`
+	Parent         string          `xml:"parent,attr,omitempty"`
+	Tags           []string        `xml:"tag,omitempty"`
+	Categories     []string        `xml:"category,omitempty"`
+	Permissions    []permissionXML `xml:"permission,omitempty"`
+}
+
+type permissionXML struct {
+	Role    string   `xml:"role,attr"`
+	Actions []string `xml:"action"`
 }
 
 type refXML struct {
@@ -53,8 +69,12 @@ func writeItem(it content.Item, body string) ([]byte, error) {
 	x := itemXML{Kind: it.Kind, UUID: it.UUID, Name: it.Name, Version: it.Version, LayoutID: it.LayoutID,
 		ParentLayoutID: it.ParentLayoutID, FriendlyURL: it.FriendlyURL, MediaType: it.MediaType,
 		Modified: content.Stamp(it.Modified), Content: body, Portlets: it.Portlets}
+	x.Parent, x.Tags, x.Categories = it.Parent, it.Tags, it.Categories
 	for _, r := range it.Refs {
 		x.Refs = append(x.Refs, refXML(r))
+	}
+	for _, role := range slices.Sorted(maps.Keys(it.Permissions)) {
+		x.Permissions = append(x.Permissions, permissionXML{role, it.Permissions[role]})
 	}
 	b, err := xml.MarshalIndent(x, "", "\t")
 	return append([]byte(xml.Header), b...), err
@@ -80,8 +100,15 @@ func readItem(b []byte) (content.Item, string, error) {
 	it := content.Item{Kind: x.Kind, UUID: x.UUID, Name: x.Name, Version: x.Version, LayoutID: x.LayoutID,
 		ParentLayoutID: x.ParentLayoutID, FriendlyURL: x.FriendlyURL, MediaType: x.MediaType, Modified: at.UTC(),
 		Portlets: x.Portlets}
+	it.Parent, it.Tags, it.Categories = x.Parent, x.Tags, x.Categories
 	for _, r := range x.Refs {
 		it.Refs = append(it.Refs, content.Ref(r))
+	}
+	for _, p := range x.Permissions {
+		if it.Permissions == nil {
+			it.Permissions = map[string][]string{}
+		}
+		it.Permissions[p.Role] = p.Actions
 	}
 	return it, x.Content, valid(it)
 }

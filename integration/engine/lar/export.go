@@ -97,7 +97,7 @@ func (a *Archives) collectExport(ctx context.Context, site int64, opt ExportOpti
 		if err != nil {
 			return err
 		}
-		for _, kind := range []content.Kind{content.Page, content.Article, content.Document} {
+		for _, kind := range content.Kinds() {
 			all, err := v.Items(ctx, site, kind)
 			if err != nil {
 				return err

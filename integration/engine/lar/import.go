@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/stagelock/stagelock/archive"
@@ -202,5 +204,7 @@ func applyItem(
 // same reports whether two items differ in nothing that a visitor could see.
 func same(a, b content.Item) bool {
 	return a.SHA256 == b.SHA256 && a.Name == b.Name && a.FriendlyURL == b.FriendlyURL &&
-		a.ParentLayoutID == b.ParentLayoutID && a.MediaType == b.MediaType
+		a.ParentLayoutID == b.ParentLayoutID && a.MediaType == b.MediaType && a.Parent == b.Parent &&
+		slices.Equal(a.Tags, b.Tags) && slices.Equal(a.Categories, b.Categories) &&
+		maps.EqualFunc(a.Permissions, b.Permissions, slices.Equal)
 }

@@ -2,6 +2,7 @@ package lar
 
 import (
 	"encoding/xml"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,9 +15,7 @@ type manifestXML struct {
 	Header   headerXML      `xml:"header"`
 	Missing  []referenceXML `xml:"missing-references>missing-reference"`
 	Portlets []portletXML   `xml:"site-portlets>portlet"`
-	Pages    *modelsXML     `xml:"Layout"`
-	Articles *modelsXML     `xml:"JournalArticle"`
-	Files    *modelsXML     `xml:"DLFileEntry"`
+	Models   []*modelsXML   `xml:",any"`
 	Summary  []summaryXML   `xml:"manifest-summary>staged-model"`
 }
 
@@ -49,7 +48,8 @@ type portletXML struct {
 }
 
 type modelsXML struct {
-	Models []modelXML `xml:"staged-model"`
+	XMLName xml.Name   // the simple name of the class
+	Models  []modelXML `xml:"staged-model"`
 }
 
 type modelXML struct {
@@ -65,12 +65,6 @@ type summaryXML struct {
 	Deletions int    `xml:"deletion-count,attr"`
 }
 
-// exportedPortlets are the applications whose content an export carries.
-var exportedPortlets = []string{
-	"com_liferay_journal_web_portlet_JournalPortlet",
-	"com_liferay_document_library_web_portlet_DLAdminPortlet",
-}
-
 // manifest writes manifest.xml for x.
 func (a *Archives) manifest(x *exporting) ([]byte, error) {
 	m := manifestXML{Header: headerXML{
@@ -78,9 +72,10 @@ func (a *Archives) manifest(x *exporting) ([]byte, error) {
 		Date: x.at.Format(time.RFC1123Z), Company: x.site.CompanyID, Group: x.site.ID,
 		FriendlyURL: x.site.FriendlyURL, Private: x.opt.Private, Type: "layout-set",
 	}}
-	for _, id := range exportedPortlets {
-		if schema, deployed := a.cfg.Portlets[id]; deployed {
-			m.Portlets = append(m.Portlets, portletXML{ID: id, Schema: schema, Required: true})
+	for _, app := range applications {
+		schema, deployed := a.cfg.Portlets[app.portlet]
+		if deployed && x.exports(app.of) {
+			m.Portlets = append(m.Portlets, portletXML{ID: app.portlet, Schema: schema, Required: true})
 		}
 	}
 	for _, it := range x.items {
@@ -93,14 +88,17 @@ func (a *Archives) manifest(x *exporting) ([]byte, error) {
 	return append([]byte(xml.Header), b...), err
 }
 
+// models is the list of a kind, which is made when it is missing.
 func (m *manifestXML) models(kind content.Kind) *modelsXML {
-	list := map[content.Kind]**modelsXML{
-		content.Page: &m.Pages, content.Article: &m.Articles, content.Document: &m.Files,
-	}[kind]
-	if *list == nil {
-		*list = &modelsXML{}
+	class := classes[kind]
+	simple := class[strings.LastIndexByte(class, '.')+1:]
+	for _, list := range m.Models {
+		if list.XMLName.Local == simple {
+			return list
+		}
 	}
-	return *list
+	m.Models = append(m.Models, &modelsXML{XMLName: xml.Name{Local: simple}})
+	return m.Models[len(m.Models)-1]
 }
 
 func modelOf(it content.Item) modelXML {
@@ -130,6 +128,18 @@ func (x *exporting) references(it content.Item) []referenceXML {
 	return all
 }
 
+// exports reports whether the archive lists the application of a type: pages are the archive itself,
+// and content that everybody has is not asked for.
+func (x *exporting) exports(of content.Type) bool {
+	switch of {
+	case content.WebContent, content.Documents:
+		return true
+	case content.Tags, content.Categories:
+		return slices.ContainsFunc(x.items, func(it content.Item) bool { return content.TypeOf(it.Kind) == of })
+	}
+	return false
+}
+
 func (x *exporting) counts() []summaryXML {
 	added, deleted := map[content.Kind]int{}, map[content.Kind]int{}
 	for _, it := range x.items {
@@ -139,7 +149,7 @@ func (x *exporting) counts() []summaryXML {
 		deleted[d.kind]++
 	}
 	var all []summaryXML
-	for _, kind := range []content.Kind{content.Page, content.Article, content.Document} {
+	for _, kind := range content.Kinds() {
 		if added[kind]+deleted[kind] > 0 {
 			all = append(all, summaryXML{Key: classes[kind], Additions: added[kind], Deletions: deleted[kind]})
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/lar"
 )
 
 // CheckRemoteStagingGroup is the ping of a publisher: the site exists and belongs to the caller's
@@ -93,24 +94,47 @@ func (l *Live) visibleSite(
 
 // EnableStaging counts one more staging site. Called twice it counts twice, as the vendor's does.
 func (l *Live) EnableStaging(ctx context.Context, login string, site int64) error {
-	return l.countStaging(ctx, content.Invoke(login, "enableStaging", site).OnSite(site),
-		`UPDATE sites SET staging_count = staging_count + 1 WHERE id = ?`)
+	return l.countStaging(ctx, content.Invoke(login, "enableStaging", site).OnSite(site), func(tx *content.Tx) error {
+		return tx.Attach(ctx, content.Attachment{Site: site, Login: login, At: l.store.Now()})
+	})
 }
 
 // DisableStaging counts one staging site less, never below none.
 func (l *Live) DisableStaging(ctx context.Context, login string, site int64) error {
-	return l.countStaging(ctx, content.Invoke(login, "disableStaging", site).OnSite(site),
-		`UPDATE sites SET staging_count = max(staging_count - 1, 0) WHERE id = ?`)
+	return l.countStaging(ctx, content.Invoke(login, "disableStaging", site).OnSite(site), func(tx *content.Tx) error {
+		return tx.Detach(ctx, site, login)
+	})
 }
 
-func (l *Live) countStaging(ctx context.Context, c *content.Invocation, update string) error {
+func (l *Live) countStaging(
+	ctx context.Context, c *content.Invocation, count func(*content.Tx) error,
+) error {
 	return l.store.Execute(ctx, c, func(tx *content.Tx, u content.User) error {
 		if _, err := tx.PermittedSite(ctx, u, content.Update, c.Site); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, update, c.Site)
-		return err
+		return count(tx)
 	})
+}
+
+// Unlock ends the lock of a site that its staging environment cannot or does not end, as an operator
+// decides it. It returns who held the lock; the ledger has the operator's name.
+func (l *Live) Unlock(ctx context.Context, operator string, site int64) ([]content.Attachment, error) {
+	var held []content.Attachment
+	c := content.Invoke(operator, "unlock", site).OnSite(site)
+	err := l.store.Change(ctx, func(tx *content.Tx) (err error) {
+		if _, err = tx.Site(ctx, site); err != nil {
+			return err
+		}
+		if held, err = tx.Attachments(ctx, site); err != nil {
+			return err
+		}
+		if err := tx.Unlock(ctx, site); err != nil {
+			return err
+		}
+		return l.store.Record(ctx, tx, c)
+	})
+	return held, l.store.Refused(ctx, c, err)
 }
 
 // UpdateStagedPortlets writes flags into the site's settings. Keys are written as they come: a line
@@ -127,6 +151,9 @@ func (l *Live) UpdateStagedPortlets(
 		settings := content.ParseSettings(s.Settings)
 		maps.Copy(settings, flags)
 		_, err = tx.ExecContext(ctx, `UPDATE sites SET settings = ? WHERE id = ?`, settings.String(), site)
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.Stage(ctx, site, lar.StagedTypes(flags))
 	})
 }

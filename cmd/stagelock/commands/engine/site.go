@@ -1,0 +1,130 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/integration/engine/control"
+)
+
+func (sh shell) siteCommand() *cli.Command {
+	id := &cli.Int64Flag{Name: "site", Usage: "id of the site"}
+	return &cli.Command{Name: "site", Usage: "sites and asset libraries of an engine", Subcommands: []*cli.Command{
+		{Name: "create", Usage: "create a blank site or asset library", ArgsUsage: "NAME", Action: sh.siteCreate,
+			Flags: target(
+				&cli.BoolFlag{Name: "library", Usage: "an asset library: web content and documents, no pages"},
+				&cli.Int64Flag{Name: "id", Usage: "id; else the next one"},
+				&cli.StringFlag{Name: "friendly-url", Usage: "address of its pages, such as /shop"},
+				&cli.StringSliceFlag{Name: "locale", Usage: "a locale that it has, such as de_DE; may be repeated"},
+			)},
+		{Name: "list", Usage: "list sites and asset libraries with their ids", Action: sh.siteList, Flags: target()},
+		{Name: "show", Usage: "show a site: who stages it, and what is locked", Action: sh.siteShow, Flags: target(id)},
+		{Name: "unlock", Usage: "end the lock of a live site whose staging is gone", Action: sh.siteUnlock,
+			Description: "Every staging environment that is attached is forgotten. One that still lives does not learn of it.",
+			Flags:       target(id)},
+	}}
+}
+
+func (sh shell) siteCreate(c *cli.Context) error {
+	args, err := flags.Operands(c, "the NAME of the site")
+	if err != nil {
+		return err
+	}
+	s, err := ask[control.Site](c, "site.create", control.NewSite{ID: c.Int64("id"), Name: args[0],
+		FriendlyURL: c.String("friendly-url"), Locales: c.StringSlice("locale"), Library: c.Bool("library")})
+	if err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(s)
+	}
+	return sh.Printf("Created the %s %s with the id %d\n", whatIs(s), term.Plain(s.Name), s.ID)
+}
+
+func whatIs(s control.Site) string {
+	if s.Library {
+		return "asset library"
+	}
+	return "site"
+}
+
+func (sh shell) siteList(c *cli.Context) error {
+	if _, err := flags.Operands(c); err != nil {
+		return err
+	}
+	all, err := ask[[]control.Site](c, "site.list", struct{}{})
+	if err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(all)
+	}
+	rows := [][]string{{"ID", "NAME", "KIND", "URL", "STAGED BY"}}
+	for _, s := range all {
+		attached := ""
+		if s.Attached > 0 {
+			attached = term.Count(s.Attached, "environment")
+		}
+		rows = append(rows, []string{fmt.Sprint(s.ID), term.Plain(s.Name), whatIs(s), term.Plain(s.FriendlyURL), attached})
+	}
+	return sh.Table(rows)
+}
+
+// siteOf returns the id that --site names.
+func siteOf(c *cli.Context) (int64, error) {
+	if id := c.Int64("site"); id > 0 {
+		return id, nil
+	}
+	return 0, flags.Misused(c, "%s needs --site, the id of a site", c.Command.Name)
+}
+
+func (sh shell) siteShow(c *cli.Context) error {
+	id, err := siteOf(c)
+	if err != nil {
+		return err
+	}
+	s, err := ask[control.Site](c, "site.show", control.SiteID{Site: id})
+	if err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(s)
+	}
+	rows := [][]string{{whatIs(s), fmt.Sprintf("%s, id %d", term.Plain(s.Name), s.ID)}, {"uuid", s.UUID},
+		{"url", term.Plain(s.FriendlyURL)}, {"locales", strings.Join(s.Locales, " ")}}
+	for _, t := range s.Locked {
+		rows = append(rows, []string{"locked", string(t)})
+	}
+	for _, h := range s.Holders {
+		rows = append(rows, []string{"staged by", term.Plain(h.Login) + " since " + term.Stamp(h.Since)})
+	}
+	return sh.Table(rows)
+}
+
+func (sh shell) siteUnlock(c *cli.Context) error {
+	id, err := siteOf(c)
+	if err != nil {
+		return err
+	}
+	held, err := ask[[]control.Holder](c, "site.unlock", control.SiteID{Site: id, Operator: sh.operator()})
+	if err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(held)
+	}
+	if len(held) == 0 {
+		return sh.Printf("Site %d was not locked\n", id)
+	}
+	for _, h := range held {
+		if err := sh.Printf("Site %d is no longer staged by %s, who attached at %s\n",
+			id, term.Plain(h.Login), term.Stamp(h.Since)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

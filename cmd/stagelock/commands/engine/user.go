@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/control"
+)
+
+func actionNames() string {
+	var names []string
+	for _, a := range content.Actions() {
+		names = append(names, string(a))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (sh shell) userCommand() *cli.Command {
+	return &cli.Command{Name: "user", Usage: "users of an engine and what they may do", Subcommands: []*cli.Command{
+		{Name: "add", Usage: "add a user", ArgsUsage: "EMAIL", Action: sh.userAdd, Flags: target(
+			&cli.StringFlag{Name: "screen-name", Usage: "screen name; else what stands before the @"},
+			&cli.Int64Flag{Name: "id", Usage: "id; else the next one"},
+			&cli.BoolFlag{Name: "admin", Usage: "an administrator may do everything"})},
+		{Name: "list", Usage: "list users", Action: sh.userList, Flags: target()},
+		{Name: "grant", Usage: "allow a user something in a site", ArgsUsage: "LOGIN PERMISSION...", Action: sh.userGrant,
+			Description: "The permissions are " + actionNames() + ".",
+			Flags:       target(&cli.Int64Flag{Name: "site", Usage: "id of the site"})},
+	}}
+}
+
+func (sh shell) userAdd(c *cli.Context) error {
+	args, err := flags.Operands(c, "the EMAIL address")
+	if err != nil {
+		return err
+	}
+	in := control.User{ID: c.Int64("id"), Email: args[0], ScreenName: c.String("screen-name"), Admin: c.Bool("admin")}
+	if in.ScreenName == "" {
+		in.ScreenName, _, _ = strings.Cut(args[0], "@")
+	}
+	u, err := ask[control.User](c, "user.add", in)
+	if err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(u)
+	}
+	return sh.Printf("Added the user %s with the id %d\n", term.Plain(u.Email), u.ID)
+}
+
+func (sh shell) userList(c *cli.Context) error {
+	if _, err := flags.Operands(c); err != nil {
+		return err
+	}
+	all, err := ask[[]control.User](c, "user.list", struct{}{})
+	if err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(all)
+	}
+	rows := [][]string{{"ID", "EMAIL", "SCREEN NAME", ""}}
+	for _, u := range all {
+		admin := ""
+		if u.Admin {
+			admin = "administrator"
+		}
+		rows = append(rows, []string{fmt.Sprint(u.ID), term.Plain(u.Email), term.Plain(u.ScreenName), admin})
+	}
+	return sh.Table(rows)
+}
+
+func (sh shell) userGrant(c *cli.Context) error {
+	args := c.Args().Slice()
+	if len(args) < 2 {
+		return flags.Misused(c, "grant needs the LOGIN and a PERMISSION: %s", actionNames())
+	}
+	id, err := siteOf(c)
+	if err != nil {
+		return err
+	}
+	in := control.Grant{Login: args[0], Site: id}
+	for _, a := range args[1:] {
+		in.Actions = append(in.Actions, content.Action(strings.ToUpper(strings.ReplaceAll(a, "-", "_"))))
+	}
+	if _, err := ask[struct{}](c, "user.grant", in); err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(in)
+	}
+	return sh.Printf("%s may %s in site %d\n", term.Plain(in.Login), strings.Join(args[1:], ", "), id)
+}

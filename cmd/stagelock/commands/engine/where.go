@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The names in an engine's data folder by which its commands find it: the token, and a folder with a
+// file for every engine that runs on the data folder, which holds its address for commands.
+const (
+	tokenFile      = "token"
+	commandsFolder = "commands"
+)
+
+func wordOf(dir string, at net.Addr) string {
+	return filepath.Join(dir, commandsFolder, strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'f' || r == '.' {
+			return r
+		}
+		return '_'
+	}, at.String()))
+}
+
+// leaveWord says in the data folder where an engine takes commands. What engines left that were
+// killed is removed.
+func leaveWord(dir string, at net.Addr) error {
+	if err := os.MkdirAll(filepath.Join(dir, commandsFolder), 0o700); err != nil {
+		return err
+	}
+	if _, err := running(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(wordOf(dir, at), []byte(at.String()+"\n"), 0o600)
+}
+
+func takeWordBack(dir string, at net.Addr) error { return os.Remove(wordOf(dir, at)) }
+
+// running returns the address of an engine on the data folder that takes commands. It returns
+// fs.ErrNotExist if there is none, and removes the word of those that are gone.
+func running(dir string) (string, error) {
+	words, err := filepath.Glob(filepath.Join(dir, commandsFolder, "*"))
+	if err != nil {
+		return "", err
+	}
+	for _, word := range words {
+		b, err := os.ReadFile(word)
+		if err != nil {
+			continue // it has just ended
+		}
+		address := strings.TrimSpace(string(b))
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			return "http://" + address, c.Close()
+		}
+		if err := os.Remove(word); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	return "", fs.ErrNotExist
+}

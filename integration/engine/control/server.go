@@ -1,0 +1,189 @@
+package control
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/staging"
+)
+
+// prefix begins the path of every command, which its name follows.
+const prefix = "/v1/"
+
+// maxInput limits what a command says beside its content.
+const maxInput = 4 << 20
+
+// Config says what a Server commands. All fields are needed.
+type Config struct {
+	Store *content.Store
+	Live  *staging.Live
+	Token string // what a command must carry; an empty one admits nobody
+}
+
+// Server carries out commands. It is safe for concurrent use.
+type Server struct {
+	cfg Config
+	ops map[string]operation
+}
+
+// NewServer returns the Server.
+func NewServer(cfg Config) *Server {
+	s := &Server{cfg: cfg}
+	s.ops = map[string]operation{
+		"site.create": op(s.createSite), "site.list": op(s.listSites), "site.show": op(s.showSite),
+		"site.unlock":  op(s.unlockSite),
+		"content.list": op(s.listContent), "content.versions": op(s.versions), "content.delete": op(s.deleteContent),
+		"content.add": upload(s.addContent), "content.update": upload(s.updateContent),
+		"content.open": download(s.openContent),
+		"user.add":     op(s.addUser), "user.list": op(s.listUsers), "user.grant": op(s.grant),
+	}
+	return s
+}
+
+// exchange is one command on its way: its input as JSON, its content, and where the answer goes.
+type exchange struct {
+	in   []byte
+	body io.Reader
+	out  http.ResponseWriter
+}
+
+type operation func(context.Context, exchange) error
+
+// op is a command that takes and answers JSON.
+func op[In, Out any](fn func(context.Context, In) (Out, error)) operation {
+	return func(ctx context.Context, x exchange) error {
+		var in In
+		if err := decode(x.in, &in); err != nil {
+			return err
+		}
+		out, err := fn(ctx, in)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(x.out).Encode(out)
+	}
+}
+
+// upload is a command that takes content beside its JSON.
+func upload[In, Out any](fn func(context.Context, In, io.Reader) (Out, error)) operation {
+	return func(ctx context.Context, x exchange) error {
+		return op(func(ctx context.Context, in In) (Out, error) { return fn(ctx, in, x.body) })(ctx, x)
+	}
+}
+
+// download is a command that answers content.
+func download[In any](fn func(context.Context, In) (io.ReadCloser, error)) operation {
+	return func(ctx context.Context, x exchange) error {
+		var in In
+		if err := decode(x.in, &in); err != nil {
+			return err
+		}
+		r, err := fn(ctx, in)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		x.out.Header().Set("Content-Type", "application/octet-stream")
+		_, err = io.Copy(x.out, r)
+		return err
+	}
+}
+
+// errInput is a command whose input cannot be read.
+var errInput = errors.New("the command cannot be read")
+
+func decode(b []byte, in any) error {
+	d := json.NewDecoder(strings.NewReader(string(b)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(in); err != nil {
+		return fmt.Errorf("%w: %w", errInput, err)
+	}
+	return nil
+}
+
+// ServeHTTP carries out one command: POST /v1/<name>, the input in the header Input or, if there is
+// none, in the body.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, ours := strings.CutPrefix(r.URL.Path, prefix)
+	do, known := s.ops[name]
+	switch {
+	case !s.admits(r.Header.Get("Authorization")):
+		fail(w, http.StatusUnauthorized, answer{Code: "token", Message: "the token is not this engine's"})
+		return
+	case !ours || !known || r.Method != http.MethodPost:
+		fail(w, http.StatusNotFound, answer{Code: "no-command", Message: "no such command: " + name})
+		return
+	}
+	x := exchange{in: []byte(r.Header.Get(inputHeader)), body: r.Body, out: w}
+	if len(x.in) == 0 {
+		b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxInput))
+		if err != nil {
+			s.refuse(w, fmt.Errorf("%w: %w", errInput, err))
+			return
+		}
+		x.in = b
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := do(r.Context(), x); err != nil {
+		s.refuse(w, err)
+	}
+}
+
+func (s *Server) admits(authorization string) bool {
+	token, ok := strings.CutPrefix(authorization, "Bearer ")
+	return ok && s.cfg.Token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(s.cfg.Token)) == 1
+}
+
+// answer is a command that was not carried out.
+type answer struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Cure    string `json:"cure,omitempty"`
+}
+
+// statuses are the answers to errors of the domain that are no conflict of the data.
+var statuses = map[content.Code]int{
+	content.NoSite: http.StatusNotFound, content.NoItem: http.StatusNotFound, content.NoUser: http.StatusNotFound,
+	content.NoPermission: http.StatusForbidden, content.Taken: http.StatusConflict, content.Locked: http.StatusLocked,
+}
+
+// cures are what a user can do about an error of the domain.
+var cures = map[content.Code]string{
+	content.NoSite:       "stagelock site list shows the sites and their ids",
+	content.NoItem:       "stagelock content list shows what the site has",
+	content.NoUser:       "stagelock user list shows the users of this engine",
+	content.NoPermission: "grant it: stagelock user grant",
+	content.Taken:        "choose another one",
+	content.NotInLibrary: "an asset library takes web content, documents, tags and categories",
+	content.Locked: "change it in the staging environment and publish it, or end the lock: " +
+		"stagelock site unlock",
+}
+
+func (s *Server) refuse(w http.ResponseWriter, err error) {
+	var e *content.Error
+	switch {
+	case errors.As(err, &e):
+		status, known := statuses[e.Code]
+		if !known {
+			status = http.StatusUnprocessableEntity
+		}
+		fail(w, status, answer{Code: string(e.Code), Message: e.Error(), Cure: cures[e.Code]})
+	case errors.Is(err, errInput):
+		fail(w, http.StatusBadRequest, answer{Code: "input", Message: err.Error()})
+	default:
+		fail(w, http.StatusInternalServerError, answer{Code: "engine", Message: err.Error()})
+	}
+}
+
+func fail(w http.ResponseWriter, status int, a answer) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(a) // the caller is gone
+}

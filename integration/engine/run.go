@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/stagelock/stagelock/integration/engine/control"
+)
+
+// drainTime is how long calls that are under way may last when the engine is told to stop.
+const drainTime = 30 * time.Second
+
+// Listeners are where an engine that runs is spoken to. Run closes them.
+type Listeners struct {
+	Tunnel   net.Listener // by gateways and publishers
+	Commands net.Listener // by operators and authors, on this machine
+	Token    string       // what commands must carry
+}
+
+// Commands returns the handler of the commands that carry the token.
+func (e *Engine) Commands(token string) http.Handler {
+	return control.NewServer(control.Config{Store: e.Store, Live: e.Live, Token: token})
+}
+
+// Run answers calls and commands until ctx ends, lets those that are under way end, and closes the
+// engine.
+func (e *Engine) Run(ctx context.Context, l Listeners) error {
+	servers := map[net.Listener]*http.Server{
+		l.Tunnel:   {Handler: e.Handler(), ReadHeaderTimeout: 10 * time.Second},
+		l.Commands: {Handler: e.Commands(l.Token), ReadHeaderTimeout: 10 * time.Second},
+	}
+	failed := make(chan error, len(servers))
+	for on, s := range servers {
+		go func() { failed <- s.Serve(on) }()
+	}
+	var err error
+	left := len(servers)
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		left--
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	for _, s := range servers {
+		err = errors.Join(err, s.Shutdown(drain))
+	}
+	for range left {
+		if ended := <-failed; !errors.Is(ended, http.ErrServerClosed) {
+			err = errors.Join(err, ended)
+		}
+	}
+	return errors.Join(err, e.Close())
+}
