@@ -196,6 +196,9 @@ func (s *served) recordedException(c *liferay.Call) string {
 	if c.Method.Name == "checkRemoteStagingGroup" && c.Args[0] != int64(recordedSite) {
 		return "NoSuchGroupException"
 	}
+	if c.Method.Name == "getLayoutByUuidAndGroupId" && c.Args[0] != s.page.UUID {
+		return "NoSuchLayoutException"
+	}
 	return ""
 }
 
