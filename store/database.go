@@ -5,7 +5,7 @@ package store
 type Database interface {
 	Members() Members
 	Requests() RequestsV2
-	Repeats() RepeatsV2
+	Repeats() Repeats
 	Leases() Leases
 	Values() Values
 	Pages() Pages

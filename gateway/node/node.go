@@ -32,6 +32,10 @@ import (
 	"github.com/stagelock/stagelock/store/sqlite"
 )
 
+// embeddedLease is long: nobody waits for a gateway that has its store for itself, as its next start
+// ends its former life.
+const embeddedLease = 10 * time.Minute
+
 // cachedRequests is how many staging requests are kept in memory.
 const cachedRequests = 256
 
@@ -54,6 +58,7 @@ type Node struct {
 	certs     *certs.Manager
 	visits    *visit.Visits
 	once      *once.Calls
+	life      *once.Life
 	relay     *relay.Relay
 	native    *native.Server
 	front     *front.Front
@@ -197,13 +202,40 @@ func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
 	if err != nil {
 		return err
 	}
-	keep := func() time.Duration { return n.relay.Policy().RepeatKeep }
-	calls, interrupted, err := once.New(ctx, once.Config{Repeats: n.database, Now: n.cfg.Now, Keep: keep})
-	if interrupted > 0 {
-		n.cfg.Log.WithField("calls", interrupted).Warn("calls were under way when the gateway stopped last")
+	if n.life, err = n.join(ctx); err != nil {
+		return fmt.Errorf("the store cannot be joined: %w", err)
 	}
-	n.once = calls
+	keep := func() time.Duration { return n.relay.Policy().RepeatKeep }
+	n.once, err = once.New(once.Config{
+		Repeats: n.database.Repeats(), Owner: n.life, Now: n.cfg.Now, Keep: keep,
+	})
 	return err
+}
+
+// join makes this process the one of its name: what a former one had begun becomes unknown.
+func (n *Node) join(ctx context.Context) (*once.Life, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name of this machine: %w", err)
+	}
+	return once.Join(ctx, once.LifeConfig{
+		Members: n.database.Members(), Node: name, Version: n.cfg.Version, Lease: embeddedLease,
+		Digest: n.digest, State: n.memberState,
+	})
+}
+
+func (n *Node) digest() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return digest(n.conf)
+}
+
+// memberState is what other gateways are told of this one.
+func (n *Node) memberState() store.MemberState {
+	if n.relay != nil && n.relay.Draining() {
+		return store.MemberDraining
+	}
+	return store.MemberUp
 }
 
 func (n *Node) openRelay(_ context.Context, p *relay.Policy) error {
@@ -312,7 +344,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	for _, l := range n.listeners {
 		serving.Go(func() error { return n.front.Serve(work, l) })
 	}
-	for _, run := range []func(context.Context) error{n.visits.Run, n.relay.Run, n.native.Run} {
+	for _, run := range []func(context.Context) error{n.life.Run, n.visits.Run, n.relay.Run, n.native.Run} {
 		serving.Go(func() error { return run(work) })
 	}
 	failed := make(chan error, 1)

@@ -4,11 +4,20 @@ import (
 	"container/list"
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/stagelock/stagelock/store"
+)
+
+const (
+	// lateness is how late a call may come to its turn: what it may be a duplicate of is kept for it,
+	// also if it is on its way through another gateway.
+	lateness = 10 * time.Minute
+	// patience is how long somebody who waits for another gateway's call bears a store that fails.
+	patience = 30 * time.Second
+	// firstLook and lastLook bound the pauses between two looks at another gateway's call.
+	firstLook, lastLook = 20 * time.Millisecond, time.Second
 )
 
 // UnknownError is returned for a duplicate of a call that was under way when its process ended:
@@ -22,7 +31,7 @@ func (e *UnknownError) Error() string {
 	return "the same call was under way when the gateway stopped (first call: " + e.Reference + ")"
 }
 
-// StoreError is a store that cannot be written; nothing was carried out.
+// StoreError is a store that cannot be written, or a lease that ran out; nothing was carried out.
 type StoreError struct{ Err error }
 
 // Error returns what the store failed with.
@@ -39,55 +48,50 @@ type Call struct {
 	Begun     time.Time
 }
 
+// Owner is who carries calls out. *Life is one.
+type Owner interface {
+	Owner() (id, node string)
+	Holds() bool
+}
+
 // Config is what Calls are built from.
 type Config struct {
 	Repeats store.Repeats
+	Owner   Owner
 	Now     func() time.Time
-	// Keep is how long an answer is kept for duplicates; zero keeps none.
+	// Keep is how long an answer is kept for duplicates.
 	Keep func() time.Duration
 }
 
-// Calls knows the guarded calls: those under way, and those whose answer is kept. It is safe for
+// Calls knows the guarded calls. The store has the truth, also of other gateways; this process keeps
+// in memory only what is under way in it, and what the store could not be told. It is safe for
 // concurrent use.
 type Calls struct {
 	cfg   Config
 	since time.Time // when this process began to know
 
-	mu      sync.Mutex // guards what follows, and the fields of every entry
-	entries map[store.RepeatKey]*entry
-	scopes  map[string]map[*entry]struct{}
-	clean   map[string]struct{} // scopes of which the store holds nothing of the process before
-	under   *list.List          // begin of every call under way, oldest first
+	mu      sync.Mutex // guards what follows, and the fields of every flight
+	flights map[store.RepeatKey]*flight
+	under   *list.List // begin of every call under way, oldest first
 }
 
-// entry is one guarded call.
-type entry struct {
+// flight is one guarded call of this process.
+type flight struct {
 	call Call
 	done chan struct{} // closed when it is finished or void
 
 	// Fixed once done is closed.
 	carried  bool // the engine may have carried it out: duplicates get answer
-	unknown  bool // the process before had begun it
 	answer   []byte
 	answered time.Time
-
-	ended   bool          // only calls that began before its answer are its duplicates any more
-	leaving chan struct{} // closed when the store has forgotten it too; nil until it is ended
 }
 
-// New returns Calls that know what the process before left in the store. Its calls under way become
-// unknown; n is how many.
-func New(ctx context.Context, c Config) (calls *Calls, n int, err error) {
-	if c.Repeats == nil || c.Now == nil || c.Keep == nil {
-		return nil, 0, errors.New("once: a part of its configuration is missing")
+// New returns Calls that know what the store has.
+func New(c Config) (*Calls, error) {
+	if c.Repeats == nil || c.Owner == nil || c.Now == nil || c.Keep == nil {
+		return nil, errors.New("once: a part of its configuration is missing")
 	}
-	if n, err = c.Repeats.Interrupt(ctx); err != nil {
-		return nil, 0, fmt.Errorf("mark interrupted calls: %w", err)
-	}
-	return &Calls{
-		cfg: c, since: c.Now(), entries: map[store.RepeatKey]*entry{},
-		scopes: map[string]map[*entry]struct{}{}, clean: map[string]struct{}{}, under: list.New(),
-	}, n, nil
+	return &Calls{cfg: c, since: c.Now(), flights: map[store.RepeatKey]*flight{}, under: list.New()}, nil
 }
 
 // Enter notes that a call is under way, guarded or not, until leave is called: what it may be a
@@ -103,256 +107,183 @@ func (c *Calls) Enter(begun time.Time) (leave func()) {
 	}
 }
 
-// Moved ends what was answered in the scope of call before it began: its client has moved on. The
-// error is a *StoreError.
+// Moved ends what was answered in the scope of call before it began: its client has moved on. A call
+// that is claimed need not say so. The error is a *StoreError.
 func (c *Calls) Moved(ctx context.Context, call Call) error {
 	if call.Scope == "" {
 		return nil
 	}
-	over, asked := c.overtaken(call)
-	if err := c.forget(ctx, over); err != nil {
-		return err
-	}
-	if asked {
-		return nil
-	}
-	if err := c.cfg.Repeats.EndScope(ctx, call.Scope, call.Key); err != nil {
+	if err := c.cfg.Repeats.EndScope(ctx, call.Scope, call.Key, c.age(call)); err != nil {
 		return &StoreError{err}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.clean[call.Scope] = struct{}{}
 	return nil
 }
 
-// overtaken ends the entries of the scope of call that were answered before it began, and reports
-// whether the store holds no others of that scope.
-func (c *Calls) overtaken(call Call) (over []*entry, asked bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for e := range c.scopes[call.Scope] {
-		if e.carried && !e.ended && e.call.Key != call.Key && call.Begun.After(e.answered) {
-			e.end()
-			over = append(over, e)
-		}
-	}
-	if c.cfg.Now().Sub(c.since) >= c.cfg.Keep() { // nothing of the process before counts any more
-		clear(c.clean)
-		return over, true
-	}
-	_, asked = c.clean[call.Scope]
-	return over, asked
-}
+// age is how long ago a call began.
+func (c *Calls) age(call Call) time.Duration { return max(0, c.cfg.Now().Sub(call.Begun)) }
 
 // Claim returns the turn of a call: the first of equal ones is carried out, and must be finished;
-// a duplicate waits for the first one's answer. While it waits beat is called every interval; an
-// error of it ends the wait and is returned. Other errors are *UnknownError, *StoreError and the
-// cause of ctx.
+// a duplicate waits for the first one's answer, which another gateway may be about to give. While it
+// waits beat is called every interval; an error of it ends the wait and is returned. Other errors
+// are *UnknownError, *StoreError and the cause of ctx. What else its scope holds, a first call ends.
 func (c *Calls) Claim(
 	ctx context.Context, call Call, interval time.Duration, beat func() error,
 ) (*Turn, error) {
+	b := newBeats(interval, beat)
+	defer b.stop()
 	for {
-		e, own, wait := c.board(call)
-		if own {
-			return c.begin(ctx, e)
+		f, own := c.board(call)
+		if !own {
+			if err := b.await(ctx, f.done); err != nil {
+				return nil, err
+			}
+			if f.carried {
+				return &Turn{calls: c, reference: f.call.Reference, answer: f.answer}, nil
+			}
+			continue // it was not carried out: this one takes its turn
 		}
-		if err := await(ctx, wait, interval, beat); err != nil {
+		turn, err := c.begin(ctx, f)
+		if turn == nil && err == nil {
+			turn, err = c.follow(ctx, call, b)
+		}
+		if turn != nil || err != nil {
+			return turn, err
+		}
+	}
+}
+
+// board returns the flight that call is a duplicate of, or a new one of its own.
+func (c *Calls) board(call Call) (f *flight, own bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.flights[call.Key]; f != nil {
+		return f, false
+	}
+	f = &flight{call: call, done: make(chan struct{})}
+	c.flights[call.Key] = f
+	return f, true
+}
+
+// begin keeps a call as running, or returns what the store knows of an equal one; nothing at all if
+// that one is under way elsewhere.
+func (c *Calls) begin(ctx context.Context, f *flight) (*Turn, error) {
+	id, node := c.cfg.Owner.Owner()
+	rep := store.Repeat{
+		Key: f.call.Key, Scope: f.call.Scope, Reference: f.call.Reference, Owner: id, Node: node,
+		Age: c.age(f.call),
+	}
+	known, fresh, err := c.cfg.Repeats.Begin(ctx, rep, c.keep())
+	if err == nil && !fresh && known.State == store.RepeatRunning && known.Owner == id {
+		// One of this life that is not under way: the store could not be told that it was void.
+		if err = c.cfg.Repeats.Void(ctx, known.Key, known.Reference); err == nil {
+			known, fresh, err = c.cfg.Repeats.Begin(ctx, rep, c.keep())
+		}
+	}
+	if err == nil && fresh {
+		return &Turn{calls: c, flight: f, reference: f.call.Reference}, nil
+	}
+	c.finish(f, Result{}, false)
+	if err != nil {
+		return nil, &StoreError{err}
+	}
+	return c.settled(known)
+}
+
+// settled returns what a duplicate of rep gets, or nothing if rep runs.
+func (c *Calls) settled(rep store.Repeat) (*Turn, error) {
+	switch rep.State {
+	case store.RepeatAnswered:
+		return &Turn{calls: c, reference: rep.Reference, answer: rep.Answer}, nil
+	case store.RepeatRunning:
+		return nil, nil
+	}
+	return nil, &UnknownError{rep.Reference}
+}
+
+// keep is how old an answer may be. Until this process has lived that long none is too old: the clock
+// may have been set while nothing ran.
+func (c *Calls) keep() time.Duration {
+	if keep := c.cfg.Keep(); c.cfg.Now().Sub(c.since) >= keep {
+		return max(keep, 1)
+	}
+	return 0
+}
+
+// follow waits for a call that is under way in another gateway. It returns nothing if that one left
+// nothing: it was surely not carried out.
+func (c *Calls) follow(ctx context.Context, call Call, b *beats) (*Turn, error) {
+	failing := time.Time{}
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+		if err := b.pause(ctx, pause); err != nil {
 			return nil, err
 		}
+		rep, err := c.cfg.Repeats.Repeat(ctx, call.Key)
 		switch {
-		case wait != e.done || !e.carried:
-		case e.unknown:
-			return nil, &UnknownError{e.call.Reference}
-		default:
-			return &Turn{calls: c, entry: e}, nil
-		}
-	}
-}
-
-// board returns the entry that call is a duplicate of, or a new one of its own. One that is not its
-// own is to be waited for, until it is finished or the store has forgotten it.
-func (c *Calls) board(call Call) (e *entry, own bool, wait <-chan struct{}) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.entries[call.Key]; e != nil {
-		switch over := c.over(e, call); {
-		case !over:
-			return e, false, e.done
-		case e.leaving != nil && !closed(e.leaving):
-			return e, false, e.leaving
-		}
-	}
-	e = &entry{call: call, done: make(chan struct{})}
-	c.add(e)
-	return e, true, nil
-}
-
-func closed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
-// end leaves an entry to calls that began before its answer. The caller holds the mutex of Calls
-// and makes the store forget it.
-func (e *entry) end() { e.ended, e.leaving = true, make(chan struct{}) }
-
-// forget makes the store forget entries that were ended.
-func (c *Calls) forget(ctx context.Context, all []*entry) error {
-	var failed error
-	for _, e := range all {
-		if err := c.cfg.Repeats.End(context.WithoutCancel(ctx), e.call.Key); err != nil && failed == nil {
-			failed = &StoreError{err} // a row that stays runs out
-		}
-		close(e.leaving)
-	}
-	return failed
-}
-
-// over reports whether call is one of its own in spite of e. The caller holds mu.
-func (c *Calls) over(e *entry, call Call) bool {
-	if !e.carried || !call.Begun.After(e.answered) {
-		return false
-	}
-	return e.ended || c.cfg.Now().Sub(e.answered) > c.cfg.Keep()
-}
-
-// add puts e in place of what its key had. The caller holds mu.
-func (c *Calls) add(e *entry) {
-	if old := c.entries[e.call.Key]; old != nil {
-		c.remove(old)
-	}
-	c.entries[e.call.Key] = e
-	if c.scopes[e.call.Scope] == nil {
-		c.scopes[e.call.Scope] = map[*entry]struct{}{}
-	}
-	c.scopes[e.call.Scope][e] = struct{}{}
-}
-
-// remove forgets e. The caller holds mu.
-func (c *Calls) remove(e *entry) {
-	if c.entries[e.call.Key] == e {
-		delete(c.entries, e.call.Key)
-	}
-	delete(c.scopes[e.call.Scope], e)
-	if len(c.scopes[e.call.Scope]) == 0 {
-		delete(c.scopes, e.call.Scope)
-	}
-}
-
-// begin keeps a call as running, or takes over what the store knows of the process before.
-func (c *Calls) begin(ctx context.Context, e *entry) (*Turn, error) {
-	t := &Turn{calls: c, entry: e, first: true}
-	known, fresh, err := c.cfg.Repeats.Begin(ctx, store.Repeat{
-		Key: e.call.Key, Scope: e.call.Scope, Reference: e.call.Reference, State: store.RepeatRunning,
-		StartedAt: e.call.Begun,
-	})
-	switch {
-	case err != nil:
-		c.finish(e, Result{}, time.Time{})
-		return nil, &StoreError{err}
-	case fresh:
-		return t, nil
-	case known.State == store.RepeatAnswered && c.stale(e.call, known):
-		if err := c.cfg.Repeats.End(ctx, e.call.Key); err != nil {
-			c.finish(e, Result{}, time.Time{})
-			return nil, &StoreError{err}
-		}
-		return c.begin(ctx, e)
-	}
-	e.call.Reference = known.Reference
-	if known.State == store.RepeatAnswered {
-		c.finish(e, Result{Carried: true, Answer: known.Answer}, known.AnsweredAt)
-		return &Turn{calls: c, entry: e}, nil
-	}
-	e.unknown = true
-	c.finish(e, Result{Carried: true}, c.cfg.Now())
-	return nil, &UnknownError{known.Reference}
-}
-
-// stale reports whether a row of the store is no answer to call any more: another call of this
-// process ended it, or its time is over.
-func (c *Calls) stale(call Call, known store.Repeat) bool {
-	return c.cfg.Now().Sub(known.AnsweredAt) > c.cfg.Keep() && call.Begun.After(known.AnsweredAt)
-}
-
-// await waits for another call, with signs of life.
-func await(
-	ctx context.Context, done <-chan struct{}, interval time.Duration, beat func() error,
-) error {
-	select {
-	case <-done:
-		return nil
-	default:
-	}
-	t := time.NewTicker(interval)
-	defer t.Stop()
-	for {
-		select {
-		case <-done:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-t.C:
-			if err := beat(); err != nil {
-				return err
+		case errors.Is(err, store.ErrNotFound):
+			return nil, nil
+		case err == nil:
+			failing = time.Time{}
+			if turn, err := c.settled(rep); turn != nil || err != nil {
+				return turn, err
 			}
+		case failing.IsZero():
+			failing = time.Now()
+		case time.Since(failing) > patience:
+			return nil, &UnknownError{"of another gateway"}
 		}
 	}
 }
 
-// finish ends an entry. One that was surely not carried out is forgotten, and a duplicate takes its
-// turn.
-func (c *Calls) finish(e *entry, r Result, at time.Time) {
+// finish ends a flight. It stays in memory if the engine may have carried it out and the store does
+// not have its answer.
+func (c *Calls) finish(f *flight, r Result, recorded bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e.carried, e.answer, e.answered = r.Carried, r.Answer, at
-	if !r.Carried {
-		c.remove(e)
+	f.carried, f.answer, f.answered = r.Carried, r.Answer, c.cfg.Now()
+	if !r.Carried || recorded {
+		delete(c.flights, f.call.Key)
 	}
-	close(e.done)
+	close(f.done)
 }
 
-// Prune forgets answers whose time is over and that no call under way can be a duplicate of.
+// Prune tells the store what it could not be told, and forgets answers whose time is over and that
+// no call under way can be a duplicate of. The error is a *StoreError.
 func (c *Calls) Prune(ctx context.Context) error {
-	now, keep := c.cfg.Now(), c.cfg.Keep()
-	if err := c.forget(ctx, c.outdated(now.Add(-keep))); err != nil {
-		return err
+	for _, f := range c.untold() {
+		if err := c.record(ctx, f, f.answer); err != nil {
+			return &StoreError{err}
+		}
+		c.mu.Lock()
+		delete(c.flights, f.call.Key)
+		c.mu.Unlock()
 	}
-	if now.Sub(c.since) < keep {
+	if c.keep() == 0 {
 		return nil // what the process before left is still waited for
 	}
-	if _, err := c.cfg.Repeats.PruneRepeats(ctx, now.Add(-keep)); err != nil {
+	if _, err := c.cfg.Repeats.PruneRepeats(ctx, max(c.cfg.Keep(), lateness, c.oldest())); err != nil {
 		return &StoreError{err}
 	}
 	return nil
 }
 
-// outdated ends the entries answered before that time, removes those that no call under way can be a
-// duplicate of, and returns the ones that the store still has.
-func (c *Calls) outdated(before time.Time) (all []*entry) {
+// untold returns the flights whose answer only this process has.
+func (c *Calls) untold() (all []*flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	oldest := before
-	if e := c.under.Front(); e != nil {
-		if begun := e.Value.(time.Time); begun.Before(oldest) {
-			oldest = begun
-		}
-	}
-	for _, e := range c.entries {
-		if !e.carried || !e.answered.Before(before) {
-			continue
-		}
-		if !e.ended {
-			e.end()
-			all = append(all, e)
-		}
-		if e.answered.Before(oldest) {
-			c.remove(e)
+	for _, f := range c.flights {
+		if f.carried {
+			all = append(all, f)
 		}
 	}
 	return all
+}
+
+// oldest is how long ago the first of the calls under way began.
+func (c *Calls) oldest() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.under.Front(); e != nil {
+		return c.cfg.Now().Sub(e.Value.(time.Time))
+	}
+	return 0
 }

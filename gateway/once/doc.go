@@ -6,6 +6,9 @@
 // that began after its answer, or some time after its answer, and nothing else. A call that began
 // before an equal one was answered is its duplicate, however late it asks.
 //
-// The memory of this process is the truth while it lives; the store carries it over a restart. The
-// package knows no wire, no connection and no policy.
+// The truth is in the store, which several gateways may share: any of them takes any call, and any
+// may die at any byte. A call belongs to the life of the process that carries it out, and that life
+// to a lease which the store's clock judges. A duplicate on another gateway waits for the answer, or
+// is told that nobody knows once the lease has run out. The package knows no wire, no connection and
+// no policy.
 package once

@@ -9,10 +9,12 @@ import (
 
 // Turn is what Claim decided for one call.
 type Turn struct {
-	calls    *Calls
-	entry    *entry
-	first    bool
-	finished bool
+	calls     *Calls
+	flight    *flight // of a first call
+	reference string
+	answer    []byte
+	finished  bool
+	recorded  bool
 }
 
 // Result is how a first call ended.
@@ -22,38 +24,50 @@ type Result struct {
 }
 
 // First reports whether the call is to be carried out.
-func (t *Turn) First() bool { return t.first }
+func (t *Turn) First() bool { return t.flight != nil }
 
 // Answer returns the answer of the first call, for a duplicate. It must not be changed.
-func (t *Turn) Answer() []byte { return t.entry.answer }
+func (t *Turn) Answer() []byte { return t.answer }
 
 // Reference returns the id of the first call.
-func (t *Turn) Reference() string { return t.entry.call.Reference }
+func (t *Turn) Reference() string { return t.reference }
+
+// Holds reports whether the call may still be carried out: others may take it for lost once the
+// lease of this process ran out.
+func (t *Turn) Holds() bool { return t.calls.cfg.Owner.Holds() }
 
 // Record keeps the answer on disk before it leaves, so that it survives the process. The error is a
 // *StoreError.
 func (t *Turn) Record(ctx context.Context, answer []byte) error {
-	err := t.calls.cfg.Repeats.Answer(
-		context.WithoutCancel(ctx), t.entry.call.Key, answer, t.calls.cfg.Now())
-	if err != nil && !errors.Is(err, store.ErrStale) { // stale: it was recorded already
+	if err := t.calls.record(ctx, t.flight, answer); err != nil {
 		return &StoreError{err}
 	}
+	t.recorded = true
 	return nil
+}
+
+// record is no error if the key belongs to a newer call: others took this one for lost.
+func (c *Calls) record(ctx context.Context, f *flight, answer []byte) error {
+	err := c.cfg.Repeats.Answer(context.WithoutCancel(ctx), f.call.Key, f.call.Reference, answer)
+	if errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // Finish ends a first call, before its answer is written: what its client does next must find it
 // ended. It does nothing for a duplicate, or a second time. The error is a *StoreError: the row of
 // a call that was not carried out stays, and makes its duplicates unknown after a restart.
 func (t *Turn) Finish(ctx context.Context, r Result) error {
-	if !t.first || t.finished {
+	if t.flight == nil || t.finished {
 		return nil
 	}
 	t.finished = true
 	var err error
 	if !r.Carried {
-		err = t.calls.cfg.Repeats.End(context.WithoutCancel(ctx), t.entry.call.Key)
+		err = t.calls.cfg.Repeats.Void(context.WithoutCancel(ctx), t.flight.call.Key, t.reference)
 	}
-	t.calls.finish(t.entry, r, t.calls.cfg.Now())
+	t.calls.finish(t.flight, r, t.recorded)
 	if err != nil {
 		return &StoreError{err}
 	}

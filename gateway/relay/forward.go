@@ -82,6 +82,9 @@ func (c *call) forward(ctx context.Context) error {
 	if !c.forwards() {
 		return nil
 	}
+	if err := c.holds(); err != nil {
+		return err
+	}
 	if c.sent.part {
 		c.sent.released = true
 		if _, err := c.sent.exchange.Write(c.in.Held()); err != nil {

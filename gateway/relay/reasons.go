@@ -14,7 +14,8 @@ const (
 	ReasonSecret   tunnel.Reason = "secret.wrong"
 	ReasonDown     tunnel.Reason = "engine.down"
 	ReasonDraining tunnel.Reason = "gateway.draining"
-	ReasonLine     tunnel.Reason = "call.line" // as policy/calls has it
+	ReasonLease    tunnel.Reason = "gateway.lease" // other gateways may take this one for dead
+	ReasonLine     tunnel.Reason = "call.line"     // as policy/calls has it
 	ReasonFault    tunnel.Reason = "gateway.fault"
 	ReasonCut      tunnel.Reason = "client.cut"      // the client went away before its call was complete
 	ReasonLost     tunnel.Reason = "engine.lost"     // the engine went away after it had the whole call

@@ -23,10 +23,10 @@ func (c *call) repeat(ctx context.Context) error {
 		},
 		Scope: c.scope(c.facts.Scope()), Reference: c.Ref, Begun: c.Begun,
 	}
-	if err := c.relay.cfg.Once.Moved(ctx, call); err != nil {
-		return c.relay.cfg.Visits.Unwritten(err)
-	}
 	if !c.rule.Guarded {
+		if err := c.relay.cfg.Once.Moved(ctx, call); err != nil {
+			return c.unclaimed(ctx, err)
+		}
 		return nil
 	}
 	turn, err := c.relay.cfg.Once.Claim(ctx, call, c.policy.Heartbeat, c.beat)
@@ -51,12 +51,27 @@ func (c *call) unclaimed(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &unknown):
 		return uncertain(ReasonUnknown, unknown.Error(), nil)
+	case errors.Is(err, store.ErrStale):
+		return leaseLost(err)
 	case errors.As(err, &unwritten):
 		return c.relay.cfg.Visits.Unwritten(err)
 	case ctx.Err() != nil:
 		return uncertain(ReasonDraining, "the gateway is stopping while an equal call runs", nil)
 	}
 	return problem(tunnel.BadRequest, ReasonCut, "the client went away", err)
+}
+
+// leaseLost is a gateway that others may take for dead: what it began now could be carried out twice.
+func leaseLost(err error) error {
+	return unavailable(ReasonLease, "the gateway lost its lease of the store", err)
+}
+
+// holds refuses a guarded call whose duplicates may have been told that nobody knows.
+func (c *call) holds() error {
+	if c.turn == nil || c.turn.Holds() {
+		return nil
+	}
+	return leaseLost(nil)
 }
 
 func (c *call) digest() string {

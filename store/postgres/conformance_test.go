@@ -90,7 +90,7 @@ func suites(t *testing.T, url func(t testing.TB) string, pooler bool) {
 		})
 	})
 	t.Run("Repeats", func(t *testing.T) {
-		storetest.TestRepeatsV2(t, func(t *testing.T, dir string, c *storetest.Clock) store.Database {
+		storetest.TestRepeats(t, func(t *testing.T, dir string, c *storetest.Clock) store.Database {
 			return open(t, dir, c)
 		})
 	})

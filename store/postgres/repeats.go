@@ -17,11 +17,13 @@ const (
 		(SELECT FROM @.members m WHERE m.id = r.owner AND m.ended_at IS NULL))`
 	// since is when a repeat was answered or became unknown; it means nothing of a running one.
 	since = `coalesce(r.answered_at, (SELECT m.ended_at FROM @.members m WHERE m.id = r.owner), r.started_at)`
+	// began is when the call of a Begin began.
+	began = `({now} - $12 * interval '1 microsecond')`
 	// columns are what is known of a repeat but its key. The last is true of a running one whose
 	// owner's lease ran out without anybody having written that down.
 	columns = `r.scope, r.reference, r.owner, r.node,
 		CASE WHEN r.state = 'running' AND ` + settled + ` THEN 'unknown' ELSE r.state END,
-		r.answer, r.started_at, r.answered_at,
+		r.answer, r.started_at, r.answered_at, r.ended,
 		r.state = 'running' AND EXISTS (SELECT FROM @.members m
 			WHERE m.id = r.owner AND m.ended_at IS NULL AND m.expires_at <= {now})`
 
@@ -34,31 +36,33 @@ const (
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'running', {now} FROM alive
 		ON CONFLICT (key) DO UPDATE SET scope = excluded.scope, scope_key = excluded.scope_key,
 			reference = excluded.reference, owner = excluded.owner, node = excluded.node, state = 'running',
-			answer = NULL, started_at = excluded.started_at, answered_at = NULL
-		WHERE r.reference <> excluded.reference AND $11::bigint > 0 AND ` + settled + `
-			AND ` + since + ` <= {now} - $11 * interval '1 microsecond'
+			answer = NULL, started_at = excluded.started_at, answered_at = NULL, ended = false
+		WHERE r.reference <> excluded.reference AND ` + settled + ` AND ` + since + ` < ` + began + `
+			AND (r.ended OR $11::bigint > 0 AND ` + since + ` <= {now} - $11 * interval '1 microsecond')
 		RETURNING started_at),
-	ended AS (DELETE FROM @.repeats r WHERE r.scope_key = $7 AND r.key <> $1 AND ` + settled + `
+	over AS (UPDATE @.repeats r SET ended = true WHERE $6 <> ''::bytea AND r.scope_key = $7
+		AND r.key <> $1 AND NOT r.ended AND ` + settled + ` AND ` + since + ` < ` + began + `
 		AND EXISTS (SELECT FROM put))
 	SELECT 'kept', $6::bytea, $8::bytea, $9::bytea, $10::bytea, 'running', NULL::bytea, started_at,
-		NULL::timestamptz, false FROM put
+		NULL::timestamptz, false, false FROM put
 	UNION ALL SELECT 'known', ` + columns + ` FROM @.repeats r
 		WHERE r.key = $1 AND EXISTS (SELECT FROM alive) AND NOT EXISTS (SELECT FROM put)
-	UNION ALL SELECT 'over', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+	UNION ALL SELECT 'over', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 		WHERE NOT EXISTS (SELECT FROM alive)`
 	readRepeat = `SELECT 'known', ` + columns + ` FROM @.repeats r WHERE r.key = $1`
 	answer     = `UPDATE @.repeats SET state = 'answered', answer = $3, answered_at = {now}
 		WHERE key = $1 AND reference = $2 AND state = 'running'`
 	readReference = `SELECT reference FROM @.repeats WHERE key = $1`
 	void          = `DELETE FROM @.repeats WHERE key = $1 AND reference = $2 AND state = 'running'`
-	endScope      = `DELETE FROM @.repeats r WHERE r.scope_key = $1 AND r.key <> $2 AND ` + settled
-	prune         = `DELETE FROM @.repeats r WHERE ` + settled + ` AND ` + since + ` <= {now} - $1 * interval '1 microsecond'`
+	endScope      = `UPDATE @.repeats r SET ended = true WHERE r.scope_key = $1 AND r.key <> $2 AND NOT r.ended
+		AND ` + settled + ` AND ` + since + ` < {now} - $3 * interval '1 microsecond'`
+	prune = `DELETE FROM @.repeats r WHERE ` + settled + ` AND ` + since + ` <= {now} - $1 * interval '1 microsecond'`
 )
 
 // errAgain says that another transaction has changed what a statement is about to tell.
 var errAgain = errors.New("changed meanwhile")
 
-// repeats implements store.RepeatsV2.
+// repeats implements store.Repeats.
 type repeats struct{ *db }
 
 func keyOf(k store.RepeatKey) []byte { return hashed(k.Login, k.KeyID, k.Method, k.Digest) }
@@ -66,7 +70,8 @@ func keyOf(k store.RepeatKey) []byte { return hashed(k.Login, k.KeyID, k.Method,
 func (s repeats) Begin(ctx context.Context, rep store.Repeat, keep time.Duration) (store.Repeat, bool, error) {
 	k := rep.Key
 	args := []any{keyOf(k), raw(k.Login), raw(k.KeyID), raw(k.Method), raw(k.Digest), raw(rep.Scope),
-		hashed(rep.Scope), raw(rep.Reference), raw(rep.Owner), raw(rep.Node), micros(keep)}
+		hashed(rep.Scope), raw(rep.Reference), raw(rep.Owner), raw(rep.Node), micros(keep),
+		micros(rep.Age)}
 	known := store.Repeat{Key: k}
 	err := s.settle(ctx, "begin "+k.Method, &known, begin, args)
 	if err != nil {
@@ -132,14 +137,15 @@ func scanRepeat(rows pgx.Rows, rep *store.Repeat) (found string, expired bool, e
 	var scope, reference, owner, node, answer []byte
 	var state *string
 	var started, answered *time.Time
-	var late *bool
-	err = rows.Scan(&found, &scope, &reference, &owner, &node, &state, &answer, &started, &answered, &late)
+	var ended, late *bool
+	err = rows.Scan(&found, &scope, &reference, &owner, &node, &state, &answer, &started, &answered, &ended,
+		&late)
 	if err != nil || state == nil {
 		return found, false, err
 	}
 	rep.Scope, rep.Reference, rep.Owner, rep.Node = string(scope), string(reference), string(owner), string(node)
 	rep.State, rep.Answer = store.RepeatState(*state), answer
-	rep.StartedAt, rep.AnsweredAt = utc(started), utc(answered)
+	rep.StartedAt, rep.AnsweredAt, rep.Ended = utc(started), utc(answered), ended != nil && *ended
 	return found, late != nil && *late, nil
 }
 
@@ -164,8 +170,13 @@ func (s repeats) Void(ctx context.Context, key store.RepeatKey, reference string
 	return err
 }
 
-func (s repeats) EndScope(ctx context.Context, scope string, except store.RepeatKey) error {
-	_, err := s.count(ctx, "end scope "+scope, endScope, hashed(scope), keyOf(except))
+func (s repeats) EndScope(
+	ctx context.Context, scope string, except store.RepeatKey, age time.Duration,
+) error {
+	if scope == "" {
+		return nil
+	}
+	_, err := s.count(ctx, "end scope "+scope, endScope, hashed(scope), keyOf(except), micros(age))
 	return err
 }
 

@@ -135,7 +135,7 @@ func (s *Store) Members() store.Members { return members{s} }
 func (s *Store) Requests() store.RequestsV2 { return requests{s} }
 
 // Repeats implements store.Database.
-func (s *Store) Repeats() store.RepeatsV2 { return repeats{s} }
+func (s *Store) Repeats() store.Repeats { return repeats{s} }
 
 // Leases implements store.Database.
 func (s *Store) Leases() store.Leases { return leases{s} }

@@ -23,10 +23,6 @@ func TestRequests(t *testing.T) {
 	storetest.TestRequests(t, func(t *testing.T, dir string) store.Requests { return open(t, dir) })
 }
 
-func TestRepeats(t *testing.T) {
-	storetest.TestRepeats(t, func(t *testing.T, dir string) store.Repeats { return open(t, dir) })
-}
-
 func openClock(t *testing.T, dir string, clock *storetest.Clock) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(context.Background(), filepath.Join(dir, "stagelock.db"),
@@ -75,8 +71,8 @@ func TestRequestsV2(t *testing.T) {
 	})
 }
 
-func TestRepeatsV2(t *testing.T) {
-	storetest.TestRepeatsV2(t, func(t *testing.T, dir string, c *storetest.Clock) store.Database {
+func TestRepeats(t *testing.T) {
+	storetest.TestRepeats(t, func(t *testing.T, dir string, c *storetest.Clock) store.Database {
 		return openClock(t, dir, c)
 	})
 }

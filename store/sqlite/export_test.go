@@ -95,3 +95,22 @@ func OpenAt(ctx context.Context, path string, version int64) (*sql.DB, error) {
 	_, err = p.UpTo(ctx, version)
 	return db, err
 }
+
+// PlanOfEnd returns how SQLite ends a scope.
+func PlanOfEnd(ctx context.Context, db *sql.DB) (string, error) {
+	rows, err := db.QueryContext(ctx, "EXPLAIN QUERY PLAN "+endOne, "", "", "", "", "", 0)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	plan := ""
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			return "", err
+		}
+		plan += detail + "\n"
+	}
+	return plan, rows.Err()
+}

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,5 +57,20 @@ func TestMigrateFromFirstSchema(t *testing.T) {
 	}
 	if fence, err := s.Leases().Acquire(ctx, "l", "you", time.Minute); err != nil || fence != 8 {
 		t.Errorf("fence %d, %v, want 8", fence, err)
+	}
+}
+
+// TestScopeIsNotScanned holds that a call of a scope that has ended thousands looks at the open ones
+// only.
+func TestScopeIsNotScanned(t *testing.T) {
+	dir := t.TempDir()
+	opened(t, dir)
+	db, err := sqlite.OpenAt(t.Context(), filepath.Join(dir, "stagelock.db"), 2)
+	must(t, err)
+	defer db.Close()
+	plan, err := sqlite.PlanOfEnd(t.Context(), db)
+	must(t, err)
+	if !strings.Contains(plan, "repeats_open") {
+		t.Errorf("the plan is:\n%s", plan)
 	}
 }

@@ -35,12 +35,11 @@ type Store struct {
 var (
 	_ store.Database = (*Store)(nil)
 	_ store.Requests = (*Store)(nil)
-	_ store.Repeats  = (*Store)(nil)
 )
 
 // queries are those that the readers prepare.
 var queries = []string{
-	readRequest, readRepeat, loadValue, below, statValue, readOne, readLogins, readPart, readParts,
+	readRequest, loadValue, below, statValue, readOne, readLogins, readPart, readParts,
 	readMembers, readPage,
 }
 
@@ -92,7 +91,7 @@ func (s *Store) Members() store.Members { return members{s} }
 func (s *Store) Requests() store.RequestsV2 { return requests{s} }
 
 // Repeats implements store.Database.
-func (s *Store) Repeats() store.RepeatsV2 { return repeats{s} }
+func (s *Store) Repeats() store.Repeats { return repeats{s} }
 
 // Leases implements store.Database.
 func (s *Store) Leases() store.Leases { return leases{s} }

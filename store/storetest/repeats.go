@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -14,259 +15,550 @@ import (
 	"github.com/stagelock/stagelock/store"
 )
 
-// TestRepeats runs the conformance suite of store.Repeats.
-func TestRepeats(t *testing.T, open func(t *testing.T, dir string) store.Repeats) {
-	rows(t, timeless(open), []row[store.Repeats]{
-		{"begin and answer", repeatsLife},
-		{"twin gets the first", repeatsTwin},
-		{"keys differ in every field", repeatsKeys},
-		{"answer of what does not run", repeatsAnswer},
-		{"end", repeatsEnd},
-		{"end scope", repeatsScope},
-		{"interrupt", repeatsInterrupt},
-		{"prune", repeatsPrune},
-		{"cancelled", repeatsCancelled},
-		{"one of many begins", repeatsConcurrent},
-		{"closed", repeatsClosed},
+// TestRepeats runs the conformance suite of store.Repeats, whose owners are members.
+func TestRepeats(t *testing.T, open Opener[store.Database]) {
+	rows(t, open, []row[store.Database]{
+		{"begin and answer", claimLife},
+		{"twin gets the first", claimTwin},
+		{"begin that was carried out already", claimOwn},
+		{"keys differ in every field", claimKeys},
+		{"begin ends the scope", claimBeginEnds},
+		{"a twin ends nothing", claimTwinEnds},
+		{"a call that began before the answer is a twin", claimOvertaken},
+		{"begin of a life that is over", claimDead},
+		{"running becomes unknown with its owner", claimUnknown},
+		{"a second process leaves what runs", claimSecondProcess},
+		{"answer is fenced by the reference", claimFence},
+		{"late answer of a dead owner", claimLate},
+		{"void", claimVoid},
+		{"end scope", claimScope},
+		{"old ones are replaced", claimOld},
+		{"unknown ones age from the end of their owner", claimUnknownAge},
+		{"prune", claimPrune},
+		{"cancelled", claimCancelled},
+		{"one of many begins, in two processes", claimConcurrent},
+		{"closed", claimClosed},
 	})
 }
 
-func repeat(name string) store.Repeat {
+// claim is a call of the life named owner.
+func claim(name, owner string) store.Repeat {
 	return store.Repeat{
 		Key: store.RepeatKey{Login: name, KeyID: "key", Method: "publishStagingRequest",
 			Digest: "d1"},
-		Scope: "request/5/" + name, Reference: "ref-" + name, State: store.RepeatRunning,
-		StartedAt: at(0),
+		Scope: "request/5/" + name, Reference: "ref-" + name, Owner: owner, Node: "node of " + owner,
+		State: store.RepeatRunning,
 	}
 }
 
-func begin(t *testing.T, s store.Repeats, rep store.Repeat) {
+// alive joins lives.
+func alive(t *testing.T, s store.Database, ids ...string) {
 	t.Helper()
-	got, first, err := s.Begin(context.Background(), rep)
+	for _, id := range ids {
+		join(t, s.Members(), member(id))
+	}
+}
+
+func first(t *testing.T, s store.Database, rep store.Repeat) {
+	t.Helper()
+	got, fresh, err := s.Repeats().Begin(context.Background(), rep, 0)
 	must(t, err)
-	if !first {
+	if !fresh {
 		t.Fatalf("begin of %v found %v", rep.Key, got)
 	}
+	sameRepeat(t, got, rep)
 }
 
-// checkRepeat wants the repeat of want.Key to be want.
-func checkRepeat(t *testing.T, s store.Repeats, want store.Repeat) {
+func sameRepeat(t *testing.T, got, want store.Repeat) {
 	t.Helper()
-	got, err := s.Repeat(context.Background(), want.Key)
-	must(t, err)
+	if got.StartedAt.IsZero() || got.AnsweredAt.IsZero() == (got.State == store.RepeatAnswered) {
+		t.Errorf("%s started %v, answered %v", got.State, got.StartedAt, got.AnsweredAt)
+	}
+	got.StartedAt, got.AnsweredAt, want.Age = time.Time{}, time.Time{}, 0
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("repeat (-want +got):\n%s", d)
 	}
 }
 
-func goneRepeat(t *testing.T, s store.Repeats, key store.RepeatKey) {
+// checkClaim wants the repeat of want.Key to be want, but for its times.
+func checkClaim(t *testing.T, s store.Database, want store.Repeat) {
 	t.Helper()
-	_, err := s.Repeat(context.Background(), key)
+	got, err := s.Repeats().Repeat(context.Background(), want.Key)
+	must(t, err)
+	sameRepeat(t, got, want)
+}
+
+func noClaim(t *testing.T, s store.Database, key store.RepeatKey) {
+	t.Helper()
+	_, err := s.Repeats().Repeat(context.Background(), key)
 	wantErr(t, fmt.Sprintf("Repeat of %v", key), err, store.ErrNotFound)
 }
 
-func repeatsLife(t *testing.T, p *place[store.Repeats]) {
-	ctx := context.Background()
-	want := repeat("a")
-	goneRepeat(t, p.cur, want.Key)
-	begin(t, p.cur, want)
-	checkRepeat(t, p.cur, want)
-	checkRepeat(t, p.reopen(), want)
-	want.State, want.Answer, want.AnsweredAt = store.RepeatAnswered,
-		bytes.Repeat([]byte{0, 0xac, 0xed, '\n'}, 1000), at(4)
-	must(t, p.cur.Answer(ctx, want.Key, want.Answer, at(4)))
-	checkRepeat(t, p.cur, want)
-	checkRepeat(t, p.reopen(), want)
-
-	void := repeat("void")
-	begin(t, p.cur, void)
-	must(t, p.cur.Answer(ctx, void.Key, nil, at(5)))
-	void.State, void.AnsweredAt = store.RepeatAnswered, at(5)
-	checkRepeat(t, p.reopen(), void)
+func reply(t *testing.T, s store.Database, rep store.Repeat, body string) {
+	t.Helper()
+	must(t, s.Repeats().Answer(context.Background(), rep.Key, rep.Reference, []byte(body)))
 }
 
-func repeatsTwin(t *testing.T, p *place[store.Repeats]) {
-	ctx := context.Background()
-	first := repeat("a")
-	begin(t, p.cur, first)
-	twin := first
-	twin.Reference, twin.Scope, twin.StartedAt, twin.State = "ref-twin", "elsewhere", at(9), ""
-	for range 2 {
-		got, began, err := p.cur.Begin(ctx, twin)
+func answered(rep store.Repeat, body string) store.Repeat {
+	rep.State, rep.Answer = store.RepeatAnswered, []byte(body)
+	return rep
+}
+
+func ended(rep store.Repeat) store.Repeat {
+	rep.Ended = true
+	return rep
+}
+
+func unknown(rep store.Repeat) store.Repeat {
+	rep.State = store.RepeatUnknown
+	return rep
+}
+
+func claimLife(t *testing.T, p *place[store.Database]) {
+	alive(t, p.cur, "a")
+	want := claim("x", "a")
+	noClaim(t, p.cur, want.Key)
+	first(t, p.cur, want)
+	checkClaim(t, p.cur, want)
+	checkClaim(t, p.reopen(), want)
+	body := string(bytes.Repeat([]byte{0, 0xac, 0xed, '\n'}, 1000))
+	reply(t, p.cur, want, body)
+	checkClaim(t, p.another(), answered(want, body))
+	checkClaim(t, p.reopen(), answered(want, body))
+	reply(t, p.cur, want, "another answer") // of an answered one: it stays
+	checkClaim(t, p.cur, answered(want, body))
+
+	void := claim("void", "a")
+	first(t, p.cur, void)
+	must(t, p.cur.Repeats().Answer(context.Background(), void.Key, void.Reference, nil))
+	checkClaim(t, p.reopen(), answered(void, ""))
+}
+
+func claimTwin(t *testing.T, p *place[store.Database]) {
+	alive(t, p.cur, "a", "b")
+	orig := claim("x", "a")
+	first(t, p.cur, orig)
+	twin := orig
+	twin.Reference, twin.Scope, twin.Owner, twin.Node = "ref-twin", "elsewhere", "b", "other"
+	for _, s := range []store.Database{p.cur, p.another()} {
+		got, fresh, err := s.Repeats().Begin(context.Background(), twin, time.Minute)
 		must(t, err)
-		if began || got.Reference != first.Reference || got.Scope != first.Scope ||
-			got.State != store.RepeatRunning {
-			t.Errorf("twin got %+v (began %v), want the first", got, began)
+		if fresh {
+			t.Error("the twin is to be carried out")
 		}
-		p.reopen()
+		sameRepeat(t, got, orig)
 	}
-	must(t, p.cur.Answer(ctx, first.Key, []byte("answer"), at(2)))
-	got, began, err := p.cur.Begin(ctx, twin)
+	reply(t, p.cur, orig, "answer")
+	got, fresh, err := p.cur.Repeats().Begin(context.Background(), twin, time.Minute)
 	must(t, err)
-	if began || got.State != store.RepeatAnswered || string(got.Answer) != "answer" {
-		t.Errorf("twin of an answered one got %+v (began %v)", got, began)
+	if fresh {
+		t.Error("the twin is to be carried out")
 	}
+	sameRepeat(t, got, answered(orig, "answer"))
 }
 
-func repeatsKeys(t *testing.T, p *place[store.Repeats]) {
+// claimOwn is a Begin whose answer was lost and that is sent again.
+func claimOwn(t *testing.T, p *place[store.Database]) {
+	alive(t, p.cur, "a")
+	rep := claim("x", "a")
+	for _, s := range []store.Database{p.cur, p.cur, p.another()} {
+		first(t, s, rep)
+	}
+	checkClaim(t, p.cur, rep)
+}
+
+func claimKeys(t *testing.T, p *place[store.Database]) {
+	alive(t, p.cur, "a")
 	var all []store.Repeat
 	for i, s := range odd {
 		for f := range 4 {
-			rep := repeat("same")
+			rep := claim("same", "a")
 			*[]*string{&rep.Key.Login, &rep.Key.KeyID, &rep.Key.Method, &rep.Key.Digest}[f] = s
 			rep.Reference = fmt.Sprintf("ref %d %d", i, f)
 			rep.Scope = s
-			begin(t, p.cur, rep)
+			first(t, p.cur, rep)
 			all = append(all, rep)
 		}
 	}
+	// fields that give the same text when they are joined
+	for i, key := range []store.RepeatKey{{Login: "ab"}, {Login: "a", KeyID: "b"}, {KeyID: "ab"}} {
+		rep := claim("", "a")
+		rep.Key, rep.Reference, rep.Scope = key, fmt.Sprint("joined ", i), "joined"
+		first(t, p.cur, rep)
+		all = append(all, rep)
+	}
 	s := p.reopen()
 	for _, rep := range all {
-		checkRepeat(t, s, rep)
+		checkClaim(t, s, rep)
 	}
 }
 
-func repeatsAnswer(t *testing.T, p *place[store.Repeats]) {
-	ctx := context.Background()
-	a, b := repeat("a"), repeat("b")
-	wantErr(t, "Answer of an unknown key", p.cur.Answer(ctx, a.Key, []byte("x"), at(1)),
-		store.ErrNotFound)
-	goneRepeat(t, p.cur, a.Key)
-	begin(t, p.cur, a)
-	must(t, p.cur.Answer(ctx, a.Key, []byte("x"), at(1)))
-	wantErr(t, "Answer of an answered one", p.cur.Answer(ctx, a.Key, []byte("y"), at(2)),
-		store.ErrStale)
-	begin(t, p.cur, b)
-	_, err := p.cur.Interrupt(ctx)
+func claimBeginEnds(t *testing.T, p *place[store.Database]) {
+	alive(t, p.cur, "a", "dead")
+	ofScope := func(name, owner string) store.Repeat {
+		rep := claim(name, owner)
+		rep.Scope = "request/5/%"
+		return rep
+	}
+	done, running, lost := ofScope("done", "a"), ofScope("running", "a"), ofScope("lost", "dead")
+	elsewhere := claim("elsewhere", "a")
+	for _, rep := range []store.Repeat{running, lost, done, elsewhere} {
+		first(t, p.cur, rep)
+	}
+	reply(t, p.cur, done, "1")
+	reply(t, p.cur, elsewhere, "2")
+	must(t, p.cur.Members().Leave(context.Background(), "dead"))
+	first(t, p.cur, ofScope("next", "a"))
+	checkClaim(t, p.cur, ended(answered(done, "1")))
+	checkClaim(t, p.cur, ended(unknown(lost)))
+	checkClaim(t, p.cur, running)
+	checkClaim(t, p.cur, answered(elsewhere, "2"))
+	reply(t, p.cur, running, "3")
+	twin := running
+	twin.Reference = "ref-twin"
+	got, fresh, err := p.cur.Repeats().Begin(context.Background(), twin, 0)
 	must(t, err)
-	wantErr(t, "Answer of an unknown one", p.cur.Answer(ctx, b.Key, []byte("y"), at(2)),
+	if fresh {
+		t.Error("a twin ended the call that it repeats")
+	}
+	sameRepeat(t, got, answered(running, "3"))
+}
+
+// claimTwinEnds breaks the connections of two parts that were sent at once: each is sent again.
+func claimTwinEnds(t *testing.T, p *place[store.Database]) {
+	alive(t, p.cur, "a")
+	one, two := claim("one", "a"), claim("two", "a")
+	two.Scope = one.Scope
+	first(t, p.cur, one)
+	first(t, p.cur, two)
+	reply(t, p.cur, one, "1")
+	reply(t, p.cur, two, "2")
+	for range 2 {
+		for _, rep := range []store.Repeat{answered(one, "1"), answered(two, "2")} {
+			twin := rep
+			twin.Reference = "ref-twin"
+			got, fresh, err := p.cur.Repeats().Begin(context.Background(), twin, time.Minute)
+			must(t, err)
+			if fresh {
+				t.Errorf("%s is carried out twice", rep.Reference)
+			}
+			sameRepeat(t, got, rep)
+		}
+	}
+}
+
+// claimOvertaken has a call come after the repeat of it was carried out, answered and ended.
+func claimOvertaken(t *testing.T, p *place[store.Database]) {
+	ctx := context.Background()
+	alive(t, p.cur, "a")
+	rep, other := claim("x", "a"), claim("y", "a")
+	p.pass(20)
+	first(t, p.cur, rep)
+	reply(t, p.cur, rep, "1")
+	p.pass(10)
+	late := rep
+	late.Reference, late.Age = "ref-late", 30*time.Second
+	again := func(want store.Repeat, fresh bool) {
+		t.Helper()
+		got, own, err := p.cur.Repeats().Begin(ctx, late, time.Second)
+		must(t, err)
+		if own != fresh {
+			t.Errorf("fresh %t, want %t", own, fresh)
+		}
+		sameRepeat(t, got, want)
+	}
+	again(answered(rep, "1"), false) // its time is over, but it began before the answer
+	other.Scope, other.Age = rep.Scope, 30*time.Second
+	first(t, p.cur, other) // it began before too: nothing shows that its client has the answer
+	checkClaim(t, p.cur, answered(rep, "1"))
+	must(t, p.cur.Repeats().EndScope(ctx, rep.Scope, other.Key, 30*time.Second))
+	checkClaim(t, p.cur, answered(rep, "1"))
+	must(t, p.cur.Repeats().EndScope(ctx, "", other.Key, 0))
+	checkClaim(t, p.cur, answered(rep, "1"))
+	must(t, p.cur.Repeats().EndScope(ctx, rep.Scope, other.Key, 0))
+	again(ended(answered(rep, "1")), false) // whatever ended it
+	late.Age = time.Second
+	want := late
+	want.Age = 0
+	again(want, true)
+}
+
+func claimDead(t *testing.T, p *place[store.Database]) {
+	ctx := context.Background()
+	alive(t, p.cur, "a", "b")
+	done := claim("done", "b")
+	first(t, p.cur, done)
+	reply(t, p.cur, done, "1")
+	rep := claim("x", "a")
+	rep.Scope = done.Scope
+	for _, owner := range []string{"nobody", ""} {
+		rep.Owner = owner
+		_, _, err := p.cur.Repeats().Begin(ctx, rep, 0)
+		wantErr(t, "Begin of nobody", err, store.ErrStale)
+	}
+	rep.Owner = "a"
+	p.pass(61)
+	_, _, err := p.cur.Repeats().Begin(ctx, rep, 0)
+	wantErr(t, "Begin of a life that ran out", err, store.ErrStale)
+	noClaim(t, p.cur, rep.Key)
+	checkClaim(t, p.cur, answered(done, "1"))
+}
+
+func claimUnknown(t *testing.T, p *place[store.Database]) {
+	ctx := context.Background()
+	alive(t, p.cur, "left", "replaced", "out", "lives")
+	reps := map[string]store.Repeat{}
+	for _, owner := range []string{"left", "replaced", "out", "lives"} {
+		reps[owner] = claim("of "+owner, owner)
+		first(t, p.cur, reps[owner])
+	}
+	must(t, p.cur.Members().Leave(ctx, "left"))
+	next := member("next")
+	next.Node = "node of replaced"
+	join(t, p.another().Members(), next)
+	checkClaim(t, p.cur, unknown(reps["left"]))
+	checkClaim(t, p.cur, unknown(reps["replaced"]))
+	checkClaim(t, p.cur, reps["out"])
+	p.pass(50)
+	must(t, renew(p.cur.Members(), member("lives")))
+	p.pass(11)
+	checkClaim(t, p.cur, unknown(reps["out"]))
+	checkClaim(t, p.reopen(), reps["lives"])
+	wantErr(t, "Renew of a life that somebody saw run out", renew(p.cur.Members(), member("out")),
 		store.ErrStale)
-	a.State, a.Answer, a.AnsweredAt = store.RepeatAnswered, []byte("x"), at(1)
-	checkRepeat(t, p.cur, a)
+	twin := reps["out"]
+	twin.Reference, twin.Owner = "ref-twin", "lives"
+	got, fresh, err := p.cur.Repeats().Begin(ctx, twin, time.Hour)
+	must(t, err)
+	if fresh {
+		t.Error("what may have been carried out is to be carried out again")
+	}
+	sameRepeat(t, got, unknown(reps["out"]))
 }
 
-func repeatsEnd(t *testing.T, p *place[store.Repeats]) {
-	ctx := context.Background()
-	a, b := repeat("a"), repeat("b")
-	begin(t, p.cur, a)
-	begin(t, p.cur, b)
-	must(t, p.cur.End(ctx, a.Key))
-	must(t, p.cur.End(ctx, a.Key))
-	goneRepeat(t, p.reopen(), a.Key)
-	checkRepeat(t, p.cur, b)
-	begin(t, p.cur, a)
+// claimSecondProcess starts a gateway beside one that runs.
+func claimSecondProcess(t *testing.T, p *place[store.Database]) {
+	alive(t, p.cur, "a")
+	rep := claim("x", "a")
+	first(t, p.cur, rep)
+	second := p.another()
+	alive(t, second, "b")
+	checkClaim(t, second, rep)
+	n, err := second.Repeats().PruneRepeats(context.Background(), 0)
+	must(t, err)
+	if n != 0 {
+		t.Errorf("pruned %d that run", n)
+	}
+	checkClaim(t, p.cur, rep)
 }
 
-func repeatsScope(t *testing.T, p *place[store.Repeats]) {
+func claimFence(t *testing.T, p *place[store.Database]) {
 	ctx := context.Background()
+	alive(t, p.cur, "a", "b")
+	old := claim("x", "a")
+	answer := func() error {
+		return p.cur.Repeats().Answer(ctx, old.Key, old.Reference, []byte("late"))
+	}
+	wantErr(t, "Answer of what never began", answer(), store.ErrNotFound)
+	noClaim(t, p.cur, old.Key)
+	first(t, p.cur, old)
+	must(t, p.cur.Members().Leave(ctx, "a"))
+	must(t, p.cur.Repeats().EndScope(ctx, old.Scope, store.RepeatKey{}, 0))
+	newer := old
+	newer.Reference, newer.Owner = "ref-newer", "b"
+	first(t, p.cur, newer)
+	wantErr(t, "Answer beside a newer call", answer(), store.ErrStale)
+	checkClaim(t, p.cur, newer)
+	must(t, p.cur.Repeats().Void(ctx, old.Key, old.Reference))
+	checkClaim(t, p.cur, newer)
+}
+
+func claimLate(t *testing.T, p *place[store.Database]) {
+	alive(t, p.cur, "a")
+	rep := claim("x", "a")
+	first(t, p.cur, rep)
+	must(t, p.cur.Members().Leave(context.Background(), "a"))
+	checkClaim(t, p.cur, unknown(rep))
+	reply(t, p.cur, rep, "late")
+	checkClaim(t, p.reopen(), answered(rep, "late"))
+}
+
+func claimVoid(t *testing.T, p *place[store.Database]) {
+	ctx := context.Background()
+	alive(t, p.cur, "a")
+	rep, done := claim("x", "a"), claim("done", "a")
+	first(t, p.cur, rep)
+	first(t, p.cur, done)
+	reply(t, p.cur, done, "1")
+	must(t, p.cur.Repeats().Void(ctx, rep.Key, "another reference"))
+	checkClaim(t, p.cur, rep)
+	for range 2 {
+		must(t, p.cur.Repeats().Void(ctx, rep.Key, rep.Reference))
+	}
+	noClaim(t, p.reopen(), rep.Key)
+	first(t, p.cur, rep)
+	must(t, p.cur.Repeats().Void(ctx, done.Key, done.Reference))
+	checkClaim(t, p.cur, answered(done, "1"))
+}
+
+func claimScope(t *testing.T, p *place[store.Database]) {
+	ctx := context.Background()
+	alive(t, p.cur, "a", "dead")
 	reps := map[string]store.Repeat{}
 	for _, name := range []string{"unknown", "answered", "running", "except", "elsewhere"} {
-		rep := repeat(name)
-		rep.Scope = "request/5/%"
-		if name == "elsewhere" {
-			rep.Scope = "request/5/x"
+		rep := claim(name, "a")
+		if name == "unknown" {
+			rep.Owner = "dead"
 		}
+		first(t, p.cur, rep)
 		reps[name] = rep
 	}
-	begin(t, p.cur, reps["unknown"])
-	_, err := p.cur.Interrupt(ctx)
-	must(t, err)
-	for _, name := range []string{"answered", "running", "except", "elsewhere"} {
-		begin(t, p.cur, reps[name])
-	}
+	must(t, p.cur.Members().Leave(ctx, "dead"))
 	for _, name := range []string{"answered", "except", "elsewhere"} {
-		must(t, p.cur.Answer(ctx, reps[name].Key, nil, at(1)))
+		reply(t, p.cur, reps[name], "")
 	}
-	must(t, p.cur.EndScope(ctx, "request/5/%", reps["except"].Key))
+	for _, name := range []string{"unknown", "answered", "running"} {
+		must(t, p.cur.Repeats().EndScope(ctx, reps[name].Scope, reps["except"].Key, 0))
+	}
+	must(t, p.cur.Repeats().EndScope(ctx, reps["except"].Scope, reps["except"].Key, 0))
 	s := p.reopen()
-	for name, there := range map[string]bool{"unknown": false, "answered": false, "running": true,
-		"except": true, "elsewhere": true} {
-		if _, err := s.Repeat(ctx, reps[name].Key); (err == nil) != there {
-			t.Errorf("%s after EndScope: %v", name, err)
+	for name, ended := range map[string]bool{"unknown": true, "answered": true, "running": false,
+		"except": false, "elsewhere": false} {
+		if rep, err := s.Repeats().Repeat(ctx, reps[name].Key); err != nil || rep.Ended != ended {
+			t.Errorf("%s after EndScope: ended %t, %v", name, rep.Ended, err)
 		}
 	}
 }
 
-func repeatsInterrupt(t *testing.T, p *place[store.Repeats]) {
+func claimOld(t *testing.T, p *place[store.Database]) {
 	ctx := context.Background()
-	a, b, c := repeat("a"), repeat("b"), repeat("c")
-	for _, rep := range []store.Repeat{a, b, c} {
-		begin(t, p.cur, rep)
-	}
-	must(t, p.cur.Answer(ctx, c.Key, []byte("x"), at(1)))
-	for _, want := range []int{2, 0} {
-		n, err := p.reopen().Interrupt(ctx)
+	alive(t, p.cur, "a")
+	rep := claim("x", "a")
+	first(t, p.cur, rep)
+	again := rep
+	again.Reference = "ref-again"
+	stays := func(want store.Repeat, keep time.Duration) {
+		t.Helper()
+		got, fresh, err := p.cur.Repeats().Begin(ctx, again, keep)
 		must(t, err)
-		if n != want {
-			t.Errorf("Interrupt = %d, want %d", n, want)
+		if fresh {
+			t.Errorf("what is younger than %v, or runs, was replaced", keep)
 		}
+		sameRepeat(t, got, want)
 	}
-	a.State = store.RepeatUnknown
-	checkRepeat(t, p.reopen(), a)
-	c.State, c.Answer, c.AnsweredAt = store.RepeatAnswered, []byte("x"), at(1)
-	checkRepeat(t, p.cur, c)
+	p.pass(50)
+	stays(rep, time.Second) // it runs, however long
+	must(t, renew(p.cur.Members(), member("a")))
+	reply(t, p.cur, rep, "1")
+	p.pass(50)
+	stays(answered(rep, "1"), time.Minute)
+	stays(answered(rep, "1"), 0)
+	must(t, renew(p.cur.Members(), member("a")))
+	p.pass(11)
+	got, fresh, err := p.cur.Repeats().Begin(ctx, again, time.Minute)
+	must(t, err)
+	if !fresh {
+		t.Error("an answer that is too old was given")
+	}
+	sameRepeat(t, got, again)
+	checkClaim(t, p.reopen(), again)
 }
 
-func repeatsPrune(t *testing.T, p *place[store.Repeats]) {
+// claimUnknownAge is a call that ran for an hour when its gateway died: its twin comes right after.
+func claimUnknownAge(t *testing.T, p *place[store.Database]) {
 	ctx := context.Background()
-	names := []string{"unknown old", "unknown new", "answered old", "answered new", "running"}
-	reps := make([]store.Repeat, len(names))
-	for i, name := range names {
-		reps[i] = repeat(name)
+	alive(t, p.cur, "a", "b")
+	rep := claim("x", "a")
+	first(t, p.cur, rep)
+	for range 60 {
+		p.pass(50)
+		must(t, renew(p.cur.Members(), member("a")))
+		must(t, renew(p.cur.Members(), member("b")))
 	}
-	reps[1].StartedAt = at(10)
-	begin(t, p.cur, reps[0])
-	begin(t, p.cur, reps[1])
-	_, err := p.cur.Interrupt(ctx)
+	must(t, p.cur.Members().Leave(ctx, "a"))
+	n, err := p.cur.Repeats().PruneRepeats(ctx, time.Minute)
 	must(t, err)
-	for _, rep := range reps[2:] {
-		begin(t, p.cur, rep)
+	twin := rep
+	twin.Reference, twin.Owner = "ref-twin", "b"
+	got, fresh, err := p.cur.Repeats().Begin(ctx, twin, time.Minute)
+	must(t, err)
+	if fresh || n != 0 {
+		t.Errorf("an hour's call was forgotten with its owner (pruned %d)", n)
 	}
-	must(t, p.cur.Answer(ctx, reps[2].Key, nil, at(9)))
-	must(t, p.cur.Answer(ctx, reps[3].Key, nil, at(10)))
-	n, err := p.cur.PruneRepeats(ctx, at(10))
+	sameRepeat(t, got, unknown(rep))
+	must(t, renew(p.cur.Members(), member("b")))
+	p.pass(50)
+	must(t, renew(p.cur.Members(), member("b")))
+	p.pass(11)
+	_, fresh, err = p.cur.Repeats().Begin(ctx, twin, time.Minute)
+	must(t, err)
+	if !fresh {
+		t.Error("an unknown one is kept for ever")
+	}
+}
+
+func claimPrune(t *testing.T, p *place[store.Database]) {
+	ctx := context.Background()
+	alive(t, p.cur, "old", "dead", "a")
+	reps := map[string]store.Repeat{}
+	for name, owner := range map[string]string{"unknown old": "old", "unknown new": "dead",
+		"answered old": "a", "answered new": "a", "running": "a"} {
+		reps[name] = claim(name, owner)
+		first(t, p.cur, reps[name])
+	}
+	must(t, p.cur.Members().Leave(ctx, "old"))
+	reply(t, p.cur, reps["answered old"], "")
+	p.pass(50)
+	must(t, p.cur.Members().Leave(ctx, "dead"))
+	must(t, renew(p.cur.Members(), member("a")))
+	reply(t, p.cur, reps["answered new"], "")
+	p.pass(11)
+	n, err := p.cur.Repeats().PruneRepeats(ctx, time.Minute)
 	must(t, err)
 	if n != 2 {
 		t.Errorf("pruned %d, want 2", n)
 	}
 	s := p.reopen()
-	for i, there := range []bool{false, true, false, true, true} {
-		if _, err := s.Repeat(ctx, reps[i].Key); (err == nil) != there {
-			t.Errorf("%s after prune: %v", names[i], err)
+	for name, there := range map[string]bool{"unknown old": false, "unknown new": true,
+		"answered old": false, "answered new": true, "running": true} {
+		if _, err := s.Repeats().Repeat(ctx, reps[name].Key); (err == nil) != there {
+			t.Errorf("%s after prune: %v", name, err)
 		}
 	}
 }
 
-func repeatsCancelled(t *testing.T, p *place[store.Repeats]) {
-	gone := cancelled()
-	a := repeat("a")
-	_, _, err := p.cur.Begin(gone, a)
+func claimCancelled(t *testing.T, p *place[store.Database]) {
+	alive(t, p.cur, "a")
+	gone, rep, s := cancelled(), claim("x", "a"), p.cur.Repeats()
+	_, _, err := s.Begin(gone, rep, 0)
 	wantErr(t, "Begin", err, context.Canceled)
-	goneRepeat(t, p.cur, a.Key)
-	begin(t, p.cur, a)
-	wantErr(t, "Answer", p.cur.Answer(gone, a.Key, nil, at(1)), context.Canceled)
-	wantErr(t, "End", p.cur.End(gone, a.Key), context.Canceled)
-	wantErr(t, "EndScope", p.cur.EndScope(gone, a.Scope, store.RepeatKey{}), context.Canceled)
-	_, err = p.cur.Repeat(gone, a.Key)
+	noClaim(t, p.cur, rep.Key)
+	first(t, p.cur, rep)
+	wantErr(t, "Answer", s.Answer(gone, rep.Key, rep.Reference, nil), context.Canceled)
+	wantErr(t, "Void", s.Void(gone, rep.Key, rep.Reference), context.Canceled)
+	wantErr(t, "EndScope", s.EndScope(gone, rep.Scope, store.RepeatKey{}, 0), context.Canceled)
+	_, err = s.Repeat(gone, rep.Key)
 	wantErr(t, "Repeat", err, context.Canceled)
-	checkRepeat(t, p.cur, a)
+	checkClaim(t, p.cur, rep)
 }
 
-// repeatsConcurrent begins the same calls many times at once: exactly one may carry each out.
-func repeatsConcurrent(t *testing.T, p *place[store.Repeats]) {
-	ctx := context.Background()
+// claimConcurrent begins the same calls many times at once: exactly one may carry each out.
+func claimConcurrent(t *testing.T, p *place[store.Database]) {
+	places := []store.Database{p.cur, p.another()}
+	alive(t, p.cur, "0", "1")
 	const workers, calls = 16, 10
 	var firsts [calls]atomic.Int32
 	var wg sync.WaitGroup
-	for range workers {
+	for w := range workers {
 		wg.Go(func() {
 			for i := range calls {
-				rep := repeat(fmt.Sprintf("call%d", i))
-				_, first, err := p.cur.Begin(ctx, rep)
+				rep := claim(fmt.Sprintf("call%d", i), fmt.Sprint(w%2))
+				rep.Reference, rep.Scope = fmt.Sprint("ref ", w, i), "one scope"
+				_, fresh, err := places[w%2].Repeats().Begin(context.Background(), rep, time.Minute)
 				if err != nil {
 					t.Error(err)
 				}
-				if first {
+				if fresh {
 					firsts[i].Add(1)
 				}
 			}
@@ -280,14 +572,15 @@ func repeatsConcurrent(t *testing.T, p *place[store.Repeats]) {
 	}
 }
 
-func repeatsClosed(t *testing.T, p *place[store.Repeats]) {
+func claimClosed(t *testing.T, p *place[store.Database]) {
 	ctx := context.Background()
-	a := repeat("a")
-	begin(t, p.cur, a)
+	alive(t, p.cur, "a")
+	rep := claim("x", "a")
+	first(t, p.cur, rep)
 	p.close()
-	_, _, err := p.cur.Begin(ctx, repeat("b"))
+	_, _, err := p.cur.Repeats().Begin(ctx, claim("y", "a"), 0)
 	wantErr(t, "Begin", err, store.ErrClosed)
-	_, err = p.cur.Repeat(ctx, a.Key)
+	_, err = p.cur.Repeats().Repeat(ctx, rep.Key)
 	wantErr(t, "Repeat", err, store.ErrClosed)
-	checkRepeat(t, p.reopen(), a)
+	checkClaim(t, p.reopen(), rep)
 }

@@ -34,9 +34,10 @@ CREATE TABLE @.repeats (
     state       text        NOT NULL CHECK (state IN ('running', 'answered')),
     answer      bytea,
     started_at  timestamptz NOT NULL,
-    answered_at timestamptz
+    answered_at timestamptz,
+    ended       boolean     NOT NULL DEFAULT false -- another call of its scope came after it
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
-CREATE INDEX repeats_scope ON @.repeats (scope_key);
+CREATE INDEX repeats_open ON @.repeats (scope_key) WHERE NOT ended;
 CREATE INDEX repeats_owner ON @.repeats (owner);
 
 CREATE TABLE @.requests (

@@ -17,7 +17,11 @@ CREATE UNIQUE INDEX members_living ON members (node) WHERE ended_at IS NULL;
 -- An owner that no member has is one whose life is over: what ran before this migration is unknown.
 ALTER TABLE repeats ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 ALTER TABLE repeats ADD COLUMN node TEXT NOT NULL DEFAULT '';
+ALTER TABLE repeats ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX repeats_owner ON repeats (owner);
+-- A scope keeps what has ended for a while; a call that ends it looks at the rest only.
+DROP INDEX repeats_scope;
+CREATE INDEX repeats_open ON repeats (scope) WHERE ended = 0;
 
 ALTER TABLE request_parts ADD COLUMN width INTEGER NOT NULL DEFAULT 0;
 UPDATE request_parts SET width = length(name) - length(rtrim(name, '0123456789'));
@@ -65,7 +69,10 @@ ALTER TABLE requests DROP COLUMN part_width;
 ALTER TABLE requests DROP COLUMN part_count;
 ALTER TABLE requests DROP COLUMN upstream;
 ALTER TABLE request_parts DROP COLUMN width;
+DROP INDEX repeats_open;
+CREATE INDEX repeats_scope ON repeats (scope);
 DROP INDEX repeats_owner;
+ALTER TABLE repeats DROP COLUMN ended;
 ALTER TABLE repeats DROP COLUMN node;
 ALTER TABLE repeats DROP COLUMN owner;
 DROP TABLE members;
