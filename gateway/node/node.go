@@ -36,9 +36,6 @@ import (
 // ends its former life.
 const embeddedLease = 10 * time.Minute
 
-// cachedRequests is how many staging requests are kept in memory.
-const cachedRequests = 256
-
 // Config is what a Node is built from.
 type Config struct {
 	Conf    *conf.Config
@@ -238,13 +235,9 @@ func (n *Node) memberState() store.MemberState {
 	return store.MemberUp
 }
 
-func (n *Node) openRelay(_ context.Context, p *relay.Policy) error {
-	requests, err := store.NewCached(n.database, cachedRequests)
-	if err != nil {
-		return err
-	}
+func (n *Node) openRelay(_ context.Context, p *relay.Policy) (err error) {
 	n.relay, err = relay.New(relay.Config{
-		Visits: n.visits, Once: n.once, Requests: requests, Pages: n.database.Pages(),
+		Visits: n.visits, Once: n.once, Requests: n.database.Requests(), Pages: n.database.Pages(),
 		Values: n.database.Values(), Log: n.cfg.Log, Health: n.probes.Answer, Pause: n.cfg.Pause,
 	}, p)
 	return err

@@ -43,6 +43,7 @@ type sent struct {
 	member   *upstream.Member
 	exchange *http1.Exchange
 	part     bool   // content streamed by; head and content are upstream already
+	reserved func() // takes the part back from those under way; nil: it is not among them
 	held     []byte // a small call as it is sent
 	retried  bool
 	released bool // the engine may have the whole call

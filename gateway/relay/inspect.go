@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/stagelock/stagelock/policy/calls"
-	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/javaser"
@@ -83,13 +82,12 @@ func (c *call) stream(ctx context.Context, p liferay.Part) error {
 // reserve judges a part by what stands before its content, together with the parts of the same
 // request that are still under way, and counts it among them.
 func (c *call) reserve(ctx context.Context) error {
-	release, err := c.relay.parts.reserve(c.named(), func(others []store.Part) (store.Part, error) {
-		if err := c.weigh(ctx, others); err != nil {
-			return store.Part{}, err
-		}
-		return c.piece(), nil
+	release, err := c.relay.parts.reserve(c.named(), func(others *inFlight) (piece, error) {
+		err := c.weigh(ctx, others)
+		return piece{c.facts.Part, c.facts.PartSize}, err
 	})
 	if err == nil {
+		c.sent.reserved = release
 		c.onEnd(release)
 	}
 	return err
@@ -116,18 +114,13 @@ func (c *call) judge(ctx context.Context) error {
 // weighAmong is weigh, for a call that is not counted among the parts under way, or is already.
 func (c *call) weighAmong(ctx context.Context) error {
 	if c.sent.part {
-		return c.weigh(ctx, nil)
+		return c.weigh(ctx, &inFlight{})
 	}
-	return c.relay.parts.with(c.named(), func(others []store.Part) error { return c.weigh(ctx, others) })
+	return c.relay.parts.with(c.named(), func(others *inFlight) error { return c.weigh(ctx, others) })
 }
 
 // named returns the staging request that the call names, or 0.
 func (c *call) named() int64 { return c.rule.Facts(c.said()).Request }
-
-// piece is the part that the call carries.
-func (c *call) piece() store.Part {
-	return store.Part{Name: c.facts.Part, Size: c.facts.PartSize, Width: c.facts.PartWidth}
-}
 
 // reachable makes sure that there is an engine for what it is to carry out.
 func (c *call) reachable(context.Context) error {
@@ -158,7 +151,7 @@ func (c *call) said() calls.Call {
 
 // weigh judges the call by its rule, what is known of the ids that it names, and the other parts of
 // its request that are under way.
-func (c *call) weigh(ctx context.Context, others []store.Part) error {
+func (c *call) weigh(ctx context.Context, others *inFlight) error {
 	said := c.said()
 	c.facts = c.rule.Facts(said)
 	if err := c.recall(ctx, others); err != nil {

@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 
 	"github.com/stagelock/stagelock/gateway/visit"
@@ -12,7 +11,7 @@ import (
 )
 
 // recall asks the store what it remembers of the ids that the call names.
-func (c *call) recall(ctx context.Context, others []store.Part) error {
+func (c *call) recall(ctx context.Context, others *inFlight) error {
 	c.request, c.past = c.facts.Request, calls.Known{}
 	for _, ask := range []func(context.Context) error{
 		func(ctx context.Context) error { return c.recallRequest(ctx, others) }, c.recallPage, c.recallControlPanel,
@@ -24,7 +23,7 @@ func (c *call) recall(ctx context.Context, others []store.Part) error {
 	return nil
 }
 
-func (c *call) recallRequest(ctx context.Context, others []store.Part) error {
+func (c *call) recallRequest(ctx context.Context, others *inFlight) error {
 	if c.facts.Request == 0 {
 		return nil
 	}
@@ -34,24 +33,30 @@ func (c *call) recallRequest(ctx context.Context, others []store.Part) error {
 	}
 	c.past.Request = calls.Request{
 		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),
-		Others: beside(c.facts.Part, slices.Concat(r.Parts, others)),
 	}
-	return nil
+	if c.facts.Part == "" {
+		return nil
+	}
+	c.past.Request.Others, err = c.beside(ctx, r, others)
+	return err
 }
 
-// beside sums up the parts but the one of that name: a part that is sent again counts once.
-func beside(name string, parts []store.Part) calls.Parts {
-	var sum calls.Parts
-	for _, p := range parts {
-		if p.Name == name {
-			continue
-		}
-		if sum.Width == 0 {
-			sum.Width = calls.WidthOf(p.Name)
-		}
-		sum.Bytes += p.Size
+// beside sums up what was accepted of the request and what is under way, but the part of the call's
+// own name: one that is sent again counts once. It costs the same whatever the number of parts.
+func (c *call) beside(ctx context.Context, r store.Request, others *inFlight) (calls.Parts, error) {
+	sum := others.beside(c.facts.Part)
+	if r.PartCount == 0 {
+		return sum, nil
 	}
-	return sum
+	own, err := c.relay.cfg.Requests.Part(ctx, r.ID, c.facts.Part)
+	known := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return calls.Parts{}, err
+	}
+	if sum.Bytes += r.PartBytes - own.Size; !known || r.PartCount > 1 {
+		sum.Width = r.PartWidth
+	}
+	return sum, nil
 }
 
 func (c *call) recallPage(ctx context.Context) (err error) {

@@ -3,56 +3,91 @@ package relay
 import (
 	"sync"
 
-	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/policy/calls"
 )
 
 // partsInFlight knows the parts that are under way, so that parts sent at once are held to the
-// limits together.
+// limits together. Requests do not wait for each other.
 type partsInFlight struct {
-	mu    sync.Mutex
-	parts map[int64]map[*store.Part]struct{}
+	mu   sync.Mutex // guards open and the users in it
+	open map[int64]*inFlight
 }
 
-// with calls judge with the parts of request that are under way, which stay the same until it
-// returns. It must not keep them.
-func (p *partsInFlight) with(request int64, judge func([]store.Part) error) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return judge(p.of(request))
+// inFlight has the parts of one request that are under way.
+type inFlight struct {
+	mu    sync.Mutex // held while a part is judged
+	users int        // who holds this, or is about to
+	parts map[*piece]struct{}
+}
+
+// piece is a part that is under way.
+type piece struct {
+	name string
+	size int64
+}
+
+// beside sums up the parts under way but those of that name: a part that is sent again counts once.
+func (f *inFlight) beside(name string) calls.Parts {
+	var sum calls.Parts
+	for p := range f.parts {
+		if p.name == name {
+			continue
+		}
+		sum.Width, sum.Bytes = calls.WidthOf(p.name), sum.Bytes+p.size
+	}
+	return sum
+}
+
+// with calls judge with what of request is under way, which stays the same until it returns.
+func (p *partsInFlight) with(request int64, judge func(*inFlight) error) error {
+	f := p.take(request)
+	defer p.drop(request, f)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return judge(f)
 }
 
 // reserve is with, and counts a part among them if judge has no objection, until release is called.
 func (p *partsInFlight) reserve(
-	request int64, judge func([]store.Part) (store.Part, error),
+	request int64, judge func(*inFlight) (piece, error),
 ) (release func(), err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	own, err := judge(p.of(request))
+	f := p.take(request)
+	f.mu.Lock()
+	own, err := judge(f)
 	if err != nil {
+		f.mu.Unlock()
+		p.drop(request, f)
 		return nil, err
 	}
-	if p.parts == nil {
-		p.parts = map[int64]map[*store.Part]struct{}{}
-	}
-	if p.parts[request] == nil {
-		p.parts[request] = map[*store.Part]struct{}{}
-	}
-	p.parts[request][&own] = struct{}{}
+	f.parts[&own] = struct{}{}
+	f.mu.Unlock()
 	return sync.OnceFunc(func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		delete(p.parts[request], &own)
-		if len(p.parts[request]) == 0 {
-			delete(p.parts, request)
-		}
+		f.mu.Lock()
+		delete(f.parts, &own)
+		f.mu.Unlock()
+		p.drop(request, f)
 	}), nil
 }
 
-// of copies the parts of a request. The caller holds mu.
-func (p *partsInFlight) of(request int64) []store.Part {
-	var all []store.Part
-	for part := range p.parts[request] {
-		all = append(all, *part)
+func (p *partsInFlight) take(request int64) *inFlight {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open == nil {
+		p.open = map[int64]*inFlight{}
 	}
-	return all
+	f := p.open[request]
+	if f == nil {
+		f = &inFlight{parts: map[*piece]struct{}{}}
+		p.open[request] = f
+	}
+	f.users++
+	return f
+}
+
+func (p *partsInFlight) drop(request int64, f *inFlight) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f.users--; f.users == 0 {
+		delete(p.open, request)
+	}
 }

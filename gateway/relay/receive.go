@@ -178,11 +178,18 @@ func (c *call) keepRequest(ctx context.Context) error {
 	case calls.Create:
 		return c.created(ctx)
 	case calls.Update:
-		return c.relay.cfg.Requests.AddPart(ctx, c.request, c.piece())
+		part := store.Part{Name: c.facts.Part, Size: c.facts.PartSize, Width: c.facts.PartWidth}
+		if err := c.relay.cfg.Requests.AddPart(ctx, c.request, part); err != nil {
+			return err
+		}
+		if c.sent.reserved != nil {
+			c.sent.reserved() // it is among the accepted ones now
+		}
+		return nil
 	case calls.CleanUp:
 		c.relay.publishes.ended(c.request)
 		c.policy.Engine.Pool.Forget(c.request)
-		return c.relay.cfg.Requests.CleanUp(ctx, c.request, c.relay.cfg.Visits.Now())
+		return c.relay.cfg.Requests.CleanUp(ctx, c.request)
 	}
 	return nil
 }
@@ -196,6 +203,7 @@ func (c *call) created(ctx context.Context) error {
 		return err
 	}
 	return c.relay.cfg.Requests.Create(ctx, store.Request{
-		ID: id, Site: c.facts.Site, Checksum: c.facts.Checksum, Peer: c.peer.Name, Logins: []string{c.Login}, CreatedAt: c.Begun,
+		ID: id, Site: c.facts.Site, Checksum: c.facts.Checksum, Peer: c.peer.Name, Logins: []string{c.Login},
+		Upstream: c.sent.member.Name(),
 	})
 }

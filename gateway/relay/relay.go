@@ -19,7 +19,7 @@ import (
 type Config struct {
 	Visits   *visit.Visits
 	Once     *once.Calls
-	Requests store.Requests
+	Requests store.RequestsV2
 	Pages    store.Pages  // pages and the site that they were looked up for
 	Values   store.Values // groups of the control panel
 	Log      *logrus.Entry
@@ -80,6 +80,12 @@ func (r *Relay) enterPolicy() *Policy {
 	}
 }
 
+// How long is kept what nobody cleans up.
+const (
+	idleKeep = 30 * 24 * time.Hour  // a request that its publisher left behind
+	pageKeep = 400 * 24 * time.Hour // a page that a yearly schedule publishes onto
+)
+
 // Run forgets what need not be remembered any longer, until ctx ends.
 func (r *Relay) Run(ctx context.Context) error {
 	t := time.NewTicker(time.Minute)
@@ -100,8 +106,12 @@ func (r *Relay) prune(ctx context.Context) {
 	if err := r.cfg.Once.Prune(ctx); err != nil {
 		r.cfg.Log.WithError(err).Warn("old answers cannot be forgotten")
 	}
-	if _, err := r.cfg.Requests.PruneRequests(ctx, now.Add(-r.Policy().RequestKeep)); err != nil {
+	keep := r.Policy().RequestKeep
+	if _, err := r.cfg.Requests.PruneRequests(ctx, keep, max(keep, idleKeep)); err != nil {
 		r.cfg.Log.WithError(err).Warn("old requests cannot be forgotten")
+	}
+	if _, err := r.cfg.Pages.PrunePages(ctx, pageKeep); err != nil {
+		r.cfg.Log.WithError(err).Warn("old pages cannot be forgotten")
 	}
 }
 

@@ -1,0 +1,94 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stagelock/stagelock/policy/calls"
+)
+
+func reserve(t *testing.T, p *partsInFlight, request int64, name string, size int64) func() {
+	t.Helper()
+	release, err := p.reserve(request, func(*inFlight) (piece, error) { return piece{name, size}, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return release
+}
+
+func besides(t *testing.T, p *partsInFlight, request int64, name string) (sum calls.Parts) {
+	t.Helper()
+	if err := p.with(request, func(f *inFlight) error { sum = f.beside(name); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+func TestPartsUnderWayCountOnce(t *testing.T) {
+	var p partsInFlight
+	first := reserve(t, &p, 1, "a.zip00", 10)
+	again := reserve(t, &p, 1, "a.zip00", 10) // a repeat of it
+	second := reserve(t, &p, 1, "a.zip01", 5)
+	for name, want := range map[string]calls.Parts{
+		"a.zip00": {Width: 2, Bytes: 5}, "a.zip01": {Width: 2, Bytes: 20}, "a.zip02": {Width: 2, Bytes: 25},
+	} {
+		if got := besides(t, &p, 1, name); got != want {
+			t.Errorf("beside %s: %+v, want %+v", name, got, want)
+		}
+	}
+	if got := besides(t, &p, 2, "a.zip00"); got != (calls.Parts{}) {
+		t.Errorf("another request has %+v", got)
+	}
+	refusal := errors.New("refused")
+	if _, err := p.reserve(1, func(*inFlight) (piece, error) { return piece{"a.zip03", 1}, refusal }); !errors.Is(err, refusal) {
+		t.Errorf("got %v", err)
+	}
+	for _, release := range []func(){first, first, again, second} {
+		release()
+	}
+	if got := besides(t, &p, 1, ""); got != (calls.Parts{}) || len(p.open) != 0 {
+		t.Errorf("%+v and %d requests are left", got, len(p.open))
+	}
+}
+
+// TestRequestsDoNotWaitForEachOther: while the part of one request is judged, others are.
+func TestRequestsDoNotWaitForEachOther(t *testing.T) {
+	var p partsInFlight
+	err := p.with(1, func(*inFlight) error {
+		return p.with(2, func(*inFlight) error {
+			release, err := p.reserve(3, func(*inFlight) (piece, error) { return piece{"a.zip00", 1}, nil })
+			if err == nil {
+				release()
+			}
+			return err
+		})
+	})
+	if err != nil || len(p.open) != 0 {
+		t.Errorf("%v, %d requests are left", err, len(p.open))
+	}
+}
+
+// TestEmptyPartBesideStreamingOnes: held and streaming parts of one request at once, which once killed
+// the process.
+func TestEmptyPartBesideStreamingOnes(t *testing.T) {
+	var p partsInFlight
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := range 500 {
+				name := fmt.Sprintf("a.zip%04d", i*500+n)
+				if n%2 == 0 {
+					_ = besides(t, &p, int64(n%3), name)
+					continue
+				}
+				reserve(t, &p, int64(n%3), name, 1)()
+			}
+		})
+	}
+	all.Wait()
+	if len(p.open) != 0 {
+		t.Errorf("%d requests are left", len(p.open))
+	}
+}
