@@ -63,6 +63,7 @@ var homes = map[string][]string{
 	"github.com/pressly/goose/v3":        {"store/sqlite", "store/postgres"},
 	"github.com/jackc/pgx/v5":            {"store/postgres"},
 	"golang.org/x/crypto":                {"policy/secret"},
+	"github.com/coreos/go-systemd/v22":   {"cmd/stagelock/commands/operate"},
 }
 
 // within says whether room lies in one of the rooms.

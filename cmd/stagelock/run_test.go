@@ -98,7 +98,12 @@ type process struct {
 
 func start(t *testing.T, file string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command("stagelock", "run", "--json", "--config", file), log: &bytes.Buffer{}}
+	return startCommand(t, exec.Command("stagelock", "run", "--json", "--config", file))
+}
+
+func startCommand(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{Cmd: cmd, log: &bytes.Buffer{}}
 	p.Stderr = p.log
 	out, err := p.StdoutPipe()
 	if err != nil {

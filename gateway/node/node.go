@@ -25,7 +25,6 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/gateway/visit"
-	"github.com/stagelock/stagelock/policy/hosts"
 	"github.com/stagelock/stagelock/policy/quota"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/files"
@@ -42,8 +41,11 @@ type Config struct {
 	Load    func() (*conf.Config, []conf.Problem) // reads the configuration anew; nil: Reload is refused
 	Log     *logrus.Entry
 	Version string
-	Now     func() time.Time   // nil means time.Now
-	Pause   func(point string) // see relay.Config; nil outside tests
+	// Listeners are those that a service manager bound: each takes the place of the one in
+	// Conf.Listen with its address. New owns them.
+	Listeners []net.Listener
+	Now       func() time.Time   // nil means time.Now
+	Pause     func(point string) // see relay.Config; nil outside tests
 }
 
 // Node is one running gateway.
@@ -141,28 +143,6 @@ func (n *Node) openAudit(ctx context.Context) error {
 			"signed it; see stagelock audit verify")
 	}
 	return nil
-}
-
-// listen binds all listeners, so that a port in use is known before anything runs.
-func (n *Node) listen(ctx context.Context) error {
-	senders, _ := hosts.NewProxies(n.conf.Hosts.ProxyProtocol)
-	var lc net.ListenConfig
-	for _, a := range n.conf.Listen {
-		l, err := lc.Listen(ctx, "tcp", a.String())
-		if err != nil {
-			return fmt.Errorf("cannot listen on %s: %w; stop what uses that port, or change listen", a, err)
-		}
-		n.closers = append(n.closers, func() error { return ignoreClosed(l.Close()) })
-		n.listeners = append(n.listeners, front.Listen(l, senders, n.conf.Limits.HeadTimeout))
-	}
-	return nil
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
 }
 
 func (n *Node) openCerts(ctx context.Context) error {

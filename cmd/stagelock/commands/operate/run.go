@@ -9,7 +9,9 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 
@@ -47,42 +49,80 @@ func (sh shell) runGateway(c *cli.Context) error {
 		log.WithField("setting", p.Path).Warn(p.Msg + "; " + p.Cure)
 	}
 	first := firstStart(cfg)
-	n, err := node.New(c.Context, node.Config{Conf: cfg, Load: load, Log: log, Version: sh.Version, Now: sh.Now})
+	given, err := activation.Listeners()
+	if err != nil {
+		return fmt.Errorf("the sockets of the service manager cannot be used: %w", err)
+	}
+	n, err := node.New(c.Context, node.Config{Conf: cfg, Load: load, Log: log, Version: sh.Version, Now: sh.Now,
+		Listeners: given})
 	if err != nil {
 		return errors.New(oneLine(err))
 	}
 	if err := sh.greet(n, first); err != nil {
 		return errors.Join(err, n.Close())
 	}
-	return sh.serve(c.Context, n, log)
+	s := &service{node: n, log: log, manager: newManager(log), drain: cfg.Drain, listen: addresses(n)}
+	return s.run(c.Context, sh.Hangups)
 }
 
-// serve runs the node until it is told to stop, and reloads it meanwhile.
-func (sh shell) serve(ctx context.Context, n *node.Node, log *logrus.Entry) error {
-	reloading, stop := context.WithCancel(ctx)
+// service is a gateway that runs.
+type service struct {
+	node    *node.Node
+	log     *logrus.Entry
+	manager *manager
+	drain   time.Duration
+	listen  string
+}
+
+// run runs the node until it is told to stop, reloads it meanwhile, and tells the service manager.
+func (s *service) run(ctx context.Context, hangups <-chan os.Signal) error {
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			select {
-			case <-reloading.Done():
-				return
-			case <-sh.Hangups:
-				if err := n.Reload(reloading); err != nil {
-					log.WithError(err).Error("reload")
-					continue
-				}
-				log.Info("configuration loaded")
-			}
-		}
-	})
-	err := n.Run(ctx)
+	wg.Go(func() { s.manager.watch(beside, func() { s.node.Health() }) })
+	wg.Go(func() { s.reloads(ctx, beside, hangups) })
+	s.manager.ready("listening on " + s.listen)
+	err := s.node.Run(ctx)
 	stop()
 	wg.Wait()
 	if err != nil {
 		return &term.UncleanError{Err: err}
 	}
-	log.Info("stopped")
+	s.log.Info("stopped")
 	return nil
+}
+
+// reloads reads the configuration again at each hangup, until the gateway is asked to stop.
+func (s *service) reloads(ctx, beside context.Context, hangups <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			s.manager.stopping(s.drain)
+			return
+		case <-beside.Done():
+			return
+		case <-hangups:
+			s.reload(ctx)
+		}
+	}
+}
+
+func (s *service) reload(ctx context.Context) {
+	s.manager.reloading()
+	if err := s.node.Reload(ctx); err != nil {
+		s.log.WithError(err).Error("reload")
+		s.manager.ready("listening on " + s.listen + "; the last reload was refused, see the log")
+		return
+	}
+	s.log.Info("configuration loaded")
+	s.manager.ready("listening on " + s.listen)
+}
+
+func addresses(n *node.Node) string {
+	var all []string
+	for _, a := range n.Addrs() {
+		all = append(all, a.String())
+	}
+	return strings.Join(all, " and ")
 }
 
 func newLog(w io.Writer, c conf.Log) *logrus.Entry {
@@ -121,11 +161,7 @@ func (sh shell) greet(n *node.Node, first bool) error {
 	if sh.JSON {
 		return sh.Print(g)
 	}
-	var addrs []string
-	for _, a := range g.Listen {
-		addrs = append(addrs, a.String())
-	}
-	if err := sh.Printf("stagelock %s listens on %s\n", sh.Version, strings.Join(addrs, " and ")); err != nil {
+	if err := sh.Printf("stagelock %s listens on %s\n", sh.Version, addresses(n)); err != nil {
 		return err
 	}
 	if !ok || !first {

@@ -1,0 +1,67 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/sirupsen/logrus"
+)
+
+// manager is the service manager that started the gateway, if there is one: systemd, or what speaks
+// as it does. Without one nothing is said.
+type manager struct {
+	log      *logrus.Entry
+	watchdog time.Duration // how often it wants to hear that the gateway lives; 0: never
+}
+
+func newManager(log *logrus.Entry) *manager {
+	m := &manager{log: log}
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		log.WithError(err).Warn("the service manager's watchdog cannot be understood")
+	}
+	m.watchdog = every
+	return m
+}
+
+func (m *manager) say(state ...string) {
+	if _, err := daemon.SdNotify(false, strings.Join(state, "\n")); err != nil {
+		m.log.WithError(err).Warn("the service manager cannot be told")
+	}
+}
+
+func (m *manager) ready(status string) { m.say(daemon.SdNotifyReady, "STATUS="+status) }
+
+func (m *manager) reloading() {
+	m.say(daemon.SdNotifyReloading, "STATUS=reading the configuration", daemon.SdNotifyMonotonicUsec())
+}
+
+// stopping asks for as long as publishes in progress may take.
+func (m *manager) stopping(drain time.Duration) {
+	m.say(daemon.SdNotifyStopping, "STATUS=letting publishes in progress end",
+		fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (drain+stopSlack).Microseconds()))
+}
+
+// stopSlack is how long a gateway takes to close what it has open.
+const stopSlack = 15 * time.Second
+
+// watch tells the service manager that the gateway lives as long as alive returns.
+func (m *manager) watch(ctx context.Context, alive func()) {
+	if m.watchdog <= 0 {
+		return
+	}
+	ticks := time.NewTicker(m.watchdog / 3)
+	defer ticks.Stop()
+	for {
+		alive()
+		m.say(daemon.SdNotifyWatchdog)
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/stagelock/stagelock/gateway/front"
+	"github.com/stagelock/stagelock/policy/hosts"
+)
+
+// listen takes the listeners that were handed over and binds the others, so that a port in use is
+// known before anything runs.
+func (n *Node) listen(ctx context.Context) error {
+	for _, l := range n.cfg.Listeners {
+		n.closers = append(n.closers, func() error { return ignoreClosed(l.Close()) })
+	}
+	given := slices.Clone(n.cfg.Listeners)
+	senders, _ := hosts.NewProxies(n.conf.Hosts.ProxyProtocol)
+	for _, a := range n.conf.Listen {
+		l, rest := take(given, a)
+		given = rest
+		if l == nil {
+			var err error
+			if l, err = n.bind(ctx, a); err != nil {
+				return err
+			}
+		}
+		n.listeners = append(n.listeners, front.Listen(l, senders, n.conf.Limits.HeadTimeout))
+	}
+	if len(given) > 0 {
+		return fmt.Errorf("the service manager hands over a socket at %s, which listen does not name: "+
+			"make listen and the socket unit agree", given[0].Addr())
+	}
+	return nil
+}
+
+func (n *Node) bind(ctx context.Context, a netip.AddrPort) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", a.String())
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w; stop what uses that port, or change listen", a, err)
+	}
+	n.closers = append(n.closers, func() error { return ignoreClosed(l.Close()) })
+	return l, nil
+}
+
+// take finds the listener for an address, and returns the others. One for all IPv6 addresses takes
+// IPv4 too.
+func take(given []net.Listener, a netip.AddrPort) (net.Listener, []net.Listener) {
+	for i, l := range given {
+		tcp, ok := l.Addr().(*net.TCPAddr)
+		if !ok {
+			continue
+		}
+		at := tcp.AddrPort()
+		same := at.Addr().Unmap() == a.Addr().Unmap() || at.Addr().IsUnspecified() && a.Addr().IsUnspecified()
+		if same && (at.Port() == a.Port() || a.Port() == 0) {
+			return l, slices.Delete(slices.Clone(given), i, i+1)
+		}
+	}
+	return nil, given
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
