@@ -1,6 +1,6 @@
 # Targets with a comment behind ## are printed by make help.
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz bench interop generate clean
+.PHONY: help build test race lint fuzz bench interop calls generate clean
 
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -34,6 +34,9 @@ bench: ## run the benchmarks
 
 interop: ## the vendor's own client and servlet on both ends; says what is missing
 	$(GO) test -count=1 -timeout 60m -run 'Interop' -v ./integration/liferay
+
+calls: ## print the remote calls in the vendor's jars: who makes them, from where they are reached
+	@./integration/liferay/jvm/scan/scan
 
 generate: ## make what is generated anew
 	$(GO) generate ./...

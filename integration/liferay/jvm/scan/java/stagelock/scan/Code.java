@@ -105,13 +105,18 @@ final class Code {
     final List<Site> withPrincipal = new ArrayList<>();
     final TreeMap<Unresolved, TreeSet<String>> unresolved = new TreeMap<>();
 
-    void read(String path) throws IOException {
+    /** Reads the vendor's classes in a jar and returns how many there are. */
+    int read(String path) throws IOException {
+        int classes = 0;
         try (var jar = new JarFile(path)) {
             for (JarEntry entry : Collections.list(jar.entries())) {
                 String name = entry.getName();
-                if (name.startsWith("com/liferay/") && name.endsWith(".class")) add(jar, entry, Names.jar(path));
+                if (!name.startsWith("com/liferay/") || !name.endsWith(".class")) continue;
+                add(jar, entry, Names.jar(path));
+                classes++;
             }
         }
+        return classes;
     }
 
     private void add(JarFile jar, JarEntry entry, String jarName) throws IOException {

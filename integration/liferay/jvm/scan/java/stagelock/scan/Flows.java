@@ -28,12 +28,10 @@ final class Flows {
         var queue = new ArrayDeque<>(Set.of(method));
         while (!queue.isEmpty()) {
             Code.Method m = queue.remove();
-            TreeSet<Code.Method> callers = m == method || isStaging(m) && !isRun(m) ? graph.callers(m) : new TreeSet<>();
-            if (isRun(m) || callers.isEmpty() && m != method) starts.add(Names.last(m.owner.name) + "." + m.name);
-            if (isRun(m)) continue;
-            for (Code.Method caller : callers) {
-                if (counts(caller) && seen.add(caller)) queue.add(caller);
-            }
+            boolean run = isRun(m);
+            List<Code.Method> callers = run || m != method && !isStaging(m) ? List.of() : callers(m);
+            if (run || callers.isEmpty() && m != method) starts.add(Names.last(m.owner.name) + "." + m.name);
+            callers.stream().filter(seen::add).forEach(queue::add);
         }
         if (starts.isEmpty()) starts.add(method.isPublic() ? API : DEAD);
         return starts;
@@ -47,11 +45,12 @@ final class Flows {
     /** Reports whether the way goes on above m. Elsewhere its start has been found: who deletes a site, say. */
     private static boolean isStaging(Code.Method m) {
         String name = m.owner.name.toLowerCase(Locale.ROOT);
-        return name.contains("staging") || name.contains("/exportimport/") || name.contains("/lar/") || m.owner.name.contains("/GroupLocalService");
+        return name.contains("staging") || name.contains("/exportimport/") || name.contains("/lar/")
+            || name.contains("/grouplocalservice");
     }
 
-    /** A wrapper only hands on, and the vendor's own tests lie in the same jars. */
-    private static boolean counts(Code.Method m) {
-        return !Graph.delegates(m.owner) && !m.owner.name.contains("/test/");
+    /** The callers but for wrappers, which only hand on, and the vendor's own tests, which lie in the same jars. */
+    private List<Code.Method> callers(Code.Method m) {
+        return graph.callers(m).stream().filter(c -> !Graph.delegates(c.owner) && !c.owner.name.contains("/test/")).toList();
     }
 }

@@ -91,9 +91,13 @@ final class Keys {
             if (isParameter(flow, m, n)) continue; // whoever calls this method made it
             String call = handler(flow, flow.argument(m, n));
             if (call != null) calls.add(call);
-            else unresolved.add(new Code.Unresolved(Names.plain(node.name, method.name, method.desc), Names.plain(m.owner, m.name, m.desc)));
+            else unresolved.add(new Code.Unresolved(plain(method), Names.plain(m.owner, m.name, m.desc)));
         }
         return calls;
+    }
+
+    private String plain(MethodNode method) {
+        return Names.plain(node.name, method.name, method.desc);
     }
 
     private static boolean sends(String descriptor) {
@@ -143,7 +147,8 @@ final class Keys {
     private static MethodInsnNode constructor(Flow flow, AbstractInsnNode made, String type) {
         if (!(made instanceof TypeInsnNode t) || t.getOpcode() != Opcodes.NEW || !t.desc.equals(type)) return null;
         for (AbstractInsnNode i : flow.method.instructions) {
-            if (i instanceof MethodInsnNode m && m.name.equals("<init>") && m.owner.equals(type) && flow.argument(m, -1) == made) return m;
+            boolean constructs = i instanceof MethodInsnNode m && m.name.equals("<init>") && m.owner.equals(type);
+            if (constructs && flow.argument((MethodInsnNode) i, -1) == made) return (MethodInsnNode) i;
         }
         return null;
     }
@@ -166,8 +171,8 @@ final class Keys {
 
     private static Integer number(AbstractInsnNode i) {
         if (i instanceof IntInsnNode n) return n.operand;
-        if (i instanceof InsnNode && i.getOpcode() >= Opcodes.ICONST_0 && i.getOpcode() <= Opcodes.ICONST_5) return i.getOpcode() - Opcodes.ICONST_0;
-        return null;
+        int small = i instanceof InsnNode ? i.getOpcode() - Opcodes.ICONST_0 : -1;
+        return small >= 0 && small <= 5 ? small : null;
     }
 
     private static Type type(AbstractInsnNode i) {

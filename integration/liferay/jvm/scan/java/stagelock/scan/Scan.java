@@ -14,6 +14,7 @@ import java.util.TreeSet;
  * unread      LINE  METHOD  who calls it       jars  takes an HttpPrincipal, and no jar has its code
  * unresolved  LINE  METHOD  who calls it       jars  sends a MethodHandler of which the call cannot be told
  * principal   LINE          who makes one      jars  an HttpPrincipal that goes elsewhere
+ * read        LINE                         jar   how many classes it has
  * carried     LINE  CALL    the vendor's stub  jars  (with --carried) every call that could be made
  * </pre>
  */
@@ -40,14 +41,17 @@ public final class Scan {
             System.err.println("usage: Scan [--carried] LINE JAR...");
             System.exit(64);
         }
-        var code = new Code();
-        for (String jar : rest.subList(1, rest.size())) code.read(jar);
-        var scan = new Scan(rest.get(0), code);
+        var scan = new Scan(rest.get(0), new Code());
+        for (String jar : rest.subList(1, rest.size())) scan.read(jar);
         scan.look(carried);
         var out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
         scan.rows.forEach(out::println);
         out.flush();
         if (out.checkError()) System.exit(74);
+    }
+
+    private void read(String jar) throws IOException {
+        row("read", "", "", new TreeSet<>(List.of(Names.jar(jar))), Integer.toString(code.read(jar)));
     }
 
     private void look(boolean carried) {
@@ -58,7 +62,8 @@ public final class Scan {
             }
         }
         for (Code.Site site : code.withPrincipal) {
-            if (!isRead(site)) row("unread", Names.plain(site.owner(), site.name(), site.descriptor()), site.in().plain(), jars(site), "");
+            if (isRead(site)) continue;
+            row("unread", Names.plain(site.owner(), site.name(), site.descriptor()), site.in().plain(), jars(site), "");
         }
         code.unresolved.forEach((where, jars) -> row("unresolved", where.sent(), where.in(), jars, ""));
     }
