@@ -96,8 +96,8 @@ func TestSilence(t *testing.T) {
 		start := time.Now()
 		_, err := c.Next(ctx)
 		second = time.Since(start)
-		if !errors.Is(err, http1.ErrIdle) || c.Delivered(err) {
-			t.Errorf("Next = %v, want ErrIdle and nothing delivered", err)
+		if !errors.Is(err, http1.ErrIdle) {
+			t.Errorf("Next = %v, want ErrIdle", err)
 		}
 	}, func(client net.Conn, _ context.CancelCauseFunc) {
 		send(t, client, call(""))

@@ -68,8 +68,6 @@ var (
 	// ErrClosed refuses to open a connection of a closed Upstream, or to use an Exchange that
 	// ended.
 	ErrClosed = errors.New("closed")
-	// ErrUnsupported is returned where the platform or the connection cannot tell.
-	ErrUnsupported = errors.New("not supported by this connection")
 )
 
 // Error is a request that is refused: answer Status with Msg and close. Err goes to the log only.

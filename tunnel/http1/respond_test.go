@@ -156,46 +156,7 @@ func TestAbortedChunks(t *testing.T) {
 	}
 }
 
-// TestDelivered shows how each end of a connection is judged after an answer.
-func TestDelivered(t *testing.T) {
-	needsLinux(t)
-	for _, tt := range []struct {
-		name string
-		end  func(client net.Conn)
-		want bool
-	}{
-		{"next request", func(c net.Conn) { send(t, c, call("")) }, true},
-		{"close after reading", func(c net.Conn) {
-			_, _ = c.Read(make([]byte, 1024))
-			_ = c.Close()
-		}, true},
-		{"reset", func(c net.Conn) {
-			_ = c.(*net.TCPConn).SetLinger(0)
-			_ = c.Close()
-		}, false},
-		{"close without reading", func(c net.Conn) { _ = c.Close() }, false}, // the kernel resets: input was unread
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			client, server := loopback(t)
-			c := http1.NewConn(server, profile())
-			send(t, client, call(""))
-			if _, err := c.Next(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Respond(200, nil, []byte("answer"), false); err != nil {
-				t.Fatal(err)
-			}
-			peek(t, client) // the answer has arrived
-			tt.end(client)
-			_, err := c.Next(t.Context())
-			if got := c.Delivered(err); got != tt.want {
-				t.Errorf("after %v: delivered %v, want %v", err, got, tt.want)
-			}
-		})
-	}
-}
-
-func TestUnsentAndGone(t *testing.T) {
+func TestGone(t *testing.T) {
 	needsLinux(t)
 	client, server := loopback(t)
 	c := http1.NewConn(server, profile())
@@ -208,9 +169,6 @@ func TestUnsentAndGone(t *testing.T) {
 	}
 	done := make(chan error)
 	go func() { done <- c.Respond(200, nil, make([]byte, 32<<20), false) }() // more than the kernels hold
-	if !eventually(t, func() bool { n, err := c.Unsent(); return err == nil && n > 0 }) {
-		t.Error("nothing is unsent while the client does not read")
-	}
 	_ = client.Close()
 	if err := <-done; err == nil {
 		t.Error("answer succeeded without a reader")
@@ -220,8 +178,6 @@ func TestUnsentAndGone(t *testing.T) {
 	}
 	if c := http1.NewConn(&script{}, profile()); c.Gone() {
 		t.Error("a connection that cannot tell is said to be gone")
-	} else if _, err := c.Unsent(); !errors.Is(err, http1.ErrUnsupported) {
-		t.Errorf("Unsent of no socket: %v", err)
 	}
 }
 
@@ -233,15 +189,14 @@ func TestFinish(t *testing.T) {
 		secure  bool
 		waits   bool // the client closes only after the server
 		resets  bool
-		want    bool
 		leaving string // sent and never read
 	}{
-		{"client closes", false, false, false, true, ""},
-		{"client waits for the server", false, true, false, true, ""},
-		{"client still sends", false, false, false, true, "more and more"},
-		{"client resets", false, false, true, false, ""},
-		{"client closes TLS", true, false, false, true, ""},
-		{"client waits for the server with TLS", true, true, false, true, ""},
+		{"client closes", false, false, false, ""},
+		{"client waits for the server", false, true, false, ""},
+		{"client still sends", false, false, false, "more and more"},
+		{"client resets", false, false, true, ""},
+		{"client closes TLS", true, false, false, ""},
+		{"client waits for the server with TLS", true, true, false, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			raw, server := loopback(t)
@@ -249,7 +204,7 @@ func TestFinish(t *testing.T) {
 			if tt.secure {
 				server, client = tls.Server(http1.Wrap(server), sc), tls.Client(raw, cc)
 			}
-			result := make(chan bool, 1)
+			finished := make(chan struct{})
 			go func() {
 				c := http1.NewConn(server, profile())
 				_, _ = c.Next(t.Context())
@@ -258,7 +213,8 @@ func TestFinish(t *testing.T) {
 				if tt.waits {
 					limit = 100 * time.Millisecond
 				}
-				result <- c.Finish(limit)
+				c.Finish(limit)
+				close(finished)
 			}()
 			send(t, client, call("")+tt.leaving)
 			if _, err := client.Read(make([]byte, 1024)); err != nil {
@@ -273,9 +229,7 @@ func TestFinish(t *testing.T) {
 				_ = raw.(*net.TCPConn).SetLinger(0)
 			}
 			_ = client.Close()
-			if got := <-result; got != tt.want {
-				t.Errorf("delivered %v, want %v", got, tt.want)
-			}
+			<-finished
 		})
 	}
 }

@@ -57,18 +57,6 @@ func (p *probe) gone() bool {
 	return p != nil && p.events(unix.POLLRDHUP)&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
 }
 
-// unsent returns how many bytes the peer's kernel has not acknowledged.
-func (p *probe) unsent() (n int, err error) {
-	if p == nil {
-		return 0, ErrUnsupported
-	}
-	cerr := p.rc.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
-	if cerr != nil {
-		return 0, cerr
-	}
-	return n, err
-}
-
 func (p *probe) quickAck() {
 	_ = p.rc.Control(func(fd uintptr) { // without it the answer comes later, not wrong
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)

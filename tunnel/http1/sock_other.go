@@ -10,7 +10,6 @@ type probe struct{}
 
 func newProbe(net.Conn) *probe { return nil }
 
-func (*probe) quiet() bool          { return true }
-func (*probe) gone() bool           { return false }
-func (*probe) unsent() (int, error) { return 0, ErrUnsupported }
-func (*probe) quickAck()            {}
+func (*probe) quiet() bool { return true }
+func (*probe) gone() bool  { return false }
+func (*probe) quickAck()   {}

@@ -2,8 +2,6 @@ package http1
 
 import (
 	"crypto/tls"
-	"errors"
-	"io"
 	"net"
 )
 
@@ -16,7 +14,6 @@ type Wire struct {
 	from *pool
 	buf  *[]byte
 	r, w int
-	torn bool // the other side closed below TLS, without saying so in it
 }
 
 // Wrap returns c as a Wire.
@@ -30,9 +27,9 @@ func (w *Wire) Read(p []byte) (int, error) {
 	if w.r == w.w {
 		if w.from == nil || len(p) >= wideSize {
 			w.drop()
-			return w.end(w.Conn.Read(p))
+			return w.Conn.Read(p)
 		}
-		n, err := w.end(w.Conn.Read(*w.buf))
+		n, err := w.Conn.Read(*w.buf)
 		w.r, w.w = 0, n
 		if n == 0 {
 			return 0, err
@@ -41,12 +38,6 @@ func (w *Wire) Read(p []byte) (int, error) {
 	n := copy(p, (*w.buf)[w.r:w.w])
 	w.r += n
 	return n, nil
-}
-
-// end notes that the other side closed: TLS that was told so by its own close never reads that far.
-func (w *Wire) end(n int, err error) (int, error) {
-	w.torn = w.torn || errors.Is(err, io.EOF)
-	return n, err
 }
 
 func (w *Wire) widen(from *pool) {
