@@ -32,22 +32,24 @@ const Login = "publisher@example.com"
 // Options says what a Gateway stands in front of. The zero values of most mean what a test usually
 // wants.
 type Options struct {
-	Upstream   string   // base URL of the engine
-	Inside     string   // its path context
-	BrowserURL string   // where browsers see it; not said if empty
-	Context    string   // path context outside
-	Line       string   // 7.4 if empty
-	Sites      string   // YAML list, [any] if empty
-	Logins     string   // YAML list; empty: no list
-	Allow      string   // YAML list, [127.0.0.1] if empty
-	Algorithm  string   // AES if empty
-	Hex        bool     // Secret is in hex digits
-	Secret     string   // of the publisher; Secret if empty
-	Engine     string   // secret of the engine; that of the publisher if empty
-	Hosts      []string // more lines of YAML, of the hosts
-	Extra      []string // more lines of YAML, at the top level
-	Peer       []string // more lines of YAML, of the peer
-	Dir        string   // data folder; a new one if empty
+	Upstream   string             // base URL of the engine
+	Inside     string             // its path context
+	BrowserURL string             // where browsers see it; not said if empty
+	Context    string             // path context outside
+	Line       string             // 7.4 if empty
+	Sites      string             // YAML list, [any] if empty
+	Logins     string             // YAML list; empty: no list
+	Allow      string             // YAML list, [127.0.0.1] if empty
+	Algorithm  string             // AES if empty
+	Hex        bool               // Secret is in hex digits
+	Secret     string             // of the publisher; Secret if empty
+	Engine     string             // secret of the engine; that of the publisher if empty
+	Hosts      []string           // more lines of YAML, of the hosts
+	Extra      []string           // more lines of YAML, at the top level
+	Peer       []string           // more lines of YAML, of the peer
+	Health     string             // YAML map, of the checks of the engine's health
+	Dir        string             // data folder; a new one if empty
+	Pause      func(point string) // see node.Config
 	LogTo      io.Writer
 }
 
@@ -78,6 +80,9 @@ func (o Options) YAML(data string) string {
 		"peers:", "  - name: staging", "    sites: "+or(o.Sites, "[any]"),
 		"    secret: "+key(or(o.Secret, Secret)),
 	)
+	if o.Health != "" {
+		lines = slices.Insert(lines, slices.Index(lines, "  upstream:")+1, "    health: "+o.Health)
+	}
 	if o.BrowserURL != "" {
 		lines = slices.Insert(lines, slices.Index(lines, "  upstream:"), "  browser_url: "+o.BrowserURL)
 	}
@@ -129,7 +134,7 @@ func Start(t testing.TB, o Options) *Gateway {
 		log.SetOutput(o.LogTo)
 		log.SetLevel(logrus.DebugLevel)
 	}
-	n, err := node.New(t.Context(), node.Config{Conf: cfg, Load: g.load, Log: logrus.NewEntry(log), Version: "test"})
+	n, err := node.New(t.Context(), node.Config{Conf: cfg, Load: g.load, Log: logrus.NewEntry(log), Version: "test", Pause: o.Pause})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,8 @@ type Sink struct {
 	// Head, if it is set, sees the head of each call and says whether its body is read; if not, the
 	// connection is reset.
 	Head func(head *http.Request) bool
+	// Probe, if it is set, is called before a health probe is answered.
+	Probe func()
 
 	l     net.Listener
 	conns sync.WaitGroup
@@ -102,6 +104,9 @@ func (s *Sink) serve(c net.Conn) {
 			return
 		}
 		if req.Method != http.MethodPost {
+			if s.Probe != nil {
+				s.Probe()
+			}
 			if !respond(c, nil) {
 				return
 			}
