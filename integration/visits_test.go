@@ -275,4 +275,3 @@ func TestAnswersOfTheGatewayNeedNoEngine(t *testing.T) {
 	}
 	want{status: http.StatusServiceUnavailable, reason: "engine.down"}.denied(t, g, once(t, g, checkSite(site).message(t)))
 }
-
