@@ -1,16 +1,27 @@
 # Targets with a comment behind ## are printed by make help.
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz bench interop calls generate clean
+.PHONY: help build packages test race lint fuzz bench interop calls generate clean
 
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
+NFPM ?= $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+# A version that is no tag is older than every release.
+PACKAGE_VERSION ?= $(if $(filter v%,$(VERSION)),$(patsubst v%,%,$(VERSION)),0.0.0~$(VERSION))
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/stagelock for this machine
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/stagelock ./cmd/stagelock
+
+packages: build ## deb and rpm in dist, with manual page, completions, units and bill of materials
+	@mkdir -p dist
+	bin/stagelock man | gzip -9n > dist/stagelock.8.gz
+	for s in bash zsh fish; do bin/stagelock completion $$s > dist/stagelock.$$s || exit 1; done
+	bin/stagelock version --sbom > dist/stagelock.cdx.json
+	for p in deb rpm; do ARCH=$$($(GO) env GOARCH) VERSION=$(PACKAGE_VERSION) \
+	  $(NFPM) package --config cmd/stagelock/packaging/nfpm.yaml --packager $$p --target dist/ || exit 1; done
 
 test: ## pass the tests; needs Go only, what needs more says so and skips
 	$(GO) test ./...
