@@ -52,7 +52,7 @@ var homes = map[string][]string{
 	"go.uber.org/zap":                    {"gateway/certs"},
 	"github.com/urfave/cli/v2":           {"cmd"},
 	"golang.org/x/time":                  {"policy/quota"},
-	"github.com/hashicorp/golang-lru/v2": {"policy/secret", "policy/quota", "store"},
+	"github.com/hashicorp/golang-lru/v2": {"policy/secret", "policy/quota"},
 	"modernc.org/sqlite":                 {"store/sqlite"},
 	"github.com/sirupsen/logrus":         {"gateway", "cmd", "integration/internal/harness"},
 	"github.com/pires/go-proxyproto":     {"gateway"},

@@ -4,7 +4,7 @@ package store
 // methods return is valid until Close.
 type Database interface {
 	Members() Members
-	Requests() RequestsV2
+	Requests() Requests
 	Repeats() Repeats
 	Leases() Leases
 	Values() Values

@@ -12,7 +12,6 @@ type Request struct {
 	Checksum  string
 	Peer      string   // name of the peer that created it first
 	Logins    []string // every login whose create returned this id, once, in order of arrival
-	Parts     []Part   // parts that were accepted, in order of arrival; a name stands once
 	CreatedAt time.Time
 	CleanedAt time.Time // zero while it lives
 
@@ -30,22 +29,30 @@ type Part struct {
 	Width int   // digits that Name ends in
 }
 
-// Requests remembers who created which staging request. It is safe for concurrent use; a write is
-// on disk when it returns nil.
+// Requests remembers who created which staging request. All times are the store's own. It is safe
+// for concurrent use, also from several processes; a write is on disk when it returns nil.
 type Requests interface {
-	// Create keeps req. If the id is known for the same site and checksum, req.Logins are added to
-	// it, its CleanedAt is reset and the parts stay only if it was not cleaned up; for another site
-	// or checksum it is replaced, as the engine reused the id.
+	// Create keeps req, without parts. If the id is known for the same site and checksum, req.Logins
+	// are added to it; if that one was cleaned up it lives again, with req.Upstream and without its
+	// parts. For another site or checksum it is replaced, as the engine reused the id.
 	Create(ctx context.Context, req Request) error
-	// Request returns the request of that id, cleaned up or not, or ErrNotFound.
+	// Request returns the request of that id, cleaned up or not, or ErrNotFound. It costs the same
+	// whatever the number of parts.
 	Request(ctx context.Context, id int64) (Request, error)
-	// AddPart adds part to request id, replacing a part of the same name in its place. It returns
-	// ErrNotFound for an unknown id.
+	// AddPart adds part to request id, replacing a part of the same name in its place, and keeps the
+	// sums. It returns ErrNotFound for an unknown id.
 	AddPart(ctx context.Context, id int64, part Part) error
-	// CleanUp marks request id as cleaned up at that time. It returns ErrNotFound for an unknown
-	// id.
-	CleanUp(ctx context.Context, id int64, at time.Time) error
-	// PruneRequests forgets every request that was cleaned up before that time and returns how
-	// many.
-	PruneRequests(ctx context.Context, before time.Time) (int, error)
+	// Part returns the part of that name of request id, or ErrNotFound.
+	Part(ctx context.Context, id int64, name string) (Part, error)
+	// Parts calls fn with every part of request id in order of arrival, and stops at fn's first
+	// error, which it returns.
+	Parts(ctx context.Context, id int64, fn func(Part) error) error
+	// Touch keeps that a call on each of those requests is under way, or has just ended; unknown ones
+	// are no error. Whoever has such a call says so again while it lasts.
+	Touch(ctx context.Context, ids ...int64) error
+	// CleanUp marks request id as cleaned up. It returns ErrNotFound for an unknown id.
+	CleanUp(ctx context.Context, id int64) error
+	// PruneRequests forgets every request that was cleaned up longer than cleaned ago, and every one
+	// that was not used for longer than idle, cleaned up or not. It returns how many.
+	PruneRequests(ctx context.Context, cleaned, idle time.Duration) (int, error)
 }

@@ -30,6 +30,7 @@ type call struct {
 	facts    calls.Facts
 	past     calls.Known // what is remembered of the ids in facts
 	request  int64       // staging request that the call names, 0 for none
+	home     string      // the engine node that created that request
 	decision calls.Decision
 	turn     *once.Turn // of a guarded call
 

@@ -31,7 +31,7 @@ func (c *call) head() http1.RequestHead {
 func (c *call) connect(ctx context.Context, except *upstream.Member) error {
 	pool := c.policy.Engine.Pool
 	for range 2 {
-		m := pool.Pick(c.request, except)
+		m := pool.Pick(c.request, c.home, except)
 		if m == nil {
 			break
 		}

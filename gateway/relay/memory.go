@@ -24,6 +24,7 @@ func (c *call) recall(ctx context.Context, others *inFlight) error {
 }
 
 func (c *call) recallRequest(ctx context.Context, others *inFlight) error {
+	c.home = ""
 	if c.facts.Request == 0 {
 		return nil
 	}
@@ -31,6 +32,7 @@ func (c *call) recallRequest(ctx context.Context, others *inFlight) error {
 	if err != nil {
 		return err
 	}
+	c.home = r.Upstream
 	c.past.Request = calls.Request{
 		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),
 	}

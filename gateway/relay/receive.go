@@ -188,7 +188,6 @@ func (c *call) keepRequest(ctx context.Context) error {
 		return nil
 	case calls.CleanUp:
 		c.relay.publishes.ended(c.request)
-		c.policy.Engine.Pool.Forget(c.request)
 		return c.relay.cfg.Requests.CleanUp(ctx, c.request)
 	}
 	return nil
@@ -197,7 +196,6 @@ func (c *call) keepRequest(ctx context.Context) error {
 func (c *call) created(ctx context.Context) error {
 	id := c.answer.reply.ID()
 	c.request = id
-	c.policy.Engine.Pool.Remember(id, c.sent.member)
 	c.relay.publishes.begun(id, c.Begun)
 	if err := c.relay.cfg.Once.Moved(ctx, once.Call{Scope: c.scope(calls.RequestScope(id)), Begun: c.Begun}); err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 type Config struct {
 	Visits   *visit.Visits
 	Once     *once.Calls
-	Requests store.RequestsV2
+	Requests store.Requests
 	Pages    store.Pages  // pages and the site that they were looked up for
 	Values   store.Values // groups of the control panel
 	Log      *logrus.Entry

@@ -20,9 +20,6 @@ import (
 	"github.com/stagelock/stagelock/tunnel/http1"
 )
 
-// maxAffinity bounds the staging requests whose node is remembered; others go by their id.
-const maxAffinity = 10_000
-
 // Config describes the nodes of the live engine.
 type Config struct {
 	Nodes          []*url.URL
@@ -42,10 +39,9 @@ type Pool struct {
 	members []*Member
 	turn    atomic.Uint32
 
-	mu      sync.Mutex        // guards what follows
-	home    map[int64]*Member // of staging requests: the node that created them (a cache: others go by id)
-	calls   int               // that may still open connections
-	retired bool              // to be closed by the last of them
+	mu      sync.Mutex // guards what follows
+	calls   int        // that may still open connections
+	retired bool       // to be closed by the last of them
 }
 
 // New returns the pool of c's nodes, all taken for up. It connects to none.
@@ -53,7 +49,7 @@ func New(c Config) (*Pool, error) {
 	if len(c.Nodes) == 0 {
 		return nil, errors.New("no node of the live engine")
 	}
-	p := &Pool{cfg: c, home: map[int64]*Member{}}
+	p := &Pool{cfg: c}
 	for _, u := range c.Nodes {
 		p.members = append(p.members, newMember(c, u))
 	}
@@ -174,9 +170,9 @@ func (p *Pool) filter(except *Member, fits func(*Member) bool) []*Member {
 	return all
 }
 
-// Pick returns a node for a call of that staging request (0: of none): the one that created it, or
-// always the same one; nil if none but except is up.
-func (p *Pool) Pick(request int64, except *Member) *Member {
+// Pick returns a node for a call of that staging request (0: of none): the one named home, which
+// created it, or always the same one, on every gateway; nil if none but except is up.
+func (p *Pool) Pick(request int64, home string, except *Member) *Member {
 	up := p.candidates(except)
 	if len(up) == 0 {
 		return nil
@@ -184,11 +180,10 @@ func (p *Pool) Pick(request int64, except *Member) *Member {
 	if request == 0 {
 		return up[int(p.turn.Add(1))%len(up)]
 	}
-	p.mu.Lock()
-	home := p.home[request]
-	p.mu.Unlock()
-	if home != nil && home != except && home.usable() {
-		return home
+	for _, m := range p.members {
+		if m.name == home && m != except && m.usable() {
+			return m
+		}
 	}
 	best, weight := up[0], uint64(0)
 	for _, m := range up {
@@ -198,26 +193,6 @@ func (p *Pool) Pick(request int64, except *Member) *Member {
 		}
 	}
 	return best
-}
-
-// Remember notes that m created a staging request: its calls go there.
-func (p *Pool) Remember(request int64, m *Member) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.home) >= maxAffinity {
-		for id := range p.home { // any one: its calls go by their id from now on
-			delete(p.home, id)
-			break
-		}
-	}
-	p.home[request] = m
-}
-
-// Forget takes a Remember back.
-func (p *Pool) Forget(request int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.home, request)
 }
 
 // Bases returns the URLs that the engine's own links begin with, given the Host that it is asked by

@@ -39,9 +39,9 @@ func TestARequestKeepsItsNode(t *testing.T) {
 	for _, m := range p.members {
 		m.Answered()
 	}
-	home := p.Pick(7, nil)
+	home := p.Pick(7, "", nil)
 	for range 20 {
-		if m := p.Pick(7, nil); m != home {
+		if m := p.Pick(7, "", nil); m != home {
 			t.Fatalf("request 7 went to %s, then to %s", home.name, m.name)
 		}
 	}
@@ -49,18 +49,16 @@ func TestARequestKeepsItsNode(t *testing.T) {
 	if other == home {
 		other = p.members[1]
 	}
-	p.Remember(7, other)
-	if m := p.Pick(7, nil); m != other {
+	if m := p.Pick(7, other.name, nil); m != other {
 		t.Errorf("request 7 went to %s, but %s created it", m.name, other.name)
 	}
 	other.Failed(errDown)
 	other.Failed(errDown)
-	if m := p.Pick(7, nil); m == other || m == nil {
+	if m := p.Pick(7, other.name, nil); m == other || m == nil {
 		t.Errorf("request 7 went to %v, which is down", m)
 	}
-	p.Forget(7)
-	if m := p.Pick(7, nil); m != home {
-		t.Errorf("a forgotten request went to %s, want %s", m.name, home.name)
+	if m := p.Pick(7, "z:1", nil); m != home {
+		t.Errorf("a request of a node that is not there any more went to %s, want %s", m.name, home.name)
 	}
 }
 
@@ -68,13 +66,13 @@ func TestPickTakesTurnsAndSkips(t *testing.T) {
 	p := testPool(t, "http://a:1", "http://b:1")
 	seen := map[string]int{}
 	for range 10 {
-		seen[p.Pick(0, nil).name]++
+		seen[p.Pick(0, "", nil).name]++
 	}
 	if seen["a:1"] != 5 || seen["b:1"] != 5 {
 		t.Errorf("turns: %v", seen)
 	}
 	for range 4 {
-		if m := p.Pick(0, p.members[0]); m != p.members[1] {
+		if m := p.Pick(0, "", p.members[0]); m != p.members[1] {
 			t.Errorf("picked %s in place of the other one", m.name)
 		}
 	}
@@ -82,7 +80,7 @@ func TestPickTakesTurnsAndSkips(t *testing.T) {
 		m.Failed(errDown)
 		m.Failed(errDown)
 	}
-	if p.Up() || p.Pick(0, nil) != nil {
+	if p.Up() || p.Pick(0, "", nil) != nil {
 		t.Errorf("a pool of nodes that are down is up: %v", p.State())
 	}
 }
@@ -132,14 +130,14 @@ func TestProbesAloneLeaveTheLastNode(t *testing.T) {
 		a.count(&a.misses, errDown)
 	}
 	for range 4 {
-		if m := p.Pick(0, nil); m != b {
+		if m := p.Pick(0, "", nil); m != b {
 			t.Fatal("picked the node that probes took out, though the other is up")
 		}
 	}
 	for range 2 {
 		b.count(&b.misses, errDown)
 	}
-	if !p.Up() || p.Pick(0, nil) == nil {
+	if !p.Up() || p.Pick(0, "", nil) == nil {
 		t.Error("probes alone took the last node out")
 	}
 	for range 2 {

@@ -85,7 +85,7 @@ func suites(t *testing.T, url func(t testing.TB) string, pooler bool) {
 		})
 	})
 	t.Run("Requests", func(t *testing.T) {
-		storetest.TestRequestsV2(t, func(t *testing.T, dir string, c *storetest.Clock) store.RequestsV2 {
+		storetest.TestRequests(t, func(t *testing.T, dir string, c *storetest.Clock) store.Requests {
 			return open(t, dir, c).Requests()
 		})
 	})

@@ -52,7 +52,7 @@ const (
 // partsPage is how many parts are read at a time.
 const partsPage = 1000
 
-// requests implements store.RequestsV2.
+// requests implements store.Requests.
 type requests struct{ *db }
 
 func (s requests) Create(ctx context.Context, req store.Request) error {

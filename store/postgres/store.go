@@ -132,7 +132,7 @@ func (s *Store) Close() error {
 func (s *Store) Members() store.Members { return members{s} }
 
 // Requests implements store.Database.
-func (s *Store) Requests() store.RequestsV2 { return requests{s} }
+func (s *Store) Requests() store.Requests { return requests{s} }
 
 // Repeats implements store.Database.
 func (s *Store) Repeats() store.Repeats { return repeats{s} }

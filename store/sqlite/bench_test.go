@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,14 +36,31 @@ func BenchmarkBegin(b *testing.B) {
 	}
 }
 
-func BenchmarkRequest(b *testing.B) {
-	ctx := context.Background()
-	s := opened(b, b.TempDir())
-	must(b, s.Create(ctx, store.Request{ID: 1, Logins: []string{"a"},
-		Parts: []store.Part{{Name: "p00"}}}))
-	for b.Loop() {
-		if _, err := s.Request(ctx, 1); err != nil {
-			b.Fatal(err)
-		}
+// BenchmarkPart is what a part waits for in all, of a request that has many already.
+func BenchmarkPart(b *testing.B) {
+	for _, parts := range []int{1, 10_000} {
+		b.Run(fmt.Sprintf("parts=%d", parts), func(b *testing.B) {
+			ctx := context.Background()
+			s := opened(b, b.TempDir())
+			r := s.Requests()
+			must(b, r.Create(ctx, store.Request{ID: 1, Logins: []string{"a"}}))
+			var all sync.WaitGroup
+			for w := range 50 { // they share commits
+				all.Go(func() {
+					for i := w; i < parts; i += 50 {
+						if err := r.AddPart(ctx, 1, store.Part{Name: fmt.Sprint(i), Size: 1, Width: 2}); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			all.Wait()
+			for n := 0; b.Loop(); n++ {
+				if _, err := r.Request(ctx, 1); err != nil {
+					b.Fatal(err)
+				}
+				must(b, r.AddPart(ctx, 1, store.Part{Name: fmt.Sprint("p", n), Size: 1, Width: 2}))
+			}
+		})
 	}
 }

@@ -19,10 +19,6 @@ func open(t testing.TB, dir string) *sqlite.Store {
 	return s
 }
 
-func TestRequests(t *testing.T) {
-	storetest.TestRequests(t, func(t *testing.T, dir string) store.Requests { return open(t, dir) })
-}
-
 func openClock(t *testing.T, dir string, clock *storetest.Clock) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(context.Background(), filepath.Join(dir, "stagelock.db"),
@@ -65,8 +61,8 @@ func TestNonces(t *testing.T) {
 	})
 }
 
-func TestRequestsV2(t *testing.T) {
-	storetest.TestRequestsV2(t, func(t *testing.T, dir string, c *storetest.Clock) store.RequestsV2 {
+func TestRequests(t *testing.T) {
+	storetest.TestRequests(t, func(t *testing.T, dir string, c *storetest.Clock) store.Requests {
 		return openClock(t, dir, c).Requests()
 	})
 }

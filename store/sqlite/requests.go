@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,117 +16,151 @@ const (
 	// dropCleaned forgets the parts of a request that was cleaned up.
 	dropCleaned = `DELETE FROM request_parts WHERE request = ?1
 		AND (SELECT cleaned_at FROM requests WHERE id = ?1) IS NOT NULL`
-	createRequest = `INSERT INTO requests (id, site, checksum, peer, created_at)
-		VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET cleaned_at = NULL`
 	addLogin = `INSERT INTO request_logins (request, login) VALUES (?1, ?2) ON CONFLICT DO NOTHING`
-	addPart  = `INSERT INTO request_parts (request, name, size)
-		SELECT id, ?2, ?3 FROM requests WHERE id = ?1
-		ON CONFLICT (request, name) DO UPDATE SET size = excluded.size`
-	cleanUp       = `UPDATE requests SET cleaned_at = ?2 WHERE id = ?1`
-	pruneRequests = `DELETE FROM requests WHERE cleaned_at < ?1`
-	// readRequest is one statement, so that no write comes between its three tables.
-	readRequest = `SELECT 0 AS kind, 0 AS ord, checksum, peer, site, created_at, cleaned_at
-		FROM requests WHERE id = ?1
-		UNION ALL SELECT 1, ord, login, '', 0, NULL, NULL FROM request_logins WHERE request = ?1
-		UNION ALL SELECT 2, ord, name, '', size, NULL, NULL FROM request_parts WHERE request = ?1
-		ORDER BY kind, ord`
+	// reviveRequest makes one that was cleaned up live again; its parts are dropped before.
+	reviveRequest = `UPDATE requests SET cleaned_at = NULL, upstream = ?2, used_at = ?3,
+		part_count = 0, part_width = 0, part_bytes = 0 WHERE id = ?1 AND cleaned_at IS NOT NULL`
+	insertRequest = `INSERT INTO requests (id, site, checksum, peer, upstream, created_at, used_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (id) DO NOTHING`
+	readLogins = `SELECT checksum, peer, site, upstream, part_count, part_width, part_bytes,
+		created_at, cleaned_at, used_at, login
+		FROM requests LEFT JOIN request_logins l ON l.request = id WHERE id = ?1 ORDER BY l.ord`
+	readPart  = `SELECT size, width FROM request_parts WHERE request = ?1 AND name = ?2`
+	readParts = `SELECT name, size, width FROM request_parts WHERE request = ?1 ORDER BY ord`
+	partSize  = `SELECT (SELECT size FROM request_parts WHERE request = ?1 AND name = ?2)
+		FROM requests WHERE id = ?1`
+	putPart = `INSERT INTO request_parts (request, name, size, width) VALUES (?1, ?2, ?3, ?4)
+		ON CONFLICT (request, name) DO UPDATE SET size = excluded.size, width = excluded.width`
+	sumParts = `UPDATE requests SET used_at = ?2, part_count = part_count + ?3,
+		part_bytes = part_bytes + ?4,
+		part_width = CASE WHEN part_count = 0 THEN ?5 ELSE part_width END WHERE id = ?1`
+	touchRequest = `UPDATE requests SET used_at = ?2 WHERE id = ?1`
+	cleanRequest = `UPDATE requests SET cleaned_at = ?2, used_at = ?2 WHERE id = ?1`
+	pruneCleaned = `DELETE FROM requests WHERE cleaned_at <= ?1 OR used_at <= ?2`
 )
 
-// Create implements store.Requests.
-func (s *Store) Create(ctx context.Context, req store.Request) error {
+// requests implements store.Requests.
+type requests struct{ *file }
+
+func (s requests) Create(ctx context.Context, req store.Request) error {
 	return s.write(ctx, fmt.Sprintf("create request %d", req.ID), func(tx *txn) error {
-		return createIn(tx, req)
-	})
-}
-
-func createIn(tx *txn, req store.Request) error {
-	if _, err := tx.exec(dropOther, req.ID, req.Site, req.Checksum); err != nil {
-		return err
-	}
-	if _, err := tx.exec(dropCleaned, req.ID); err != nil {
-		return err
-	}
-	if _, err := tx.exec(createRequest, req.ID, req.Site, req.Checksum, req.Peer,
-		nanos(req.CreatedAt)); err != nil {
-		return err
-	}
-	for _, login := range req.Logins {
-		if _, err := tx.exec(addLogin, req.ID, login); err != nil {
-			return err
-		}
-	}
-	for _, p := range req.Parts {
-		if _, err := tx.exec(addPart, req.ID, p.Name, p.Size); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Request implements store.Requests.
-func (s *Store) Request(ctx context.Context, id int64) (store.Request, error) {
-	req := store.Request{ID: id}
-	err := s.read(ctx, fmt.Sprintf("request %d", id), readRequest, func(st *sql.Stmt) error {
-		rows, err := st.QueryContext(ctx, id)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		n := 0
-		for ; rows.Next(); n++ {
-			if err := scanRequest(rows, &req); err != nil {
+		for _, step := range []struct {
+			query string
+			args  []any
+		}{
+			{dropOther, []any{req.ID, req.Site, req.Checksum}},
+			{dropCleaned, []any{req.ID}},
+			{reviveRequest, []any{req.ID, req.Upstream, tx.now()}},
+			{insertRequest, []any{req.ID, req.Site, req.Checksum, req.Peer, req.Upstream, tx.now()}},
+		} {
+			if _, err := tx.exec(step.query, step.args...); err != nil {
 				return err
 			}
 		}
-		if err := rows.Err(); err != nil {
-			return err
+		for _, login := range req.Logins {
+			if _, err := tx.exec(addLogin, req.ID, login); err != nil {
+				return err
+			}
 		}
-		return found(int64(n), nil)
+		return nil
 	})
+}
+
+func (s requests) Request(ctx context.Context, id int64) (store.Request, error) {
+	req, n := store.Request{ID: id}, int64(0)
+	what := fmt.Sprintf("request %d", id)
+	err := s.rows(ctx, what, readLogins, []any{id}, func(row scanner) error {
+		var created, cleaned, used sql.NullInt64
+		var login sql.NullString
+		err := row.Scan(&req.Checksum, &req.Peer, &req.Site, &req.Upstream, &req.PartCount,
+			&req.PartWidth, &req.PartBytes, &created, &cleaned, &used, &login)
+		req.CreatedAt, req.CleanedAt = fromNanos(created), fromNanos(cleaned)
+		req.Idle = max(0, s.now().Sub(time.Unix(0, used.Int64)))
+		if login.Valid {
+			req.Logins = append(req.Logins, login.String)
+		}
+		n++
+		return err
+	})
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%s: %w", what, store.ErrNotFound)
+	}
 	if err != nil {
 		return store.Request{}, err
 	}
 	return req, nil
 }
 
-// scanRequest adds one row of readRequest to req.
-func scanRequest(rows *sql.Rows, req *store.Request) error {
-	var (
-		kind, ord, number int64
-		text, peer        string
-		created, cleaned  sql.NullInt64
-	)
-	if err := rows.Scan(&kind, &ord, &text, &peer, &number, &created, &cleaned); err != nil {
+func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error {
+	what := fmt.Sprintf("add part %q to request %d", part.Name, id)
+	return s.write(ctx, what, func(tx *txn) error {
+		var before sql.NullInt64
+		err := tx.query(partSize, []any{id, part.Name}, &before)
+		if errors.Is(err, sql.ErrNoRows) {
+			return store.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := tx.exec(putPart, id, part.Name, part.Size, part.Width); err != nil {
+			return err
+		}
+		more := 1
+		if before.Valid {
+			more = 0
+		}
+		_, err = tx.exec(sumParts, id, tx.now(), more, part.Size-before.Int64, part.Width)
 		return err
-	}
-	switch kind {
-	case 0:
-		req.Checksum, req.Peer, req.Site = text, peer, number
-		req.CreatedAt, req.CleanedAt = fromNanos(created), fromNanos(cleaned)
-	case 1:
-		req.Logins = append(req.Logins, text)
-	default:
-		req.Parts = append(req.Parts, store.Part{Name: text, Size: number})
-	}
-	return nil
-}
-
-// AddPart implements store.Requests.
-func (s *Store) AddPart(ctx context.Context, id int64, part store.Part) error {
-	return s.write(ctx, fmt.Sprintf("add part %q to request %d", part.Name, id),
-		func(tx *txn) error {
-			return found(tx.exec(addPart, id, part.Name, part.Size))
-		})
-}
-
-// CleanUp implements store.Requests.
-func (s *Store) CleanUp(ctx context.Context, id int64, at time.Time) error {
-	return s.write(ctx, fmt.Sprintf("clean up request %d", id), func(tx *txn) error {
-		return found(tx.exec(cleanUp, id, nanos(at)))
 	})
 }
 
-// PruneRequests implements store.Requests.
-func (s *Store) PruneRequests(ctx context.Context, before time.Time) (int, error) {
-	return s.count(ctx, "prune requests", pruneRequests, nanos(before))
+func (s requests) Part(ctx context.Context, id int64, name string) (store.Part, error) {
+	p := store.Part{Name: name}
+	what := fmt.Sprintf("part %q of request %d", name, id)
+	err := s.read(ctx, what, readPart, func(st *sql.Stmt) error {
+		return st.QueryRowContext(ctx, id, name).Scan(&p.Size, &p.Width)
+	})
+	if err != nil {
+		return store.Part{}, err
+	}
+	return p, nil
+}
+
+func (s requests) Parts(ctx context.Context, id int64, fn func(store.Part) error) error {
+	what := fmt.Sprintf("parts of request %d", id)
+	return s.rows(ctx, what, readParts, []any{id}, func(row scanner) error {
+		var p store.Part
+		if err := row.Scan(&p.Name, &p.Size, &p.Width); err != nil {
+			return err
+		}
+		return fn(p)
+	})
+}
+
+func (s requests) Touch(ctx context.Context, ids ...int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return s.write(ctx, "touch requests", func(tx *txn) error {
+		for _, id := range ids {
+			if _, err := tx.exec(touchRequest, id, tx.now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s requests) CleanUp(ctx context.Context, id int64) error {
+	return s.write(ctx, fmt.Sprintf("clean up request %d", id), func(tx *txn) error {
+		return found(tx.exec(cleanRequest, id, tx.now()))
+	})
+}
+
+func (s requests) PruneRequests(
+	ctx context.Context, cleaned, idle time.Duration,
+) (int, error) {
+	return s.countAt(ctx, "prune requests", func(now int64) (string, []any) {
+		return pruneCleaned, []any{now - int64(cleaned), now - int64(idle)}
+	})
 }

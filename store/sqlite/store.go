@@ -34,12 +34,11 @@ type Store struct {
 
 var (
 	_ store.Database = (*Store)(nil)
-	_ store.Requests = (*Store)(nil)
 )
 
 // queries are those that the readers prepare.
 var queries = []string{
-	readRequest, loadValue, below, statValue, readOne, readLogins, readPart, readParts,
+	loadValue, below, statValue, readOne, readLogins, readPart, readParts,
 	readMembers, readPage,
 }
 
@@ -88,7 +87,7 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 func (s *Store) Members() store.Members { return members{s} }
 
 // Requests implements store.Database.
-func (s *Store) Requests() store.RequestsV2 { return requests{s} }
+func (s *Store) Requests() store.Requests { return requests{s} }
 
 // Repeats implements store.Database.
 func (s *Store) Repeats() store.Repeats { return repeats{s} }

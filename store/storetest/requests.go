@@ -2,10 +2,12 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -14,158 +16,272 @@ import (
 )
 
 // TestRequests runs the conformance suite of store.Requests.
-func TestRequests(t *testing.T, open func(t *testing.T, dir string) store.Requests) {
-	rows(t, timeless(open), []row[store.Requests]{
-		{"unknown", requestsUnknown},
-		{"comes back as it was", requestsRoundTrip},
-		{"second login is added", requestsLogins},
-		{"created again after clean up", requestsAgain},
-		{"id that the engine reused", requestsReused},
-		{"parts", requestsParts},
-		{"clean up", requestsCleanUp},
-		{"prune", requestsPrune},
-		{"cancelled", requestsCancelled},
-		{"concurrent", requestsConcurrent},
-		{"closed", requestsClosed},
+func TestRequests(t *testing.T, open Opener[store.Requests]) {
+	rows(t, open, []row[store.Requests]{
+		{"unknown", requestUnknown},
+		{"comes back as it was", requestRoundTrip},
+		{"second login is added", requestLogins},
+		{"created again after clean up", requestAgain},
+		{"id that the engine reused", requestReused},
+		{"parts and their sums", requestParts},
+		{"many parts cost the same each", requestManyParts},
+		{"reader's error stops", requestStops},
+		{"idle since its last use", requestIdle},
+		{"clean up", requestCleanUp},
+		{"prune", requestPrune},
+		{"abandoned ones are forgotten", requestAbandoned},
+		{"cancelled", requestCancelled},
+		{"concurrent, in two processes", requestConcurrent},
+		{"closed", requestClosed},
 	})
 }
 
-func request(id int64, logins ...string) store.Request {
+func made(id int64, logins ...string) store.Request {
 	return store.Request{
 		ID: id, Site: 20121, Checksum: "d41d8cd98f00b204e9800998ecf8427e", Peer: "staging",
-		Logins: logins, CreatedAt: at(0),
+		Logins: logins, Upstream: "engine-1",
 	}
 }
 
-func part(name string, size int64) store.Part { return store.Part{Name: name, Size: size} }
+func piece(name string, size int64) store.Part {
+	return store.Part{Name: name, Size: size, Width: 2}
+}
 
-// checkRequest wants request want.ID to be want.
-func checkRequest(t *testing.T, s store.Requests, want store.Request) {
+func create(t *testing.T, s store.Requests, req store.Request) {
 	t.Helper()
-	got, err := s.Request(context.Background(), want.ID)
+	must(t, s.Create(context.Background(), req))
+}
+
+func add(t *testing.T, s store.Requests, id int64, parts ...store.Part) {
+	t.Helper()
+	for _, part := range parts {
+		must(t, s.AddPart(context.Background(), id, part))
+	}
+}
+
+// checkMade wants request want.ID to be want but for its times, with these parts.
+func checkMade(t *testing.T, s store.Requests, want store.Request, parts ...store.Part) {
+	t.Helper()
+	ctx := context.Background()
+	got, err := s.Request(ctx, want.ID)
 	must(t, err)
+	if got.CreatedAt.IsZero() || got.CleanedAt.IsZero() != want.CleanedAt.IsZero() {
+		t.Errorf("request %d: created %v, cleaned up %v", want.ID, got.CreatedAt, got.CleanedAt)
+	}
+	for _, part := range parts {
+		want.PartCount++
+		want.PartBytes += part.Size
+		if p, err := s.Part(ctx, want.ID, part.Name); err != nil || p != part {
+			t.Errorf("part %q of request %d = %v, %v", part.Name, want.ID, p, err)
+		}
+	}
+	if len(parts) > 0 {
+		want.PartWidth = parts[0].Width
+	}
+	got.CreatedAt, got.CleanedAt, got.Idle = time.Time{}, time.Time{}, 0
+	want.CreatedAt, want.CleanedAt = time.Time{}, time.Time{}
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("request %d (-want +got):\n%s", want.ID, d)
 	}
+	var all []store.Part
+	must(t, s.Parts(ctx, want.ID, func(p store.Part) error { all = append(all, p); return nil }))
+	if d := cmp.Diff(parts, all, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("parts of request %d (-want +got):\n%s", want.ID, d)
+	}
 }
 
-func requestsUnknown(t *testing.T, p *place[store.Requests]) {
+func requestUnknown(t *testing.T, p *place[store.Requests]) {
 	ctx := context.Background()
-	must(t, p.cur.Create(ctx, request(1, "a")))
+	create(t, p.cur, made(1, "a"))
 	_, err := p.cur.Request(ctx, 2)
 	wantErr(t, "Request", err, store.ErrNotFound)
-	wantErr(t, "AddPart", p.cur.AddPart(ctx, 2, store.Part{Name: "p"}), store.ErrNotFound)
-	wantErr(t, "CleanUp", p.cur.CleanUp(ctx, 2, at(1)), store.ErrNotFound)
+	wantErr(t, "AddPart", p.cur.AddPart(ctx, 2, piece("p", 1)), store.ErrNotFound)
+	wantErr(t, "CleanUp", p.cur.CleanUp(ctx, 2), store.ErrNotFound)
+	for _, id := range []int64{1, 2} {
+		_, err = p.cur.Part(ctx, id, "p")
+		wantErr(t, "Part", err, store.ErrNotFound)
+	}
+	must(t, p.cur.Parts(ctx, 2, func(store.Part) error { return errors.New("a part") }))
+	must(t, p.cur.Touch(ctx, 2))
+	must(t, p.cur.Touch(ctx))
 	_, err = p.cur.Request(ctx, 2)
 	wantErr(t, "Request after the others", err, store.ErrNotFound)
 }
 
-func requestsRoundTrip(t *testing.T, p *place[store.Requests]) {
-	ctx := context.Background()
-	var all []store.Request
+func requestRoundTrip(t *testing.T, p *place[store.Requests]) {
+	all := map[int64]store.Request{}
+	var parts []store.Part
+	for j, name := range odd {
+		parts = append(parts, piece(name, int64(j)<<40))
+	}
 	for i, id := range []int64{0, 1, -1, 1<<63 - 1, -1 << 63} {
-		r := request(id, odd...)
-		r.Site, r.Peer, r.Checksum, r.CreatedAt = -id, odd[i], odd[i+1], at(i)
-		must(t, p.cur.Create(ctx, r))
-		for j, name := range odd {
-			r.Parts = append(r.Parts, part(name, int64(j)<<40))
-			must(t, p.cur.AddPart(ctx, id, r.Parts[j]))
-		}
-		all = append(all, r)
+		r := made(id, odd...)
+		r.Site, r.Peer, r.Checksum, r.Upstream = -id, odd[i], odd[i+1], odd[i+2]
+		create(t, p.cur, r)
+		add(t, p.cur, id, parts...)
+		all[id] = r
 	}
 	bare := store.Request{ID: 77}
-	must(t, p.cur.Create(ctx, bare))
-	for _, s := range []store.Requests{p.cur, p.reopen()} {
-		for _, r := range append(all, bare) {
-			checkRequest(t, s, r)
+	create(t, p.cur, bare)
+	for _, s := range []store.Requests{p.cur, p.another(), p.reopen()} {
+		for _, r := range all {
+			checkMade(t, s, r, parts...)
 		}
+		checkMade(t, s, bare)
 	}
 }
 
-func requestsLogins(t *testing.T, p *place[store.Requests]) {
-	ctx := context.Background()
-	want := request(5, "first")
-	must(t, p.cur.Create(ctx, want))
-	must(t, p.cur.AddPart(ctx, 5, part("x.zip00", 9)))
-	second := request(5, "second", "first", "Second")
-	second.Peer, second.CreatedAt = "another", at(9)
-	must(t, p.cur.Create(ctx, second))
-	must(t, p.cur.Create(ctx, request(5, "first")))
+func requestLogins(t *testing.T, p *place[store.Requests]) {
+	want := made(5, "first")
+	create(t, p.cur, want)
+	add(t, p.cur, 5, piece("x.zip00", 9))
+	second := made(5, "second", "first", "Second")
+	second.Peer, second.Upstream = "another", "engine-2"
+	create(t, p.cur, second)
+	create(t, p.cur, made(5, "first"))
 	want.Logins = []string{"first", "second", "Second"}
-	want.Parts = []store.Part{part("x.zip00", 9)}
-	checkRequest(t, p.cur, want)
-	checkRequest(t, p.reopen(), want)
+	checkMade(t, p.cur, want, piece("x.zip00", 9))
+	checkMade(t, p.reopen(), want, piece("x.zip00", 9))
 }
 
-func requestsAgain(t *testing.T, p *place[store.Requests]) {
+func requestAgain(t *testing.T, p *place[store.Requests]) {
 	ctx := context.Background()
-	want := request(5, "a")
-	must(t, p.cur.Create(ctx, want))
-	must(t, p.cur.AddPart(ctx, 5, part("x.zip00", 9)))
-	must(t, p.cur.CleanUp(ctx, 5, at(1)))
-	must(t, p.cur.Create(ctx, request(5, "b")))
-	want.Logins = []string{"a", "b"}
-	checkRequest(t, p.cur, want)
-	n, err := p.cur.PruneRequests(ctx, at(100))
+	want := made(5, "a")
+	create(t, p.cur, want)
+	add(t, p.cur, 5, piece("x.zip00", 9))
+	must(t, p.cur.CleanUp(ctx, 5))
+	p.pass(100)
+	again := made(5, "b")
+	again.Upstream = "engine-2"
+	create(t, p.cur, again)
+	want.Logins, want.Upstream = []string{"a", "b"}, "engine-2"
+	checkMade(t, p.cur, want)
+	n, err := p.cur.PruneRequests(ctx, time.Minute, time.Minute)
 	must(t, err)
 	if n != 0 {
 		t.Errorf("pruned %d that live again", n)
 	}
-	checkRequest(t, p.reopen(), want)
+	add(t, p.cur, 5, store.Part{Name: "y.zip000", Size: 3, Width: 3})
+	checkMade(t, p.reopen(), want, store.Part{Name: "y.zip000", Size: 3, Width: 3})
 }
 
-// requestsReused creates an id for something else: nothing of the old one may open the new one.
-func requestsReused(t *testing.T, p *place[store.Requests]) {
-	ctx := context.Background()
-	site, sum := request(5, "new"), request(6, "new")
+// requestReused creates an id for something else: nothing of the old one may open the new one.
+func requestReused(t *testing.T, p *place[store.Requests]) {
+	site, sum := made(5, "new"), made(6, "new")
 	site.Site++
 	sum.Checksum = "00000000000000000000000000000000"
 	for _, r := range []store.Request{site, sum} {
-		r.CreatedAt, r.Peer = at(7), "new peer"
-		must(t, p.cur.Create(ctx, request(r.ID, "old")))
-		must(t, p.cur.AddPart(ctx, r.ID, part("x.zip00", 9)))
-		must(t, p.cur.Create(ctx, r))
-		checkRequest(t, p.cur, r)
+		r.Peer, r.Upstream = "new peer", "engine-2"
+		create(t, p.cur, made(r.ID, "old"))
+		add(t, p.cur, r.ID, piece("x.zip00", 9))
+		create(t, p.cur, r)
+		checkMade(t, p.cur, r)
 	}
 }
 
-func requestsParts(t *testing.T, p *place[store.Requests]) {
-	ctx := context.Background()
-	want := request(5, "a")
-	must(t, p.cur.Create(ctx, want))
-	must(t, p.cur.Create(ctx, request(6, "a")))
-	for _, pt := range []store.Part{part("z00", 1), part("a01", 2), part("m02", 3), part("a01", 20),
-		part("A01", 4)} {
-		must(t, p.cur.AddPart(ctx, 5, pt))
-	}
-	want.Parts = []store.Part{part("z00", 1), part("a01", 20), part("m02", 3), part("A01", 4)}
-	checkRequest(t, p.cur, want)
-	checkRequest(t, p.cur, request(6, "a"))
-	checkRequest(t, p.reopen(), want)
+func requestParts(t *testing.T, p *place[store.Requests]) {
+	want := made(5, "a")
+	create(t, p.cur, want)
+	create(t, p.cur, made(6, "a"))
+	add(t, p.cur, 5, piece("z00", 1), store.Part{Name: "a001", Size: 2, Width: 3}, piece("m02", 3),
+		store.Part{Name: "a001", Size: 20, Width: 3}, piece("A01", 4), piece("m02", 0))
+	all := []store.Part{piece("z00", 1), {Name: "a001", Size: 20, Width: 3}, piece("m02", 0),
+		piece("A01", 4)}
+	checkMade(t, p.cur, want, all...)
+	checkMade(t, p.cur, made(6, "a"))
+	checkMade(t, p.reopen(), want, all...)
+	_, err := p.cur.Part(context.Background(), 5, "a01")
+	wantErr(t, "Part of another spelling", err, store.ErrNotFound)
 }
 
-func requestsCleanUp(t *testing.T, p *place[store.Requests]) {
-	ctx := context.Background()
-	want := request(5, "a")
-	must(t, p.cur.Create(ctx, want))
-	must(t, p.cur.CleanUp(ctx, 5, at(3)))
-	want.CleanedAt = at(3)
-	checkRequest(t, p.cur, want)
-	must(t, p.cur.CleanUp(ctx, 5, at(4)))
-	want.CleanedAt = at(4)
-	checkRequest(t, p.reopen(), want)
-}
-
-func requestsPrune(t *testing.T, p *place[store.Requests]) {
-	ctx := context.Background()
-	for id := range int64(5) {
-		must(t, p.cur.Create(ctx, request(id, "a")))
-		must(t, p.cur.AddPart(ctx, id, store.Part{Name: "p00"}))
-		if id > 0 {
-			must(t, p.cur.CleanUp(ctx, id, at(int(id))))
+// requestManyParts counts what is read of a request that has many: its sums, never the list.
+func requestManyParts(t *testing.T, p *place[store.Requests]) {
+	const parts = 300
+	create(t, p.cur, made(5, "a"))
+	for i := range parts {
+		add(t, p.cur, 5, piece(fmt.Sprintf("p%03d", i), int64(i)))
+		if r, err := p.cur.Request(context.Background(), 5); err != nil || r.PartCount != i+1 ||
+			r.PartBytes != int64(i*(i+1)/2) {
+			t.Fatalf("after part %d: %+v, %v", i, r, err)
 		}
 	}
-	n, err := p.cur.PruneRequests(ctx, at(3))
+}
+
+func requestStops(t *testing.T, p *place[store.Requests]) {
+	create(t, p.cur, made(5, "a"))
+	add(t, p.cur, 5, piece("a00", 1), piece("a01", 1), piece("a02", 1))
+	stop, n := errors.New("enough"), 0
+	err := p.cur.Parts(context.Background(), 5, func(store.Part) error {
+		if n++; n == 2 {
+			return stop
+		}
+		return nil
+	})
+	wantErr(t, "Parts", err, stop)
+	if n != 2 {
+		t.Errorf("fn was called %d times, want 2", n)
+	}
+}
+
+func requestIdle(t *testing.T, p *place[store.Requests]) {
+	ctx := context.Background()
+	create(t, p.cur, made(5, "a"))
+	create(t, p.cur, made(6, "a"))
+	for name, use := range map[string]func() error{
+		"a part":         func() error { return p.cur.AddPart(ctx, 5, piece("a00", 1)) },
+		"the same part":  func() error { return p.cur.AddPart(ctx, 5, piece("a00", 1)) },
+		"a touch":        func() error { return p.cur.Touch(ctx, 7, 5) },
+		"a clean up":     func() error { return p.cur.CleanUp(ctx, 5) },
+		"a second start": func() error { return p.cur.Create(ctx, made(5, "a")) },
+	} {
+		must(t, p.cur.CleanUp(ctx, 5)) // so that a create is a start
+		p.pass(100)
+		before, err := p.cur.Request(ctx, 5)
+		must(t, err)
+		must(t, use())
+		after, err := p.cur.Request(ctx, 5)
+		must(t, err)
+		if before.Idle < 100*time.Second || after.Idle > 50*time.Second {
+			t.Errorf("%s: idle for %v, then for %v", name, before.Idle, after.Idle)
+		}
+	}
+	other, err := p.cur.Request(ctx, 6)
+	must(t, err)
+	if other.Idle < 500*time.Second {
+		t.Errorf("another request is idle for %v, want 500s", other.Idle)
+	}
+}
+
+func requestCleanUp(t *testing.T, p *place[store.Requests]) {
+	ctx := context.Background()
+	want := made(5, "a")
+	create(t, p.cur, want)
+	add(t, p.cur, 5, piece("a00", 1))
+	must(t, p.cur.CleanUp(ctx, 5))
+	want.CleanedAt = at(1)
+	checkMade(t, p.cur, want, piece("a00", 1))
+	one, err := p.cur.Request(ctx, 5)
+	must(t, err)
+	p.pass(100)
+	must(t, p.cur.CleanUp(ctx, 5))
+	two, err := p.reopen().Request(ctx, 5)
+	must(t, err)
+	if d := two.CleanedAt.Sub(one.CleanedAt); d < 100*time.Second {
+		t.Errorf("the second clean up came %v after the first, want 100s", d)
+	}
+}
+
+func requestPrune(t *testing.T, p *place[store.Requests]) {
+	ctx := context.Background()
+	for id := range int64(5) {
+		create(t, p.cur, made(id, "a"))
+		add(t, p.cur, id, piece("p00", 1))
+	}
+	for id := range int64(4) {
+		must(t, p.cur.CleanUp(ctx, id+1))
+		p.pass(30)
+	}
+	n, err := p.cur.PruneRequests(ctx, 75*time.Second, time.Hour)
 	must(t, err)
 	if n != 2 {
 		t.Errorf("pruned %d, want 2", n)
@@ -176,44 +292,70 @@ func requestsPrune(t *testing.T, p *place[store.Requests]) {
 			t.Errorf("request %d after prune: %v", id, err)
 		}
 	}
-	must(t, s.Create(ctx, request(1, "b")))
-	checkRequest(t, s, request(1, "b"))
+	create(t, s, made(1, "b"))
+	checkMade(t, s, made(1, "b"))
 }
 
-func requestsCancelled(t *testing.T, p *place[store.Requests]) {
+// requestAbandoned has publishers that die before their clean up.
+func requestAbandoned(t *testing.T, p *place[store.Requests]) {
 	ctx := context.Background()
-	must(t, p.cur.Create(ctx, request(1, "a")))
-	gone := cancelled()
+	const day = 24 * 60 * 60
+	for id := range int64(4) {
+		create(t, p.cur, made(id, "a"))
+	}
+	p.pass(20 * day)
+	add(t, p.cur, 1, piece("a00", 1))
+	must(t, p.cur.Touch(ctx, 2))
+	p.pass(11 * day)
+	n, err := p.cur.PruneRequests(ctx, 7*24*time.Hour, 30*24*time.Hour)
+	must(t, err)
+	if n != 2 {
+		t.Errorf("pruned %d, want 2", n)
+	}
+	for id, there := range []bool{false, true, true, false} {
+		if _, err := p.cur.Request(ctx, int64(id)); (err == nil) != there {
+			t.Errorf("request %d after prune: %v", id, err)
+		}
+	}
+}
+
+func requestCancelled(t *testing.T, p *place[store.Requests]) {
+	ctx, gone := context.Background(), cancelled()
+	create(t, p.cur, made(1, "a"))
 	_, err := p.cur.Request(gone, 1)
 	wantErr(t, "Request", err, context.Canceled)
-	wantErr(t, "Create", p.cur.Create(gone, request(2, "a")), context.Canceled)
-	wantErr(t, "AddPart", p.cur.AddPart(gone, 1, store.Part{Name: "p"}), context.Canceled)
-	wantErr(t, "CleanUp", p.cur.CleanUp(gone, 1, at(1)), context.Canceled)
-	_, err = p.cur.PruneRequests(gone, at(9))
+	wantErr(t, "Create", p.cur.Create(gone, made(2, "a")), context.Canceled)
+	wantErr(t, "AddPart", p.cur.AddPart(gone, 1, piece("p", 1)), context.Canceled)
+	wantErr(t, "Touch", p.cur.Touch(gone, 1), context.Canceled)
+	wantErr(t, "CleanUp", p.cur.CleanUp(gone, 1), context.Canceled)
+	_, err = p.cur.PruneRequests(gone, 0, 0)
 	wantErr(t, "PruneRequests", err, context.Canceled)
-	checkRequest(t, p.cur, request(1, "a"))
+	checkMade(t, p.cur, made(1, "a"))
 	_, err = p.cur.Request(ctx, 2)
 	wantErr(t, "Request that was cancelled", err, store.ErrNotFound)
 }
 
-// requestsConcurrent lets many logins create the same ids and add parts, with readers beside them.
-func requestsConcurrent(t *testing.T, p *place[store.Requests]) {
+// requestConcurrent lets many logins create the same ids and add parts, with readers beside them.
+func requestConcurrent(t *testing.T, p *place[store.Requests]) {
 	ctx := context.Background()
 	const workers, ids = 8, 5
+	places := []store.Requests{p.cur, p.another()}
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
+			s := places[w%2]
 			for id := range int64(ids) {
 				login := fmt.Sprintf("login%d", w)
-				if err := p.cur.Create(ctx, request(id, login)); err != nil {
+				if err := s.Create(ctx, made(id, login)); err != nil {
 					t.Error(err)
 				}
-				if err := p.cur.AddPart(ctx, id,
-					store.Part{Name: fmt.Sprintf("p%02d", w), Size: id}); err != nil {
-					t.Error(err)
+				for _, part := range []store.Part{piece("same00", id), piece(fmt.Sprintf("p%02d", w), id),
+					piece("same00", int64(w))} {
+					if err := s.AddPart(ctx, id, part); err != nil {
+						t.Error(err)
+					}
 				}
-				if r, err := p.cur.Request(ctx, id); err != nil ||
-					!slices.Contains(r.Logins, login) {
+				if r, err := s.Request(ctx, id); err != nil || !slices.Contains(r.Logins, login) {
 					t.Errorf("request %d right after its create: %v %v", id, r, err)
 				}
 			}
@@ -224,19 +366,21 @@ func requestsConcurrent(t *testing.T, p *place[store.Requests]) {
 	for id := range int64(ids) {
 		r, err := s.Request(ctx, id)
 		must(t, err)
-		if len(r.Logins) != workers || len(r.Parts) != workers {
-			t.Errorf("request %d has logins %v and parts %v, want %d of each", id, r.Logins,
-				r.Parts, workers)
+		count, sum := 0, int64(0)
+		must(t, s.Parts(ctx, id, func(p store.Part) error { count++; sum += p.Size; return nil }))
+		if len(r.Logins) != workers || count != workers+1 || r.PartCount != count ||
+			r.PartBytes != sum || r.PartWidth != 2 {
+			t.Errorf("request %d is %+v, its %d parts have %d bytes", id, r, count, sum)
 		}
 	}
 }
 
-func requestsClosed(t *testing.T, p *place[store.Requests]) {
+func requestClosed(t *testing.T, p *place[store.Requests]) {
 	ctx := context.Background()
-	must(t, p.cur.Create(ctx, request(1, "a")))
+	create(t, p.cur, made(1, "a"))
 	p.close()
-	wantErr(t, "Create", p.cur.Create(ctx, request(2, "a")), store.ErrClosed)
+	wantErr(t, "Create", p.cur.Create(ctx, made(2, "a")), store.ErrClosed)
 	_, err := p.cur.Request(ctx, 1)
 	wantErr(t, "Request", err, store.ErrClosed)
-	checkRequest(t, p.reopen(), request(1, "a"))
+	checkMade(t, p.reopen(), made(1, "a"))
 }
