@@ -104,7 +104,7 @@ type Keys struct {
 // Engine is the live engine: which product it is, how publishers address it, and where it is.
 type Engine struct {
 	Profile     string   `yaml:"profile" default:"liferay" oneof:"liferay" doc:"The product, which decides what is spoken on the wire."`
-	Line        string   `yaml:"line" was:"line" default:"7.4" oneof:"6.2 7.0 7.1 7.2 7.3 7.4" doc:"Version line of the live engine. It decides which remote calls exist."`
+	Line        string   `yaml:"line" was:"line" default:"7.4" oneof:"6.2 7.0 7.1 7.2 7.3 7.4" cure:"write the line: 2024.Q4, 7.4.3.112 and 7.4 u92 are 7.4, 7.0.10 is 7.0" doc:"Version line of the live engine, or a version of it such as 2024.Q4. It decides which remote calls exist."`
 	PathContext string   `yaml:"path_context" was:"path_context" doc:"Path context that publishers use, such as /live; empty for none."`
 	BrowserURL  *url.URL `yaml:"browser_url" example:"https://www.example.com" doc:"Address under which browsers see the live sites, with the path context they use. Links to live that publishers are shown begin with it; without it they are the engine's own, and none where that is an address of its nodes."`
 	Upstream    Upstream `yaml:"upstream" was:"upstream" doc:"Where the engine is and how it is reached."`
@@ -135,6 +135,7 @@ type Liferay struct {
 	PortalExt           []Path   `yaml:"portal_ext" doc:"portal-ext.properties and its like; a later file wins. Files that they include are read too."`
 	OSGi                []Path   `yaml:"osgi" doc:"The .config or .cfg file of the tunnel's verifier, one for each factory configuration."`
 	Home                Path     `yaml:"home" doc:"What ${liferay.home} stands for in those files."`
+	Variables           []string `yaml:"variables" doc:"What other ${...} stand for there, as name=value: properties of the portal's JVM, such as liferay.configDir=/opt/conf. Those of the environment are taken from the gateway's own."`
 	HTTPSRequired       bool     `yaml:"https_required" default:"false" doc:"The engine insists on https: tunnel.servlet.https.required."`
 	BufferSize          Size     `yaml:"buffer_size" default:"10MiB" min:"1" max:"2GiB" doc:"Size of the parts this environment sends: staging.remote.transfer.buffer.size."`
 	Enabled             bool     `yaml:"enabled" default:"true" doc:"The engine's tunnel verifier is switched on."`

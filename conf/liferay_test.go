@@ -126,7 +126,7 @@ func TestLiferayMerge(t *testing.T) {
 			want{problems: []string{"env LIFERAY_TUNNELING_SERVLET_SHARED_SECRET: warning: is not how Liferay spells tunneling.servlet.shared.secret: it is not read (name it LIFERAY_TUNNELING_PERIOD_SERVLET_PERIOD_SHARED_PERIOD_SECRET)"}}},
 		{"includes override, in order", "  liferay: {portal_ext: conf/a.properties, home: /opt/liferay}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{
 			"conf/a.properties":      "include-and-override=sub/b.properties\ninclude-and-override=sub/c.properties, none.properties\n" + secret + "staging.remote.transfer.buffer.size=1\ntunnel.servlet.https.required=false\nb=c",
-			"conf/sub/b.properties":  "staging.remote.transfer.buffer.size=2\ninclude-and-override=../${b}.properties",
+			"conf/sub/b.properties":  "staging.remote.transfer.buffer.size=2\nb=c\ninclude-and-override=../${b}.properties",
 			"conf/c.properties":      "tunneling.servlet.encryption.algorithm=DESede",
 			"conf/sub/c.properties":  "staging.remote.transfer.buffer.size=3",
 			"opt/liferay/x.property": "",
@@ -140,7 +140,7 @@ func TestLiferayMerge(t *testing.T) {
 			"a.properties": "key=0123456789abcdef\ntunneling.servlet.shared.secret=${key}\ninclude-and-override=${liferay.home}/x\nstaging.remote.transfer.buffer.size=${unknown}\n" +
 				"tunneling.servlet.encryption.algorithm=${loop}\nloop=${loop}"}, nil,
 			want{settings: map[string]string{"engine.upstream.secret.value": "*** a.properties:2"}, problems: []string{
-				"a.properties:3: include-and-override: refers to ${liferay.home}, which nothing here resolves (say what it is in engine.liferay.home of the gateway's file)",
+				"a.properties:3: warning: include-and-override: refers to ${liferay.home}, which nothing here resolves: the include is passed over, as the portal does where it does not know it either (say what it is in engine.liferay.home of the gateway's file)",
 				"a.properties:4: staging.remote.transfer.buffer.size: refers to ${unknown}, which nothing here resolves",
 				"a.properties:5: tunneling.servlet.encryption.algorithm: refers to itself"}}},
 		{"a peer with a secret takes nothing from Liferay", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "tunneling.servlet.shared.secret.hex=true"},
@@ -150,15 +150,15 @@ func TestLiferayMerge(t *testing.T) {
 			[]string{"STAGELOCK_ENGINE_UPSTREAM_SECRET_VALUE_FILE=up"}, want{settings: map[string]string{
 				"engine.upstream.secret.value": "*** up:1", "engine.upstream.secret.hex": "false default", "peers[0].secret.hex": "true a.properties:2"}}},
 		{"a reference in a secret is not told", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": "tunneling.servlet.shared.secret=a${very-secret}"}, nil,
-			want{problems: []string{"a.properties:1: tunneling.servlet.shared.secret: has a ${ that refers to nothing here (write the value out)", "live.yaml:3: peers[0].secret: has no secret"}}},
+			want{problems: []string{"a.properties:1: tunneling.servlet.shared.secret: has a ${ that refers to nothing here (write the value out, or name a file", "live.yaml:3: peers[0].secret: has no secret"}}},
 		{"a reference to the secret is none", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "include-and-override=${tunneling.servlet.shared.secret}"}, nil,
-			want{problems: []string{"a.properties:2: include-and-override: refers to ${tunneling.servlet.shared.secret}, which nothing here resolves"}}},
+			want{problems: []string{"a.properties:2: warning: include-and-override: refers to ${tunneling.servlet.shared.secret}, which nothing here resolves"}}},
 		{"a sum of references", "  liferay: {portal_ext: a.properties, home: /opt}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "n=12\nstaging.remote.transfer.buffer.size=${n}0${n}\nx=${open"}, nil,
 			want{settings: map[string]string{"engine.liferay.buffer_size": "12012 a.properties:3", "engine.liferay.home": "/opt live.yaml:8"}}},
 		{"an empty secret is none", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": "tunneling.servlet.shared.secret="}, nil,
 			want{problems: []string{"live.yaml:3: peers[0].secret: has no secret"}}},
-		{"a broken line", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "x=\\u00"}, nil,
-			want{problems: []string{"a.properties:2: is not a property as Java writes it"}}},
+		{"a broken line", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{"a.properties": secret + "x=\\u00zz"}, nil,
+			want{problems: []string{"a.properties:2: has a \\u without four hexadecimal digits: the portal passes over the whole file", "live.yaml:3: peers[0].secret: has no secret"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.files["live.yaml"] = front + tt.yaml
@@ -174,7 +174,8 @@ func TestLiferayHosts(t *testing.T) {
 		problems                          []string
 	}{
 		{"filter alone", "tunnel.servlet.hosts.allowed=10.0.0.1,10.0.0.2", "", "10.0.0.1,10.0.0.2 p.properties:2", nil},
-		{"verifier alone", "", `hostsAllowed="10.0.0.1, 10.0.0.2"`, "10.0.0.1,10.0.0.2 " + pid + ".config:1", nil},
+		{"a filter that is absent lets this machine pass", "", `hostsAllowed="127.0.0.1, SERVER_IP, 10.0.0.2"`, "127.0.0.1,SERVER_IP live.yaml:8", []string{
+			pid + ".config:1: warning: hosts.allow: 10.0.0.2 is in one of", "live.yaml:8: warning: hosts.allow: comes from Liferay's files and names this machine only"}},
 		{"empty lists let everybody pass in Liferay and nobody here", "tunnel.servlet.hosts.allowed=", `hostsAllowed=""`, " default",
 			[]string{"live.yaml:1: hosts.allow: is empty"}},
 		{"an empty list leaves the decision to the other", "tunnel.servlet.hosts.allowed=10.0.0.1", `hostsAllowed=[]`, "10.0.0.1 p.properties:2", nil},
@@ -182,9 +183,12 @@ func TestLiferayHosts(t *testing.T) {
 			"127.0.0.1,SERVER_IP,10.1.0.0/16,10.0.0.0/24 p.properties:2", []string{
 				pid + ".config:1: warning: hosts.allow: fe80::1 is in one of Liferay's two lists only",
 				"p.properties:2: warning: hosts.allow: 192.168.1.1 is in one of Liferay's two lists only"}},
-		{"nobody is in both", "tunnel.servlet.hosts.allowed=10.0.0.1\nauth.verifier.TunnelingServletAuthVerifier.hosts.allowed=255.255.255.255", "", " p.properties:2", []string{
-			"p.properties:2: hosts.allow: is empty", "p.properties:2: warning: hosts.allow: 10.0.0.1 is in one", "p.properties:3: warning: hosts.allow: 255.255.255.255 is in one"}},
-		{"the OSGi list wins over the properties' verifier", "tunnel.servlet.hosts.allowed=10.0.0.1\nauth.verifier.TunnelAuthVerifier.hosts.allowed=255.255.255.255", `hostsAllowed="10.0.0.1"`, "10.0.0.1 p.properties:2", nil},
+		{"nobody is in both", "tunnel.servlet.hosts.allowed=10.0.0.1", `hostsAllowed="255.255.255.255"`, " p.properties:2", []string{
+			pid + ".config:1: warning: hosts.allow: 255.255.255.255 is in one", "p.properties:2: hosts.allow: is empty", "p.properties:2: warning: hosts.allow: 10.0.0.1 is in one"}},
+		{"7.0 and later read no auth.verifier properties", "tunnel.servlet.hosts.allowed=10.0.0.1\nauth.verifier.TunnelingServletAuthVerifier.hosts.allowed=255.255.255.255", "", "10.0.0.1 p.properties:2", []string{
+			"p.properties:3: warning: auth.verifier.TunnelingServletAuthVerifier.hosts.allowed: is not read from 7.0 on"}},
+		{"the OSGi list wins over the properties' verifier", "tunnel.servlet.hosts.allowed=10.0.0.1\nauth.verifier.TunnelAuthVerifier.hosts.allowed=255.255.255.255", `hostsAllowed="10.0.0.1"`, "10.0.0.1 p.properties:2", []string{
+			"p.properties:3: warning: auth.verifier.TunnelAuthVerifier.hosts.allowed: is read by no line of Liferay"}},
 		{"an address that Java reads otherwise stays for the check of addresses", "tunnel.servlet.hosts.allowed=010.0.0.1", `hostsAllowed="010.0.0.1"`, "010.0.0.1 p.properties:2", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -218,14 +222,15 @@ func TestVerifierFiles(t *testing.T) {
 		{"cfg", "  liferay: {osgi: " + pid + ".cfg}\n", map[string]string{pid + ".cfg": "# x\nurlsIncludes = /api/liferay/*,\\\n /b\n"}, want{
 			settings: map[string]string{"engine.liferay.urls_includes": "/api/liferay/*,/b " + pid + ".cfg:2"}}},
 		{"a broken line", "  liferay: {osgi: " + pid + ".config}\n", map[string]string{pid + ".config": "enabled=true\nurlsIncludes=\"/api/liferay/*\""}, want{
-			settings: map[string]string{"engine.liferay.urls_includes": "/api/liferay/* " + pid + ".config:2"},
-			problems: []string{pid + `.config:1: has a value without double quotes (write key="value"`}}},
+			settings: map[string]string{"engine.liferay.urls_includes": "/api/liferay/do " + pid + ".config:1"},
+			problems: []string{pid + `.config:1: is no key with a quoted value: the engine reads nothing of the file from here on (write key="value"`}}},
 		{"old name, new line", "  liferay: {osgi: " + old + ".config}\n", map[string]string{old + ".config": ""}, want{
-			problems: []string{"live.yaml:8: warning: engine.liferay.osgi[0]: is named as up to 7.2, and line is 7.4 (name it " + pid + ".config)"}}},
+			problems: []string{"live.yaml:8: warning: engine.liferay.osgi[0]: is named as up to 7.2, and line is 7.4: Liferay takes it for another's (name it " + pid + "-default.config)"}}},
 		{"new name, old line", "  line: 7.1\n  liferay: {osgi: " + pid + ".config}\n", map[string]string{pid + ".config": ""}, want{
-			problems: []string{"live.yaml:9: warning: engine.liferay.osgi[0]: is named as from 7.3 on, and line is 7.1 (name it " + old + ".config)"}}},
+			problems: []string{"live.yaml:9: warning: engine.liferay.osgi[0]: is named as from 7.3 on, and line is 7.1: Liferay takes it for another's (name it " + strings.Replace(pid, "internal.tunnel", "internal.tunnel.module", 1) + "-default.config)"}}},
 		{"old name, old line", "  line: 7.1\n  liferay: {osgi: " + old + "-x.config}\n", map[string]string{old + "-x.config": ""}, want{}},
-		{"short name", "  liferay: {osgi: TunnelAuthVerifierConfiguration.config}\n", map[string]string{"TunnelAuthVerifierConfiguration.config": ""}, want{}},
+		{"short name", "  liferay: {osgi: TunnelAuthVerifierConfiguration.config}\n", map[string]string{"TunnelAuthVerifierConfiguration.config": ""}, want{
+			problems: []string{"live.yaml:8: warning: engine.liferay.osgi[0]: is not named as the tunnel verifier's configuration"}}},
 		{"another's name", "  liferay: {osgi: Other.config}\n", map[string]string{"Other.config": ""}, want{
 			problems: []string{"live.yaml:8: warning: engine.liferay.osgi[0]: is not named as the tunnel verifier's configuration"}}},
 		{"6.2 reads none", "  line: 6.2\n  liferay: {osgi: " + pid + ".config}\n", map[string]string{pid + ".config": ""}, want{
@@ -243,8 +248,8 @@ func TestVerifierFiles(t *testing.T) {
 // otherwise.
 func TestExposedPortalExt(t *testing.T) {
 	for text, want := range map[string]string{
-		"a=b\ntunneling.servlet.shared.secret=0123456789abcdef\ntunneling.servlet.shared.secret=1\n": "p.properties:2: warning: holds a secret and may be read by every user of this machine (chmod o-r p.properties)",
-		"tunneling.servlet.shared.secret=\n": "live.yaml:3: peers[0].secret: has no secret (write file: with the name of a file that holds it)",
+		"a=b\ntunneling.servlet.shared.secret=0123456789abcdef\n":                   "p.properties:2: warning: holds a secret and may be read by every user of this machine (chmod o-r p.properties)",
+		"tunnel.servlet.hosts.allowed=10.0.0.1\ntunneling.servlet.shared.secret=\n": "live.yaml:3: peers[0].secret: has no secret (write file: with the name of a file that holds it)",
 	} {
 		files := fstest.MapFS{
 			"live.yaml":    {Data: []byte(front + "  liferay: {portal_ext: p.properties}\nhosts: {allow: [10.9.9.9]}\n"), Mode: 0o600},
@@ -261,8 +266,8 @@ func TestExposedPortalExt(t *testing.T) {
 func TestLongHostLists(t *testing.T) {
 	long := strings.Repeat("10.0.0.1,", 3000)
 	c := check(t, map[string]string{
-		"live.yaml":    front + "  liferay: {portal_ext: p.properties}\n",
-		"p.properties": "tunneling.servlet.shared.secret=0123456789abcdef\ntunnel.servlet.hosts.allowed=" + long + "\nauth.verifier.TunnelAuthVerifier.hosts.allowed=" + long,
+		"live.yaml":    front + "  line: 6.2\n  liferay: {portal_ext: p.properties}\n",
+		"p.properties": "tunneling.servlet.shared.secret=0123456789abcdef\ntunnel.servlet.hosts.allowed=" + long + "\nauth.verifier.TunnelingServletAuthVerifier.hosts.allowed=" + long,
 	}, nil, want{problems: []string{"live.yaml:1: hosts.allow: is empty", "p.properties:2: hosts.allow: is too long to be compared"}})
 	if len(c.Hosts.Allow) > 0 {
 		t.Errorf("%d hosts", len(c.Hosts.Allow))

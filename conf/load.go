@@ -28,6 +28,7 @@ func Load(o Options) (*Config, []Problem) {
 		return nil, read.Problems()
 	}
 	l := &loader{read, &Config{}}
+	read.Rewrite("engine.line", vendor.Line)
 	liferay := vendor.Read(read, o.Env)
 	l.spreadSecret(liferay)
 	l.Below(liferay)
@@ -37,6 +38,9 @@ func Load(o Options) (*Config, []Problem) {
 	l.check()
 	return l.config, l.Problems()
 }
+
+// vendorLayer is the rank of what Liferay's files say, below all others.
+const vendorLayer = 0
 
 // upstreamSecret is the section of the engine's own secret.
 const upstreamSecret = "engine.upstream.secret"

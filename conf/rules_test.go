@@ -36,15 +36,16 @@ func goodFiles(t *testing.T) fstest.MapFS {
 	certificate, key := pair(t)
 	_, other := pair(t)
 	return fstest.MapFS{
-		"staging.secret": {Data: []byte("0123456789abcdef\n"), Mode: 0o600},
-		"other.secret":   {Data: []byte("fedcba9876543210"), Mode: 0o600},
-		"open.secret":    {Data: []byte("0123456789abcdef\n"), Mode: 0o644},
-		"empty.secret":   {Data: []byte("\n"), Mode: 0o600},
-		"c.pem":          {Data: certificate, Mode: 0o644},
-		"k.pem":          {Data: key, Mode: 0o600},
-		"k2.pem":         {Data: other, Mode: 0o600},
-		"open.pem":       {Data: key, Mode: 0o644},
-		"p.properties":   {Data: []byte("# live\ntunnel.servlet.hosts.allowed=10.0.0.0/8\n"), Mode: 0o600},
+		"staging.secret":   {Data: []byte("0123456789abcdef\n"), Mode: 0o600},
+		"other.secret":     {Data: []byte("fedcba9876543210"), Mode: 0o600},
+		"open.secret":      {Data: []byte("0123456789abcdef\n"), Mode: 0o644},
+		"empty.secret":     {Data: []byte("\n"), Mode: 0o600},
+		"c.pem":            {Data: certificate, Mode: 0o644},
+		"k.pem":            {Data: key, Mode: 0o600},
+		"k2.pem":           {Data: other, Mode: 0o600},
+		"open.pem":         {Data: key, Mode: 0o644},
+		"local.properties": {Data: []byte("tunnel.servlet.hosts.allowed=127.0.0.1,SERVER_IP\n"), Mode: 0o600},
+		"p.properties":     {Data: []byte("# live\ntunnel.servlet.hosts.allowed=10.0.0.0/8\n"), Mode: 0o600},
 	}
 }
 
@@ -182,12 +183,15 @@ var ruleRows = []struct {
 	{"verifier-path", "", "  liferay:\n    urls_includes: [/api/*/x]\n", []string{"live.yaml:14: engine.liferay.urls_includes: does not cover /api/liferay/do"}},
 	{"verifier-excluded", "", "  liferay:\n    urls_excludes: [/x, /api/liferay/*]\n", []string{"live.yaml:14: engine.liferay.urls_excludes[1]: takes /api/liferay/do out"}},
 	{"verifier-policy", "", "  liferay:\n    service_access_policy: SYSTEM_User_PASSWORD\n", []string{"live.yaml:14: warning: engine.liferay.service_access_policy: is not SYSTEM_USER_PASSWORD"}},
+	{"variables", "", "  liferay: {variables: [a=b, c, =d]}\n", []string{"live.yaml:13: engine.liferay.variables[1]: is not written as name=value", "live.yaml:13: engine.liferay.variables[2]: is not"}},
+	{"hosts-local", good[strings.Index(good, "hosts"):], good[strings.Index(good, "peers"):] + "  liferay: {portal_ext: local.properties}\n",
+		[]string{"local.properties:1: warning: hosts.allow: comes from Liferay's files and names this machine only: nobody else may publish (list the staging servers"}},
 	{"hosts-prefix", good[strings.Index(good, "hosts"):], good[strings.Index(good, "peers"):] + "  line: 7.2\n  liferay: {portal_ext: p.properties}\n",
 		[]string{"p.properties:2: warning: hosts.allow[0]: is a prefix, which Liferay does not read before 7.3"}},
 
 	// What is wrong before any rule.
 	{"", "sites: [20143]", "sites: [x]", []string{"live.yaml:6: peers[0].sites[0]: is neither the group id"}},
-	{"", "", "  line: 7.5\n", []string{"live.yaml:13: engine.line: is none of 6.2, 7.0, 7.1, 7.2, 7.3, 7.4 (the default is 7.4)"}},
+	{"", "", "  line: 7.5\n", []string{"live.yaml:13: engine.line: is none of 6.2, 7.0, 7.1, 7.2, 7.3, 7.4 (write the line: 2024.Q4"}},
 	{"", "", "heartbeat: 15\n", []string{"live.yaml:13: heartbeat: is not a duration such as 500ms, 15s, 2m, 168h or 7d (the default is 15s)"}},
 	{"", "", "heartbeat: 2m\n", []string{"live.yaml:13: heartbeat: is out of bounds: at most 1m (the default is 15s)"}},
 	{"", "", "limits: {envelope: 1KiB}\n", []string{"live.yaml:13: limits.envelope: is out of bounds: at least 64KiB (the default is 4MiB)"}},

@@ -167,6 +167,17 @@ var liferayRules = []rule{
 		func(_ *loader, c *Config) []finding {
 			return when(c.Engine.Liferay.ServiceAccessPolicy != "SYSTEM_USER_PASSWORD", "engine.liferay.service_access_policy")
 		}},
+	{"variables", false, "is not written as name=value", "write the name of the JVM's property, an equals sign and its value",
+		func(_ *loader, c *Config) []finding {
+			return each(c.Engine.Liferay.Variables, "engine.liferay.variables", func(s string) (string, bool) {
+				name, _, found := strings.Cut(s, "=")
+				return "", !found || strings.TrimSpace(name) == ""
+			})
+		}},
+	{"hosts-local", true, "comes from Liferay's files and names this machine only: nobody else may publish", "list the staging servers in hosts.allow of the gateway's file",
+		func(l *loader, c *Config) []finding {
+			return when(len(c.Hosts.Allow) > 0 && l.Rank("hosts.allow") == vendorLayer && !slices.ContainsFunc(c.Hosts.Allow, elsewhere), "hosts.allow")
+		}},
 	{"hosts-prefix", true, "is a prefix, which Liferay does not read before 7.3: the gateway admits it, Liferay does not",
 		"write hosts.allow in the gateway's file",
 		func(_ *loader, c *Config) []finding {
@@ -180,6 +191,12 @@ var liferayRules = []rule{
 			}
 			return all
 		}},
+}
+
+// elsewhere reports whether an entry of hosts.allow is more than this machine.
+func elsewhere(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host != "SERVER_IP" && (err != nil || !a.Unmap().IsLoopback())
 }
 
 // exactHosts are the lines whose host lists know no prefixes.

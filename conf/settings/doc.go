@@ -11,6 +11,7 @@
 //	example:"x"          what the reference shows; for a section key=value
 //	restart:"true"       it is read at start only
 //	was:"path"           where it once stood; whoever writes it there is told the new place
+//	cure:"..."           what to do about a value that cannot be
 //	empty:"unset"        an empty text says nothing
 //
 // A field is a leaf (a type of this package, a basic one, or one with UnmarshalText), a list of

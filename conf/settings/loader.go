@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -94,6 +95,19 @@ func (l *Loader) Rank(path string) int {
 		}
 	}
 	return -1
+}
+
+// Rewrite changes the text that counts for the leaf at path, where one is given.
+func (l *Loader) Rewrite(path string, f func(string) string) {
+	g, found := l.Top(path)
+	if !found {
+		return
+	}
+	items := slices.Clone(g.Items)
+	for i := range items {
+		items[i].Text = f(items[i].Text)
+	}
+	l.layers[l.Rank(path)].Set(path, Given{items, g.Origin})
 }
 
 // Indexes returns the entries of the list of sections at path that some layer names.
@@ -218,6 +232,9 @@ func choose(choices []string, text string) (string, bool) {
 
 // hint is the cure for a value that cannot be: the default, if there is one.
 func (s *setting) hint() string {
+	if cure := s.tag.Get("cure"); cure != "" {
+		return cure
+	}
 	if d := s.defaults(); len(d) > 0 {
 		return "the default is " + strings.Join(d, ", ")
 	}

@@ -6,7 +6,7 @@ import "strings"
 func DidYouMean(word string, choices []string) string {
 	best, least := "", len(word)/3+2
 	for _, c := range choices {
-		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < least {
+		if d := Distance(strings.ToLower(word), strings.ToLower(c)); d < least {
 			best, least = c, d
 		}
 	}
@@ -19,9 +19,9 @@ func DidYouMean(word string, choices []string) string {
 // longestWord bounds the work for a word that is no key at all.
 const longestWord = 64
 
-// distance counts the letters to insert, drop, replace or swap with their neighbour to make b out
+// Distance counts the letters to insert, drop, replace or swap with their neighbour to make b out
 // of a.
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	if len(a) > longestWord || len(b) > longestWord {
 		return longestWord
 	}

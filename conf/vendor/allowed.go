@@ -15,7 +15,7 @@ const maxCompared = 1 << 22
 // both passes; where one list is empty or absent Liferay lets everybody pass it, so the other
 // decides. Two absent lists admit nobody here.
 func (e *engineFiles) mergeHosts(y settings.Layer) {
-	filter, verifier := given(y, filterHosts), given(y, verifierHosts)
+	filter, verifier := e.defaults(y)
 	y.Delete(filterHosts)
 	y.Delete(verifierHosts)
 	dotted(filter.Items)
@@ -39,9 +39,40 @@ func (e *engineFiles) mergeHosts(y settings.Layer) {
 		return // somebody wrote the list himself
 	}
 	for _, it := range dropped {
+		if it.Origin.Source != settings.VendorFile && it.Origin.Source != settings.VendorEnv {
+			continue // of a default
+		}
 		e.Report(settings.At(it.Origin, "hosts.allow", it.Text+" is in one of Liferay's two lists only and is refused, as Liferay does",
 			"add it to tunnel.servlet.hosts.allowed and to the verifier's hostsAllowed").AsWarning())
 	}
+}
+
+// defaults returns the two lists. Where portal-ext.properties is read and lacks one, it is the
+// portal's own: this machine for the filter, and in 6.2 nobody for the verifier.
+func (e *engineFiles) defaults(y settings.Layer) (filter, verifier settings.Given) {
+	filter, hasFilter := y.Get(filterHosts)
+	verifier, hasVerifier := y.Get(verifierHosts)
+	g, read := e.Top("engine.liferay.portal_ext")
+	if !read || len(g.Items) == 0 {
+		return filter, verifier
+	}
+	if !hasFilter {
+		filter = byDefault(g.Origin, "127.0.0.1", "SERVER_IP")
+	}
+	if e.line == "6.2" && !hasVerifier {
+		e.warn(g.Origin, "engine.liferay.portal_ext", "lacks "+verifierKey62+": in 6.2 nobody passes the verifier then, the gateway neither",
+			"add it to the portal's file, with the addresses of "+filterKey)
+		verifier = byDefault(g.Origin, "255.255.255.255")
+	}
+	return filter, verifier
+}
+
+func byDefault(o settings.Origin, hosts ...string) settings.Given {
+	g := settings.Given{Origin: o}
+	for _, h := range hosts {
+		g.Items = append(g.Items, settings.Item{Text: h, Origin: o})
+	}
+	return g
 }
 
 // intersect returns the entries of a and b that the other list covers, and those that are of no

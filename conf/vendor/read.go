@@ -5,64 +5,28 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/settings"
 )
 
-// Two lists of hosts that Liferay asks one after the other; they become hosts.allow.
-const (
-	filterHosts   = "hosts.allow (filter)"
-	verifierHosts = "hosts.allow (verifier)"
-)
-
-// engineKey says which setting a key of Liferay's becomes.
-type engineKey struct {
-	name string
-	path string
-	read func(string) []string
-}
-
-// portalKeys are the properties of Liferay that are read. This table, osgiKeys and the rules in
-// doc.go are all there is to know about the merge.
-var portalKeys = []engineKey{
-	{sharedSecret, "engine.upstream.secret.value", single},
-	{"tunneling.servlet.shared.secret.hex", "engine.upstream.secret.hex", javaBool},
-	{"tunneling.servlet.encryption.algorithm", "engine.upstream.secret.algorithm", single},
-	{"tunnel.servlet.hosts.allowed", filterHosts, settings.Commas},
-	{"tunnel.servlet.https.required", "engine.liferay.https_required", javaBool},
-	{"staging.remote.transfer.buffer.size", "engine.liferay.buffer_size", single},
-	{"auth.verifier.TunnelingServletAuthVerifier.hosts.allowed", verifierHosts, settings.Commas},
-	{"auth.verifier.TunnelingServletAuthVerifier.urls.includes", "engine.liferay.urls_includes", settings.Commas},
-	{"auth.verifier.TunnelingServletAuthVerifier.urls.excludes", "engine.liferay.urls_excludes", settings.Commas},
-	{"auth.verifier.TunnelAuthVerifier.hosts.allowed", verifierHosts, settings.Commas},
-	{"auth.verifier.TunnelAuthVerifier.urls.includes", "engine.liferay.urls_includes", settings.Commas},
-	{"auth.verifier.TunnelAuthVerifier.urls.excludes", "engine.liferay.urls_excludes", settings.Commas},
-}
-
-func single(s string) []string { return []string{s} }
-
-// javaBool reads a boolean as Liferay does: what is not one of these words is false.
-func javaBool(s string) []string {
-	if slices.Contains([]string{"true", "t", "y", "on", "1"}, strings.ToLower(strings.TrimSpace(s))) {
-		return []string{"true"}
-	}
-	return []string{"false"}
-}
-
 // engineFiles reads Liferay's files into one layer.
 type engineFiles struct {
 	*settings.Loader
-	home  string
-	found map[string]engineProperty
-	open  []string // the files being read, for includes in a circle
+	line    string // version line of the portal
+	home    string
+	jvm     map[string]string // what the operator says of the JVM's properties
+	environ map[string]string
+	found   map[string]engineProperty
+	open    []string // the files being read, for includes in a circle
+	files   int      // that were read
 }
 
 // engineProperty is a property and where it stands.
 type engineProperty struct {
-	value  string
+	texts  []text
 	origin settings.Origin
-	pieces []int
 }
 
 // at returns a place in one of Liferay's files.
@@ -79,15 +43,27 @@ func given(y settings.Layer, path string) settings.Given {
 // Read reads the files that the layers of l name under engine.liferay, and Liferay's own variables.
 // What is wrong with them is reported to l.
 func Read(l *settings.Loader, env []string) settings.Layer {
-	e := &engineFiles{Loader: l, found: map[string]engineProperty{}}
+	e := &engineFiles{Loader: l, line: "7.4", found: map[string]engineProperty{}, jvm: map[string]string{}, environ: map[string]string{}}
+	for _, pair := range env {
+		name, value, _ := strings.Cut(pair, "=")
+		e.environ[name] = value
+	}
+	if g, found := l.Top("engine.line"); found && len(g.Items) == 1 {
+		e.line = Line(g.Items[0].Text)
+	}
 	if g, found := l.Top("engine.liferay.home"); found && len(g.Items) == 1 {
 		e.home = l.Resolve(g.Items[0].Text, g.Origin)
 	}
-	e.eachFile("engine.liferay.portal_ext", func(it settings.Item, path, name string) { e.portalExt(it.Origin, path, name) })
+	variables, _ := l.Top("engine.liferay.variables")
+	for _, it := range variables.Items {
+		name, value, _ := strings.Cut(it.Text, "=")
+		e.jvm[trim(name)] = value
+	}
+	e.eachFile("engine.liferay.portal_ext", func(it settings.Item, path, name string) { e.portalExt(it.Origin, path, name, false) })
 	e.variables(env)
 	y := settings.NewLayer()
 	e.portalLayer(y)
-	e.mergeVerifiers(y, e.readVerifiers())
+	e.mergeVerifiers(y, e.override(e.readVerifiers()))
 	e.mergeHosts(y)
 	return y
 }
@@ -99,110 +75,176 @@ func (e *engineFiles) eachFile(path string, f func(it settings.Item, path, name 
 	}
 }
 
-// maxIncludes bounds how deep files include each other.
-const maxIncludes = 16
+func (e *engineFiles) warn(o settings.Origin, path, msg, cure string) {
+	e.Report(settings.At(o, path, msg, cure).AsWarning())
+}
+
+// Bounds of what files include: how deep, and how many in all.
+const (
+	maxIncludes = 16
+	maxFiles    = 256
+)
 
 // portalExt reads one file, then those that it includes, which override it.
-func (e *engineFiles) portalExt(named settings.Origin, path, name string) {
+func (e *engineFiles) portalExt(named settings.Origin, path, name string, included bool) {
 	if slices.Contains(e.open, name) || len(e.open) == maxIncludes {
 		e.Report(settings.At(named, path, "is included in a circle or too deep: "+name, "drop the include"))
 		return
 	}
+	if e.files++; e.files > maxFiles {
+		if e.files == maxFiles+1 {
+			e.Report(settings.At(named, path, "includes more than "+strconv.Itoa(maxFiles)+" files in all: the rest is not read", "drop includes"))
+		}
+		return
+	}
 	data, err := e.ReadFile(name)
-	if err != nil && len(e.open) > 0 && errors.Is(err, fs.ErrNotExist) {
-		e.Report(settings.At(named, path, "includes a file that does not exist: "+name,
-			"Liferay passes over it without a word; drop the include or make the file").AsWarning())
+	if err != nil && included && errors.Is(err, fs.ErrNotExist) {
+		e.missingInclude(named, path, name)
 		return
 	}
 	if err != nil {
 		e.Unreadable(named, path, name, err)
 		return
 	}
-	props, wrong := parseProperties(data)
-	for _, w := range wrong {
-		e.Report(settings.Problem{File: name, Line: w.line, Msg: w.msg, Cure: `write a backslash as \\ and a character as \u and four hexadecimal digits`})
-	}
+	p := parseProperties(data, e.line == "6.2")
+	e.notes(name, p)
 	e.open = append(e.open, name)
 	defer func() { e.open = e.open[:len(e.open)-1] }()
-	var includes []property
-	for _, p := range props {
-		if p.key == "include-and-override" {
-			includes = append(includes, p)
+	e.exposed(name, p)
+	for _, q := range p.all {
+		if q.key != includeKey {
+			e.found[q.key] = engineProperty{q.texts, at(name, q.lines[0])}
+		}
+	}
+	e.keys(name, p)
+	e.include(p, name)
+}
+
+// notes reports what the portal does to the lines of a file: always if it concerns the file or a key
+// that is read here.
+func (e *engineFiles) notes(name string, p *properties) {
+	for _, n := range p.notes {
+		if n.key != "" && !isPortalKey(n.key) && n.key != includeKey && !n.fatal {
 			continue
 		}
-		e.found[p.key] = engineProperty{p.value, at(name, p.line), p.pieces}
-	}
-	e.exposed(name, props)
-	for _, p := range includes {
-		e.include(p, name)
+		path := n.key
+		if !isPortalKey(path) {
+			path = ""
+		}
+		problem := settings.At(at(name, n.line), path, n.msg, n.cure)
+		problem.Warning = !n.fatal
+		e.Report(problem)
 	}
 }
+
+// keys reports keys of the group that this line does not read, or nobody.
+func (e *engineFiles) keys(name string, p *properties) {
+	for _, q := range p.all {
+		o := at(name, q.lines[0])
+		i := slices.IndexFunc(portalKeys, func(k engineKey) bool { return k.name == q.key })
+		meant, wrong := misspelt(q.key)
+		switch {
+		case i >= 0 && !portalKeys[i].readBy(e.line):
+			e.warn(o, q.key, "is not read from 7.0 on, and engine.line is "+e.line+": it has no effect",
+				"drop it; these settings stand in the verifier's OSGi configuration")
+		case strings.HasPrefix(q.key, deadPrefix):
+			e.warn(o, q.key, "is read by no line of Liferay: it has no effect", "in 6.2 it is auth.verifier.TunnelingServletAuthVerifier, later the verifier's OSGi configuration")
+		case q.key == "include":
+			e.warn(o, q.key, "makes the portal read another file in this place, and pass over this whole file if it is not there; it is not read here",
+				"use include-and-override")
+		case wrong && meant != "":
+			e.warn(o, q.key, "is no property of Liferay: it has no effect", "did you mean "+meant+"?")
+		case wrong:
+			e.warn(o, q.key, "is no property of Liferay that is known here: it has no effect", "check its spelling")
+		}
+	}
+}
+
+func (k engineKey) readBy(line string) bool { return k.only == "" || k.only == line }
 
 // exposed warns of a secret in a file that everybody may read.
-func (e *engineFiles) exposed(name string, props []property) {
-	for _, p := range props {
-		if p.key == sharedSecret && p.value != "" && e.WorldReadable(name) {
-			e.Report(settings.At(at(name, p.line), "", "holds a secret and may be read by every user of this machine",
-				"chmod o-r "+name).AsWarning())
-			return
-		}
+func (e *engineFiles) exposed(name string, p *properties) {
+	q, found := p.get(sharedSecret)
+	if found && !(len(q.texts) == 1 && q.texts[0].text == "") && e.WorldReadable(name) {
+		e.warn(at(name, q.lines[0]), "", "holds a secret and may be read by every user of this machine", "chmod o-r "+name)
 	}
 }
 
-func (e *engineFiles) include(p property, name string) {
-	o := at(name, p.line)
-	for _, target := range settings.Commas(p.value) {
-		target, ok := e.expand(target, o, p.key)
-		if ok {
-			e.portalExt(o, p.key, e.Resolve(target, o))
-		}
+// include reads the files that p includes, the last one last. References are looked for in the file
+// itself and among the JVM's properties only, as the portal does.
+func (e *engineFiles) include(p *properties, name string) {
+	q, found := p.get(includeKey)
+	if !found {
+		return
 	}
-}
-
-// sharedSecret is the one property whose value must not get into a text.
-const sharedSecret = "tunneling.servlet.shared.secret"
-
-// expand puts in what ${name} stands for: liferay.home, or another property of the files but the
-// secret.
-func (e *engineFiles) expand(text string, o settings.Origin, key string) (string, bool) {
-	for range maxIncludes {
-		before, rest, opened := strings.Cut(text, "${")
-		name, after, closed := strings.Cut(rest, "}")
-		if !opened || !closed {
-			return text, true
-		}
-		value, known := e.lookup(name)
-		if !known {
-			e.unresolved(name, o, key)
+	r := e.resolver(func(key string) (string, bool) {
+		own, found := p.get(key)
+		if !found || key == sharedSecret {
 			return "", false
 		}
-		text = before + value + after
-		if len(text) > settings.MaxFile {
-			break
+		return own.texts[0].text, true
+	})
+	for _, t := range q.texts {
+		o := at(name, t.line)
+		x := r.expand(t.text)
+		switch {
+		case x.err != nil:
+			e.Report(settings.At(o, q.key, "refers to itself: the portal does not start", "write the value out"))
+		case len(x.open) > 0:
+			e.unresolvedInclude(o, x.open[0])
+		case trim(x.text) != "":
+			e.portalExt(o, q.key, e.Resolve(x.text, o), true)
 		}
 	}
-	e.Report(settings.At(o, key, "refers to itself", "write the value out"))
-	return "", false
 }
 
-func (e *engineFiles) lookup(name string) (string, bool) {
-	if name == "liferay.home" && e.home != "" {
-		return e.home, true
-	}
-	p, known := e.found[name]
-	return p.value, known && name != sharedSecret
-}
-
-// unresolved reports a reference to name; within the secret it may be a part of it.
-func (e *engineFiles) unresolved(name string, o settings.Origin, key string) {
-	msg, cure := "refers to ${"+name+"}, which nothing here resolves", "write the value out"
-	switch {
-	case key == sharedSecret:
-		msg = "has a ${ that refers to nothing here"
-	case name == "liferay.home":
+func (e *engineFiles) unresolvedInclude(o settings.Origin, name string) {
+	cure := "if the portal's JVM has a property " + name + ", say so in engine.liferay.variables of the gateway's file, as " + name + "=..."
+	if name == "liferay.home" {
 		cure = "say what it is in engine.liferay.home of the gateway's file"
 	}
-	e.Report(settings.At(o, key, msg, cure))
+	e.warn(o, includeKey, "refers to ${"+name+"}, which nothing here resolves: the include is passed over, as the portal does where it does not know it either", cure)
+}
+
+// inVendorsJar reports whether the portal finds a file of this name in its own jar.
+func inVendorsJar(name string) bool {
+	name = filepath.Base(name)
+	return name == "portal-developer.properties" || name == "portal-osgi-configuration.properties" ||
+		strings.HasSuffix(name, ".properties") && (strings.HasPrefix(name, "portal-legacy-") || strings.HasPrefix(name, "portal-liferay-online"))
+}
+
+// missingInclude tells of an include that is not there; none of those that the vendor's jar has
+// holds a key that is read here.
+func (e *engineFiles) missingInclude(o settings.Origin, path, name string) {
+	if !inVendorsJar(name) {
+		e.warn(o, path, "includes a file that does not exist: "+name, "the portal passes over it without a word; if it should be there, make it")
+	}
+}
+
+func (e *engineFiles) resolver(property func(string) (string, bool)) resolver {
+	return resolver{
+		property: property,
+		jvm: func(name string) (string, bool) {
+			v, found := e.jvm[name]
+			if !found && name == "liferay.home" && e.home != "" {
+				return e.home, true
+			}
+			return v, found
+		},
+		env: func(name string) (string, bool) {
+			v, found := e.environ[name]
+			return v, found
+		},
+	}
+}
+
+// merged looks a property up in all files; the secret is not told.
+func (e *engineFiles) merged(name string) (string, bool) {
+	p, found := e.found[name]
+	if !found || name == sharedSecret {
+		return "", false
+	}
+	return p.texts[0].text, true
 }
 
 // variables lets Liferay's variables override the properties of the files.
@@ -214,48 +256,128 @@ func (e *engineFiles) variables(env []string) {
 			continue
 		}
 		o := settings.Origin{Source: settings.VendorEnv, Name: variable}
+		if strings.HasPrefix(name, overridePrefix) {
+			e.found[name] = engineProperty{withLines(split(value), make([]int, len(split(value)))), o}
+		}
 		for _, k := range portalKeys {
 			switch {
+			case name == k.name && !k.readBy(e.line):
+				e.warn(o, k.name, "is not read from 7.0 on, and engine.line is "+e.line+": it has no effect", "drop it")
 			case name == k.name:
-				e.found[name] = engineProperty{value: value, origin: o}
+				pieces := split(value)
+				e.found[name] = engineProperty{withLines(pieces, make([]int, len(pieces))), o}
 			case squash(strings.TrimPrefix(variable, liferayPrefix)) == squash(k.name):
-				e.Report(settings.At(o, "", "is not how Liferay spells "+k.name+": it is not read",
-					"name it "+encodeLiferayName(k.name)).AsWarning())
+				e.warn(o, "", "is not how Liferay spells "+k.name+": it is not read", "name it "+encodeLiferayName(k.name))
 			}
 		}
 	}
-}
-
-// squash drops what a name written by hand most often gets wrong.
-func squash(name string) string {
-	return strings.NewReplacer(".", "", "_", "").Replace(strings.ToLower(name))
 }
 
 // portalLayer turns the properties that are known into leaves.
 func (e *engineFiles) portalLayer(y settings.Layer) {
 	for _, k := range portalKeys {
 		p, found := e.found[k.name]
-		if !found {
+		if !found || !k.readBy(e.line) {
 			continue
 		}
-		value, ok := e.expand(p.value, p.origin, k.name)
-		if !ok {
+		if k.path == filterHosts || k.path == verifierHosts {
+			e.hostsLeaf(y, k, p)
 			continue
 		}
-		y.Put(k.path, p.origin, k.read(value)...)
-		if g := given(y, k.path); len(g.Items) == len(p.pieces) {
-			for i, line := range p.pieces {
-				g.Items[i].Origin.Line = line
-			}
-		}
+		e.leaf(y, k, p)
 	}
 	if g, found := y.Get("engine.upstream.secret.value"); found && g.Items[0].Text == "" {
 		y.Delete("engine.upstream.secret.value") // Liferay takes an empty secret for none
 	}
 }
 
-// base returns a file's name without folder and extension.
-func base(name string) string {
-	name = filepath.Base(name)
-	return strings.TrimSuffix(name, filepath.Ext(name))
+// leaf reads a single value: the portal puts references in, but not into one with commas.
+func (e *engineFiles) leaf(y settings.Layer, k engineKey, p engineProperty) {
+	value := merge(p.texts)
+	if len(p.texts) == 1 {
+		x := e.resolver(e.merged).expand(value)
+		if x.err != nil {
+			e.Report(settings.At(p.origin, k.name, "refers to itself: the portal does not start", "write the value out"))
+			return
+		}
+		if len(x.open) > 0 {
+			e.unresolved(p.origin, k.name, x.open[0])
+			return
+		}
+		value = x.text
+	} else if strings.Contains(value, "${") {
+		e.warn(p.origin, k.name, "has a comma in it: the portal puts nothing in for ${...} then, the text counts as it stands", "write the value out")
+	}
+	if k.name == bufferKey && strings.Trim(value, "0123456789") != "" {
+		e.warn(p.origin, k.name, "is not a plain number: Liferay takes it for 0", "write the number of bytes, such as 10485760")
+	}
+	y.Set(k.path, pieces(k.read(value), p, k.read(value)))
+}
+
+// pieces makes a Given of texts that stand in p.
+func pieces(texts []string, p engineProperty, _ []string) settings.Given {
+	g := settings.Given{Origin: p.origin}
+	for i, t := range texts {
+		o := p.origin
+		if len(texts) == len(p.texts) && o.Source == settings.VendorFile {
+			o.Line = p.texts[i].line
+		}
+		g.Items = append(g.Items, settings.Item{Text: t, Origin: o})
+	}
+	return g
+}
+
+// merge is how the portal makes one text of several.
+func merge(texts []text) string {
+	all := make([]string, len(texts))
+	for i, t := range texts {
+		all[i] = t.text
+	}
+	return strings.Join(all, ",")
+}
+
+// unresolved reports a reference in a value; within the secret it may be a part of it.
+func (e *engineFiles) unresolved(o settings.Origin, key, name string) {
+	cure := "say what it is in engine.liferay.variables of the gateway's file, as " + name + "=..., or write the value out"
+	variable, isEnv := strings.CutPrefix(name, "env:")
+	switch {
+	case isEnv && key == sharedSecret:
+		e.Report(settings.At(o, key, "refers to a variable of the environment that is not set here", "set it for the gateway as for the portal, or name a file with the secret: peers[].secret.file"))
+		return
+	case key == sharedSecret:
+		e.Report(settings.At(o, key, "has a ${ that refers to nothing here", "write the value out, or name a file with the secret: peers[].secret.file"))
+		return
+	case isEnv:
+		cure = "set " + variable + " for the gateway as for the portal, or write the value out"
+	case name == "liferay.home":
+		cure = "say what it is in engine.liferay.home of the gateway's file"
+	}
+	e.Report(settings.At(o, key, "refers to ${"+name+"}, which nothing here resolves", cure))
+}
+
+// hostsLeaf reads a list of hosts. The last entry does not count if it is empty.
+func (e *engineFiles) hostsLeaf(y settings.Layer, k engineKey, p engineProperty) {
+	g := settings.Given{Origin: p.origin}
+	r := e.resolver(e.merged)
+	for _, t := range p.texts {
+		o := p.origin
+		if o.Source == settings.VendorFile {
+			o.Line = t.line
+		}
+		x := r.expand(t.text)
+		switch {
+		case x.err != nil:
+			e.Report(settings.At(o, k.name, "refers to itself: the portal does not start", "write the value out"))
+			continue
+		case len(x.open) > 0:
+			e.warn(o, k.name, "refers to ${"+x.open[0]+"}, which nothing here resolves: nobody has that address", "write the address out")
+			continue
+		case len(x.names) > 0:
+			e.warn(o, k.name, "refers to ${"+x.names[0]+"}: parts of the engine do not resolve references in a list of hosts and take the text as it stands", "write the address out")
+		}
+		for _, host := range k.read(x.text) {
+			g.Items = append(g.Items, settings.Item{Text: host, Origin: o})
+		}
+	}
+	y.Set(k.path, g)
 }

@@ -3,6 +3,7 @@ package vendor
 import (
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/settings"
@@ -11,32 +12,38 @@ import (
 // TunnelPath is what the engine's verifier has to look at.
 const TunnelPath = "/api/liferay/do"
 
-// The names of the verifier's configuration: the module's from 7.0 to 7.2, the portal's own after
-// that.
+// The names of the verifier's configuration: two of a module's from 7.0 to 7.2, by build, and the
+// portal's own after that.
 const (
-	verifierPID    = "com.liferay.portal.security.auth.verifier.internal.tunnel.configuration.TunnelAuthVerifierConfiguration"
-	verifierOldPID = "com.liferay.portal.security.auth.verifier.tunnel.module.configuration.TunnelAuthVerifierConfiguration"
+	verifierPID      = "com.liferay.portal.security.auth.verifier.internal.tunnel.configuration.TunnelAuthVerifierConfiguration"
+	verifierOldPID   = "com.liferay.portal.security.auth.verifier.tunnel.module.configuration.TunnelAuthVerifierConfiguration"
+	verifierOlderPID = "com.liferay.portal.security.auth.verifier.internal.tunnel.module.configuration.TunnelAuthVerifierConfiguration"
 )
 
 // osgiKeys are the keys of the verifier's configuration.
 var osgiKeys = []engineKey{
-	{"enabled", "engine.liferay.enabled", javaBool},
-	{"hostsAllowed", verifierHosts, settings.Commas},
-	{"urlsIncludes", "engine.liferay.urls_includes", settings.Commas},
-	{"urlsExcludes", "engine.liferay.urls_excludes", settings.Commas},
-	{"serviceAccessPolicyName", "engine.liferay.service_access_policy", single},
+	{"enabled", "engine.liferay.enabled", javaBool, ""},
+	{"hostsAllowed", verifierHosts, settings.Commas, ""},
+	{"urlsIncludes", "engine.liferay.urls_includes", settings.Commas, ""},
+	{"urlsExcludes", "engine.liferay.urls_excludes", settings.Commas, ""},
+	{"serviceAccessPolicyName", "engine.liferay.service_access_policy", single, ""},
 }
 
 // verifier is one factory configuration.
 type verifier struct {
 	settings.Layer
 	file settings.Origin
+	pid  string
+	name string // of the instance
 }
 
 func (v verifier) enabled() bool {
 	g, found := v.Get("engine.liferay.enabled")
 	return !found || g.Items[0].Text == "true"
 }
+
+// reads73 reports whether the line has the portal's own reader of configuration files.
+func (e *engineFiles) reads73() bool { return e.line == "7.3" || e.line == "7.4" }
 
 func (e *engineFiles) readVerifiers() []verifier {
 	var all []verifier
@@ -46,73 +53,173 @@ func (e *engineFiles) readVerifiers() []verifier {
 			e.Unreadable(it.Origin, path, name, err)
 			return
 		}
-		e.checkPID(it.Origin, path, name)
-		values, wrong := parseVerifier(name, data)
-		for _, w := range wrong {
-			e.Report(settings.Problem{File: name, Line: w.line, Msg: w.msg, Cure: `write key="value", or key=["a","b"] for several`})
+		e.checkName(it.Origin, path, name)
+		c := e.parse(name, data)
+		for _, n := range c.notes {
+			problem := settings.At(at(name, n.line), "", n.msg, n.cure)
+			problem.Warning = !n.fatal
+			e.Report(problem)
 		}
-		all = append(all, e.verifier(name, values))
+		pid, instance := splitPID(name)
+		v := verifier{settings.NewLayer(), at(name, 1), pid, instance}
+		for _, value := range c.values {
+			e.set(v, value, at(name, value.line))
+		}
+		all = append(all, v)
 	})
 	return all
 }
 
-// parseVerifier reads a .cfg file as properties and everything else as Felix writes it.
-func parseVerifier(name string, data []byte) ([]osgiValue, []lineError) {
-	if filepath.Ext(name) != ".cfg" {
-		return parseOSGi(data)
-	}
-	props, wrong := parseProperties(data)
-	var all []osgiValue
-	for _, p := range props {
-		all = append(all, osgiValue{key: p.key, kind: 'T', texts: []osgiText{{p.value, p.line}}, line: p.line})
-	}
-	return all, wrong
-}
-
-// checkPID warns of a file that Liferay would not read under its name.
-func (e *engineFiles) checkPID(o settings.Origin, path, name string) {
-	pid := base(name)
-	if i := strings.IndexAny(pid, "-~"); i >= 0 {
-		pid = pid[:i] // what follows names one of several factory configurations
-	}
-	line := "7.4"
-	if g, found := e.Top("engine.line"); found && len(g.Items) == 1 {
-		line = g.Items[0].Text
-	}
-	old := slices.Contains([]string{"7.0", "7.1", "7.2"}, line)
+// parse reads a file with the reader of the line.
+func (e *engineFiles) parse(name string, data []byte) *configFile {
+	isCfg := strings.HasSuffix(name, ".cfg")
+	body := string(decodeUTF8(data))
 	switch {
-	case line == "6.2":
-		e.Report(settings.At(o, path, "is nothing that Liferay 6.2 reads", "use auth.verifier.TunnelingServletAuthVerifier in portal-ext.properties").AsWarning())
-	case pid == verifierPID && old:
-		e.Report(settings.At(o, path, "is named as from 7.3 on, and line is "+line, "name it "+verifierOldPID+".config").AsWarning())
-	case pid == verifierOldPID && !old:
-		e.Report(settings.At(o, path, "is named as up to 7.2, and line is "+line, "name it "+verifierPID+".config").AsWarning())
-	case !strings.HasSuffix("."+pid, ".TunnelAuthVerifierConfiguration"):
-		e.Report(settings.At(o, path, "is not named as the tunnel verifier's configuration: Liferay takes it for another's",
-			"name it "+verifierPID+".config").AsWarning())
+	case strings.HasPrefix(body, "\ufeff"):
+		c := &configFile{}
+		c.note(1, true, "begins with a byte order mark: the engine reads nothing of the file, or another first key", "save the file without it (in UTF-8, not UTF-8 with BOM)")
+		return c
+	case !e.reads73():
+		return parseFelix(body, isCfg)
+	case isCfg:
+		return parseCfg(body, e.variable)
+	}
+	return parseConfig(body, e.variable)
+}
+
+// variable looks up what a configuration file refers to.
+func (e *engineFiles) variable(name string) (string, bool) {
+	if v, found := e.jvm[name]; found {
+		return v, true
+	}
+	if env, ok := strings.CutPrefix(name, "env:"); ok {
+		v, found := e.environ[env]
+		return v, found
+	}
+	if strings.HasPrefix(name, liferayPrefix) {
+		v, found := e.environ[name]
+		return v, found
+	}
+	return "", false
+}
+
+// splitPID takes the name of the instance off a file's name.
+func splitPID(name string) (pid, instance string) {
+	name = filepath.Base(name)
+	pid = strings.TrimSuffix(name, filepath.Ext(name))
+	if i := strings.IndexAny(pid, "-~"); i >= 0 {
+		return pid[:i], pid[i+1:] // one of several factory configurations
+	}
+	return pid, ""
+}
+
+// checkName warns of a file that Liferay would not read under its name.
+func (e *engineFiles) checkName(o settings.Origin, path, name string) {
+	pid, _ := splitPID(name)
+	ext := filepath.Ext(name)
+	right := verifierPID
+	if !e.reads73() {
+		right = verifierOlderPID
+	}
+	older := pid == verifierOldPID || pid == verifierOlderPID
+	switch {
+	case e.line == "6.2":
+		e.warn(o, path, "is nothing that Liferay 6.2 reads", "use auth.verifier.TunnelingServletAuthVerifier in portal-ext.properties")
+	case ext != ".config" && ext != ".cfg":
+		e.warn(o, path, "has a name that Liferay passes over: it reads files that end in .config or .cfg", "name it "+right+"-default.config")
+	case pid == verifierPID && !e.reads73():
+		e.warn(o, path, "is named as from 7.3 on, and line is "+e.line+": Liferay takes it for another's", "name it "+right+"-default"+ext)
+	case older && e.reads73():
+		e.warn(o, path, "is named as up to 7.2, and line is "+e.line+": Liferay takes it for another's", "name it "+right+"-default"+ext)
+	case pid != verifierPID && !older:
+		e.warn(o, path, "is not named as the tunnel verifier's configuration: Liferay takes it for another's", "name it "+right+"-default.config")
 	}
 }
 
-// verifier turns the known keys of one file into leaves.
-func (e *engineFiles) verifier(name string, values []osgiValue) verifier {
-	v := verifier{settings.NewLayer(), at(name, 1)}
-	for _, value := range values {
-		for _, k := range osgiKeys {
-			if k.name != value.key {
-				continue
-			}
-			g := settings.Given{Origin: at(name, value.line)}
-			for _, t := range value.texts {
-				for _, text := range k.read(t.text) {
-					g.Items = append(g.Items, settings.Item{Text: text, Origin: at(name, t.line)})
-				}
-			}
-			if len(g.Items) > 0 {
-				v.Set(k.path, g)
-			}
+// set turns a known key into a leaf.
+func (e *engineFiles) set(v verifier, value osgiValue, o settings.Origin) {
+	i := slices.IndexFunc(osgiKeys, func(k engineKey) bool { return k.name == value.key })
+	switch {
+	case i < 0:
+		e.unknownKey(value.key, o)
+		return
+	case value.none:
+		return
+	}
+	k, g := osgiKeys[i], settings.Given{Origin: o}
+	for _, t := range value.texts {
+		for _, s := range k.read(t) {
+			g.Items = append(g.Items, settings.Item{Text: s, Origin: o})
 		}
 	}
-	return v
+	if len(g.Items) > 0 {
+		v.Set(k.path, g)
+	}
+}
+
+// frameworkKeys are keys that belong to the framework and not to the verifier.
+var frameworkKeys = []string{"service.pid", "service.factoryPid", "service.bundleLocation", "felix.fileinstall.filename", "configuration.cleaner.ignore"}
+
+func (e *engineFiles) unknownKey(key string, o settings.Origin) {
+	if slices.Contains(frameworkKeys, key) || strings.HasPrefix(key, ":org.apache") {
+		return
+	}
+	names := make([]string, len(osgiKeys))
+	for i, k := range osgiKeys {
+		names[i] = k.name
+	}
+	e.warn(o, "", "has a key that the verifier does not know: "+clip(key), settings.DidYouMean(key, names))
+}
+
+// clip shortens what a foreign file says.
+func clip(s string) string {
+	if len(s) > 40 {
+		return strings.ToValidUTF8(s[:40], "") + "..."
+	}
+	return s
+}
+
+// override puts properties configuration.override.PID_key over the configurations of that PID, from
+// 7.2 on; one for which there is no file is a configuration of its own.
+func (e *engineFiles) override(all []verifier) []verifier {
+	var names []string
+	for name := range e.found {
+		if strings.HasPrefix(name, overridePrefix) {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		p := e.found[name]
+		pid, key, _ := strings.Cut(strings.TrimPrefix(name, overridePrefix), "_")
+		pid, instance := splitPID(pid + ".x")
+		if !strings.HasSuffix(pid, "TunnelAuthVerifierConfiguration") {
+			continue
+		}
+		if !e.reads73() && e.line != "7.2" {
+			e.warn(p.origin, "", "overrides a configuration, which Liferay reads from 7.2 on, and engine.line is "+e.line+": it has no effect", "write it into the configuration's file")
+			continue
+		}
+		texts, ok, wrong := readValue(trim(e.text(p)))
+		if !ok || wrong != "" {
+			e.warn(p.origin, "", "has a value that Liferay does not read: the key is not overridden", `write "value", or B"true"`)
+			continue
+		}
+		i := slices.IndexFunc(all, func(v verifier) bool { return v.pid == pid && v.name == instance })
+		if i < 0 {
+			i, all = len(all), append(all, verifier{settings.NewLayer(), p.origin, pid, instance})
+		}
+		e.set(all[i], osgiValue{key: key, texts: texts}, p.origin)
+	}
+	return all
+}
+
+// text returns what the portal makes of a property as one text.
+func (e *engineFiles) text(p engineProperty) string {
+	if len(p.texts) > 1 {
+		return merge(p.texts)
+	}
+	return e.resolver(e.merged).expand(p.texts[0].text).text
 }
 
 // mergeVerifiers adds the configurations that are enabled: a call passes if one of them lets it, so
@@ -127,24 +234,32 @@ func (e *engineFiles) mergeVerifiers(y settings.Layer, all []verifier) {
 		return
 	}
 	for _, k := range osgiKeys {
-		var g settings.Given
-		everybody := false
-		for _, v := range enabled {
-			more, found := v.Get(k.path)
-			everybody = everybody || !found && k.path == verifierHosts
-			if !found && k.path == "engine.liferay.urls_includes" {
-				more = settings.Given{Items: []settings.Item{{Text: TunnelPath, Origin: v.file}}, Origin: v.file}
-			}
-			if g.Items = append(g.Items, more.Items...); len(more.Items) > 0 {
-				g.Origin = more.Origin
-			}
+		if g, found := joined(enabled, k); found {
+			y.Set(k.path, g)
 		}
-		if everybody || len(g.Items) == 0 {
-			continue
-		}
-		if k.path == "engine.liferay.service_access_policy" || k.path == "engine.liferay.enabled" {
-			g.Items = g.Items[len(g.Items)-1:]
-		}
-		y.Set(k.path, g)
 	}
+}
+
+// joined returns what the configurations say of a key together.
+func joined(enabled []verifier, k engineKey) (settings.Given, bool) {
+	var g settings.Given
+	for _, v := range enabled {
+		more, found := v.Get(k.path)
+		if !found && k.path == verifierHosts {
+			return g, false // everybody
+		}
+		if !found && k.path == "engine.liferay.urls_includes" {
+			more = settings.Given{Items: []settings.Item{{Text: TunnelPath, Origin: v.file}}, Origin: v.file}
+		}
+		if g.Items = append(g.Items, more.Items...); len(more.Items) > 0 {
+			g.Origin = more.Origin
+		}
+	}
+	if len(g.Items) == 0 {
+		return g, false
+	}
+	if k.path == "engine.liferay.service_access_policy" || k.path == "engine.liferay.enabled" {
+		g.Items = g.Items[len(g.Items)-1:]
+	}
+	return g, true
 }

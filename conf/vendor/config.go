@@ -1,0 +1,368 @@
+package vendor
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// osgiValue is one key of an OSGi configuration file. A single value has one text, an array any
+// number; nothing at all is what the reader makes of a value that it cannot read.
+type osgiValue struct {
+	key   string
+	texts []string
+	none  bool
+	line  int
+}
+
+// configFile is a configuration file as its reader reads it.
+type configFile struct {
+	values  []osgiValue
+	notes   []note
+	endless bool // the reader never comes back from it
+}
+
+func (c *configFile) note(line int, fatal bool, msg, cure string) {
+	c.notes = append(c.notes, note{line: line, msg: msg, cure: cure, fatal: fatal})
+}
+
+// put records a value; of a key that stands twice the last one counts.
+func (c *configFile) put(v osgiValue) {
+	for i := range c.values {
+		if c.values[i].key == v.key {
+			c.note(v.line, false, v.key+" stands twice, first in line "+strconv.Itoa(c.values[i].line)+": this one counts", "keep one of the two")
+			c.values[i] = v
+			return
+		}
+	}
+	if len(c.values) < maxKeys {
+		c.values = append(c.values, v)
+	}
+}
+
+// maxKeys bounds the keys of one file; the verifier's configuration has five.
+const maxKeys = 1000
+
+// lookup gives the value of a variable of a configuration file.
+type lookup func(name string) (string, bool)
+
+const quoteIt = `write key="value", or key=["a","b"] for several, each key in a line of its own; or name the file .cfg and quote nothing`
+
+// typedLine is what 7.3 and later read as a line of a .config file. Java's \s has a vertical tab.
+var typedLine = regexp.MustCompile(`\A([\s\x0b]*[0-9a-zA-Z\-_.]+[\s\x0b]*)=([\s\x0b]*[TILFDXSCBilfdxscb]?(?:\[[\s\S]*\]|\{[\s\S]*\}|\([\s\S]*\)|"[\s\S]*")[\s\x0b]*)\z`)
+
+// primitives is an array whose type code is a small letter.
+var primitives = regexp.MustCompile(`\A[\s\x0b]*[tilfdxscb]\[`)
+
+// parseConfig reads a .config file as 7.3 and later do: line by line, a backslash at the end joins
+// lines. The reader stops without a word at the first line that it does not know.
+func parseConfig(body string, vars lookup) *configFile {
+	c := &configFile{}
+	var b strings.Builder
+	first := 0
+	for i, line := range naturalLines(body) {
+		number := i + 1
+		switch {
+		case line == "":
+			continue
+		case trim(line) == "":
+			c.note(number, true, "holds blanks only: the engine's reader fails on it, and the whole file is not read", "empty the line")
+			c.values = nil
+			return c
+		case trim(line)[0] == '#':
+			continue
+		}
+		if b.Len() == 0 {
+			first = number
+		}
+		rest, goesOn := strings.CutSuffix(line, `\`)
+		b.WriteString(trim(rest))
+		if goesOn {
+			continue
+		}
+		if !c.typed(b.String(), first, vars) {
+			return c
+		}
+		b.Reset()
+	}
+	if b.Len() > 0 {
+		c.note(first, true, "is lost: the file ends behind a backslash", "drop the backslash at the end")
+	}
+	return c
+}
+
+// typed reads one joined line. It reports whether the reader goes on.
+func (c *configFile) typed(s string, line int, vars lookup) bool {
+	m := typedLine.FindStringSubmatch(s)
+	if m == nil {
+		c.note(line, true, "is no key with a quoted value: the engine reads nothing of the file from here on", quoteIt)
+		return false
+	}
+	key, value := trim(m[1]), c.substitute(trim(m[2]), line, vars)
+	if c.endless {
+		c.values = nil
+		return false
+	}
+	texts, ok, wrong := readValue(value)
+	if wrong == "" && primitives.MatchString(value) {
+		wrong = "an array of a primitive type"
+	}
+	if wrong != "" {
+		c.note(line, true, key+" has "+wrong+": the engine's reader fails on it, and the whole file is not read", "mend the value")
+		c.values = nil
+		return false
+	}
+	if !ok {
+		c.note(line, true, key+" has a value that the engine takes for none", quoteIt)
+	}
+	c.put(osgiValue{key: key, texts: texts, none: !ok, line: line})
+	return true
+}
+
+// substitute puts in variables as 7.3 and later do: from the JVM's properties and, for names that
+// begin with LIFERAY_, from the environment. What is unknown becomes nothing.
+func (c *configFile) substitute(s string, line int, vars lookup) string {
+	for range maxDepth {
+		start, stop, found := variable(s)
+		if found && stop < 0 {
+			break
+		}
+		if !found {
+			return s
+		}
+		name := s[start+2 : stop]
+		value, known := vars(name)
+		switch {
+		case !known:
+			c.note(line, false, "refers to ${"+name+"}, which is not set here: the engine puts nothing in if it is not set there either",
+				"set it for the gateway too, in the environment or in engine.liferay.variables as "+name+"=...")
+		case strings.HasPrefix(name, "env:"):
+			c.note(line, false, "refers to ${"+name+"}: builds before 7.4 update 49 or so put nothing in", "name the variable LIFERAY_..., or write the value out")
+		}
+		if s = s[:start] + value + s[stop+1:]; len(s) > maxText {
+			break
+		}
+	}
+	c.note(line, true, "holds a ${ that does not end: the engine's reader never comes back from it", `write $\{ for a brace that is none of a reference`)
+	c.endless = true
+	return ""
+}
+
+// variable finds the innermost ${...}; a brace behind a backslash does not close it. If there is no
+// other brace, stop is -1: the vendor's reader looks for one for ever.
+func variable(s string) (start, stop int, found bool) {
+	start, stop = strings.Index(s, "${"), strings.IndexByte(s, '}')
+	next := func(from int) int {
+		if i := strings.IndexByte(s[from:], '}'); i >= 0 {
+			return from + i
+		}
+		return -1
+	}
+	for start >= 0 && stop >= 0 {
+		for stop > 0 && s[stop-1] == '\\' {
+			stop = next(stop + 1)
+		}
+		for stop >= 0 {
+			i := strings.Index(s[start+2:], "${")
+			if i < 0 || start+2+i > stop {
+				break
+			}
+			start += 2 + i
+		}
+		if start < stop {
+			break
+		}
+		if stop < 0 {
+			return start, stop, true
+		}
+		stop = next(stop + 1)
+		start = strings.Index(s, "${")
+	}
+	return start, stop, start >= 0 && stop >= 0
+}
+
+// valueReader reads a typed value; what stands behind it is passed over.
+type valueReader struct {
+	runes []rune
+	i     int
+}
+
+func (r *valueReader) read() rune {
+	if r.i >= len(r.runes) {
+		r.i++
+		return -1
+	}
+	r.i++
+	return r.runes[r.i-1]
+}
+
+func (r *valueReader) white() rune {
+	for {
+		if c := r.read(); c < 0 || !isJavaWhitespace(c) {
+			return c
+		}
+	}
+}
+
+func isJavaWhitespace(r rune) bool {
+	return r >= '\t' && r <= '\r' || r >= 0x1c && r <= ' ' || r == 0x1680 || r >= 0x2000 && r <= 0x200a && r != 0x2007 ||
+		r == 0x2028 || r == 0x2029 || r == 0x205f || r == 0x3000
+}
+
+// readValue reads a value with its type code. It reports whether there is one, and what the reader
+// fails on.
+func readValue(s string) (texts []string, ok bool, wrong string) {
+	r := &valueReader{runes: []rune(s)}
+	kind := r.white()
+	code := kind
+	if kind >= 0 && strings.ContainsRune("TILFDXSCBtilfdxscb", kind) {
+		code = r.read()
+	} else {
+		kind = 'T'
+	}
+	switch code {
+	case '[':
+		return r.list(kind, ']')
+	case '(':
+		return r.list(kind, ')')
+	case '"':
+		t, wrong := r.simple(kind)
+		return []string{t}, wrong == "", wrong
+	}
+	return nil, false, ""
+}
+
+// list reads the quoted texts of an array, with commas between.
+func (r *valueReader) list(kind, closing rune) (texts []string, ok bool, wrong string) {
+	texts = []string{}
+	for {
+		token := r.gap()
+		if token == '"' {
+			t, wrong := r.simple(kind)
+			if wrong != "" {
+				return nil, false, wrong
+			}
+			texts = append(texts, t)
+			token = r.gap()
+		}
+		switch token {
+		case closing:
+			return texts, true, ""
+		case ',':
+		default:
+			return nil, false, ""
+		}
+	}
+}
+
+// gap skips blanks and backslashes before a line's end.
+func (r *valueReader) gap() rune {
+	c := r.white()
+	for c == '\\' {
+		next := r.read()
+		if next != '\n' && next != '\r' {
+			r.i--
+			break
+		}
+		c = r.white()
+	}
+	return c
+}
+
+// simple reads up to the closing quote and holds the text against its type. A number that is none
+// makes the engine's reader fail.
+func (r *valueReader) simple(kind rune) (text, wrong string) {
+	text, ok := r.quoted()
+	if !ok {
+		return "", `a bad \u`
+	}
+	bits := map[rune]int{'I': 32, 'i': 32, 'L': 64, 'l': 64, 'S': 16, 's': 16, 'X': 8, 'x': 8}[kind]
+	switch kind {
+	case 'B', 'b':
+		return strconv.FormatBool(strings.EqualFold(text, "true")), ""
+	}
+	if bits > 0 {
+		if _, err := strconv.ParseInt(text, 10, bits); err != nil {
+			return "", "no number"
+		}
+	}
+	return text, ""
+}
+
+func (r *valueReader) quoted() (string, bool) {
+	var units []uint16
+	for {
+		c := r.read()
+		switch c {
+		case -1, '"':
+			return string(utf16.Decode(units)), true
+		case '\\':
+		default:
+			units = utf16.AppendRune(units, c)
+			continue
+		}
+		c = r.read()
+		switch {
+		case c == 'u':
+			digits := make([]rune, 0, 4)
+			for len(digits) < 4 && r.i < len(r.runes) {
+				digits = append(digits, r.read())
+			}
+			if len(digits) < 4 {
+				continue
+			}
+			n, err := strconv.ParseInt(string(digits), 16, 32)
+			if err != nil {
+				return "", false
+			}
+			units = append(units, uint16(n)) // Java's cast
+		case c < 0:
+			units = append(units, 0xffff) // Java's cast of the end
+		case escapes[c] != 0:
+			units = append(units, uint16(escapes[c]))
+		default:
+			units = utf16.AppendRune(units, c)
+		}
+	}
+}
+
+// parseCfg reads a .cfg file as 7.3 and later do: key=value, nothing quoted, nothing escaped.
+func parseCfg(body string, vars lookup) *configFile {
+	c := &configFile{}
+	var b strings.Builder
+	first := 0
+	for i, line := range naturalLines(body) {
+		if line == "" || line[0] == '#' || line[0] == '!' {
+			continue
+		}
+		if b.Len() == 0 {
+			first = i + 1
+		}
+		if rest, goesOn := strings.CutSuffix(line, `\`); goesOn {
+			b.WriteString(trim(rest))
+			continue
+		}
+		b.WriteString(trim(line))
+		s := b.String()
+		b.Reset()
+		key, value, found := strings.Cut(s, "=")
+		switch {
+		case typedLine.MatchString(s):
+			c.note(first, true, "is quoted as in a .config file: the engine's reader fails on it, and the whole file is not read", "take the quotes away, or name the file .config")
+		case !found:
+			c.note(first, true, "has no equals sign: the engine's reader fails on it, and the whole file is not read", "write key=value, comments from the first column on, and no line of blanks")
+		default:
+			c.put(osgiValue{key: trim(key), texts: []string{c.substitute(trim(value), first, vars)}, line: first})
+			if !c.endless {
+				continue
+			}
+		}
+		c.values = nil
+		return c
+	}
+	if b.Len() > 0 {
+		c.note(first, true, "is lost: the file ends behind a backslash", "drop the backslash at the end")
+	}
+	return c
+}

@@ -1,0 +1,141 @@
+package vendor
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// felixTyped is a value with a type or quotes, as Felix File Install 3.6 knows it.
+var felixTyped = regexp.MustCompile(`\A[\s\x0b]*[TILFDXSCBilfdxscb]?(?:\[[\s\S]*\]|\{[\s\S]*\}|"[\s\S]*")[\s\x0b]*\z`)
+
+// strictLine is a line that every reader before 7.3 reads alike.
+var strictLine = regexp.MustCompile(`\A[0-9a-zA-Z\-_.]+=[TILFDXSCBilfdxscb]?(?:"(?:[^"\\=]|\\.)*"|\[(?:"(?:[^"\\=]|\\.)*"(?:,"(?:[^"\\=]|\\.)*")*)?\])\z`)
+
+// parseFelix reads a configuration file, .config or .cfg, as Felix File Install 3.6 does, which came
+// with 7.0 to 7.2: a .properties file whose values are typed if all are. Older builds have a reader
+// that fails on what strictLine does not know.
+func parseFelix(body string, isCfg bool) *configFile {
+	c := &configFile{}
+	loose := 0
+	typed := true
+	var raw []osgiValue
+	for _, l := range felixLines(body, c) {
+		k, v := felixCut(l.text)
+		k, okKey := unescape(k, 0)
+		if !okKey {
+			c.note(l.line, true, `has a \u without four hexadecimal digits: the engine's reader fails on it, and the whole file is not read`, "mend the key")
+			c.values = nil
+			return c
+		}
+		if !strictLine.MatchString(l.text) && loose == 0 {
+			loose = l.line
+		}
+		typed = typed && felixTyped.MatchString(v)
+		raw = append(raw, osgiValue{key: k, texts: []string{v}, line: l.line})
+	}
+	if strings.ContainsAny(body, "#!") && loose == 0 && len(raw) > 0 && hasComment(body) {
+		loose = raw[0].line
+	}
+	for _, v := range raw {
+		text := v.texts[0]
+		if !typed {
+			t, ok := unescape(text, 0)
+			if !ok {
+				c.note(v.line, true, `has a \u without four hexadecimal digits: the engine's reader fails on it, and the whole file is not read`, "mend the value")
+				c.values = nil
+				return c
+			}
+			v.texts = []string{t}
+			c.put(v)
+			continue
+		}
+		texts, ok, wrong := readValue(text)
+		if wrong != "" {
+			c.note(v.line, true, v.key+" has "+wrong+": the engine's reader fails on it, and the whole file is not read", "mend the value")
+			c.values = nil
+			return c
+		}
+		if !ok {
+			c.note(v.line, true, v.key+" has a value that the engine takes for none", quoteIt)
+		}
+		v.texts, v.none = texts, !ok
+		c.put(v)
+	}
+	switch {
+	case isCfg:
+	case !typed:
+		c.note(loose, false, "is not quoted: builds of this line with an older Felix File Install fail on the file, later ones read all of it as plain texts, quotes included", quoteIt)
+	case loose > 0:
+		c.note(loose, false, "is not in the one form that every build of this line reads: an older Felix File Install reads the file otherwise or fails on it", `write key="value" or key=["a","b"] in one line each, with \= for an equals sign, and no comments`)
+	}
+	return c
+}
+
+func hasComment(body string) bool {
+	for _, l := range naturalLines(body) {
+		if s := trim(l); s != "" && (s[0] == '#' || s[0] == '!') {
+			return true
+		}
+	}
+	return false
+}
+
+const felixBlanks = " \t\f"
+
+// felixLines joins natural lines; blanks at their beginning do not count, those at the end do.
+func felixLines(body string, c *configFile) []logical {
+	var all []logical
+	var open *logical
+	for i, line := range naturalLines(body) {
+		if s := trim(line); s == "" || s[0] == '#' || s[0] == '!' {
+			continue
+		}
+		if open == nil {
+			open = &logical{line: i + 1}
+		}
+		goesOn := (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
+		if goesOn {
+			line = line[:len(line)-1]
+		}
+		open.text += strings.TrimLeft(line, felixBlanks)
+		if !goesOn {
+			all, open = append(all, *open), nil
+		}
+		if len(all) > maxKeys {
+			break
+		}
+	}
+	if open != nil {
+		c.note(open.line, true, "is lost: the file ends behind a backslash", "drop the backslash at the end")
+	}
+	return all
+}
+
+// felixCut splits a line at its separator.
+func felixCut(s string) (key, value string) {
+	var b strings.Builder
+	i := 0
+	for i < len(s) {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == '\\' && i+1 < len(s) {
+			next, m := utf8.DecodeRuneInString(s[i+1:])
+			if !strings.ContainsRune("=:"+felixBlanks, next) {
+				b.WriteByte('\\')
+			}
+			b.WriteRune(next)
+			i += 1 + m
+			continue
+		}
+		if strings.ContainsRune("=:"+felixBlanks, r) {
+			break
+		}
+		b.WriteRune(r)
+		i += n
+	}
+	rest := strings.TrimLeft(s[i:], felixBlanks)
+	if rest != "" && (rest[0] == '=' || rest[0] == ':') {
+		rest = strings.TrimLeft(rest[1:], felixBlanks)
+	}
+	return b.String(), rest
+}

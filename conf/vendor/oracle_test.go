@@ -1,0 +1,323 @@
+package vendor
+
+import (
+	"bufio"
+	"encoding/base64"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var generated = flag.Int("generated", 2000, "generated files of each kind that the vendor's readers are asked about")
+
+// readers is where the program lies that asks the vendor's own readers.
+const readers = "../../integration/liferay/jvm/readers"
+
+// oracle is the program with the jars of one reader.
+type oracle struct {
+	t   *testing.T
+	in  io.Writer
+	out *bufio.Scanner
+	dir string // for portal-ext.properties
+	env map[string]string
+}
+
+// ask starts the reader, unless the test was not asked for by name or something is missing.
+func newOracle(t *testing.T, reader string) *oracle {
+	t.Helper()
+	if run := flag.Lookup("test.run"); run == nil || !strings.Contains(run.Value.String(), "Interop") {
+		t.Skip("starts JVMs: run it by name with `make interop`")
+	}
+	build := exec.CommandContext(t.Context(), filepath.Join(readers, "build"), reader)
+	if out, err := build.CombinedOutput(); err != nil {
+		if os.Getenv("CI") == "true" || strings.Contains(string(out), "COMPILATION ERROR") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		t.Skipf("reader %s cannot be built, its jars come from Maven's repositories: %v\n%s", reader, err, out)
+	}
+	target := filepath.Join(readers, "target", reader)
+	classpath, err := os.ReadFile(filepath.Join(target, "classpath"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &oracle{t: t, dir: filepath.Join(t.TempDir(), "classes"), env: map[string]string{"STAGING_SECRET": "from-env", "LIFERAY_X": "10.9.8.7"}}
+	if err := os.Mkdir(o.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// The includes that the portal's own portal.properties has.
+	base := "include-and-override=portal-ext.properties\ninclude-and-override=${liferay.home}/portal-ext.properties\n"
+	if err := os.WriteFile(filepath.Join(o.dir, "portal.properties"), []byte(base), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-Xmx300m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dtest.property=of-the-jvm",
+		"--add-opens", "java.base/java.lang=ALL-UNNAMED", "--add-opens", "java.base/java.lang.reflect=ALL-UNNAMED", "--add-opens", "java.base/java.util=ALL-UNNAMED",
+		"-cp", filepath.Join(target, "classes") + ":" + string(classpath), "stagelock.readers.Readers"}
+	cmd := exec.CommandContext(t.Context(), "java", args...)
+	cmd.Env = os.Environ()
+	for k, v := range o.env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	o.in, o.out = in, bufio.NewScanner(out)
+	o.out.Buffer(nil, 64<<20)
+	t.Cleanup(func() { in.Close(); _ = cmd.Wait() })
+	return o
+}
+
+// ask returns the fields of an answer; nothing if the reader failed.
+func (o *oracle) ask(command string, fields ...string) (answer []string, ok bool) {
+	o.t.Helper()
+	line := []string{command}
+	for _, f := range fields {
+		line = append(line, base64.RawURLEncoding.EncodeToString([]byte(f)))
+	}
+	if _, err := io.WriteString(o.in, strings.Join(line, " ")+"\n"); err != nil {
+		o.t.Fatal(err)
+	}
+	if !o.out.Scan() {
+		o.t.Fatalf("the reader ended: %v", o.out.Err())
+	}
+	answer = strings.Split(o.out.Text(), " ")
+	return answer[1:], answer[0] == "ok"
+}
+
+// texts decodes a field of an answer: texts with commas between, = for nothing.
+func (o *oracle) texts(field string) []string {
+	var all []string
+	for f := range strings.SplitSeq(field, ",") {
+		if f == "=" || f == "" {
+			continue
+		}
+		b, err := base64.RawURLEncoding.DecodeString(f[1:])
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		all = append(all, string(b))
+	}
+	return all
+}
+
+// asked are keys that the portal's own files do not have.
+var asked = []string{sharedSecret, "x.list", "x.a", "x.b", "other"}
+
+// portal asks for every key: the text and the list.
+func (o *oracle) portal(data []byte) (got [][2]string, ok bool) {
+	o.t.Helper()
+	if err := os.WriteFile(filepath.Join(o.dir, "portal-ext.properties"), data, 0o600); err != nil {
+		o.t.Fatal(err)
+	}
+	answer, ok := o.ask("portal", append([]string{o.dir}, asked...)...)
+	for _, a := range answer {
+		if !ok {
+			return nil, false
+		}
+		text, list, _ := strings.Cut(a, ",")
+		got = append(got, [2]string{fmt.Sprintf("%q", o.texts(text)), fmt.Sprintf("%q", o.texts(list))})
+	}
+	return got, ok
+}
+
+// ours is what our reader makes of the same file. It reports whether the portal would start.
+func (o *oracle) ours(data []byte, line62 bool) (got [][2]string, ok bool) {
+	p := parseProperties(data, line62)
+	find := func(name string) (string, bool) {
+		q, found := p.get(name)
+		if !found {
+			return "", false
+		}
+		return q.texts[0].text, true
+	}
+	r := resolver{property: find,
+		jvm: func(name string) (string, bool) { return "of-the-jvm", name == "test.property" },
+		env: func(name string) (string, bool) { v, found := o.env[name]; return v, found }}
+	for _, key := range asked {
+		q, found := p.get(key)
+		if !found {
+			got = append(got, [2]string{"[]", "[]"})
+			continue
+		}
+		var list []string
+		for _, x := range q.texts {
+			e := r.expand(x.text)
+			if e.err != nil {
+				return nil, false
+			}
+			list = append(list, e.text)
+		}
+		text := merge(q.texts)
+		if len(q.texts) == 1 {
+			text = list[0]
+		}
+		if last := list[len(list)-1]; strings.Trim(last, " ") == "" || last == "null" {
+			list = list[:len(list)-1] // as the portal does
+		}
+		got = append(got, [2]string{fmt.Sprintf("%q", []string{text}), fmt.Sprintf("%q", list)})
+	}
+	return got, true
+}
+
+// written are files that people write, kind by kind; S stands for the secret's key.
+var written = []string{
+	"S=abc   \nx.list=1\t\n", "x.list=127.0.0.1,\\ \n    10.0.0.5\n", "x.list=127.0.0.1,\\\n#  SERVER_IP,\\\n   10.0.0.5\n",
+	"x.list=127.0.0.1,\\\n\nS=x\n", "S=x\nx.list=127.0.0.1,\\\n", "S=first\nS=second\n", "x.list=1,2\nx.list=3\n",
+	"\ufeffS=x\nx.list=1\n", "S=${env:STAGING_SECRET}\nx.list=${env:STAGING_SECRET},2\n", "other=10.0.0.5\nS=${other}\nx.list=127.0.0.1,${other}\n",
+	"S=${sys:test.property}${test.property}\n", "S=x${nothing}y\n", "S=\nx.list=\n", "S x y\nx.list:1\n", "S\tx\nx.list = 1, 2 ,3\n", "S =: x\n",
+	"S=a\\u0041\\tb\\\\c\\,d\\=e\\q\n", "x.list=a\\,b,c\n", "S=a , b\n", "x\\.a=x\n", "! comment\nS=x!y#z\n", "S=x\\u00\nx.list=1\n", "S=x\\u00zz\nx.list=1\n",
+	"S=grü\n", "S=gr\xfc\n", "S\nx.list=1\n", "S=${S}\n", "x.a=${x.b}\nx.b=${x.a}\nS=${x.a}\n", "S=x\rx.list=1\r", "S=x\\\r\n  y\r\nx.list=1\r\n",
+	"\fS=x\f\n", "S=x\u00a0\n", "include-and-override=missing.properties\nS=x\n", "include-and-override=${nothing}/a.properties\nS=x\n",
+	"include-and-override=portal-developer.properties\nS=x\n", "s=x\n", "S=\"x\"\n", "S=x\\\\\nx.list=1\n", "S=x\\\\\\\nx.list=1\n", "x.a=x.b\nx.b=deep\nS=${${x.a}}\n",
+	"S=a$b{c}\n", "S=a$${x.b}\nx.b=1\n", "S=a${b\n", "x.list=1,2,\n", "x.list=,1\n", "x.list=1,null\n", "x.list=,\n", "S=a\\\\,b\n", "S=\\\n\n\nx\n", "=x\nS=y\n", "S=\\u-001\n",
+	"S=a\u2028b\n", "S=a\u0085b\n", "x.a=1\\\n! c\n2\n", "x.a=a\\ b\n", "x.a=\\ b\n", "x.a:b=c\n", "x.a==c\n", "x.a=c\\:d\n", "  \t \nx.a=1\n",
+}
+
+// Our reader reads generated and written portal-ext.properties as the portal's own does.
+func TestInteropPropertiesReaders(t *testing.T) {
+	for _, reader := range []string{"6.2", "7.4"} {
+		t.Run(reader, func(t *testing.T) {
+			o := newOracle(t, reader)
+			files := make([][]byte, 0, len(written)+*generated)
+			for _, w := range written {
+				files = append(files, []byte(strings.ReplaceAll(w, "S", sharedSecret)))
+			}
+			eachTestdata(t, "*.properties", func(data []byte) { files = append(files, data) })
+			random := rand.New(rand.NewPCG(1, 2))
+			for range *generated {
+				files = append(files, []byte(generate(random, propertyPieces)))
+			}
+			wrong := 0
+			for _, data := range files {
+				want, wantOK := o.portal(data)
+				got, gotOK := o.ours(data, reader == "6.2")
+				if wantOK != gotOK || !slices.Equal(want, got) {
+					if wrong++; wrong < 10 {
+						t.Errorf("%q\nportal %t %q\nours   %t %q", data, wantOK, want, gotOK, got)
+					}
+				}
+			}
+			t.Logf("%d files, %d read otherwise", len(files), wrong)
+		})
+	}
+}
+
+func eachTestdata(t *testing.T, pattern string, f func([]byte)) {
+	t.Helper()
+	eachFile(t, pattern, func(_ *testing.T, _ string, data []byte) { f(data) })
+}
+
+// propertyPieces make up generated files.
+var propertyPieces = []string{sharedSecret, "x.list", "x.a", "x.b", "=", "=", ":", " ", "\t", "\n", "\n", "\n", "\r\n", "\\", "\\\n", "\\ \n", ",", ",", "#", "!", "a", "1", "${x.a}", "${x.b}",
+	"${env:STAGING_SECRET}", "${", "}", "$", "\\u0041", "\\u00", "\\t", "\\,", "\\\\", "ü", "10.0.0.1", "\"", "\f", "x.a=", "x.b=1\n", "x.list=a,b\n", sharedSecret + "=s\n", "null", ";", "'"}
+
+func generate(random *rand.Rand, pieces []string) string {
+	var b strings.Builder
+	for range 1 + random.IntN(30) {
+		b.WriteString(pieces[random.IntN(len(pieces))])
+	}
+	return b.String()
+}
+
+// configs are .config files that people write.
+var configs = []string{
+	"enabled=true\nhostsAllowed=127.0.0.1,10.0.0.5\n", "enabled=B\"true\"\nhostsAllowed=\"127.0.0.1,10.0.0.5\"\n", "enabled=B\"true\"\n\n\nhostsAllowed=\"1\"\n",
+	"enabled=B\"true\"\n   \nhostsAllowed=\"1\"\n", "hostsAllowed=[ \\\n  \"1\", \\\n  \"2\", \\\n  ]\nenabled=B\"true\"\n", "hostsAllowed=[\n  \"1\",\n  \"2\"\n]\nenabled=B\"true\"\n",
+	"hostsAllowed=[ \\\r\n  \"1\", \\\r\n  \"2\", \\\r\n  ]\r\nenabled=B\"true\"\r\n", "enabled=B\"true\"\n# c\nhostsAllowed=\"1\"\n", "! a\nenabled=B\"true\"\n", "enabled = B\"true\"\n",
+	"hostsAllowed=\"a\\=b\\\"c\\\\d\\ne\"\n", "hostsAllowed=\"1\" \"2\"\nenabled=B\"true\"\n", "hostsAllowed=\"1\"\nhostsAllowed=\"2\"\n", "hostsAllowed={\"1\"}\nenabled=B\"true\"\n",
+	"hostsAllowed=(\"1\",\"2\")\n", "hostsAllowed\nenabled=B\"true\"\n", "hostsAllowed=\nenabled=B\"true\"\n", "enabled=B\"yes\"\n", "a:b=\"1\"\nenabled=B\"true\"\n",
+	"hostsAllowed=\"${LIFERAY_X},${HOME},${test.property},${nothing}\"\n", "hostsAllowed=\"${LIFERAY_${nothing}X}\"\n", "hostsAllowed=\"$\\{LIFERAY_X\\}\"\n", "hostsAllowed=\"a\\${LIFERAY_X}\"\n",
+	"hostsAllowed=\"1\"\nenabled=[\"1\", \\\n", "hostsAllowed=\"1,\\\n2\"\n", "a=I\"x\"\nenabled=B\"true\"\n", "hostsAllowed=\"\\u0041\"\n", "enabled=true\nhostsAllowed=\"1\"\n",
+	"hostsAllowed=\"1\"\nenabled=true\n", "hostsAllowed=[\"1\" \"2\"]\n", "hostsAllowed=[1,2]\nenabled=B\"true\"\n", "hostsAllowed=[ \\\n # c\n \"1\"]\n", "a=1\nb = 2,3\n", "a:1\nb=2\n", "a=1\n# x\n! y\nb=2\n",
+	"a=1,\\\n  2\nb=3\n", "a=1,\\ \n  2\nb=3\n", "a=\"1\"\nb=2\n", "a = 1  \n", "a=b\\tc\\u0041\\\\\n", "a\nb=1\n", "  #x\n  a=1\n", "a=C\"x\"\n", "a=i[\"1\",\"2\"]\n", "a=L\"5\"\n", "a=\"\\\"\n",
+}
+
+var configPieces = []string{"a", "b", "hostsAllowed", "=", "=", "\"", "\"", "\"", "[", "]", "(", ")", "{", "}", ",", " ", "\t", "\n", "\n", "\r\n", "\\\n", "\\", "#", "!", "T", "B", "I", "x", "1", "a=\"1\"\n",
+	"b=[\"1\",\"2\"]\n", "enabled=B\"true\"\n", "${LIFERAY_X}", "${test.property}", "${nothing}", "${", "\\u0041", "\\\"", "ü", "a=1\n"}
+
+// Our readers read generated and written configuration files as the vendor's own do.
+func TestInteropConfigReaders(t *testing.T) {
+	for _, tt := range []struct {
+		reader, name string
+		parse        func(body string, vars lookup) *configFile
+	}{
+		{"7.4", "x.config", parseConfig}, {"7.4", "x.cfg", parseCfg},
+		{"felix-3.6.4", "x.config", func(body string, _ lookup) *configFile { return parseFelix(body, false) }},
+	} {
+		t.Run(tt.reader+" "+tt.name, func(t *testing.T) {
+			o := newOracle(t, tt.reader)
+			vars := func(name string) (string, bool) {
+				if name == "test.property" {
+					return "of-the-jvm", true
+				}
+				v, found := o.env[name]
+				return v, found && strings.HasPrefix(name, "LIFERAY_")
+			}
+			files := slices.Clone(configs)
+			eachTestdata(t, "*.config", func(data []byte) { files = append(files, string(data)) })
+			random := rand.New(rand.NewPCG(3, 4))
+			for range *generated {
+				files = append(files, generate(random, configPieces))
+			}
+			wrong := 0
+			for _, text := range files {
+				c := tt.parse(text, vars)
+				if c.endless {
+					continue // the vendor's reader would never answer
+				}
+				want, got := o.config(tt.name, text), shown(c)
+				if want != got {
+					if wrong++; wrong < 10 {
+						t.Errorf("%q\nengine %s\nours   %s", text, want, got)
+					}
+				}
+			}
+			t.Logf("%d files, %d read otherwise", len(files), wrong)
+		})
+	}
+}
+
+// config returns what the vendor's reader makes of a file. Whether it fails or reads nothing is one:
+// the configuration is not there.
+func (o *oracle) config(name, text string) string {
+	answer, ok := o.ask("config", name, text)
+	if !ok {
+		return "[]"
+	}
+	var all []string
+	for _, a := range answer {
+		key, values, _ := strings.Cut(a, ",")
+		line := fmt.Sprintf("%q=%q", o.texts(key)[0], o.texts(values))
+		if values == "=" {
+			line = fmt.Sprintf("%q none", o.texts(key)[0])
+		}
+		all = append(all, line)
+	}
+	return fmt.Sprint(all)
+}
+
+func shown(c *configFile) string {
+	var all []string
+	for _, v := range c.values {
+		line := fmt.Sprintf("%q=%q", v.key, v.texts)
+		if v.none {
+			line = fmt.Sprintf("%q none", v.key)
+		}
+		all = append(all, line)
+	}
+	return fmt.Sprint(all)
+}
