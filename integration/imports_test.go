@@ -58,7 +58,6 @@ var homes = map[string][]string{
 	"github.com/pires/go-proxyproto":     {"gateway"},
 	"github.com/gaissmai/bart":           {"policy/hosts"},
 	"go.yaml.in/yaml/v4":                 {"conf/settings"},
-	"github.com/magiconair/properties":   {"conf/vendor"},
 	"github.com/vbauerster/mpb/v8":       {"cmd"},
 	"github.com/pressly/goose/v3":        {"store/sqlite", "store/postgres"},
 	"github.com/jackc/pgx/v5":            {"store/postgres"},
