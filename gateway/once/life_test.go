@@ -1,0 +1,179 @@
+package once_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stagelock/stagelock/gateway/once"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/sqlite"
+)
+
+const lease = 10 * time.Second
+
+type memberStore = interface {
+	Join(ctx context.Context, m store.Member, ttl time.Duration) (time.Time, error)
+	Renew(ctx context.Context, m store.Member, ttl time.Duration) (time.Time, error)
+	Leave(ctx context.Context, id string) error
+	Members(ctx context.Context) ([]store.Member, error)
+}
+
+// outage is a store of members that may be away.
+type outage struct {
+	memberStore
+	away atomic.Bool
+}
+
+var errAway = errors.New("away")
+
+func (o *outage) Renew(ctx context.Context, m store.Member, ttl time.Duration) (time.Time, error) {
+	if o.away.Load() {
+		return time.Time{}, errAway
+	}
+	return o.memberStore.Renew(ctx, m, ttl)
+}
+
+func lifeConfig(m store.Members) once.LifeConfig {
+	return once.LifeConfig{
+		Members: m, Node: "gate-a", Version: "1", Lease: lease, Digest: func() string { return "d" },
+		State: func() store.MemberState { return store.MemberUp },
+	}
+}
+
+func database(t *testing.T) *sqlite.Store {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), t.TempDir()+"/db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// run has l renew until the returned func is called, which returns what Run did.
+func run(l *once.Life) (end func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+	return func() error { cancel(); return <-done }
+}
+
+func living(t *testing.T, db *sqlite.Store) (ids []string) {
+	t.Helper()
+	all, err := db.Members().Members(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if !m.Over {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}
+
+func TestALifeGoesOnAndLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := database(t)
+		l, err := once.Join(t.Context(), lifeConfig(db.Members()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := run(l)
+		time.Sleep(10 * lease)
+		id, node := l.Owner()
+		if got := living(t, db); len(got) != 1 || got[0] != id || node != "gate-a" || !l.Holds() {
+			t.Errorf("living %v, own %s of %s, holds %t", got, id, node, l.Holds())
+		}
+		if d := l.Offset(); d != 0 {
+			t.Errorf("the clock is %v before its own", d)
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+		if got := living(t, db); len(got) != 0 {
+			t.Errorf("living after the end: %v", got)
+		}
+	})
+}
+
+// A store that is away costs the lease before others may take the gateway for dead; when it is back
+// in time the life goes on, else another one begins.
+func TestALeaseIsLost(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		away time.Duration
+		same bool
+	}{{"in time", 7500 * time.Millisecond, true}, {"too late", 20 * time.Second, false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				db := database(t)
+				members := &outage{memberStore: db.Members()}
+				l, err := once.Join(t.Context(), lifeConfig(members))
+				if err != nil {
+					t.Fatal(err)
+				}
+				end := run(l)
+				before, _ := l.Owner()
+				members.away.Store(true)
+				time.Sleep(lease*8/10 - time.Second)
+				if !l.Holds() {
+					t.Error("the lease was given up early")
+				}
+				time.Sleep(tt.away - (lease*8/10 - time.Second))
+				if l.Holds() != tt.same {
+					t.Errorf("after %v the lease is trusted: %t", tt.away, l.Holds())
+				}
+				members.away.Store(false)
+				time.Sleep(2 * lease / 5)
+				after, _ := l.Owner()
+				if !l.Holds() || (after == before) != tt.same {
+					t.Errorf("holds %t, same life %t, want %t", l.Holds(), after == before, tt.same)
+				}
+				if err := end(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func TestAnotherGatewayOfTheSameName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := database(t)
+		first, err := once.Join(t.Context(), lifeConfig(db.Members()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- first.Run(t.Context()) }()
+		second, err := once.Join(t.Context(), lifeConfig(db.Members()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := run(second)
+		if err := <-done; !errors.Is(err, once.ErrReplaced) || first.Holds() {
+			t.Errorf("the former one ended with %v, holds %t", err, first.Holds())
+		}
+		time.Sleep(5 * lease)
+		if !second.Holds() {
+			t.Error("the second one lost its lease")
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestJoinWantsAllOfIt(t *testing.T) {
+	if _, err := once.Join(t.Context(), once.LifeConfig{}); err == nil {
+		t.Error("a membership of nobody")
+	}
+	if _, err := once.New(once.Config{}); err == nil {
+		t.Error("calls without a store")
+	}
+}
