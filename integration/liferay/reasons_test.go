@@ -24,6 +24,9 @@ var noCaller = []reason{
 	{[]string{"7.1"}, []string{"GroupServiceUtil#getGroup(long, String)", "LayoutServiceUtil#getDefaultPlid(long, boolean)"},
 		"the first build of 7.1 publishes single content so: it asks for the group Control Panel, then for that group's page." +
 			" The module is in no repository; the vendor's public source has it"},
+	{[]string{"7.4"}, []string{"LayoutServiceUtil#fetchLayoutPlid(String, long, boolean)"},
+		"the portal of 7.4.3.112 has it. The module that belongs to it, newer than 8.0.97 and in no repository, asks it where" +
+			" 8.0.97 asks getLayoutPlid, as the vendor's public source shows: for one application on a page"},
 	{[]string{"6.2", "7.0", "7.2", "7.3", "7.4"}, []string{"GroupServiceUtil#getGroup(long, String)"}, surplus},
 	{[]string{"6.2"}, []string{"GroupServiceUtil#getGroup(long)"}, surplus + "; stagelock as a publisher asks it"},
 	{[]string{"7.2", "7.3", "7.4"}, []string{"LayoutServiceUtil#getDefaultPlid(long, boolean)"}, surplus},

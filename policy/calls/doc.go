@@ -17,7 +17,7 @@
 // no part of publishing. No setting lets them pass.
 //
 //	read            checkRemoteStagingGroup, getGroup, getGroupDisplayURL, hasRemoteLayout, hasLayout, getLayoutPlid,
-//	                getLayoutByUuidAndGroupId, getDefaultPlid, hasPortletId, getControlPanelLayoutPlid,
+//	                fetchLayoutPlid, getLayoutByUuidAndGroupId, getDefaultPlid, hasPortletId, getControlPanelLayoutPlid,
 //	                fetchByClassNameId
 //	create          createStagingRequest
 //	update          updateStagingRequest
@@ -42,13 +42,13 @@
 // A site is a positive group id among the peer's, or any positive id for a peer with any
 // [site.denied]. These are sites: the first argument of create, enable, disable,
 // updateStagedPortlets, checkRemoteStagingGroup, getGroup(long) and getGroupDisplayURL; the second
-// of hasRemoteLayout, hasLayout, getLayoutPlid and getLayoutByUuidAndGroupId; the first of
-// getDefaultPlid, whose second is only the scope whose content is looked for on the pages of the
-// first. getGroup(long, String) finds a site by company and name and passes for peers with any only
-// [site.company], except for the name Control Panel: 7.1 GA1 looks its group up and asks for the
-// default page of that before it publishes single content, so getDefaultPlid of a group that such a
-// look-up returned passes too. hasPortletId, getControlPanelLayoutPlid and fetchByClassNameId name
-// no site and pass.
+// of hasRemoteLayout, hasLayout, getLayoutPlid, fetchLayoutPlid and getLayoutByUuidAndGroupId; the
+// first of getDefaultPlid, whose second is only the scope whose content is looked for on the pages
+// of the first. getGroup(long, String) finds a site by company and name and passes for peers with
+// any only [site.company], except for the name Control Panel: 7.1 GA1 looks its group up and asks
+// for the default page of that before it publishes single content, so getDefaultPlid of a group
+// that such a look-up returned passes too. hasPortletId, getControlPanelLayoutPlid and
+// fetchByClassNameId name no site and pass.
 //
 // # Requests
 //
@@ -88,8 +88,8 @@
 //
 // An application or single content is published onto a page, targetPlid, which names no site. It
 // must be a number [page.form], or 0 or null for no page. A page whose id a look-up through the
-// gateway returned (getLayoutByUuidAndGroupId, getLayoutPlid, getDefaultPlid) belongs to the site
-// that was asked for, whoever asked and however long ago; the page of the control panel
+// gateway returned (getLayoutByUuidAndGroupId, getLayoutPlid, fetchLayoutPlid, getDefaultPlid) belongs
+// to the site that was asked for, whoever asked and however long ago; the page of the control panel
 // (getControlPanelLayoutPlid, or getDefaultPlid of its group) belongs to none and may be published
 // onto for every site. A page that no look-up returned is refused [page.unknown], and so is one of
 // another site than the request's [page.site].

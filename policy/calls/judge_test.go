@@ -217,6 +217,7 @@ var siteRows = []judgeRow{
 	{"hasRemoteLayout", hasRemoteLayout, arg(1, otherSite), calls.SiteDenied},
 	{"hasLayout", layout("hasLayout"), arg(1, otherSite), calls.SiteDenied},
 	{"getLayoutPlid", layout("getLayoutPlid"), arg(1, otherSite), calls.SiteDenied},
+	{"fetchLayoutPlid", layout("fetchLayoutPlid"), arg(1, otherSite), calls.SiteDenied},
 	{"getLayoutByUuidAndGroupId", layout("getLayoutByUuidAndGroupId"), arg(1, otherSite), calls.SiteDenied},
 	{"getDefaultPlid", defaultPlid2, arg(0, otherSite), calls.SiteDenied},
 	{"getDefaultPlid of 3, group", defaultPlid3, arg(0, otherSite), calls.SiteDenied},
@@ -734,6 +735,7 @@ func TestLessons(t *testing.T) {
 	}{
 		{"create", create, calls.Lesson{Learnt: calls.LearntRequest, Site: site}},
 		{"getLayoutByUuidAndGroupId", layout("getLayoutByUuidAndGroupId"), calls.Lesson{Learnt: calls.LearntPage, Site: site}},
+		{"fetchLayoutPlid", layout("fetchLayoutPlid"), calls.Lesson{Learnt: calls.LearntPage, Site: site}},
 		{"getLayoutPlid", layout("getLayoutPlid"), calls.Lesson{Learnt: calls.LearntPage, Site: site}},
 		{"getDefaultPlid of 2", defaultPlid2, calls.Lesson{Learnt: calls.LearntPage, Site: site}},
 		{"getDefaultPlid of 3", defaultPlid3, calls.Lesson{Learnt: calls.LearntPage, Site: site}},

@@ -88,6 +88,10 @@ var meanings = map[string]meaning{
 	"GroupServiceUtil#getGroupDisplayURL(long,boolean,boolean)": {kind: Read, site: 1},
 	"GroupServiceUtil#updateStagedPortlets(long,java.util.Map)": {kind: StagedPortlets, site: 1},
 
+	// The portal of 7.4.3.112 has it and asks it where builds before asked getLayoutPlid; it answers 0
+	// for a page that is not there.
+	"LayoutServiceUtil#fetchLayoutPlid(java.lang.String,long,boolean)": {kind: Read, site: 2, learns: LearntPage},
+
 	"LayoutServiceUtil#getControlPanelLayoutPlid()":  {kind: Read, learns: LearntPage},
 	"LayoutServiceUtil#getDefaultPlid(long,boolean)": {kind: Read, site: 1, learns: LearntPage},
 	// The first is the group whose pages are searched, the second only the scope whose content is

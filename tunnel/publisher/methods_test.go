@@ -11,8 +11,11 @@ import (
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
-// notMade are calls that no Client makes: live answers no event, and makes no call of its own.
-var notMade = []string{"propagateExportImportLifecycleEvent", "enableLocalStaging", "enableRemoteStaging"}
+// notMade are calls that no Client makes: live answers no event, and makes no call of its own. The newest portal asks
+// fetchLayoutPlid where a Client asks getLayoutPlid, as every build can.
+var notMade = []string{
+	"propagateExportImportLifecycleEvent", "enableLocalStaging", "enableRemoteStaging", "fetchLayoutPlid",
+}
 
 // unserved is the interface that 7.3 names in one call of its own instead of the class that a live server of it serves.
 const unserved = "com.liferay.portal.kernel.service.GroupService"

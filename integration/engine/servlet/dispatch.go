@@ -83,6 +83,9 @@ var methods = map[string]method{
 		}
 		return name, err
 	},
+	layoutService + "fetchLayoutPlid(java.lang.String,long,boolean)": func(l *staging.Live, c call) (any, error) {
+		return l.FetchLayoutPlid(c.ctx, c.login, c.text(0), c.long(1), c.truth(2))
+	},
 	layoutService + "getControlPanelLayoutPlid()": func(l *staging.Live, c call) (any, error) {
 		return l.ControlPanelPlid(c.ctx, c.login)
 	},

@@ -66,6 +66,18 @@ func (l *Live) LayoutPlid(
 	return it.ID, err
 }
 
+// FetchLayoutPlid returns the id of a page, 0 if there is no such page.
+func (l *Live) FetchLayoutPlid(
+	ctx context.Context, login, uuid string, site int64, private bool,
+) (int64, error) {
+	c := content.Invoke(login, "fetchLayoutPlid", uuid, site, private).OnSite(site)
+	it, err := l.layout(ctx, c, uuid, private)
+	if errors.Is(err, errNoLayout) {
+		return 0, nil
+	}
+	return it.ID, err
+}
+
 // errNoLayout is what a look-up finds when there is no such page; callers that must have one throw.
 var errNoLayout = errors.New("no such layout")
 

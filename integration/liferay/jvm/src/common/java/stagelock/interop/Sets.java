@@ -34,13 +34,14 @@ final class Sets {
     this.randoms = randoms;
     this.groups = groups;
     for (String m : List.of("checkRemoteStagingGroup", "enableStaging", "disableStaging")) makers.put(m, c -> of(group()));
-    for (String m : List.of("hasRemoteLayout", "getLayoutByUuidAndGroupId", "getLayoutPlid", "hasLayout")) {
+    for (String m : List.of("hasRemoteLayout", "getLayoutByUuidAndGroupId", "getLayoutPlid", "fetchLayoutPlid", "hasLayout")) {
       makers.put(m, c -> of(randoms.uuid(), group(), flag()));
     }
     makers.put("getGroup", c -> c.types.length == 1 ? of(group()) : of(20097L, randoms.text()));
     makers.put("getGroupDisplayURL", c -> of(group(), flag(), flag()));
     makers.put("updateStagedPortlets", c -> of(group(), randoms.portlets()));
     makers.put("getDefaultPlid", this::defaultPlid);
+    makers.put("fetchByClassNameId", c -> of(randoms.number()));
     makers.put("hasPortletId", c -> of(randoms.number(), randoms.text()));
     makers.put("getControlPanelLayoutPlid", c -> of());
     makers.put("propagateExportImportLifecycleEvent", c -> of(randoms.random.nextInt(), randoms.random.nextInt(), orNull(randoms.text()), event()));
@@ -49,6 +50,8 @@ final class Sets {
   /** Null for calls that need a request. */
   Object[] make(Line.Call call) {
     Function<Line.Call, Object[]> maker = makers.get(call.method);
+    boolean needsRequest = call.method.endsWith("StagingRequest");
+    if (maker == null && !needsRequest) throw new IllegalStateException("no arguments for " + call.label());
     return maker == null ? null : maker.apply(call);
   }
 

@@ -93,8 +93,8 @@ final class Twins {
   /** Where a call names its site, or -1. */
   private static int group(Line.Call call) {
     if (call.method.equals("getGroup") && call.types.length == 2) return -1;
-    if (call.method.matches("hasRemoteLayout|getLayoutByUuidAndGroupId|getLayoutPlid|hasLayout")) return 1;
-    return call.method.matches("hasPortletId|propagate.*|.*StagingRequest") && !call.method.startsWith("create") ? -1 : 0;
+    if (call.method.matches("hasRemoteLayout|getLayoutByUuidAndGroupId|getLayoutPlid|fetchLayoutPlid|hasLayout")) return 1;
+    return call.method.matches("hasPortletId|fetchByClassNameId|propagate.*|.*StagingRequest") && !call.method.startsWith("create") ? -1 : 0;
   }
 
   /** A clean-up of a request that nobody created is answered, not refused. */
