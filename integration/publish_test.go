@@ -122,7 +122,7 @@ func (v *environment) client(t testing.TB, buffer int64, login string) *publishe
 // publish sends lar and fails unless its content arrived.
 func (v *environment) publish(t testing.TB, lar []byte, buffer int64) {
 	t.Helper()
-	res, err := v.client(t, buffer, harness.Login).Publish(t.Context(), bytes.NewReader(lar), int64(len(lar)), "3c0d.zip")
+	res, err := v.client(t, buffer, harness.Login).Publish(t.Context(), bytes.NewReader(lar), int64(len(lar)))
 	if err != nil || res.CleanUp != nil {
 		t.Fatalf("publish: %v, clean-up: %v", err, res.CleanUp)
 	}
@@ -286,7 +286,7 @@ func TestTwoPublishersAtOnce(t *testing.T) {
 	for login, lar := range lars {
 		c := v.client(t, 1000, login)
 		all.Go(func() {
-			res, err := c.Publish(t.Context(), bytes.NewReader(lar), int64(len(lar)), "3c0d.zip")
+			res, err := c.Publish(t.Context(), bytes.NewReader(lar), int64(len(lar)))
 			if err != nil || res.CleanUp != nil {
 				t.Errorf("%s: publish: %v, clean-up: %v", login, err, res.CleanUp)
 			}

@@ -68,6 +68,8 @@ var (
 	// ErrClosed refuses to open a connection of a closed Upstream, or to use an Exchange that
 	// ended.
 	ErrClosed = errors.New("closed")
+	// ErrOldVersion is an answer in HTTP/1.0, which knows no length that can be relied on.
+	ErrOldVersion = errors.New("answer in HTTP/1.0")
 )
 
 // Error is a request that is refused: answer Status with Msg and close. Err goes to the log only.

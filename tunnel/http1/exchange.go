@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,7 +30,7 @@ type Exchange struct {
 // names a Content-Length.
 type RequestHead struct {
 	Method        string
-	Target        string
+	Target        string // path and query, or a whole http address of Host where a proxy forwards
 	Host          string
 	ContentType   string
 	Authorization string
@@ -43,6 +44,15 @@ func (x *Exchange) Reused() bool { return x.l != nil && x.l.used }
 
 // Unsent returns how many bytes of the body are still to be written.
 func (x *Exchange) Unsent() int64 { return x.left }
+
+// Queued returns how many bytes were written that the other side's kernel has not acknowledged; zero
+// where the platform or the connection cannot tell.
+func (x *Exchange) Queued() int64 {
+	if x.l == nil {
+		return 0
+	}
+	return int64(x.l.probe.queued())
+}
 
 // Send writes the head and first, which begins or is the body, in one write. It returns ErrField
 // or ErrOverrun before anything was written, and an *UpstreamError if the write failed.
@@ -82,7 +92,8 @@ func appendRequestHead(b []byte, h RequestHead) ([]byte, error) {
 		return nil, fmt.Errorf("%w: method %q with %d bytes", ErrField, h.Method, h.ContentLength)
 	}
 	named := h.Host != "" && all(h.Host, inTarget)
-	if !named || h.Target == "" || h.Target[0] != '/' || !all(h.Target, inTarget) {
+	path := strings.TrimPrefix(h.Target, "http://"+h.Host) // whole for a forward proxy
+	if !named || path == "" || path[0] != '/' || !all(h.Target, inTarget) {
 		return nil, fmt.Errorf("%w: target %q, host %q", ErrField, h.Target, h.Host)
 	}
 	if !all(h.ContentType, inValue) || !all(h.Authorization, inValue) {

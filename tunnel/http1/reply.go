@@ -130,6 +130,9 @@ func (r *Reply) parse(head []byte) error {
 // nothing.
 func (r *Reply) statusLine(line []byte) error {
 	const prefix = "HTTP/1.1 "
+	if bytes.HasPrefix(line, []byte("HTTP/1.0 ")) {
+		return fmt.Errorf("%w: status line %.80q", ErrOldVersion, line)
+	}
 	if len(line) < len(prefix)+3 || string(line[:len(prefix)]) != prefix {
 		return fmt.Errorf("%w: status line %.80q", errReply, line)
 	}

@@ -57,6 +57,19 @@ func (p *probe) gone() bool {
 	return p != nil && p.events(unix.POLLRDHUP)&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
 }
 
+// queued returns how many bytes the peer's kernel has not acknowledged.
+func (p *probe) queued() (n int) {
+	if p == nil {
+		return 0
+	}
+	_ = p.rc.Control(func(fd uintptr) { // without it nothing is known
+		if q, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ); err == nil {
+			n = q
+		}
+	})
+	return n
+}
+
 func (p *probe) quickAck() {
 	_ = p.rc.Control(func(fd uintptr) { // without it the answer comes later, not wrong
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)

@@ -12,4 +12,5 @@ func newProbe(net.Conn) *probe { return nil }
 
 func (*probe) quiet() bool { return true }
 func (*probe) gone() bool  { return false }
+func (*probe) queued() int { return 0 }
 func (*probe) quickAck()   {}

@@ -24,15 +24,19 @@ func (c *Client) CreateStagingRequest(ctx context.Context, site int64, md5 strin
 // UpdateStagingRequest sends one part of size bytes, read from content as it leaves.
 func (c *Client) UpdateStagingRequest(ctx context.Context, id int64, name string, content io.Reader,
 	size int64) error {
+	return c.update(ctx, id, name, &body{content: content, size: size, tell: func(int64, int64) {}})
+}
+
+func (c *Client) update(ctx context.Context, id int64, name string, part *body) error {
 	m, returns, err := c.method("updateStagingRequest", 3)
 	if err != nil {
 		return err
 	}
-	call, err := liferay.NewCall(c.build, c.principal(), m, id, name, tunnel.Content{Size: size})
+	call, err := liferay.NewCall(c.build, c.principal(), m, id, name, tunnel.Content{Size: part.size})
 	if err != nil {
 		return err
 	}
-	_, err = c.send(ctx, call, returns, &body{content: content, size: size})
+	_, err = c.send(ctx, call, returns, part)
 	return err
 }
 

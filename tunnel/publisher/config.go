@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/stagelock/stagelock/archive"
@@ -22,8 +23,12 @@ import (
 const (
 	DefaultConnectTimeout = 10 * time.Second
 	DefaultCleanUpTimeout = 30 * time.Second
-	DefaultAttempts       = 4
+	DefaultPatience       = time.Minute
+	DefaultSilence        = time.Minute
 )
+
+// keepAlive finds out within a minute that the other side is gone without a word.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 4}
 
 // path is the one path of the tunnel.
 const path = "/api/liferay/do"
@@ -47,18 +52,27 @@ type Config struct {
 	// Settings are added to the settings of a publish, and win over what DefaultSettings says.
 	Settings liferay.Settings
 
+	// AnyBuild sends an archive of another version line than the live engine's.
+	AnyBuild bool
 	Buffer   int64          // length of a part, archive.DefaultBuffer if zero
 	Progress func(Progress) // told what happens, by the goroutine that calls; nil means nobody
+	Journal  Journal        // remembers how far a publish came; nil: none goes on where one was cut
+	// Restart begins anew and throws away what an earlier publish of the same archive has sent.
+	Restart bool
 
 	Roots          *x509.CertPool // authorities to trust; nil means the system's
+	Proxy          *url.URL       // forward proxy, http or https; nil: none
 	Dial           func(ctx context.Context, network, addr string) (net.Conn, error)
 	ConnectTimeout time.Duration
 	CleanUpTimeout time.Duration // for the clean-up after a publish, which happens even after a failure
-	// Attempts is how often Publish makes a call of which it is certain that nothing was carried
-	// out.
-	Attempts int
-	Now      func() time.Time
-	Wait     func(ctx context.Context, d time.Duration) error // between two attempts; nil waits on a timer
+	// Patience is how long, in all, Publish waits between attempts at one call that may be made
+	// again: while a gateway restarts, or a line is down. Before a first answer it is 10 s at most.
+	Patience time.Duration
+	// Silence is how long heartbeats that have begun may stay away until the connection counts as
+	// broken.
+	Silence time.Duration
+	Now     func() time.Time
+	Wait    func(ctx context.Context, d time.Duration) error // between two attempts; nil waits on a timer
 }
 
 // Client calls one live environment and reuses its connections. It is safe for concurrent use.
@@ -67,6 +81,9 @@ type Client struct {
 	build  string
 	target string
 	up     *http1.Upstream
+
+	reached atomic.Bool // an answer came, so that the address is right
+	gateway atomic.Bool // the answers are a gateway's, which carries a repeated call out once
 }
 
 // New returns a Client. It connects to nothing yet.
@@ -78,23 +95,35 @@ func New(cfg Config) (*Client, error) {
 	if err := check(cfg); err != nil {
 		return nil, err
 	}
+	if cfg.Map && build > "7.2" {
+		return nil, fmt.Errorf("version line %s has no older form of publishing; 7.2 is the last that has it", lineOf(build))
+	}
+	cfg.Map = cfg.Map || build == liferay.Line62
+	c := &Client{cfg: cfg.complete(), build: build, target: cfg.URL.EscapedPath() + path}
+	c.up = http1.NewUpstream(http1.UpstreamConfig{
+		Addr: address(cfg.URL), TLS: tlsConfig(cfg), Dial: c.dialer(),
+		ConnectTimeout: c.cfg.ConnectTimeout, Now: c.cfg.Now,
+	})
+	return c, nil
+}
+
+// complete returns the Config with the defaults of what is zero.
+func (cfg Config) complete() Config {
 	cfg.Buffer = cmp.Or(cfg.Buffer, archive.DefaultBuffer)
 	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, DefaultConnectTimeout)
 	cfg.CleanUpTimeout = cmp.Or(cfg.CleanUpTimeout, DefaultCleanUpTimeout)
-	cfg.Attempts = cmp.Or(cfg.Attempts, DefaultAttempts)
-	cfg.Map = cfg.Map || build == liferay.Line62
+	cfg.Patience = cmp.Or(cfg.Patience, DefaultPatience)
+	cfg.Silence = cmp.Or(cfg.Silence, DefaultSilence)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	if cfg.Wait == nil {
 		cfg.Wait = wait
 	}
-	c := &Client{cfg: cfg, build: build, target: cfg.URL.EscapedPath() + path}
-	c.up = http1.NewUpstream(http1.UpstreamConfig{
-		Addr: address(cfg.URL), TLS: tlsConfig(cfg), Dial: cfg.Dial,
-		ConnectTimeout: cfg.ConnectTimeout, Now: cfg.Now,
-	})
-	return c, nil
+	if cfg.Dial == nil {
+		cfg.Dial = (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext
+	}
+	return cfg
 }
 
 // rules are what must hold of a Config, each with the words for when it does not.
@@ -112,6 +141,10 @@ var rules = []struct {
 	{func(c Config) bool { return !strings.HasSuffix(c.URL.Path, "/") }, "ends with a slash; leave it off"},
 	{func(c Config) bool { return !strings.HasSuffix(c.URL.Path, path) }, "ends with " + path +
 		"; leave that off"},
+	{func(c Config) bool { return c.Proxy == nil || c.Proxy.Scheme == "http" || c.Proxy.Scheme == "https" },
+		"goes through a proxy whose address does not begin with http:// or https://"},
+	{func(c Config) bool { return c.Proxy == nil || c.Proxy.Hostname() != "" },
+		"goes through a proxy whose address has no host"},
 	{func(c Config) bool { return c.Buffer >= 0 && c.Buffer <= math.MaxInt32 },
 		"with a part length that is not between 1 and 2147483647"},
 }
@@ -134,6 +167,10 @@ func (c *Client) Close() error { return c.up.Close() }
 
 // Build returns the recorded build that the Client speaks as.
 func (c *Client) Build() string { return c.build }
+
+// Gateway reports whether an answer came from a gateway of this kind: it carries a call out once,
+// however often it is sent.
+func (c *Client) Gateway() bool { return c.gateway.Load() }
 
 func address(u *url.URL) string {
 	port := u.Port()

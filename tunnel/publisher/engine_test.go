@@ -57,8 +57,8 @@ func publishToEngine(t *testing.T, line, file string) {
 	content := readFile(t, file)
 	for _, buffer := range []int64{0, 1000} {
 		cfg := config(t, address)
-		cfg.Build, cfg.Buffer = line, buffer
-		res, err := client(t, cfg).Publish(t.Context(), bytes.NewReader(content), int64(len(content)), filepath.Base(file))
+		cfg.Build, cfg.Buffer, cfg.AnyBuild = line, buffer, true
+		res, err := client(t, cfg).Publish(t.Context(), bytes.NewReader(content), int64(len(content)))
 		if err != nil || res.CleanUp != nil {
 			t.Fatalf("publish: %v, clean-up: %v", err, res.CleanUp)
 		}
@@ -82,8 +82,8 @@ func TestApplicationInMapForm(t *testing.T) {
 			continue
 		}
 		content := readFile(t, file)
-		_, err := client(t, cfg).Publish(t.Context(), bytes.NewReader(content), int64(len(content)), "a.lar")
-		if f := failure(t, err); f.Kind != publisher.Unreadable || !f.Unexecuted {
+		_, err := client(t, cfg).Publish(t.Context(), bytes.NewReader(content), int64(len(content)))
+		if f := failure(t, err); f.Kind != publisher.Mismatch || !f.Unexecuted {
 			t.Errorf("%s: %v", f.Kind, err)
 		}
 	}

@@ -30,6 +30,7 @@ const (
 type body struct {
 	content io.Reader
 	size    int64
+	tell    func(done, queued int64) // bytes written, and those of them that are still on their way
 }
 
 // send makes a call, and makes it once more on a new connection if it is repeatable and its
@@ -55,36 +56,50 @@ func (c *Client) attempt(ctx context.Context, call *liferay.Call, returns string
 	defer x.Done()
 	reused := x.Reused()
 	if err := c.write(ctx, x, call, part); err != nil {
-		f := c.unsent(ctx, x, err)
-		f.stale = reused && f.Kind == Unreachable
+		f := c.unsent(ctx, x, call, err)
+		f.stale = reused && f.broke
 		return nil, c.failure(call, f)
 	}
-	reply, err := x.Reply(ctx)
+	hearing, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	reply, err := x.Reply(hearing)
 	if err != nil {
 		f := c.unanswered(ctx, call, err)
 		f.stale = reused
 		return nil, c.failure(call, f)
 	}
-	r, f := c.read(ctx, call, reply, returns)
+	c.reached.Store(true)
+	if reply.Field(reference) != "" {
+		c.gateway.Store(true)
+	}
+	r, f := c.read(ctx, call, reply, returns, giveUp)
 	if f != nil {
 		return nil, c.failure(call, f)
 	}
 	return r, nil
 }
 
-// failure adds to f which call it was.
+// failure adds to f which call it was. A connection that breaks where there never was an answer is
+// one to a wrong address.
 func (c *Client) failure(call *liferay.Call, f *Failure) *Failure {
 	f.Call = call.Method.Name
+	if f.Kind == Interrupted && !c.reached.Load() {
+		f.Kind = Unreachable
+		f.Cure = "check the address and its port, and that this machine's address is let in there"
+	}
 	return f
 }
 
 func (c *Client) head(length int64) http1.RequestHead {
 	h := http1.RequestHead{
-		Target: c.target, Host: c.cfg.URL.Host, ContentType: contentType, ContentLength: length,
+		Target: c.absolute() + c.target, Host: c.cfg.URL.Host, ContentType: contentType, ContentLength: length,
 		Fields: []http1.Field{
 			{Name: "Cache-Control", Value: "no-cache"}, {Name: "Pragma", Value: "no-cache"},
 			{Name: "User-Agent", Value: "stagelock"}, {Name: "Accept", Value: "*/*"},
 		},
+	}
+	if c.absolute() != "" {
+		h.Fields = append(h.Fields, proxyLogin(c.cfg.Proxy)...)
 	}
 	if c.cfg.Authorize != nil {
 		h.Authorization = c.cfg.Authorize(c.cfg.Login)
@@ -106,7 +121,7 @@ func (c *Client) write(ctx context.Context, x *http1.Exchange, call *liferay.Cal
 		return err
 	}
 	head := c.head(int64(len(front)) + part.size + int64(len(tail)))
-	content := &source{ctx: ctx, r: part.content}
+	content := &source{ctx: ctx, r: part.content, tell: func(n int64) { part.tell(n, x.Queued()) }}
 	if part.size <= smallPart {
 		whole := bytes.NewBuffer(front)
 		if _, err := io.CopyN(whole, content, part.size); err != nil {
@@ -127,9 +142,11 @@ func (c *Client) write(ctx context.Context, x *http1.Exchange, call *liferay.Cal
 
 // source reads content until ctx ends, and remembers what it failed with.
 type source struct {
-	ctx context.Context
-	r   io.Reader
-	err error
+	ctx  context.Context
+	r    io.Reader
+	n    int64
+	tell func(n int64)
+	err  error
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -138,6 +155,9 @@ func (s *source) Read(p []byte) (int, error) {
 		return 0, s.err
 	}
 	n, err := s.r.Read(p)
+	if s.n += int64(n); n > 0 {
+		s.tell(s.n)
+	}
 	if err != nil {
 		s.err = err
 	}
@@ -161,7 +181,7 @@ func (e *sourceError) Unwrap() error { return e.err }
 
 // unsent is a call that did not leave whole, so that it cannot have been carried out. The other
 // side may have said why.
-func (c *Client) unsent(ctx context.Context, x *http1.Exchange, err error) *Failure {
+func (c *Client) unsent(ctx context.Context, x *http1.Exchange, call *liferay.Call, err error) *Failure {
 	var up *http1.UpstreamError
 	switch {
 	case ctx.Err() != nil:
@@ -173,27 +193,28 @@ func (c *Client) unsent(ctx context.Context, x *http1.Exchange, err error) *Fail
 	early, cancel := context.WithTimeout(ctx, earlyAnswer)
 	defer cancel()
 	if reply, replyErr := x.Reply(early); replyErr == nil && reply.Status != http.StatusOK {
-		return c.status(reply)
+		c.reached.Store(true)
+		return c.status(call, reply)
 	}
-	return &Failure{Kind: Unreachable, Msg: "the connection to " + c.cfg.URL.Host +
+	return &Failure{Kind: Interrupted, Msg: "the connection to " + c.cfg.URL.Host +
 		" broke while the call was sent",
 		Cure: "try again; if it happens at the same place, ask who runs the network for a proxy " +
 			"with a size limit",
 		Err: err, Unexecuted: true, broke: true}
 }
 
-// read reads the answer of a call that was sent whole.
-func (c *Client) read(ctx context.Context, call *liferay.Call, reply *http1.Reply,
-	returns string) (*liferay.Reply, *Failure) {
+// read reads the answer of a call that was sent whole. giveUp ends reads of it.
+func (c *Client) read(ctx context.Context, call *liferay.Call, reply *http1.Reply, returns string,
+	giveUp func()) (*liferay.Reply, *Failure) {
 	if reply.Status != http.StatusOK {
-		return nil, c.status(reply)
+		return nil, c.status(call, reply)
 	}
 	ref := reply.Field(reference)
 	lim := javaser.DefaultLimits()
-	src := &answer{r: reply, beat: func(n int64) {
-		c.tell(Progress{Stage: Stage(call.Method.Name),
-			Beats: n})
+	src := &answer{r: reply, silence: c.cfg.Silence, giveUp: giveUp, beat: func(n int64) {
+		c.tell(Progress{Stage: Stage(call.Method.Name), Beats: n})
 	}}
+	defer src.stop()
 	r, err := liferay.ReadReply(javaser.NewInput(src, nil, lim.Held), lim, returns, true)
 	switch {
 	case src.err != nil: // an answer that was cut short is no empty one
@@ -208,12 +229,16 @@ func (c *Client) read(ctx context.Context, call *liferay.Call, reply *http1.Repl
 	return r, nil
 }
 
-// answer is the body of an answer. It remembers what it failed with, and tells of heartbeats.
+// answer is the body of an answer. It remembers what it failed with, and tells of heartbeats. Once
+// there was one, silence cuts the connection: whoever beats is alive.
 type answer struct {
-	r     io.Reader
-	beat  func(n int64)
-	beats int64
-	err   error
+	r       io.Reader
+	beat    func(n int64)
+	beats   int64
+	silence time.Duration
+	giveUp  func()
+	timer   *time.Timer
+	err     error
 }
 
 func (a *answer) Read(p []byte) (int, error) {
@@ -224,18 +249,40 @@ func (a *answer) Read(p []byte) (int, error) {
 	if n > 0 && (p[n-1] == javaser.Reset) && bytes.Count(p[:n],
 		[]byte{javaser.Reset}) >= n-len(javaser.Header()) {
 		a.beats++
+		a.watch()
 		a.beat(a.beats)
 	}
 	return n, err
 }
 
+func (a *answer) watch() {
+	if a.timer == nil {
+		a.timer = time.AfterFunc(a.silence, a.giveUp)
+		return
+	}
+	a.timer.Reset(a.silence)
+}
+
+func (a *answer) stop() {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}
+
 // status turns an answer that is no 200 into what it means.
-func (c *Client) status(reply *http1.Reply) *Failure {
+func (c *Client) status(call *liferay.Call, reply *http1.Reply) *Failure {
 	text := words(reply)
 	f := statusFailure(reply.Status, c.cfg.URL, reply.Field("Location"))
+	if f.Kind == Uncertain && Repeatable(call.Method.Name) {
+		f.Kind, f.Cure = Unavailable, "try again later; ask who runs the proxy or balancer in front of live"
+		f.Msg = "something between here and live failed with status " + strconv.Itoa(reply.Status)
+	}
 	f.Reference, f.Status = reply.Field(reference), reply.Status
 	if f.Reference != "" && text != "" {
 		f.Msg = text
+	}
+	if f.Reference != "" && strings.Contains(text, "host is not served") {
+		f.Cure = "use the name and the port by which the live side is called, or have " + c.cfg.URL.Host + " added to names: there"
 	}
 	if reply.Status == http.StatusServiceUnavailable {
 		f.RetryAfter = retryAfter(reply.Field("Retry-After"))

@@ -13,7 +13,12 @@ type Kind string
 
 // The kinds of failures.
 const (
-	Unreachable Kind = "unreachable"        // no connection, or it broke before the call was sent whole
+	Unreachable Kind = "unreachable"        // no connection
+	Interrupted Kind = "interrupted"        // the connection broke; what was under way may be tried again
+	Busy        Kind = "busy"               // the same archive is being published by somebody else
+	Slow        Kind = "slow"               // the line is slower than the other side allows
+	TooLarge    Kind = "too-large"          // a part is larger than the other side takes
+	Mismatch    Kind = "mismatch"           // the archive is not one for that live site
 	TLS         Kind = "tls"                // the other side's certificate, or no TLS at all
 	Denied      Kind = "denied"             // address, secret, login or permission
 	Refused     Kind = "refused"            // a gateway or a server did not let the call pass
@@ -32,6 +37,8 @@ type Failure struct {
 	Call string // such as publishStagingRequest
 	Msg  string // what happened, in plain words
 	Cure string // what to do
+	// Known is what is known of the publish that failed: what arrived, and whether it was imported.
+	Known string
 
 	Reference  string          // under which a gateway's logs know the call
 	Status     int             // of the HTTP answer, if it was no 200
@@ -66,12 +73,28 @@ func (f *Failure) Unwrap() error {
 	return f.Err
 }
 
+// duplicate reports whether the call was a part that live has already.
+func (f *Failure) duplicate() bool {
+	if f.Thrown == nil {
+		return false
+	}
+	class, _ := classOf(f.Thrown)
+	return strings.HasSuffix(class, ".DuplicateFileException") || strings.HasSuffix(class, ".DuplicateFileEntryException")
+}
+
 // missing is a publish or validate that found references that must be there.
 func missing(call string, names []string) *Failure {
 	return &Failure{Kind: Missing, Call: call, References: names,
 		Msg:  "the live site lacks content that the archive refers to; nothing was imported",
 		Cure: "publish what is missing first, or include it in the export"}
 }
+
+// The cures that several exceptions share.
+const (
+	cureLogin  = "give the user of that login the permission to publish on the live site"
+	cureExport = "export it again on a server of live's version"
+	cureAgain  = "publish again"
+)
 
 // known are exceptions that say something to a publisher, by the end of their class names.
 var known = []struct {
@@ -81,15 +104,28 @@ var known = []struct {
 	{"RemoteAuthException", "the live side does not accept the shared secret or the login",
 		"check that both sides have the same secret, algorithm and hex setting, and that the " +
 			"login exists on live", Denied},
-	{"PrincipalException", "the login may not do this on the live site",
-		"give the user of that login the permission to publish on the live site", Denied},
-	{"PrincipalException$MustHavePermission", "the login may not do this on the live site",
-		"give the user of that login the permission to publish on the live site", Denied},
+	{"PrincipalException", "the login may not do this on the live site", cureLogin, Denied},
+	{"PrincipalException$MustHavePermission", "the login may not do this on the live site", cureLogin, Denied},
+	{"NoSuchUserException", "live does not know the login", "publish as a user of live: --login", Denied},
 	{"NoSuchGroupException", "there is no site with this id on live",
 		"take the site id from the live environment, not from staging", Exception},
 	{"MissingReferenceException",
 		"the live site lacks content that the archive refers to; nothing was imported",
 		"publish what is missing first, or include it in the export", Missing},
+	{"LayoutImportException", "the archive is not of live's version", cureExport, Mismatch},
+	{"LARFileException", "live cannot read the archive", "look into it with: stagelock archive inspect; " + cureExport, Mismatch},
+	{"LARTypeException", "the archive is of another kind than what is published",
+		"export a site for a site, and an application for an application", Mismatch},
+	{"PortletIdException", "the archive is of another application", "publish it to the application that it was exported from", Mismatch},
+	{"MissingPortletDataHandlerException", "live lacks an application that the archive has data of",
+		"install it on live, or leave its data out of the export", Mismatch},
+	{"LocaleException", "the live site lacks a language of the archive",
+		"add the language to the live site, or take it out of the staging site", Mismatch},
+	{"LayoutPrototypeException", "live lacks a template that the archive's pages are made of",
+		"bring the template to live first", Mismatch},
+	{"ExportImportIOException", "what arrived on live is not the archive that was announced", cureAgain, Exception},
+	{"NoSuchFolderException", "what was sent is no longer on live: another publish of the same archive may have removed it",
+		cureAgain, Busy},
 }
 
 // thrown is a call that answered with an exception.
@@ -99,9 +135,10 @@ func thrown(t *liferay.Thrown, ref string) *Failure {
 	if own = own && ref != ""; own {
 		f.Msg = msg
 	}
+	class, detail := classOf(t)
 	for _, k := range known {
-		if strings.HasSuffix(t.Class, "."+k.class) {
-			f.Kind, f.Msg, f.Cure = k.kind, cmp.Or(f.Msg, withDetail(k.msg, t.Message)), k.cure
+		if strings.HasSuffix(class, "."+k.class) {
+			f.Kind, f.Msg, f.Cure = k.kind, cmp.Or(f.Msg, withDetail(k.msg, detail)), k.cure
 			return f
 		}
 	}
@@ -114,6 +151,16 @@ func thrown(t *liferay.Thrown, ref string) *Failure {
 	return f
 }
 
+// classOf returns the class and the message of an exception. A gateway writes those whose classes it
+// does not pass on into the message of another.
+func classOf(t *liferay.Thrown) (class, message string) {
+	class, message, _ = strings.Cut(t.Message, ": ")
+	if !strings.HasPrefix(class, "com.liferay.") || strings.ContainsAny(class, " \t\n") {
+		return t.Class, t.Message
+	}
+	return class, message
+}
+
 func withDetail(msg, detail string) string {
 	if detail == "" {
 		return msg
@@ -124,6 +171,10 @@ func withDetail(msg, detail string) string {
 // gatewayKind reads what a gateway's own words mean for the call: its exceptions have one class.
 func gatewayKind(msg string) (Kind, string) {
 	switch {
+	case strings.Contains(msg, "being published now"):
+		return Busy, "wait until that publish ends; if it is dead, publish again at the time that is named"
+	case strings.HasPrefix(msg, "the login ") && strings.Contains(msg, "may not publish"):
+		return Denied, "publish as another --login, or have the operator of the gateway add it to logins: of the peer"
 	case strings.Contains(msg, "may have been carried out"):
 		return Uncertain, "look at the live site, or at the gateway's audit log, before you publish again"
 	case strings.Contains(msg, "was carried out"):

@@ -1,15 +1,19 @@
 package publisher
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/liferay"
@@ -40,6 +44,9 @@ type cause struct {
 }
 
 var causes = []cause{
+	{Unreachable, proxyRefused, "check --proxy, or HTTPS_PROXY of the environment; a login for it stands in its " +
+		"address: http://user:password@proxy:3128"},
+	{Unreachable, proxyAway, "check --proxy, or HTTPS_PROXY of the environment; --proxy none goes without one"},
 	{TLS, unknownAuthority,
 		"get the certificate of that authority from whoever runs the live side, check its " +
 			"fingerprint, and name it with --ca"},
@@ -51,6 +58,103 @@ var causes = []cause{
 	{Unreachable, closedPort, "check the port, and that the live side is running"},
 	{Unreachable, silent,
 		"a firewall may drop the packets; ask for this machine's address to be let through"},
+}
+
+// proxyError is a proxy that could not be reached or did not let the connection pass.
+type proxyError struct {
+	proxy  string // its address
+	status string // of its answer; empty if there was none
+	err    error
+}
+
+func (e *proxyError) Error() string {
+	if e.status != "" {
+		return "proxy " + e.proxy + " answers " + e.status
+	}
+	return "proxy " + e.proxy + ": " + e.err.Error()
+}
+
+func (e *proxyError) Unwrap() error { return e.err }
+
+func proxyRefused(err error, u *url.URL) (string, bool) {
+	var e *proxyError
+	if !errors.As(err, &e) || e.status == "" {
+		return "", false
+	}
+	return "the proxy " + e.proxy + " does not let the connection to " + address(u) + " pass: it answers " + e.status, true
+}
+
+func proxyAway(err error, _ *url.URL) (string, bool) {
+	var e *proxyError
+	if !errors.As(err, &e) {
+		return "", false
+	}
+	return "the proxy " + e.proxy + " cannot be reached", true
+}
+
+// dialer returns what makes the connections: straight, or through the proxy. A proxy is asked for a
+// tunnel where TLS follows, and forwards plain calls itself.
+func (c *Client) dialer() func(context.Context, string, string) (net.Conn, error) {
+	proxy := c.cfg.Proxy
+	if proxy == nil {
+		return c.cfg.Dial
+	}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := c.cfg.Dial(ctx, network, address(proxy))
+		if err != nil {
+			return nil, &proxyError{proxy: address(proxy), err: err}
+		}
+		if proxy.Scheme == "https" {
+			nc = tls.Client(nc, &tls.Config{ServerName: proxy.Hostname(), RootCAs: c.cfg.Roots, MinVersion: tls.VersionTLS12})
+		}
+		if c.cfg.URL.Scheme != "https" {
+			return nc, nil
+		}
+		if err := connect(ctx, nc, proxy, addr); err != nil {
+			return nil, errors.Join(err, nc.Close())
+		}
+		return nc, nil
+	}
+}
+
+// connect asks the proxy for a tunnel to addr.
+func connect(ctx context.Context, nc net.Conn, proxy *url.URL, addr string) error {
+	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) }) // wakes what waits
+	defer stop()
+	req := "CONNECT " + addr + " HTTP/1.1\r\nHost: " + addr + "\r\n"
+	for _, f := range proxyLogin(proxy) {
+		req += f.Name + ": " + f.Value + "\r\n"
+	}
+	if _, err := io.WriteString(nc, req+"\r\n"); err != nil {
+		return &proxyError{proxy: address(proxy), err: err}
+	}
+	r := bufio.NewReaderSize(nc, 4<<10)
+	answer, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect})
+	if err != nil {
+		return &proxyError{proxy: address(proxy), err: err}
+	}
+	if answer.StatusCode/100 != 2 || r.Buffered() > 0 {
+		return &proxyError{proxy: address(proxy), status: answer.Status}
+	}
+	return nil
+}
+
+// absolute is what stands in front of the path of a call that a proxy forwards.
+func (c *Client) absolute() string {
+	if c.cfg.Proxy == nil || c.cfg.URL.Scheme == "https" {
+		return ""
+	}
+	return "http://" + c.cfg.URL.Host
+}
+
+// proxyLogin is the field with the login for a proxy, if its address has one.
+func proxyLogin(proxy *url.URL) []http1.Field {
+	if proxy.User == nil {
+		return nil
+	}
+	password, _ := proxy.User.Password()
+	basic := base64.StdEncoding.EncodeToString([]byte(proxy.User.Username() + ":" + password))
+	return []http1.Field{{Name: "Proxy-Authorization", Value: "Basic " + basic}}
 }
 
 func unknownAuthority(err error, u *url.URL) (string, bool) {
@@ -119,21 +223,27 @@ func (c *Client) unanswered(ctx context.Context, call *liferay.Call, err error) 
 		return stopped(ctx, false)
 	}
 	var up *http1.UpstreamError
-	if errors.As(err, &up) && up.Reason == http1.ReasonReply {
+	switch {
+	case errors.Is(err, http1.ErrOldVersion):
+		return &Failure{Kind: BadAnswer, Err: err,
+			Msg: c.cfg.URL.Host + " answers in HTTP/1.0, in which an answer that was cut looks whole",
+			Cure: "something in front of live is set to HTTP/1.0, or is no web server of today: have its operator set it " +
+				"to 1.1 (nginx: proxy_http_version 1.1)"}
+	case errors.As(err, &up) && up.Reason == http1.ReasonReply:
 		return badAnswer(err, "")
 	}
-	f := &Failure{Kind: Uncertain, Err: err,
+	f := &Failure{Kind: Uncertain, Err: err, broke: true,
 		Msg:  "the connection broke before the answer came: the call may have been carried out",
 		Cure: "look at the live site, or at the gateway's audit log, before you publish again"}
 	if Repeatable(call.Method.Name) {
-		f.Kind, f.Msg, f.Cure = Unreachable, "the connection broke before the answer came", "try again"
+		f.Kind, f.Msg, f.Cure = Interrupted, "the connection broke before the answer came", "try again"
 	}
 	return f
 }
 
 // meanings are the answers that are no 200.
 var meanings = map[int]Failure{
-	http.StatusBadRequest: {Kind: Refused,
+	http.StatusBadRequest: {Kind: BadAnswer,
 		Msg:  "the other side does not take the request for one of a publisher",
 		Cure: "check the address: plain HTTP sent to a TLS port looks like this"},
 	http.StatusUnauthorized: {Kind: Denied, Msg: "the other side wants other credentials",
@@ -141,16 +251,23 @@ var meanings = map[int]Failure{
 	http.StatusForbidden: {Kind: Denied, Msg: "the live side does not let this machine in",
 		Cure: "have this machine's address put on the live side's list of allowed hosts; a " +
 			"missing secret looks the same on a portal"},
-	http.StatusNotFound: {Kind: Refused, Msg: "no staging tunnel is at this address",
-		Cure: "check the path context that follows the host in the address"},
-	http.StatusMethodNotAllowed: {Kind: Refused, Msg: "no staging tunnel is at this address",
-		Cure: "check the path context that follows the host in the address"},
-	http.StatusLengthRequired: {Kind: Refused, Msg: "a proxy on the way does not pass the call on as it is",
+	http.StatusNotFound: {Kind: BadAnswer, Msg: "no staging tunnel is at this address",
+		Cure: "check the host, and the path context that follows it in the address"},
+	http.StatusMethodNotAllowed: {Kind: BadAnswer, Msg: "no staging tunnel is at this address",
+		Cure: "check the host, and the path context that follows it in the address"},
+	http.StatusMisdirectedRequest: {Kind: BadAnswer, Msg: "the other side does not serve this host name",
+		Cure: "use the name that the live side is called by, or have it added to names: there"},
+	http.StatusProxyAuthRequired: {Kind: Denied, Msg: "the proxy wants a login",
+		Cure: "put it into the proxy's address: http://user:password@proxy:3128"},
+	http.StatusLengthRequired: {Kind: BadAnswer, Msg: "a proxy on the way does not pass the call on as it is",
 		Cure: "let the proxy keep the Content-Length"},
-	http.StatusRequestEntityTooLarge: {Kind: Refused, Msg: "a part is larger than the other side takes",
-		Cure: "use a smaller --buffer, or raise the limit there"},
-	http.StatusRequestTimeout: {Kind: Refused, Msg: "the call came too slowly for the other side",
-		Cure: "use a smaller --buffer, or a faster line"},
+	http.StatusRequestEntityTooLarge: {Kind: TooLarge, Msg: "a part is larger than the other side takes",
+		Cure: "use a smaller --buffer, or raise the limit there (nginx: client_max_body_size; the " +
+			"gateway: part.max_bytes of the peer)"},
+	http.StatusRequestTimeout: {Kind: Slow, Msg: "the call came too slowly for the other side",
+		Cure: "have limits.body_min_rate of the gateway lowered, or use a smaller --buffer or a faster line"},
+	http.StatusTooManyRequests: {Kind: Unavailable, Msg: "the other side takes no more calls at the moment",
+		Cure: "try again later"},
 	http.StatusServiceUnavailable: {Kind: Unavailable, Msg: "the live engine is not available",
 		Cure: "try again later"},
 }

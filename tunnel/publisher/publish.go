@@ -1,7 +1,6 @@
 package publisher
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,18 +29,24 @@ const (
 // Progress is what a publish is doing.
 type Progress struct {
 	Stage       Stage
-	Part, Parts int           // of StageUpload, from 1
-	Done, Total int64         // bytes of the archive, of StageRead and StageUpload
-	Beats       int64         // heartbeats of the live side while it works
-	Retry       int           // which attempt comes next; 0 if nothing failed
-	Wait        time.Duration // until then
-	Err         *Failure      // why
+	Part, Parts int   // of StageUpload, from 1
+	Done, Total int64 // bytes of the archive, of StageRead and StageUpload
+	// Arrived is how much of Done the other side has taken, as far as this machine can tell.
+	Arrived int64
+	Skipped int64         // bytes that an earlier publish has sent
+	Beats   int64         // heartbeats of the live side while it works
+	Retry   int           // which attempt comes next; 0 if nothing failed
+	Wait    time.Duration // until then
+	Err     *Failure      // why
+	Note    string        // something to know, in plain words; all else is zero
 }
 
 // Result is a publish that succeeded, as far as it came if it did not.
 type Result struct {
 	Request int64         `json:"request"`
-	Parts   int           `json:"parts"`
+	Parts   int           `json:"parts"`             // of the archive
+	Arrived int           `json:"arrived"`           // parts that live has taken
+	Resumed int           `json:"resumed,omitempty"` // of these, by an earlier publish
 	Bytes   int64         `json:"bytes"`
 	MD5     string        `json:"md5"`
 	Weak    []string      `json:"weak_references,omitempty"` // content that live lacks and that may be missing
@@ -50,13 +55,27 @@ type Result struct {
 	CleanUp error `json:"-"`
 }
 
-// Publish sends the archive of that many bytes under its file name, and has it imported into the
-// Client's site. It returns when the import is done. Errors are *Failure. The request is cleaned up
-// whatever happens, under a timeout of its own.
-func (c *Client) Publish(ctx context.Context, lar io.ReaderAt, size int64, name string) (Result, error) {
-	begun := c.cfg.Now()
-	p := &publication{c: c, lar: lar, name: name, Result: Result{Bytes: size}}
+// Publish sends the archive of that many bytes and has it imported into the Client's site. It
+// returns when the import is done. Errors are *Failure, which say what is known. The request is
+// cleaned up whatever happens, under a timeout of its own, but for a line that broke while there is
+// a Journal: then the parts stay, and the next Publish of the archive goes on behind them.
+func (c *Client) Publish(ctx context.Context, lar io.ReaderAt, size int64) (Result, error) {
+	p := &publication{c: c, lar: lar, begun: c.cfg.Now(), Result: Result{Bytes: size}}
+	begun := p.begun
 	err := p.run(ctx)
+	p.Elapsed = c.cfg.Now().Sub(begun)
+	return p.Result, err
+}
+
+// Rehearse does what Publish does before it sends: it reads the archive, holds it against the live
+// side's version line, and asks live for the site. Nothing is changed anywhere.
+func (c *Client) Rehearse(ctx context.Context, lar io.ReaderAt, size int64) (Result, error) {
+	begun := c.cfg.Now()
+	p := &publication{c: c, lar: lar, Result: Result{Bytes: size}}
+	err := p.prepare(ctx)
+	if err == nil {
+		err = p.check(ctx)
+	}
 	p.Elapsed = c.cfg.Now().Sub(begun)
 	return p.Result, err
 }
@@ -66,45 +85,73 @@ type publication struct {
 	Result
 	c       *Client
 	lar     io.ReaderAt
-	name    string
+	begun   time.Time
 	portlet string // the application whose data the archive holds; empty for pages
+
+	entry   Entry      // of the journal; nil: none
+	last    Checkpoint // of an earlier publish
+	resumed bool       // this publish goes on behind the parts of an earlier one
+	ours    bool       // the request is this publish's to clean up
+	sent    int        // parts that this publish has sent
+	asked   bool       // live was asked to import
+	cleaned bool       // what was sent was removed
+	unsaved bool       // the journal cannot be written
 }
 
-func (p *publication) run(ctx context.Context) error {
-	parts, err := archive.Split(p.name, p.Bytes, p.c.cfg.Buffer)
-	if err != nil {
-		return &Failure{Kind: Unreadable, Msg: "the archive cannot be cut into parts", Err: err,
-			Unexecuted: true,
-			Cure:       "use another --buffer"}
+func (p *publication) run(ctx context.Context) (err error) {
+	if err := p.prepare(ctx); err != nil {
+		return p.known(err)
 	}
-	if p.portlet = portletOf(p.lar, p.Bytes); p.portlet != "" && p.c.cfg.Map {
-		return &Failure{Kind: Unreadable, Unexecuted: true,
-			Msg: "the archive holds the data of one application, " + p.portlet +
-				", which this version line publishes with pages only",
-			Cure: "export the pages with that application's data"}
+	if err := p.remember(); err != nil {
+		return p.known(err)
 	}
-	if err := p.digest(ctx); err != nil {
-		return err
-	}
-	err = p.c.try(ctx, StageCheck, func() error { return p.c.CheckRemoteStagingGroup(ctx, p.c.cfg.Site) })
-	if err != nil {
-		return err
-	}
-	err = p.c.try(ctx, StageCreate, func() (err error) {
-		p.Request, err = p.c.CreateStagingRequest(ctx, p.c.cfg.Site, p.MD5)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	defer p.cleanUp(ctx)
-	for part := range parts {
-		p.Parts++
-		if err := p.upload(ctx, part); err != nil {
+	defer func() { err = p.end(ctx, err) }()
+	for _, step := range []func(context.Context) error{p.check, p.begin, p.upload, p.finish} {
+		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	return p.finish(ctx)
+	return nil
+}
+
+// prepare does what can be done without the other side.
+func (p *publication) prepare(ctx context.Context) error {
+	if _, err := archive.Split("", p.Bytes, p.c.cfg.Buffer); err != nil {
+		return uncuttable(err)
+	}
+	p.Parts = int((p.Bytes + p.c.cfg.Buffer - 1) / p.c.cfg.Buffer)
+	if h, ok := headerOf(p.lar, p.Bytes); ok {
+		if f := p.c.fits(h); f != nil {
+			return f
+		}
+		p.portlet = h.RootPortletID
+	}
+	return p.digest(ctx)
+}
+
+// remember opens the journal. Without one the publish goes on; with one that another process has
+// it does not.
+func (p *publication) remember() error {
+	if p.c.cfg.Journal == nil {
+		return nil
+	}
+	key := Key{URL: p.c.cfg.URL.String(), Site: p.c.cfg.Site, Login: p.c.cfg.Login, MD5: p.MD5}
+	entry, last, err := p.c.cfg.Journal.Open(key)
+	var busy *BusyError
+	switch {
+	case errors.As(err, &busy):
+		return &Failure{Kind: Busy, Msg: busy.Error(), Err: err, Unexecuted: true,
+			Cure: "wait until that one ends"}
+	case err != nil:
+		p.note("how far it came cannot be kept, so a publish that is cut begins anew: " + err.Error())
+		return nil
+	}
+	p.entry, p.last = entry, last
+	return nil
+}
+
+func (p *publication) check(ctx context.Context) error {
+	return p.c.try(ctx, StageCheck, func() error { return p.c.CheckRemoteStagingGroup(ctx, p.c.cfg.Site) })
 }
 
 // digest reads the archive once for its MD5.
@@ -127,91 +174,102 @@ func (p *publication) digest(ctx context.Context) error {
 	return nil
 }
 
-func (p *publication) upload(ctx context.Context, part archive.Part) error {
-	total := int((p.Bytes + p.c.cfg.Buffer - 1) / p.c.cfg.Buffer)
-	now := func(done int64) {
-		p.c.tell(Progress{Stage: StageUpload, Part: p.Parts, Parts: total, Done: part.Offset + done,
-			Total: p.Bytes})
-	}
-	return p.c.try(ctx, StageUpload, func() error {
-		content := &meter{r: io.NewSectionReader(p.lar, part.Offset, part.Size), tell: now}
-		return p.c.UpdateStagingRequest(ctx, p.Request, part.Name, content, part.Size)
-	})
-}
-
 // finish has the archive imported, in the form of the Client.
 func (p *publication) finish(ctx context.Context) error {
 	private, parameters := p.c.cfg.Private, p.c.parameters()
 	if !p.c.cfg.Map {
 		settings := p.c.settings(p.portlet)
-		return p.c.try(ctx, StagePublish, func() error {
-			return p.note(p.c.PublishStagingRequest(ctx, p.Request, settings))
+		return p.ask(ctx, StagePublish, func() (*liferay.Reply, error) {
+			return p.c.PublishStagingRequest(ctx, p.Request, settings)
 		})
 	}
-	err := p.c.try(ctx, StageValidate, func() error {
-		return p.note(p.c.ValidateStagingRequest(ctx, p.Request, private, parameters))
+	err := p.ask(ctx, StageValidate, func() (*liferay.Reply, error) {
+		return p.c.ValidateStagingRequest(ctx, p.Request, private, parameters)
 	})
 	if err != nil {
 		return err
 	}
-	return p.c.try(ctx, StagePublish, func() error {
-		return p.note(p.c.PublishStagingRequestMap(ctx, p.Request, private, parameters))
+	return p.ask(ctx, StagePublish, func() (*liferay.Reply, error) {
+		return p.c.PublishStagingRequestMap(ctx, p.Request, private, parameters)
 	})
 }
 
-// note keeps the warnings of an answer.
-func (p *publication) note(r *liferay.Reply, err error) error {
-	if err != nil {
+// ask makes a call that reads the whole archive, and keeps the warnings of its answer.
+func (p *publication) ask(ctx context.Context, stage Stage, call func() (*liferay.Reply, error)) error {
+	p.asked = true
+	p.save()
+	return p.c.try(ctx, stage, func() error {
+		r, err := call()
+		if err != nil {
+			return err
+		}
+		if _, weak, ok := r.MissingReferences(); ok && len(weak) > 0 {
+			p.Weak = weak
+		}
+		return nil
+	})
+}
+
+// end cleans up, gives the journal free and adds to err what is known.
+func (p *publication) end(ctx context.Context, err error) error {
+	if p.ours && !p.stays(err) {
+		p.cleanUp(ctx)
+	}
+	if p.entry != nil {
+		forget := err == nil || p.cleaned || !p.ours
+		if closed := p.entry.Close(forget); closed != nil {
+			p.note("what was kept of the publish cannot be removed: " + closed.Error())
+		}
+	}
+	return p.known(err)
+}
+
+// stays reports whether what was sent is left on live for the next publish to go on behind it: a
+// line that broke, with somebody who remembers.
+func (p *publication) stays(err error) bool {
+	var f *Failure
+	if !errors.As(err, &f) || p.entry == nil || p.unsaved || p.asked || p.Arrived == 0 {
+		return false
+	}
+	return f.Kind == Interrupted || f.Kind == Unreachable || f.Kind == Unavailable || f.Kind == Slow
+}
+
+// known adds to a failure what is known of the publish.
+func (p *publication) known(err error) error {
+	var f *Failure
+	if !errors.As(err, &f) {
 		return err
 	}
-	if _, weak, ok := r.MissingReferences(); ok && len(weak) > 0 {
-		p.Weak = weak
+	switch {
+	case f.Kind == Busy:
+	case p.Request == 0:
+		f.Known = "nothing was sent"
+	case !p.asked:
+		f.Known = fmt.Sprintf("%d of %d parts had arrived; nothing was imported; %s", p.Arrived, p.Parts, p.whereabouts(f))
+	case f.Kind == Stopped || f.Kind == Uncertain:
+		f.Known = fmt.Sprintf("all %d parts had arrived and live was asked to import; whether it did is not known", p.Parts)
 	}
-	return nil
+	return err
+}
+
+// whereabouts says what became of the parts.
+func (p *publication) whereabouts(f *Failure) string {
+	switch {
+	case p.cleaned:
+		return "what had arrived was removed from live"
+	case p.entry != nil && p.ours:
+		f.Cure = "publish the same file again: it goes on behind the parts that live has"
+		return "the parts are still there"
+	}
+	return "the parts may still be there"
 }
 
 // cleanUp throws the request away, also when ctx has ended.
 func (p *publication) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.c.cfg.CleanUpTimeout)
 	defer cancel()
-	p.CleanUp = p.c.try(ctx, StageCleanUp, func() error { return p.c.CleanUpStagingRequest(ctx, p.Request) })
-}
-
-// try makes a call again as long as it is certain that nothing was carried out and another moment
-// may help.
-func (c *Client) try(ctx context.Context, stage Stage, call func() error) error {
-	c.tell(Progress{Stage: stage})
-	for attempt := 1; ; attempt++ {
-		err := call()
-		var f *Failure
-		if err == nil {
-			return nil
-		}
-		if !errors.As(err, &f) {
-			return fmt.Errorf("%s: %w", stage, err)
-		}
-		if attempt >= c.cfg.Attempts || !f.passing() {
-			return err
-		}
-		pause := cmp.Or(f.RetryAfter, time.Second<<(attempt-1))
-		pause = min(pause, time.Minute)
-		c.tell(Progress{Stage: stage, Retry: attempt + 1, Wait: pause, Err: f})
-		if c.cfg.Wait(ctx, pause) != nil {
-			return err
-		}
-	}
-}
-
-// passing says whether the same call may succeed in a moment, and does no harm. A connection that
-// cannot be made at all is told at once: a wrong port stays wrong.
-func (f *Failure) passing() bool {
-	return f.Unexecuted && (f.Kind == Unavailable || f.Kind == Unreachable && f.broke)
-}
-
-func (c *Client) tell(p Progress) {
-	if c.cfg.Progress != nil {
-		c.cfg.Progress(p)
-	}
+	p.CleanUp = p.remove(ctx)
+	p.cleaned = p.CleanUp == nil
 }
 
 // meter tells how much was read.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,6 @@ import (
 const (
 	check, create, update  = "checkRemoteStagingGroup", "createStagingRequest", "updateStagingRequest"
 	validate, pub, cleanUp = "validateStagingRequest", "publishStagingRequest", "cleanUpStagingRequest"
-	larName                = "site.lar"
 	fine                   = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 	unavailable            = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\nX-Stagelock-Reference: r\r\n\r\n"
 )
@@ -36,7 +36,7 @@ func publish(t *testing.T, s *script, cfg func(*publisher.Config), content []byt
 	if cfg != nil {
 		cfg(&c)
 	}
-	return client(t, c).Publish(t.Context(), bytes.NewReader(content), int64(len(content)), larName)
+	return client(t, c).Publish(t.Context(), bytes.NewReader(content), int64(len(content)))
 }
 
 func TestPublishOrder(t *testing.T) {
@@ -61,7 +61,7 @@ func TestPublishOrder(t *testing.T) {
 				t.Errorf("calls %v, want %v", got, tt.want)
 			}
 			res.Elapsed = 0
-			want := publisher.Result{Request: 7, Parts: 3, Bytes: 2500, MD5: fmt.Sprintf("%x", md5.Sum(content))}
+			want := publisher.Result{Request: 7, Parts: 3, Arrived: 3, Bytes: 2500, MD5: fmt.Sprintf("%x", md5.Sum(content))}
 			if diff := cmp.Diff(want, res); diff != "" {
 				t.Error(diff)
 			}
@@ -84,8 +84,11 @@ func checkParts(t *testing.T, requests []request, content []byte) {
 	if !bytes.Equal(got, content) {
 		t.Errorf("%d bytes arrived, other than the %d sent", len(got), len(content))
 	}
-	if want := []string{larName + "00", larName + "01", larName + "02"}; !slices.Equal(names, want) {
-		t.Errorf("part names %v, want %v", names, want)
+	form := regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f]{4}-3[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.zip|\d{8}_\d{9}\.lar)\d\d$`)
+	for i, name := range names {
+		if !form.MatchString(name) || !strings.HasSuffix(name, fmt.Sprintf("0%d", i)) || name[:len(name)-1] != names[0][:len(name)-1] {
+			t.Errorf("part %d is named %s, after %s", i, name, names[0])
+		}
 	}
 }
 
@@ -116,7 +119,7 @@ func TestCleanUpFollowsEveryFailure(t *testing.T) {
 		{"publish", []string{fine, long(t, 7), fine, portal, fine}, publisher.Exception, []string{check, create, update, pub, cleanUp}},
 		{"missing references", []string{fine, long(t, 7), fine, hard, fine}, publisher.Missing, []string{check, create, update, pub, cleanUp}},
 		{"no answer to publish", []string{fine, long(t, 7), fine, "", fine}, publisher.Uncertain, []string{check, create, update, pub, cleanUp}},
-		{"no answer to update", []string{fine, long(t, 7), "", fine}, publisher.Uncertain, []string{check, create, update, cleanUp}},
+		{"no answer to update", []string{fine, long(t, 7), "", fine}, publisher.Interrupted, []string{check, create, update, cleanUp}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &script{answers: tt.answers}
@@ -145,7 +148,7 @@ func cleaned(calls []string) int {
 func TestFailedCleanUpLeavesThePublishDone(t *testing.T) {
 	s := &script{answers: []string{fine, long(t, 7), fine, missing(t, nil, []liferay.MissingReference{{ClassName: "a.B", DisplayName: "Logo"}}), status(404, "")}}
 	res, err := publish(t, s, nil, lar(500))
-	if err != nil || failure(t, res.CleanUp).Kind != publisher.Refused {
+	if err != nil || failure(t, res.CleanUp).Kind != publisher.BadAnswer {
 		t.Errorf("publish %v, clean-up %v", err, res.CleanUp)
 	}
 	if !slices.Equal(res.Weak, []string{"a.B Logo"}) {
@@ -167,6 +170,7 @@ func TestRetryAfter(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s, waits, told := &script{answers: tt.answers}, 0, 0
 			_, err := publish(t, s, func(c *publisher.Config) {
+				c.Patience = 25 * time.Second
 				c.Progress = func(p publisher.Progress) {
 					if p.Retry > 0 {
 						told++
@@ -195,7 +199,7 @@ func TestEarlyRefusalOfAPart(t *testing.T) {
 	c := client(t, config(t, "http://"+s.serve(t)))
 	content := lar(32 << 20)
 	f := failure(t, c.UpdateStagingRequest(t.Context(), 7, "a.zip00", bytes.NewReader(content), int64(len(content))))
-	if f.Kind != publisher.Refused && f.Kind != publisher.Unreachable { // the reset may overtake the answer
+	if f.Kind != publisher.TooLarge && f.Kind != publisher.Unreachable { // the reset may overtake the answer
 		t.Errorf("%s: %v", f.Kind, f)
 	}
 }
@@ -214,7 +218,7 @@ func TestContentThatCannotBeRead(t *testing.T) {
 	if got := s.methods(); len(got) != 0 {
 		t.Errorf("calls %v arrived whole", got)
 	}
-	_, err := c.Publish(t.Context(), bytes.NewReader(lar(500)), 600, larName)
+	_, err := c.Publish(t.Context(), bytes.NewReader(lar(500)), 600)
 	if f := failure(t, err); f.Kind != publisher.Unreadable {
 		t.Errorf("a short archive: %v", err)
 	}
@@ -231,7 +235,7 @@ func TestStopped(t *testing.T) {
 			cancel()
 		}
 	}
-	_, err := client(t, cfg).Publish(ctx, bytes.NewReader(lar(5000)), 5000, larName)
+	_, err := client(t, cfg).Publish(ctx, bytes.NewReader(lar(5000)), 5000)
 	if f := failure(t, err); f.Kind != publisher.Stopped || !errors.Is(err, context.Canceled) {
 		t.Errorf("%s: %v", f.Kind, err)
 	}
@@ -257,7 +261,7 @@ func TestProgressCoversTheArchive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (publisher.Progress{Stage: publisher.StageUpload, Part: 3, Parts: 3, Done: 2500, Total: 2500}); last != want {
+	if want := (publisher.Progress{Stage: publisher.StageUpload, Part: 3, Parts: 3, Done: 2500, Total: 2500, Arrived: 2500}); last != want {
 		t.Errorf("last progress %+v, want %+v", last, want)
 	}
 	if got, want := strings.Join(stages, " "), strings.Join([]string{"read", check, create, update, pub, cleanUp}, " "); got != want {

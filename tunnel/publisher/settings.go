@@ -1,11 +1,9 @@
 package publisher
 
 import (
-	"io"
 	"maps"
 	"strconv"
 
-	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -56,18 +54,4 @@ func (c *Client) settings(portlet string) liferay.Settings {
 	s["secureConnection"] = u.Scheme == "https"
 	maps.Copy(s, c.cfg.Settings)
 	return s
-}
-
-// portletOf returns the application whose data the archive holds, or nothing for pages. What is no
-// archive is live's to refuse.
-func portletOf(r io.ReaderAt, size int64) string {
-	a, err := archive.Open(r, size, archive.DefaultLimits())
-	if err != nil {
-		return ""
-	}
-	m, err := a.Manifest()
-	if err != nil {
-		return ""
-	}
-	return m.Header.RootPortletID
 }

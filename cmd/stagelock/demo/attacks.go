@@ -99,7 +99,7 @@ func foreignSite(ctx context.Context, e *Environment) (*publisher.Failure, error
 	return with(e, func(c *publisher.Config) {
 		c.Settings = liferay.Settings{"targetGroupId": int64(otherSite)}
 	}, func(c *publisher.Client) error {
-		_, err := c.Publish(ctx, bytes.NewReader(lar), int64(len(lar)), "attack.lar")
+		_, err := c.Publish(ctx, bytes.NewReader(lar), int64(len(lar)))
 		var f *publisher.Failure
 		if errors.As(err, &f) && f.Call != "publishStagingRequest" {
 			return fmt.Errorf("stopped too early: %w", errors.New(f.Error()))

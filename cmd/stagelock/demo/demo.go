@@ -219,7 +219,7 @@ func (d *demo) send(ctx context.Context, from, to *Environment, opt engine.Expor
 		return err
 	}
 	defer func() { _ = client.Close() }()
-	_, err = client.Publish(ctx, f, lar.Size, filepath.Base(lar.Path))
+	_, err = client.Publish(ctx, f, lar.Size)
 	progress.Close()
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"syscall"
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/tunnel/publisher"
@@ -22,6 +23,7 @@ const (
 	ExitAgain       = 75
 	ExitDenied      = 77
 	ExitConfig      = 78
+	exitSignal      = 128 // and the number of the signal that ended the command
 )
 
 // exits maps errors to exit codes; the first that matches counts, and ExitStart if none does.
@@ -34,9 +36,10 @@ var exits = []struct {
 	{as[*ConfigError], ExitConfig},
 	{as[*UncleanError], ExitUnclean},
 	{kind(publisher.Denied, publisher.Refused), ExitDenied},
-	{kind(publisher.Unavailable), ExitAgain},
-	{kind(publisher.Uncertain, publisher.Stopped), ExitUnclean},
-	{kind(publisher.Exception, publisher.Missing, publisher.Unreadable), ExitData},
+	{kind(publisher.Unavailable, publisher.Interrupted, publisher.Busy, publisher.Slow), ExitAgain},
+	{kind(publisher.Uncertain), ExitUnclean},
+	{kind(publisher.Exception, publisher.Missing, publisher.Unreadable, publisher.Mismatch,
+		publisher.TooLarge), ExitData},
 	{kind(publisher.Unreachable, publisher.TLS, publisher.BadAnswer), ExitUnavailable},
 	{as[*DataError], ExitData},
 	{as[*archive.Refusal], ExitData},
@@ -63,10 +66,26 @@ func ExitCode(err error) int {
 	if err == nil {
 		return ExitOK
 	}
+	if kind(publisher.Stopped)(err) {
+		return stoppedBy(err)
+	}
 	for _, e := range exits {
 		if e.is(err) {
 			return e.code
 		}
 	}
 	return ExitStart
+}
+
+// stoppedBy returns the exit code of a command that a signal ended: what a shell gives to one that
+// does not catch it.
+func stoppedBy(err error) int {
+	var s Signal
+	if !errors.As(err, &s) {
+		return ExitUnclean
+	}
+	if n, ok := s.Signal.(syscall.Signal); ok {
+		return exitSignal + int(n)
+	}
+	return ExitUnclean
 }

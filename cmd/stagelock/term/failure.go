@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
@@ -15,6 +16,7 @@ type failed struct {
 	Kind       string   `json:"kind,omitempty"`
 	Call       string   `json:"call,omitempty"`
 	Message    string   `json:"message"`
+	Known      string   `json:"known,omitempty"`
 	Cure       string   `json:"cure,omitempty"`
 	Reference  string   `json:"reference,omitempty"`
 	Exception  string   `json:"exception,omitempty"`
@@ -42,6 +44,9 @@ func (sh *Shell) Report(err error) int {
 	for _, r := range f.References {
 		fmt.Fprintf(sh.Err, "  missing: %s\n", Plain(r))
 	}
+	if f.Known != "" {
+		fmt.Fprintf(sh.Err, "  what is known: %s\n", Plain(f.Known))
+	}
 	if f.Cure != "" {
 		fmt.Fprintf(sh.Err, "  what to do: %s\n", f.Cure)
 	}
@@ -56,16 +61,19 @@ func describe(err error) failed {
 	var p *publisher.Failure
 	var d *DataError
 	var u *UsageError
+	var r *archive.Refusal
 	switch {
 	case errors.As(err, &p):
 		f.Kind, f.Call, f.Message, f.Cure = string(p.Kind), p.Call, p.Msg, p.Cure
-		f.Reference, f.References = p.Reference, p.References
+		f.Reference, f.References, f.Known = p.Reference, p.References, p.Known
 		if p.Thrown != nil {
 			f.Exception = p.Thrown.Class
 		}
 		if p.Kind == publisher.Unreadable && p.Err != nil {
 			f.Message += ": " + p.Err.Error()
 		}
+	case errors.As(err, &r):
+		f.Kind, f.Cure = "archive", r.Cure()
 	case errors.As(err, &d):
 		f.Kind, f.Cure = "data", d.Cure
 	case errors.As(err, &u):

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"syscall"
 	"testing"
 
 	"github.com/stagelock/stagelock/archive"
@@ -23,6 +25,13 @@ func TestExitCodes(t *testing.T) {
 		{&term.UncleanError{Err: errors.New("x")}, 3},
 		{&publisher.Failure{Kind: publisher.Uncertain}, 3},
 		{&publisher.Failure{Kind: publisher.Stopped}, 3},
+		{&publisher.Failure{Kind: publisher.Stopped, Err: term.Signal{Signal: os.Interrupt}}, 130},
+		{&publisher.Failure{Kind: publisher.Stopped, Err: term.Signal{Signal: syscall.SIGTERM}}, 143},
+		{&publisher.Failure{Kind: publisher.Mismatch}, 65},
+		{&publisher.Failure{Kind: publisher.TooLarge}, 65},
+		{&publisher.Failure{Kind: publisher.Interrupted}, 75},
+		{&publisher.Failure{Kind: publisher.Busy}, 75},
+		{&publisher.Failure{Kind: publisher.Slow}, 75},
 		{term.Usagef("x"), 64},
 		{&term.DataError{}, 65},
 		{&archive.Refusal{}, 65},

@@ -17,12 +17,16 @@ type Display interface {
 	Close()
 }
 
-// NewDisplay returns a bar for a terminal, lines for everything else, and nothing for a script.
-// The archive has total bytes.
+// StageVerify is the step before those of a publisher: holding the content of an archive against
+// what it declares.
+const StageVerify publisher.Stage = "verify"
+
+// NewDisplay returns a bar for a terminal, lines for everything else, and lines of JSON for a
+// script. The archive has total bytes.
 func (sh *Shell) NewDisplay(total int64) Display {
 	switch {
 	case sh.JSON:
-		return silence{}
+		return &stream{sh: sh}
 	case sh.Terminal(sh.Err):
 		return newBar(sh, total)
 	}
@@ -44,7 +48,7 @@ func (silence) Close()                    {}
 
 // stages are the steps of a publish in words.
 var stages = map[publisher.Stage]string{
-	publisher.StageRead: "reading the archive", publisher.StageCheck: "asking for the live site",
+	StageVerify: "checking the archive", publisher.StageRead: "reading the archive", publisher.StageCheck: "asking for the live site",
 	publisher.StageCreate: "announcing the archive", publisher.StageUpload: "uploading",
 	publisher.StageValidate: "validating on live",
 	publisher.StagePublish:  "importing on live", publisher.StageCleanUp: "cleaning up",
@@ -59,8 +63,12 @@ type lines struct {
 }
 
 func (l *lines) Update(p publisher.Progress) {
-	if p.Retry > 0 {
-		fmt.Fprintf(l.sh.Err, "  %s; attempt %d in %s\n", p.Err.Msg, p.Retry, Span(p.Wait))
+	switch {
+	case p.Note != "":
+		fmt.Fprintf(l.sh.Err, "  note: %s\n", Plain(p.Note))
+		return
+	case p.Retry > 0:
+		fmt.Fprintf(l.sh.Err, "  %s; attempt %d in %s\n", Plain(p.Err.Msg), p.Retry, Span(p.Wait))
 		return
 	}
 	if p.Stage != l.stage {
@@ -75,15 +83,15 @@ func (l *lines) Update(p publisher.Progress) {
 }
 
 func (l *lines) upload(p publisher.Progress) {
-	tenth := p.Done * 10 / p.Total
+	tenth := p.Arrived * 10 / p.Total
 	if tenth == l.tenth {
 		return
 	}
 	l.tenth = tenth
 	since := l.sh.Now().Sub(l.begun)
 	text := fmt.Sprintf("uploading %3d %%  part %d of %d, %s of %s", tenth*10, p.Part, p.Parts,
-		Size(p.Done), Size(p.Total))
-	if left := ETA(p.Done, p.Total, since); left != "" {
+		Size(p.Arrived), Size(p.Total))
+	if left := ETA(p, since); left != "" {
 		text += ", " + left + " left"
 	}
 	fmt.Fprintln(l.sh.Err, text)
@@ -127,6 +135,9 @@ func (b *bar) say(s string) {
 
 func (b *bar) Update(p publisher.Progress) {
 	switch {
+	case p.Note != "":
+		fmt.Fprintf(b.box, "note: %s\n", Plain(p.Note))
+		return
 	case p.Retry > 0:
 		b.say("waiting for live")
 		return
@@ -140,7 +151,7 @@ func (b *bar) Update(p publisher.Progress) {
 		return
 	}
 	now := b.sh.Now()
-	b.bar.EwmaSetCurrent(p.Done, now.Sub(b.begun))
+	b.bar.EwmaSetCurrent(p.Arrived, now.Sub(b.begun))
 	b.begun = now
 }
 
@@ -149,10 +160,20 @@ func (b *bar) Close() {
 	b.box.Wait()
 }
 
-// ETA writes how long the rest takes at the speed so far; nothing if that is not known.
-func ETA(done, total int64, since time.Duration) string {
-	if done <= 0 || done >= total || since <= 0 {
-		return ""
+// ETA writes how long the rest of an upload takes at the speed so far; nothing if that is not known.
+// It counts what the other side has taken since the upload began, not what waits in this machine,
+// nor what an earlier publish has sent.
+func ETA(p publisher.Progress, since time.Duration) string {
+	if left := remaining(p, since); left > 0 {
+		return Span(left)
 	}
-	return Span(time.Duration(float64(since) / float64(done) * float64(total-done)))
+	return ""
+}
+
+func remaining(p publisher.Progress, since time.Duration) time.Duration {
+	done := p.Arrived - p.Skipped
+	if done <= 0 || p.Arrived >= p.Total || since <= 0 {
+		return 0
+	}
+	return time.Duration(float64(since) / float64(done) * float64(p.Total-p.Arrived))
 }

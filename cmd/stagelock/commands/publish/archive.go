@@ -20,13 +20,20 @@ import (
 func (sh shell) archiveCommand() *cli.Command {
 	asJSON := &cli.BoolFlag{Name: "json", Usage: "print JSON"}
 	return &cli.Command{
-		Name: "archive", Usage: "look into an archive, cut it into parts, join parts",
+		Name: "archive", Usage: "look into an archive, write it anew, cut it into parts, join parts",
 		Subcommands: []*cli.Command{
 			{
 				Name: "inspect", Usage: "check an archive and say what it holds", ArgsUsage: "FILE",
 				Action: sh.archiveInspect,
-				Flags: []cli.Flag{&cli.BoolFlag{Name: "no-content",
-					Usage: "check the structure only, not the content"}, asJSON},
+				Flags: append(flags.Limits(), &cli.BoolFlag{Name: "no-content",
+					Usage: "check the structure only, not the content"}, asJSON),
+			},
+			{
+				Name: "repack", Usage: "write an archive anew as an exporter does, one that was edited or packed by hand",
+				Description: "Names become what the portal looks for: with slashes, in composed form, without a folder " +
+					"around everything. What packers leave on the side is left out. The content stays as it is.",
+				ArgsUsage: "FILE", Action: sh.archiveRepack,
+				Flags: append(flags.Limits(), &cli.StringFlag{Name: "out", Usage: "new file for the archive"}, asJSON),
 			},
 			{
 				Name: "split", Usage: "cut an archive into parts as a publisher does",
@@ -52,19 +59,19 @@ func (sh shell) archiveInspect(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := archive.OpenFile(args[0], archive.DefaultLimits())
+	f, err := limited(c, args[0])
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	if !c.Bool("no-content") {
 		if err := f.Verify(c.Context, nil); err != nil {
-			return err
+			return named(args[0], err)
 		}
 	}
 	s, err := f.Summary(c.Context)
 	if err != nil {
-		return err
+		return named(args[0], err)
 	}
 	if sh.JSON {
 		return sh.Print(s)
