@@ -134,6 +134,11 @@ func (p *process) exit() int {
 
 func (p *process) client(t *testing.T) *publisher.Client {
 	t.Helper()
+	return p.clientOf(t, key, login)
+}
+
+func (p *process) clientOf(t *testing.T, key, login string) *publisher.Client {
+	t.Helper()
 	u, err := url.Parse("https://" + p.greeting.Listen[0].String())
 	if err != nil {
 		t.Fatal(err)
@@ -293,6 +298,37 @@ func TestAuditArchiveWhileRunning(t *testing.T) {
 		for _, where := range []string{data, older} {
 			if code, out := audits("verify", "--data", where); code != 0 {
 				t.Errorf("round %d, %s: exit code %d: %s", round, where, code, out)
+			}
+		}
+	}
+}
+
+// What policy test says of a call is what a gateway does with it.
+func TestPolicyTestAgreesWithTheGateway(t *testing.T) {
+	address, stop, err := (&raw{answer: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}).serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	file, _ := configFile(t, address)
+	p := start(t, file)
+	secrets := map[string]string{"the peer's": key, "another": strings.Repeat("0f1e", 8)}
+	for name, secretText := range secrets {
+		for _, user := range []string{login, "somebody@example.com"} {
+			for _, site := range []int64{liveSite, liveSite + 1, 0, -1} {
+				at := fmt.Sprintf("secret %s, login %s, site %d", name, user, site)
+				err := p.clientOf(t, secretText, user).CheckRemoteStagingGroup(t.Context(), site)
+				var failure *publisher.Failure
+				if err != nil && !errors.As(err, &failure) {
+					t.Fatalf("%s: %v", at, err)
+				}
+				var out bytes.Buffer
+				sh := &term.Shell{In: strings.NewReader(""), Out: &out, Err: &out, Now: time.Now, Environ: []string{"STAGELOCK_SECRET=" + secretText}}
+				code := commands.Run(t.Context(), sh, []string{"stagelock", "policy", "test", "--config", file, "--hex", "--from", "127.0.0.1",
+					"--login", user, "--site", fmt.Sprint(site), "--call", "checkRemoteStagingGroup"})
+				if (code == 0) != (err == nil) || code != 0 && code != term.ExitDenied {
+					t.Errorf("%s: the gateway says %v, policy test says %d: %s", at, err, code, out.String())
+				}
 			}
 		}
 	}

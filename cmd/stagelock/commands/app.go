@@ -76,8 +76,18 @@ func prepare(commands []*cli.Command) {
 		c.OnUsageError = misused
 		c.HideHelpCommand = true
 		if len(c.Subcommands) > 0 {
-			c.Action = unknownCommand
+			c.Action = groupAction(c.Action)
 			prepare(c.Subcommands)
 		}
+	}
+}
+
+// groupAction is what a group of commands does of its own, if nothing is behind its name.
+func groupAction(own cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if own == nil || c.Args().Present() {
+			return unknownCommand(c)
+		}
+		return own(c)
 	}
 }

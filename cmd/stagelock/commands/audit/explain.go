@@ -12,6 +12,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/policy"
 )
 
 func (sh shell) explainCommand() *cli.Command {
@@ -51,6 +52,7 @@ func (sh shell) auditExplain(c *cli.Context) error {
 		return ended(c.Context, err)
 	}
 	e := explained{Story: s}
+	e.Meaning, e.Cure = meaningOf(s)
 	if sh.JSON {
 		return sh.Print(e)
 	}
@@ -160,4 +162,16 @@ func (sh shell) showStory(s *audit.Story) error {
 			took(end.LatencyMicros), ev.Ref)...))
 	}
 	return sh.Table(rows)
+}
+
+// meaningOf returns what the last reason in the story of a call means, and what to do about it.
+func meaningOf(s *audit.Story) (meaning, cure string) {
+	for i := len(s.Events) - 1; i >= 0; i-- {
+		for _, code := range []string{string(s.Events[i].Reason), s.Events[i].End} {
+			if r, ok := policy.ReasonOf(code); ok {
+				return r.Meaning, r.Cure
+			}
+		}
+	}
+	return "", ""
 }
