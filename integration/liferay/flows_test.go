@@ -31,7 +31,6 @@ type flowRow struct {
 	made, arrived, equal, own, unheeded int
 	refused                             []string
 	order                               []string
-	logins                              map[string]int
 }
 
 // nickname is the publisher's screen name, under which 6.2 enables and disables and sets the applications.
@@ -67,7 +66,7 @@ func flowsOf(t *testing.T, s *stage, p *program, command fields, sum *row, prefi
 		if d.Failure != nil || !d.OK {
 			t.Errorf("%s%s: %v", prefix, f.Name, cmp.Or(d.Failure, d.Exception))
 		}
-		r := &flowRow{line: s.name, flow: prefix + f.Name, code: f.Code, logins: map[string]int{}}
+		r := &flowRow{line: s.name, flow: prefix + f.Name, code: f.Code}
 		r.compare(t, d.Calls, s.calls())
 		sum.flows = append(sum.flows, r)
 	}
@@ -79,8 +78,7 @@ func (r *flowRow) compare(t *testing.T, all []exchange, got []call) {
 	t.Helper()
 	r.made = len(all)
 	for _, c := range all {
-		r.logins[c.Login]++
-		r.order = append(r.order, c.Call)
+		r.order = append(r.order, c.words())
 		switch {
 		case !c.OK:
 			r.refused = append(r.refused, fmt.Sprintf("%s: %v", c.Call, c.Exception))
@@ -106,7 +104,14 @@ func (r *flowRow) compare(t *testing.T, all []exchange, got []call) {
 	}
 }
 
-// cells has the order in short: a call that follows itself is written once, with how often.
+// words names the call, and the login unless it is the mail address.
+func (c exchange) words() string {
+	if c.Login == nickname {
+		return c.Call + " (screen name)"
+	}
+	return c.Call
+}
+
 func (r *flowRow) cells() []string {
 	var notes []string
 	if r.own > 0 {

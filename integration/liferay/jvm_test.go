@@ -2,6 +2,7 @@ package liferay_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -91,11 +92,11 @@ type program struct {
 	proc *os.Process
 }
 
-// launch starts a program of the line with its settings and returns what it says of itself.
-func launch[T any](t testing.TB, line, class string, settings fields, flags ...string) (*program, T) {
+// launch starts a program of the build with its settings and returns what it says of itself.
+func launch[T any](t testing.TB, r release, class string, settings fields, flags ...string) (*program, T) {
 	t.Helper()
-	p := &program{name: class + " " + line, t: t, log: filepath.Join(t.TempDir(), "log")}
-	args := append([]string{"@jvm/target/" + line + "/java.args"}, flags...)
+	p := &program{name: class + " " + r.name, t: t, log: filepath.Join(t.TempDir(), "log")}
+	args := append([]string{"@jvm/target/" + r.name + "/java.args"}, flags...)
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "java", append(args, "stagelock.interop."+class)...)
 	logTo, err := os.Create(p.log)
 	if err != nil {
@@ -122,7 +123,7 @@ func launch[T any](t testing.TB, line, class string, settings fields, flags ...s
 		}
 		logTo.Close()
 	})
-	settings["line"] = line
+	settings["line"] = cmp.Or(r.like, r.name)
 	return p, say[T](p, settings)
 }
 

@@ -39,7 +39,7 @@ type reader struct {
 
 // reads has the line's real classes read what our writer makes: calls, recorded calls that were changed, and answers.
 func reads(t *testing.T, s *stage, sum *row) {
-	p, a := launch[outcome](t, s.name, "Read", secrets[0].settings())
+	p, a := launch[outcome](t, s.release, "Read", secrets[0].settings())
 	if !a.OK {
 		p.died(fmt.Errorf("answered %+v", a))
 	}

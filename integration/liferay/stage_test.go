@@ -16,18 +16,27 @@ import (
 // build of the CMS and the version line that a gateway's configuration names for it.
 type release struct {
 	name, line string
-	hides      bool // tunnel.servlet.hide.exception.data is there
+	hides      bool   // tunnel.servlet.hide.exception.data is there
+	like       string // the release of the table whose calls it makes; empty: its own
 }
 
 var releases = []release{
-	{"6.2", "6.2", false}, {"7.0", "7.0", false}, {"7.1", "7.1", false}, {"7.2", "7.2", false}, {"7.3", "7.3", false},
-	{"7.4.3.51", "7.4", true}, {"7.4.3.112", "7.4", true},
+	{name: "6.2", line: "6.2"}, {name: "7.0", line: "7.0"}, {name: "7.1", line: "7.1"}, {name: "7.2", line: "7.2"}, {name: "7.3", line: "7.3"},
+	{name: "7.4.3.51", line: "7.4", hides: true}, {name: "7.4.3.112", line: "7.4", hides: true},
 }
 
-// selected returns the releases that -lines names.
-func selected() []release {
+// further are more builds of the lines, each with the vendor's implementation of the version behind the hyphen. Only flows are
+// driven with them.
+var further = []release{
+	{name: "6.2-6.2.2", line: "6.2", like: "6.2"}, {name: "7.0-2.22.0", line: "7.0", like: "7.0"},
+	{name: "7.1-3.0.0", line: "7.1", like: "7.1"}, {name: "7.2-4.27.0", line: "7.2", like: "7.2"},
+	{name: "7.3-5.18.2", line: "7.3", like: "7.3"}, {name: "7.4-91.0.0", line: "7.4", like: "7.4.3.112"},
+}
+
+// selected returns those that -lines names.
+func selected(among []release) []release {
 	var list []release
-	for _, r := range releases {
+	for _, r := range among {
 		if *only == "" || slices.Contains(strings.Split(*only, ","), r.name) {
 			list = append(list, r)
 		}
@@ -78,7 +87,7 @@ func serve(t testing.TB, r release, s secret) (*program, string) {
 		OK   bool `json:"ok"`
 		Port int  `json:"port"`
 	}
-	p, a := launch[ready](t, r.name, "Server", with(s.settings(), fields{
+	p, a := launch[ready](t, r, "Server", with(s.settings(), fields{
 		"contextPath": inside, "users": map[string]int{harness.Login: 20199, nickname: 20199, oddLogin: 20200},
 	}))
 	if !a.OK || a.Port == 0 {
@@ -123,7 +132,7 @@ func client(t testing.TB, r release, s secret, base string, gateways []*harness.
 		OK    bool     `json:"ok"`
 		Calls []string `json:"calls"`
 	}
-	p, a := launch[ready](t, r.name, "Publisher", with(s.settings(), fields{
+	p, a := launch[ready](t, r, "Publisher", with(s.settings(), fields{
 		"baseURL": base, "login": harness.Login, "trustPEM": file,
 	}), flags...)
 	if !a.OK {

@@ -50,7 +50,7 @@ final class Flows {
     Map<String, Object> out = Json.object();
     try {
       flows.get(command.get("name")).step.run();
-    } catch (Exception e) {
+    } catch (Exception | LinkageError e) {
       out.put("failure", Protocol.describe(root(e)));
     }
     List<Object> calls = new ArrayList<>();

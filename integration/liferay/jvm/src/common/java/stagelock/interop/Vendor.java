@@ -97,7 +97,7 @@ final class Vendor {
     services.answer("BackgroundTaskLocalService.updateBackgroundTask", a -> a[0]);
     services.answer("ExportImportLifecycleManager.fireExportImportLifecycleEvent", this::fire);
     services.answer("LayoutService.schedulePublishToRemote", this::schedule);
-    services.answer("StagingURLHelper.buildRemoteURL", this::url);
+    for (String service : List.of("StagingURLHelper", "Staging")) services.answer(service + ".buildRemoteURL", this::url);
   }
 
   /** 7.1 to 7.3's own is in their module: an address in parts, or in what was stored of it. */
@@ -234,7 +234,9 @@ final class Vendor {
     for (String p : List.of(EXPORT_IMPORT + "internal.messaging.", EXPORT_IMPORT + "messaging.", "com.liferay.portal.messaging.")) {
       String listener = p + "LayoutsRemotePublisherMessageListener";
       if (!Reflect.exists(listener)) continue;
-      Reflect.call(services.make(adapted(listener, "ScheduledPages")), "receive", message);
+      Object made = services.make(adapted(listener, "ScheduledPages"));
+      if (hasModule()) Reflect.call(made, "receive", message);
+      else Reflect.call(made, "doReceive", message, Reflect.make(KERNEL + "messaging.MessageStatus"));
       login();
       return null;
     }
