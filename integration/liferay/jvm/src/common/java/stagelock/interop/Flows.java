@@ -27,8 +27,6 @@ final class Flows {
     }
   }
 
-  private static final String VENDOR = "the vendor's";
-  private static final String RECORDED = "the validation the vendor's, then recorded";
   private static final String CHANGESET = "com_liferay_exportimport_web_portlet_ChangesetPortlet";
   private static final String JOURNAL = "com_liferay_journal_web_portlet_JournalPortlet";
 
@@ -74,33 +72,36 @@ final class Flows {
 
   private void start() throws Exception {
     vendor = new Vendor(client.line);
-    flows.put("enable", new Flow(VENDOR, this::enable));
+    String portal = vendor.jars(vendor.staging != null && !vendor.validatesItself());
+    flows.put("enable", new Flow(portal, this::enable));
     if (vendor.staging != null) driven();
     else recorded();
-    flows.put("disable", new Flow(VENDOR, this::disable));
+    flows.put("disable", new Flow(vendor.jars(false), this::disable));
   }
 
   private void driven() {
-    flows.put("publish pages", new Flow(VENDOR, this::pages));
-    flows.put("schedule", new Flow(VENDOR, this::schedule));
+    String both = vendor.jars(true);
+    flows.put("publish pages", new Flow(both, this::pages));
+    flows.put("schedule", new Flow(both, this::schedule));
     if (!vendor.hasModule()) return;
-    flows.put("application onto a page", new Flow(VENDOR, () -> application(StagingSite.PAGE, JOURNAL)));
-    flows.put("single content", new Flow(VENDOR, () -> application(StagingSite.CONTROL_PANEL, CHANGESET)));
-    flows.put("look-ups", new Flow(VENDOR, this::lookups));
+    flows.put("application onto a page", new Flow(both, () -> application(StagingSite.PAGE, JOURNAL)));
+    flows.put("single content", new Flow(both, () -> application(StagingSite.CONTROL_PANEL, CHANGESET)));
+    flows.put("look-ups", new Flow(both, this::lookups));
   }
 
   /** The validation is the vendor's, what follows was recorded. A schedule validates once more before it fires. */
   private void recorded() {
     Recorded r = new Recorded(vendor, client);
-    flows.put("publish pages", new Flow(RECORDED, r::pages));
-    flows.put("schedule", new Flow(RECORDED, () -> {
+    String then = vendor.jars(false) + ", then recorded";
+    flows.put("publish pages", new Flow(then, r::pages));
+    flows.put("schedule", new Flow(then, () -> {
       vendor.validate();
       r.pages();
     }));
-    flows.put("application onto a page", new Flow(RECORDED, () -> r.application(r.pageOnLive(), JOURNAL)));
-    flows.put("single content", new Flow(RECORDED, () -> r.application(r.controlPanel(), CHANGESET)));
+    flows.put("application onto a page", new Flow(then, () -> r.application(r.pageOnLive(), JOURNAL)));
+    flows.put("single content", new Flow(then, () -> r.application(r.controlPanel(), CHANGESET)));
     if (client.line.name.startsWith("7.1")) {
-      flows.put("single content, first build", new Flow(RECORDED, () -> r.application(r.controlPanelOfFirstBuild(), CHANGESET)));
+      flows.put("single content, first build", new Flow(then, () -> r.application(r.controlPanelOfFirstBuild(), CHANGESET)));
     }
     flows.put("look-ups", new Flow("recorded", () -> r.lookups(JOURNAL)));
   }

@@ -20,6 +20,7 @@ final class Vendor {
   StagingSite site;
   Object staging;
   Object stagingLocalService;
+  private Object groups;
   private Object propagator;
   private long tasks;
 
@@ -39,6 +40,32 @@ final class Vendor {
       if (Reflect.exists(p + "StagingImpl")) return p + "StagingImpl";
     }
     return null;
+  }
+
+  /** The jars that hold what decides about calls: the portal's own code, and the module's where there is one. */
+  String jars(boolean module) {
+    java.util.Set<String> jars = new java.util.TreeSet<>();
+    List<Object> deciders = new ArrayList<>(List.of(stagingLocalService));
+    if (groups != null) deciders.add(groups);
+    if (module) deciders.addAll(Arrays.asList(staging, executor()));
+    for (Object d : deciders) {
+      Class<?> type = d instanceof Class ? (Class<?>) d : d.getClass();
+      String path = type.getProtectionDomain().getCodeSource().getLocation().getPath();
+      jars.add(path.substring(path.lastIndexOf('/') + 1).replaceFirst("\\.jar$", "").replaceFirst("^com\\.liferay\\.", ""));
+    }
+    return String.join(", ", jars);
+  }
+
+  /** From 7.1 on the portal itself validates the remote site; before, its StagingImpl does. */
+  boolean validatesItself() {
+    return !line.is62 && !Reflect.exists(EXPORT_IMPORT + "staging.StagingImpl");
+  }
+
+  private Class<?> executor() {
+    for (String p : List.of(EXPORT_IMPORT + "internal.background.task.", EXPORT_IMPORT + "background.task.", "com.liferay.portal.lar.backgroundtask.")) {
+      if (Reflect.exists(p + "LayoutRemoteStagingBackgroundTaskExecutor")) return Reflect.type(p + "LayoutRemoteStagingBackgroundTaskExecutor");
+    }
+    throw new IllegalStateException("no executor");
   }
 
   /** Whether the jars hold the module that publishes applications and single content; 7.1 to 7.3's is in no repository. */
@@ -122,7 +149,7 @@ final class Vendor {
     String portal = (line.is62 ? "com.liferay.portal.util." : KERNEL + "util.") + "Portal";
     services.real(portal, Reflect.callStatic(portal + "Util", "getPortal"));
     if (!line.is62) {
-      Object groups = Reflect.make("com.liferay.portal.service.impl.GroupLocalServiceImpl");
+      groups = Reflect.make("com.liferay.portal.service.impl.GroupLocalServiceImpl");
       services.inject(groups);
       services.answer("GroupLocalService.validateRemote", a -> Reflect.call(groups, "validateRemote", a));
     }
