@@ -30,7 +30,8 @@ var releases = []release{
 var further = []release{
 	{name: "6.2-6.2.2", line: "6.2", like: "6.2"}, {name: "7.0-2.22.0", line: "7.0", like: "7.0"},
 	{name: "7.1-3.0.0", line: "7.1", like: "7.1"}, {name: "7.2-4.27.0", line: "7.2", like: "7.2"},
-	{name: "7.3-5.18.2", line: "7.3", like: "7.3"}, {name: "7.4-91.0.0", line: "7.4", like: "7.4.3.112"},
+	{name: "7.3-5.18.2", line: "7.3", like: "7.3"}, {name: "7.4-59.0.0", line: "7.4", like: "7.4.3.112"},
+	{name: "7.4-88.0.1", line: "7.4", like: "7.4.3.112"},
 }
 
 // selected returns those that -lines names.
