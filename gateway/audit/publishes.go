@@ -140,7 +140,21 @@ func (p *publishes) create(ev *Event) {
 		return
 	}
 	one.Request = ev.Request
+	if early := p.running[ev.Request]; early != nil && early.Checksum == "" && !early.Begun.Before(one.Begun) {
+		p.join(one, early)
+	}
 	p.running[ev.Request] = one // an engine that was set up anew may give a number again
+}
+
+// join adds calls of a request that were recorded before the outcome of its create call was: that is
+// written behind the answer.
+func (p *publishes) join(one, early *Publish) {
+	one.Archive, one.Parts, one.Bytes, one.parts = early.Archive, early.Parts, early.Bytes, early.parts
+	one.End, one.Reason, one.Detail, one.Last = early.End, early.Reason, early.Detail, early.Last
+	if early.End != Unfinished {
+		one.Ref = early.Ref
+	}
+	p.all = slices.DeleteFunc(p.all, func(other *Publish) bool { return other == early })
 }
 
 // who fills in what is not known yet.

@@ -175,3 +175,24 @@ func TestListSaysThatTheLogIsDamaged(t *testing.T) {
 		})
 	}
 }
+
+// TestAPublishIsOneThoughItsCreateIsToldLate: the outcome of a create call is written behind its
+// answer, so the first parts can be in the log before it.
+func TestAPublishIsOneThoughItsCreateIsToldLate(t *testing.T) {
+	m := &memory{}
+	d := &diary{t, openLog(t, config(t, m))}
+	part := func(ev *audit.Event) { ev.Part, ev.Size = "a.lar00", 100 }
+	d.verdict("r", "createStagingRequest", 0, audit.Allow, "", func(ev *audit.Event) { ev.Site, ev.Checksum = 7, "md5" })
+	d.verdict("u", "updateStagingRequest", 1, audit.Allow, "", part)
+	d.outcome("r", "createStagingRequest", 1, "answered")
+	d.outcome("u", "updateStagingRequest", 1, "answered")
+	d.call("p", "publishStagingRequest", 1, "answered")
+	all, err := audit.Publishes(t.Context(), m)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d publishes, %v", len(all), err)
+	}
+	if one := all[0]; one.Site != 7 || one.Checksum != "md5" || one.Parts != 1 || one.Bytes != 100 || one.End != audit.Published ||
+		one.Archive != "a.lar" || one.Ref != "p" {
+		t.Errorf("got %+v", one)
+	}
+}

@@ -37,10 +37,10 @@ func TestPolicyIsWrittenDown(t *testing.T) {
 	}
 }
 
-// codes are the constants of reasons.go.
+// codes are the constants of the reasons.
 func codes(t *testing.T) []string {
 	t.Helper()
-	data, err := os.ReadFile("reasons.go")
+	data, err := os.ReadFile("refusal.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,5 +69,17 @@ func TestRepeatFacts(t *testing.T) {
 	}
 	if calls.Kind(0).String() != "none" || calls.Kind(200).String() != "none" {
 		t.Error("an unknown kind has a name")
+	}
+}
+
+func TestTextIsThePolicyInWords(t *testing.T) {
+	text := calls.Text()
+	for _, line := range []string{"Package calls decides", "\n# Which calls\n", "[site.denied]", "\tread            checkRemote"} {
+		if !strings.Contains(text, line) {
+			t.Errorf("the text lacks %q", line)
+		}
+	}
+	if strings.Contains(text, "//") || strings.Contains(text, "package calls\n") {
+		t.Error("the text holds source")
 	}
 }

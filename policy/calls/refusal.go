@@ -5,6 +5,43 @@ import (
 	"strconv"
 )
 
+// The codes of the reasons that Judge and Match give; policy.Reasons explains them. They stand in
+// audit events and counters, so a code never changes its meaning.
+const (
+	CallUnknown    = "call.unknown"
+	CallBarred     = "call.barred"
+	CallLine       = "call.line"
+	CallArguments  = "call.arguments"
+	CallLogin      = "call.login"
+	LoginForm      = "login.form"
+	LoginUnlisted  = "login.unlisted"
+	SiteNone       = "site.none"
+	SiteDenied     = "site.denied"
+	SiteCompany    = "site.company"
+	RequestUnknown = "request.unknown"
+	RequestLogin   = "request.login"
+	RequestCleaned = "request.cleaned"
+	TargetAbsent   = "target.absent"
+	TargetForm     = "target.form"
+	TargetMismatch = "target.mismatch"
+	PageForm       = "page.form"
+	PageUnknown    = "page.unknown"
+	PageSite       = "page.site"
+	SettingsAbsent = "settings.absent"
+	SettingsSite   = "settings.site"
+	SettingsKey    = "settings.key"
+	SettingsDepth  = "settings.depth"
+	MapAbsent      = "map.absent"
+	MapSize        = "map.size"
+	PartName       = "part.name"
+	PartWidth      = "part.width"
+	PartSize       = "part.size"
+	ArchiveSize    = "archive.size"
+	ChecksumForm   = "checksum.form"
+	PortletKey     = "portlet.key"
+	PortletValue   = "portlet.value"
+)
+
 // Refusal says why a call does not pass. It is made once and not changed.
 type Refusal struct {
 	Reason string // a code of policy.Reasons

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -13,7 +14,15 @@ import (
 	"github.com/stagelock/stagelock/policy/hosts"
 )
 
-var decisions = flag.Int("decisions", 50_000, "how many decisions to compare with the oracle")
+var decisions = flag.Int("decisions", proved(), "how many decisions to compare with the oracle")
+
+// proved is how many decisions are compared unless a flag says so: a million where PROVE is set.
+func proved() int {
+	if os.Getenv("PROVE") != "" {
+		return 1_000_000
+	}
+	return 50_000
+}
 
 // bits is an address as the oracle sees it: 4 or 16 bytes, most significant first, and a zone.
 type bits struct {
