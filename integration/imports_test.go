@@ -38,7 +38,10 @@ var mayImport = map[string][]string{
 	"integration/engine/content":   {"store/sqlite"},
 	"integration/engine/lar":       {"archive", "integration/engine/content"},
 	"integration/engine/staging":   {"integration/engine/content", "integration/engine/lar"},
-	"integration/engine/control":   {"integration/engine/content", "integration/engine/staging"},
+	"integration/engine/control": {
+		"integration/engine/content", "integration/engine/remote", "integration/engine/staging",
+	},
+	"integration/engine/remote": {"integration/engine/content", "integration/engine/lar", "tunnel/publisher"},
 	"integration/engine/servlet": {
 		"archive", "integration/engine/content", "integration/engine/lar", "integration/engine/staging", "tunnel",
 	},
@@ -59,6 +62,7 @@ var homes = map[string][]string{
 	"github.com/gaissmai/bart":           {"policy/hosts"},
 	"go.yaml.in/yaml/v4":                 {"conf/settings"},
 	"github.com/vbauerster/mpb/v8":       {"cmd"},
+	"github.com/netresearch/go-cron":     {"integration/engine/remote"},
 	"github.com/pressly/goose/v3":        {"store/sqlite", "store/postgres"},
 	"github.com/jackc/pgx/v5":            {"store/postgres"},
 	"golang.org/x/crypto":                {"policy/secret"},

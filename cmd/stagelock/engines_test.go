@@ -84,6 +84,7 @@ func (s services) engine(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // gateway runs one in front of an engine: gateway NAME UPSTREAM LOGIN [LINE OF CONFIGURATION...]. Its
+// path contexts are $NAME_CONTEXT outside and $NAME_INNER of the engine. Its
 // host and port are $NAME_HOST and $NAME_PORT, its authority $NAME_CA.
 func (s services) gateway(ts *testscript.TestScript, _ bool, args []string) {
 	name := args[0]
@@ -96,14 +97,15 @@ hosts:
 engine:
   line: "7.4"
   path_context: %q
-  upstream: {nodes: [%q]}
+  upstream: {nodes: [%q], path_context: %q}
 peers:
   - name: staging
     sites: [any]
     logins: [%s]
     secret: {file: %q, algorithm: AES, hex: true}
 %s
-`, ts.MkAbs(name+".data"), ts.Getenv(name+"_CONTEXT"), args[1], args[2], ts.MkAbs("secret"), strings.Join(args[3:], "\n"))
+`, ts.MkAbs(name+".data"), ts.Getenv(name+"_CONTEXT"), args[1],
+		ts.Getenv(name+"_INNER"), args[2], ts.MkAbs("secret"), strings.Join(args[3:], "\n"))
 	ts.Check(os.WriteFile(ts.MkAbs(name+".yaml"), []byte(text), 0o600))
 	started := s.start(ts, name, "run", "--json", "--config", name+".yaml")
 	var listen []string

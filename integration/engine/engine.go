@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
+	"github.com/stagelock/stagelock/integration/engine/remote"
 	"github.com/stagelock/stagelock/integration/engine/servlet"
 	"github.com/stagelock/stagelock/integration/engine/staging"
 	"github.com/stagelock/stagelock/tunnel"
@@ -39,6 +41,12 @@ type Config struct {
 	// MaxArchive limits the unpacked size of an archive in bytes; 0 means 4 GiB.
 	MaxArchive int64
 
+	// Authorize makes the header with which live engines are called, Roots are the authorities that are
+	// trusted there, nil for the system's, and Buffer is the length of a part, 0 for 10 MiB.
+	Authorize func(login string) string
+	Roots     *x509.CertPool
+	Buffer    int64
+
 	Now      func() time.Time
 	Rand     io.Reader // source of uuids; nil means crypto/rand
 	Verify   servlet.VerifyFunc
@@ -51,6 +59,7 @@ type Engine struct {
 	*content.Store
 	*lar.Archives
 	*staging.Live
+	Staging *remote.Staging // this engine as the staging side
 	servlet *servlet.Servlet
 }
 
@@ -107,6 +116,8 @@ func (e *Engine) fill(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	e.Staging = remote.New(remote.Config{Line: cfg.Line, Authorize: cfg.Authorize, Roots: cfg.Roots,
+		Buffer: cfg.Buffer}, e.Store, e.Archives)
 	e.servlet, err = servlet.New(servlet.Config{Live: e.Live, Store: e.Store, Line: cfg.Line, Context: cfg.Context,
 		CompanyID: cfg.CompanyID, HideExceptions: cfg.HideExceptions, Verify: cfg.Verify})
 	if err != nil {

@@ -22,7 +22,7 @@ type Listeners struct {
 
 // Commands returns the handler of the commands that carry the token.
 func (e *Engine) Commands(token string) http.Handler {
-	return control.NewServer(control.Config{Store: e.Store, Live: e.Live, Token: token})
+	return control.NewServer(control.Config{Store: e.Store, Live: e.Live, Staging: e.Staging, Token: token})
 }
 
 // Run answers calls and commands until ctx ends, lets those that are under way end, and closes the
@@ -32,24 +32,28 @@ func (e *Engine) Run(ctx context.Context, l Listeners) error {
 		l.Tunnel:   {Handler: e.Handler(), ReadHeaderTimeout: 10 * time.Second},
 		l.Commands: {Handler: e.Commands(l.Token), ReadHeaderTimeout: 10 * time.Second},
 	}
-	failed := make(chan error, len(servers))
+	failed := make(chan error, len(servers)+1)
+	publishing, stop := context.WithCancel(ctx)
+	defer stop()
 	for on, s := range servers {
 		go func() { failed <- s.Serve(on) }()
 	}
+	go func() { failed <- e.Staging.Run(publishing) }()
 	var err error
-	left := len(servers)
+	left := len(servers) + 1
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 		left--
 	}
+	stop()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	for _, s := range servers {
 		err = errors.Join(err, s.Shutdown(drain))
 	}
 	for range left {
-		if ended := <-failed; !errors.Is(ended, http.ErrServerClosed) {
+		if ended := <-failed; ended != nil && !errors.Is(ended, http.ErrServerClosed) {
 			err = errors.Join(err, ended)
 		}
 	}

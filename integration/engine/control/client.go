@@ -49,6 +49,31 @@ func Do[Out any](ctx context.Context, c *Client, name string, in any) (out Out, 
 	return out, json.NewDecoder(r).Decode(&out)
 }
 
+// Stream sends a command that answers one line of JSON after another, and tells of each. It returns
+// the last.
+func Stream[Out any](ctx context.Context, c *Client, name string, in any, tell func(Out)) (last Out, err error) {
+	b, err := json.Marshal(in)
+	if err != nil {
+		return last, err
+	}
+	r, err := c.send(ctx, name, bytes.NewReader(b), nil)
+	if err != nil {
+		return last, err
+	}
+	defer r.Close()
+	for d := json.NewDecoder(r); ; {
+		var line Out
+		switch err := d.Decode(&line); {
+		case errors.Is(err, io.EOF):
+			return last, nil
+		case err != nil:
+			return last, err
+		}
+		last = line
+		tell(line)
+	}
+}
+
 // Upload sends a command with content.
 func Upload[Out any](ctx context.Context, c *Client, name string, in any, content io.Reader) (out Out, err error) {
 	b, err := json.Marshal(in)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/remote"
 	"github.com/stagelock/stagelock/integration/engine/staging"
 )
 
@@ -22,9 +23,10 @@ const maxInput = 4 << 20
 
 // Config says what a Server commands. All fields are needed.
 type Config struct {
-	Store *content.Store
-	Live  *staging.Live
-	Token string // what a command must carry; an empty one admits nobody
+	Store   *content.Store
+	Live    *staging.Live
+	Staging *remote.Staging
+	Token   string // what a command must carry; an empty one admits nobody
 }
 
 // Server carries out commands. It is safe for concurrent use.
@@ -41,8 +43,12 @@ func NewServer(cfg Config) *Server {
 		"site.unlock":  op(s.unlockSite),
 		"content.list": op(s.listContent), "content.versions": op(s.versions), "content.delete": op(s.deleteContent),
 		"content.add": upload(s.addContent), "content.update": upload(s.updateContent),
-		"content.open": download(s.openContent),
-		"user.add":     op(s.addUser), "user.list": op(s.listUsers), "user.grant": op(s.grant),
+		"content.open":   download(s.openContent),
+		"site.received":  op(s.received),
+		"staging.enable": op(s.enable), "staging.disable": op(s.disable), "staging.status": op(s.status),
+		"staging.publish": s.publish, "staging.relaunch": s.relaunch, "staging.history": op(s.history),
+		"staging.schedule": op(s.schedule), "staging.schedules": op(s.schedules), "staging.unschedule": op(s.unschedule),
+		"user.add": op(s.addUser), "user.list": op(s.listUsers), "user.grant": op(s.grant),
 	}
 	return s
 }
@@ -152,16 +158,32 @@ type answer struct {
 var statuses = map[content.Code]int{
 	content.NoSite: http.StatusNotFound, content.NoItem: http.StatusNotFound, content.NoUser: http.StatusNotFound,
 	content.NoPermission: http.StatusForbidden, content.Taken: http.StatusConflict, content.Locked: http.StatusLocked,
+	remote.Busy: http.StatusConflict, remote.NotStaged: http.StatusConflict, remote.NoPublication: http.StatusNotFound,
+	remote.NoSchedule: http.StatusNotFound, remote.NoRemoteRight: http.StatusForbidden,
+	remote.NoAuthentication: http.StatusForbidden,
 }
 
 // cures are what a user can do about an error of the domain.
 var cures = map[content.Code]string{
-	content.NoSite:       "stagelock site list shows the sites and their ids",
-	content.NoItem:       "stagelock content list shows what the site has",
-	content.NoUser:       "stagelock user list shows the users of this engine",
-	content.NoPermission: "grant it: stagelock user grant",
-	content.Taken:        "choose another one",
-	content.NotInLibrary: "an asset library takes web content, documents, tags and categories",
+	content.NoSite:          "stagelock site list shows the sites and their ids",
+	content.NoItem:          "stagelock content list shows what the site has",
+	content.NoUser:          "stagelock user list shows the users of this engine",
+	content.NoPermission:    "grant it: stagelock user grant",
+	content.Taken:           "choose another one",
+	content.NotInLibrary:    "an asset library takes web content, documents, tags and categories",
+	remote.NotStaged:        "turn it on: stagelock staging enable",
+	remote.BadAddress:       "give a name, an IPv4 address or an IPv6 address, without a path",
+	remote.BadPort:          "give the port of the live side, from 1 to 65535",
+	remote.BadPathContext:   "it is empty, or begins with / and does not end with one",
+	remote.BadSiteID:        "take the id from live: stagelock site list",
+	remote.NoConnection:     "check the address, the port and the path context, and that live lets this host in",
+	remote.NoAuthentication: "both sides need the same shared secret, and live a user with the same login",
+	remote.NoRemoteSite:     "take the id from live: stagelock site list",
+	remote.NoRemoteRight:    "on live: stagelock user grant LOGIN UPDATE EXPORT_IMPORT_LAYOUTS --site ID",
+	remote.SameSite:         "create another site for staging",
+	remote.TypesFixed:       "stagelock staging disable, then enable it anew",
+	remote.HalfEnabled:      "on live: stagelock site show, and stagelock site unlock if it is locked",
+	remote.Busy:             "wait for it: stagelock staging history",
 	content.Locked: "change it in the staging environment and publish it, or end the lock: " +
 		"stagelock site unlock",
 }

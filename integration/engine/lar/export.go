@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/stagelock/stagelock/archive"
@@ -19,6 +20,12 @@ import (
 type ExportOptions struct {
 	Private          bool // the private pages instead of the public ones
 	SinceLastPublish bool // only what was changed after the last Published
+
+	Types       []content.Type // only content of these types; nil means all
+	Items       []content.Ref  // only these, and what they lie in; nil means all
+	From, To    time.Time      // only what was modified in between; zero means no bound
+	NoDeletions bool           // what was deleted stays on live
+	Portlet     string         // the data of one application instead of a page set; wins over Types
 }
 
 // LAR is an exported archive in a file. The caller removes the file.
@@ -48,6 +55,7 @@ type exporting struct {
 	opt       ExportOptions
 	items     []content.Item
 	deletions []deletion
+	byRef     map[[2]string]content.Item // kind and uuid: what the archive itself satisfies
 	upTo      int64
 	at        time.Time
 }
@@ -97,18 +105,7 @@ func (a *Archives) collectExport(ctx context.Context, site int64, opt ExportOpti
 		if err != nil {
 			return err
 		}
-		for _, kind := range content.Kinds() {
-			all, err := v.Items(ctx, site, kind)
-			if err != nil {
-				return err
-			}
-			for _, it := range all {
-				if x.takes(it, changed) {
-					x.items = append(x.items, it)
-				}
-			}
-		}
-		return nil
+		return x.choose(ctx, v, changed)
 	})
 	return x, err
 }
@@ -145,6 +142,9 @@ func (x *exporting) changes(ctx context.Context, v content.View) (map[change]boo
 		written[w.change], deleted[w.change] = !w.deleted, w.deleted
 	}
 	for _, c := range order {
+		if x.opt.NoDeletions || !x.selects(c.kind) {
+			continue
+		}
 		if deleted[c] && (c.kind != content.Page || c.private == x.opt.Private) {
 			x.deletions = append(x.deletions, deletion{c.kind, c.uuid})
 		}
@@ -152,11 +152,88 @@ func (x *exporting) changes(ctx context.Context, v content.View) (map[change]boo
 	return written, nil
 }
 
+// selects reports whether deletions of the kind go along.
+func (x *exporting) selects(kind content.Kind) bool {
+	of := content.TypeOf(kind)
+	switch {
+	case x.opt.Items != nil:
+		return false
+	case x.opt.Portlet != "":
+		return of == TypeOfPortlet(x.opt.Portlet)
+	}
+	return x.opt.Types == nil || slices.Contains(x.opt.Types, of)
+}
+
+// choose takes the items that the options name, and what they lie in.
+func (x *exporting) choose(ctx context.Context, v content.View, changed map[change]bool) error {
+	var all []content.Item
+	for _, kind := range content.Kinds() {
+		items, err := v.Items(ctx, x.site.ID, kind)
+		if err != nil {
+			return err
+		}
+		all = append(all, items...)
+	}
+	needed := map[string]bool{}
+	if x.opt.Items != nil {
+		needed = closure(all, x.opt.Items)
+	}
+	tags := map[string]bool{}
+	for _, it := range all {
+		if x.takes(it, changed) && (x.opt.Items == nil || needed[it.UUID]) {
+			for _, t := range it.Tags {
+				tags[t] = true
+			}
+			x.items = append(x.items, it)
+		}
+	}
+	for _, it := range all { // a tag goes where what it stands on goes
+		if it.Kind == content.Tag && tags[it.Name] && !x.takes(it, changed) {
+			x.items = append(x.items, it)
+		}
+	}
+	return nil
+}
+
+// closure returns the uuids of the items, of what they lie in, and of their categories with theirs.
+func closure(all []content.Item, of []content.Ref) map[string]bool {
+	byID := map[string]content.Item{}
+	for _, it := range all {
+		byID[it.UUID] = it
+	}
+	needed := map[string]bool{}
+	var add func(uuid string)
+	add = func(uuid string) {
+		it, found := byID[uuid]
+		if !found || needed[uuid] {
+			return
+		}
+		needed[uuid] = true
+		add(it.Parent)
+		for _, c := range it.Categories {
+			add(c)
+		}
+	}
+	for _, ref := range of {
+		add(ref.UUID)
+	}
+	return needed
+}
+
 func (x *exporting) takes(it content.Item, changed map[change]bool) bool {
-	if it.Kind == content.Page && it.Private != x.opt.Private {
+	o := x.opt
+	of := content.TypeOf(it.Kind)
+	switch {
+	case it.Kind == content.Page && (it.Private != o.Private || o.Portlet != ""):
+		return false
+	case o.Portlet != "" && of != TypeOfPortlet(o.Portlet):
+		return false
+	case o.Portlet == "" && o.Types != nil && !slices.Contains(o.Types, of):
+		return false
+	case !o.From.IsZero() && it.Modified.Before(o.From), !o.To.IsZero() && it.Modified.After(o.To):
 		return false
 	}
-	return !x.opt.SinceLastPublish || changed[change{it.Kind, it.UUID, it.Private}]
+	return !o.SinceLastPublish || changed[change{it.Kind, it.UUID, it.Private}]
 }
 
 func (x *exporting) summary() Summary {

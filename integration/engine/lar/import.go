@@ -73,6 +73,9 @@ func (a *Archives) unpack(
 		}
 		a.store.Pause(c.Method + ":entry")
 	}
+	if i := slices.IndexFunc(in.items, func(it incoming) bool { return !fitsSite(o.Target, it.Kind) }); i >= 0 {
+		return content.Errorf(content.NotInLibrary, "an asset library has no %s", in.items[i].Kind)
+	}
 	if err := in.complete(); err != nil {
 		return content.Errorf(BadEntry, "%v", err)
 	}
@@ -80,6 +83,10 @@ func (a *Archives) unpack(
 		in.deletions = nil
 	}
 	return in.pack.Sync()
+}
+
+func fitsSite(s content.Site, kind content.Kind) bool {
+	return slices.Contains(content.Types(s.Library), content.TypeOf(kind))
 }
 
 func (a *Archives) unpackEntry(lar *archive.Archive, f archive.Entry, in *intake) error {

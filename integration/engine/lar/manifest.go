@@ -29,6 +29,7 @@ type headerXML struct {
 	FriendlyURL string `xml:"group-friendly-url,attr"`
 	Private     bool   `xml:"private-layout,attr"`
 	Type        string `xml:"type,attr"`
+	Portlet     string `xml:"root-portlet-id,attr,omitempty"`
 }
 
 type referenceXML struct {
@@ -72,11 +73,18 @@ func (a *Archives) manifest(x *exporting) ([]byte, error) {
 		Date: x.at.Format(time.RFC1123Z), Company: x.site.CompanyID, Group: x.site.ID,
 		FriendlyURL: x.site.FriendlyURL, Private: x.opt.Private, Type: "layout-set",
 	}}
+	if x.opt.Portlet != "" {
+		m.Header.Type, m.Header.Portlet = "portlet", rootPortlet(x.opt.Portlet)
+	}
 	for _, app := range applications {
 		schema, deployed := a.cfg.Portlets[app.portlet]
 		if deployed && x.exports(app.of) {
 			m.Portlets = append(m.Portlets, portletXML{ID: app.portlet, Schema: schema, Required: true})
 		}
+	}
+	x.byRef = map[[2]string]content.Item{}
+	for _, it := range x.items {
+		x.byRef[[2]string{string(it.Kind), it.UUID}] = it
 	}
 	for _, it := range x.items {
 		list := m.models(it.Kind)
@@ -118,10 +126,8 @@ func (x *exporting) references(it content.Item) []referenceXML {
 		if r.Weak {
 			ref.Type = weak
 		}
-		for _, other := range x.items {
-			if other.Kind == r.Kind && other.UUID == r.UUID {
-				ref.Path = "/" + itemName(other)
-			}
+		if other, inside := x.byRef[[2]string{string(r.Kind), r.UUID}]; inside {
+			ref.Path = "/" + itemName(other)
 		}
 		all = append(all, ref)
 	}

@@ -73,6 +73,7 @@ var exceptions = map[content.Code]thrown{
 	content.NoSiteNamed:     {class: noSuchGroup, words: "No Group exists with the key {companyId=%d, groupKey=%s}"},
 	content.NoPermission:    {class: principal, words: "User %d must have %s permission for com.liferay.portal.kernel.model.Group %d"},
 	content.NoUser:          {class: remoteAuth, words: "Unable to find user %s", number: authTypeInternal, old: silent},
+	content.NotInLibrary:    {class: larType},
 	staging.NoPage:          {class: noSuchLayout, words: "No Layout exists with the key {uuid=%s, groupId=%d, privateLayout=%t}"},
 	staging.NoPageID:        {class: noSuchLayout, words: "No Layout exists with the primary key %d"},
 	staging.NoRequest:       {class: noSuchFolder, words: "No DLFolder exists with the primary key %d"},

@@ -7,13 +7,23 @@ import (
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
+// The types of a group.
+const (
+	typeOpen  = 1
+	typeDepot = 5 // an asset library
+)
+
 // groupModel is a site as getGroup answers it.
 func groupModel(s content.Site) liferay.Model {
+	kind := int64(typeOpen)
+	if s.Library {
+		kind = typeDepot
+	}
 	return liferay.Model{
 		"_groupId": s.ID, "_companyId": s.CompanyID, "_classPK": s.ID, "_uuid": s.UUID, "_externalReferenceCode": s.UUID,
 		"_groupKey": s.Name, "_name": s.Name, "_friendlyURL": s.FriendlyURL, "_typeSettings": s.Settings,
 		"_classNameId":             staging.GroupClassNameID,
-		"_remoteStagingGroupCount": int64(s.StagingCount), "_active": true, "_site": true, "_type": int64(1),
+		"_remoteStagingGroupCount": int64(s.StagingCount), "_active": true, "_site": true, "_type": kind,
 	}
 }
 

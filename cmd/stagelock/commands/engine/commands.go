@@ -22,7 +22,8 @@ type shell struct{ *term.Shell }
 // Commands returns the commands of this package.
 func Commands(sh *term.Shell) []*cli.Command {
 	s := shell{sh}
-	return []*cli.Command{s.engineCommand(), s.siteCommand(), s.contentCommand(), s.userCommand()}
+	return []*cli.Command{s.engineCommand(), s.siteCommand(), s.contentCommand(),
+		s.stagingCommand(), s.userCommand()}
 }
 
 // target are the flags of commands to a running engine, before those of the command itself.

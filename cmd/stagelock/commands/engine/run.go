@@ -40,6 +40,8 @@ func (sh shell) engineCommand() *cli.Command {
 				&cli.BoolFlag{Name: "any-build", Usage: "take archives of other builds and schema versions, with a warning"},
 				&cli.Int64Flag{Name: "company", Value: 20097, Usage: "id of its portal instance"},
 				&cli.StringFlag{Name: "url", Usage: "scheme, host and port of its own pages"},
+				&cli.StringFlag{Name: "ca", Usage: "file with the authority that live gateways' certificates are signed by"},
+				&cli.StringFlag{Name: "buffer", Value: "10MiB", Usage: "length of the parts that it publishes in"},
 				&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 			}, flags.Secret()...),
 			Action: sh.runEngine,
@@ -99,9 +101,17 @@ func (sh shell) engineConfig(c *cli.Context, dir string) (engine.Config, error) 
 		}
 		fmt.Fprintf(sh.Err, "stagelock: warning: the shared secret %s; %s\n", p.Msg, p.Cure)
 	}
-	return engine.Config{Dir: dir, Build: build, Line: line, CompanyID: c.Int64("company"), URL: c.String("url"),
+	cfg := engine.Config{Dir: dir, Build: build, Line: line, CompanyID: c.Int64("company"), URL: c.String("url"),
 		Context: c.String("context"), AnyBuild: c.Bool("any-build"), Now: sh.Now, Rand: sh.Rand,
-		Verify: servlet.Tokens(line, key.Token)}, nil
+		Verify:    servlet.Tokens(line, key.Token),
+		Authorize: func(login string) string { return key.Authorization(login, false, false) }}
+	if cfg.Buffer, err = flags.ParseSize(c.String("buffer")); err != nil {
+		return cfg, flags.Misused(c, "--buffer: %v", err)
+	}
+	if file := c.String("ca"); file != "" {
+		cfg.Roots, err = flags.Roots(file)
+	}
+	return cfg, err
 }
 
 // listen opens both listeners and leaves word of the one for commands in the data folder.

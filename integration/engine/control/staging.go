@@ -1,0 +1,141 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/remote"
+)
+
+// Enable is the input of staging.enable.
+type Enable struct {
+	Site       int64             `json:"site"`
+	Login      string            `json:"login"`
+	Connection remote.Connection `json:"connection"`
+}
+
+// Staging is a site whose staging is on.
+type Staging struct {
+	Site       int64             `json:"site"`
+	Connection remote.Connection `json:"connection"`
+	Login      string            `json:"login"`
+	Since      time.Time         `json:"since"`
+}
+
+// Disable is the input of staging.disable.
+type Disable struct {
+	Site  int64  `json:"site"`
+	Login string `json:"login"`
+	Force bool   `json:"force,omitempty"`
+}
+
+// Warning is what went wrong beside a command that succeeded.
+type Warning struct {
+	Warning string `json:"warning,omitempty"`
+}
+
+// Publish is the input of staging.publish.
+type Publish struct {
+	Site    int64          `json:"site"`
+	Login   string         `json:"login"`
+	Options remote.Options `json:"options"`
+}
+
+// ID is the input of commands about one publication or schedule.
+type ID struct {
+	ID    int64  `json:"id"`
+	Login string `json:"login,omitempty"`
+}
+
+func stagingOf(st remote.State) Staging {
+	return Staging{Site: st.Site, Connection: st.Connection, Login: st.Login, Since: st.At}
+}
+
+func (s *Server) enable(ctx context.Context, in Enable) (Staging, error) {
+	st, err := s.cfg.Staging.Enable(ctx, in.Login, in.Site, in.Connection)
+	return stagingOf(st), err
+}
+
+func (s *Server) disable(ctx context.Context, in Disable) (Warning, error) {
+	w, err := s.cfg.Staging.Disable(ctx, in.Login, in.Site, in.Force)
+	return Warning{w}, err
+}
+
+func (s *Server) status(ctx context.Context, in SiteID) (Staging, error) {
+	st, err := s.cfg.Staging.State(ctx, in.Site)
+	return stagingOf(st), err
+}
+
+func (s *Server) history(ctx context.Context, in SiteID) ([]remote.Publication, error) {
+	all, err := s.cfg.Staging.History(ctx, in.Site)
+	return append([]remote.Publication{}, all...), err
+}
+
+func (s *Server) schedule(ctx context.Context, in remote.Schedule) (remote.Schedule, error) {
+	return s.cfg.Staging.Schedule(ctx, in)
+}
+
+func (s *Server) schedules(ctx context.Context, in SiteID) ([]remote.Schedule, error) {
+	all, err := s.cfg.Staging.Schedules(ctx, in.Site)
+	return append([]remote.Schedule{}, all...), err
+}
+
+func (s *Server) unschedule(ctx context.Context, in ID) (struct{}, error) {
+	return struct{}{}, s.cfg.Staging.Unschedule(ctx, in.ID)
+}
+
+// received is what arrived in a site, newest last.
+func (s *Server) received(ctx context.Context, in SiteID) ([]content.Publish, error) {
+	if _, err := s.cfg.Store.Site(ctx, in.Site); err != nil {
+		return nil, err
+	}
+	all, err := s.cfg.Store.Publishes(ctx, in.Site)
+	return append([]content.Publish{}, all...), err
+}
+
+// publish answers one line of JSON for every step, and last the publication as it ended. A caller
+// that goes away does not stop it.
+func (s *Server) publish(ctx context.Context, x exchange) error {
+	var in Publish
+	if err := decode(x.in, &in); err != nil {
+		return err
+	}
+	return s.stream(ctx, x, in)
+}
+
+// relaunch publishes again what a publication of the history was told to.
+func (s *Server) relaunch(ctx context.Context, x exchange) error {
+	var in ID
+	if err := decode(x.in, &in); err != nil {
+		return err
+	}
+	p, err := s.cfg.Staging.Publication(ctx, in.ID)
+	if err != nil {
+		return err
+	}
+	if in.Login == "" {
+		in.Login = p.Login
+	}
+	return s.stream(ctx, x, Publish{Site: p.Site, Login: in.Login, Options: p.Options})
+}
+
+func (s *Server) stream(ctx context.Context, x exchange, in Publish) error {
+	lines := json.NewEncoder(x.out)
+	flush := http.NewResponseController(x.out)
+	var last remote.Progress
+	p, err := s.cfg.Staging.Publish(context.WithoutCancel(ctx), in.Login, in.Site, in.Options, func(p remote.Publication) {
+		if p.State != remote.Running || p.Progress == last {
+			return
+		}
+		last = p.Progress
+		_ = errors.Join(lines.Encode(p), flush.Flush()) // the caller may be gone
+	})
+	if err != nil {
+		return err
+	}
+	return lines.Encode(p)
+}

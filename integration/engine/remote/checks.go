@@ -1,0 +1,156 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/tunnel/publisher"
+)
+
+// marker is the setting by which a site is told from itself: written here and read there.
+const marker = "validationTimestamp"
+
+// companyClass is what a class name id of a company's own site stands for.
+const companyClass = "com.liferay.portal.kernel.model.Company"
+
+// validate asks the live side whether site can be staged there, in the documentation's order: it
+// answers, it knows the login, the site is there and of the same kind, and it is not the staging site
+// itself.
+func (s *Staging) validate(ctx context.Context, c Connection, site content.Site, u content.User) error {
+	client, err := s.client(c, u, nil)
+	if err != nil {
+		return err
+	}
+	if err := client.CheckRemoteStagingGroup(ctx, c.Site); err != nil {
+		return c.explained(err)
+	}
+	g, err := client.Do(ctx, "getGroup", c.Site)
+	if err != nil {
+		return c.explained(err)
+	}
+	if err := s.sameScope(ctx, client, c, site, g); err != nil {
+		return err
+	}
+	uuid, _ := g.Text("_uuid")
+	if uuid != site.UUID || c.Site != site.ID {
+		return nil
+	}
+	same, err := s.sameStore(ctx, client, c, site.ID)
+	if err != nil {
+		return err
+	}
+	if same {
+		return content.Errorf(SameSite, "the remote site must be different from the current site")
+	}
+	return nil
+}
+
+// typeDepot is the type of the group of an asset library.
+const typeDepot = 5
+
+// model is an answer whose fields can be read.
+type model interface {
+	Text(field string) (string, bool)
+	Long(field string) (int64, bool)
+}
+
+// sameScope refuses the site of a whole company, and a site for an asset library or the reverse.
+func (s *Staging) sameScope(
+	ctx context.Context, client *publisher.Client, c Connection, site content.Site, g model,
+) error {
+	wrong := content.Errorf(WrongScope, "the remote site %d is of another kind: "+
+		"a site is staged to a site, an asset library to an asset library", c.Site)
+	if kind, ok := g.Long("_type"); ok && (kind == typeDepot) != site.Library {
+		return wrong
+	}
+	class, ok := g.Long("_classNameId")
+	if !ok || s.cfg.Line == "6.2" {
+		return nil
+	}
+	r, err := client.Do(ctx, "fetchByClassNameId", class)
+	var f *publisher.Failure
+	if errors.As(err, &f) && f.Kind == publisher.BadAnswer {
+		return nil // an id that live does not know is answered with nothing
+	}
+	if err != nil {
+		return c.explained(err)
+	}
+	if name, _ := r.Text("_value"); name == companyClass {
+		return wrong
+	}
+	return nil
+}
+
+// sameStore reports whether the live site is the staging site itself: what is written here stands
+// there. What was written is taken back.
+func (s *Staging) sameStore(
+	ctx context.Context, client *publisher.Client, c Connection, site int64,
+) (same bool, err error) {
+	stamp := content.Stamp(s.store.Now())
+	if err := s.mark(ctx, site, stamp); err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, s.mark(context.WithoutCancel(ctx), site, "")) }()
+	g, err := client.Do(ctx, "getGroup", c.Site)
+	if err != nil {
+		return false, c.explained(err)
+	}
+	text, _ := g.Text("_typeSettings")
+	return content.ParseSettings(text)[marker] == stamp, nil
+}
+
+func (s *Staging) mark(ctx context.Context, site int64, stamp string) error {
+	return s.settings(ctx, site, func(m content.Settings) {
+		delete(m, marker)
+		if stamp != "" {
+			m[marker] = stamp
+		}
+	})
+}
+
+// settings changes the type settings of a site.
+func (s *Staging) settings(ctx context.Context, site int64, change func(content.Settings)) error {
+	return s.store.Change(ctx, func(tx *content.Tx) error { return changeSettings(ctx, tx, site, change) })
+}
+
+func changeSettings(ctx context.Context, tx *content.Tx, site int64, change func(content.Settings)) error {
+	at, err := tx.Site(ctx, site)
+	if err != nil {
+		return err
+	}
+	m := content.ParseSettings(at.Settings)
+	change(m)
+	_, err = tx.ExecContext(ctx, `UPDATE sites SET settings = ? WHERE id = ?`, m.String(), site)
+	return err
+}
+
+// explained makes of a call that failed the error that the documentation has for it.
+func (c Connection) explained(err error) error {
+	var f *publisher.Failure
+	if !errors.As(err, &f) {
+		return err
+	}
+	why := f.Error()
+	if f.Thrown != nil {
+		switch class := f.Thrown.Class[strings.LastIndexByte(f.Thrown.Class, '.')+1:]; {
+		case class == "RemoteAuthException":
+			return content.Errorf(NoAuthentication, "unable to authenticate with the remote site at %s: %s", c.url(), why)
+		case class == "NoSuchGroupException":
+			return content.Errorf(NoRemoteSite, "no site exists on the remote server with site id %d", c.Site)
+		case strings.HasPrefix(class, "PrincipalException"):
+			return content.Errorf(NoRemoteRight,
+				"you do not have permissions to edit the site with id %d on the remote server", c.Site)
+		}
+	}
+	switch f.Kind {
+	case publisher.Unreachable, publisher.TLS, publisher.BadAnswer, publisher.Unavailable:
+		return content.Errorf(NoConnection, "unable to connect to the remote site at %s: %s", c.url(), why)
+	case publisher.Denied:
+		return content.Errorf(NoAuthentication, "unable to authenticate with the remote site at %s: %s", c.url(), why)
+	case publisher.Refused:
+		return content.Errorf(RemoteRefused, "the remote site at %s refused: %s", c.url(), why)
+	}
+	return err
+}

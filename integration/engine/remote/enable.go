@@ -1,0 +1,169 @@
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/lar"
+	"github.com/stagelock/stagelock/tunnel/publisher"
+)
+
+// Why staging was not turned on or off, each with the values that its Error carries.
+const (
+	TypesFixed  content.Code = "types-fixed"  // none
+	HalfEnabled content.Code = "half-enabled" // remote site, why
+)
+
+// Enable turns remote live staging on for a site or an asset library, or connects it to another live
+// site. Live's site of the connection is locked for the types. If it fails nothing is kept here, and
+// live is unlocked again; where that cannot be done either the error is a HalfEnabled and says so.
+func (s *Staging) Enable(ctx context.Context, login string, site int64, c Connection) (State, error) {
+	at, u, err := s.allowed(ctx, login, content.ManageStaging, site)
+	if err != nil {
+		return State{}, err
+	}
+	c = c.clean()
+	if c.Types == nil {
+		c.Types = content.Types(at.Library)
+	}
+	if err := c.check(at.Library); err != nil {
+		return State{}, err
+	}
+	if err := s.validate(ctx, c, at, u); err != nil {
+		return State{}, err
+	}
+	before, err := s.State(ctx, site)
+	switch {
+	case errors.Is(err, NotStaged):
+		err = s.attach(ctx, c, at, u)
+	case err != nil:
+	case !slices.Equal(before.Connection.Types, c.Types):
+		err = content.Errorf(TypesFixed, "what is staged cannot be changed while staging is on: disable it first")
+	case before.Connection.same(c):
+		err = s.keep(ctx, c, at, u)
+	default:
+		if err = s.detach(ctx, before.Connection, u); err == nil {
+			err = s.attach(ctx, c, at, u)
+		}
+	}
+	if err != nil {
+		return State{}, err
+	}
+	return s.State(ctx, site)
+}
+
+// attach locks the live site, keeps the settings, and tells live what is staged.
+func (s *Staging) attach(ctx context.Context, c Connection, at content.Site, u content.User) error {
+	client, err := s.client(c, u, nil)
+	if err != nil {
+		return err
+	}
+	if err := client.EnableStaging(ctx, c.Site); err != nil {
+		var f *publisher.Failure
+		if errors.As(err, &f) && f.Kind == publisher.Uncertain {
+			return halfEnabled(c, err)
+		}
+		return c.explained(err)
+	}
+	if err := client.UpdateStagedPortlets(ctx, c.Site, lar.StagedFlags(c.Types)); err != nil {
+		return s.undo(ctx, client, c, c.explained(err))
+	}
+	if err := s.keep(ctx, c, at, u); err != nil {
+		return s.undo(ctx, client, c, err)
+	}
+	return nil
+}
+
+// undo unlocks live again, also when ctx has ended, and returns why.
+func (s *Staging) undo(ctx context.Context, client *publisher.Client, c Connection, why error) error {
+	if err := client.DisableStaging(context.WithoutCancel(ctx), c.Site); err != nil {
+		return halfEnabled(c, errors.Join(why, err))
+	}
+	return why
+}
+
+func halfEnabled(c Connection, why error) error {
+	return content.Errorf(HalfEnabled, "staging is not enabled, but the remote site %d may be locked: %s", c.Site, why.Error())
+}
+
+func (s *Staging) detach(ctx context.Context, c Connection, u content.User) error {
+	client, err := s.client(c, u, nil)
+	if err != nil {
+		return err
+	}
+	if err := client.DisableStaging(ctx, c.Site); err != nil {
+		return c.explained(err)
+	}
+	return nil
+}
+
+// keep writes the connection, also into the site's settings under the documentation's names.
+func (s *Staging) keep(ctx context.Context, c Connection, at content.Site, u content.User) error {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return s.store.Change(ctx, func(tx *content.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO stagings (site, connection, login, at) VALUES (?, ?, ?, ?)
+			ON CONFLICT (site) DO UPDATE SET connection = excluded.connection, login = excluded.login, at = excluded.at`,
+			at.ID, string(b), u.Email, content.Stamp(s.store.Now()))
+		if err != nil {
+			return err
+		}
+		return changeSettings(ctx, tx, at.ID, func(m content.Settings) {
+			for key, value := range c.settings() {
+				m[key] = value
+			}
+		})
+	})
+}
+
+// settings are the type settings that a staging site has.
+func (c Connection) settings() map[string]string {
+	m := map[string]string{
+		"staged": "true", "stagedRemotely": "true", "remoteAddress": c.Address, "remotePort": strconv.Itoa(c.Port),
+		"remotePathContext": c.PathContext, "remoteGroupId": strconv.FormatInt(c.Site, 10),
+		"secureConnection":      strconv.FormatBool(c.Secure),
+		"overrideRemoteSiteURL": strconv.FormatBool(c.RemoteURL != ""), "remoteSiteURL": c.RemoteURL,
+	}
+	for key, value := range lar.StagedFlags(c.Types) {
+		m[key] = value
+	}
+	return m
+}
+
+// Disable turns staging off here and at live. With force it is turned off here whatever live says:
+// the warning is what live said, and live may stay locked.
+func (s *Staging) Disable(ctx context.Context, login string, site int64, force bool) (warning string, err error) {
+	_, u, err := s.allowed(ctx, login, content.ManageStaging, site)
+	if err != nil {
+		return "", err
+	}
+	st, err := s.State(ctx, site)
+	if err != nil {
+		return "", err
+	}
+	if err := s.detach(ctx, st.Connection, u); err != nil {
+		if !force {
+			return "", err
+		}
+		warning = fmt.Sprintf("the remote site %d may stay locked: %v", st.Connection.Site, err)
+	}
+	return warning, s.store.Change(ctx, func(tx *content.Tx) error {
+		for _, table := range []string{"stagings", "schedules"} {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE site = ?`, site); err != nil {
+				return err
+			}
+		}
+		return changeSettings(ctx, tx, site, func(m content.Settings) {
+			for key := range st.Connection.settings() {
+				delete(m, key)
+			}
+		})
+	})
+}
