@@ -48,7 +48,7 @@ func (sh shell) stagingCommand() *cli.Command {
 			Flags: target(append(selection(), site, as,
 				&cli.StringFlag{Name: "zone", Value: "UTC", Usage: "time zone of CRON, such as Europe/Berlin"},
 				&cli.StringFlag{Name: "until", Usage: "no publish begins after this time, such as 2026-12-31T00:00:00Z"})...)},
-		{Name: "schedules", Usage: "list the schedules of a site", Action: sh.stagingSchedules, Flags: target(site)},
+		{Name: "list-schedules", Usage: "list the schedules of a site", Action: sh.stagingSchedules, Flags: target(site)},
 		{Name: "unschedule", Usage: "end a schedule", ArgsUsage: "ID", Action: sh.stagingUnschedule, Flags: target()},
 		{Name: "history", Usage: "list the publishes of a site", Action: sh.stagingHistory, Flags: target(site)},
 		{Name: "relaunch", Usage: "publish again what a publish of the history did", ArgsUsage: "ID",
