@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -143,7 +142,7 @@ func (s *Staging) send(
 		return out, err
 	}
 	defer f.Close()
-	r, err := client.Publish(ctx, f, archive.Size, filepath.Base(archive.Path))
+	r, err := client.Publish(ctx, f, archive.Size)
 	out.Request, out.Parts, out.Bytes, out.Weak = r.Request, r.Parts, r.Bytes, r.Weak
 	if err != nil {
 		return out, err
