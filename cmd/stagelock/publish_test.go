@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -273,5 +274,59 @@ func TestPublishWithoutAHomeToWriteTo(t *testing.T) {
 	cmd, out := publishing(t, e, "none", lar, home)
 	if code := exitOf(t, cmd); code != 0 || !strings.Contains(out.String(), "a publish that is cut begins anew") {
 		t.Errorf("exit code %d:\n%s", code, out)
+	}
+}
+
+// behind writes the configuration of a gateway of its own in front of the environment's engine.
+func behind(t *testing.T, e *demo.Environment, listen string) (file string) {
+	t.Helper()
+	dir := t.TempDir()
+	text := fmt.Sprintf(configuration, filepath.Join(dir, "data"), strings.TrimPrefix(e.EngineURL(), "http://"), liveSite, login, e.SecretFile())
+	file = filepath.Join(dir, "stagelock.yaml")
+	listenAt(t, file, text, listen)
+	return file
+}
+
+func listenAt(t *testing.T, file, text, listen string) {
+	t.Helper()
+	text = strings.Replace(text, `listen: ["127.0.0.1:0"]`, fmt.Sprintf("listen: [%q]", listen), 1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A gateway that is killed in the middle of a publish and started again costs nothing: the part that
+// was cut is sent again, none is carried out twice, and the archive is imported once.
+func TestPublishGoesOnThroughARestartOfTheGateway(t *testing.T) {
+	e, lar := live(t)
+	file := behind(t, e, "127.0.0.1:0")
+	gateway := start(t, file)
+	address := gateway.greeting.Listen[0].String()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listenAt(t, file, string(text), address)
+	s, proxy := stall(t, halfway)
+	cmd := exec.Command("stagelock", "publish", lar, "--to", "https://"+address, "--proxy", proxy, "--site", "20143",
+		"--login", login, "--secret-file", e.SecretFile(), "--hex", "--ca", gateway.greeting.CA, "--buffer", "100")
+	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+t.TempDir())
+	var out output
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.wait(t, &out)
+	if err := gateway.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	gateway.exit()
+	s.release()
+	start(t, file)
+	if code := exitOf(t, cmd); code != 0 || !strings.Contains(out.String(), "attempt 2 in") {
+		t.Errorf("exit code %d:\n%s", code, &out)
+	}
+	if done, err := e.Engine.Publishes(t.Context(), liveSite); err != nil || len(done) != 1 {
+		t.Errorf("%d publishes arrived, %v", len(done), err)
 	}
 }

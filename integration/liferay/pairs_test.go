@@ -44,12 +44,12 @@ func command(t *testing.T, s *stage, sum *row) {
 	for _, form := range forms {
 		s.reset()
 		args := []string{"publish", "--to", s.gateway.URL, "--site", fmt.Sprint(site), "--login", harness.Login, "--line", s.name,
-			"--ca", ca, "--buffer", "4kB", "--json"}
+			"--ca", ca, "--buffer", "4kB", "--json", "--any-build"} // the archive is of 6.0
 		if form != "" {
 			args = append(args, form)
 		}
 		cmd := exec.CommandContext(t.Context(), binary, append(args, file)...)
-		cmd.Env = append(os.Environ(), "STAGELOCK_SECRET="+secrets[0].value)
+		cmd.Env = append(os.Environ(), "STAGELOCK_SECRET="+secrets[0].value, "XDG_STATE_HOME="+t.TempDir())
 		out, err := cmd.Output()
 		if err != nil {
 			var exit *exec.ExitError
