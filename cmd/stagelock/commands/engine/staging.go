@@ -234,7 +234,7 @@ func (sh shell) follow(c *cli.Context, name string, in any) error {
 		}
 		if display != nil && p.State == remote.Running {
 			display.Update(publisher.Progress{Stage: publisher.Stage(now.Stage), Part: now.Part, Parts: now.Parts,
-				Done: now.Done, Total: now.Total})
+				Done: now.Done, Arrived: now.Done, Total: now.Total})
 		}
 	})
 	if display != nil {
