@@ -133,3 +133,8 @@ func capture(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Setenv(args[0], m[1])
 }
+
+// portOf keeps the port of an address as a variable: port NAME ADDRESS.
+func portOf(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], args[1][strings.LastIndexByte(args[1], ':')+1:])
+}
