@@ -216,7 +216,8 @@ func sitesOf(p conf.Peer, i int, site int64) string {
 // deciding is the setting that a reason comes from.
 func deciding(peer int, reason string) string {
 	family, name, _ := strings.Cut(reason, ".")
-	setting := map[string]string{"site": "sites", "login": "logins", "part": "part_max_bytes", "archive": "archive_max_bytes"}[family]
+	setting := map[string]string{"site": "sites", "login": "logins", "part": "part_max_bytes",
+		"archive": "archive_max_bytes"}[family]
 	switch {
 	case reason == calls.LoginForm || family == "part" && name != "size":
 		return ""

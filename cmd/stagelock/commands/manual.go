@@ -62,7 +62,8 @@ func manual(app *cli.App, version string) string {
 	p.line(".SH", "DESCRIPTION")
 	p.text("stagelock stands in front of a live web site that is published to from a staging server. It ends HTTPS, " +
 		"admits hosts, verifies the shared secret, reads every call as it streams by, lets only valid publish and import " +
-		"calls through to the staging engine beside it, and writes down each of them. Flags may stand in front of operands or behind them.")
+		"calls through to the staging engine beside it, and writes down each of them. Flags may stand in front of " +
+		"operands or behind them.")
 	p.line(".SH", "COMMANDS")
 	for _, c := range app.Commands {
 		p.command(app.Name, c)

@@ -122,8 +122,8 @@ func (l *eventList) end(data node.DataDir) error {
 	if l.damaged == 0 {
 		return nil
 	}
-	fmt.Fprintf(l.sh.Err, "stagelock: the log is damaged at record %d\n  what to do: stagelock audit verify --data %s says what it is\n",
-		l.damaged, data)
+	fmt.Fprintf(l.sh.Err, "stagelock: the log is damaged at record %d\n"+
+		"  what to do: stagelock audit verify --data %s says what it is\n", l.damaged, data)
 	return &term.SilentError{Code: term.ExitData}
 }
 
