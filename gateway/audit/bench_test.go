@@ -22,11 +22,13 @@ func typical() audit.Event {
 		Addr:   netip.MustParseAddr("192.0.2.17"),
 		Socket: netip.MustParseAddrPort("192.0.2.17:51234"), Peer: "staging",
 		Login: "publisher@example.com", KeyID: "2026-03",
-		Line: "7.x",
-		Method: "com.liferay.exportimport.kernel.service.StagingServiceUtil#updateStagingRequest" +
-			"(long,java.lang.String,[B)",
-		Site: 20121, Request: 40307, Part: "0b1f9a3e-52a7-4a2c-8f5e-7f6f8b9b7a10.zip03",
-		Size: 10 << 20, Verdict: audit.Allow,
+		About: audit.About{
+			Line: "7.x",
+			Method: "com.liferay.exportimport.kernel.service.StagingServiceUtil#updateStagingRequest" +
+				"(long,java.lang.String,[B)",
+			Site: 20121, Request: 40307, Part: "0b1f9a3e-52a7-4a2c-8f5e-7f6f8b9b7a10.zip03", Size: 10 << 20,
+		},
+		Verdict: audit.Allow,
 	}
 }
 

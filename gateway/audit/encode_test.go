@@ -25,17 +25,23 @@ func full() audit.Event {
 		Socket: netip.MustParseAddrPort("192.0.2.1:443"),
 		Fields: map[string]string{"b": "2", "a": "1"},
 	}
-	v := reflect.ValueOf(&ev).Elem()
+	fill(reflect.ValueOf(&ev).Elem())
+	ev.Seq, ev.Prev, ev.Hash = 1, "", ""
+	return ev
+}
+
+// fill gives every text and number of v a value of its own, also in the groups that stand in it.
+func fill(v reflect.Value) {
 	for i := range v.NumField() {
 		switch f := v.Field(i); {
 		case f.Kind() == reflect.String:
 			f.SetString("text of " + v.Type().Field(i).Name)
 		case f.CanInt():
 			f.SetInt(int64(1000 + i))
+		case v.Type().Field(i).Anonymous:
+			fill(f)
 		}
 	}
-	ev.Seq, ev.Prev, ev.Hash = 1, "", ""
-	return ev
 }
 
 func decode(t testing.TB, line []byte) audit.Event {

@@ -52,38 +52,54 @@ type Event struct {
 
 	// Ref is the id of the call, the same in verdict, outcome, log and reply.
 	Ref    string         `json:"ref,omitempty"`
-	Node   string         `json:"node,omitempty"`   // set by Append
-	Addr   netip.Addr     `json:"addr,omitzero"`    // the client, as decided from proxies
-	Socket netip.AddrPort `json:"socket,omitzero"`  // the other end of the connection
-	Peer   string         `json:"peer,omitempty"`   // name in the configuration
-	Login  string         `json:"login,omitempty"`  // as claimed, raw
-	KeyID  string         `json:"key,omitempty"`    // which shared secret it was signed with
-	Line   string         `json:"line,omitempty"`   // version line of the writer
-	Method string         `json:"method,omitempty"` // signature
+	Node   string         `json:"node,omitempty"`  // set by Append
+	Addr   netip.Addr     `json:"addr,omitzero"`   // the client, as decided from proxies
+	Socket netip.AddrPort `json:"socket,omitzero"` // the other end of the connection
+	Peer   string         `json:"peer,omitempty"`  // name in the configuration
+	Login  string         `json:"login,omitempty"` // as claimed, raw
+	KeyID  string         `json:"key,omitempty"`   // which shared secret it was signed with
 
-	Site     int64  `json:"site,omitempty"`
-	Request  int64  `json:"request,omitempty"`
-	Part     string `json:"part,omitempty"`
-	Checksum string `json:"checksum,omitempty"`
-	Size     int64  `json:"size,omitempty"` // of the part or the body
+	About
 
-	Verdict   Verdict       `json:"verdict,omitempty"`
-	Reason    tunnel.Reason `json:"reason,omitempty"`
-	Detail    string        `json:"detail,omitempty"` // plain words
-	Rule      string        `json:"rule,omitempty"`   // which rule decided
-	ClassPath string        `json:"class_path,omitempty"`
-	Offset    int64         `json:"offset,omitempty"` // of the offending slot in the body
+	Verdict Verdict       `json:"verdict,omitempty"`
+	Reason  tunnel.Reason `json:"reason,omitempty"`
+	Detail  string        `json:"detail,omitempty"` // plain words
+	Found
 
-	Upstream      string `json:"upstream,omitempty"`
-	Status        int    `json:"status,omitempty"`
-	BytesIn       int64  `json:"bytes_in,omitempty"`
-	BytesOut      int64  `json:"bytes_out,omitempty"`
-	LatencyMicros int64  `json:"latency_us,omitempty"`
-	End           string `json:"end,omitempty"` // how an outcome ended
+	Ended
 
 	ConfigDigest string            `json:"config,omitempty"`
 	Fields       map[string]string `json:"fields,omitempty"` // the rest
 
 	Prev string `json:"prev"` // set by Append
 	Hash string `json:"hash"` // set by Append
+}
+
+// About is what a call says: itself, and what of a publish it is about.
+type About struct {
+	Line   string `json:"line,omitempty"`   // version line of the writer
+	Method string `json:"method,omitempty"` // signature
+
+	Site     int64  `json:"site,omitempty"`
+	Request  int64  `json:"request,omitempty"`
+	Part     string `json:"part,omitempty"`
+	Checksum string `json:"checksum,omitempty"`
+	Size     int64  `json:"size,omitempty"` // of the part or the body
+}
+
+// Found is where in a call the reason of a refusal was found.
+type Found struct {
+	Rule      string `json:"rule,omitempty"` // which rule decided
+	ClassPath string `json:"class_path,omitempty"`
+	Offset    int64  `json:"offset,omitempty"` // of the offending slot in the body
+}
+
+// Ended is how a call ended that the gateway let pass.
+type Ended struct {
+	Upstream      string `json:"upstream,omitempty"`
+	Status        int    `json:"status,omitempty"`
+	BytesIn       int64  `json:"bytes_in,omitempty"`
+	BytesOut      int64  `json:"bytes_out,omitempty"`
+	LatencyMicros int64  `json:"latency_us,omitempty"`
+	End           string `json:"end,omitempty"` // how an outcome ended
 }

@@ -50,7 +50,7 @@ func openLog(t testing.TB, cfg audit.Config) *audit.Log {
 
 func verdict(n int) audit.Event {
 	return audit.Event{Kind: audit.KindVerdict, Ref: fmt.Sprintf("ref-%d", n), Verdict: audit.Allow,
-		Request: int64(n + 1)}
+		About: audit.About{Request: int64(n + 1)}}
 }
 
 // verify holds the log against the file that cfg names.

@@ -24,7 +24,7 @@ func (d *diary) add(ev audit.Event) {
 }
 
 func (d *diary) verdict(ref, method string, request int64, verdict audit.Verdict, reason tunnel.Reason, more ...func(*audit.Event)) {
-	ev := audit.Event{Kind: audit.KindVerdict, Ref: ref, Method: "S#" + method + "(long)", Request: request, Verdict: verdict,
+	ev := audit.Event{Kind: audit.KindVerdict, Ref: ref, About: audit.About{Method: "S#" + method + "(long)", Request: request}, Verdict: verdict,
 		Reason: reason, Peer: "staging", Login: "l", Addr: netip.MustParseAddr("10.0.0.1")}
 	for _, m := range more {
 		m(&ev)
@@ -33,7 +33,8 @@ func (d *diary) verdict(ref, method string, request int64, verdict audit.Verdict
 }
 
 func (d *diary) outcome(ref, method string, request int64, end string) {
-	d.add(audit.Event{Kind: audit.KindOutcome, Ref: ref, Method: "S#" + method + "(long)", Request: request, End: end})
+	d.add(audit.Event{Kind: audit.KindOutcome, Ref: ref, About: audit.About{Method: "S#" + method + "(long)", Request: request},
+		Ended: audit.Ended{End: end}})
 }
 
 func (d *diary) call(ref, method string, request int64, end string, more ...func(*audit.Event)) {

@@ -180,7 +180,7 @@ func (v *Visit) Close(ctx context.Context, s Subject, then func()) {
 	}
 	ev := audit.Event{
 		Kind: audit.KindOutcome, Ref: v.Ref, Peer: v.Peer, Login: v.Login,
-		LatencyMicros: v.visits.cfg.Now().Sub(v.Begun).Microseconds(),
+		Ended: audit.Ended{LatencyMicros: v.visits.cfg.Now().Sub(v.Begun).Microseconds()},
 	}
 	s.Describe(&ev)
 	ctx = context.WithoutCancel(ctx)
