@@ -30,6 +30,8 @@ var mayImport = map[string][]string{
 	"gateway/native":               {"gateway/front", "gateway/visit", "policy", "tunnel"},
 	"gateway/admin":                {"tunnel"},
 	"gateway/relay":                {"gateway/audit", "gateway/front", "gateway/once", "gateway/upstream", "gateway/visit", "policy", "tunnel", "store"},
+	"policy/hosts":                 {"policy"},
+	"policy/secret":                {"policy"},
 	"tunnel/liferay":               {"tunnel", "tunnel/javaser"},
 	"store":                        {"archive", "store"},
 	"archive/archivetest":          {"archive"},

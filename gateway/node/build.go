@@ -113,7 +113,7 @@ func (b *builder) proxies(path string, entries []string) *hosts.Proxies {
 	return p
 }
 
-func (b *builder) entries(path string, entries []string, problems []hosts.Problem) {
+func (b *builder) entries(path string, entries []string, problems []hosts.Finding) {
 	for _, p := range problems {
 		if p.Index < 0 && len(entries) == 0 {
 			continue // conf says so

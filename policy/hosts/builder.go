@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"github.com/gaissmai/bart"
+
+	"github.com/stagelock/stagelock/policy"
 )
 
 var (
@@ -28,10 +30,10 @@ type builder struct {
 	anyCure  string // what to do about an entry that holds everybody
 	set      *Set
 	entries  []written // without SERVER_IP: what that stands for is not the operator's spelling
-	problems []Problem
+	problems []Finding
 }
 
-func build(c Config, anyCure string) (*Set, []Problem) {
+func build(c Config, anyCure string) (*Set, []Finding) {
 	b := &builder{c: c, anyCure: anyCure, set: &Set{names: map[netip.Prefix]string{}, zoned: map[netip.Addr]string{}}}
 	for i, text := range c.Allow {
 		b.add(i, text)
@@ -46,7 +48,7 @@ func build(c Config, anyCure string) (*Set, []Problem) {
 }
 
 func (b *builder) report(index int, text, msg, cure string, warning bool) {
-	b.problems = append(b.problems, Problem{Entry: text, Index: index, Msg: msg, Cure: cure, Warning: warning})
+	b.problems = append(b.problems, Finding{policy.Finding{Msg: msg, Cure: cure, Warning: warning}, text, index})
 }
 
 func (b *builder) add(index int, text string) {

@@ -46,7 +46,7 @@ func FuzzEntry(f *testing.F) {
 	})
 }
 
-func explained(t *testing.T, problems []hosts.Problem) {
+func explained(t *testing.T, problems []hosts.Finding) {
 	t.Helper()
 	for _, p := range problems {
 		if p.Msg == "" || p.Cure == "" {

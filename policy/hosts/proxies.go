@@ -26,7 +26,7 @@ type Proxies struct{ set *Set }
 // NewProxies reads a list of addresses and prefixes; an empty one trusts nobody. The Proxies is
 // nil, and so trusts nobody, if there is any problem that is not a warning. A list can never trust
 // everybody: then each peer could choose its own address.
-func NewProxies(trusted []string) (*Proxies, []Problem) {
+func NewProxies(trusted []string) (*Proxies, []Finding) {
 	if len(trusted) == 0 {
 		return &Proxies{}, nil
 	}

@@ -5,16 +5,16 @@ import (
 	"net/netip"
 
 	"github.com/gaissmai/bart"
+
+	"github.com/stagelock/stagelock/policy"
 )
 
-// Problem is something wrong in a list: which entry, what, and what to do. A Warning leaves the
-// list usable. Index counts from 0; it is -1 if the list as a whole is meant.
-type Problem struct {
-	Entry   string
-	Index   int
-	Msg     string
-	Cure    string
-	Warning bool
+// Finding is something wrong in a list, and in which entry of it. Index counts from 0; it is -1 if
+// the list as a whole is meant.
+type Finding struct {
+	policy.Finding
+	Entry string
+	Index int
 }
 
 // Config is what an operator wrote.
@@ -38,7 +38,7 @@ type Set struct {
 
 // New reads a list and reports everything that is wrong with it. The Set is nil, and so admits
 // nobody, if there is any problem that is not a warning.
-func New(c Config) (*Set, []Problem) {
+func New(c Config) (*Set, []Finding) {
 	return build(c, "set allow_any if that is meant, else write the publishers' addresses")
 }
 
@@ -93,10 +93,10 @@ func (s *Set) insert(p pattern, name string) {
 	}
 }
 
-// String is the whole problem in one line.
-func (p Problem) String() string {
-	if p.Index < 0 {
-		return p.Msg + ": " + p.Cure
+// String is the whole finding in one line.
+func (f Finding) String() string {
+	if f.Index < 0 {
+		return f.Finding.String()
 	}
-	return fmt.Sprintf("entry %d, %q, %s: %s", p.Index+1, p.Entry, p.Msg, p.Cure)
+	return fmt.Sprintf("entry %d, %q, %s", f.Index+1, f.Entry, f.Finding)
 }

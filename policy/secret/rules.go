@@ -5,18 +5,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"github.com/stagelock/stagelock/policy"
 )
-
-// Problem is something wrong with a key: what, and what to do. A Warning leaves the key usable.
-// Neither text contains the secret or a part of it.
-type Problem struct {
-	Msg     string
-	Cure    string
-	Warning bool
-}
-
-// String is the whole problem in one line.
-func (p Problem) String() string { return p.Msg + ": " + p.Cure }
 
 // minBytes is the vendor's least length, whatever the algorithm.
 const minBytes = 8
@@ -94,7 +85,7 @@ var byteRules = []rule{
 
 // NewKey checks a key and reports all that is wrong. The Key is nil if there is any problem that is
 // not a warning.
-func NewKey(c KeyConfig) (*Key, []Problem) {
+func NewKey(c KeyConfig) (*Key, []policy.Finding) {
 	cand := &candidate{KeyConfig: c}
 	cand.algorithm, _ = lookup(c.Algorithm)
 	problems, usable := cand.check(textRules)
@@ -112,18 +103,18 @@ func NewKey(c KeyConfig) (*Key, []Problem) {
 	}
 	k, err := cand.build(c.ID, cand.raw)
 	if err != nil {
-		return nil, append(problems, Problem{Msg: fmt.Sprintf("the key cannot be used: %v", err), Cure: newSecret})
+		return nil, append(problems, policy.Finding{Msg: fmt.Sprintf("the key cannot be used: %v", err), Cure: newSecret})
 	}
 	return k, problems
 }
 
 // check tries rules; usable is false once a fatal one is broken.
-func (c *candidate) check(rules []rule) (problems []Problem, usable bool) {
+func (c *candidate) check(rules []rule) (problems []policy.Finding, usable bool) {
 	for _, r := range rules {
 		if !r.broken(c) {
 			continue
 		}
-		problems = append(problems, Problem{Msg: r.msg, Cure: r.cure, Warning: r.warning})
+		problems = append(problems, policy.Finding{Msg: r.msg, Cure: r.cure, Warning: r.warning})
 		if r.fatal {
 			return problems, false
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/policy/secret"
 )
 
@@ -76,7 +77,7 @@ func nonEmpty(s, where string) (string, error) {
 }
 
 // Key makes the key of the shared secret for a version line.
-func Key(sh *term.Shell, c *cli.Context, line string) (*secret.Key, []secret.Problem, error) {
+func Key(sh *term.Shell, c *cli.Context, line string) (*secret.Key, []policy.Finding, error) {
 	s, err := ReadSecret(sh, c)
 	if err != nil {
 		return nil, nil, err
