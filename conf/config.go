@@ -30,7 +30,7 @@ type (
 // setting is described: its name, default, bounds and choices are read from them by Load and by
 // Reference. A field with restart:"true" is read at start only; all others follow a reload.
 type Config struct {
-	Listen     []netip.AddrPort `yaml:"listen" default:"0.0.0.0:8443" restart:"true" doc:"Addresses and ports of the TLS listeners that publishers connect to."`
+	Listen     []netip.AddrPort `yaml:"listen" default:"0.0.0.0:8443" restart:"true" doc:"Addresses and ports of the TLS listeners that publishers connect to. 0.0.0.0 opens every IPv4 address and no other, [::] or no address those of both families."`
 	Data       Path             `yaml:"data" default:"/var/lib/stagelock" restart:"true" doc:"Folder of the store: requests, audit log, certificates. Only the gateway's own user needs access."`
 	Names      []string         `yaml:"names" example:"live.example.com" doc:"Host values that are accepted, host or host:port. A host without a port stands for the ports of listen too."`
 	TLS        TLS              `yaml:"tls" doc:"Where the listeners' certificate comes from."`

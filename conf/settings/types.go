@@ -178,10 +178,32 @@ func parseURL(s string) (any, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, errors.New("is not a URL such as http://127.0.0.1:8080")
 	}
+	if !plainHost(u.Hostname()) || !plainPort(u) {
+		return nil, errors.New("has no host, or one or a port that cannot be: write it as http://127.0.0.1:8080 or https://live.example.com")
+	}
 	if u.User != nil { // a URL is printed, a password is not
 		return nil, errors.New("has a login in it, which nothing here uses")
 	}
 	return u, nil
+}
+
+// plainHost reports whether h is an address without a zone, or a name of letters, digits, hyphens,
+// dots and underscores.
+func plainHost(h string) bool {
+	if a, err := netip.ParseAddr(h); err == nil {
+		return a.Zone() == ""
+	}
+	return h != "" && len(h) <= 253 && strings.Trim(h, ".-") == strings.Trim(h, "-") && !strings.Contains(h, "..") &&
+		strings.Trim(strings.ToLower(h), "abcdefghijklmnopqrstuvwxyz0123456789-._") == ""
+}
+
+// plainPort reports whether u has no port, or one from 1 to 65535.
+func plainPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
 }
 
 // show returns a leaf's value as one would write it; a Secret stays masked.

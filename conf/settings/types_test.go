@@ -21,7 +21,9 @@ func TestParsers(t *testing.T) {
 		{parseBool, "true", "true"}, {parseBool, "false", "false"}, {parseBool, "yes", ""}, {parseBool, "True", ""},
 		{parseInt, "12", "12"}, {parseInt, "012", "12"}, {parseInt, "1e3", ""}, {parseInt, "99999999999", ""},
 		{parseAddrPort, ":8443", "[::]:8443"}, {parseAddrPort, "10.0.0.1:0", "10.0.0.1:0"}, {parseAddrPort, "[fe80::1%eth0]:1", "[fe80::1%eth0]:1"}, {parseAddrPort, "localhost:1", ""}, {parseAddrPort, "8443", ""}, {parseAddrPort, "010.0.0.1:1", ""},
-		{parseURL, "https://a:1", "https://a:1"}, {parseURL, "ftp://a", ""}, {parseURL, "a:8080", ""}, {parseURL, "http:///x", ""}, {parseURL, "http://a b", ""},
+		{parseURL, "https://a:1", "https://a:1"}, {parseURL, "ftp://a", ""}, {parseURL, "a:8080", ""}, {parseURL, "http:///x", ""}, {parseURL, "http://a b", ""}, {parseURL, "http://:8080", ""}, {parseURL, "http://a:0", ""}, {parseURL, "http://a:99999", ""}, {parseURL, "http://a:", ""},
+		{parseURL, "http://[::1]:8080", "http://[::1]:8080"}, {parseURL, "http://[::1", ""}, {parseURL, "http://[fe80::1%25eth0]", ""}, {parseURL, "http://a..b", ""}, {parseURL, "http://a%00b", ""}, {parseURL, "", ""},
+		{parseURL, "//a", ""}, {parseURL, "http:a", ""}, {parseURL, "HTTP://A", "http://A"},
 	} {
 		got, err := tt.parse(tt.in)
 		switch {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -31,6 +32,7 @@ func Check(cfg *conf.Config) []conf.Problem {
 	if _, pool := b.policy(nil); pool != nil {
 		pool.Close()
 	}
+	b.certificate(time.Now())
 	return b.problems
 }
 
@@ -267,6 +269,9 @@ func (b *builder) engine() relay.Engine {
 	if b.keep != nil {
 		e.Pool = b.keep
 		return e
+	}
+	if slices.Contains(c.Nodes, nil) {
+		return e // conf says what is wrong with that node
 	}
 	pool, err := upstream.New(upstream.Config{
 		Nodes: c.Nodes, ConnectTimeout: c.ConnectTimeout, ReplyMax: int64(b.cfg.Limits.Reply), HealthPath: c.Health.Path,

@@ -41,7 +41,7 @@ peers:
   - name: staging
     sites: [20143]
     logins: ["publisher@example.com"]
-    secret: { value: "1234567890123456" }
+    secret: { value: "0123456789abcdef" }
 `
 
 func TestGoodConfigurationHasNoProblem(t *testing.T) {
@@ -61,12 +61,12 @@ func TestProblemsNameTheLine(t *testing.T) {
 		{"empty allowlist", `["10.1.2.0/24"]`, `[]`, "stagelock.yaml:5: hosts.allow"},
 		{"shadowed", `["10.1.2.0/24"]`, `["10.1.2.0/24", "10.1.2.7"]`, "stagelock.yaml:5: warning: hosts.allow[1]"},
 		{"everybody", `"10.1.2.0/24"`, `"0.0.0.0/0"`, "stagelock.yaml:5: hosts.allow[0]"},
-		{"AES-192", `"1234567890123456"`, `"123456789012345678901234"`, "stagelock.yaml:13: peers[0].secret.value"},
-		{"16-byte DESede", `{ value: "1234567890123456" }`,
-			`{ value: "1234567890123456", algorithm: DESede }`, "stagelock.yaml:13: peers[0].secret.value"},
-		{"too short", `"1234567890123456"`, `"short"`, "stagelock.yaml:13: peers[0].secret.value"},
-		{"not ASCII", `"1234567890123456"`, `"gehörtnichthierh"`, "stagelock.yaml:13: peers[0].secret.value"},
-		{"bad hex", `{ value: "1234567890123456" }`, `{ value: "12345678901234zz", hex: true }`,
+		{"AES-192", `"0123456789abcdef"`, `"123456789012345678901234"`, "stagelock.yaml:13: peers[0].secret.value"},
+		{"16-byte DESede", `{ value: "0123456789abcdef" }`,
+			`{ value: "0123456789abcdef", algorithm: DESede }`, "stagelock.yaml:13: peers[0].secret.value"},
+		{"too short", `"0123456789abcdef"`, `"short"`, "stagelock.yaml:13: peers[0].secret.value"},
+		{"not ASCII", `"0123456789abcdef"`, `"gehörtnichthierh"`, "stagelock.yaml:13: peers[0].secret.value"},
+		{"bad hex", `{ value: "0123456789abcdef" }`, `{ value: "12345678901234zz", hex: true }`,
 			"stagelock.yaml:13: peers[0].secret.value"},
 		{"path context with a slash behind", "engine:\n", "engine:\n  path_context: /live/\n",
 			"stagelock.yaml:7: engine.path_context"},
@@ -94,7 +94,7 @@ func TestProblemsNameTheLine(t *testing.T) {
 
 // All at once: nobody mends one line after the other.
 func TestAllProblemsAtOnce(t *testing.T) {
-	bad := strings.NewReplacer(`"10.1.2.0/24"`, `"10.1.2.3/24", "010.1.2.3"`, `"1234567890123456"`, `"short"`,
+	bad := strings.NewReplacer(`"10.1.2.0/24"`, `"10.1.2.3/24", "010.1.2.3"`, `"0123456789abcdef"`, `"short"`,
 		"data: data", "data: data\nlisen: x", "engine:\n", "engine:\n  path_context: /live/\n").Replace(good)
 	got := strings.Join(problems(t, bad), "\n")
 	for _, want := range []string{"hosts.allow[0]", "hosts.allow[1]", "peers[0].secret.value", "path_context", "lisen"} {

@@ -38,9 +38,22 @@ func (n *Node) listen(ctx context.Context) error {
 	return nil
 }
 
+// network is the one that opens what is written: 0.0.0.0 every IPv4 address and no IPv6 one, which Go
+// would open too; [::] both, unless 0.0.0.0 has the port already.
+func network(a netip.AddrPort, listen []netip.AddrPort) string {
+	switch {
+	case a.Addr().Is4():
+		return "tcp4"
+	case a.Addr().IsUnspecified() && !slices.Contains(listen, netip.AddrPortFrom(netip.IPv4Unspecified(), a.Port())):
+		return "tcp"
+	}
+	return "tcp6"
+}
+
 func (n *Node) bind(ctx context.Context, a netip.AddrPort) (net.Listener, error) {
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", a.String())
+	a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	l, err := lc.Listen(ctx, network(a, n.conf.Listen), a.String())
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w; stop what uses that port, or change listen", a, err)
 	}

@@ -150,7 +150,11 @@ func TestKeyRules(t *testing.T) {
 		{"NUL", secret.KeyConfig{Secret: make([]byte, 16)}, false, "control character"},
 		{"space at the end", secret.KeyConfig{Secret: []byte("0123456789-bcde ")}, true, "space"},
 		{"hex flag forgotten", secret.KeyConfig{Secret: []byte("00112233445566778899aabbccddeeff")}, true, "hex flag is off"},
-		{"digits that are no key", secret.KeyConfig{Secret: []byte("1234567890123456")}, true, ""},
+		{"digits that are no key", secret.KeyConfig{Secret: []byte("3141592653589793")}, true, ""},
+		{"counted digits", secret.KeyConfig{Secret: []byte("1234567890123456")}, true, "everybody knows it"},
+		{"the documentation's", secret.KeyConfig{Secret: []byte("abcdefghijklmnop")}, true, "everybody knows it"},
+		{"the documentation's in hex", secret.KeyConfig{Secret: []byte("6162636465666768696a6b6c6d6e6f70"), Hex: true}, true, "everybody knows it"},
+		{"one letter", secret.KeyConfig{Secret: []byte("xxxxxxxxxxxxxxxx")}, true, "everybody knows it"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			k, problems := secret.NewKey(tt.c)

@@ -78,9 +78,35 @@ var byteRules = []rule{
 	{broken: func(c *candidate) bool { return c.name == "DESede" && c.singleDES() },
 		msg:  "two of the three parts of the DESede key cancel out: what is left is single DES",
 		cure: newSecret, warning: true},
+	{broken: func(c *candidate) bool { return counted(c.raw) },
+		msg:  "the secret is one that stands in the vendor's documentation or counts up: everybody knows it",
+		cure: newSecret, warning: true},
 	{broken: func(c *candidate) bool { return !c.Hex && isHex(c.raw) && c.takes(len(c.raw)/2) && len(c.raw)%2 == 0 },
 		msg:  "the secret looks like hexadecimal digits, but the hex flag is off",
 		cure: "set the hex flag if it is set on the servers", warning: true},
+}
+
+// counted reports whether every byte is the one before and the same step on, as in abcdefghijklmnop,
+// 1234567890123456 and aaaaaaaaaaaaaaaa; digits go on with 0 behind 9.
+func counted(raw []byte) bool {
+	if len(raw) < 2 {
+		return false
+	}
+	step := int(raw[1]) - int(raw[0])
+	digits := len(bytes.Trim(raw, "0123456789")) == 0
+	if digits {
+		step = (step + 10) % 10
+	}
+	for i := 1; i < len(raw); i++ {
+		next := int(raw[i-1]) + step
+		if digits && next > '9' {
+			next -= 10
+		}
+		if int(raw[i]) != next {
+			return false
+		}
+	}
+	return step >= -1 && step <= 1 || digits
 }
 
 // NewKey checks a key and reports all that is wrong. The Key is nil if there is any problem that is

@@ -1,0 +1,95 @@
+package node
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// soon is how long before its end a certificate is warned of.
+const soon = 21 * 24 * time.Hour
+
+// certificate reports what would keep publishers from the listeners' certificate: what run refuses,
+// what it warns of, and what an authority could not do.
+func (b *builder) certificate(now time.Time) {
+	switch b.cfg.TLS.Source {
+	case "files":
+		b.certificateFile(now)
+	case "acme":
+		b.challenge()
+	}
+}
+
+func (b *builder) certificateFile(now time.Time) {
+	c := b.cfg.TLS
+	pair, err := tls.LoadX509KeyPair(string(c.Certificate), string(c.Key))
+	if err != nil {
+		return // conf says so
+	}
+	const path, renew = "tls.certificate", "put a new certificate there and reload (SIGHUP)"
+	leaf := pair.Leaf
+	day := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+	switch {
+	case !leaf.NotAfter.After(now):
+		b.add(path, "ran out on "+day(leaf.NotAfter), renew, false)
+	case leaf.NotBefore.After(now):
+		b.add(path, "is valid from "+day(leaf.NotBefore)+" on", "look at this machine's clock", false)
+	case leaf.NotAfter.Before(now.Add(soon)):
+		b.add(path, "runs out on "+day(leaf.NotAfter), renew, true)
+	}
+	for i, name := range b.cfg.Names {
+		host := hostOf(name)
+		if err := leaf.VerifyHostname(host); host != "" && err != nil {
+			b.add(fmt.Sprintf("names[%d]", i), "is not a name of the certificate, which is for "+certificateNames(leaf)+": a publisher that uses it fails",
+				"get a certificate for it, or drop the name", true)
+		}
+	}
+}
+
+// hostOf cuts the port off a name of the gateway.
+func hostOf(name string) string {
+	if a, err := netip.ParseAddrPort(name); err == nil {
+		return a.Addr().String()
+	}
+	if h, _, err := net.SplitHostPort(name); err == nil {
+		return h
+	}
+	return strings.Trim(name, "[]")
+}
+
+// certificateNames lists the first names of a certificate.
+func certificateNames(leaf *x509.Certificate) string {
+	names := append([]string{}, leaf.DNSNames...)
+	for _, ip := range leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	if len(names) == 0 {
+		return "no name that clients look at"
+	}
+	if len(names) > 4 {
+		names = append(names[:4], "others")
+	}
+	return strings.Join(names, ", ")
+}
+
+// challenge reports settings with which no authority can see that a name belongs to the gateway.
+func (b *builder) challenge() {
+	if b.cfg.TLS.ACME.Challenge != "tls-alpn-01" {
+		return
+	}
+	if b.cfg.Hosts.Refuse == "drop" {
+		b.add("hosts.refuse", "is drop, and the authority's own look-up (tls-alpn-01) comes from a stranger's address: there would never be a certificate",
+			"write refuse: answer, or tls.acme.challenge: http-01", false)
+	}
+	for _, l := range b.cfg.Listen {
+		if l.Port() == 443 || l.Port() == 0 {
+			return
+		}
+	}
+	b.add("tls.acme.challenge", "is tls-alpn-01, which the authority looks for on port 443, where listen has none",
+		"let a balancer or the firewall pass port 443 on to the gateway, or add it to listen", true)
+}
