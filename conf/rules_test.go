@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io/fs"
 	"math/big"
 	"strings"
 	"testing"
@@ -36,16 +37,18 @@ func goodFiles(t *testing.T) fstest.MapFS {
 	certificate, key := pair(t)
 	_, other := pair(t)
 	return fstest.MapFS{
-		"staging.secret":   {Data: []byte("0123456789abcdef\n"), Mode: 0o600},
-		"other.secret":     {Data: []byte("fedcba9876543210"), Mode: 0o600},
-		"open.secret":      {Data: []byte("0123456789abcdef\n"), Mode: 0o644},
-		"empty.secret":     {Data: []byte("\n"), Mode: 0o600},
-		"c.pem":            {Data: certificate, Mode: 0o644},
-		"k.pem":            {Data: key, Mode: 0o600},
-		"k2.pem":           {Data: other, Mode: 0o600},
-		"open.pem":         {Data: key, Mode: 0o644},
-		"local.properties": {Data: []byte("tunnel.servlet.hosts.allowed=127.0.0.1,SERVER_IP\n"), Mode: 0o600},
-		"p.properties":     {Data: []byte("# live\ntunnel.servlet.hosts.allowed=10.0.0.0/8\n"), Mode: 0o600},
+		"staging.secret":       {Data: []byte("0123456789abcdef\n"), Mode: 0o600},
+		"other.secret":         {Data: []byte("fedcba9876543210"), Mode: 0o600},
+		"open.secret":          {Data: []byte("0123456789abcdef\n"), Mode: 0o644},
+		"empty.secret":         {Data: []byte("\n"), Mode: 0o600},
+		"c.pem":                {Data: certificate, Mode: 0o644},
+		"k.pem":                {Data: key, Mode: 0o600},
+		"k2.pem":               {Data: other, Mode: 0o600},
+		"open.pem":             {Data: key, Mode: 0o644},
+		"open":                 {Mode: fs.ModeDir | 0o777},
+		"open/writable.secret": {Data: []byte("0123456789abcdef"), Mode: 0o602},
+		"local.properties":     {Data: []byte("tunnel.servlet.hosts.allowed=127.0.0.1,SERVER_IP\n"), Mode: 0o600},
+		"p.properties":         {Data: []byte("# live\ntunnel.servlet.hosts.allowed=10.0.0.0/8\n"), Mode: 0o600},
 	}
 }
 
@@ -184,6 +187,9 @@ var ruleRows = []struct {
 	{"verifier-excluded", "", "  liferay:\n    urls_excludes: [/x, /api/liferay/*]\n", []string{"live.yaml:14: engine.liferay.urls_excludes[1]: takes /api/liferay/do out"}},
 	{"verifier-policy", "", "  liferay:\n    service_access_policy: SYSTEM_User_PASSWORD\n", []string{"live.yaml:14: warning: engine.liferay.service_access_policy: is not SYSTEM_USER_PASSWORD"}},
 	{"variables", "", "  liferay: {variables: [a=b, c, =d]}\n", []string{"live.yaml:13: engine.liferay.variables[1]: is not written as name=value", "live.yaml:13: engine.liferay.variables[2]: is not"}},
+	{"writable", "staging.secret", "open/writable.secret", []string{"live.yaml:9: warning: peers[0].secret.file: may be changed by every user of this machine: open/writable.secret (chmod",
+		"live.yaml:9: warning: peers[0].secret.file: may be changed by every user of this machine: open (chmod o-w it)"}},
+	{"writable", "", "data: open\n", []string{"live.yaml:13: warning: data: may be changed by every user of this machine: open (chmod o-w it)"}},
 	{"hosts-local", good[strings.Index(good, "hosts"):], good[strings.Index(good, "peers"):] + "  liferay: {portal_ext: local.properties}\n",
 		[]string{"local.properties:1: warning: hosts.allow: comes from Liferay's files and names this machine only: nobody else may publish (list the staging servers"}},
 	{"hosts-prefix", good[strings.Index(good, "hosts"):], good[strings.Index(good, "peers"):] + "  line: 7.2\n  liferay: {portal_ext: p.properties}\n",

@@ -2,13 +2,41 @@ package settings
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"os"
+	"syscall"
 )
 
 // MaxFile bounds every file that is read here, in bytes.
 const MaxFile = 1 << 20
 
 var errTooLarge = errors.New("is larger than 1 MiB")
+
+// readRegular reads a regular file, and of a large one no more than tells that it is too large. It
+// does not wait for a pipe.
+func readRegular(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, errors.New("is a folder")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("is a device, a pipe or a socket and no file")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	return data, nil
+}
 
 // ReadFile returns a file's bytes, or what is wrong with it in words that follow its name; it is
 // fs.ErrNotExist if there is none.
@@ -41,6 +69,16 @@ func cause(err error) string {
 		return p.Err.Error()
 	}
 	return err.Error()
+}
+
+// WorldWritable reports whether every user of this machine may change the file, or what lies in the
+// folder. One in which only owners may remove what is theirs, such as /tmp, does not count.
+func (l *Loader) WorldWritable(name string) bool {
+	if l.sources.Stat == nil {
+		return false
+	}
+	info, err := l.sources.Stat(name)
+	return err == nil && info.Mode().Perm()&0o002 != 0 && !(info.IsDir() && info.Mode()&fs.ModeSticky != 0)
 }
 
 // WorldReadable reports whether every user of this machine may read the file.

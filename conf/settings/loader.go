@@ -34,7 +34,7 @@ type Loader struct {
 // Read reads file, variables and flags. It reports whether the file could be read and is YAML.
 func (s *Schema) Read(src Sources) (*Loader, bool) {
 	if src.ReadFile == nil {
-		src.ReadFile = os.ReadFile
+		src.ReadFile = readRegular
 		if src.Stat == nil {
 			src.Stat = os.Stat
 		}
