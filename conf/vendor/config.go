@@ -138,7 +138,7 @@ func (c *configFile) substitute(s string, line int, vars lookup) string {
 			c.note(line, false, "refers to ${"+name+"}, which is not set here: the engine puts nothing in if it is not set there either",
 				"set it for the gateway too, in the environment or in engine.liferay.variables as "+name+"=...")
 		case strings.HasPrefix(name, "env:"):
-			c.note(line, false, "refers to ${"+name+"}: builds before 7.4 update 49 or so put nothing in", "name the variable LIFERAY_..., or write the value out")
+			c.note(line, false, "refers to ${"+name+"}: the engine of 7.4.3.112 puts nothing in for it, later ones do", "name the variable LIFERAY_..., or write the value out")
 		}
 		if s = s[:start] + value + s[stop+1:]; len(s) > maxText {
 			break

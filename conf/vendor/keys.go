@@ -68,7 +68,7 @@ func isPortalKey(name string) bool {
 // misspelt returns the key that name was probably meant to be, and reports whether name is a key of
 // this group at all that Liferay does not know.
 func misspelt(name string) (meant string, wrong bool) {
-	if isPortalKey(name) || slices.Contains(otherKeys, name) {
+	if strings.HasPrefix(name, "\ufeff") || isPortalKey(name) || slices.Contains(otherKeys, name) {
 		return "", false
 	}
 	best, least := "", 4

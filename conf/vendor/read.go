@@ -137,8 +137,12 @@ func (e *engineFiles) notes(name string, p *properties) {
 	}
 }
 
+// maxTold bounds how many misspelt keys of a file are told.
+const maxTold = 20
+
 // keys reports keys of the group that this line does not read, or nobody.
 func (e *engineFiles) keys(name string, p *properties) {
+	told := 0
 	for _, q := range p.all {
 		o := at(name, q.lines[0])
 		i := slices.IndexFunc(portalKeys, func(k engineKey) bool { return k.name == q.key })
@@ -152,10 +156,15 @@ func (e *engineFiles) keys(name string, p *properties) {
 		case q.key == "include":
 			e.warn(o, q.key, "makes the portal read another file in this place, and pass over this whole file if it is not there; it is not read here",
 				"use include-and-override")
-		case wrong && meant != "":
-			e.warn(o, q.key, "is no property of Liferay: it has no effect", "did you mean "+meant+"?")
 		case wrong:
-			e.warn(o, q.key, "is no property of Liferay that is known here: it has no effect", "check its spelling")
+			if told++; told > maxTold {
+				continue
+			}
+			cure := "check its spelling"
+			if meant != "" {
+				cure = "did you mean " + meant + "?"
+			}
+			e.warn(o, q.key, "is no property of Liferay: it has no effect", cure)
 		}
 	}
 }
@@ -294,6 +303,9 @@ func (e *engineFiles) portalLayer(y settings.Layer) {
 // leaf reads a single value: the portal puts references in, but not into one with commas.
 func (e *engineFiles) leaf(y settings.Layer, k engineKey, p engineProperty) {
 	value := merge(p.texts)
+	if k.name != sharedSecret && strings.Contains(value, sharedSecret) {
+		return // a line that was swallowed, which is told; it may hold the secret
+	}
 	if len(p.texts) == 1 {
 		x := e.resolver(e.merged).expand(value)
 		if x.err != nil {
@@ -311,11 +323,11 @@ func (e *engineFiles) leaf(y settings.Layer, k engineKey, p engineProperty) {
 	if k.name == bufferKey && strings.Trim(value, "0123456789") != "" {
 		e.warn(p.origin, k.name, "is not a plain number: Liferay takes it for 0", "write the number of bytes, such as 10485760")
 	}
-	y.Set(k.path, pieces(k.read(value), p, k.read(value)))
+	y.Set(k.path, pieces(k.read(value), p))
 }
 
 // pieces makes a Given of texts that stand in p.
-func pieces(texts []string, p engineProperty, _ []string) settings.Given {
+func pieces(texts []string, p engineProperty) settings.Given {
 	g := settings.Given{Origin: p.origin}
 	for i, t := range texts {
 		o := p.origin
@@ -374,6 +386,9 @@ func (e *engineFiles) hostsLeaf(y settings.Layer, k engineKey, p engineProperty)
 			continue
 		case len(x.names) > 0:
 			e.warn(o, k.name, "refers to ${"+x.names[0]+"}: parts of the engine do not resolve references in a list of hosts and take the text as it stands", "write the address out")
+		}
+		if strings.Contains(x.text, sharedSecret) {
+			continue // a line that was swallowed, which is told; it may hold the secret
 		}
 		for _, host := range k.read(x.text) {
 			g.Items = append(g.Items, settings.Item{Text: host, Origin: o})
