@@ -10,6 +10,7 @@ import java.util.TreeMap;
 public final class Publisher {
   private final Client client;
   private final Protocol protocol;
+  private final Map<Object, String> changed = new TreeMap<>();
 
   private Publisher(Client client, Protocol protocol) {
     this.client = client;
@@ -39,7 +40,7 @@ public final class Publisher {
     protocol.on("invoke", this::invoke);
     protocol.on("publish", l -> new Publication(client, l).run());
     protocol.on("flow", new Flows(client)::run);
-    protocol.on("generate", l -> new Generator(client, protocol, l).run());
+    protocol.on("generate", l -> new Generator(client, protocol, changed, l).run());
     protocol.on("hostile", l -> new Attacks(client, l).run());
     protocol.on("raw", l -> Raw.send(client, l));
     protocol.on("body", this::body);
