@@ -24,7 +24,7 @@ packages: build ## deb and rpm in dist, with manual page, completions, units and
 	  $(NFPM) package --config cmd/stagelock/packaging/nfpm.yaml --packager $$p --target dist/ || exit 1; done
 
 test: ## pass the tests; needs Go only, what needs more says so and skips
-	$(GO) test ./...
+	$(GO) test -shuffle=on ./...
 
 race: ## pass the tests with the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
@@ -37,7 +37,7 @@ lint: ## vet, staticcheck and golangci-lint with .golangci.yml
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@set -e; for p in $$($(GO) list ./...); do \
 	  for t in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-	    echo "$$p $$t"; $(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) $$p; \
+	    echo "$$p $$t"; $(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$p; \
 	  done; done
 
 bench: ## run the benchmarks
