@@ -177,7 +177,8 @@ type Repeats struct {
 
 // Requests bounds how long staging requests are remembered.
 type Requests struct {
-	Keep time.Duration `yaml:"keep" default:"168h" min:"1h" max:"365d" doc:"Time after the clean-up in which a staging request is still known."`
+	Keep      time.Duration `yaml:"keep" default:"168h" min:"1h" max:"365d" doc:"Time after the clean-up in which a staging request is still known."`
+	Abandoned time.Duration `yaml:"abandoned" default:"2m" min:"1ms" max:"24h" doc:"Time without a call after which a publish counts as given up: until then nobody else can publish the same archive into the same site, then what it left is cleaned up."`
 }
 
 // Audit describes the audit log.

@@ -99,6 +99,7 @@ func newEnvironment(t testing.TB, o harness.EngineOptions) *environment {
 var unhurried = []string{
 	"quota:", "  per_address_rate: 100000/s", "  per_address_burst: 100000", "  peer_rate: 100000/s",
 	"  peer_burst: 100000", "  calls_per_peer: 128",
+	"requests: { abandoned: 1ms }", // who publishes again after a failure does not wait
 }
 
 func (v *environment) client(t testing.TB, buffer int64, login string) *publisher.Client {

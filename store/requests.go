@@ -39,6 +39,9 @@ type Requests interface {
 	// Request returns the request of that id, cleaned up or not, or ErrNotFound. It costs the same
 	// whatever the number of parts.
 	Request(ctx context.Context, id int64) (Request, error)
+	// Find returns the newest request of that site and checksum that was not cleaned up, or
+	// ErrNotFound.
+	Find(ctx context.Context, site int64, checksum string) (Request, error)
 	// AddPart adds part to request id, replacing a part of the same name in its place, and keeps the
 	// sums. It returns ErrNotFound for an unknown id.
 	AddPart(ctx context.Context, id int64, part Part) error

@@ -8,20 +8,25 @@ import (
 	"github.com/stagelock/stagelock/tunnel/http1"
 )
 
-// head returns the head of the call for the engine. Nothing of the client's is copied.
+// head returns the head of the call for the engine.
 func (c *call) head() http1.RequestHead {
+	return c.headFor(c.sent.member, c.Ref, c.req.ContentLength-c.wire.BlankedSize())
+}
+
+// headFor returns the head of a call of this publisher for a node. Nothing of the client's is copied.
+func (c *call) headFor(m *upstream.Member, ref string, length int64) http1.RequestHead {
 	e := c.policy.Engine
 	host := e.Host
 	if host == "" {
-		host = c.sent.member.Host()
+		host = m.Host()
 	}
 	return http1.RequestHead{
 		Target: e.PathContext + tunnelPath, Host: host, ContentType: contentType,
 		Authorization: e.Key.Authorization(c.Login, e.Encoded, false),
-		ContentLength: c.req.ContentLength - c.wire.BlankedSize(),
+		ContentLength: length,
 		Fields: []http1.Field{
 			{Name: "X-Forwarded-For", Value: c.Addr.String()}, {Name: "X-Forwarded-Proto", Value: "https"},
-			{Name: "X-Stagelock-Reference", Value: c.Ref},
+			{Name: "X-Stagelock-Reference", Value: ref},
 		},
 	}
 }

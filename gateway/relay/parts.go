@@ -91,3 +91,10 @@ func (p *partsInFlight) drop(request int64, f *inFlight) {
 		delete(p.open, request)
 	}
 }
+
+// has reports whether a part of request is under way.
+func (p *partsInFlight) has(request int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open[request] != nil
+}

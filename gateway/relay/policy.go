@@ -35,6 +35,7 @@ type Policy struct {
 	Heartbeat   time.Duration
 	RetryAfter  time.Duration
 	RepeatKeep  time.Duration
+	Abandoned   time.Duration // of a publish without a call
 	RequestKeep time.Duration
 }
 

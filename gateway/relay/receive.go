@@ -45,20 +45,10 @@ func (c *call) receive(ctx context.Context) error {
 	return c.validate(reply)
 }
 
-// awaitReply waits for the reply's head, for as long as it takes.
+// awaitReply waits for the reply's head, for as long as it takes. The engine goes on even if nobody
+// waits: its answer is kept.
 func (c *call) awaitReply(ctx context.Context) (*http1.Reply, error) {
-	for {
-		there, err := c.sent.exchange.Await(ctx, c.policy.Heartbeat)
-		if err != nil {
-			return nil, err
-		}
-		if there {
-			return c.sent.exchange.Reply(ctx)
-		}
-		if !c.answer.gone {
-			c.answer.gone = c.beat() != nil // the engine goes on even if nobody waits: its answer is kept
-		}
-	}
+	return c.awaitOf(ctx, c.sent.exchange)
 }
 
 // unexpectedStatus is an engine that answers with anything but 200: it has not read the call, or a server

@@ -47,6 +47,7 @@ type Relay struct {
 	publishes publishes
 	peers     gate
 	parts     partsInFlight
+	requests  underWay
 }
 
 // New returns a Relay that has a policy and serves nothing yet.
@@ -88,14 +89,17 @@ const (
 
 // Run forgets what need not be remembered any longer, until ctx ends.
 func (r *Relay) Run(ctx context.Context) error {
-	t := time.NewTicker(time.Minute)
-	defer t.Stop()
+	prune, touch := time.NewTicker(time.Minute), time.NewTicker(touchInterval)
+	defer prune.Stop()
+	defer touch.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-t.C:
+		case <-prune.C:
 			r.prune(ctx)
+		case <-touch.C:
+			r.touch(ctx)
 		}
 	}
 }

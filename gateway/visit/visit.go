@@ -45,6 +45,13 @@ func (v *Visit) Client(forwardedFor []string) error {
 	return nil
 }
 
+// Own begins a visit that the gateway makes itself for the client of v.
+func (v *Visit) Own() *Visit {
+	own := v.visits.Open(v.Socket, v.rules)
+	own.Addr, own.Peer, own.Login, own.KeyID = v.Addr, v.Peer, v.Login, v.KeyID
+	return own
+}
+
 // Wait returns how long a visit is to wait before a secret that nobody knows yet is looked at: its
 // address failed too often.
 func (v *Visit) Wait() time.Duration { return v.rules.Quota.Wait(v.Addr, v.Begun) }

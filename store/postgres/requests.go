@@ -29,6 +29,9 @@ const (
 		ARRAY (SELECT login FROM @.request_logins l WHERE l.request = r.id ORDER BY ord)
 		FROM @.requests r WHERE id = $1`
 
+	findRequest = `SELECT id FROM @.requests WHERE site = $1 AND checksum = $2 AND cleaned_at IS NULL
+		ORDER BY created_at DESC, id DESC LIMIT 1`
+
 	// lockRequest has the parts of one request come one after the other, so that the sums are right.
 	lockRequest = `SELECT FROM @.requests WHERE id = $1 FOR NO KEY UPDATE`
 	putPart     = `WITH old AS (SELECT size FROM @.request_parts WHERE request = $1 AND name = $2),
@@ -94,6 +97,17 @@ func (s requests) Request(ctx context.Context, id int64) (store.Request, error) 
 		return store.Request{}, err
 	}
 	return req, nil
+}
+
+func (s requests) Find(ctx context.Context, site int64, checksum string) (store.Request, error) {
+	var id int64
+	err := s.read(ctx, fmt.Sprintf("request of site %d", site), func(ctx context.Context) error {
+		return s.calls.QueryRow(ctx, s.sql(findRequest), site, raw(checksum)).Scan(&id)
+	})
+	if err != nil {
+		return store.Request{}, err
+	}
+	return s.Request(ctx, id)
 }
 
 func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error {

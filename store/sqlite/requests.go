@@ -25,6 +25,8 @@ const (
 	readLogins = `SELECT checksum, peer, site, upstream, part_count, part_width, part_bytes,
 		created_at, cleaned_at, used_at, login
 		FROM requests LEFT JOIN request_logins l ON l.request = id WHERE id = ?1 ORDER BY l.ord`
+	findRequest = `SELECT id FROM requests WHERE site = ?1 AND checksum = ?2 AND cleaned_at IS NULL
+		ORDER BY created_at DESC, id DESC LIMIT 1`
 	readPart  = `SELECT size, width FROM request_parts WHERE request = ?1 AND name = ?2`
 	readParts = `SELECT name, size, width FROM request_parts WHERE request = ?1 ORDER BY ord`
 	partSize  = `SELECT (SELECT size FROM request_parts WHERE request = ?1 AND name = ?2)
@@ -89,6 +91,18 @@ func (s requests) Request(ctx context.Context, id int64) (store.Request, error) 
 		return store.Request{}, err
 	}
 	return req, nil
+}
+
+func (s requests) Find(ctx context.Context, site int64, checksum string) (store.Request, error) {
+	var id int64
+	what := fmt.Sprintf("request of site %d", site)
+	err := s.read(ctx, what, findRequest, func(st *sql.Stmt) error {
+		return st.QueryRowContext(ctx, site, checksum).Scan(&id)
+	})
+	if err != nil {
+		return store.Request{}, err
+	}
+	return s.Request(ctx, id)
 }
 
 func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error {

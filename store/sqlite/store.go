@@ -38,7 +38,7 @@ var (
 
 // queries are those that the readers prepare.
 var queries = []string{
-	loadValue, below, statValue, readOne, readLogins, readPart, readParts,
+	loadValue, below, statValue, readOne, readLogins, findRequest, readPart, readParts,
 	readMembers, readPage,
 }
 

@@ -23,6 +23,7 @@ func TestRequests(t *testing.T, open Opener[store.Requests]) {
 		{"second login is added", requestLogins},
 		{"created again after clean up", requestAgain},
 		{"id that the engine reused", requestReused},
+		{"found by site and checksum", requestFind},
 		{"parts and their sums", requestParts},
 		{"many parts cost the same each", requestManyParts},
 		{"reader's error stops", requestStops},
@@ -383,4 +384,30 @@ func requestClosed(t *testing.T, p *place[store.Requests]) {
 	_, err := p.cur.Request(ctx, 1)
 	wantErr(t, "Request", err, store.ErrClosed)
 	checkMade(t, p.reopen(), made(1, "a"))
+}
+
+func requestFind(t *testing.T, p *place[store.Requests]) {
+	ctx, sum := context.Background(), made(1).Checksum
+	_, err := p.cur.Find(ctx, 20121, sum)
+	wantErr(t, "Find in an empty store", err, store.ErrNotFound)
+	other := made(9, "a")
+	other.Site = 20999
+	create(t, p.cur, other)
+	for _, id := range []int64{2, 1, 3} {
+		create(t, p.cur, made(id, "a"))
+		p.clock.move(time.Second)
+	}
+	for _, want := range []int64{3, 1, 2} {
+		got, err := p.cur.Find(ctx, 20121, sum)
+		if err != nil || got.ID != want || !slices.Equal(got.Logins, []string{"a"}) {
+			t.Fatalf("Find: request %d of %v, %v; want %d", got.ID, got.Logins, err, want)
+		}
+		must(t, p.cur.CleanUp(ctx, want))
+	}
+	_, err = p.cur.Find(ctx, 20121, sum)
+	wantErr(t, "Find when all are cleaned up", err, store.ErrNotFound)
+	create(t, p.cur, made(1, "b")) // it lives again
+	if got, err := p.cur.Find(ctx, 20121, sum); err != nil || got.ID != 1 {
+		t.Errorf("Find: request %d, %v; want 1", got.ID, err)
+	}
 }

@@ -61,6 +61,8 @@ CREATE TABLE @.request_logins (
 );
 CREATE UNIQUE INDEX request_logins_once ON @.request_logins (request, sha256(login));
 
+CREATE INDEX requests_open ON @.requests (site, checksum) WHERE cleaned_at IS NULL;
+
 CREATE TABLE @.request_parts (
     ord     bigint GENERATED ALWAYS AS IDENTITY,
     request bigint NOT NULL REFERENCES @.requests (id) ON DELETE CASCADE,

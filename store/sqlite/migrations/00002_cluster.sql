@@ -57,7 +57,10 @@ CREATE INDEX nonces_expires_at ON nonces (expires_at);
 ALTER TABLE certificate_values RENAME TO stored_values;
 ALTER TABLE certificate_leases RENAME TO leases;
 
+CREATE INDEX requests_open ON requests (site, checksum) WHERE cleaned_at IS NULL;
+
 -- +goose Down
+DROP INDEX requests_open;
 ALTER TABLE leases RENAME TO certificate_leases;
 ALTER TABLE stored_values RENAME TO certificate_values;
 DROP TABLE nonces;

@@ -1,0 +1,76 @@
+package integration_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stagelock/stagelock/gateway/audit"
+)
+
+// Two publishes of one archive into one site would delete each other's folder: the second is told who
+// is there, since when, and when to try again.
+func TestAnArchiveThatIsBeingPublishedIsNotCreatedAgain(t *testing.T) {
+	s := slowly(t, listed)
+	id := s.made(t, 1)
+	allowed(t, s.Gateway, once(t, s.Gateway, create(site, 1).message(t))) // no part yet: a repeat, or a second publisher
+	allowed(t, s.Gateway, once(t, s.Gateway, streamsOf(part(id, "a.zip00", 900))(t, s.arranged)))
+	before := len(s.sink.Calls())
+	refused := want{reason: "request.publishing", says: "is being published now, since"}
+	got := once(t, s.Gateway, create(site, 1).message(t))
+	refused.denied(t, s.Gateway, got)
+	if text := got.thrown(t).Message; !strings.Contains(text, "by publisher@example.com of staging") || !strings.Contains(text, "try again in") {
+		t.Errorf("the publisher reads %q", text)
+	}
+	if n := len(s.sink.Calls()); n != before {
+		t.Errorf("%d calls reached the engine", n-before)
+	}
+	allowed(t, s.Gateway, once(t, s.Gateway, create(site, 2).message(t))) // another archive
+	allowed(t, s.Gateway, once(t, s.Gateway, cleanUp(id).message(t)))     // the first one ends
+	allowed(t, s.Gateway, once(t, s.Gateway, create(site, 1).message(t))) // and the archive is free
+	checkLog(t, s.arranged)
+}
+
+// While a call of the first publish is under way it is not given up, however long it takes.
+func TestAPublishUnderWayIsNotGivenUp(t *testing.T) {
+	o := listed
+	o.Extra = []string{"requests: { abandoned: 1ms }"}
+	s := slowly(t, o)
+	id := s.made(t, 1)
+	allowed(t, s.Gateway, once(t, s.Gateway, streamsOf(part(id, "a.zip00", 900))(t, s.arranged)))
+	first := dial(t, s.Gateway)
+	first.send(t, publish(id, settings(int64(site))).message(t))
+	s.working(t)
+	want{reason: "request.publishing"}.denied(t, s.Gateway, once(t, s.Gateway, create(site, 1).message(t)))
+	s.let <- struct{}{}
+	allowed(t, s.Gateway, first.receive(t))
+}
+
+// A publish whose staging died leaves parts behind, which the engine refuses as duplicates. The gateway
+// has them deleted before the archive is published again, and writes that down as its own call.
+func TestAnAbandonedPublishIsCleanedUpFirst(t *testing.T) {
+	o := listed
+	o.Extra = []string{"requests: { abandoned: 1ms }"}
+	a := arrange(t, o)
+	id := a.made(t, 1)
+	allowed(t, a.Gateway, once(t, a.Gateway, streamsOf(part(id, "a.zip00", 900))(t, a)))
+	before := len(a.sink.Calls())
+	got := once(t, a.Gateway, create(site, 1).message(t))
+	allowed(t, a.Gateway, got)
+	calls := a.sink.Calls()[before:]
+	if len(calls) != 2 || !strings.Contains(string(calls[0].Body), named("cleanUpStagingRequest")) ||
+		!strings.Contains(string(calls[1].Body), named("createStagingRequest")) {
+		t.Fatalf("%d calls reached the engine, want a clean-up and a create", len(calls))
+	}
+	if c, err := readCall(calls[0].Body); err != nil || c.Args[0] != id || c.Principal.Login != "publisher@example.com" {
+		t.Errorf("the clean-up is %+v, %v", c, err)
+	}
+	if calls[0].Head.Header.Get("Authorization") != calls[1].Head.Header.Get("Authorization") {
+		t.Error("the clean-up has another login")
+	}
+	ev := a.awaitOne(t, func(ev audit.Event) bool { return ev.Reason == "request.abandoned" })
+	if ev.Verdict != audit.Allow || ev.Request != id || ev.Site != site || !strings.Contains(ev.Detail, got.ref) {
+		t.Errorf("recorded as %+v", ev)
+	}
+	allowed(t, a.Gateway, once(t, a.Gateway, streamsOf(part(id, "a.zip00", 900))(t, a)))
+	checkLog(t, a)
+}
