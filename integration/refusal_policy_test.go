@@ -57,7 +57,7 @@ func TestRequestsBelongToWhoMadeThem(t *testing.T) {
 	a := arrange(t, listed)
 	mine, theirs := a.made(t, 1), a.made(t, 2)
 	allowed(t, a.Gateway, once(t, a.Gateway, create(site, 3).as(other).message(t))) // another one of the same peer
-	ofOther := requestOf(3)
+	ofOther, both := requestOf(3), a.made(t, 4)
 	owned, unknown := want{reason: "request.login", says: "another publisher"}, want{reason: "request.unknown", says: "777"}
 	runAll(t, a, []refusal{
 		{name: "part", bad: streamsOf(part(ofOther, "a.zip00", 900)), good: streamsOf(part(mine, "a.zip00", 900)), want: owned},
@@ -69,8 +69,8 @@ func TestRequestsBelongToWhoMadeThem(t *testing.T) {
 		{name: "publish after cleanUp", bad: sends(publish(theirs, settings(int64(site)))), want: want{reason: "request.cleaned"}},
 	})
 	t.Run("made by both", func(t *testing.T) { // the same archive has the same id
-		allowed(t, a.Gateway, once(t, a.Gateway, create(site, 1).as(other).message(t)))
-		allowed(t, a.Gateway, once(t, a.Gateway, publish(mine, settings(int64(site))).as(other).message(t)))
+		allowed(t, a.Gateway, once(t, a.Gateway, create(site, 4).as(other).message(t)))
+		allowed(t, a.Gateway, once(t, a.Gateway, publish(both, settings(int64(site))).as(other).message(t)))
 	})
 }
 

@@ -17,7 +17,7 @@ func TestPublisherRepeatsWhatThePolicyDoesNotGuard(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, r := range p.Rules() {
-			if r.Kind == calls.Event {
+			if r.Kind == calls.Event || r.Method == "fetchLayoutPlid" { // the client asks neither
 				continue
 			}
 			seen++
