@@ -43,7 +43,8 @@ var mayImport = map[string][]string{
 	"integration/engine/control": {
 		"integration/engine/content", "integration/engine/remote", "integration/engine/staging",
 	},
-	"integration/engine/remote": {"integration/engine/content", "integration/engine/lar", "tunnel/publisher"},
+	"integration/engine/directory": {"integration/engine/content"},
+	"integration/engine/remote":    {"integration/engine/content", "integration/engine/lar", "tunnel/publisher"},
 	"integration/engine/servlet": {
 		"archive", "integration/engine/content", "integration/engine/lar", "integration/engine/staging", "tunnel",
 	},

@@ -49,14 +49,46 @@ func (s *Store) AddUser(ctx context.Context, u User) error {
 	if u.CompanyID == 0 {
 		u.CompanyID = s.cfg.CompanyID
 	}
-	return s.Change(ctx, func(tx *Tx) error {
-		if err := tx.freeUser(ctx, &u); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, company, email, screen_name, admin) VALUES (?, ?, ?, ?, ?)`,
-			u.ID, u.CompanyID, u.Email, u.ScreenName, u.Admin)
+	return s.Change(ctx, func(tx *Tx) error { return tx.addUser(ctx, u) })
+}
+
+func (t *Tx) addUser(ctx context.Context, u User) error {
+	if err := t.freeUser(ctx, &u); err != nil {
 		return err
+	}
+	_, err := t.ExecContext(ctx, `INSERT INTO users (id, company, email, screen_name, admin) VALUES (?, ?, ?, ?, ?)`,
+		u.ID, u.CompanyID, u.Email, u.ScreenName, u.Admin)
+	return err
+}
+
+// AddUsers makes all of them or, if one cannot be made, none. Those that are there with the same
+// address and screen name stay as they are. It returns how many were made.
+func (s *Store) AddUsers(ctx context.Context, all []User) (made int, err error) {
+	err = s.Change(ctx, func(tx *Tx) error {
+		for _, u := range all {
+			if u.CompanyID == 0 {
+				u.CompanyID = s.cfg.CompanyID
+			}
+			var there int
+			err := tx.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE company = ? AND email = ? AND screen_name = ?`,
+				u.CompanyID, u.Email, u.ScreenName).Scan(&there)
+			if err != nil || there > 0 {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			if err := tx.addUser(ctx, u); err != nil {
+				return err
+			}
+			made++
+		}
+		return nil
 	})
+	if err != nil {
+		return 0, err
+	}
+	return made, nil
 }
 
 // freeUser gives a user without an id the next one, and refuses a login that is taken.

@@ -49,6 +49,7 @@ func NewServer(cfg Config) *Server {
 		"staging.publish": s.publish, "staging.relaunch": s.relaunch, "staging.history": op(s.history),
 		"staging.schedule": op(s.schedule), "staging.schedules": op(s.schedules), "staging.unschedule": op(s.unschedule),
 		"user.add": op(s.addUser), "user.list": op(s.listUsers), "user.grant": op(s.grant),
+		"user.import": op(s.importUsers),
 	}
 	return s
 }

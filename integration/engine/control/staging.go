@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/remote"
 )
 
@@ -88,13 +87,33 @@ func (s *Server) unschedule(ctx context.Context, in ID) (struct{}, error) {
 	return struct{}{}, s.cfg.Staging.Unschedule(ctx, in.ID)
 }
 
-// received is what arrived in a site, newest last.
-func (s *Server) received(ctx context.Context, in SiteID) ([]content.Publish, error) {
+// Received is a publish that arrived in a site.
+type Received struct {
+	ID       int64     `json:"id"`
+	Request  int64     `json:"request"`
+	Checksum string    `json:"md5"`
+	Login    string    `json:"login"`
+	At       time.Time `json:"at"`
+	Entries  int       `json:"entries"`
+	Bytes    int64     `json:"bytes"` // unpacked
+	Added    int       `json:"added"`
+	Updated  int       `json:"updated"`
+	Deleted  int       `json:"deleted"`
+	Warnings []string  `json:"warnings,omitempty"`
+}
+
+// received is what arrived in a site, oldest first.
+func (s *Server) received(ctx context.Context, in SiteID) ([]Received, error) {
 	if _, err := s.cfg.Store.Site(ctx, in.Site); err != nil {
 		return nil, err
 	}
 	all, err := s.cfg.Store.Publishes(ctx, in.Site)
-	return append([]content.Publish{}, all...), err
+	list := []Received{}
+	for _, p := range all {
+		list = append(list, Received{ID: p.ID, Request: p.Request, Checksum: p.Checksum, Login: p.Login, At: p.At,
+			Entries: p.Entries, Bytes: p.Bytes, Added: p.Added, Updated: p.Updated, Deleted: p.Deleted, Warnings: p.Warnings})
+	}
+	return list, err
 }
 
 // publish answers one line of JSON for every step, and last the publication as it ended. A caller

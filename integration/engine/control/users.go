@@ -58,3 +58,18 @@ func (s *Server) grant(ctx context.Context, in Grant) (struct{}, error) {
 	}
 	return struct{}{}, s.cfg.Store.Grant(ctx, u.ID, in.Site, in.Actions...)
 }
+
+// Imported is the answer of user.import.
+type Imported struct {
+	Added int `json:"added"`
+	There int `json:"there"` // already
+}
+
+func (s *Server) importUsers(ctx context.Context, in []User) (Imported, error) {
+	var all []content.User
+	for _, u := range in {
+		all = append(all, content.User{ID: u.ID, Email: u.Email, ScreenName: u.ScreenName, Admin: u.Admin})
+	}
+	n, err := s.cfg.Store.AddUsers(ctx, all)
+	return Imported{Added: n, There: len(all) - n}, err
+}

@@ -23,6 +23,7 @@ func (sh shell) siteCommand() *cli.Command {
 			)},
 		{Name: "list", Usage: "list sites and asset libraries with their ids", Action: sh.siteList, Flags: target()},
 		{Name: "show", Usage: "show a site: who stages it, and what is locked", Action: sh.siteShow, Flags: target(id)},
+		{Name: "received", Usage: "list the publishes that arrived in a live site", Action: sh.siteReceived, Flags: target(id)},
 		{Name: "unlock", Usage: "end the lock of a live site whose staging is gone", Action: sh.siteUnlock,
 			Description: "Every staging environment that is attached is forgotten. One that still lives does not learn of it.",
 			Flags:       target(id)},
@@ -127,4 +128,24 @@ func (sh shell) siteUnlock(c *cli.Context) error {
 		}
 	}
 	return nil
+}
+
+func (sh shell) siteReceived(c *cli.Context) error {
+	id, err := siteOf(c)
+	if err != nil {
+		return err
+	}
+	all, err := ask[[]control.Received](c, "site.received", control.SiteID{Site: id})
+	if err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(all)
+	}
+	rows := [][]string{{"ID", "AT", "BY", "ADDED", "UPDATED", "DELETED", "SIZE", ""}}
+	for _, p := range all {
+		rows = append(rows, []string{fmt.Sprint(p.ID), term.Stamp(p.At), term.Plain(p.Login), fmt.Sprint(p.Added),
+			fmt.Sprint(p.Updated), fmt.Sprint(p.Deleted), term.Size(p.Bytes), term.Plain(strings.Join(p.Warnings, "; "))})
+	}
+	return sh.Table(rows)
 }

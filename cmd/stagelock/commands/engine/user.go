@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -10,6 +12,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/control"
+	"github.com/stagelock/stagelock/integration/engine/directory"
 )
 
 func actionNames() string {
@@ -26,6 +29,10 @@ func (sh shell) userCommand() *cli.Command {
 			&cli.StringFlag{Name: "screen-name", Usage: "screen name; else what stands before the @"},
 			&cli.Int64Flag{Name: "id", Usage: "id; else the next one"},
 			&cli.BoolFlag{Name: "admin", Usage: "an administrator may do everything"})},
+		{Name: "import", Usage: "add the users of an LDIF or CSV file, all or none", ArgsUsage: "FILE", Action: sh.userImport,
+			Description: "A CSV file begins with the names of its columns: email, screen_name, id, admin; the first is needed.\n" +
+				"Users that are there already stay as they are.",
+			Flags: target()},
 		{Name: "list", Usage: "list users", Action: sh.userList, Flags: target()},
 		{Name: "grant", Usage: "allow a user something in a site", ArgsUsage: "LOGIN PERMISSION...", Action: sh.userGrant,
 			Description: "The permissions are " + actionNames() + ".",
@@ -94,4 +101,36 @@ func (sh shell) userGrant(c *cli.Context) error {
 		return sh.Print(in)
 	}
 	return sh.Printf("%s may %s in site %d\n", term.Plain(in.Login), strings.Join(args[1:], ", "), id)
+}
+
+func (sh shell) userImport(c *cli.Context) error {
+	args, err := flags.Operands(c, "the FILE, LDIF or CSV")
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(args[0])
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	all, err := directory.Read(f)
+	if err != nil {
+		var p *directory.Problem
+		if errors.As(err, &p) {
+			return &term.DataError{Msg: args[0] + ", nobody was added:\n" + err.Error(), Cure: p.Cure}
+		}
+		return err
+	}
+	in := []control.User{}
+	for _, u := range all {
+		in = append(in, control.User{ID: u.ID, Email: u.Email, ScreenName: u.ScreenName, Admin: u.Admin})
+	}
+	n, err := ask[control.Imported](c, "user.import", in)
+	if err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(n)
+	}
+	return sh.Printf("Added %s; %d were there already\n", term.Count(n.Added, "user"), n.There)
 }
