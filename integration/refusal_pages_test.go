@@ -206,3 +206,26 @@ func TestClassNamesMayBeAsked(t *testing.T) {
 	a.refuses(t, fetch(names7, []string{"long", "long"}, int64(20001), int64(1)), want{reason: "call.unknown"})
 	checkLog(t, a)
 }
+
+// TestEveryEventOfARequestSaysWhatItIsAbout: who, which site and which archive, in verdict and outcome.
+func TestEveryEventOfARequestSaysWhatItIsAbout(t *testing.T) {
+	a := arrange(t, listed)
+	request := a.made(t, 1)
+	for _, m := range []message{
+		streamsOf(part(request, "a.zip00", 900))(t, a), publish(request, settings(int64(site))).message(t),
+		publish(request, settings(int64(otherSite))).message(t), cleanUp(request).message(t),
+	} {
+		got := once(t, a.Gateway, m)
+		ev := verdict(t, a.Gateway, got.ref)
+		if ev.Site != site || ev.Checksum != checksum(1) || ev.Login != harness.Login || ev.Peer != "staging" || ev.Request != request {
+			t.Errorf("verdict %+v", ev)
+		}
+		if ev.Verdict == "deny" {
+			continue
+		}
+		if end := a.outcome(t, got.ref); end.Site != site || end.Checksum != checksum(1) || end.Request != request {
+			t.Errorf("outcome %+v", end)
+		}
+	}
+	checkLog(t, a)
+}

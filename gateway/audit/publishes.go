@@ -45,6 +45,7 @@ type Publish struct {
 	Ref      string        `json:"ref,omitempty"` // of the call that decided how it ended, or of the first one
 
 	parts map[string]bool
+	made  bool // its create call is in the log
 }
 
 // Publishes returns the publishes of a log, oldest first. Those whose beginning was archived lack
@@ -121,7 +122,7 @@ func (p *publishes) begin(ev *Event) *Publish {
 func (p *publishes) create(ev *Event) {
 	if ev.Kind == KindVerdict {
 		one := p.begin(ev)
-		one.Checksum = ev.Checksum
+		one.Checksum, one.made = ev.Checksum, true
 		if ev.Verdict == Deny {
 			one.ended(Refused, ev)
 			return
@@ -140,7 +141,7 @@ func (p *publishes) create(ev *Event) {
 		return
 	}
 	one.Request = ev.Request
-	if early := p.running[ev.Request]; early != nil && early.Checksum == "" && !early.Begun.Before(one.Begun) {
+	if early := p.running[ev.Request]; early != nil && !early.made && !early.Begun.Before(one.Begun) {
 		p.join(one, early)
 	}
 	p.running[ev.Request] = one // an engine that was set up anew may give a number again

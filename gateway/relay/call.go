@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/stagelock/stagelock/gateway/audit"
@@ -30,6 +31,7 @@ type call struct {
 	facts    calls.Facts
 	past     calls.Known // what is remembered of the ids in facts
 	request  int64       // staging request that the call names, 0 for none
+	checksum string      // of the archive of that request
 	home     string      // the engine node that created that request
 	decision calls.Decision
 	turn     *once.Turn // of a guarded call
@@ -92,7 +94,7 @@ func (c *call) Describe(ev *audit.Event) {
 		ev.Method = c.wire.Method.Signature()
 	}
 	ev.Request = c.request
-	ev.Site, ev.Checksum = c.facts.Site, c.facts.Checksum
+	ev.Site, ev.Checksum = cmp.Or(c.facts.Site, c.past.Request.Site), cmp.Or(c.facts.Checksum, c.checksum)
 	ev.Part, ev.Size = c.facts.Part, c.facts.PartSize
 }
 

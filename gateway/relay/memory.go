@@ -12,7 +12,7 @@ import (
 
 // recall asks the store what it remembers of the ids that the call names.
 func (c *call) recall(ctx context.Context, others *inFlight) error {
-	c.request, c.past = c.facts.Request, calls.Known{}
+	c.request, c.past, c.checksum = c.facts.Request, calls.Known{}, ""
 	for _, ask := range []func(context.Context) error{
 		func(ctx context.Context) error { return c.recallRequest(ctx, others) }, c.recallPage, c.recallControlPanel,
 	} {
@@ -33,6 +33,7 @@ func (c *call) recallRequest(ctx context.Context, others *inFlight) error {
 		return err
 	}
 	c.home = r.Upstream
+	c.checksum = r.Checksum
 	c.past.Request = calls.Request{
 		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),
 	}
