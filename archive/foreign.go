@@ -40,7 +40,7 @@ var cures = map[Code]string{
 	CodeCRC:       "it was damaged on its way: copy or export it again",
 	CodeData:      "it was damaged on its way: copy or export it again",
 	CodeManifest:  "export it from the portal: Export, then the .lar file",
-	CodeXML:       "export it again; if manifest.xml was edited by hand, look at that place",
+	CodeXML:       "export it again; if manifest.xml was edited by hand, look at that place, and save it as UTF-8",
 	CodeXMLLimit:  "export less at a time",
 	CodeParts:     "name all parts, from the first to the last",
 	CodeDigest:    "one part is damaged or of another archive: get the parts again",

@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -127,6 +128,51 @@ func FuzzManifest(f *testing.F) {
 		again, err := archive.ReadManifest(strings.NewReader("<!-- c -->"+s), lim)
 		if err == nil && len(again.Portlets) != len(m.Portlets) {
 			t.Fatalf("%d portlets became %d", len(m.Portlets), len(again.Portlets))
+		}
+	})
+}
+
+// FuzzRepack: what is written anew is accepted and reads the same everywhere, whatever was read; an
+// archive that was accepted keeps its content.
+func FuzzRepack(f *testing.F) {
+	f.Add(plain().bytes())
+	f.Add(craft().bytes())
+	for _, c := range append(differing(), malformed()...) {
+		if len(c.data) < 1<<14 {
+			f.Add(c.data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 1<<16 {
+			return
+		}
+		var out bytes.Buffer
+		_, err := archive.Repack(t.Context(), &out, bytes.NewReader(b), int64(len(b)), archive.DefaultLimits())
+		before, refused := accept(b)
+		if err != nil {
+			if refused == nil && before.Len() > 0 && archive.CodeOf(err) == "" {
+				t.Fatalf("an accepted archive cannot be written anew: %v", err)
+			}
+			return
+		}
+		after, err := accept(out.Bytes())
+		if err != nil {
+			t.Fatalf("written anew, it is refused: %v", err)
+		}
+		sameAsGo(t, out.Bytes(), after)
+	})
+}
+
+// FuzzForeign: a file that is no archive is refused with a code and a cure, whatever it is.
+func FuzzForeign(f *testing.F) {
+	for _, s := range []string{"", "<html>", "PK\x03\x04", "data:;base64,UEsDBBQ", "\x1f\x8b", "version https://git-lfs.github.com/spec/v1\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, err := open(b)
+		var r *archive.Refusal
+		if err != nil && (!errors.As(err, &r) || r.Cure() == "") {
+			t.Fatalf("%v has no cure", err)
 		}
 	})
 }

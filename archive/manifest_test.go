@@ -215,3 +215,19 @@ func TestArchiveWithoutManifest(t *testing.T) {
 		t.Errorf("got %v, want %s", err, archive.CodeManifest)
 	}
 }
+
+// People edit manifest.xml with what their system has: other ends of lines change nothing, and a
+// mark of the byte order, which the portal does not read, is called by its name.
+func TestManifestEditedByHand(t *testing.T) {
+	for _, text := range []string{strings.ReplaceAll(manifestText, "\n", "\r\n"), manifestText + "\n\n"} {
+		m, err := archive.ReadManifest(strings.NewReader(text), archive.DefaultLimits())
+		if err != nil || m.Header.BuildNumber != 7413 {
+			t.Errorf("%.20q: %v", text, err)
+		}
+	}
+	_, err := archive.ReadManifest(strings.NewReader("\ufeff"+manifestText), archive.DefaultLimits())
+	var r *archive.Refusal
+	if !errors.As(err, &r) || !strings.Contains(r.Msg, "byte order mark") || !strings.Contains(r.Cure(), "without the mark") {
+		t.Errorf("byte order mark: %v", err)
+	}
+}

@@ -43,7 +43,7 @@ var packings = []packing{
 	{name: "7z, largest effort", tool: "7z", line: "7z a -bd -tzip -mx=9 $out . >/dev/null"},
 	{name: "7z, stored", tool: "7z", line: "7z a -bd -tzip -mx=0 $out . >/dev/null"},
 	{name: "7z, names in UTF-8", tool: "7z", line: "7z a -bd -tzip -mcu=on $out . >/dev/null"},
-	{name: "7z, an entry changed", tool: "zip", line: "zip -qr $out . && printf ' ' >> manifest.xml && 7z u -bd -tzip $out manifest.xml >/dev/null"},
+	{name: "7z, an entry changed", tool: "7z", line: "zip -qr $out . && printf ' ' >> manifest.xml && 7z u -bd -tzip $out manifest.xml >/dev/null"},
 	{name: "7z, a folder renamed", tool: "7z", line: "7z a -bd -tzip $out . >/dev/null && 7z rn -bd -tzip $out group/1/empty.txt group/1/none.txt >/dev/null"},
 	{name: "7z, Deflate64", tool: "7z", line: "7z a -bd -tzip -mm=Deflate64 $out . >/dev/null", refused: archive.CodeMethod, cure: "Deflate"},
 	{name: "7z, LZMA", tool: "7z", line: "7z a -bd -tzip -mm=LZMA $out . >/dev/null", refused: archive.CodeMethod, cure: "Deflate"},

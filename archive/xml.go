@@ -41,6 +41,10 @@ func (b *budget) Read(p []byte) (int, error) {
 // attributes of one element by name; the manifest uses no name spaces.
 type attributes map[string]string
 
+// byteOrderMark stands in front of what some editors on Windows save. The portal reads the manifest
+// as characters, in which the mark is one too many.
+const byteOrderMark = "\ufeff"
+
 // elements reads the start tags of a document one after the other and refuses whatever no exporter
 // writes: directives, instructions, other encodings, depth, breadth and length without end.
 type elements struct {
@@ -86,7 +90,12 @@ func (e *elements) step(token xml.Token) (attributes, *Refusal) {
 	case xml.EndElement:
 		e.path = e.path[:len(e.path)-1]
 	case xml.CharData:
-		if len(e.path) == 0 && strings.TrimSpace(string(t)) != "" {
+		switch {
+		case len(e.path) > 0 || strings.TrimSpace(string(t)) == "":
+		case e.first && strings.HasPrefix(string(t), byteOrderMark):
+			return nil, refuse(CodeXML, "document begins with a byte order mark, which the portal does not read").
+				heal("save it as UTF-8 without the mark (BOM), as other editors do, and pack it again")
+		default:
 			return nil, refuse(CodeXML, "text outside the root element")
 		}
 	case xml.Directive:

@@ -247,7 +247,8 @@ func TestStoppedPublishSaysWhatIsKnown(t *testing.T) {
 	}
 }
 
-// Two publishes of one archive from one machine: the second is told at once, the first ends well.
+// Two publishes of one archive, from one machine and from two: the second is told, the first ends
+// well.
 func TestSecondPublishOfOneArchiveIsTold(t *testing.T) {
 	e, lar := live(t)
 	home := t.TempDir()
@@ -257,6 +258,10 @@ func TestSecondPublishOfOneArchiveIsTold(t *testing.T) {
 	second, secondOut := publishing(t, e, proxy, lar, home)
 	if code := exitOf(t, second); code != 75 || !strings.Contains(secondOut.String(), "this archive is being published now, since ") {
 		t.Errorf("the second: exit code %d:\n%s", code, secondOut)
+	}
+	elsewhere, elsewhereOut := publishing(t, e, "none", lar, t.TempDir())
+	if code := exitOf(t, elsewhere); code != 75 || !strings.Contains(elsewhereOut.String(), "being published") {
+		t.Errorf("one from another machine: exit code %d:\n%s", code, elsewhereOut)
 	}
 	s.release()
 	if code := exitOf(t, first); code != 0 {
