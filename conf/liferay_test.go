@@ -312,6 +312,9 @@ func FuzzLiferayFiles(f *testing.F) {
 		}
 		if plain := !strings.ContainsAny(properties+config, "\\$/"); plain {
 			for _, host := range c.Hosts.Allow {
+				if host == "127.0.0.1" || host == "SERVER_IP" {
+					continue // Liferay's own default
+				}
 				if !strings.Contains(properties+config, host) && utf8.ValidString(properties+config) {
 					t.Fatalf("%q was let in by %q and %q", host, properties, config)
 				}

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/settings"
@@ -94,6 +95,15 @@ var secretRules = []rule{
 				asked := p.Secret.File != "" // what is wrong with the file was said
 				return when(!p.Secret.Value.IsSet() && !asked, join(path, "secret"))
 			})
+		}},
+	{"secret-rotation", false, "is not given while %s has a previous secret: if live still has that one, nothing passes, and nobody says so",
+		"write live's own secret there for as long as previous stands",
+		func(l *loader, c *Config) []finding {
+			i := slices.IndexFunc(c.Peers, func(p Peer) bool { return p.Secret.Previous.Value.IsSet() && !p.Secret.Previous.same(p.Secret.Key) })
+			if i < 0 || !l.shared(upstreamSecret) {
+				return nil
+			}
+			return []finding{{upstreamSecret, entry("peers", i)}}
 		}},
 	{"secret-previous", true, "is the current secret", "drop the section once every sender has changed over",
 		func(_ *loader, c *Config) []finding {

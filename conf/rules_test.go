@@ -155,6 +155,8 @@ var ruleRows = []struct {
 
 	{"secret-missing", "    secret:\n      file: staging.secret\n", "", []string{"live.yaml:5: peers[0].secret: has no secret"}},
 	{"secret-missing", "file: staging.secret", "algorithm: AES", []string{"live.yaml:8: peers[0].secret: has no secret"}},
+	{"secret-rotation", "file: staging.secret", "file: staging.secret\n      previous:\n        file: other.secret", []string{"live.yaml:13: engine.upstream.secret: is not given while peers[0] has a previous secret"}},
+	{"", good[strings.Index(good, "      file:"):], "      file: staging.secret\n      previous: {file: other.secret}\nengine:\n  upstream: {nodes: [\"http://127.0.0.1:8080\"], secret: {file: other.secret}}\n  browser_url: https://www.example.com\n", nil},
 	{"secret-previous", "file: staging.secret", "file: staging.secret\n      previous:\n        file: staging.secret", []string{"live.yaml:10: warning: peers[0].secret.previous: is the current secret"}},
 
 	{"nodes-empty", `["http://127.0.0.1:8080"]`, "[]", []string{"live.yaml:11: engine.upstream.nodes: is empty"}},
