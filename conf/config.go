@@ -32,6 +32,8 @@ type (
 type Config struct {
 	Listen     []netip.AddrPort `yaml:"listen" default:"0.0.0.0:8443" restart:"true" doc:"Addresses and ports of the TLS listeners that publishers connect to. 0.0.0.0 opens every IPv4 address and no other, [::] or no address those of both families."`
 	Data       Path             `yaml:"data" default:"/var/lib/stagelock" restart:"true" doc:"Folder of the store: requests, audit log, certificates. Only the gateway's own user needs access."`
+	Store      string           `yaml:"store" default:"embedded" oneof:"embedded postgres" restart:"true" doc:"embedded: a database in the data folder, for one gateway. postgres: one that several gateways share, see cluster."`
+	Cluster    Cluster          `yaml:"cluster" doc:"Several gateways before one live environment. Only store: postgres looks at it."`
 	Names      []string         `yaml:"names" example:"live.example.com" doc:"Host values that are accepted, host or host:port. A host without a port stands for the ports of listen too."`
 	TLS        TLS              `yaml:"tls" doc:"Where the listeners' certificate comes from."`
 	Hosts      Hosts            `yaml:"hosts" doc:"Who may connect at all."`
@@ -48,6 +50,29 @@ type Config struct {
 	Log        Log              `yaml:"log" doc:"The gateway's own log, written to standard error."`
 
 	origins settings.Origins
+}
+
+// Cluster says with whom a gateway shares its store.
+type Cluster struct {
+	Name     string        `yaml:"name" default:"live" restart:"true" doc:"Name of the cluster. The first gateway writes it into the database; the others must say the same."`
+	Node     string        `yaml:"node" empty:"the host name" restart:"true" doc:"Name of this gateway, of its own in the cluster."`
+	Postgres Postgres      `yaml:"postgres" doc:"The database, PostgreSQL 15 or later."`
+	Lease    time.Duration `yaml:"lease" default:"10s" min:"3s" max:"60s" restart:"true" doc:"How long others wait for the calls of a gateway that died."`
+	Migrate  string        `yaml:"migrate" default:"auto" oneof:"auto manual" restart:"true" doc:"auto: a gateway that starts brings the schema up to date. manual: stagelock store migrate does."`
+}
+
+// Postgres says where the database is.
+type Postgres struct {
+	URL         PostgresURL `yaml:"url" doc:"How the server is reached."`
+	Schema      string      `yaml:"schema" default:"stagelock" restart:"true" doc:"Schema that holds the tables; it is made if it is not there."`
+	Connections int         `yaml:"connections" default:"16" min:"4" max:"1000" restart:"true" doc:"Connections of one gateway for its calls. Two more are for its lease and its log."`
+	Pooler      bool        `yaml:"pooler" default:"false" restart:"true" doc:"A pooler in transaction mode, such as PgBouncer, is in front of the server."`
+}
+
+// PostgresURL is a database's URL, which holds its password.
+type PostgresURL struct {
+	Value Secret `yaml:"value" empty:"unset" restart:"true" doc:"postgres://user:password@host/database?sslmode=verify-full. Better in a file of its own: see file."`
+	File  Path   `yaml:"file" empty:"unset" restart:"true" doc:"File with the URL. Nobody but the gateway's user may read it."`
 }
 
 // TLS says where the certificate of the listeners comes from.

@@ -45,7 +45,7 @@ func TestReferenceLoads(t *testing.T) {
 }
 
 // secretLeaf names leaves whose empty text says nothing.
-var secretLeaf = regexp.MustCompile(`secret\.(previous\.)?(value|file)$`)
+var secretLeaf = regexp.MustCompile(`(secret|url)\.(previous\.)?(value|file)$`)
 
 // Every line that is commented out is right too, and shows the default: with all of them the Config
 // stays the same.

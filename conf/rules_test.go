@@ -38,6 +38,7 @@ func goodFiles(t *testing.T) fstest.MapFS {
 	_, other := pair(t)
 	return fstest.MapFS{
 		"staging.secret":       {Data: []byte("0123456789abcdef\n"), Mode: 0o600},
+		"pg.url":               {Data: []byte("postgres:///stagelock?host=/run/postgresql\n"), Mode: 0o600},
 		"other.secret":         {Data: []byte("fedcba9876543210"), Mode: 0o600},
 		"open.secret":          {Data: []byte("0123456789abcdef\n"), Mode: 0o644},
 		"empty.secret":         {Data: []byte("\n"), Mode: 0o600},
@@ -99,6 +100,20 @@ var ruleRows = []struct {
 	{"listen-twice", "", "listen: [\"127.0.0.1:1\", \"127.0.0.1:0\", \"127.0.0.1:0\",\n  \"127.0.0.1:1\"]\n",
 		[]string{"live.yaml:14: listen[3]: is the same as listen[0] (drop"}},
 	{"data-empty", "", "data: \"\"\n", []string{"live.yaml:13: data: is empty"}},
+	{"postgres-url", "", "store: postgres\n", []string{"live.yaml:1: cluster.postgres.url.file: is not given, and store is postgres"}},
+	{"postgres-url", "", "store: postgres\ncluster: {postgres: {url: {file: pg.url}}}\n", nil},
+	{"postgres-scheme", "", "store: postgres\ncluster: {postgres: {url: {value: 'mysql://h/db'}}}\n",
+		[]string{"live.yaml:14: cluster.postgres.url.value: is not a URL of a PostgreSQL database",
+			"live.yaml:14: warning: cluster.postgres.url.value: reaches the database over the network"}},
+	{"postgres-plain", "", "store: postgres\ncluster: {postgres: {url: {value: 'postgres://u:p@db/x?sslmode=require'}}}\n",
+		[]string{"live.yaml:14: warning: cluster.postgres.url.value: reaches the database over the network"}},
+	{"postgres-plain", "", "store: postgres\ncluster: {postgres: {url: {value: 'postgres://u:p@db/x?sslmode=verify-full'}}}\n", nil},
+	{"postgres-schema", "", "cluster: {postgres: {schema: 'Stage lock'}}\n",
+		[]string{"live.yaml:13: cluster.postgres.schema: is not a name that needs no quotes"}},
+	{"cluster-name", "", "store: postgres\ncluster: {name: '', postgres: {url: {file: pg.url}}}\n",
+		[]string{"live.yaml:14: cluster.name: is empty"}},
+	{"cluster-unused", "", "cluster: {postgres: {url: {file: pg.url}}}\n",
+		[]string{"pg.url:1: warning: cluster.postgres.url.value: is given, but store is embedded"}},
 	{"names-empty", "names: [live.example.com]", "drain: 1m", []string{"live.yaml:1: names: is empty: no Host"}},
 	{"names-spelling", "names: [live.example.com]", "names: [Live.example.com, 'https://a', a/b, '10.0.0.1', '::1', '[::1]:8443', '[::1]', 'a:0', 'a:x', 'a.', 'ä', 'fe80::1%e', '', 'a:', '0:0::1', '[0::1]']",
 		[]string{

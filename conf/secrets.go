@@ -9,6 +9,7 @@ import (
 // readSecrets fills in the secrets that stand in files. Of value and file, the one with the higher
 // precedence counts.
 func (l *loader) readSecrets() {
+	l.readPostgresURL()
 	l.eachKey(func(path string, k *Key) {
 		value, file := l.Rank(join(path, "value")), l.Rank(join(path, "file"))
 		if file < 0 || value > file {
@@ -24,6 +25,21 @@ func (l *loader) readSecrets() {
 		k.Value = l.readSecret(join(path, "file"), string(k.File))
 		l.config.origins.Set(join(path, "value"), Origin{Source: settings.File, Name: string(k.File), Line: 1})
 	})
+}
+
+// readPostgresURL fills in the database's URL if it stands in a file.
+func (l *loader) readPostgresURL() {
+	const value, file = "cluster.postgres.url.value", "cluster.postgres.url.file"
+	u := &l.config.Cluster.Postgres.URL
+	switch {
+	case u.File == "" || l.Rank(value) > l.Rank(file):
+		u.File = ""
+	case l.Rank(value) == l.Rank(file) && u.Value.IsSet():
+		l.Report(l.config.Problem(file, "stands beside a value", "keep one of the two"))
+	default:
+		u.Value = l.readSecret(file, string(u.File))
+		l.config.origins.Set(value, Origin{Source: settings.File, Name: string(u.File), Line: 1})
+	}
 }
 
 // readSecret reads one secret and checks what a file can get wrong.

@@ -28,12 +28,7 @@ import (
 	"github.com/stagelock/stagelock/policy/quota"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/files"
-	"github.com/stagelock/stagelock/store/sqlite"
 )
-
-// embeddedLease is long: nobody waits for a gateway that has its store for itself, as its next start
-// ends its former life.
-const embeddedLease = 10 * time.Minute
 
 // Config is what a Node is built from.
 type Config struct {
@@ -51,7 +46,7 @@ type Config struct {
 // Node is one running gateway.
 type Node struct {
 	cfg       Config
-	database  *sqlite.Store
+	database  store.Database
 	events    *files.Events
 	audit     *audit.Log
 	certs     *certs.Manager
@@ -105,9 +100,9 @@ func (n *Node) openData(context.Context) error {
 }
 
 func (n *Node) openStores(ctx context.Context) error {
-	db, err := sqlite.Open(ctx, n.data().Database())
+	db, err := n.openDatabase(ctx)
 	if err != nil {
-		return fmt.Errorf("the store cannot be opened: %w; mend the permissions of %s", err, n.conf.Data)
+		return err
 	}
 	n.database = db
 	n.closers = append(n.closers, db.Close)
@@ -125,9 +120,9 @@ func (n *Node) openAudit(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the key of the audit log cannot be read: %w", err)
 	}
-	name, err := os.Hostname()
+	name, err := n.name()
 	if err != nil {
-		return fmt.Errorf("name of this machine: %w", err)
+		return err
 	}
 	log, err := audit.Open(ctx, audit.Config{
 		Events: n.events, Node: name, Now: n.cfg.Now, Key: key, Checkpoint: n.data().Checkpoint(),
@@ -191,12 +186,12 @@ func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
 
 // join makes this process the one of its name: what a former one had begun becomes unknown.
 func (n *Node) join(ctx context.Context) (*once.Life, error) {
-	name, err := os.Hostname()
+	name, err := n.name()
 	if err != nil {
-		return nil, fmt.Errorf("name of this machine: %w", err)
+		return nil, err
 	}
 	return once.Join(ctx, once.LifeConfig{
-		Members: n.database.Members(), Node: name, Version: n.cfg.Version, Lease: embeddedLease,
+		Members: n.database.Members(), Node: name, Version: n.cfg.Version, Lease: n.lease(),
 		Digest: n.digest, State: n.memberState,
 	})
 }
@@ -243,7 +238,7 @@ func (n *Node) rules() *visit.Rules { return &n.relay.Policy().Rules }
 // facts gathers what health is made of. It neither waits nor writes.
 func (n *Node) facts() admin.Facts {
 	return admin.Facts{
-		Unwritable: n.visits.Broken(), Log: n.audit.Err(), Nodes: n.relay.Policy().Engine.Pool.State(),
+		Unwritable: n.unwritable(), Log: n.audit.Err(), Nodes: n.relay.Policy().Engine.Pool.State(),
 		Stopping: n.relay.Draining(), Refusals: n.visits.Refusals(),
 	}
 }

@@ -42,6 +42,7 @@ func (s *Store) start(ctx context.Context) error {
 	if err := report.refusal(); err != nil {
 		return err
 	}
+	s.warnings = report.Warnings
 	if !s.cfg.Manual {
 		if _, err := s.migrate(ctx); err != nil {
 			return err
@@ -79,7 +80,7 @@ func (s *Store) compare(ctx context.Context) error {
 	}
 	if string(name) != s.cfg.Cluster {
 		return fmt.Errorf("the database belongs to the cluster %q, cluster.name says %q: "+
-			"correct one of cluster.name, cluster.postgres.url_file and cluster.postgres.schema", name, s.cfg.Cluster)
+			"correct one of cluster.name, cluster.postgres.url and cluster.postgres.schema", name, s.cfg.Cluster)
 	}
 	return nil
 }

@@ -50,6 +50,8 @@ type Store struct {
 	audit  *pgxpool.Pool // one connection: a flood of look-ups does not starve the log
 	lives  *pgxpool.Pool // one connection: nor the lease
 	closed atomic.Bool
+
+	warnings []string
 }
 
 var _ store.Database = (*Store)(nil)
@@ -127,6 +129,9 @@ func (s *Store) Close() error {
 	}
 	return nil
 }
+
+// Warnings returns what the operator should know of the server, as Open found it.
+func (s *Store) Warnings() []string { return s.warnings }
 
 // Members implements store.Database.
 func (s *Store) Members() store.Members { return members{s} }

@@ -1,0 +1,150 @@
+package operate
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/store/postgres"
+)
+
+func (sh shell) storeCommand() *cli.Command {
+	return &cli.Command{
+		Name: "store", Usage: "look at the database that gateways share, and bring its schema up to date",
+		Subcommands: []*cli.Command{
+			{Name: "check", Usage: "say whether the database server is fit, and what is missing of the schema",
+				Flags: flags.Config(), Action: sh.storeCheck},
+			{Name: "migrate", Usage: "apply what is missing of the schema",
+				Flags:  append(flags.Config(), &cli.BoolFlag{Name: "plan", Usage: "print the steps and change nothing"}),
+				Action: sh.storeMigrate},
+		},
+	}
+}
+
+// database returns how the shared database is reached.
+func (sh shell) database(c *cli.Context) (postgres.Config, error) {
+	if _, err := flags.Operands(c); err != nil {
+		return postgres.Config{}, err
+	}
+	load, err := flags.Loader(sh.Shell, c)
+	if err != nil {
+		return postgres.Config{}, err
+	}
+	cfg, problems := load()
+	if cfg == nil || conf.Fatal(problems) {
+		return postgres.Config{}, flags.BadConfig(sh.Shell, problems)
+	}
+	if cfg.Store != "postgres" {
+		return postgres.Config{}, &term.DataError{
+			Msg:  "store is embedded: the gateway brings " + node.DataDir(cfg.Data).Database() + " up to date when it starts",
+			Cure: "there is nothing to do; write store: postgres for a database that several gateways share",
+		}
+	}
+	return node.PostgresConfig(cfg), nil
+}
+
+// storeReport is what a check found, for a script.
+type storeReport struct {
+	OK bool `json:"ok"`
+	postgres.Report
+	Migrations []postgres.Migration `json:"migrations"`
+}
+
+func (sh shell) storeCheck(c *cli.Context) error {
+	cfg, err := sh.database(c)
+	if err != nil {
+		return err
+	}
+	r := storeReport{}
+	if r.Report, err = postgres.Inspect(c.Context, cfg); err != nil {
+		return &term.DataError{Msg: err.Error(), Cure: "start the server, or correct cluster.postgres.url"}
+	}
+	if r.Migrations, err = postgres.Plan(c.Context, cfg); err != nil {
+		return &term.DataError{Msg: err.Error(), Cure: "give the role rights on the schema " + cfg.Schema}
+	}
+	r.OK = len(r.Problems) == 0
+	if err := sh.showStore(r); err != nil {
+		return err
+	}
+	if !r.OK {
+		return &term.DataError{Msg: "the database cannot be used", Cure: "mend what is listed above, and check again"}
+	}
+	return nil
+}
+
+func (sh shell) showStore(r storeReport) error {
+	if sh.JSON {
+		return sh.Print(r)
+	}
+	missing := 0
+	for _, m := range r.Migrations {
+		if !m.Applied {
+			missing++
+		}
+	}
+	schema := "up to date"
+	if missing > 0 {
+		schema = term.Count(missing, "step") + " missing: a gateway that starts applies them, or stagelock store migrate"
+	}
+	if err := sh.Table([][]string{
+		{"server", "PostgreSQL " + term.Plain(r.Version)}, {"round trip", r.RoundTrip.Round(10 * time.Microsecond).String()},
+		{"synchronous_commit", r.SynchronousCommit}, {"standbys", fmt.Sprintf("%d, %d of them synchronous", r.Standbys, r.Synchronous)},
+		{"schema", schema},
+	}); err != nil {
+		return err
+	}
+	paint := sh.Paint(sh.Out)
+	for _, p := range r.Problems {
+		if err := sh.Printf("%s: %s\n", paint.Bad("error"), p); err != nil {
+			return err
+		}
+	}
+	for _, w := range r.Warnings {
+		if err := sh.Printf("%s: %s\n", paint.Warn("warning"), w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (sh shell) storeMigrate(c *cli.Context) error {
+	cfg, err := sh.database(c)
+	if err != nil {
+		return err
+	}
+	do := postgres.Migrate
+	if c.Bool("plan") {
+		do = postgres.Plan
+	}
+	steps, err := do(c.Context, cfg)
+	if err != nil {
+		return &term.DataError{Msg: err.Error(), Cure: "see stagelock store check; the role needs the right to create tables"}
+	}
+	return sh.showSteps(steps)
+}
+
+func (sh shell) showSteps(steps []postgres.Migration) error {
+	if sh.JSON {
+		if steps == nil {
+			steps = []postgres.Migration{}
+		}
+		return sh.Print(steps)
+	}
+	if len(steps) == 0 {
+		return sh.Printf("The schema is up to date.\n")
+	}
+	var rows [][]string
+	for _, m := range steps {
+		state := "missing"
+		if m.Applied {
+			state = "applied"
+		}
+		rows = append(rows, []string{fmt.Sprint(m.Version), m.Name, state})
+	}
+	return sh.Table(rows)
+}

@@ -1,0 +1,54 @@
+package conf
+
+import (
+	"net/url"
+	"regexp"
+)
+
+// schemaName is what needs no quotes in PostgreSQL.
+var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+
+// clusterRules look at what store: postgres needs.
+var clusterRules = []rule{
+	{"postgres-url", false, "is not given, and store is postgres",
+		"write the database's URL into a file that only the gateway's user can read, and name it in cluster.postgres.url.file",
+		func(_ *loader, c *Config) []finding {
+			return when(c.shared() && c.Cluster.Postgres.URL.File == "" && !c.Cluster.Postgres.URL.Value.IsSet(),
+				"cluster.postgres.url.file")
+		}},
+	{"postgres-scheme", false, "is not a URL of a PostgreSQL database", "write postgres://user:password@host/database?sslmode=verify-full",
+		func(_ *loader, c *Config) []finding {
+			u, ok := c.postgresURL()
+			return when(c.Cluster.Postgres.URL.Value.IsSet() && (!ok || u.Scheme != "postgres" && u.Scheme != "postgresql"),
+				"cluster.postgres.url.value")
+		}},
+	{"postgres-plain", true, "reaches the database over the network without checking who answers: secrets can be read on the way",
+		"add sslmode=verify-full and sslrootcert",
+		func(_ *loader, c *Config) []finding {
+			u, ok := c.postgresURL()
+			return when(ok && u.Hostname() != "" && !loopback(u.Hostname()) && u.Query().Get("sslmode") != "verify-full",
+				"cluster.postgres.url.value")
+		}},
+	{"postgres-schema", false, "is not a name that needs no quotes", "use lower-case letters, digits and underscores",
+		func(_ *loader, c *Config) []finding {
+			return when(!schemaName.MatchString(c.Cluster.Postgres.Schema), "cluster.postgres.schema")
+		}},
+	{"cluster-name", false, "is empty", "name the cluster, such as live",
+		func(_ *loader, c *Config) []finding { return when(c.shared() && c.Cluster.Name == "", "cluster.name") }},
+	{"cluster-unused", true, "is given, but store is embedded: nothing is shared", "write store: postgres, or drop it",
+		func(_ *loader, c *Config) []finding {
+			return when(!c.shared() && c.Cluster.Postgres.URL.Value.IsSet(), "cluster.postgres.url.value")
+		}},
+}
+
+// shared reports whether several gateways may share the store.
+func (c *Config) shared() bool { return c.Store == "postgres" }
+
+// postgresURL returns the database's URL; ok is false if it is not given or none.
+func (c *Config) postgresURL() (u *url.URL, ok bool) {
+	if !c.Cluster.Postgres.URL.Value.IsSet() {
+		return nil, false
+	}
+	u, err := url.Parse(c.Cluster.Postgres.URL.Value.Reveal())
+	return u, err == nil
+}
