@@ -313,7 +313,13 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		serving.Go(func() error { return n.front.Serve(work, l) })
 	}
 	for _, run := range []func(context.Context) error{n.life.Run, n.visits.Run, n.relay.Run, n.native.Run} {
-		serving.Go(func() error { return run(work) })
+		serving.Go(func() error {
+			err := run(work)
+			if err != nil {
+				stop(err) // what cannot go on takes the rest along
+			}
+			return err
+		})
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- serving.Wait() }()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -46,10 +47,17 @@ func databaseURL(t testing.TB) string {
 		return url
 	}
 	shared.once.Do(func() { shared.server, shared.err = postgrestest.Start(context.Background()) })
-	if shared.err != nil {
-		t.Skip(shared.err)
-	}
+	here(t, shared.err)
 	return shared.server.URL()
+}
+
+// here skips a test that needs what is not installed.
+func here(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, postgrestest.ErrMissing) {
+		t.Skip(err)
+	}
+	must(t, err)
 }
 
 func must(t testing.TB, err error) {
@@ -140,9 +148,8 @@ func TestSuitesThroughPooler(t *testing.T) {
 			t.Skip("STAGELOCK_POOLER names no pooler before the server of STAGELOCK_POSTGRES")
 		}
 		var err error
-		if url, err = shared.server.Pooler(); err != nil {
-			t.Skip(err)
-		}
+		url, err = shared.server.Pooler()
+		here(t, err)
 	}
 	suites(t, func(testing.TB) string { return url }, true)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,6 +23,8 @@ const (
 	statementExists     = "42P05"
 	diskFull            = "53100"
 	readOnly            = "25006"
+	adminShutdown       = "57P01"
+	crashShutdown       = "57P02"
 )
 
 // code returns the SQLSTATE of err, "" if the server did not say one.
@@ -35,6 +39,20 @@ func code(err error) string {
 // again has the codes of a transaction that met another one: nothing of it was kept.
 var again = map[string]bool{
 	serializationFailed: true, deadlock: true, foreignKeyViolation: true, uniqueViolation: true,
+}
+
+// broken reports whether a connection went away under a statement: what it was to change may be
+// changed. A server that cannot be connected to is not meant.
+func broken(err error) bool {
+	var connect *pgconn.ConnectError
+	var op *net.OpError
+	switch c := code(err); {
+	case errors.As(err, &connect):
+		return false
+	case c != "":
+		return c == adminShutdown || c == crashShutdown
+	}
+	return errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
 }
 
 // cures has what to do about a code.

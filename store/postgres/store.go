@@ -21,8 +21,9 @@ import (
 const (
 	// statementTime is how long the server may take for one statement.
 	statementTime = 5 * time.Second
-	// attempts bounds how often a transaction that met another one begins anew.
-	attempts = 10
+	// attempts bounds how often a transaction begins anew: that met another one, or whose connection
+	// had gone away, of which a pool may have many after a restart of the server.
+	attempts = 20
 	// defaultConnections is how many connections a gateway has for its calls.
 	defaultConnections = 16
 	// minConnections is what a migration takes: one holds its lock while others work.
@@ -172,8 +173,8 @@ func (s *Store) read(ctx context.Context, what string, fn func(ctx context.Conte
 	return s.run(ctx, what, fn)
 }
 
-// write runs fn, which is one transaction. Once it began it does not end before the outcome is
-// known, or the server's time is over, whatever becomes of ctx.
+// write runs fn, which is one transaction that may be carried out twice. Once it began it does not end
+// before the outcome is known, or the server's time is over, whatever becomes of ctx.
 func (s *Store) write(ctx context.Context, what string, fn func(ctx context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -181,10 +182,11 @@ func (s *Store) write(ctx context.Context, what string, fn func(ctx context.Cont
 	return s.run(context.WithoutCancel(ctx), what, fn)
 }
 
-// run calls fn until it met no other transaction, and makes the contracts' errors of its own.
+// run calls fn until it met no other transaction and no connection that had gone away, and makes the
+// contracts' errors of its own.
 func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Context) error) error {
 	err := ctx.Err()
-	for n := 0; err == nil || n > 0 && n < attempts && again[code(err)]; n++ {
+	for n := 0; err == nil || n > 0 && n < attempts && (again[code(err)] || broken(err)); n++ {
 		if s.closed.Load() {
 			return fmt.Errorf("%s: %w", what, store.ErrClosed)
 		}

@@ -20,9 +20,7 @@ import (
 func own(t *testing.T) *postgrestest.Server {
 	t.Helper()
 	s, err := postgrestest.Start(context.Background())
-	if err != nil {
-		t.Skip(err)
-	}
+	here(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
 	return s
 }
@@ -176,9 +174,7 @@ func TestCheck(t *testing.T) {
 func TestPoolerIsNamed(t *testing.T) {
 	server := own(t)
 	url, err := server.Pooler()
-	if err != nil {
-		t.Skip(err)
-	}
+	here(t, err)
 	ctx := context.Background()
 	cfg := postgres.Config{URL: url, Pooler: true, Cluster: "live"}
 	s, err := postgres.Open(ctx, cfg)

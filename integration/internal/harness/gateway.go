@@ -189,6 +189,13 @@ func (g *Gateway) Stop() error {
 	return err
 }
 
+// Ended waits until the gateway has ended by itself, and returns why.
+func (g *Gateway) Ended() error {
+	err := <-g.done
+	close(g.done)
+	return err
+}
+
 // Dial opens a TLS connection to the gateway.
 func (g *Gateway) Dial(ctx context.Context) (net.Conn, error) {
 	d := tls.Dialer{Config: g.TLS}

@@ -2,7 +2,6 @@ package postgrestest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,7 +28,7 @@ pidfile =
 func (s *Server) Pooler() (string, error) {
 	bin, err := lookPath("pgbouncer")
 	if err != nil {
-		return "", errors.New("PgBouncer is not installed: apt-get install pgbouncer")
+		return "", fmt.Errorf("%w: PgBouncer is not installed: apt-get install pgbouncer", ErrMissing)
 	}
 	path := filepath.Join(s.dir, "pgbouncer.ini")
 	if err := os.WriteFile(path, fmt.Appendf(nil, poolerSettings, s.dir), 0o644); err != nil {

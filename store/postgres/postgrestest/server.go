@@ -19,6 +19,9 @@ type Server struct {
 	pooler *process
 }
 
+// ErrMissing is in the errors of what cannot run here; they say what to install.
+var ErrMissing = errors.New("not here")
+
 // settings are what differs from a server's own defaults.
 const settings = `
 listen_addresses = ''
@@ -27,8 +30,8 @@ max_connections = 200
 log_min_messages = warning
 `
 
-// Start makes a database and starts its server. It returns an error that says what is missing if
-// PostgreSQL is not installed. The caller closes it.
+// Start makes a database and starts its server. It returns an ErrMissing if PostgreSQL is
+// not installed. The caller closes it.
 func Start(ctx context.Context) (*Server, error) {
 	bin, err := programs()
 	if err != nil {
@@ -120,5 +123,5 @@ func programs() (string, error) {
 	if path, err := lookPath("initdb"); err == nil {
 		return filepath.Dir(path), nil
 	}
-	return "", errors.New("PostgreSQL is not installed: apt-get install postgresql")
+	return "", fmt.Errorf("%w: PostgreSQL is not installed: apt-get install postgresql", ErrMissing)
 }

@@ -1,0 +1,181 @@
+package integration_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/store/postgres"
+	"github.com/stagelock/stagelock/store/postgres/postgrestest"
+)
+
+// cluster is two gateways before one engine that answers publishes when it is let, with one database.
+type cluster struct {
+	slow     // gate-a
+	other    arranged
+	database *postgrestest.Server
+}
+
+// shared has a gateway of that name use the database at url.
+func shared(name, url string) harness.Options {
+	o := listed
+	o.Extra = []string{
+		"quota: { failure_cost: 1, per_address_burst: 1000000 }", "heartbeat: 1s", "store: postgres", "cluster:",
+		"  node: " + name, "  postgres: { url: { value: " + fmt.Sprintf("%q", url) + " } }",
+	}
+	return o
+}
+
+func startCluster(t *testing.T) cluster {
+	t.Helper()
+	db, err := postgrestest.Start(t.Context())
+	if errors.Is(err, postgrestest.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	c := cluster{slow: slowly(t, shared("gate-a", db.URL())), database: db}
+	c.other = c.join(t, "gate-b")
+	return c
+}
+
+// join starts another gateway. Gateways that share certificates share the key that seals them.
+func (c cluster) join(t *testing.T, name string) arranged {
+	t.Helper()
+	o := shared(name, c.database.URL())
+	o.Dir = t.TempDir()
+	if err := os.MkdirAll(filepath.Join(o.Dir, "tls"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const key = "tls/certificates.key"
+	if err := copyFile(filepath.Join(c.Dir, key), filepath.Join(o.Dir, key)); err != nil {
+		t.Fatal(err)
+	}
+	return arrangeTo(t, o, c.sink)
+}
+
+// members returns the database's view of the gateways, and ends the lives of those named.
+func (c cluster) members(t *testing.T, end ...string) (living []string) {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), postgres.Config{URL: c.database.URL(), Cluster: "live"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	all, err := db.Members().Members(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if m.Over {
+			continue
+		}
+		living = append(living, m.Node)
+		for _, name := range end {
+			if m.Node == name {
+				if err := db.Members().Leave(t.Context(), m.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	return living
+}
+
+// Any gateway takes any call of a publish.
+func TestAnyGatewayTakesAnyCall(t *testing.T) {
+	c := startCluster(t)
+	if got := c.members(t); strings.Join(got, " ") != "gate-a gate-b" {
+		t.Errorf("members %v", got)
+	}
+	c.let <- struct{}{}
+	for i, m := range []message{
+		create(site, 1).message(t), partAs(requestOf(1), "a.zip00", nil)(t, c.arranged), partAs(requestOf(1), "a.zip01", nil)(t, c.arranged),
+		publish(requestOf(1), settings(int64(site))).message(t), cleanUp(requestOf(1)).message(t),
+	} {
+		g := []*harness.Gateway{c.Gateway, c.other.Gateway}[i%2]
+		allowed(t, g, once(t, g, m))
+	}
+}
+
+// A call whose connection broke comes again by way of the other gateway.
+func TestTwinOnTheOtherGateway(t *testing.T) {
+	c := startCluster(t)
+	m := publish(c.made(t, 1), settings(int64(site))).message(t)
+	first, second := dial(t, c.Gateway), dial(t, c.other.Gateway)
+	first.send(t, m)
+	<-c.going
+	second.send(t, m)
+	w := second.begun(t, 1) // it waits
+	c.let <- struct{}{}
+	one := first.receive(t)
+	allowed(t, c.Gateway, one)
+	got := w.ended(t)
+	if ev := verdict(t, c.other.Gateway, got.ref); ev.Reason != "repeat.answered" {
+		t.Errorf("verdict %s, reason %s: %s", ev.Verdict, ev.Reason, ev.Detail)
+	}
+	replayed(t, c.other, once(t, c.other.Gateway, m), answer{})
+	if n := c.executed(publishing); n != 1 {
+		t.Errorf("%d publishes were carried out, want 1", n)
+	}
+}
+
+// A gateway that is taken for dead has a call under way: its twin is told that nobody knows, and the
+// late answer is kept all the same.
+func TestTwinOfADeadGateway(t *testing.T) {
+	c := startCluster(t)
+	m := publish(c.made(t, 1), settings(int64(site))).message(t)
+	first := dial(t, c.Gateway)
+	first.send(t, m)
+	<-c.going
+	c.members(t, "gate-a")
+	got := once(t, c.other.Gateway, m)
+	if th := got.thrown(t); th == nil || !strings.Contains(th.Message, "may have been carried out") {
+		t.Errorf("answered with %v", th)
+	}
+	c.let <- struct{}{}
+	allowed(t, c.Gateway, first.receive(t))
+	replayed(t, c.other, once(t, c.other.Gateway, m), answer{})
+	if n := c.executed(publishing); n != 1 {
+		t.Errorf("%d publishes were carried out, want 1", n)
+	}
+}
+
+// While the database is away nothing is carried out; when it is back the gateways go on.
+func TestDatabaseIsAway(t *testing.T) {
+	c := startCluster(t)
+	id := c.made(t, 1)
+	c.database.Stop()
+	got := once(t, c.other.Gateway, publish(id, settings(int64(site))).message(t))
+	if got.status != 503 || !strings.Contains(string(got.body), "nothing was carried out") {
+		t.Errorf("answered %d %q", got.status, got.body)
+	}
+	if err := c.database.Run(); err != nil {
+		t.Fatal(err)
+	}
+	c.let <- struct{}{}
+	allowed(t, c.other.Gateway, once(t, c.other.Gateway, publish(id, settings(int64(site))).message(t)))
+	if n := c.executed(publishing); n != 1 {
+		t.Errorf("%d publishes were carried out, want 1", n)
+	}
+}
+
+// A second gateway under a name that is taken ends the first one, which says so.
+func TestGatewaysOfOneName(t *testing.T) {
+	c := startCluster(t)
+	again := c.join(t, "gate-b")
+	if err := c.other.Ended(); err == nil || !strings.Contains(err.Error(), "cluster.node") {
+		t.Errorf("the former gate-b ended with %v", err)
+	}
+	allowed(t, again.Gateway, once(t, again.Gateway, create(site, 2).message(t)))
+}
