@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // Watched is what a service makes of a connection, as far as Front must reach it: to close it while
@@ -37,8 +38,14 @@ func (c Connection) Rest(rests bool) {
 	}
 }
 
+// Ending reports whether the connection is to end with its next answer.
+func (c Connection) Ending() bool { return c.all != nil && c.all.ending.Load() }
+
 // connections knows the open connections.
 type connections struct {
+	busy   atomic.Int64 // accepted, and not handed to a service of another protocol than HTTP/1.1
+	ending atomic.Bool  // each ends with its next answer
+
 	mu  sync.Mutex
 	all map[*open]struct{}
 }
@@ -47,12 +54,14 @@ type connections struct {
 type open struct {
 	mu    sync.Mutex
 	rests bool
+	used  bool // it had a request
 	conn  Watched
 }
 
 func (o *open) set(rests bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.used = o.used || o.rests && !rests
 	o.rests = rests
 }
 

@@ -91,6 +91,7 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
 		}
 		f.conns.Add(1)
+		f.open.busy.Add(1)
 		go func() {
 			defer f.conns.Done()
 			f.accepted(ctx, conn)
@@ -119,6 +120,8 @@ func (f *Front) CloseIdle() { f.open.closeIdle() }
 
 // accepted takes one connection from its first byte to its last.
 func (f *Front) accepted(ctx context.Context, raw net.Conn) {
+	settled := sync.OnceFunc(func() { f.open.busy.Add(-1) })
+	defer settled()
 	defer raw.Close()
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -145,6 +148,9 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 	service := f.cfg.Services[protocol]
 	if service == nil { // the challenge of a certificate authority, which ends with the handshake
 		return
+	}
+	if protocol != HTTP1 { // its own server ends it
+		settled()
 	}
 	c := Connection{Conn: conn, Socket: socket, OverLimit: overLimit, all: &f.open, own: &open{}}
 	defer f.open.remove(c.own)

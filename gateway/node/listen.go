@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/front"
 	"github.com/stagelock/stagelock/policy/hosts"
 )
@@ -83,4 +84,25 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
+}
+
+// handOver lets the calls in progress end. The service manager keeps the sockets: what comes from now
+// on waits for the next gateway, which also goes on with the publishes in progress.
+func (n *Node) handOver(work context.Context) {
+	n.mu.Lock()
+	limit := n.conf.Drain
+	n.mu.Unlock()
+	if err := n.note(work, audit.KindDrain, "the sockets are handed over, at most "+limit.String(), nil); err != nil {
+		n.cfg.Log.WithError(err).Error("drain cannot be recorded")
+	}
+	for _, l := range n.listeners {
+		if err := ignoreClosed(l.Close()); err != nil {
+			n.cfg.Log.WithError(err).Warn("a listener cannot be closed")
+		}
+	}
+	ctx, cancel := context.WithTimeout(work, limit)
+	defer cancel()
+	if err := n.front.HandOver(ctx); err != nil {
+		n.cfg.Log.WithError(err).Warn("calls were in progress when the sockets were handed over")
+	}
 }

@@ -328,7 +328,11 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		return err
 	case <-ctx.Done():
 	}
-	n.drain(work)
+	if len(n.cfg.Listeners) > 0 {
+		n.handOver(work)
+	} else {
+		n.drain(work)
+	}
 	stop(errStopped)
 	err = <-failed
 	n.visits.Wait()

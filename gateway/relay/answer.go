@@ -75,7 +75,7 @@ func (c *call) respond(status int, fields []http1.Field, body []byte, ends bool)
 }
 
 // closing says whether the connection ends after this answer.
-func (c *call) closing() bool { return c.OverLimit || c.relay.Draining() }
+func (c *call) closing() bool { return c.OverLimit || c.Ending() || c.relay.Draining() }
 
 // refuse answers a problem, after the body was read as far as its sender deserves: a client whose
 // writing is cut sends the whole call again.
