@@ -46,6 +46,7 @@ type cuttings struct {
 	once, cut, again int
 	places           map[string][]cut // of the cuts, by call
 	expected         map[string]int   // times that a call with these arguments must have been carried out
+	spared           map[string]bool  // those whose client was gone before their tail left may not have been
 	executed         int
 }
 
@@ -99,14 +100,15 @@ func key[T any](method string, args []T) string {
 }
 
 // repeats cuts connections of the client at random places. It sends a call again when its connection ended before a byte of the
-// answer: update, publish, enable and disable are carried out once, the others as often as they were sent whole.
+// answer: update, publish, enable and disable are carried out once (or not at all, if the client was gone each time before their tail
+// left), the others as often as they were sent whole.
 func repeats(t *testing.T, s *stage, sum *row) {
 	o := options(s.release, secrets[0], s.address)
 	o.Sites = "[any]"
 	g := harness.Start(t, o)
 	c := &cuttings{
 		stage: s, cutter: newCutter(t, g.Addr), random: rand.New(rand.NewPCG(uint64(*seed), uint64(len(s.name)))),
-		expected: map[string]int{}, places: map[string][]cut{},
+		expected: map[string]int{}, spared: map[string]bool{}, places: map[string][]cut{},
 	}
 	usual := s.client
 	defer func() { s.client = usual }()
@@ -170,6 +172,10 @@ func (c *cuttings) disturb(t *testing.T, r repeated, lengths [2]int64) {
 	if r.once {
 		whole = min(whole, 1)
 		c.once += whole
+		if !a.OK && whole > 0 { // nobody waits for it: it is carried out once, or abandoned
+			c.spared[key(call["method"].(string), call["args"].([]any))] = true
+			c.executed--
+		}
 	}
 	c.expect(call, whole)
 }
@@ -199,7 +205,7 @@ func (c *cuttings) verify(t *testing.T) {
 		got[key(x.Method, x.values())]++
 	}
 	for call, n := range c.expected {
-		if got[call] != n {
+		if got[call] != n && !(c.spared[call] && got[call] == 0) {
 			t.Errorf("%s was carried out %d times, want %d; cuts %+v", call, got[call], n, c.places[call])
 		}
 	}
