@@ -106,7 +106,7 @@ func build(ctx context.Context, cfg Config) (e *Engine, err error) {
 
 // fill makes the rooms above the store.
 func (e *Engine) fill(ctx context.Context, cfg Config) (err error) {
-	e.Archives, err = lar.New(lar.Config{Dir: filepath.Join(cfg.Dir, "exports"), Build: cfg.Build,
+	e.Archives, err = lar.New(ctx, lar.Config{Dir: filepath.Join(cfg.Dir, "exports"), Build: cfg.Build,
 		Portlets: cfg.Portlets, AnyBuild: cfg.AnyBuild, MaxArchive: cfg.MaxArchive, Progress: cfg.Progress}, e.Store)
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -23,6 +21,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/integration/engine"
+	"github.com/stagelock/stagelock/integration/engine/servlet"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel/publisher"
@@ -109,7 +108,7 @@ func (e *Environment) startEngine(ctx context.Context, now func() time.Time) (er
 	e.Engine, err = engine.New(engine.Config{
 		Dir: filepath.Join(e.dir, "engine"), Build: "7413", Line: "7.4", CompanyID: 20097,
 		URL: "http://" + e.inner, Now: now,
-		Verify: e.proves,
+		Verify: servlet.Tokens("7.4", e.key.Token),
 	})
 	if err != nil {
 		return errors.Join(err, l.Close())
@@ -120,25 +119,6 @@ func (e *Environment) startEngine(ctx context.Context, now func() time.Time) (er
 	return errors.Join(err,
 		e.Engine.AddUser(ctx, engine.User{ID: 20199, Email: demoLogin, ScreenName: "publisher"}),
 		e.Engine.Grant(ctx, 20199, e.site, engine.ExportImportLayouts, engine.Update))
-}
-
-var errToken = errors.New("the token is not that of the login")
-
-// proves judges the header of a call as an engine of 7.x does, which decodes the login.
-func (e *Environment) proves(authorization string) (string, error) {
-	_, credentials, _ := strings.Cut(authorization, " ")
-	text, err := base64.StdEncoding.DecodeString(credentials)
-	if err != nil {
-		return "", err
-	}
-	login, token, _ := strings.Cut(string(text), ":")
-	if login, err = url.QueryUnescape(login); err != nil {
-		return "", err
-	}
-	if token == "" || token != e.key.Token(login) {
-		return "", errToken
-	}
-	return login, nil
 }
 
 // configuration is the gateway's file. It can be used as it stands, but for the port.

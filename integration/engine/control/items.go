@@ -91,7 +91,10 @@ func (s *Server) addContent(ctx context.Context, in NewItem, body io.Reader) (It
 
 func (s *Server) updateContent(ctx context.Context, in ItemID, body io.Reader) (Item, error) {
 	if in.Kind == content.Page {
-		b, err := io.ReadAll(io.LimitReader(body, maxInput))
+		b, err := io.ReadAll(io.LimitReader(body, maxInput+1))
+		if err == nil && len(b) > maxInput {
+			err = content.Errorf(content.BadItem, "%s", "the text of a page has at most 4 MiB")
+		}
 		if err != nil {
 			return Item{}, err
 		}

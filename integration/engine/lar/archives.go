@@ -38,15 +38,18 @@ type Archives struct {
 	store *content.Store
 }
 
-// New returns the Archives of a store.
-func New(cfg Config, store *content.Store) (*Archives, error) {
+// New returns the Archives of a store, and throws away exports that an engine left that is gone.
+func New(ctx context.Context, cfg Config, store *content.Store) (*Archives, error) {
 	if cfg.Portlets == nil {
 		cfg.Portlets = OwnPortlets()
 	}
 	if cfg.MaxArchive == 0 {
 		cfg.MaxArchive = defaultMaxArchive
 	}
-	return &Archives{cfg: cfg, store: store}, os.MkdirAll(cfg.Dir, 0o700)
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	return &Archives{cfg: cfg, store: store}, store.Sweep(ctx, cfg.Dir, `SELECT pack FROM blobs WHERE false`)
 }
 
 // Why an archive is not imported, each with the values that its Error carries.

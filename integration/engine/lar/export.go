@@ -93,6 +93,15 @@ func (a *Archives) Published(ctx context.Context, s Summary) error {
 	})
 }
 
+// Forget moves the watermarks of a site back to the beginning: the next export since the last publish
+// takes all that was written here, as for a live site that has got nothing yet.
+func (a *Archives) Forget(ctx context.Context, site int64) error {
+	return a.store.Change(ctx, func(tx *content.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM watermarks WHERE site = ?`, site)
+		return err
+	})
+}
+
 // collectExport reads what the archive will hold in one transaction, so that it is the site at one
 // moment.
 func (a *Archives) collectExport(ctx context.Context, site int64, opt ExportOptions) (*exporting, error) {

@@ -73,7 +73,11 @@ func (s *Staging) attach(ctx context.Context, c Connection, at content.Site, u c
 	if err := client.UpdateStagedPortlets(ctx, c.Site, lar.StagedFlags(c.Types)); err != nil {
 		return s.undo(ctx, client, c, c.explained(err))
 	}
-	if err := s.keep(ctx, c, at, u); err != nil {
+	err = s.keep(ctx, c, at, u)
+	if err == nil {
+		err = s.lar.Forget(ctx, at.ID) // this live site has got nothing yet
+	}
+	if err != nil {
 		return s.undo(ctx, client, c, err)
 	}
 	return nil

@@ -3,7 +3,10 @@ package remote_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -243,11 +246,14 @@ func TestPermissionsOfTheStagingSide(t *testing.T) {
 	}
 }
 
-// Connecting to another live site frees the old one.
+// Connecting to another live site frees the old one, and the new one has got nothing yet.
 func TestAnotherLiveSite(t *testing.T) {
 	p := newPair(t)
 	p.enable()
-	_, err := p.live.CreateSite(t.Context(), content.Site{ID: 30002, Name: "Second"})
+	_, err := p.staging.AddArticle(t.Context(), here, "Sale", "x")
+	p.must(err)
+	p.publish(remote.Succeeded)
+	_, err = p.live.CreateSite(t.Context(), content.Site{ID: 30002, Name: "Second"})
 	p.must(errors.Join(err, p.live.Grant(t.Context(), 20199, 30002, content.ExportImportLayouts, content.Update)))
 	c := p.remote
 	c.Site = 30002
@@ -257,5 +263,27 @@ func TestAnotherLiveSite(t *testing.T) {
 	p.must(err)
 	if p.attached() != 0 || second.StagingCount != 1 {
 		t.Errorf("the first counts %d, the second %d", p.attached(), second.StagingCount)
+	}
+	for _, want := range []int{1, 0} {
+		out, err := p.staging.Staging.Publish(t.Context(), login, here, remote.Options{Since: true}, nil)
+		if err != nil || out.State != remote.Succeeded || out.Outcome.Items[content.Article] != want {
+			t.Errorf("published %+v, error %v, want %d articles", out.Outcome, err, want)
+		}
+	}
+}
+
+// What an engine that is gone was exporting does not stay for ever.
+func TestExportsLeftBehindAreSweptAway(t *testing.T) {
+	p := newPair(t)
+	left := filepath.Join(p.dir, "exports", "20121-1-left.lar")
+	p.must(os.WriteFile(left, []byte("x"), 0o600))
+	second := p.open(p.dir, nil)
+	if _, err := os.Stat(left); err != nil {
+		t.Errorf("swept under a running engine: %v", err)
+	}
+	p.must(errors.Join(p.staging.Close(), second.Close()))
+	p.open(p.dir, nil)
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("still there: %v", err)
 	}
 }

@@ -1,16 +1,15 @@
 package harness
 
 import (
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stagelock/stagelock/integration/engine"
+	"github.com/stagelock/stagelock/integration/engine/servlet"
 	"github.com/stagelock/stagelock/policy/secret"
 )
 
@@ -49,7 +48,7 @@ func StartEngine(t testing.TB, o EngineOptions) *Engine {
 	e, err := engine.New(engine.Config{
 		Dir: t.TempDir(), Portlets: o.portlets(), Build: o.Build, Line: o.Line, CompanyID: 20097,
 		Context: o.Context, Now: time.Now,
-		Verify: func(authorization string) (string, error) { return prove(o.Key, o.Line != "6.2", authorization) },
+		Verify: servlet.Tokens(o.Line, o.Key.Token),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -99,28 +98,4 @@ func populate(t testing.TB, e *engine.Engine, logins []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-var errToken = errors.New("the token is not that of the login")
-
-// prove returns the login of a header, which 7.x decodes before it makes the token again.
-func prove(k *secret.Key, decodes bool, authorization string) (string, error) {
-	scheme, credentials, _ := strings.Cut(authorization, " ")
-	if !strings.EqualFold(scheme, "Basic") {
-		return "", errToken
-	}
-	text, err := base64.StdEncoding.DecodeString(credentials)
-	if err != nil {
-		return "", err
-	}
-	login, token, _ := strings.Cut(string(text), ":")
-	if decodes {
-		if login, err = url.QueryUnescape(login); err != nil {
-			return "", err
-		}
-	}
-	if token == "" || token != k.Token(login) {
-		return "", errToken
-	}
-	return login, nil
 }
