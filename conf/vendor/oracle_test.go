@@ -161,7 +161,7 @@ func (o *oracle) ours(data []byte, line62 bool) (got [][2]string, ok bool) {
 			}
 			list = append(list, e.text)
 		}
-		text := merge(q.texts)
+		text := merge(q.texts, line62)
 		if len(q.texts) == 1 {
 			text = list[0]
 		}
@@ -184,7 +184,7 @@ var written = []string{
 	"\fS=x\f\n", "S=x\u00a0\n", "include-and-override=missing.properties\nS=x\n", "include-and-override=${nothing}/a.properties\nS=x\n",
 	"include-and-override=portal-developer.properties\nS=x\n", "s=x\n", "S=\"x\"\n", "S=x\\\\\nx.list=1\n", "S=x\\\\\\\nx.list=1\n", "x.a=x.b\nx.b=deep\nS=${${x.a}}\n",
 	"S=a$b{c}\n", "S=a$${x.b}\nx.b=1\n", "S=a${b\n", "x.list=1,2,\n", "x.list=,1\n", "x.list=1,null\n", "x.list=,\n", "S=a\\\\,b\n", "S=\\\n\n\nx\n", "=x\nS=y\n", "S=\\u-001\n",
-	"S=a\u2028b\n", "S=a\u0085b\n", "x.a=1\\\n! c\n2\n", "x.a=a\\ b\n", "x.a=\\ b\n", "x.a:b=c\n", "x.a==c\n", "x.a=c\\:d\n", "  \t \nx.a=1\n",
+	"S=a\u2028b\n", "S=a\u0085b\n", "x.a=1\\\n! c\n2\n", "x.a=a\\ b\n", "x.a=\\ b\n", "x.a:b=c\n", "x.a==c\n", "x.a=c\\:d\n", "  \t \nx.a=1\n", "x.a=1\nx.a=\\tb\\t\n", "x.a=\\tb\n",
 }
 
 // Our reader reads generated and written portal-ext.properties as the portal's own does.

@@ -302,7 +302,7 @@ func (e *engineFiles) portalLayer(y settings.Layer) {
 
 // leaf reads a single value: the portal puts references in, but not into one with commas.
 func (e *engineFiles) leaf(y settings.Layer, k engineKey, p engineProperty) {
-	value := merge(p.texts)
+	value := merge(p.texts, e.line == "6.2")
 	if k.name != sharedSecret && strings.Contains(value, sharedSecret) {
 		return // a line that was swallowed, which is told; it may hold the secret
 	}
@@ -339,11 +339,13 @@ func pieces(texts []string, p engineProperty) settings.Given {
 	return g
 }
 
-// merge is how the portal makes one text of several.
-func merge(texts []text) string {
+// merge is how the portal makes one text of several. From 7.0 on blanks around each are lost.
+func merge(texts []text, line62 bool) string {
 	all := make([]string, len(texts))
 	for i, t := range texts {
-		all[i] = t.text
+		if all[i] = t.text; !line62 {
+			all[i] = trim(t.text)
+		}
 	}
 	return strings.Join(all, ",")
 }

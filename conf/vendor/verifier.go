@@ -217,7 +217,7 @@ func (e *engineFiles) override(all []verifier) []verifier {
 // text returns what the portal makes of a property as one text.
 func (e *engineFiles) text(p engineProperty) string {
 	if len(p.texts) > 1 {
-		return merge(p.texts)
+		return merge(p.texts, e.line == "6.2")
 	}
 	return e.resolver(e.merged).expand(p.texts[0].text).text
 }
