@@ -28,6 +28,10 @@ func (sh shell) policyCommand() *cli.Command {
 				Flags:  lineFlags(),
 			},
 			{
+				Name: "text", Usage: "print the whole policy in words, as auditors read it beside the code",
+				Action: sh.policyText, Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
+			},
+			{
 				Name: "reasons", Usage: "print every reason of a refusal: what it means, what to do, what the caller gets",
 				ArgsUsage: "[CODE]", Action: sh.policyReasons,
 				Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
@@ -48,6 +52,16 @@ func (sh shell) policyCommand() *cli.Command {
 			},
 		},
 	}
+}
+
+func (sh shell) policyText(c *cli.Context) error {
+	if _, err := flags.Operands(c); err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(map[string]string{"policy": calls.Text()})
+	}
+	return sh.Printf("%s", calls.Text())
 }
 
 func lineFlags() []cli.Flag {
