@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagelock/stagelock/cmd/stagelock/commands"
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/store/postgres/postgrestest"
+)
+
+// TestStoreCommands looks at a real server, before and after its schema is made.
+func TestStoreCommands(t *testing.T) {
+	db, err := postgrestest.Start(t.Context())
+	if errors.Is(err, postgrestest.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	file := filepath.Join(t.TempDir(), "stagelock.yaml")
+	text := "names: [live.example.com]\nhosts: { allow: [10.0.0.0/8] }\nengine: { upstream: { nodes: ['http://127.0.0.1:8080'] } }\n" +
+		"peers: [{ name: staging, sites: [1], secret: { value: 0123456789abcdef } }]\nstore: postgres\n" +
+		"cluster: { postgres: { url: { value: '" + db.URL() + "' } } }\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"store check", 0, "1 step missing"},
+		{"store migrate --plan", 0, "missing"},
+		{"store check", 0, "1 step missing"}, // a plan changes nothing
+		{"store migrate", 0, "applied"},
+		{"store migrate", 0, "up to date"},
+		{"store check", 0, "up to date"},
+		{"store check --json", 0, `"ok":true`},
+		{"store check --set store=embedded", 1, "store is embedded"},
+		{"store check --set cluster.postgres.url.value=postgres:///x?host=/nowhere", 1, "cluster.postgres.url"},
+	} {
+		args := append(append([]string{"stagelock"}, strings.Fields(tt.args)...), "--config", file)
+		var out strings.Builder
+		sh := &term.Shell{In: strings.NewReader(""), Out: &out, Err: &out, Now: time.Now}
+		code := commands.Run(t.Context(), sh, args)
+		if (code != 0) != (tt.code != 0) || !strings.Contains(out.String(), tt.want) {
+			t.Errorf("%s: code %d, %q, want %q", tt.args, code, out.String(), tt.want)
+		}
+	}
+}
