@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -44,11 +43,11 @@ const firstSite = 20121
 func (s *Store) CreateSite(ctx context.Context, site Site) (Site, error) {
 	switch {
 	case site.ID < 0:
-		return site, fmt.Errorf("site %d: an id is above 0", site.ID)
+		return site, Errorf(BadItem, "site %d: an id is above 0", site.ID)
 	case site.Name == "":
-		return site, fmt.Errorf("site %d: needs a name", site.ID)
+		return site, Errorf(BadItem, "site %d: needs a name", site.ID)
 	case site.ID == ControlPanel:
-		return site, fmt.Errorf("site %d: the id belongs to the control panel", site.ID)
+		return site, Errorf(BadItem, "site %d: the id belongs to the control panel", site.ID)
 	}
 	site, err := s.completeSite(site)
 	if err != nil {

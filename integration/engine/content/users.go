@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 )
@@ -44,7 +43,7 @@ const firstUser = 20199
 // screen name.
 func (s *Store) AddUser(ctx context.Context, u User) error {
 	if u.ID < 0 || u.Email == "" || u.ScreenName == "" {
-		return fmt.Errorf("user %d: needs an id, an e-mail address and a screen name", u.ID)
+		return Errorf(BadItem, "user %d: needs an e-mail address and a screen name", u.ID)
 	}
 	if u.CompanyID == 0 {
 		u.CompanyID = s.cfg.CompanyID

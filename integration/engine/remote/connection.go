@@ -94,9 +94,12 @@ func (c Connection) check(library bool) error {
 // label is one label of a domain name.
 var label = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
 
+// zone is the name of a network interface.
+var zone = regexp.MustCompile(`^[A-Za-z0-9._-]{1,32}$`)
+
 func (c Connection) validAddress() bool {
-	if _, err := netip.ParseAddr(c.Address); err == nil {
-		return true
+	if a, err := netip.ParseAddr(c.Address); err == nil {
+		return a.Zone() == "" || zone.MatchString(a.Zone())
 	}
 	labels := strings.Split(c.Address, ".")
 	for _, l := range labels {
