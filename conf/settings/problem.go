@@ -76,7 +76,7 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// at returns a Problem that stands where o says.
+// At returns a Problem that stands where o says.
 func At(o Origin, path, msg, cure string) Problem {
 	switch o.Source {
 	case File, VendorFile:

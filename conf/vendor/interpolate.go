@@ -5,11 +5,8 @@ import (
 	"strings"
 )
 
-// Why a reference cannot be resolved.
-var (
-	errCircle     = errors.New("refers to itself")
-	errUnresolved = errors.New("is not resolved")
-)
+// errCircle is of a reference that cannot be resolved.
+var errCircle = errors.New("refers to itself")
 
 // maxDepth bounds how deep values refer to each other.
 const maxDepth = 64

@@ -88,7 +88,8 @@ func (b *builder) policy(limiter *quota.Limiter) (*relay.Policy, *upstream.Pool)
 		PathContext: c.Engine.PathContext, BrowserURL: b.browserURL(), Build: build, Preset: preset,
 		Peers: b.peers(), CallsAtOnce: c.Quota.CallsPerPeer, Strangers: c.Audit.Strangers,
 		Profile: b.profile(), Limits: b.limits(), ReplyMax: int64(c.Limits.Reply),
-		Heartbeat: c.Heartbeat, RetryAfter: c.RetryAfter, RepeatKeep: c.Repeats.Keep, RequestKeep: c.Requests.Keep, Abandoned: c.Requests.Abandoned,
+		Heartbeat: c.Heartbeat, RetryAfter: c.RetryAfter,
+		RepeatKeep: c.Repeats.Keep, RequestKeep: c.Requests.Keep, Abandoned: c.Requests.Abandoned,
 	}
 	b.proxies("hosts.proxy_protocol", c.Hosts.ProxyProtocol)
 	p.Engine = b.engine()

@@ -44,7 +44,8 @@ func (b *builder) certificateFile(now time.Time) {
 	for i, name := range b.cfg.Names {
 		host := hostOf(name)
 		if err := leaf.VerifyHostname(host); host != "" && err != nil {
-			b.add(fmt.Sprintf("names[%d]", i), "is not a name of the certificate, which is for "+certificateNames(leaf)+": a publisher that uses it fails",
+			b.add(fmt.Sprintf("names[%d]", i),
+				"is not a name of the certificate, which is for "+certificateNames(leaf)+": a publisher that uses it fails",
 				"get a certificate for it, or drop the name", true)
 		}
 	}
@@ -82,7 +83,9 @@ func (b *builder) challenge() {
 		return
 	}
 	if b.cfg.Hosts.Refuse == "drop" {
-		b.add("hosts.refuse", "is drop, and the authority's own look-up (tls-alpn-01) comes from a stranger's address: there would never be a certificate",
+		b.add("hosts.refuse",
+			"is drop, and the authority's own look-up (tls-alpn-01) comes from a stranger's address: "+
+				"there would never be a certificate",
 			"write refuse: answer, or tls.acme.challenge: http-01", false)
 	}
 	for _, l := range b.cfg.Listen {

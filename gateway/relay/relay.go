@@ -30,6 +30,12 @@ type Config struct {
 	Pause func(point string)
 }
 
+// whole reports whether everything is set that a Relay cannot do without.
+func (c *Config) whole() bool {
+	return c.Visits != nil && c.Once != nil && c.Requests != nil && c.Pages != nil && c.Values != nil &&
+		c.Log != nil && c.Health != nil
+}
+
 // Points returns the points on the way of a call at which a process may die, in order. The first is
 // that of the connection.
 func Points() []string {
@@ -52,7 +58,7 @@ type Relay struct {
 
 // New returns a Relay that has a policy and serves nothing yet.
 func New(c Config, p *Policy) (*Relay, error) {
-	if c.Visits == nil || c.Once == nil || c.Requests == nil || c.Pages == nil || c.Values == nil || c.Log == nil || c.Health == nil || p == nil {
+	if !c.whole() || p == nil {
 		return nil, errors.New("relay: a part of its configuration is missing")
 	}
 	if c.Pause == nil {

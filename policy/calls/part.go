@@ -60,15 +60,16 @@ func partForm(j *judgement) *Refusal {
 func partFits(j *judgement) *Refusal {
 	name, others := j.facts.Part, j.known.Request.Others
 	if j.facts.PartSize > j.archiveMax() || others.Bytes > j.archiveMax()-j.facts.PartSize {
-		return refuse(ArchiveSize, "the archive is larger than the "+sizeText(j.peer.ArchiveMax)+" that this gateway takes", "request %s, part of %d bytes beside %d, limit %d", j.requestID(),
-			j.facts.PartSize, others.Bytes, j.peer.ArchiveMax)
+		return refuse(ArchiveSize, "the archive is larger than the "+sizeText(j.peer.ArchiveMax)+" that this gateway takes",
+			"request %s, part of %d bytes beside %d, limit %d", j.requestID(), j.facts.PartSize, others.Bytes, j.peer.ArchiveMax)
 	}
 	width := j.facts.PartWidth
 	if others.Width == 0 || others.Width == width {
 		return nil
 	}
 	return refuse(PartWidth, "the number of the part "+quote(name)+" has "+strconv.Itoa(width)+" digits where the parts"+
-		" before it have "+strconv.Itoa(others.Width)+", so they would be joined in a wrong order", "request %s, name %s after names of %d digits", j.requestID(), quote(name), others.Width)
+		" before it have "+strconv.Itoa(others.Width)+", so they would be joined in a wrong order",
+		"request %s, name %s after names of %d digits", j.requestID(), quote(name), others.Width)
 }
 
 // archiveMax is the peer's bound, or one that no archive reaches.

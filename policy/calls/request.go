@@ -13,9 +13,11 @@ func requestOwned(j *judgement) *Refusal {
 	r := &j.known.Request
 	switch {
 	case !r.Known:
-		return refuse(RequestUnknown, "the staging request "+j.requestID()+" was not made through this gateway", "%s of request %s", j.rule.Method, j.requestID())
+		return refuse(RequestUnknown, "the staging request "+j.requestID()+" was not made through this gateway",
+			"%s of request %s", j.rule.Method, j.requestID())
 	case !r.createdBy(j.call.HeaderLogin):
-		return refuse(RequestLogin, "the staging request "+j.requestID()+" belongs to another publisher", "%s of request %s, login %s, created by %d others", j.rule.Method, j.requestID(),
+		return refuse(RequestLogin, "the staging request "+j.requestID()+" belongs to another publisher",
+			"%s of request %s, login %s, created by %d others", j.rule.Method, j.requestID(),
 			quote(j.call.HeaderLogin), len(r.Logins))
 	case !j.peer.allows(r.Site):
 		return j.siteDenied(r.Site)

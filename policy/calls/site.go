@@ -25,8 +25,8 @@ func pageSiteListed(j *judgement) *Refusal {
 
 func (j *judgement) siteDenied(site int64) *Refusal {
 	id := strconv.FormatInt(site, 10)
-	return refuse(SiteDenied, "the site "+id+" is not open to this server", "%s names site %s, peer %s lists %d", j.rule.Method, id, quote(j.peer.Name),
-		len(j.peer.Sites))
+	return refuse(SiteDenied, "the site "+id+" is not open to this server",
+		"%s names site %s, peer %s lists %d", j.rule.Method, id, quote(j.peer.Name), len(j.peer.Sites))
 }
 
 // siteByName lets a look-up by company and name pass only to those who may see every site, but for
@@ -49,7 +49,8 @@ func pageKnown(j *judgement) *Refusal {
 	case j.known.Request.Site, ControlPanel:
 		return nil
 	case 0:
-		return refuse(PageUnknown, "the publish would write to the page "+page+", which nobody looked up through this gateway", "request %s of site %d, page %s",
+		return refuse(PageUnknown, "the publish would write to the page "+page+", which nobody looked up through this gateway",
+			"request %s of site %d, page %s",
 			j.requestID(), j.known.Request.Site, page)
 	}
 	return refuse(PageSite, "the publish would write to the page "+page+" of another site than the one its staging request"+

@@ -225,11 +225,7 @@ func found(n int64, err error) error {
 	return err
 }
 
-// nanos is how a time is kept: NULL for the zero one.
-func nanos(t time.Time) sql.NullInt64 {
-	return sql.NullInt64{Int64: t.UnixNano(), Valid: !t.IsZero()}
-}
-
+// fromNanos reads a time as it is kept: NULL for the zero one.
 func fromNanos(n sql.NullInt64) time.Time {
 	if !n.Valid {
 		return time.Time{}

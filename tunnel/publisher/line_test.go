@@ -102,12 +102,6 @@ func (l *line) mend() int64 {
 	return sent
 }
 
-func (l *line) carried() int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.sent
-}
-
 type metered struct {
 	l *line
 	r io.Reader

@@ -129,6 +129,7 @@ func connect(ctx context.Context, nc net.Conn, proxy *url.URL, addr string) erro
 		return &proxyError{proxy: address(proxy), err: err}
 	}
 	r := bufio.NewReaderSize(nc, 4<<10)
+	//nolint:bodyclose // reading the body to its end would eat the tunnel; the caller ends the connection
 	answer, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect})
 	if err != nil {
 		return &proxyError{proxy: address(proxy), err: err}

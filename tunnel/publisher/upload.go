@@ -148,7 +148,8 @@ func (p *publication) broken(err error, part archive.Part) error {
 	switch {
 	case f.duplicate():
 		p.ours = false
-		f.Kind, f.Msg = Busy, "parts of this archive are on live already: it is being published by somebody else, or a publish of it was cut"
+		f.Kind = Busy
+		f.Msg = "parts of this archive are on live already: it is being published by somebody else, or a publish of it was cut"
 		f.Cure = "wait until that one ends; if none is going on, publish with --restart, which removes those parts first"
 	case f.uncertain():
 		f.Kind = Interrupted

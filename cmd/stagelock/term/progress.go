@@ -48,10 +48,14 @@ func (silence) Close()                    {}
 
 // stages are the steps of a publish in words.
 var stages = map[publisher.Stage]string{
-	StageVerify: "checking the archive", publisher.StageRead: "reading the archive", publisher.StageCheck: "asking for the live site",
-	publisher.StageCreate: "announcing the archive", publisher.StageUpload: "uploading",
+	StageVerify:             "checking the archive",
+	publisher.StageRead:     "reading the archive",
+	publisher.StageCheck:    "asking for the live site",
+	publisher.StageCreate:   "announcing the archive",
+	publisher.StageUpload:   "uploading",
 	publisher.StageValidate: "validating on live",
-	publisher.StagePublish:  "importing on live", publisher.StageCleanUp: "cleaning up",
+	publisher.StagePublish:  "importing on live",
+	publisher.StageCleanUp:  "cleaning up",
 }
 
 // lines tells of each step and of each tenth of the upload.

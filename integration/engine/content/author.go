@@ -196,7 +196,7 @@ func (t *Tx) admits(ctx context.Context, site Site, it Item) error {
 
 // place finds what the item lies in, and gives a page the next layout id of its page set.
 func place(ctx context.Context, tx *Tx, it *Item) error {
-	row, _ := rowOf(it.Kind)
+	row := rowOf(it.Kind)
 	if err := tx.free(ctx, row, *it); err != nil {
 		return err
 	}

@@ -72,14 +72,14 @@ func Types(library bool) []Type {
 
 // TypeOf returns the type of a kind, empty for Entry and for what is no kind.
 func TypeOf(k Kind) Type {
-	row, _ := rowOf(k)
-	return row.of
+	return rowOf(k).of
 }
 
-func rowOf(k Kind) (kindRow, bool) {
+// rowOf returns the row of a kind, the empty one if there is none.
+func rowOf(k Kind) kindRow {
 	i := slices.IndexFunc(kinds, func(row kindRow) bool { return row.kind == k })
 	if i < 0 {
-		return kindRow{}, false
+		return kindRow{}
 	}
-	return kinds[i], true
+	return kinds[i]
 }

@@ -39,8 +39,8 @@ type User struct {
 // firstUser is the id of the first user that is made without one.
 const firstUser = 20199
 
-// AddUser makes a user, with the next id if it has none; the three things that can be a login are its id, its e-mail address and its
-// screen name.
+// AddUser makes a user, with the next id if it has none; the three things that can be a login are
+// its id, its e-mail address and its screen name.
 func (s *Store) AddUser(ctx context.Context, u User) error {
 	if u.ID < 0 || u.Email == "" || u.ScreenName == "" {
 		return Errorf(BadItem, "user %d: needs an e-mail address and a screen name", u.ID)

@@ -51,7 +51,7 @@ func parseCron(text, zone string) (cron.Schedule, *time.Location, error) {
 	if len(fields) == 6 {
 		options |= cron.Second
 	}
-	s, err := cron.NewParser(options).Parse(text)
+	s, err := cron.MustNewParser(options).Parse(text)
 	if err != nil {
 		return nil, nil, content.Errorf(BadSchedule, "%s", "the publication schedule is invalid: "+err.Error())
 	}

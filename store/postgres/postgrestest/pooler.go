@@ -31,7 +31,10 @@ func (s *Server) Pooler() (string, error) {
 		return "", fmt.Errorf("%w: PgBouncer is not installed: apt-get install pgbouncer", ErrMissing)
 	}
 	path := filepath.Join(s.dir, "pgbouncer.ini")
-	if err := os.WriteFile(path, fmt.Appendf(nil, poolerSettings, s.dir), 0o644); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, poolerSettings, s.dir), 0o600); err != nil {
+		return "", err
+	}
+	if err := s.give(path); err != nil {
 		return "", err
 	}
 	s.pooler, err = launch(s.command(context.Background(), bin, path), "process up")

@@ -48,15 +48,21 @@ func Start(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
+// give makes path the own of the user that the processes run as.
+func (s *Server) give(path string) error {
+	if s.as == nil {
+		return nil
+	}
+	return os.Chown(path, int(s.as.Uid), int(s.as.Gid))
+}
+
 func (s *Server) start(ctx context.Context) error {
 	var err error
 	if s.as, err = unprivileged(); err != nil {
 		return err
 	}
-	if s.as != nil {
-		if err := os.Chown(s.dir, int(s.as.Uid), int(s.as.Gid)); err != nil {
-			return err
-		}
+	if err := s.give(s.dir); err != nil {
+		return err
 	}
 	initdb := s.command(ctx, filepath.Join(s.bin, "initdb"), "-D", s.data(), "-U", "postgres", "-A", "trust",
 		"-E", "UTF8", "--locale=C", "--no-sync")

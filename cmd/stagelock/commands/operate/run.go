@@ -171,7 +171,8 @@ func (sh shell) greet(n *node.Node, first bool) error {
 	if err != nil {
 		return err
 	}
-	if err := sh.Printf("An authority of its own was made. Publishers must trust it; stagelock ca prints this again:\n"); err != nil {
+	err = sh.Printf("An authority of its own was made. Publishers must trust it; stagelock ca prints this again:\n")
+	if err != nil {
 		return err
 	}
 	return sh.table("  ", a)
