@@ -74,3 +74,30 @@ func TestAnAbandonedPublishIsCleanedUpFirst(t *testing.T) {
 	allowed(t, a.Gateway, once(t, a.Gateway, streamsOf(part(id, "a.zip00", 900))(t, a)))
 	checkLog(t, a)
 }
+
+// While the gateway cleans an abandoned publish up, nobody else does: a second create of the archive
+// waits, and does not delete what the first one then publishes; the abandoned one's own late calls
+// are refused before the engine has them.
+func TestAnAbandonedPublishIsCleanedUpOnce(t *testing.T) {
+	o := listed
+	o.Extra = []string{"requests: { abandoned: 1ms }"}
+	s := slowly(t, o, "cleanUpStagingRequest")
+	id := s.made(t, 1)
+	allowed(t, s.Gateway, once(t, s.Gateway, streamsOf(part(id, "a.zip00", 900))(t, s.arranged)))
+	first, second := dial(t, s.Gateway), dial(t, s.Gateway)
+	first.send(t, create(site, 1).message(t))
+	s.working(t) // the clean-up
+	second.send(t, create(site, 1).message(t))
+	late := want{reason: "request.publishing", says: "had taken its place"}
+	late.denied(t, s.Gateway, once(t, s.Gateway, publish(id, settings(int64(site))).message(t)))
+	late.denied(t, s.Gateway, once(t, s.Gateway, streamsOf(part(id, "a.zip01", 900))(t, s.arranged)))
+	s.let <- struct{}{}
+	allowed(t, s.Gateway, first.receive(t))
+	allowed(t, s.Gateway, second.receive(t))
+	for method, want := range map[string]int{"cleanUpStagingRequest": 1, publishing: 0, "updateStagingRequest": 1} {
+		if n := s.executed(method); n != want {
+			t.Errorf("the engine got %d calls of %s, want %d", n, method, want)
+		}
+	}
+	checkLog(t, s.arranged)
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
-// slow is an engine that answers publishes when it is let: each takes one word from let, and says
+// slow is an engine that answers publishes, and what else it is told, when it is let: each takes one word from let, and says
 // so on going.
 type slow struct {
 	arranged
@@ -22,14 +23,14 @@ type slow struct {
 	let   chan struct{}
 }
 
-func slowly(t testing.TB, o harness.Options) slow {
+func slowly(t testing.TB, o harness.Options, also ...string) slow {
 	t.Helper()
 	s := slow{going: make(chan struct{}, 16), let: make(chan struct{}, 16)}
 	sink := harness.NewSink(t)
 	quick := liveEngine(t)
 	sink.Answer = func(body []byte) []byte {
-		if bytes.Contains(body, []byte("publishStagingRequest")) || bytes.Contains(body, []byte("enableStaging")) ||
-			bytes.Contains(body, []byte("disableStaging")) {
+		held := append([]string{"publishStagingRequest", "enableStaging", "disableStaging"}, also...)
+		if slices.ContainsFunc(held, func(m string) bool { return bytes.Contains(body, []byte(m)) }) {
 			s.going <- struct{}{}
 			select {
 			case <-s.let:

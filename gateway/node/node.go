@@ -309,10 +309,11 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	n.mu.Unlock()
 	defer n.unwatch()
 	var serving errgroup.Group
+	runs := []func(context.Context) error{n.life.Run, n.visits.Run, n.relay.Run, n.native.Run}
 	for _, l := range n.listeners {
-		serving.Go(func() error { return n.front.Serve(work, l) })
+		runs = append(runs, func(ctx context.Context) error { return n.front.Serve(ctx, l) })
 	}
-	for _, run := range []func(context.Context) error{n.life.Run, n.visits.Run, n.relay.Run, n.native.Run} {
+	for _, run := range runs {
 		serving.Go(func() error {
 			err := run(work)
 			if err != nil {

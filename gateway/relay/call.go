@@ -3,6 +3,7 @@ package relay
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/once"
@@ -29,10 +30,11 @@ type call struct {
 	wire     *liferay.Call
 	rule     *calls.Rule
 	facts    calls.Facts
-	past     calls.Known // what is remembered of the ids in facts
-	request  int64       // staging request that the call names, 0 for none
-	checksum string      // of the archive of that request
-	home     string      // the engine node that created that request
+	past     calls.Known   // what is remembered of the ids in facts
+	request  int64         // staging request that the call names, 0 for none
+	checksum string        // of the archive of that request
+	home     string        // the engine node that created that request
+	idle     time.Duration // how long that request was not used
 	decision calls.Decision
 	turn     *once.Turn // of a guarded call
 

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
@@ -19,40 +16,6 @@ import (
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
-
-// underWay counts the calls under way by the staging request that they name.
-type underWay struct {
-	mu sync.Mutex
-	n  map[int64]int
-}
-
-func (u *underWay) enter(request int64) (leave func()) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.n == nil {
-		u.n = map[int64]int{}
-	}
-	u.n[request]++
-	return func() {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		if u.n[request]--; u.n[request] == 0 {
-			delete(u.n, request)
-		}
-	}
-}
-
-func (u *underWay) all() []int64 {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return slices.Collect(maps.Keys(u.n))
-}
-
-func (u *underWay) has(request int64) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.n[request] > 0
-}
 
 // touchInterval is how often the store is told of requests that have calls under way.
 const touchInterval = 30 * time.Second
@@ -68,6 +31,9 @@ func (r *Relay) touch(ctx context.Context) {
 	}
 }
 
+// busy reports whether a call of a staging request is under way.
+func (r *Relay) busy(request int64) bool { return r.requests.has(request) || r.parts.has(request) }
+
 // earlier looks whether the archive of a create is being published already: a second publish of it
 // would meet the first one's parts, and the end of either delete what the other needs. One that was
 // abandoned is cleaned up first (call rules, section 2).
@@ -76,26 +42,100 @@ func (c *call) earlier(ctx context.Context) error {
 		return nil
 	}
 	if c.request != 0 && c.rule.Kind != calls.Read {
-		c.onEnd(c.relay.requests.enter(c.request))
+		return c.inUse(ctx)
 	}
 	if c.rule.Kind != calls.Create {
 		return nil
 	}
-	r, err := c.relay.cfg.Requests.Find(ctx, c.facts.Site, c.facts.Checksum)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
+	for {
+		r, err := c.relay.cfg.Requests.Find(ctx, c.facts.Site, c.facts.Checksum)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return unreadable(err)
+		}
+		busy := c.relay.busy(r.ID)
+		switch {
+		case !busy && r.PartCount == 0:
+			return nil
+		case busy || r.Idle < c.policy.Abandoned:
+			return c.publishedNow(r, busy)
+		}
+		if again, err := c.cleanUpAlone(ctx, r); !again || err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return unavailable(visit.ReasonStore, "the gateway cannot read its store", err)
+}
+
+func unreadable(err error) error {
+	return unavailable(visit.ReasonStore, "the gateway cannot read its store", err)
+}
+
+// inUse notes that the request of the call is in use until the call has ended, also for other
+// gateways, unless one of them or this one is just cleaning it up.
+func (c *call) inUse(ctx context.Context) error {
+	r, kind := c.relay, c.rule.Kind
+	leave, ok := r.requests.enter(c.request)
+	if !ok && kind != calls.CleanUp {
+		return problem(tunnel.Refused, ReasonPublishing, "this publish went on after a long pause, when another one of the "+
+			"same archive had taken its place", nil)
 	}
-	busy := c.relay.requests.has(r.ID) || c.relay.parts.has(r.ID)
-	switch {
-	case !busy && r.PartCount == 0:
-		return nil
-	case busy || r.Idle < c.policy.Abandoned:
-		return c.publishedNow(r, busy)
+	touch := func(ctx context.Context) {
+		if err := r.cfg.Requests.Touch(ctx, c.request); err != nil {
+			r.cfg.Log.WithError(err).WithField("req", c.Ref).Warn("a request in use cannot be noted")
+		}
 	}
-	return c.cleanUpAbandoned(ctx, r)
+	if c.idle > touchInterval && kind != calls.CleanUp {
+		touch(ctx)
+	}
+	c.onEnd(func() {
+		if kind == calls.Validate || kind == calls.Publish { // what a part writes says so itself
+			touch(context.WithoutCancel(ctx))
+		}
+		r.publishes.again(c.request, r.cfg.Visits.Now())
+		leave()
+	})
+	return nil
+}
+
+// cleanUpAlone cleans an abandoned publish up, unless another call does or anything has become of it.
+// Again reports that what was found is out of date.
+func (c *call) cleanUpAlone(ctx context.Context, found store.Request) (again bool, err error) {
+	leave, other := c.relay.requests.alone(found.ID)
+	if other != nil {
+		return true, c.awaitOther(ctx, other)
+	}
+	if leave == nil {
+		return true, nil
+	}
+	defer leave()
+	now, err := c.relay.cfg.Requests.Request(ctx, found.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return false, unreadable(err)
+	}
+	if err != nil || !now.CleanedAt.IsZero() || now.Idle < c.policy.Abandoned || c.relay.parts.has(found.ID) {
+		return true, nil
+	}
+	return false, c.cleanUpAbandoned(ctx, now)
+}
+
+// awaitOther waits for another call to clean up, with signs of life for the publisher.
+func (c *call) awaitOther(ctx context.Context, done <-chan struct{}) error {
+	t := time.NewTicker(c.policy.Heartbeat)
+	defer t.Stop()
+	for {
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return unavailable(ReasonDraining, "the gateway is stopping", context.Cause(ctx))
+		case <-t.C:
+			if err := c.beat(); err != nil {
+				return abandoned(err)
+			}
+		}
+	}
 }
 
 func (c *call) publishedNow(r store.Request, busy bool) error {
@@ -197,6 +237,9 @@ func (c *call) callEngine(ctx context.Context, ref string, own *ownCall, body []
 	if reply.Status != 200 || err != nil {
 		x.Cut()
 		return unavailable(ReasonFailing, "what an abandoned publish left on the live engine cannot be cleaned up", err)
+	}
+	if r.Thrown != nil && r.Thrown.Type == liferay.TypeWrongSecret {
+		return unavailable(ReasonRefusing, "the live engine does not accept the gateway's own secret", r.Thrown)
 	}
 	own.end = "answered"
 	if r.Thrown != nil {

@@ -24,7 +24,7 @@ func (c *call) recall(ctx context.Context, others *inFlight) error {
 }
 
 func (c *call) recallRequest(ctx context.Context, others *inFlight) error {
-	c.home = ""
+	c.home, c.idle = "", 0
 	if c.facts.Request == 0 {
 		return nil
 	}
@@ -32,7 +32,7 @@ func (c *call) recallRequest(ctx context.Context, others *inFlight) error {
 	if err != nil {
 		return err
 	}
-	c.home = r.Upstream
+	c.home, c.idle = r.Upstream, r.Idle
 	c.checksum = r.Checksum
 	c.past.Request = calls.Request{
 		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),

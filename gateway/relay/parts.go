@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/stagelock/stagelock/policy/calls"
@@ -51,16 +53,19 @@ func (p *partsInFlight) with(request int64, judge func(*inFlight) error) error {
 func (p *partsInFlight) reserve(
 	request int64, judge func(*inFlight) (piece, error),
 ) (release func(), err error) {
-	f := p.take(request)
+	f, kept := p.take(request), false
+	defer func() {
+		if !kept {
+			p.drop(request, f)
+		}
+	}()
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	own, err := judge(f)
 	if err != nil {
-		f.mu.Unlock()
-		p.drop(request, f)
 		return nil, err
 	}
-	f.parts[&own] = struct{}{}
-	f.mu.Unlock()
+	f.parts[&own], kept = struct{}{}, true
 	return sync.OnceFunc(func() {
 		f.mu.Lock()
 		delete(f.parts, &own)
@@ -97,4 +102,69 @@ func (p *partsInFlight) has(request int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.open[request] != nil
+}
+
+// underWay counts the calls under way by the staging request that they name, and knows which requests
+// are being cleaned up by the gateway itself.
+type underWay struct {
+	mu    sync.Mutex
+	n     map[int64]int
+	going map[int64]chan struct{} // closed when the clean-up has ended
+}
+
+// enter counts a call until leave is called. Leave is never nil; ok is false, and nothing counted,
+// while the request is being cleaned up.
+func (u *underWay) enter(request int64) (leave func(), ok bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.going[request] != nil {
+		return func() {}, false
+	}
+	if u.n == nil {
+		u.n = map[int64]int{}
+	}
+	u.n[request]++
+	return func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if u.n[request]--; u.n[request] == 0 {
+			delete(u.n, request)
+		}
+	}, true
+}
+
+// alone keeps all others from a request until leave is called. Leave is nil if calls are under way,
+// and if another one has it alone: other is closed then when that has left.
+func (u *underWay) alone(request int64) (leave func(), other <-chan struct{}) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if done := u.going[request]; done != nil {
+		return nil, done
+	}
+	if u.n[request] > 0 {
+		return nil, nil
+	}
+	if u.going == nil {
+		u.going = map[int64]chan struct{}{}
+	}
+	done := make(chan struct{})
+	u.going[request] = done
+	return func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.going, request)
+		close(done)
+	}, nil
+}
+
+func (u *underWay) all() []int64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Collect(maps.Keys(u.n))
+}
+
+func (u *underWay) has(request int64) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.n[request] > 0
 }

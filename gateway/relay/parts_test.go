@@ -92,3 +92,51 @@ func TestEmptyPartBesideStreamingOnes(t *testing.T) {
 		t.Errorf("%d requests are left", len(p.open))
 	}
 }
+
+// A fault while one part is judged is answered; it must not stop the parts behind it for ever.
+func TestAFaultWhileAPartIsJudgedHoldsNothing(t *testing.T) {
+	var p partsInFlight
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the fault was swallowed")
+			}
+		}()
+		_, _ = p.reserve(1, func(*inFlight) (piece, error) { panic("fault") })
+	}()
+	if p.has(1) {
+		t.Error("a part that was not judged is under way")
+	}
+	reserve(t, &p, 1, "a.zip00", 10)()
+}
+
+func TestACleanUpHasItsRequestAlone(t *testing.T) {
+	var u underWay
+	leave, ok := u.enter(1)
+	if !ok {
+		t.Fatal("the first call may not enter")
+	}
+	if alone, other := u.alone(1); alone != nil || other != nil {
+		t.Error("alone beside a call")
+	}
+	leave()
+	alone, _ := u.alone(1)
+	if alone == nil {
+		t.Fatal("not alone where nobody is")
+	}
+	if _, ok := u.enter(1); ok || u.has(1) {
+		t.Error("a call entered during the clean-up")
+	}
+	if _, ok := u.enter(2); !ok {
+		t.Error("another request waits too")
+	}
+	again, other := u.alone(1)
+	if again != nil || other == nil {
+		t.Fatal("two clean-ups at once")
+	}
+	alone()
+	<-other
+	if _, ok := u.enter(1); !ok {
+		t.Error("closed behind the clean-up")
+	}
+}

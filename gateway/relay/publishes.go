@@ -44,12 +44,21 @@ func (d *publishes) note(request int64, now time.Time) {
 	d.live[request] = now
 }
 
-// expire gives up publishes that nobody went on with.
-func (d *publishes) expire(now time.Time) {
+// again notes that a call of a publish in progress has just ended.
+func (d *publishes) again(request int64, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, going := d.live[request]; going {
+		d.note(request, now)
+	}
+}
+
+// expire gives up publishes that nobody went on with. One that is busy has a call under way.
+func (d *publishes) expire(now time.Time, busy func(request int64) bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, last := range d.live {
-		if now.Sub(last) > lull {
+		if now.Sub(last) > lull && !busy(id) {
 			delete(d.live, id)
 		}
 	}
@@ -88,10 +97,11 @@ func (d *publishes) wakeIfQuiet() {
 func (d *publishes) allows(kind calls.Kind, request int64, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.stopped && fills[kind] {
+	_, going := d.live[request]
+	if fills[kind] && (going || !d.stopped) {
 		d.note(request, now) // it may have been created before this process began
 	}
-	if _, going := d.live[request]; !d.stopped || going || kind == calls.CleanUp || kind == calls.Event {
+	if !d.stopped || going || kind == calls.CleanUp || kind == calls.Event {
 		return nil
 	}
 	if kind == calls.Read && len(d.live) > 0 {
@@ -115,7 +125,7 @@ func (d *publishes) stop() <-chan struct{} {
 // it returns ctx's cause then. Once it refuses it calls stopped, which closes what rests. The
 // listeners should be kept open meanwhile: publishers come back for each call.
 func (r *Relay) Drain(ctx context.Context, stopped func()) error {
-	r.publishes.expire(r.cfg.Visits.Now())
+	r.publishes.expire(r.cfg.Visits.Now(), r.busy)
 	quiet := r.publishes.stop()
 	stopped()
 	t := time.NewTicker(time.Second)
@@ -127,7 +137,7 @@ func (r *Relay) Drain(ctx context.Context, stopped func()) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-t.C:
-			r.publishes.expire(r.cfg.Visits.Now())
+			r.publishes.expire(r.cfg.Visits.Now(), r.busy)
 		}
 	}
 }

@@ -113,17 +113,43 @@ func TestDrainServesWhatIsInProgress(t *testing.T) {
 	<-quiet
 }
 
+func idle(int64) bool { return false }
+
+// A publish that goes on while the gateway drains is in progress however long the drain is: each of
+// its calls counts from its end, and one that lasts is not given up.
+func TestDrainServesAPublishThatOutlastsTheLull(t *testing.T) {
+	var d publishes
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	d.begun(7, at(0))
+	quiet := d.stop()
+	for s := int64(60); s <= 300; s += 60 {
+		if err := d.allows(calls.Update, 7, at(s)); err != nil {
+			t.Fatalf("part after %d s: %v", s, err)
+		}
+		d.expire(at(s+59), idle)
+	}
+	d.expire(at(900), func(request int64) bool { return request == 7 }) // a long validate
+	d.again(7, at(900))
+	d.expire(at(1000), idle)
+	if err := d.allows(calls.Publish, 7, at(1000)); err != nil {
+		t.Fatalf("publish behind a long validate: %v", err)
+	}
+	d.again(8, at(1000)) // one that is over does not come back
+	d.ended(7)
+	<-quiet
+}
+
 func TestDrainGivesUpWhatNobodyGoesOnWith(t *testing.T) {
 	var d publishes
 	d.begun(7, time.Unix(0, 0))
 	quiet := d.stop()
-	d.expire(time.Unix(60, 0))
+	d.expire(time.Unix(60, 0), idle)
 	select {
 	case <-quiet:
 		t.Fatal("given up after a minute")
 	default:
 	}
-	d.expire(time.Unix(121, 0))
+	d.expire(time.Unix(121, 0), idle)
 	<-quiet
 }
 

@@ -112,7 +112,7 @@ func (r *Relay) Run(ctx context.Context) error {
 
 func (r *Relay) prune(ctx context.Context) {
 	now := r.cfg.Visits.Now()
-	r.publishes.expire(now)
+	r.publishes.expire(now, r.busy)
 	if err := r.cfg.Once.Prune(ctx); err != nil {
 		r.cfg.Log.WithError(err).Warn("old answers cannot be forgotten")
 	}
