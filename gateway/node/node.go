@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -60,7 +61,8 @@ type Node struct {
 	listeners []net.Listener
 	closers   []func() error // in the order of opening
 
-	mu      sync.Mutex // guards what a reload replaces
+	used    atomic.Pointer[conf.Config] // conf, for who must not wait for a reload
+	mu      sync.Mutex                  // guards what a reload replaces
 	conf    *conf.Config
 	limiter *quota.Limiter
 	pool    *upstream.Pool
@@ -76,6 +78,7 @@ func New(ctx context.Context, c Config) (*Node, error) {
 		c.Now = time.Now
 	}
 	n := &Node{cfg: c, conf: c.Conf}
+	n.used.Store(c.Conf)
 	for _, open := range []func(context.Context) error{
 		n.openData, n.openStores, n.openAudit, n.listen, n.openCerts, n.openRooms,
 	} {
@@ -196,11 +199,9 @@ func (n *Node) join(ctx context.Context) (*once.Life, error) {
 	})
 }
 
-func (n *Node) digest() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return digest(n.conf)
-}
+// digest does not wait for a reload, which may ask a certificate authority: the lease is renewed
+// with it meanwhile.
+func (n *Node) digest() string { return digest(n.used.Load()) }
 
 // memberState is what other gateways are told of this one.
 func (n *Node) memberState() store.MemberState {

@@ -38,6 +38,7 @@ func (n *Node) Reload(ctx context.Context) error {
 		n.cfg.Log.WithField("setting", path).Warn("this setting counts after a restart only")
 	}
 	n.conf = next
+	n.used.Store(next)
 	return n.note(ctx, audit.KindConfig, "loaded", next)
 }
 
