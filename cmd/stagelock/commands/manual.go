@@ -153,6 +153,7 @@ var sections = []struct {
 		{"STAGELOCK_CONFIG", "the configuration file"},
 		{"STAGELOCK_SECRET, STAGELOCK_SECRET_FILE", "the shared secret of a publish, or its file"},
 		{"STAGELOCK_LOGIN", "the login of a publish"},
+		{"STAGELOCK_ENGINE, STAGELOCK_TOKEN_FILE", "the reference engine that site, content, user and staging speak to"},
 		{"NO_COLOR", "no colour on a terminal"},
 	}},
 }

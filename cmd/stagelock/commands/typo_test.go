@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 )
 
 // idle is the command line with commands that do nothing.
@@ -41,6 +43,28 @@ func TestTypos(t *testing.T) {
 	})
 	if tried < 60 {
 		t.Errorf("only %d typos", tried)
+	}
+}
+
+// A variable that a command reads is not taken for a setting with a typo.
+func TestVariablesOfCommandsAreNoSettings(t *testing.T) {
+	seen := 0
+	leaves(idle().Commands, nil, func(path []string, c *cli.Command) {
+		for _, f := range c.Flags {
+			d, ok := f.(cli.DocGenerationFlag)
+			if !ok {
+				continue
+			}
+			for _, name := range d.GetEnvVars() {
+				seen++
+				if !flags.OwnVariable(name) {
+					t.Errorf("%q reads %s, which run and validate would warn of", path, name)
+				}
+			}
+		}
+	})
+	if seen < 10 {
+		t.Errorf("only %d variables", seen)
 	}
 }
 

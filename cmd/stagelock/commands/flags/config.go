@@ -27,7 +27,10 @@ func Config() []cli.Flag {
 
 // ownVariables are those of the commands, which are no settings of the gateway.
 var ownVariables = []string{"STAGELOCK_CONFIG", "STAGELOCK_SECRET", "STAGELOCK_SECRET_FILE",
-	"STAGELOCK_LOGIN"}
+	"STAGELOCK_LOGIN", "STAGELOCK_ENGINE", "STAGELOCK_TOKEN_FILE"}
+
+// OwnVariable reports whether an environment variable belongs to a command and is no setting.
+func OwnVariable(name string) bool { return slices.Contains(ownVariables, name) }
 
 // Loader returns what reads the configuration, as often as it is called.
 func Loader(sh *term.Shell, c *cli.Context) (func() (*conf.Config, []conf.Problem), error) {
@@ -41,7 +44,7 @@ func Loader(sh *term.Shell, c *cli.Context) (func() (*conf.Config, []conf.Proble
 	}
 	env := slices.DeleteFunc(slices.Clone(sh.Environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains(ownVariables, name)
+		return OwnVariable(name)
 	})
 	file := c.String("config")
 	return func() (*conf.Config, []conf.Problem) {
