@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -519,6 +521,82 @@ func TestClassNameByForm(t *testing.T) {
 				t.Errorf("read: %v", err)
 			}
 		})
+	}
+}
+
+// extended adds a reference field to a class of an object's chain, in the order of Java's writer.
+func extended(t testing.TB, o *javaser.Object, class string, f javaser.Field, v javaser.Value) {
+	t.Helper()
+	for c := o.Class; c != nil; c = c.Super {
+		if c.Name != class {
+			continue
+		}
+		at := slices.IndexFunc(c.Fields, func(g javaser.Field) bool { return !g.Primitive() && g.Name > f.Name })
+		if at < 0 {
+			at = len(c.Fields)
+		}
+		before := 0
+		if c.Super != nil {
+			before = c.Super.FieldCount()
+		}
+		c.Fields = slices.Insert(c.Fields, at, f)
+		o.Fields = slices.Insert(o.Fields, before+at, javaser.FieldValue{Ref: v})
+		return
+	}
+	t.Fatalf("%s has no %s in its chain", o.Class.Name, class)
+}
+
+// TestModelsOfNewerBuildsByForm: newer builds answer GroupImpl with one more text, and LayoutImpl with
+// a colour scheme and a theme that are null on the wire.
+func TestModelsOfNewerBuildsByForm(t *testing.T) {
+	const models = "com.liferay.portal.model.impl."
+	scheme := javaser.Field{Type: 'L', Name: "_colorScheme", Sig: "Lcom/liferay/portal/kernel/model/ColorScheme;"}
+	theme := javaser.Field{Type: 'L', Name: "_theme", Sig: "Lcom/liferay/portal/kernel/model/Theme;"}
+	word := javaser.Field{Type: 'L', Name: "_oneMore", Sig: "Ljava/lang/String;"}
+	for _, build := range []string{"7.3", "7.4.3.51", "7.4.3.112"} {
+		for _, tt := range []struct {
+			name, returns string
+			ok            bool
+			change        func(o *javaser.Object)
+		}{
+			{"getLayoutByUuidAndGroupId", "com.liferay.portal.kernel.model.Layout", true, func(o *javaser.Object) {
+				extended(t, o, models+"LayoutImpl", scheme, nil)
+				extended(t, o, models+"LayoutImpl", theme, nil)
+			}},
+			{"getLayoutByUuidAndGroupId", "com.liferay.portal.kernel.model.Layout", false, func(o *javaser.Object) {
+				extended(t, o, models+"LayoutImpl", theme, &javaser.Object{Class: &javaser.Class{Name: "org.x.Theme", UID: 1, Flags: 2}})
+			}},
+			{"getGroup", "com.liferay.portal.kernel.model.Group", true, func(o *javaser.Object) {
+				extended(t, o, models+"GroupModelImpl", word, text("more"))
+			}},
+			{"getGroup", "com.liferay.portal.kernel.model.Group", false, func(o *javaser.Object) {
+				extended(t, o, models+"GroupModelImpl", word, &javaser.Object{Class: &javaser.Class{Name: "org.x.Word", UID: 1, Flags: 2}})
+			}},
+		} {
+			t.Run(fmt.Sprint(build, " ", tt.name, " ", tt.ok), func(t *testing.T) {
+				files, err := filepath.Glob(filepath.Join("testdata", "real", build, "*-"+tt.name+".rep.ser"))
+				if err != nil || len(files) == 0 {
+					t.Fatalf("no recording: %v", err)
+				}
+				for _, file := range files {
+					data, err := os.ReadFile(file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					o, ok := loose(t, data).(*javaser.Object)
+					if !ok || !strings.HasPrefix(o.Class.Name, models) {
+						continue // an exception
+					}
+					tt.change(o)
+					if data, err = javaser.Append(nil, o); err != nil {
+						t.Fatal(err)
+					}
+					if _, err := reply(bytes.NewReader(data), tt.returns, false); (err == nil) != tt.ok {
+						t.Errorf("%s: %v", filepath.Base(file), err)
+					}
+				}
+			})
+		}
 	}
 }
 
