@@ -275,3 +275,31 @@ func TestAnswersOfTheGatewayNeedNoEngine(t *testing.T) {
 	}
 	want{status: http.StatusServiceUnavailable, reason: "engine.down"}.denied(t, g, once(t, g, checkSite(site).message(t)))
 }
+
+// Strangers do not fill the disk: beyond a budget their refusals are counted, and summed up by reason.
+func TestStrangersDoNotFillTheLog(t *testing.T) {
+	o := listed
+	o.Allow, o.Extra = `["127.0.0.2"]`, []string{"audit: { strangers: 2 }"}
+	a := arrange(t, o)
+	const flood = 40
+	for range flood {
+		if got := once(t, a.Gateway, checkSite(site).message(t)); got.status != http.StatusForbidden {
+			t.Fatalf("answered %d", got.status)
+		}
+	}
+	if n := a.Node.Health().Refusals["host.denied"]; n != flood {
+		t.Errorf("%d refusals were counted, want %d", n, flood)
+	}
+	recorded := len(a.verdicts(t))
+	if recorded == 0 || recorded >= flood {
+		t.Errorf("%d of %d are records of their own", recorded, flood)
+	}
+	if err := a.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("%d more refusals", flood-recorded)
+	ev := a.awaitOne(t, func(ev audit.Event) bool { return ev.Kind == audit.KindSummary })
+	if string(ev.Reason) != "host.denied" || !strings.HasPrefix(ev.Detail, want) {
+		t.Errorf("summed up as %s: %s, want %s", ev.Reason, ev.Detail, want)
+	}
+}

@@ -13,10 +13,8 @@ type Kind string
 
 // The kinds of events.
 const (
-	KindVerdict Kind = "verdict" // a call was allowed, denied or answered by the gateway
-	KindOutcome Kind = "outcome" // how an allowed call ended
-	// KindEvent is a lifecycle event of the CMS, kept instead of being forwarded.
-	KindEvent      Kind = "event"
+	KindVerdict    Kind = "verdict"    // a call was allowed, denied or answered by the gateway
+	KindOutcome    Kind = "outcome"    // how an allowed call ended
 	KindConfig     Kind = "config"     // a configuration was loaded or refused
 	KindStart      Kind = "start"      // the process began
 	KindStop       Kind = "stop"       // the process ended in order
@@ -29,7 +27,7 @@ const (
 
 // appendable are the kinds that Append takes.
 var appendable = map[Kind]bool{
-	KindVerdict: true, KindOutcome: true, KindEvent: true, KindConfig: true, KindSummary: true, KindStart: true,
+	KindVerdict: true, KindOutcome: true, KindConfig: true, KindSummary: true, KindStart: true,
 	KindStop: true, KindDrain: true,
 }
 

@@ -83,11 +83,23 @@ func (b *budget) spend(r tunnel.Reason, now time.Time, perSecond float64) bool {
 		b.left--
 		return true
 	}
+	b.add(r)
+	return false
+}
+
+// count counts a refusal that gets no record of its own.
+func (b *budget) count(r tunnel.Reason) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.add(r)
+}
+
+// add is count. The caller holds mu.
+func (b *budget) add(r tunnel.Reason) {
 	if b.over == nil {
 		b.over = map[tunnel.Reason]int64{}
 	}
 	b.over[r]++
-	return false
 }
 
 // take returns what was counted and begins anew.

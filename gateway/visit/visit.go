@@ -156,10 +156,15 @@ func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step str
 // is counted.
 func (v *Visit) worthARecord(r tunnel.Reason) bool {
 	all := v.visits
-	if v.flood && !all.floods.worthARecord(v.Addr, v.Begun) {
+	flood := v.flood && !all.floods.worthARecord(v.Addr, v.Begun)
+	switch {
+	case v.Peer != "" || v.Allowed():
+		return !flood
+	case flood:
+		all.strangers.count(r)
 		return false
 	}
-	return v.Peer != "" || v.Allowed() || all.strangers.spend(r, v.Begun, float64(all.cfg.Strangers()))
+	return all.strangers.spend(r, v.Begun, float64(all.cfg.Strangers()))
 }
 
 // levels are those of the catalogue of reasons.

@@ -42,7 +42,7 @@ func (sh shell) auditCommand() *cli.Command {
 				Action: sh.auditList,
 				Flags: auditFlags(append(timeFlags(),
 					&cli.StringSliceFlag{Name: "kind",
-						Usage: "only events of this kind: verdict, outcome, event, config, " +
+						Usage: "only events of this kind: verdict, outcome, summary, config, " +
 							"start, stop, drain, checkpoint, alarm, damaged"},
 					&cli.StringFlag{Name: "verdict", Usage: "only allow, deny or answer"},
 					&cli.StringFlag{Name: "peer", Usage: "only of this peer"},

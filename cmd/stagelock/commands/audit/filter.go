@@ -22,7 +22,7 @@ func (sh shell) filter(c *cli.Context) (audit.Filter, error) {
 	for _, k := range c.StringSlice("kind") {
 		if !slices.Contains(kinds, audit.Kind(k)) {
 			return f,
-				flags.Misused(c, "--kind %s is not one of verdict, outcome, event, config, start, stop, "+
+				flags.Misused(c, "--kind %s is not one of verdict, outcome, summary, config, start, stop, "+
 					"drain, checkpoint, alarm, damaged", k)
 		}
 		f.Kinds = append(f.Kinds, audit.Kind(k))
@@ -44,7 +44,7 @@ func (sh shell) filter(c *cli.Context) (audit.Filter, error) {
 }
 
 var kinds = []audit.Kind{
-	audit.KindVerdict, audit.KindOutcome, audit.KindEvent, audit.KindConfig, audit.KindStart,
+	audit.KindVerdict, audit.KindOutcome, audit.KindSummary, audit.KindConfig, audit.KindStart,
 	audit.KindStop, audit.KindDrain,
 	audit.KindCheckpoint, audit.KindAlarm, audit.KindDamaged,
 }
