@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/engine/author"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
 	"github.com/stagelock/stagelock/integration/engine/remote"
@@ -57,6 +58,7 @@ type Config struct {
 // Engine is one portal's worth of sites. It is safe for concurrent use.
 type Engine struct {
 	*content.Store
+	*author.Author
 	*lar.Archives
 	*staging.Live
 	Staging *remote.Staging // this engine as the staging side
@@ -106,6 +108,7 @@ func build(ctx context.Context, cfg Config) (e *Engine, err error) {
 
 // fill makes the rooms above the store.
 func (e *Engine) fill(ctx context.Context, cfg Config) (err error) {
+	e.Author = author.New(e.Store)
 	e.Archives, err = lar.New(ctx, lar.Config{Dir: filepath.Join(cfg.Dir, "exports"), Build: cfg.Build,
 		Portlets: cfg.Portlets, AnyBuild: cfg.AnyBuild, MaxArchive: cfg.MaxArchive, Progress: cfg.Progress}, e.Store)
 	if err != nil {

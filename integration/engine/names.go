@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/stagelock/stagelock/integration/engine/author"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
 	"github.com/stagelock/stagelock/integration/engine/servlet"
@@ -22,7 +23,7 @@ type (
 	// Ref says that an item needs another one.
 	Ref = content.Ref
 	// PageOptions is what may be said about a new page beside its name and text.
-	PageOptions = content.PageOptions
+	PageOptions = author.PageOptions
 	// Publish is one import that happened.
 	Publish = content.Publish
 	// Execution is one line of the execution ledger: a call that was really carried out.

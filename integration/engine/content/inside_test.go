@@ -18,8 +18,8 @@ func FuzzSettings(f *testing.F) {
 
 func TestSlug(t *testing.T) {
 	for name, want := range map[string]string{"Home": "/home", "About us!": "/about-us", "--x--": "/x", "Über 2": "/ber-2"} {
-		if got := slug(name); got != want {
-			t.Errorf("slug(%q) = %q, want %q", name, got, want)
+		if got := Slug(name); got != want {
+			t.Errorf("Slug(%q) = %q, want %q", name, got, want)
 		}
 	}
 }

@@ -32,25 +32,27 @@ const (
 	Categories Type = "categories"
 )
 
-type kindRow struct {
-	kind    Kind
-	of      Type
-	parents []Kind // what an item of the kind may lie in
-	rooted  bool   // it may lie in nothing
-	named   bool   // its name exists once in a site
+// Rules say where an item of a kind may lie.
+type Rules struct {
+	Parents []Kind // what it may lie in
+	Rooted  bool   // it may lie in nothing
+	Named   bool   // its name exists once in a site
+
+	kind Kind
+	of   Type
 }
 
 // kinds are the kinds in the order in which archives and listings have them: what others lie in
 // comes first.
-var kinds = []kindRow{
-	{Page, Pages, []Kind{Page}, true, false},
-	{ArticleFolder, WebContent, []Kind{ArticleFolder}, true, false},
-	{Article, WebContent, []Kind{ArticleFolder}, true, false},
-	{DocumentFolder, Documents, []Kind{DocumentFolder}, true, false},
-	{Document, Documents, []Kind{DocumentFolder}, true, false},
-	{Tag, Tags, nil, true, true},
-	{Vocabulary, Categories, nil, true, true},
-	{Category, Categories, []Kind{Vocabulary, Category}, false, false},
+var kinds = []Rules{
+	{kind: Page, of: Pages, Parents: []Kind{Page}, Rooted: true},
+	{kind: ArticleFolder, of: WebContent, Parents: []Kind{ArticleFolder}, Rooted: true},
+	{kind: Article, of: WebContent, Parents: []Kind{ArticleFolder}, Rooted: true},
+	{kind: DocumentFolder, of: Documents, Parents: []Kind{DocumentFolder}, Rooted: true},
+	{kind: Document, of: Documents, Parents: []Kind{DocumentFolder}, Rooted: true},
+	{kind: Tag, of: Tags, Rooted: true, Named: true},
+	{kind: Vocabulary, of: Categories, Rooted: true, Named: true},
+	{kind: Category, of: Categories, Parents: []Kind{Vocabulary, Category}},
 }
 
 // Kinds returns the kinds of content that a site is made of, those that others lie in first.
@@ -72,14 +74,14 @@ func Types(library bool) []Type {
 
 // TypeOf returns the type of a kind, empty for Entry and for what is no kind.
 func TypeOf(k Kind) Type {
-	return rowOf(k).of
+	return RulesOf(k).of
 }
 
-// rowOf returns the row of a kind, the empty one if there is none.
-func rowOf(k Kind) kindRow {
-	i := slices.IndexFunc(kinds, func(row kindRow) bool { return row.kind == k })
+// RulesOf returns where items of a kind may lie; the zero value for what is no kind.
+func RulesOf(k Kind) Rules {
+	i := slices.IndexFunc(kinds, func(row Rules) bool { return row.kind == k })
 	if i < 0 {
-		return kindRow{}
+		return Rules{}
 	}
 	return kinds[i]
 }

@@ -81,8 +81,8 @@ func (s Site) LockedTypes() []Type {
 	return all
 }
 
-// unlocked returns a Locked if items of the kind can only be changed by a publish.
-func (t *Tx) unlocked(ctx context.Context, site Site, kind Kind) error {
+// Unlocked returns a Locked if items of the kind can only be changed by a publish.
+func (t *Tx) Unlocked(ctx context.Context, site Site, kind Kind) error {
 	of := TypeOf(kind)
 	if !slices.Contains(site.LockedTypes(), of) {
 		return nil

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/engine/content/vault"
 )
 
 // Publish is one import that happened.
@@ -72,7 +74,7 @@ func (v View) Publishes(ctx context.Context, site int64) ([]Publish, error) {
 
 // Open returns the content of an item, of whatever kind. The caller closes it.
 func (s *Store) Open(ctx context.Context, it Item) (io.ReadCloser, error) {
-	return s.open(ctx, it.SHA256)
+	return s.openBlob(ctx, it.SHA256)
 }
 
 // ReadEntry returns the newest entry of that path that arrived in the site. The caller closes it.
@@ -83,7 +85,7 @@ func (s *Store) ReadEntry(ctx context.Context, site int64, path string) (io.Read
 	if err != nil {
 		return nil, fmt.Errorf("entry %s of site %d: %w", path, site, err)
 	}
-	return s.open(ctx, digest)
+	return s.openBlob(ctx, digest)
 }
 
 // AddPublish writes an import and the entries that it brought, and returns the import's id.
@@ -117,4 +119,30 @@ func (t *Tx) CountPublish(ctx context.Context, p Publish) error {
 	_, err := t.ExecContext(ctx, `UPDATE publishes SET added = ?, updated = ?, deleted = ? WHERE id = ?`,
 		p.Added, p.Updated, p.Deleted, p.ID)
 	return err
+}
+
+// NewPack begins a pack of content. The caller closes it.
+func (s *Store) NewPack() (*vault.Pack, error) { return vault.NewPack(s.dir) }
+
+// Keep writes the rows that make the pack's content count, in the transaction that needs it. Content
+// that is already there stays where it is.
+func (t *Tx) Keep(ctx context.Context, p *vault.Pack) error {
+	for _, b := range p.Blobs() {
+		if _, err := t.ExecContext(ctx, `INSERT OR IGNORE INTO blobs (sha256, pack, start, size) VALUES (?, ?, ?, ?)`,
+			b.SHA256, b.Pack, b.Start, b.Size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openBlob returns the content of that digest. The caller closes it.
+func (s *Store) openBlob(ctx context.Context, digest string) (io.ReadCloser, error) {
+	b := vault.Blob{SHA256: digest}
+	err := s.QueryRowContext(ctx, `SELECT pack, start, size FROM blobs WHERE sha256 = ?`, digest).
+		Scan(&b.Pack, &b.Start, &b.Size)
+	if err != nil {
+		return nil, fmt.Errorf("content %s: %w", digest, err)
+	}
+	return vault.Open(s.dir, b)
 }

@@ -92,7 +92,7 @@ func (s *Store) completeSite(site Site) (_ Site, err error) {
 		}
 	}
 	if site.FriendlyURL == "" {
-		site.FriendlyURL = slug(site.Name)
+		site.FriendlyURL = Slug(site.Name)
 	}
 	if len(site.Locales) == 0 {
 		site.Locales = []string{"en_US"}
@@ -143,8 +143,8 @@ func (v View) PermittedSite(ctx context.Context, u User, a Action, site int64) (
 	return s, v.Permit(ctx, u, a, site)
 }
 
-// slug makes a friendly URL of a name.
-func slug(name string) string {
+// Slug makes a friendly URL of a name.
+func Slug(name string) string {
 	b := []byte{'/'}
 	for _, r := range strings.ToLower(name) {
 		switch {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/engine/content/vault"
 	"github.com/stagelock/stagelock/store/sqlite"
 )
 
@@ -37,7 +38,7 @@ type Store struct {
 	cfg  Config
 	db   *sql.DB
 	dir  string // of the packs
-	lock *folderLock
+	lock *vault.Lock
 
 	writing sync.Mutex // held around every write transaction: SQLite has one writer, and waiting here has no deadline
 	read    readings
@@ -58,7 +59,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := lockFolder(filepath.Join(cfg.Dir, "engine.lock"))
+	lock, err := vault.LockFolder(filepath.Join(cfg.Dir, "engine.lock"))
 	if err != nil {
 		return nil, err
 	}
@@ -87,19 +88,19 @@ func (s *Store) Close() error {
 }
 
 // Share lets other processes open the folder. Nothing may be swept afterwards.
-func (s *Store) Share() error { return s.lock.share() }
+func (s *Store) Share() error { return s.lock.Share() }
 
 // Sweep removes the files in dir that no row of query names, if no other process has the folder
 // open: what an interrupted call left behind.
 func (s *Store) Sweep(ctx context.Context, dir, query string) error {
-	if !s.lock.alone {
+	if !s.lock.Alone() {
 		return nil
 	}
 	keep, err := Column(ctx, s.db, query)
 	if err != nil {
 		return err
 	}
-	return removeOthers(dir, keep)
+	return vault.RemoveOthers(dir, keep)
 }
 
 // Pause calls the configured func.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/engine/author"
 	"github.com/stagelock/stagelock/integration/engine/content"
 )
 
@@ -82,7 +83,7 @@ func (s *Server) listContent(ctx context.Context, in SiteID) ([]Item, error) {
 }
 
 func (s *Server) addContent(ctx context.Context, in NewItem, body io.Reader) (Item, error) {
-	it, err := s.cfg.Store.Add(ctx, in.Site, content.Draft{Kind: in.Kind, UUID: in.UUID, Name: in.Name,
+	it, err := s.cfg.Author.Add(ctx, in.Site, author.Draft{Kind: in.Kind, UUID: in.UUID, Name: in.Name,
 		Private: in.Private, Parent: in.Parent, FriendlyURL: in.FriendlyURL, MediaType: in.MediaType,
 		Portlets: in.Portlets, Refs: in.Refs, Tags: in.Tags, Categories: in.Categories,
 		Permissions: in.Permissions}, body)
@@ -98,15 +99,15 @@ func (s *Server) updateContent(ctx context.Context, in ItemID, body io.Reader) (
 		if err != nil {
 			return Item{}, err
 		}
-		it, err := s.cfg.Store.UpdatePage(ctx, in.Site, in.Private, in.UUID, string(b))
+		it, err := s.cfg.Author.UpdatePage(ctx, in.Site, in.Private, in.UUID, string(b))
 		return itemOf(it), err
 	}
-	it, err := s.cfg.Store.Update(ctx, in.Site, in.Kind, in.UUID, body)
+	it, err := s.cfg.Author.Update(ctx, in.Site, in.Kind, in.UUID, body)
 	return itemOf(it), err
 }
 
 func (s *Server) deleteContent(ctx context.Context, in ItemID) (struct{}, error) {
-	return struct{}{}, s.cfg.Store.Delete(ctx, in.Site, in.Kind, in.Private, in.UUID)
+	return struct{}{}, s.cfg.Author.Delete(ctx, in.Site, in.Kind, in.Private, in.UUID)
 }
 
 func (s *Server) find(ctx context.Context, in ItemID) (content.Item, error) {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/stagelock/stagelock/integration/engine/author"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/remote"
 	"github.com/stagelock/stagelock/integration/engine/staging"
@@ -24,6 +25,7 @@ const maxInput = 4 << 20
 // Config says what a Server commands. All fields are needed.
 type Config struct {
 	Store   *content.Store
+	Author  *author.Author
 	Live    *staging.Live
 	Staging *remote.Staging
 	Token   string // what a command must carry; an empty one admits nobody

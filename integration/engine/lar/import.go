@@ -13,16 +13,17 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/content/vault"
 )
 
 const deletionsName = "deletion-system-events.xml"
 
 // intake is an archive on its way into a site: unpacked and durable, but pointed at by nothing yet.
 type intake struct {
-	pack      *content.Pack
-	entries   []content.Item          // every file of the archive
-	blobs     map[string]content.Blob // by entry
-	items     []incoming              // what is of this engine's own form
+	pack      *vault.Pack
+	entries   []content.Item        // every file of the archive
+	blobs     map[string]vault.Blob // by entry
+	items     []incoming            // what is of this engine's own form
 	deletions []deletion
 }
 
@@ -34,7 +35,7 @@ type incoming struct {
 // importArchive unpacks lar and then, in one transaction, makes its content the site's. It is
 // called when nothing can be wrong with the archive any more.
 func (a *Archives) importArchive(ctx context.Context, c *content.Invocation, lar *archive.Archive, o Order) error {
-	in := &intake{blobs: map[string]content.Blob{}}
+	in := &intake{blobs: map[string]vault.Blob{}}
 	var err error
 	if in.pack, err = a.store.NewPack(); err != nil {
 		return fmt.Errorf("import: %w", err)

@@ -1,8 +1,7 @@
-package content
+package vault
 
 import (
 	"bufio"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -17,12 +16,13 @@ type Blob struct {
 	Size   int64
 	SHA256 string
 
-	pack  string
-	start int64
+	Pack  string // name of the file in the folder
+	Start int64  // offset in it
 }
 
 // Pack is a file that content is being added to: one for everything that one import or one author
-// brought, so that it is made durable by one sync. What it holds counts once Tx.Keep committed.
+// brought, so that it is made durable by one sync. What it holds counts once
+// a row points at each of its Blobs.
 type Pack struct {
 	Size int64 // so far
 
@@ -33,9 +33,9 @@ type Pack struct {
 	kept  bool
 }
 
-// NewPack begins a pack. The caller closes it.
-func (s *Store) NewPack() (*Pack, error) {
-	f, err := os.CreateTemp(s.dir, "pack-*")
+// NewPack begins a pack in the folder. The caller closes it.
+func NewPack(dir string) (*Pack, error) {
+	f, err := os.CreateTemp(dir, "pack-*")
 	if err != nil {
 		return nil, err
 	}
@@ -49,11 +49,14 @@ func (p *Pack) Add(r io.Reader) (Blob, error) {
 	if err != nil {
 		return Blob{}, err
 	}
-	b := Blob{pack: p.name, start: p.Size, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}
+	b := Blob{Pack: p.name, Start: p.Size, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}
 	p.Size += n
 	p.blobs = append(p.blobs, b)
 	return b, nil
 }
+
+// Blobs returns what was added, in order.
+func (p *Pack) Blobs() []Blob { return p.blobs }
 
 // Sync makes the pack durable; nothing may be added afterwards.
 func (p *Pack) Sync() error {
@@ -73,34 +76,16 @@ func (p *Pack) Close() error {
 	return err
 }
 
-// Keep writes the rows that make the pack's content count, in the transaction that needs it. Content
-// that is already there stays where it is.
-func (t *Tx) Keep(ctx context.Context, p *Pack) error {
-	for _, b := range p.blobs {
-		if _, err := t.ExecContext(ctx, `INSERT OR IGNORE INTO blobs (sha256, pack, start, size) VALUES (?, ?, ?, ?)`,
-			b.SHA256, b.pack, b.start, b.Size); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// open returns the content of that digest. The caller closes it.
-func (s *Store) open(ctx context.Context, digest string) (io.ReadCloser, error) {
-	b := Blob{SHA256: digest}
-	err := s.QueryRowContext(ctx, `SELECT pack, start, size FROM blobs WHERE sha256 = ?`, digest).
-		Scan(&b.pack, &b.start, &b.Size)
+// Open returns the content of b, which lies in dir. The caller closes it.
+func Open(dir string, b Blob) (io.ReadCloser, error) {
+	f, err := os.Open(filepath.Join(dir, b.Pack))
 	if err != nil {
-		return nil, fmt.Errorf("content %s: %w", digest, err)
-	}
-	f, err := os.Open(filepath.Join(s.dir, b.pack))
-	if err != nil {
-		return nil, fmt.Errorf("content %s: %w", digest, err)
+		return nil, fmt.Errorf("content %s: %w", b.SHA256, err)
 	}
 	return struct {
 		io.Reader
 		io.Closer
-	}{io.NewSectionReader(f, b.start, b.Size), f}, nil
+	}{io.NewSectionReader(f, b.Start, b.Size), f}, nil
 }
 
 func syncDir(dir string) error {
@@ -111,8 +96,8 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// removeOthers removes every file in dir whose name is not in keep.
-func removeOthers(dir string, keep []string) error {
+// RemoveOthers removes every file in dir whose name is not in keep.
+func RemoveOthers(dir string, keep []string) error {
 	known := make(map[string]bool, len(keep))
 	for _, k := range keep {
 		known[k] = true
