@@ -20,8 +20,8 @@ var mayImport = map[string][]string{
 	"cmd/stagelock":       {"cmd/stagelock/commands", "cmd/stagelock/term"},
 	"cmd/stagelock/commands": {
 		"cmd/stagelock/commands/audit", "cmd/stagelock/commands/engine", "cmd/stagelock/commands/flags",
-		"cmd/stagelock/commands/operate", "cmd/stagelock/commands/publish", "cmd/stagelock/demo",
-		"cmd/stagelock/term",
+		"cmd/stagelock/commands/operate", "cmd/stagelock/commands/publish", "cmd/stagelock/commands/sync",
+		"cmd/stagelock/demo", "cmd/stagelock/term",
 	},
 	"cmd/stagelock/commands/audit": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "gateway/audit", "gateway/node", "policy",
@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 		"archive", "cmd/stagelock/commands/flags", "cmd/stagelock/term", "policy/secret",
 		"tunnel/liferay", "tunnel/publisher",
 	},
+	"cmd/stagelock/commands/sync": {"cmd/stagelock/commands/flags", "cmd/stagelock/term", "policy/topology"},
 	"cmd/stagelock/demo": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/audit", "gateway/node",
 		"integration/engine", "integration/engine/servlet", "policy/secret", "store", "tunnel",
@@ -104,6 +105,7 @@ var mayImport = map[string][]string{
 	"policy/hosts":                {"policy"},
 	"policy/quota":                {},
 	"policy/secret":               {"policy"},
+	"policy/topology":             {},
 	"store":                       {},
 	"store/files":                 {"store"},
 	"store/postgres":              {"store"},

@@ -7,4 +7,5 @@
 //   - quota decides how fast and how many.
 //   - secret decides whose Authorization header is genuine.
 //   - calls decides which remote calls may pass, and with which arguments.
+//   - topology decides whether servers that synchronize each other may be linked as they are.
 package policy

@@ -10,6 +10,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/operate"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/publish"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/sync"
 	"github.com/stagelock/stagelock/cmd/stagelock/demo"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 )
@@ -61,7 +62,7 @@ func app(sh *term.Shell) *cli.App {
 		},
 		Commands: slices.Concat(
 			[]*cli.Command{demo.Command(sh)}, operate.Commands(sh), publish.Commands(sh), audit.Commands(sh),
-			engine.Commands(sh),
+			engine.Commands(sh), sync.Commands(sh),
 			[]*cli.Command{s.versionCommand(), s.manualCommand(), s.completionCommand()},
 		),
 	}
