@@ -14,35 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/audittest"
 )
-
-// full returns an event with something in every field; a new field that is not encoded fails
-// TestEveryField.
-func full() audit.Event {
-	ev := audit.Event{
-		Time:   time.Date(2026, 3, 29, 1, 2, 3, 456789012, time.UTC),
-		Addr:   netip.MustParseAddr("2001:db8::1%eth0"),
-		Socket: netip.MustParseAddrPort("192.0.2.1:443"),
-		Fields: map[string]string{"b": "2", "a": "1"},
-	}
-	fill(reflect.ValueOf(&ev).Elem())
-	ev.Seq, ev.Prev, ev.Hash = 1, "", ""
-	return ev
-}
-
-// fill gives every text and number of v a value of its own, also in the groups that stand in it.
-func fill(v reflect.Value) {
-	for i := range v.NumField() {
-		switch f := v.Field(i); {
-		case f.Kind() == reflect.String:
-			f.SetString("text of " + v.Type().Field(i).Name)
-		case f.CanInt():
-			f.SetInt(int64(1000 + i))
-		case v.Type().Field(i).Anonymous:
-			fill(f)
-		}
-	}
-}
 
 func decode(t testing.TB, line []byte) audit.Event {
 	t.Helper()
@@ -54,7 +27,7 @@ func decode(t testing.TB, line []byte) audit.Event {
 }
 
 func TestEveryField(t *testing.T) {
-	want := full()
+	want := audittest.Full()
 	v := reflect.ValueOf(want)
 	for i := range v.NumField() {
 		if name := v.Type().Field(i).Name; v.Field(i).IsZero() && name != "Prev" && name != "Hash" {
@@ -144,7 +117,7 @@ func FuzzText(f *testing.F) {
 
 // TestTextsAreBounded has one event with more than a line may hold.
 func TestTextsAreBounded(t *testing.T) {
-	ev := full()
+	ev := audittest.Full()
 	ev.Fields = map[string]string{}
 	for i := range 1000 {
 		ev.Fields[strings.Repeat("k", 100+i)] = strings.Repeat("\x00", 1<<20)
@@ -152,32 +125,4 @@ func TestTextsAreBounded(t *testing.T) {
 	if line := audit.Encode(ev); len(line) > 64*7*audit.MaxText {
 		t.Errorf("line has %d bytes", len(line))
 	}
-}
-
-func FuzzSplitLine(f *testing.F) {
-	f.Add(audit.Encode(full()))
-	f.Add([]byte(`{"seq":1,"kind":"start"}`))
-	f.Add([]byte(``))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		seq, ok := audit.SplitLine(data)
-		if !ok {
-			return
-		}
-		// the fixed parts are the only ones that may differ
-		again, _ := audit.Relink(data, seq, [32]byte{})
-		if len(again) != len(data) {
-			t.Errorf("%q was accepted and is written as %q", data, again)
-		}
-	})
-}
-
-func FuzzCheckpoint(f *testing.F) {
-	f.Add("stagelock-audit \"n\"\n12\n" + strings.Repeat("A", 43) + "=\ntime x\n")
-	f.Add("stagelock-audit \"n\"\n012\nAAAA\n\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		size, head, ok := audit.ParseCheckpoint(text)
-		if ok && strings.Count(text, "\n") != 4 {
-			t.Errorf("%q was read as %d %x", text, size, head)
-		}
-	})
 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/stagelock/stagelock/store"
@@ -100,4 +101,14 @@ type Ended struct {
 	BytesOut      int64  `json:"bytes_out,omitempty"`
 	LatencyMicros int64  `json:"latency_us,omitempty"`
 	End           string `json:"end,omitempty"` // how an outcome ended
+}
+
+// MethodName is the name of the method without its service and parameters.
+func (ev *Event) MethodName() string {
+	_, after, ok := strings.Cut(ev.Method, "#")
+	if !ok {
+		return ev.Method
+	}
+	name, _, _ := strings.Cut(after, "(")
+	return name
 }

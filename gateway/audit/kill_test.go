@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/audittest"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/files"
 )
@@ -23,9 +24,9 @@ const childDir = "STAGELOCK_TEST_AUDIT_DIR"
 func inDir(t testing.TB, dir string) (audit.Config, *files.Events) {
 	t.Helper()
 	ev, err := files.Open(files.Config{Dir: filepath.Join(dir, "log"), SegmentBytes: 10_000})
-	must(t, err)
+	audittest.Must(t, err)
 	return audit.Config{
-		Events: ev, Now: time.Now, Key: key, Checkpoint: filepath.Join(dir, "checkpoint"),
+		Events: ev, Now: time.Now, Key: audittest.Key, Checkpoint: filepath.Join(dir, "checkpoint"),
 		CheckpointEvery: 5,
 	}, ev
 }
@@ -37,14 +38,14 @@ func TestKill(t *testing.T) {
 		appendUntilKilled(t, dir)
 	}
 	exe, err := os.Executable()
-	must(t, err)
+	audittest.Must(t, err)
 	dir := t.TempDir()
 	for round := range 8 {
 		cmd := exec.Command(exe, "-test.run=^TestKill$")
 		cmd.Env = append(os.Environ(), childDir+"="+dir)
 		out, err := cmd.StdoutPipe()
-		must(t, err)
-		must(t, cmd.Start())
+		audittest.Must(t, err)
+		audittest.Must(t, cmd.Start())
 		acked, n := store.Seq(0), 0
 		for sc := bufio.NewScanner(out); sc.Scan(); {
 			seq, err := strconv.ParseUint(sc.Text(), 10, 64)
@@ -53,31 +54,31 @@ func TestKill(t *testing.T) {
 			}
 			acked = max(acked, store.Seq(seq))
 			if n++; n == 30+round*7 {
-				must(t, cmd.Process.Kill())
+				audittest.Must(t, cmd.Process.Kill())
 			}
 		}
 		_ = cmd.Wait() // killed
 		cfg, ev := inDir(t, dir)
-		r := verify(t, cfg, ev)
+		r := audittest.Verify(t, cfg, ev)
 		if !r.OK() || store.Seq(r.Records) < acked {
 			t.Errorf("round %d: %+v, said to be kept: %d", round, r, acked)
 		}
-		got := events(t, ev, audit.Filter{Kinds: []audit.Kind{audit.KindAlarm, audit.KindDamaged}})
+		got := audittest.Events(t, ev, audit.Filter{Kinds: []audit.Kind{audit.KindAlarm, audit.KindDamaged}})
 		if len(got) > 0 {
 			t.Errorf("round %d: %+v", round, got)
 		}
-		must(t, ev.Close())
+		audittest.Must(t, ev.Close())
 	}
 }
 
 func appendUntilKilled(t *testing.T, dir string) {
 	cfg, _ := inDir(t, dir)
-	l := openLog(t, cfg)
+	l := audittest.Open(t, cfg)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
 			for i := 0; ; i++ {
-				seq, err := l.Append(context.Background(), verdict(i))
+				seq, err := l.Append(context.Background(), audittest.Verdict(i))
 				if err != nil {
 					panic(err)
 				}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
 )
@@ -69,7 +70,7 @@ func (f *Filter) Match(ev *Event) bool {
 // is shown as KindDamaged with its text as Detail, and before a record that was changed, or that
 // does not follow the one before it, stands a KindDamaged that says so.
 func List(ctx context.Context, events store.Events, f Filter, fn func(Event) error) error {
-	w := watch{chain: newChain()}
+	w := watch{chain: chain.New()}
 	return events.Read(ctx, max(f.From, 1), func(r store.Record) error {
 		if found := w.look(r.Body); found != "" {
 			if err := fn(Event{Seq: r.Seq, Kind: KindDamaged, Detail: found}); err != nil {
@@ -89,26 +90,26 @@ func List(ctx context.Context, events store.Events, f Filter, fn func(Event) err
 
 // watch looks whether each record follows the one before it.
 type watch struct {
-	chain *chain
+	chain *chain.Chain
 	seq   store.Seq // of the record before; 0: there is none
-	head  digest
+	head  chain.Digest
 	lost  bool // the record before could not be read
 }
 
 func (w *watch) look(body []byte) (found string) {
-	l, err := splitLine(body)
+	l, err := chain.Split(body)
 	if err != nil {
 		w.lost = true
 		return ""
 	}
 	switch {
-	case w.chain.link(l.prev, l.covered) != l.hash:
-		found = fmt.Sprintf("record %d was changed", l.seq)
-	case w.seq > 0 && !w.lost && l.seq != w.seq+1:
-		found = fmt.Sprintf("record %d follows record %d", l.seq, w.seq)
-	case w.seq > 0 && !w.lost && l.prev != w.head:
-		found = fmt.Sprintf("record %d follows another record %d than this", l.seq, w.seq)
+	case !w.chain.Whole(l):
+		found = fmt.Sprintf("record %d was changed", l.Seq)
+	case w.seq > 0 && !w.lost && l.Seq != w.seq+1:
+		found = fmt.Sprintf("record %d follows record %d", l.Seq, w.seq)
+	case w.seq > 0 && !w.lost && l.Prev != w.head:
+		found = fmt.Sprintf("record %d follows another record %d than this", l.Seq, w.seq)
 	}
-	w.seq, w.head, w.lost = l.seq, l.hash, false
+	w.seq, w.head, w.lost = l.Seq, l.Hash, false
 	return found
 }

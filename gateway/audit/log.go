@@ -12,20 +12,30 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/store"
 )
 
+// How often a log is signed if its Config does not say.
 const (
-	defaultEvery    = 1000
-	defaultInterval = 10 * time.Second
+	DefaultEvery    = 1000
+	DefaultInterval = 10 * time.Second
 )
+
+// Place is where a log and what belongs to it lie.
+type Place struct {
+	Dir        string // the folder of the records
+	Checkpoint string // the file of the newest checkpoint
+	Anchor     string // the file that says what was archived
+	PublicKey  string
+}
 
 // Config says where a log is kept and how often it is signed.
 type Config struct {
 	Events store.Events
 	Node   string // name of this gateway, in every event
 	Now    func() time.Time
-	Key    ed25519.PrivateKey  // signs checkpoints, see LoadKey
+	Key    ed25519.PrivateKey  // signs checkpoints, see chain.LoadKey
 	Former []ed25519.PublicKey // of keys that signed before this one
 	// Checkpoint is the file that holds the newest checkpoint. It should not lie where the log
 	// lies.
@@ -42,7 +52,7 @@ type Config struct {
 // Log is an audit log that is being written. It is safe for concurrent use.
 type Log struct {
 	cfg    Config
-	signer signer
+	signer chain.Signer
 	keys   note.Verifiers
 	found  string        // what was wrong when the log was opened
 	groups chan *pending // unbuffered: an event that was taken is answered
@@ -76,25 +86,25 @@ func newLog(cfg Config) (*Log, error) {
 	if cfg.Events == nil || cfg.Now == nil || cfg.Checkpoint == "" {
 		return nil, errors.New("events, a clock and a file for the checkpoint are needed")
 	}
-	s, err := newSigner(cfg.Key)
+	s, err := chain.NewSigner(cfg.Key)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := verifiers(cfg.Former, s)
+	keys, err := chain.Verifiers(cfg.Former, s)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.CheckpointEvery <= 0 {
-		cfg.CheckpointEvery = defaultEvery
+		cfg.CheckpointEvery = DefaultEvery
 	}
 	if cfg.CheckpointInterval <= 0 {
-		cfg.CheckpointInterval = defaultInterval
+		cfg.CheckpointInterval = DefaultInterval
 	}
 	l := &Log{
 		cfg: cfg, signer: s, keys: keys,
 		groups: make(chan *pending), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
-	l.w.chain = newChain()
+	l.w.chain = chain.New()
 	return l, nil
 }
 
@@ -126,7 +136,7 @@ func (l *Log) alarm(ctx context.Context, msg []byte, diff error) error {
 	l.found = diff.Error()
 	ev := Event{Kind: KindAlarm, Time: l.cfg.Now(), Node: l.cfg.Node, Detail: diff.Error()}
 	if msg != nil {
-		ev.Fields = map[string]string{noteField: string(msg)}
+		ev.Fields = map[string]string{NoteField: string(msg)}
 	}
 	return l.commit(ctx, []*pending{l.newPending(&ev)})
 }
@@ -140,16 +150,16 @@ func (l *Log) readHead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	split, err := splitLine(last.Body)
-	if err == nil && (split.seq != last.Seq ||
-		l.w.chain.link(split.prev, split.covered) != split.hash) {
-		err = errLine
+	split, err := chain.Split(last.Body)
+	if err == nil && (split.Seq != last.Seq ||
+		!l.w.chain.Whole(split)) {
+		err = chain.ErrLine
 	}
 	if err != nil {
 		return fmt.Errorf("record %d, the last, is damaged: keep this log elsewhere, begin anew: %w",
 			last.Seq, err)
 	}
-	l.w.seq, l.w.head = split.seq, split.hash
+	l.w.seq, l.w.head = split.Seq, split.Hash
 	return nil
 }
 
@@ -157,19 +167,19 @@ var errFound = errors.New("found")
 
 // compare returns how the log differs from what the checkpoint in msg says.
 func (l *Log) compare(ctx context.Context, msg []byte) error {
-	c, err := openCheckpoint(msg, l.keys, keyName)
+	c, err := chain.OpenNote(msg, l.keys, chain.Newest)
 	if err != nil {
 		return err
 	}
-	if c.size == 0 {
+	if c.Size == 0 {
 		return nil
 	}
-	if c.size > l.w.seq {
+	if c.Size > l.w.seq {
 		return fmt.Errorf("the log ends at %d, the newest checkpoint has %d records", l.w.seq,
-			c.size)
+			c.Size)
 	}
-	err = l.cfg.Events.Read(ctx, c.size, func(r store.Record) error {
-		if split, err := splitLine(r.Body); err != nil || split.hash != c.head {
+	err = l.cfg.Events.Read(ctx, c.Size, func(r store.Record) error {
+		if split, err := chain.Split(r.Body); err != nil || split.Hash != c.Head {
 			return fmt.Errorf("record %d is not the one of the newest checkpoint", r.Seq)
 		}
 		return errFound

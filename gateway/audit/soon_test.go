@@ -9,32 +9,33 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/audittest"
 )
 
 func outcome(ref string) audit.Event { return audit.Event{Kind: audit.KindOutcome, Ref: ref} }
 
 // inBubble runs f with a log over m in a bubble of synctest, and closes the log.
-func inBubble(t *testing.T, f func(t *testing.T, m *memory, l *audit.Log)) {
+func inBubble(t *testing.T, f func(t *testing.T, m *audittest.Memory, l *audit.Log)) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		m := &memory{}
+		m := &audittest.Memory{}
 		l, err := audit.Open(context.Background(), audit.Config{
-			Events: m, Now: time.Now, Key: key, Checkpoint: filepath.Join(dir, "c"), CheckpointInterval: time.Hour,
+			Events: m, Now: time.Now, Key: audittest.Key, Checkpoint: filepath.Join(dir, "c"), CheckpointInterval: time.Hour,
 		})
-		must(t, err)
+		audittest.Must(t, err)
 		f(t, m, l)
-		must(t, l.Close())
-		if len(events(t, m, audit.Filter{})) == 0 {
+		audittest.Must(t, l.Close())
+		if len(audittest.Events(t, m, audit.Filter{})) == 0 {
 			t.Error("nothing was kept")
 		}
 	})
 }
 
 func TestAppendSoonAlone(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *memory, l *audit.Log) {
+	inBubble(t, func(t *testing.T, m *audittest.Memory, l *audit.Log) {
 		begun := time.Now()
 		_, err := l.AppendSoon(t.Context(), outcome("a"))
-		must(t, err)
+		audittest.Must(t, err)
 		if d := time.Since(begun); d <= 0 || d > 50*time.Millisecond {
 			t.Errorf("an event by itself took %v", d)
 		}
@@ -42,7 +43,7 @@ func TestAppendSoonAlone(t *testing.T) {
 }
 
 func TestAppendSoonSharesTheWriteOfTheNext(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *memory, l *audit.Log) {
+	inBubble(t, func(t *testing.T, m *audittest.Memory, l *audit.Log) {
 		var all sync.WaitGroup
 		for _, ref := range []string{"a", "b"} {
 			all.Go(func() {
@@ -52,21 +53,21 @@ func TestAppendSoonSharesTheWriteOfTheNext(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if m.groups != 0 {
-			t.Errorf("%d writes before anybody waited", m.groups)
+		if m.Groups != 0 {
+			t.Errorf("%d writes before anybody waited", m.Groups)
 		}
 		begun := time.Now()
-		_, err := l.Append(t.Context(), verdict(1))
-		must(t, err)
+		_, err := l.Append(t.Context(), audittest.Verdict(1))
+		audittest.Must(t, err)
 		all.Wait()
-		if d := time.Since(begun); d != 0 || m.groups != 1 {
-			t.Errorf("the next event took %v, and there were %d writes", d, m.groups)
+		if d := time.Since(begun); d != 0 || m.Groups != 1 {
+			t.Errorf("the next event took %v, and there were %d writes", d, m.Groups)
 		}
 	})
 }
 
 func TestAppendSoonOfMany(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *memory, l *audit.Log) {
+	inBubble(t, func(t *testing.T, m *audittest.Memory, l *audit.Log) {
 		var all sync.WaitGroup
 		for range 1000 {
 			all.Go(func() {
@@ -76,21 +77,21 @@ func TestAppendSoonOfMany(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if m.groups > 20 {
-			t.Errorf("%d writes of 1000 events", m.groups)
+		if m.Groups > 20 {
+			t.Errorf("%d writes of 1000 events", m.Groups)
 		}
 	})
 }
 
 func TestCloseKeepsWhatWaits(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *memory, l *audit.Log) {
+	inBubble(t, func(t *testing.T, m *audittest.Memory, l *audit.Log) {
 		done := make(chan error, 1)
 		go func() {
 			_, err := l.AppendSoon(t.Context(), outcome("a"))
 			done <- err
 		}()
 		synctest.Wait()
-		must(t, l.Close())
-		must(t, <-done)
+		audittest.Must(t, l.Close())
+		audittest.Must(t, <-done)
 	})
 }

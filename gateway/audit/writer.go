@@ -7,17 +7,18 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/files"
 )
 
 const (
-	// maxGroup bounds how many events share an fsync.
-	maxGroup = 256
+	// MaxGroup bounds how many events share an fsync.
+	MaxGroup = 256
 	// patience is how long an event that nobody waits for lets others come whose fsync it shares.
 	patience = 10 * time.Millisecond
-	// noteField is the field that holds a checkpoint in an event.
-	noteField = "checkpoint"
+	// NoteField is the field that holds a checkpoint in an event.
+	NoteField = "checkpoint"
 )
 
 // pending is an event that waits for the writer, its members encoded already.
@@ -39,13 +40,13 @@ func (l *Log) newPending(ev *Event) *pending {
 
 // writer is what the goroutine that writes the log knows.
 type writer struct {
-	chain     *chain
-	seq       store.Seq  // of the last record
-	head      digest     // its hash
-	uncovered int        // events that no checkpoint covers
-	parked    []*pending // that wait for another event
-	group     []*pending // room for a group
-	saveErr   error      // why the file does not hold the newest checkpoint
+	chain     *chain.Chain
+	seq       store.Seq    // of the last record
+	head      chain.Digest // its hash
+	uncovered int          // events that no checkpoint covers
+	parked    []*pending   // that wait for another event
+	group     []*pending   // room for a group
+	saveErr   error        // why the file does not hold the newest checkpoint
 	slab      []byte
 	ends      []int
 	recs      []store.Record
@@ -111,7 +112,7 @@ func (a *alarm) arm() {
 
 // park keeps an event until another one comes, unless it is in a hurry or many wait already.
 func (w *writer) park(p *pending) bool {
-	if !p.patient || len(w.parked) >= maxGroup/2 {
+	if !p.patient || len(w.parked) >= MaxGroup/2 {
 		return false
 	}
 	w.parked = append(w.parked, p)
@@ -133,7 +134,7 @@ func (l *Log) group(first *pending) []*pending {
 		defer timer.Stop()
 		end = timer.C
 	}
-	for len(group) < maxGroup {
+	for len(group) < MaxGroup {
 		p := l.next(end)
 		if p == nil {
 			break
@@ -237,26 +238,31 @@ func (l *Log) build(group []*pending, signed bool) error {
 // add appends one line to the slab.
 func (w *writer) add(members []byte) {
 	w.seq++
-	w.slab = slices.Grow(w.slab, len(members)+overhead)
-	w.slab, w.head = w.chain.appendLine(w.slab, w.seq, members, w.head)
+	w.slab = slices.Grow(w.slab, len(members)+chain.Overhead)
+	w.slab, w.head = w.chain.AppendLine(w.slab, w.seq, members, w.head)
 	w.ends = append(w.ends, len(w.slab))
+}
+
+// checkpoint is what there is of the log.
+func (l *Log) checkpoint(now time.Time) chain.Checkpoint {
+	return chain.Checkpoint{Size: l.w.seq, Head: l.w.head, Node: l.cfg.Node, At: now}
 }
 
 func (l *Log) checkpointMembers() ([]byte, error) {
 	now := l.cfg.Now()
-	msg, err := l.signer.sign(checkpoint{l.w.seq, l.w.head, l.cfg.Node, now}, keyName)
+	msg, err := l.signer.Note(l.checkpoint(now), chain.Newest)
 	if err != nil {
 		return nil, err
 	}
 	ev := Event{Kind: KindCheckpoint, Time: now, Node: l.cfg.Node,
-		Fields: map[string]string{noteField: string(msg)}}
+		Fields: map[string]string{NoteField: string(msg)}}
 	return appendEvent(nil, &ev), nil
 }
 
 // save writes the file of the newest checkpoint, which covers the whole log, its last checkpoint
 // record too.
 func (l *Log) save() error {
-	msg, err := l.signer.sign(checkpoint{l.w.seq, l.w.head, l.cfg.Node, l.cfg.Now()}, keyName)
+	msg, err := l.signer.Note(l.checkpoint(l.cfg.Now()), chain.Newest)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/admin"
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/gateway/certs"
 	"github.com/stagelock/stagelock/gateway/front"
 	"github.com/stagelock/stagelock/gateway/native"
@@ -119,7 +120,7 @@ func (n *Node) openStores(ctx context.Context) error {
 }
 
 func (n *Node) openAudit(ctx context.Context) error {
-	key, err := audit.LoadKey(n.data().AuditKey())
+	key, err := chain.LoadKey(n.data().AuditKey())
 	if err != nil {
 		return fmt.Errorf("the key of the audit log cannot be read: %w", err)
 	}

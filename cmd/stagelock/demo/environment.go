@@ -19,6 +19,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/engine/servlet"
@@ -272,15 +273,15 @@ func (e *Environment) denied(ctx context.Context, mark store.Seq, ref string) (a
 }
 
 // verify holds the audit log against its signatures.
-func (e *Environment) verify(ctx context.Context) (audit.Report, error) {
+func (e *Environment) verify(ctx context.Context) (proof.Report, error) {
 	trust, err := flags.Trust(e.Data(), nil, nil)
 	if err != nil {
-		return audit.Report{}, err
+		return proof.Report{}, err
 	}
 	events, err := flags.OpenLog(e.Data())
 	if err != nil {
-		return audit.Report{}, err
+		return proof.Report{}, err
 	}
 	defer func() { _ = events.Close() }() // it was only read
-	return audit.Verify(ctx, events, trust)
+	return proof.Verify(ctx, events, trust)
 }

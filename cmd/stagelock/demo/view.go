@@ -9,6 +9,7 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/integration/engine"
 )
 
@@ -237,7 +238,7 @@ func wrap(text string, width int, indent string) string {
 	return b.String()
 }
 
-func (v *view) verified(e *Environment, r audit.Report) error {
+func (v *view) verified(e *Environment, r proof.Report) error {
 	v.report.Audit = &AuditReport{r.OK(), r.Records, r.Checkpoints, uint64(r.FirstBad), r.Msg}
 	if err := v.title("The audit log of %s", e.name); err != nil || v.sh.JSON {
 		return err

@@ -18,6 +18,8 @@ import (
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/chain"
+	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/store/files"
@@ -252,7 +254,7 @@ func (g *Gateway) Verdicts(t testing.TB, ref string) []audit.Event {
 }
 
 // Verify checks the audit log as an auditor would.
-func (g *Gateway) Verify(t testing.TB) audit.Report {
+func (g *Gateway) Verify(t testing.TB) proof.Report {
 	t.Helper()
 	r, err := VerifyLog(g.Dir)
 	if err != nil {
@@ -262,24 +264,24 @@ func (g *Gateway) Verify(t testing.TB) audit.Report {
 }
 
 // VerifyLog checks the audit log in a data folder.
-func VerifyLog(dir string) (audit.Report, error) {
+func VerifyLog(dir string) (proof.Report, error) {
 	log, err := files.Open(files.Config{Dir: filepath.Join(dir, "audit"), ReadOnly: true})
 	if err != nil {
-		return audit.Report{}, err
+		return proof.Report{}, err
 	}
 	defer log.Close()
 	text, err := os.ReadFile(filepath.Join(dir, "audit.key.pub"))
 	if err != nil {
-		return audit.Report{}, err
+		return proof.Report{}, err
 	}
-	pub, err := audit.ParseKey(string(text))
+	pub, err := chain.ParseKey(string(text))
 	if err != nil {
-		return audit.Report{}, err
+		return proof.Report{}, err
 	}
 	newest, err := os.ReadFile(filepath.Join(dir, "audit.checkpoint"))
 	if err != nil {
-		return audit.Report{}, err
+		return proof.Report{}, err
 	}
-	return audit.Verify(context.Background(), log, audit.Trust{Keys: []ed25519.PublicKey{pub},
-		Notes: []audit.Note{{Text: newest, From: "audit.checkpoint"}}})
+	return proof.Verify(context.Background(), log, proof.Trust{Keys: []ed25519.PublicKey{pub},
+		Notes: []proof.Note{{Text: newest, From: "audit.checkpoint"}}})
 }

@@ -11,7 +11,8 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
-	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/chain"
+	"github.com/stagelock/stagelock/gateway/audit/retention"
 	"github.com/stagelock/stagelock/gateway/node"
 )
 
@@ -47,8 +48,8 @@ func (sh shell) auditArchive(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	done, err := audit.Archive(c.Context, cfg)
-	var bad *audit.BadLogError
+	done, err := retention.Archive(c.Context, cfg)
+	var bad *retention.BadLogError
 	switch {
 	case errors.As(err, &bad):
 		return &term.DataError{Msg: "nothing was archived: " + bad.Error(),
@@ -59,7 +60,7 @@ func (sh shell) auditArchive(c *cli.Context) error {
 	return sh.showArchived(c.String("to"), done)
 }
 
-func (sh shell) archiveConfig(c *cli.Context) (cfg audit.ArchiveConfig, err error) {
+func (sh shell) archiveConfig(c *cli.Context) (cfg retention.Config, err error) {
 	if cfg.Before, err = moment(c.String("before"), sh.Now()); err != nil {
 		return cfg, flags.Misused(c, "--before: %v", err)
 	}
@@ -95,14 +96,14 @@ func signingKey(data node.DataDir) (ed25519.PrivateKey, error) {
 			Cure: "name the gateway's data folder with --data; if the key is lost, restart the gateway: it makes a new " +
 				"one, and the old public key is named to verify with --key"}
 	}
-	key, err := audit.LoadKey(data.AuditKey())
+	key, err := chain.LoadKey(data.AuditKey())
 	if err != nil {
 		return nil, &term.DataError{Msg: fmt.Sprint(err), Cure: "run this as the gateway's user"}
 	}
 	return key, nil
 }
 
-func (sh shell) showArchived(to string, done audit.Archived) error {
+func (sh shell) showArchived(to string, done retention.Archived) error {
 	if sh.JSON {
 		return sh.Print(done)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/trail"
 	"github.com/stagelock/stagelock/policy"
 )
 
@@ -25,7 +26,7 @@ func (sh shell) explainCommand() *cli.Command {
 
 // explained is a story for a script.
 type explained struct {
-	*audit.Story
+	*trail.Story
 	Meaning string `json:"meaning,omitempty"`
 	Cure    string `json:"cure,omitempty"`
 }
@@ -44,8 +45,8 @@ func (sh shell) auditExplain(c *cli.Context) error {
 		return err
 	}
 	defer func() { _ = events.Close() }() // it was only read
-	s, err := audit.Explain(c.Context, events, args[0])
-	if errors.Is(err, audit.ErrUnknownRef) {
+	s, err := trail.Explain(c.Context, events, args[0])
+	if errors.Is(err, trail.ErrUnknownRef) {
 		return &unknownRef{args[0], string(data)}
 	}
 	if err != nil {
@@ -133,7 +134,7 @@ func address(ev *audit.Event) string {
 }
 
 // showStory shows the publish that the call belongs to, call by call.
-func (sh shell) showStory(s *audit.Story) error {
+func (sh shell) showStory(s *trail.Story) error {
 	if err := sh.Printf("\n%s\n", term.Plain(sentence(s.Publish))); err != nil {
 		return err
 	}
@@ -165,7 +166,7 @@ func (sh shell) showStory(s *audit.Story) error {
 }
 
 // meaningOf returns what the last reason in the story of a call means, and what to do about it.
-func meaningOf(s *audit.Story) (meaning, cure string) {
+func meaningOf(s *trail.Story) (meaning, cure string) {
 	for i := len(s.Events) - 1; i >= 0; i-- {
 		for _, code := range []string{string(s.Events[i].Reason), s.Events[i].End} {
 			if r, ok := policy.ReasonOf(code); ok {

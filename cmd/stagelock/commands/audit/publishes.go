@@ -11,6 +11,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/trail"
 )
 
 func (sh shell) publishesCommand() *cli.Command {
@@ -26,7 +27,7 @@ func (sh shell) publishesCommand() *cli.Command {
 	}
 }
 
-var ends = []audit.PublishEnd{audit.Published, audit.Refused, audit.Failed, audit.Unknown, audit.Unfinished}
+var ends = []trail.PublishEnd{trail.Published, trail.Refused, trail.Failed, trail.Unknown, trail.Unfinished}
 
 func (sh shell) auditPublishes(c *cli.Context) error {
 	if _, err := flags.Operands(c); err != nil {
@@ -36,7 +37,7 @@ func (sh shell) auditPublishes(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	end := audit.PublishEnd(c.String("end"))
+	end := trail.PublishEnd(c.String("end"))
 	if end != "" && !contains(ends, end) {
 		return flags.Misused(c, "--end %s is not one of published, refused, failed, unknown, unfinished", end)
 	}
@@ -49,11 +50,11 @@ func (sh shell) auditPublishes(c *cli.Context) error {
 		return err
 	}
 	defer func() { _ = events.Close() }() // it was only read
-	all, err := audit.Publishes(c.Context, events)
+	all, err := trail.Publishes(c.Context, events)
 	if err != nil {
 		return ended(c.Context, err)
 	}
-	var shown []audit.Publish
+	var shown []trail.Publish
 	for _, p := range all {
 		if matches(&f, &p) && (end == "" || p.End == end) {
 			shown = append(shown, p)
@@ -75,12 +76,12 @@ func contains[T comparable](all []T, one T) bool {
 }
 
 // matches reports whether a publish is one that the filter shows: it went on in that time.
-func matches(f *audit.Filter, p *audit.Publish) bool {
+func matches(f *audit.Filter, p *trail.Publish) bool {
 	return (f.Since.IsZero() || !p.Last.Before(f.Since)) && (f.Until.IsZero() || p.Begun.Before(f.Until)) &&
 		(f.Peer == "" || f.Peer == p.Peer) && (f.Login == "" || f.Login == p.Login) && (f.Site == 0 || f.Site == p.Site)
 }
 
-func (sh shell) showPublishes(all []audit.Publish) error {
+func (sh shell) showPublishes(all []trail.Publish) error {
 	if sh.JSON {
 		for _, p := range all {
 			if err := sh.Print(p); err != nil {
@@ -100,7 +101,7 @@ func (sh shell) showPublishes(all []audit.Publish) error {
 	return sh.Table(rows)
 }
 
-func publishRow(p *audit.Publish) []string {
+func publishRow(p *trail.Publish) []string {
 	addr := ""
 	if p.Addr.IsValid() {
 		addr = p.Addr.String()
@@ -110,7 +111,7 @@ func publishRow(p *audit.Publish) []string {
 }
 
 // why says in a few words why a publish ended as it did.
-func why(p *audit.Publish) string {
+func why(p *trail.Publish) string {
 	detail, _, _ := strings.Cut(p.Detail, " (")
 	switch {
 	case p.Reason == "":
@@ -129,7 +130,7 @@ func number(n int64) string {
 }
 
 // sentence says how a publish went.
-func sentence(p *audit.Publish) string {
+func sentence(p *trail.Publish) string {
 	text := fmt.Sprintf("Publish %s into site %s by %s, begun %s, %s",
 		cmp.Or(number(p.Request), "without a request"), cmp.Or(number(p.Site), "(not known)"),
 		cmp.Or(p.Login, "an unknown login"), stamp(p.Begun), p.End)

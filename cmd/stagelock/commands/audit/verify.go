@@ -9,7 +9,7 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
-	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/gateway/node"
 )
 
@@ -21,7 +21,7 @@ type verified struct {
 	First       uint64       `json:"first,omitempty"`
 	FirstBad    uint64       `json:"first_bad,omitempty"`
 	Unsigned    int          `json:"unsigned"`
-	Held        []audit.Held `json:"held_against"`
+	Held        []proof.Held `json:"held_against"`
 	Message     string       `json:"message"`
 	Limits      string       `json:"limits"`
 	Cure        string       `json:"cure,omitempty"`
@@ -63,13 +63,13 @@ func (sh shell) auditVerify(c *cli.Context) error {
 	return nil
 }
 
-func verify(ctx context.Context, data node.DataDir, trust audit.Trust) (audit.Report, error) {
+func verify(ctx context.Context, data node.DataDir, trust proof.Trust) (proof.Report, error) {
 	events, err := flags.OpenLog(data)
 	if err != nil {
-		return audit.Report{}, err
+		return proof.Report{}, err
 	}
 	defer func() { _ = events.Close() }() // it was only read
-	r, err := audit.Verify(ctx, events, trust)
+	r, err := proof.Verify(ctx, events, trust)
 	if err != nil {
 		return r, &term.DataError{Msg: "the audit log cannot be verified: " + err.Error()}
 	}
@@ -78,7 +78,7 @@ func verify(ctx context.Context, data node.DataDir, trust audit.Trust) (audit.Re
 
 // trust is what the log is held against, as the flags say. How often it is signed is what the
 // configuration says, if there is one.
-func (sh shell) trust(c *cli.Context, data node.DataDir) (audit.Trust, error) {
+func (sh shell) trust(c *cli.Context, data node.DataDir) (proof.Trust, error) {
 	trust, err := flags.Trust(data, c.StringSlice("key"), c.StringSlice("checkpoint"))
 	if err != nil {
 		return trust, err
@@ -93,7 +93,7 @@ func (sh shell) trust(c *cli.Context, data node.DataDir) (audit.Trust, error) {
 	return trust, nil
 }
 
-func (sh shell) showVerified(r audit.Report) error {
+func (sh shell) showVerified(r proof.Report) error {
 	if sh.JSON {
 		return sh.Print(verified{r.OK(), r.Records, r.Checkpoints, uint64(r.First), uint64(r.FirstBad), r.Unsigned,
 			r.Held, r.Msg, r.Limits(), r.Cure})

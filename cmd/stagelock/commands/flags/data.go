@@ -12,7 +12,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
-	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/chain"
+	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/store/files"
 )
@@ -46,8 +47,8 @@ func OpenLog(data node.DataDir) (*files.Events, error) {
 // Trust returns what the audit log in the data folder is held against: the public keys in those
 // files, or the one in the folder if there are none, and the newest checkpoint in the folder and
 // those in those files. What is not in the folder is left out: Verify says what that means.
-func Trust(data node.DataDir, keys, copies []string) (audit.Trust, error) {
-	var trust audit.Trust
+func Trust(data node.DataDir, keys, copies []string) (proof.Trust, error) {
+	var trust proof.Trust
 	if len(keys) == 0 {
 		keys = []string{data.AuditPublicKey()}
 	}
@@ -68,7 +69,7 @@ func Trust(data node.DataDir, keys, copies []string) (audit.Trust, error) {
 		if err != nil {
 			return trust, fmt.Errorf("checkpoint: %w", err)
 		}
-		trust.Notes = append(trust.Notes, audit.Note{Text: b, From: file})
+		trust.Notes = append(trust.Notes, proof.Note{Text: b, From: file})
 	}
 	anchor, err := os.ReadFile(data.Anchor())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -84,7 +85,7 @@ func ReadKey(file string) (ed25519.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := audit.ParseKey(strings.TrimSpace(string(b)))
+	k, err := chain.ParseKey(strings.TrimSpace(string(b)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

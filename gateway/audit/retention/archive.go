@@ -1,4 +1,4 @@
-package audit
+package retention
 
 import (
 	"bufio"
@@ -14,23 +14,18 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/chain"
+	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/files"
 )
 
-// Place is where a log and what belongs to it lie.
-type Place struct {
-	Dir        string // the folder of the records
-	Checkpoint string // the file of the newest checkpoint
-	Anchor     string // the file that says what was archived
-	PublicKey  string
-}
-
-// ArchiveConfig says what of a log is moved where.
-type ArchiveConfig struct {
-	From, To Place
+// Config says what of a log is moved where.
+type Config struct {
+	From, To audit.Place
 	Key      ed25519.PrivateKey // signs the anchor
-	Trust    Trust              // what the log is held against before anything is moved
+	Trust    proof.Trust        // what the log is held against before anything is moved
 	Node     string
 	Now      func() time.Time
 	Before   time.Time // records of this time and later stay; zero: none is too old
@@ -47,16 +42,16 @@ type Archived struct {
 }
 
 // BadLogError is returned by Archive for a log that is not whole: signing it would hide that.
-type BadLogError struct{ Report Report }
+type BadLogError struct{ Report proof.Report }
 
 func (e *BadLogError) Error() string { return "the log is bad: " + e.Report.Msg }
 
 // Archive moves the oldest files of a log, each whole, to another place, and signs an anchor which
-// says up to where, so that Verify accepts what stays; what was moved can be verified there. The
+// says up to where, so that proof.Verify accepts what stays; what was moved can be verified there. The
 // file that is being written always stays. A gateway may write the log meanwhile. A run that was
 // interrupted leaves both places whole, and is taken up by the next one. It returns a BadLogError,
 // and moves nothing, if the log is not whole.
-func Archive(ctx context.Context, cfg ArchiveConfig) (Archived, error) {
+func Archive(ctx context.Context, cfg Config) (Archived, error) {
 	unlock, err := files.Lock(filepath.Dir(cfg.From.Anchor))
 	if err != nil {
 		return Archived{}, fmt.Errorf("archive audit log: %w", err)
@@ -71,9 +66,9 @@ func Archive(ctx context.Context, cfg ArchiveConfig) (Archived, error) {
 
 // archiver is one run of Archive.
 type archiver struct {
-	cfg  ArchiveConfig
+	cfg  Config
 	done Archived
-	end  checkpoint // the log up to the last record that is moved
+	end  chain.Checkpoint // the log up to the last record that is moved
 }
 
 func (a *archiver) run(ctx context.Context) error {
@@ -87,14 +82,14 @@ func (a *archiver) run(ctx context.Context) error {
 	if err := a.copyAll(due); err != nil {
 		return err
 	}
-	s, err := newSigner(a.cfg.Key)
+	s, err := chain.NewSigner(a.cfg.Key)
 	if err != nil {
 		return err
 	}
 	if err := a.signThere(s); err != nil {
 		return err
 	}
-	msg, err := s.sign(a.end, anchorName)
+	msg, err := s.Note(a.end, chain.Archived)
 	if err != nil {
 		return err
 	}
@@ -127,8 +122,8 @@ func (a *archiver) due(ctx context.Context) ([]files.Segment, error) {
 		if err != nil {
 			return nil, err
 		}
-		l, err := splitLine(body)
-		var ev Event
+		l, err := chain.Split(body)
+		var ev audit.Event
 		if err = errors.Join(err, json.Unmarshal(body, &ev)); err != nil {
 			return nil, fmt.Errorf("the last record in %s is damaged: %w", all[n].Path, err)
 		}
@@ -137,8 +132,8 @@ func (a *archiver) due(ctx context.Context) ([]files.Segment, error) {
 		if !tooOld && !tooMuch {
 			break
 		}
-		a.end = checkpoint{l.seq, l.hash, a.cfg.Node, a.cfg.Now()}
-		a.done.Last, a.done.Kept = l.seq, a.done.Kept-all[n].Bytes
+		a.end = chain.Checkpoint{Size: l.Seq, Head: l.Hash, Node: a.cfg.Node, At: a.cfg.Now()}
+		a.done.Last, a.done.Kept = l.Seq, a.done.Kept-all[n].Bytes
 		a.done.Bytes += all[n].Bytes
 	}
 	if n > 0 {
@@ -180,7 +175,7 @@ func (a *archiver) whole(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = events.Close() }() // it was only read
-	r, err := Verify(ctx, events, a.cfg.Trust)
+	r, err := proof.Verify(ctx, events, a.cfg.Trust)
 	if err != nil {
 		return err
 	}
@@ -244,7 +239,7 @@ func sameFile(there, here string) (bool, error) {
 	return true, err
 }
 
-func digestOf(path string) (d digest, err error) {
+func digestOf(path string) (d chain.Digest, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return d, err
@@ -258,8 +253,8 @@ func digestOf(path string) (d digest, err error) {
 }
 
 // signThere leaves beside the archived records what they are verified with.
-func (a *archiver) signThere(s signer) error {
-	msg, err := s.sign(a.end, keyName)
+func (a *archiver) signThere(s chain.Signer) error {
+	msg, err := s.Note(a.end, chain.Newest)
 	if err != nil {
 		return err
 	}
@@ -267,7 +262,7 @@ func (a *archiver) signThere(s signer) error {
 		return err
 	}
 	pub, _ := a.cfg.Key.Public().(ed25519.PublicKey)
-	key, err := FormatKey(pub)
+	key, err := chain.FormatKey(pub)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package audit_test
+package retention_test
 
 import (
 	"context"
@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/audittest"
+	"github.com/stagelock/stagelock/gateway/audit/proof"
+	"github.com/stagelock/stagelock/gateway/audit/retention"
 	"github.com/stagelock/stagelock/store/files"
 )
 
@@ -31,10 +34,10 @@ func keep(t *testing.T) *kept {
 	k := &kept{place: placeIn(t.TempDir())}
 	var err error
 	k.events, err = files.Open(files.Config{Dir: k.place.Dir, SegmentBytes: 4000})
-	must(t, err)
-	cfg := config(t, k.events)
+	audittest.Must(t, err)
+	cfg := audittest.Config(t, k.events)
 	cfg.Checkpoint, cfg.CheckpointEvery = k.place.Checkpoint, 10
-	k.log = openLog(t, cfg)
+	k.log = audittest.Open(t, cfg)
 	t.Cleanup(func() { _ = errors.Join(k.log.Close(), k.events.Close()) })
 	return k
 }
@@ -42,35 +45,35 @@ func keep(t *testing.T) *kept {
 func (k *kept) write(t *testing.T, n int) {
 	t.Helper()
 	for i := range n {
-		_, err := k.log.Append(context.Background(), verdict(i))
-		must(t, err)
+		_, err := k.log.Append(context.Background(), audittest.Verdict(i))
+		audittest.Must(t, err)
 	}
 }
 
 // trust is what is known at a place.
-func trust(t *testing.T, p audit.Place) audit.Trust {
+func trust(t *testing.T, p audit.Place) proof.Trust {
 	t.Helper()
-	tr := audit.Trust{Keys: []ed25519.PublicKey{public(key)}}
+	tr := proof.Trust{Keys: []ed25519.PublicKey{audittest.Public(audittest.Key)}}
 	if note, err := os.ReadFile(p.Checkpoint); err == nil {
-		tr.Notes = []audit.Note{{Text: note, From: p.Checkpoint}}
+		tr.Notes = []proof.Note{{Text: note, From: p.Checkpoint}}
 	}
 	tr.Anchor, _ = os.ReadFile(p.Anchor)
 	return tr
 }
 
-func verifyPlace(t *testing.T, p audit.Place) audit.Report {
+func verifyPlace(t *testing.T, p audit.Place) proof.Report {
 	t.Helper()
 	ev, err := files.Open(files.Config{Dir: p.Dir, ReadOnly: true})
-	must(t, err)
+	audittest.Must(t, err)
 	defer ev.Close()
-	r, err := audit.Verify(context.Background(), ev, trust(t, p))
-	must(t, err)
+	r, err := proof.Verify(context.Background(), ev, trust(t, p))
+	audittest.Must(t, err)
 	return r
 }
 
-func (k *kept) archive(t *testing.T, to audit.Place, keepBytes int64, before time.Time) (audit.Archived, error) {
+func (k *kept) archive(t *testing.T, to audit.Place, keepBytes int64, before time.Time) (retention.Archived, error) {
 	t.Helper()
-	return audit.Archive(context.Background(), audit.ArchiveConfig{From: k.place, To: to, Key: key, Now: time.Now, Node: "test",
+	return retention.Archive(context.Background(), retention.Config{From: k.place, To: to, Key: audittest.Key, Now: time.Now, Node: "test",
 		Trust: trust(t, k.place), Keep: keepBytes, Before: before})
 }
 
@@ -107,12 +110,12 @@ func TestArchive(t *testing.T) {
 			t.Errorf("%s after three runs: %+v", name, r)
 		}
 	}
-	must(t, errors.Join(k.log.Close(), k.events.Close()))
+	audittest.Must(t, errors.Join(k.log.Close(), k.events.Close()))
 	k.events, err = files.Open(files.Config{Dir: k.place.Dir})
-	must(t, err)
-	cfg := config(t, k.events)
+	audittest.Must(t, err)
+	cfg := audittest.Config(t, k.events)
 	cfg.Checkpoint = k.place.Checkpoint
-	if k.log = openLog(t, cfg); k.log.Alarm() != "" {
+	if k.log = audittest.Open(t, cfg); k.log.Alarm() != "" {
 		t.Errorf("alarm after a restart: %s", k.log.Alarm())
 	}
 }
@@ -122,22 +125,22 @@ func TestAnchorCannotBeMade(t *testing.T) {
 	k, to := keep(t), placeIn(t.TempDir())
 	k.write(t, 100)
 	ev, err := files.Open(files.Config{Dir: k.place.Dir, ReadOnly: true})
-	must(t, err)
+	audittest.Must(t, err)
 	defer ev.Close()
 	all, err := files.Segments(k.place.Dir)
-	must(t, err)
+	audittest.Must(t, err)
 	var note string // the log's own, over all that stands before the second file
-	must(t, audit.List(context.Background(), ev, audit.Filter{Kinds: []audit.Kind{audit.KindCheckpoint}}, func(e audit.Event) error {
+	audittest.Must(t, audit.List(context.Background(), ev, audit.Filter{Kinds: []audit.Kind{audit.KindCheckpoint}}, func(e audit.Event) error {
 		if e.Seq >= all[1].First && note == "" {
 			note = e.Fields["checkpoint"]
 		}
 		return nil
 	}))
-	must(t, os.Remove(all[0].Path))
+	audittest.Must(t, os.Remove(all[0].Path))
 	if r := verifyPlace(t, k.place); r.OK() || r.FirstBad != 1 || !strings.Contains(r.Msg, "nothing signed says that they were archived") {
 		t.Errorf("without an anchor: %+v", r)
 	}
-	must(t, os.WriteFile(k.place.Anchor, []byte(note), 0o600))
+	audittest.Must(t, os.WriteFile(k.place.Anchor, []byte(note), 0o600))
 	if r := verifyPlace(t, k.place); r.OK() {
 		t.Errorf("a checkpoint is taken for an anchor: %+v", r)
 	}
@@ -150,7 +153,7 @@ func TestAnchorCannotBeMade(t *testing.T) {
 }
 
 func isBad(err error) bool {
-	var b *audit.BadLogError
+	var b *retention.BadLogError
 	return errors.As(err, &b)
 }
 
@@ -159,10 +162,10 @@ func TestMoreThanArchivedIsMissing(t *testing.T) {
 	k, to := keep(t), placeIn(t.TempDir())
 	k.write(t, 150)
 	done, err := k.archive(t, to, 20_000, time.Time{})
-	must(t, err)
+	audittest.Must(t, err)
 	all, err := files.Segments(k.place.Dir)
-	must(t, err)
-	must(t, os.Remove(all[0].Path))
+	audittest.Must(t, err)
+	audittest.Must(t, os.Remove(all[0].Path))
 	if r := verifyPlace(t, k.place); r.OK() || r.FirstBad != done.Last+1 {
 		t.Errorf("report %+v, want %d", r, done.Last+1)
 	}
@@ -174,22 +177,22 @@ func TestArchiveInterrupted(t *testing.T) {
 	k, to := keep(t), placeIn(t.TempDir())
 	k.write(t, 100)
 	before, err := files.Segments(k.place.Dir)
-	must(t, err)
+	audittest.Must(t, err)
 	saved := map[string][]byte{}
 	for _, s := range before {
 		saved[s.Path], err = os.ReadFile(s.Path)
-		must(t, err)
+		audittest.Must(t, err)
 	}
 	done, err := k.archive(t, to, 12_000, time.Time{})
-	must(t, err)
+	audittest.Must(t, err)
 	for i := len(done.Files) - 1; i >= 0; i-- { // as if it had removed the first i only
 		path := before[i].Path
-		must(t, os.WriteFile(path, saved[path], 0o600))
+		audittest.Must(t, os.WriteFile(path, saved[path], 0o600))
 		if r := verifyPlace(t, k.place); !r.OK() {
 			t.Errorf("with %s still there: %+v", filepath.Base(path), r)
 		}
 	}
-	must(t, os.Remove(k.place.Anchor)) // as if it had copied only
+	audittest.Must(t, os.Remove(k.place.Anchor)) // as if it had copied only
 	if r := verifyPlace(t, k.place); !r.OK() {
 		t.Errorf("without an anchor: %+v", r)
 	}

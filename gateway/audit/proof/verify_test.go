@@ -1,10 +1,9 @@
-package audit_test
+package proof_test
 
 import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,31 +12,11 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/audittest"
+	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/files"
 )
-
-// made returns a closed log of n events with checkpoints among them.
-func made(t testing.TB, n int) (audit.Config, [][]byte) {
-	t.Helper()
-	m := &memory{}
-	cfg := config(t, m)
-	cfg.CheckpointEvery = 17
-	appendAll(t, cfg, n)
-	return cfg, m.lines
-}
-
-func appendAll(t testing.TB, cfg audit.Config, n int) {
-	t.Helper()
-	l := openLog(t, cfg)
-	for i := range n {
-		ev := full()
-		ev.Kind, ev.Ref, ev.Site = audit.KindVerdict, fmt.Sprintf("ref-%d", i), int64(i+1)
-		_, err := l.Append(context.Background(), ev)
-		must(t, err)
-	}
-	must(t, l.Close())
-}
 
 // firstDifference is what Verify should find: the first record that is not the one that was
 // written.
@@ -48,17 +27,6 @@ func firstDifference(old, edited [][]byte) store.Seq {
 		}
 	}
 	return 0
-}
-
-// forge returns a line for position i that looks as if it were written there.
-func forge(lines [][]byte, i int) []byte {
-	var prev [32]byte
-	if i > 0 {
-		prev = audit.HashOf(lines[i-1])
-	}
-	line, _ := audit.Relink(bytes.Replace(lines[i], []byte("ref-"), []byte("ref+"), 1),
-		store.Seq(i+1), prev)
-	return line
 }
 
 // edits are what somebody may do to a log; each gets a copy that it may change.
@@ -109,11 +77,11 @@ var edits = []struct {
 	}},
 	{"insert a forgery", func(rnd *rand.Rand, lines [][]byte) [][]byte {
 		i := rnd.IntN(len(lines))
-		return slices.Insert(lines, i, forge(lines, i))
+		return slices.Insert(lines, i, audittest.Forge(lines, i))
 	}},
 	{"replace by a forgery", func(rnd *rand.Rand, lines [][]byte) [][]byte {
 		i := rnd.IntN(len(lines) - 1)
-		lines[i] = forge(lines, i)
+		lines[i] = audittest.Forge(lines, i)
 		return lines
 	}},
 	{"truncate", func(rnd *rand.Rand,
@@ -125,8 +93,8 @@ var edits = []struct {
 // TestEdits tries random edits: every one is found, and the first bad record is the first that
 // differs.
 func TestEdits(t *testing.T) {
-	cfg, lines := made(t, 60)
-	if r := verify(t, cfg, &memory{lines: lines}); !r.OK() || r.Records != len(lines) {
+	cfg, lines := audittest.Made(t, 60)
+	if r := audittest.Verify(t, cfg, &audittest.Memory{Lines: lines}); !r.OK() || r.Records != len(lines) {
 		t.Fatalf("the log is not clean before: %+v", r)
 	}
 	for i, tt := range edits {
@@ -135,7 +103,7 @@ func TestEdits(t *testing.T) {
 			for range 1000 {
 				edited := tt.edit(rnd, slices.Clone(lines))
 				want := firstDifference(lines, edited)
-				r := verify(t, cfg, &memory{lines: edited})
+				r := audittest.Verify(t, cfg, &audittest.Memory{Lines: edited})
 				if r.FirstBad != want {
 					t.Fatalf("first bad %d (%s), want %d", r.FirstBad, r.Msg, want)
 				}
@@ -147,18 +115,18 @@ func TestEdits(t *testing.T) {
 // TestRewritten changes a record and makes the whole chain after it fit again: only the signatures
 // are left to tell.
 func TestRewritten(t *testing.T) {
-	cfg, lines := made(t, 60)
+	cfg, lines := audittest.Made(t, 60)
 	for i := range lines {
 		edited := slices.Clone(lines)
 		edited[i] = bytes.Replace(edited[i], []byte("2026"), []byte("2027"), 1)
 		var prev [32]byte
 		if i > 0 {
-			prev = audit.HashOf(lines[i-1])
+			prev = audittest.HashOf(lines[i-1])
 		}
 		for j := i; j < len(edited); j++ {
-			edited[j], prev = audit.Relink(edited[j], store.Seq(j+1), prev)
+			edited[j], prev = audittest.Relink(edited[j], store.Seq(j+1), prev)
 		}
-		r := verify(t, cfg, &memory{lines: edited})
+		r := audittest.Verify(t, cfg, &audittest.Memory{Lines: edited})
 		if r.OK() || r.FirstBad > store.Seq(i+1) || r.FirstBad+18 < store.Seq(i+1) {
 			t.Errorf("record %d and all after it: %+v", i+1, r)
 		}
@@ -169,81 +137,81 @@ func TestRewritten(t *testing.T) {
 func TestEditedFiles(t *testing.T) {
 	dir := t.TempDir()
 	ev, err := files.Open(files.Config{Dir: dir, SegmentBytes: 8000})
-	must(t, err)
-	cfg := config(t, ev)
-	appendAll(t, cfg, 40)
-	must(t, ev.Close())
+	audittest.Must(t, err)
+	cfg := audittest.Config(t, ev)
+	audittest.AppendAll(t, cfg, 40)
+	audittest.Must(t, ev.Close())
 	names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
-	must(t, err)
+	audittest.Must(t, err)
 	if len(names) < 3 {
 		t.Fatalf("%d segments", len(names))
 	}
 	read, err := files.Open(files.Config{Dir: dir, ReadOnly: true})
-	must(t, err)
+	audittest.Must(t, err)
 	defer read.Close()
 	rnd := rand.New(rand.NewPCG(3, 4))
 	before := 0
 	for _, name := range names {
 		data, err := os.ReadFile(name)
-		must(t, err)
+		audittest.Must(t, err)
 		for range 100 {
 			i := rnd.IntN(len(data))
 			edited := bytes.Clone(data)
 			if edited[i] = "\n\x00x"[rnd.IntN(3)]; edited[i] == data[i] {
 				continue
 			}
-			must(t, os.WriteFile(name, edited, 0o600))
+			audittest.Must(t, os.WriteFile(name, edited, 0o600))
 			want := store.Seq(before + bytes.Count(data[:i], []byte("\n")) + 1)
-			if r := verify(t, cfg, read); r.FirstBad != want {
+			if r := audittest.Verify(t, cfg, read); r.FirstBad != want {
 				t.Fatalf("byte %d of %s: first bad %d (%s), want %d", i, name, r.FirstBad, r.Msg,
 					want)
 			}
 		}
-		must(t, os.WriteFile(name, data, 0o600))
+		audittest.Must(t, os.WriteFile(name, data, 0o600))
 		before += bytes.Count(data, []byte("\n"))
 	}
-	must(t, os.Rename(names[1], names[1]+".gone"))
-	if r := verify(t, cfg, read); r.OK() {
+	audittest.Must(t, os.Rename(names[1], names[1]+".gone"))
+	if r := audittest.Verify(t, cfg, read); r.OK() {
 		t.Error("a missing segment was not found")
 	}
 }
 
 func TestVerifyTrust(t *testing.T) {
 	ctx := context.Background()
-	cfg, lines := made(t, 20)
+	cfg, lines := audittest.Made(t, 20)
 	newest, err := os.ReadFile(cfg.Checkpoint)
-	must(t, err)
+	audittest.Must(t, err)
 	other := ed25519.NewKeyFromSeed(bytes.Repeat([]byte("o"), ed25519.SeedSize))
-	m := &memory{lines: lines}
-	notes := []audit.Note{{Text: newest, From: "a copy"}}
-	r, err := audit.Verify(ctx, m, audit.Trust{Keys: []ed25519.PublicKey{public(other)}, Notes: notes})
-	must(t, err)
+	m := &audittest.Memory{Lines: lines}
+	notes := []proof.Note{{Text: newest, From: "a copy"}}
+	r, err := proof.Verify(ctx, m, proof.Trust{Keys: []ed25519.PublicKey{audittest.Public(other)}, Notes: notes})
+	audittest.Must(t, err)
 	if r.OK() || !strings.Contains(r.Msg, "the checkpoint in a copy was signed with another key") ||
 		!strings.Contains(r.Cure, "--key") {
 		t.Errorf("a checkpoint of another key: %+v", r)
 	}
-	r, err = audit.Verify(ctx, m, audit.Trust{Keys: []ed25519.PublicKey{public(other)}})
-	must(t, err)
+	r, err = proof.Verify(ctx, m, proof.Trust{Keys: []ed25519.PublicKey{audittest.Public(other)}})
+	audittest.Must(t, err)
 	if r.FirstBad != 1 {
 		t.Errorf("log signed by another key: %+v", r)
 	}
-	both := audit.Trust{Keys: []ed25519.PublicKey{public(other), public(key), public(key)},
+	both := proof.Trust{Keys: []ed25519.PublicKey{audittest.Public(other), audittest.Public(audittest.Key), audittest.Public(audittest.Key)},
 		Notes: notes}
-	if r, err = audit.Verify(ctx, m, both); err != nil || !r.OK() {
+	if r, err = proof.Verify(ctx, m, both); err != nil || !r.OK() {
 		t.Errorf("with both keys: %+v, %v", r, err)
 	}
 	for i := range newest {
 		bad := bytes.Clone(newest)
 		bad[i] ^= 4
-		if r, err := audit.Verify(ctx, m, audit.Trust{Keys: both.Keys, Notes: []audit.Note{{Text: bad}}}); err == nil &&
+		if r, err := proof.Verify(ctx, m, proof.Trust{Keys: both.Keys, Notes: []proof.Note{{Text: bad}}}); err == nil &&
 			r.OK() {
 			t.Errorf("a checkpoint with byte %d changed was taken", i)
 		}
 	}
-	if _, err := audit.Verify(ctx, &memory{closed: true}, both); err == nil {
+	if _, err := proof.Verify(ctx, &audittest.Memory{Closed: true}, both); err == nil {
 		t.Error("a closed store was verified")
 	}
-	if r, err := audit.Verify(ctx, &memory{}, audit.Trust{}); err != nil || r.OK() ||
+	if r, err := proof.Verify(ctx, &audittest.Memory{}, proof.Trust{}); err != nil || r.OK() ||
 		!strings.Contains(r.Msg, "no newest checkpoint") {
 		t.Errorf("an empty log that nobody signed: %+v, %v", r, err)
 	}
@@ -254,39 +222,39 @@ func TestVerifyTrust(t *testing.T) {
 func TestAlarm(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		edit  func(t *testing.T, cfg audit.Config, m *memory)
+		edit  func(t *testing.T, cfg audit.Config, m *audittest.Memory)
 		first store.Seq
 		msg   string
 	}{
-		{"cut", func(_ *testing.T, _ audit.Config, m *memory) { m.lines = m.lines[:10] }, 11,
+		{"cut", func(_ *testing.T, _ audit.Config, m *audittest.Memory) { m.Lines = m.Lines[:10] }, 11,
 			"removed"},
-		{"emptied", func(_ *testing.T, _ audit.Config, m *memory) { m.lines = nil }, 1, "removed"},
-		{"rewritten", func(_ *testing.T, _ audit.Config, m *memory) {
-			last := len(m.lines) - 1
-			m.lines[last] = forge(m.lines, last)
-			line, _ := audit.Relink(bytes.Replace(m.lines[last], []byte("node"), []byte("edon"), 1),
+		{"emptied", func(_ *testing.T, _ audit.Config, m *audittest.Memory) { m.Lines = nil }, 1, "removed"},
+		{"rewritten", func(_ *testing.T, _ audit.Config, m *audittest.Memory) {
+			last := len(m.Lines) - 1
+			m.Lines[last] = audittest.Forge(m.Lines, last)
+			line, _ := audittest.Relink(bytes.Replace(m.Lines[last], []byte("node"), []byte("edon"), 1),
 				store.Seq(last+1),
-				audit.HashOf(m.lines[last-1]))
-			m.lines[last] = line
+				audittest.HashOf(m.Lines[last-1]))
+			m.Lines[last] = line
 		}, 22, "is not the one"},
 		{"no checkpoint file", func(t *testing.T, cfg audit.Config,
-			_ *memory) {
-			must(t, os.Remove(cfg.Checkpoint))
+			_ *audittest.Memory) {
+			audittest.Must(t, os.Remove(cfg.Checkpoint))
 		}, 22, "not there"},
-		{"checkpoint file of nobody", func(t *testing.T, cfg audit.Config, _ *memory) {
-			must(t, os.WriteFile(cfg.Checkpoint, []byte("junk"), 0o600))
+		{"checkpoint file of nobody", func(t *testing.T, cfg audit.Config, _ *audittest.Memory) {
+			audittest.Must(t, os.WriteFile(cfg.Checkpoint, []byte("junk"), 0o600))
 		}, 22, "malformed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg, lines := made(t, 20)
-			m := &memory{lines: lines}
+			cfg, lines := audittest.Made(t, 20)
+			m := &audittest.Memory{Lines: lines}
 			cfg.Events = m
 			tt.edit(t, cfg, m)
-			appendAll(t, cfg, 30)
-			if r := verify(t, cfg, m); r.FirstBad != tt.first || !strings.Contains(r.Msg, tt.msg) {
+			audittest.AppendAll(t, cfg, 30)
+			if r := audittest.Verify(t, cfg, m); r.FirstBad != tt.first || !strings.Contains(r.Msg, tt.msg) {
 				t.Errorf("report %+v, want %d", r, tt.first)
 			}
-			if got := events(t, m,
+			if got := audittest.Events(t, m,
 				audit.Filter{Kinds: []audit.Kind{audit.KindAlarm}}); len(got) != 1 {
 				t.Errorf("alarms: %+v", got)
 			}
@@ -295,16 +263,16 @@ func TestAlarm(t *testing.T) {
 }
 
 func TestFormerKey(t *testing.T) {
-	cfg, lines := made(t, 20)
-	m := &memory{lines: lines}
+	cfg, lines := audittest.Made(t, 20)
+	m := &audittest.Memory{Lines: lines}
 	cfg.Events = m
-	cfg.Former = []ed25519.PublicKey{public(key)}
+	cfg.Former = []ed25519.PublicKey{audittest.Public(audittest.Key)}
 	cfg.Key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte("n"), ed25519.SeedSize))
-	appendAll(t, cfg, 5)
+	audittest.AppendAll(t, cfg, 5)
 	newest, err := os.ReadFile(cfg.Checkpoint)
-	must(t, err)
-	keys := []ed25519.PublicKey{public(cfg.Key), public(key)}
-	r, err := audit.Verify(context.Background(), m, audit.Trust{Keys: keys, Notes: []audit.Note{{Text: newest}}})
+	audittest.Must(t, err)
+	keys := []ed25519.PublicKey{audittest.Public(cfg.Key), audittest.Public(audittest.Key)}
+	r, err := proof.Verify(context.Background(), m, proof.Trust{Keys: keys, Notes: []proof.Note{{Text: newest}}})
 	if err != nil || !r.OK() {
 		t.Errorf("report %+v, %v", r, err)
 	}

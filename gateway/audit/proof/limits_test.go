@@ -1,4 +1,4 @@
-package audit_test
+package proof_test
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/audittest"
+	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/store"
 )
 
@@ -20,7 +22,7 @@ func notesIn(t *testing.T, lines [][]byte) map[int][]byte {
 	all := map[int][]byte{}
 	for i, l := range lines {
 		var ev audit.Event
-		must(t, json.Unmarshal(l, &ev))
+		audittest.Must(t, json.Unmarshal(l, &ev))
 		if ev.Kind == audit.KindCheckpoint {
 			all[i+1] = []byte(ev.Fields["checkpoint"])
 		}
@@ -31,33 +33,33 @@ func notesIn(t *testing.T, lines [][]byte) map[int][]byte {
 // remade is the log behind record keep with every checkpoint taken out and the chain made anew.
 func remade(lines [][]byte, keep int, notes map[int][]byte) [][]byte {
 	out := append([][]byte(nil), lines[:keep]...)
-	prev := audit.HashOf(out[keep-1])
+	prev := audittest.HashOf(out[keep-1])
 	for i := keep; i < len(lines); i++ {
 		if notes[i+1] != nil {
 			continue
 		}
-		line, next := audit.Relink(lines[i], store.Seq(len(out)+1), prev)
+		line, next := audittest.Relink(lines[i], store.Seq(len(out)+1), prev)
 		out, prev = append(out, line), next
 	}
 	return out
 }
 
-func hold(t *testing.T, lines [][]byte, notes ...[]byte) audit.Report {
+func hold(t *testing.T, lines [][]byte, notes ...[]byte) proof.Report {
 	t.Helper()
-	trust := audit.Trust{Keys: []ed25519.PublicKey{public(key)}, Every: 17}
+	trust := proof.Trust{Keys: []ed25519.PublicKey{audittest.Public(audittest.Key)}, Every: 17}
 	for _, n := range notes {
-		trust.Notes = append(trust.Notes, audit.Note{Text: n, From: "the file"})
+		trust.Notes = append(trust.Notes, proof.Note{Text: n, From: "the file"})
 	}
-	r, err := audit.Verify(context.Background(), &memory{lines: lines}, trust)
-	must(t, err)
+	r, err := proof.Verify(context.Background(), &audittest.Memory{Lines: lines}, trust)
+	audittest.Must(t, err)
 	return r
 }
 
 // What somebody does who may write the log and its checkpoint file, and has no key.
 func TestVerifySaysBadWhereItCannotKnow(t *testing.T) {
-	cfg, lines := made(t, 500)
+	cfg, lines := audittest.Made(t, 500)
 	newest, err := os.ReadFile(cfg.Checkpoint)
-	must(t, err)
+	audittest.Must(t, err)
 	notes := notesIn(t, lines)
 	if notes[18] == nil {
 		t.Fatalf("checkpoints %v", notes)
@@ -94,18 +96,18 @@ func TestVerifySaysBadWhereItCannotKnow(t *testing.T) {
 
 // A gateway that was killed leaves records that nothing covers; one that was killed again, more.
 func TestVerifyTakesTheEndOfAKilledGateway(t *testing.T) {
-	m := &memory{}
-	cfg := config(t, m)
+	m := &audittest.Memory{}
+	cfg := audittest.Config(t, m)
 	cfg.CheckpointEvery = 10
-	appendAll(t, cfg, 25)
+	audittest.AppendAll(t, cfg, 25)
 	newest, err := os.ReadFile(cfg.Checkpoint)
-	must(t, err)
-	lines := m.lines
+	audittest.Must(t, err)
+	lines := m.Lines
 	at := time.Now()
-	prev := audit.HashOf(lines[len(lines)-1])
+	prev := audittest.HashOf(lines[len(lines)-1])
 	add := func(kind audit.Kind, later time.Duration) {
 		at = at.Add(later)
-		line, next := audit.Relink(audit.Encode(audit.Event{Kind: kind, Time: at}), store.Seq(len(lines)+1), prev)
+		line, next := audittest.Relink(audittest.Line(t, audit.Event{Kind: kind, Time: at}), store.Seq(len(lines)+1), prev)
 		lines, prev = append(lines, line), next
 	}
 	for range 3 {
@@ -124,29 +126,29 @@ func TestVerifyTakesTheEndOfAKilledGateway(t *testing.T) {
 
 // A key that was replaced leaves an alarm, which stands for nothing once the old one is named too.
 func TestReplacedKey(t *testing.T) {
-	cfg, lines := made(t, 20)
-	m := &memory{lines: lines}
+	cfg, lines := audittest.Made(t, 20)
+	m := &audittest.Memory{Lines: lines}
 	cfg.Events = m
 	cfg.Key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte("n"), ed25519.SeedSize))
-	l := openLog(t, cfg)
+	l := audittest.Open(t, cfg)
 	if l.Alarm() == "" {
 		t.Error("a log that another key signed is continued without a word")
 	}
-	must(t, l.Close())
+	audittest.Must(t, l.Close())
 	newest, err := os.ReadFile(cfg.Checkpoint)
-	must(t, err)
+	audittest.Must(t, err)
 	for _, tt := range []struct {
 		name string
 		keys []ed25519.PublicKey
 		ok   bool
 	}{
-		{"the new key only", []ed25519.PublicKey{public(cfg.Key)}, false},
-		{"the old key only", []ed25519.PublicKey{public(key)}, false},
-		{"both", []ed25519.PublicKey{public(cfg.Key), public(key)}, true},
+		{"the new key only", []ed25519.PublicKey{audittest.Public(cfg.Key)}, false},
+		{"the old key only", []ed25519.PublicKey{audittest.Public(audittest.Key)}, false},
+		{"both", []ed25519.PublicKey{audittest.Public(cfg.Key), audittest.Public(audittest.Key)}, true},
 	} {
-		r, err := audit.Verify(context.Background(), m,
-			audit.Trust{Keys: tt.keys, Notes: []audit.Note{{Text: newest, From: "file"}}})
-		must(t, err)
+		r, err := proof.Verify(context.Background(), m,
+			proof.Trust{Keys: tt.keys, Notes: []proof.Note{{Text: newest, From: "file"}}})
+		audittest.Must(t, err)
 		if r.OK() != tt.ok || !tt.ok && !strings.Contains(r.Cure, "--key") {
 			t.Errorf("%s: %+v", tt.name, r)
 		}

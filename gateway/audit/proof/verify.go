@@ -1,4 +1,4 @@
-package audit
+package proof
 
 import (
 	"context"
@@ -14,13 +14,13 @@ import (
 // Trust is what a log is held against.
 type Trust struct {
 	Keys []ed25519.PublicKey // that may have signed checkpoints
-	// Notes are the newest checkpoint, from the file that Config names, and copies of checkpoints
+	// Notes are the newest checkpoint, from the file that audit.Config names, and copies of checkpoints
 	// that were kept elsewhere. A log is bad without any: records that are missing at its end could
 	// not be noticed.
 	Notes []Note
-	// Anchor is the file that Archive left; nil if nothing of the log was archived.
+	// Anchor is the file that retention.Archive left; nil if nothing of the log was archived.
 	Anchor []byte
-	// Every and Interval are how often the log was signed, as in Config: records that no checkpoint
+	// Every and Interval are how often the log was signed, as in audit.Config: records that no checkpoint
 	// covers for much longer are bad. 0 means the defaults.
 	Every    int
 	Interval time.Duration

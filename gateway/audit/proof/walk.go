@@ -1,6 +1,7 @@
-package audit
+package proof
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -11,6 +12,8 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/store"
 )
 
@@ -19,49 +22,49 @@ type verification struct {
 	trust                Trust
 	keys                 note.Verifiers
 	notes                []held // by how much they cover
-	anchor               *checkpoint
+	anchor               *chain.Checkpoint
 	agreed               []Held
-	chain                *chain
-	first                store.Seq  // the first record
-	seq                  store.Seq  // of the last record that was read
-	head                 digest     // its hash
-	before               digest     // the hash before that
-	signed               checkpoint // the log up to its last good checkpoint record, and that record
-	covered              store.Seq  // up to here the last good checkpoint goes
-	unsigned             int        // records that no checkpoint covers
+	chain                *chain.Chain
+	first                store.Seq        // the first record
+	seq                  store.Seq        // of the last record that was read
+	head                 chain.Digest     // its hash
+	before               chain.Digest     // the hash before that
+	signed               chain.Checkpoint // the log up to its last good checkpoint record, and that record
+	covered              store.Seq        // up to here the last good checkpoint goes
+	unsigned             int              // records that no checkpoint covers
 	records, checkpoints int
 }
 
 // held is a note that was opened.
 type held struct {
-	checkpoint
+	chain.Checkpoint
 	from   string
 	anchor bool
 }
 
 func newVerification(trust Trust) (*verification, error) {
-	v := &verification{trust: trust, chain: newChain()}
-	keys, err := verifiers(trust.Keys)
+	v := &verification{trust: trust, chain: chain.New()}
+	keys, err := chain.Verifiers(trust.Keys)
 	if err != nil {
 		return v, err
 	}
 	v.keys = keys
 	for _, n := range trust.Notes {
-		c, err := openCheckpoint(n.Text, keys, keyName)
+		c, err := chain.OpenNote(n.Text, keys, chain.Newest)
 		if err != nil {
 			return v, foreign("the checkpoint in "+n.From, err)
 		}
-		v.notes = append(v.notes, held{checkpoint: c, from: n.From})
+		v.notes = append(v.notes, held{Checkpoint: c, from: n.From})
 	}
 	if trust.Anchor != nil {
-		c, err := openCheckpoint(trust.Anchor, keys, anchorName)
+		c, err := chain.OpenNote(trust.Anchor, keys, chain.Archived)
 		if err != nil {
 			return v, foreign("the anchor of what was archived", err)
 		}
 		v.anchor = &c
-		v.notes = append(v.notes, held{checkpoint: c, from: "the anchor", anchor: true})
+		v.notes = append(v.notes, held{Checkpoint: c, from: "the anchor", anchor: true})
 	}
-	slices.SortStableFunc(v.notes, func(a, b held) int { return cmp.Compare(a.size, b.size) })
+	slices.SortStableFunc(v.notes, func(a, b held) int { return cmp.Compare(a.Size, b.Size) })
 	return v, nil
 }
 
@@ -80,7 +83,7 @@ const otherKey = "if the key of the log was replaced, name the public key from b
 
 // record takes the next line of the log.
 func (v *verification) record(r store.Record) error {
-	l, err := splitLine(r.Body)
+	l, err := chain.Split(r.Body)
 	if v.first == 0 && err == nil {
 		if err := v.begin(l); err != nil {
 			return err
@@ -93,12 +96,12 @@ func (v *verification) record(r store.Record) error {
 	switch {
 	case err != nil:
 		return &finding{seq: due, msg: fmt.Sprintf("record %d is damaged", due)}
-	case v.chain.link(l.prev, l.covered) != l.hash:
+	case !v.chain.Whole(l):
 		return &finding{seq: due, msg: fmt.Sprintf("record %d was changed", due)}
-	case l.seq != due || l.prev != v.head:
+	case l.Seq != due || l.Prev != v.head:
 		return v.misplaced(l, due)
 	}
-	v.seq, v.before, v.head = due, v.head, l.hash
+	v.seq, v.before, v.head = due, v.head, l.Hash
 	if err := v.own(l, r.Body); err != nil {
 		return err
 	}
@@ -110,56 +113,72 @@ func (v *verification) record(r store.Record) error {
 }
 
 // begin decides where the chain begins: at record 1, or behind what was archived.
-func (v *verification) begin(l line) error {
-	v.first = l.seq
+func (v *verification) begin(l chain.Line) error {
+	v.first = l.Seq
 	switch {
-	case l.seq <= 1:
+	case l.Seq <= 1:
 		v.first = 1
 	case v.anchor == nil:
 		return &finding{1, fmt.Sprintf("records 1 to %d are not there, and nothing signed says that they were archived",
-			l.seq-1), "bring back the file that stagelock audit archive left beside the log, or the records"}
-	case v.anchor.size < l.seq-1:
-		return &finding{v.anchor.size + 1, fmt.Sprintf("records %d to %d are not there; only those up to %d were archived",
-			v.anchor.size+1, l.seq-1, v.anchor.size), ""}
-	case v.anchor.size == l.seq-1:
-		v.seq, v.head = l.seq-1, v.anchor.head
+			l.Seq-1), "bring back the file that stagelock audit archive left beside the log, or the records"}
+	case v.anchor.Size < l.Seq-1:
+		return &finding{v.anchor.Size + 1, fmt.Sprintf("records %d to %d are not there; only those up to %d were archived",
+			v.anchor.Size+1, l.Seq-1, v.anchor.Size), ""}
+	case v.anchor.Size == l.Seq-1:
+		v.seq, v.head = l.Seq-1, v.anchor.Head
 	default: // the anchor is met on the way
-		v.seq, v.head = l.seq-1, l.prev
+		v.seq, v.head = l.Seq-1, l.Prev
 	}
 	v.covered = v.seq
 	return nil
 }
 
 // misplaced finds which record is at fault when a whole one does not follow the one before it.
-func (v *verification) misplaced(l line, due store.Seq) error {
+func (v *verification) misplaced(l chain.Line, due store.Seq) error {
 	switch {
-	case l.hash == v.head:
+	case l.Hash == v.head:
 		return &finding{seq: due, msg: fmt.Sprintf("record %d is there twice", v.seq)}
-	case l.seq == due && v.seq > v.covered:
+	case l.Seq == due && v.seq > v.covered:
 		return &finding{seq: v.seq, msg: fmt.Sprintf("record %d was replaced: the next one follows another",
 			v.seq)}
-	case l.seq == v.seq && l.prev == v.before:
+	case l.Seq == v.seq && l.Prev == v.before:
 		return &finding{seq: v.seq, msg: fmt.Sprintf("record %d was inserted", v.seq)}
-	case l.seq > due:
-		return &finding{seq: due, msg: fmt.Sprintf("record %d is not there: %d follows %d", due, l.seq,
+	case l.Seq > due:
+		return &finding{seq: due, msg: fmt.Sprintf("record %d is not there: %d follows %d", due, l.Seq,
 			v.seq)}
 	}
-	return &finding{seq: due, msg: fmt.Sprintf("record %d stands where %d is due, and does not follow", l.seq,
+	return &finding{seq: due, msg: fmt.Sprintf("record %d stands where %d is due, and does not follow", l.Seq,
 		due)}
+}
+
+// ownKinds are the beginnings of the records that the log writes itself.
+var ownKinds = map[audit.Kind][]byte{
+	audit.KindCheckpoint: []byte(`,"kind":"` + audit.KindCheckpoint + `"`),
+	audit.KindAlarm:      []byte(`,"kind":"` + audit.KindAlarm + `"`),
+}
+
+func ownKind(members []byte) audit.Kind {
+	for kind, head := range ownKinds {
+		if bytes.HasPrefix(members, head) {
+			return kind
+		}
+	}
+	return ""
 }
 
 // own checks the records that the log writes itself: a checkpoint covers all before it, an alarm
 // stands for a finding.
-func (v *verification) own(l line, body []byte) error {
-	if l.kind == "" {
+func (v *verification) own(l chain.Line, body []byte) error {
+	kind := ownKind(l.Members)
+	if kind == "" {
 		return nil
 	}
-	var ev Event
+	var ev audit.Event
 	if err := json.Unmarshal(body, &ev); err != nil {
 		return &finding{seq: v.seq, msg: fmt.Sprintf("record %d is damaged", v.seq)}
 	}
-	c, err := openCheckpoint([]byte(ev.Fields[noteField]), v.keys, keyName)
-	if l.kind == KindAlarm {
+	c, err := chain.OpenNote([]byte(ev.Fields[audit.NoteField]), v.keys, chain.Newest)
+	if kind == audit.KindAlarm {
 		return v.alarm(c, err, ev)
 	}
 	switch {
@@ -167,11 +186,11 @@ func (v *verification) own(l line, body []byte) error {
 		f := v.suspect("the checkpoint in record %d was not signed by a known key", v.seq)
 		f.cure = otherKey
 		return f
-	case c.size != v.seq-1 || c.head != v.before:
+	case c.Size != v.seq-1 || c.Head != v.before:
 		return v.suspect("the checkpoint in record %d is of another log", v.seq)
 	}
 	v.checkpoints++
-	v.covered, v.signed = c.size, checkpoint{size: v.seq, head: v.head}
+	v.covered, v.signed = c.Size, chain.Checkpoint{Size: v.seq, Head: v.head}
 	return nil
 }
 
@@ -184,29 +203,29 @@ func (v *verification) suspect(format string, args ...any) *finding {
 
 // alarm is what the log itself found when it was opened. It stands for nothing if its evidence
 // agrees with the log after all: the checkpoint was signed by a key that the gateway did not know.
-func (v *verification) alarm(c checkpoint, err error, ev Event) error {
+func (v *verification) alarm(c chain.Checkpoint, err error, ev audit.Event) error {
 	switch {
-	case err == nil && (c.size == v.seq-1 && c.head == v.before || c.size == v.signed.size && c.head == v.signed.head):
-		v.covered = max(v.covered, c.size)
+	case err == nil && (c.Size == v.seq-1 && c.Head == v.before || c.Size == v.signed.Size && c.Head == v.signed.Head):
+		v.covered = max(v.covered, c.Size)
 		return nil
-	case c.size >= v.seq:
-		return &finding{seq: v.seq, msg: fmt.Sprintf("records from %d to %d were removed: %s", v.seq, c.size, ev.Detail)}
+	case c.Size >= v.seq:
+		return &finding{seq: v.seq, msg: fmt.Sprintf("records from %d to %d were removed: %s", v.seq, c.Size, ev.Detail)}
 	}
 	return v.suspect("alarm in record %d: %s", v.seq, ev.Detail)
 }
 
 // meet holds the log against the notes over the records up to here.
 func (v *verification) meet() error {
-	for len(v.notes) > 0 && v.notes[0].size <= v.seq {
+	for len(v.notes) > 0 && v.notes[0].Size <= v.seq {
 		n := v.notes[0]
 		v.notes = v.notes[1:]
-		if n.size < v.seq && n.size > 0 { // of what was archived
+		if n.Size < v.seq && n.Size > 0 { // of what was archived
 			continue
 		}
-		if n.size == v.seq && n.head != v.head {
+		if n.Size == v.seq && n.Head != v.head {
 			return v.suspect("the checkpoint in %s is of another log", n.from)
 		}
-		v.covered = max(v.covered, n.size)
+		v.covered = max(v.covered, n.Size)
 		v.agree(n)
 	}
 	return nil
@@ -217,7 +236,7 @@ func (v *verification) agree(n held) {
 		return
 	}
 	v.checkpoints++
-	v.agreed = append(v.agreed, Held{n.from, n.size, n.at, n.node})
+	v.agreed = append(v.agreed, Held{n.from, n.Size, n.At, n.Node})
 }
 
 func (v *verification) end(ctx context.Context, events store.Events) error {
@@ -227,7 +246,7 @@ func (v *verification) end(ctx context.Context, events store.Events) error {
 	if len(v.notes) > 0 {
 		last := v.notes[len(v.notes)-1]
 		return &finding{seq: v.seq + 1, msg: fmt.Sprintf("records from %d to %d were removed, says the checkpoint of %s in %s",
-			v.seq+1, last.size, last.at.UTC().Format(time.RFC3339), last.from)}
+			v.seq+1, last.Size, last.At.UTC().Format(time.RFC3339), last.from)}
 	}
 	if err := v.tail(ctx, events); err != nil {
 		return err
@@ -242,7 +261,7 @@ func (v *verification) end(ctx context.Context, events store.Events) error {
 
 const (
 	// slack is how many events and how much time a checkpoint may be late.
-	slackEvents = maxGroup
+	slackEvents = audit.MaxGroup
 	slackTime   = time.Minute
 )
 
@@ -252,16 +271,16 @@ func (v *verification) tail(ctx context.Context, events store.Events) error {
 	if v.covered >= v.seq {
 		return nil
 	}
-	most := 2*cmp.Or(v.trust.Every, defaultEvery) + slackEvents
-	longest := 2*cmp.Or(v.trust.Interval, defaultInterval) + slackTime
+	most := 2*cmp.Or(v.trust.Every, audit.DefaultEvery) + slackEvents
+	longest := 2*cmp.Or(v.trust.Interval, audit.DefaultInterval) + slackTime
 	var since time.Time // of the first one that this process wrote
 	return events.Read(ctx, v.covered+1, func(r store.Record) error {
-		var ev Event
-		if r.Seq > v.seq || json.Unmarshal(r.Body, &ev) != nil || ev.Kind == KindCheckpoint {
+		var ev audit.Event
+		if r.Seq > v.seq || json.Unmarshal(r.Body, &ev) != nil || ev.Kind == audit.KindCheckpoint {
 			return nil
 		}
 		v.unsigned++
-		if since.IsZero() || ev.Kind == KindStart {
+		if since.IsZero() || ev.Kind == audit.KindStart {
 			since = ev.Time
 		}
 		if v.unsigned <= most && ev.Time.Sub(since) <= longest {
@@ -269,7 +288,7 @@ func (v *verification) tail(ctx context.Context, events store.Events) error {
 		}
 		return &finding{v.covered + 1, fmt.Sprintf("the records from %d on are covered by no checkpoint, though a gateway signs "+
 			"after %d events or %s: they were changed, or signing failed", v.covered+1,
-			cmp.Or(v.trust.Every, defaultEvery), cmp.Or(v.trust.Interval, defaultInterval)),
+			cmp.Or(v.trust.Every, audit.DefaultEvery), cmp.Or(v.trust.Interval, audit.DefaultInterval)),
 			"look for errors of the audit log in the gateway's log and in its health; if it is set to sign more seldom, " +
 				"name its configuration with --config"}
 	})

@@ -1,4 +1,4 @@
-package audit_test
+package trail_test
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/audittest"
+	"github.com/stagelock/stagelock/gateway/audit/trail"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -20,7 +22,7 @@ type diary struct {
 func (d *diary) add(ev audit.Event) {
 	d.t.Helper()
 	_, err := d.log.Append(context.Background(), ev)
-	must(d.t, err)
+	audittest.Must(d.t, err)
 }
 
 func (d *diary) verdict(ref, method string, request int64, verdict audit.Verdict, reason tunnel.Reason, more ...func(*audit.Event)) {
@@ -54,46 +56,46 @@ func TestPublishes(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		write  func(d *diary)
-		end    audit.PublishEnd
+		end    trail.PublishEnd
 		reason tunnel.Reason
 		ref    string
 	}{
-		{"published", func(d *diary) { d.call("p", "publishStagingRequest", 1, "answered") }, audit.Published, "", "p"},
+		{"published", func(d *diary) { d.call("p", "publishStagingRequest", 1, "answered") }, trail.Published, "", "p"},
 		{"published, then cleaned up in vain", func(d *diary) {
 			d.call("p", "publishStagingRequest", 1, "answered")
 			d.call("c", "cleanUpStagingRequest", 1, "exception x.Y")
-		}, audit.Published, "", "p"},
+		}, trail.Published, "", "p"},
 		{"repeated", func(d *diary) {
 			d.call("p", "publishStagingRequest", 1, "answered")
 			d.verdict("q", "publishStagingRequest", 1, audit.Answer, "repeat.answered")
 			d.outcome("q", "publishStagingRequest", 1, "repeat of p")
-		}, audit.Published, "", "p"},
-		{"the engine throws", func(d *diary) { d.call("p", "publishStagingRequest", 1, "exception x.Y") }, audit.Failed, "", "p"},
-		{"the engine was away", func(d *diary) { d.call("p", "publishStagingRequest", 1, "engine.down") }, audit.Failed, "engine.down", "p"},
-		{"the engine went away", func(d *diary) { d.call("p", "publishStagingRequest", 1, "engine.lost") }, audit.Unknown, "engine.lost", "p"},
-		{"the gateway died", func(d *diary) { d.verdict("p", "publishStagingRequest", 1, audit.Allow, "") }, audit.Unknown, "", "p"},
+		}, trail.Published, "", "p"},
+		{"the engine throws", func(d *diary) { d.call("p", "publishStagingRequest", 1, "exception x.Y") }, trail.Failed, "", "p"},
+		{"the engine was away", func(d *diary) { d.call("p", "publishStagingRequest", 1, "engine.down") }, trail.Failed, "engine.down", "p"},
+		{"the engine went away", func(d *diary) { d.call("p", "publishStagingRequest", 1, "engine.lost") }, trail.Unknown, "engine.lost", "p"},
+		{"the gateway died", func(d *diary) { d.verdict("p", "publishStagingRequest", 1, audit.Allow, "") }, trail.Unknown, "", "p"},
 		{"cleaned up after that", func(d *diary) {
 			d.call("p", "publishStagingRequest", 1, "engine.lost")
 			d.call("c", "cleanUpStagingRequest", 1, "answered")
-		}, audit.Unknown, "engine.lost", "p"},
+		}, trail.Unknown, "engine.lost", "p"},
 		{"refused at the end", func(d *diary) { d.verdict("p", "publishStagingRequest", 1, audit.Deny, "target.mismatch") },
-			audit.Refused, "target.mismatch", "p"},
+			trail.Refused, "target.mismatch", "p"},
 		{"a part refused", func(d *diary) { d.verdict("v", "updateStagingRequest", 1, audit.Deny, "part.size") },
-			audit.Refused, "part.size", "v"},
+			trail.Refused, "part.size", "v"},
 		{"a part refused, then sent well", func(d *diary) {
 			d.verdict("v", "updateStagingRequest", 1, audit.Deny, "quota.calls")
 			d.call("w", "updateStagingRequest", 1, "answered", func(ev *audit.Event) { ev.Part, ev.Size = "a.lar00", 100 })
 			d.call("p", "publishStagingRequest", 1, "answered")
-		}, audit.Published, "", "p"},
-		{"left off", func(d *diary) { d.call("c", "cleanUpStagingRequest", 1, "answered") }, audit.Unfinished, "", "r"},
+		}, trail.Published, "", "p"},
+		{"left off", func(d *diary) { d.call("c", "cleanUpStagingRequest", 1, "answered") }, trail.Unfinished, "", "r"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m := &memory{}
-			d := &diary{t, openLog(t, config(t, m))}
+			m := &audittest.Memory{}
+			d := &diary{t, audittest.Open(t, audittest.Config(t, m))}
 			d.begin("r", 1)
 			tt.write(d)
-			all, err := audit.Publishes(context.Background(), m)
-			must(t, err)
+			all, err := trail.Publishes(context.Background(), m)
+			audittest.Must(t, err)
 			if len(all) != 1 {
 				t.Fatalf("%d publishes: %+v", len(all), all)
 			}
@@ -111,8 +113,8 @@ func TestPublishes(t *testing.T) {
 
 // Two publishes at a time, one that never got a request, and a number that is given again.
 func TestPublishesApart(t *testing.T) {
-	m := &memory{}
-	d := &diary{t, openLog(t, config(t, m))}
+	m := &audittest.Memory{}
+	d := &diary{t, audittest.Open(t, audittest.Config(t, m))}
 	d.begin("a", 1)
 	d.begin("b", 2)
 	d.verdict("n", "createStagingRequest", 0, audit.Deny, "site.denied")
@@ -120,8 +122,8 @@ func TestPublishesApart(t *testing.T) {
 	d.call("bp", "publishStagingRequest", 2, "answered")
 	d.call("ap", "publishStagingRequest", 1, "exception x.Y")
 	d.begin("c", 2)
-	all, err := audit.Publishes(context.Background(), m)
-	must(t, err)
+	all, err := trail.Publishes(context.Background(), m)
+	audittest.Must(t, err)
 	var got []string
 	for _, p := range all {
 		got = append(got, p.Ref+" "+string(p.End))
@@ -130,69 +132,37 @@ func TestPublishesApart(t *testing.T) {
 		t.Errorf("%q, want %s", got, want)
 	}
 	for ref, calls := range map[string]int{"bu": 6, "cu": 4, "n": 1, "b": 6} {
-		s, err := audit.Explain(context.Background(), m, ref)
+		s, err := trail.Explain(context.Background(), m, ref)
 		if err != nil || s.Publish == nil || len(s.Calls) != calls {
 			t.Errorf("%s: %+v, %v, want %d calls", ref, s, err, calls)
 		}
 	}
-	if s, err := audit.Explain(context.Background(), m, "s"); err != nil || s.Publish != nil || len(s.Events) != 1 {
+	if s, err := trail.Explain(context.Background(), m, "s"); err != nil || s.Publish != nil || len(s.Events) != 1 {
 		t.Errorf("a call of no publish: %+v, %v", s, err)
 	}
 	for _, ref := range []string{"", "nobody"} {
-		if _, err := audit.Explain(context.Background(), m, ref); !errors.Is(err, audit.ErrUnknownRef) {
+		if _, err := trail.Explain(context.Background(), m, ref); !errors.Is(err, trail.ErrUnknownRef) {
 			t.Errorf("%q: %v", ref, err)
 		}
-	}
-}
-
-// A list says where a log was changed, whatever it is asked for.
-func TestListSaysThatTheLogIsDamaged(t *testing.T) {
-	_, lines := made(t, 20)
-	for _, tt := range []struct {
-		name string
-		edit func([][]byte) [][]byte
-		want string
-	}{
-		{"as it was", func(l [][]byte) [][]byte { return l }, ""},
-		{"changed", func(l [][]byte) [][]byte {
-			l[4] = []byte(strings.Replace(string(l[4]), "ref-4", "ref-5", 1))
-			return l
-		}, "record 5 was changed"},
-		{"removed", func(l [][]byte) [][]byte { return append(l[:4:4], l[5:]...) }, "record 6 follows record 4"},
-		{"replaced", func(l [][]byte) [][]byte {
-			l[4] = forge(l, 4)
-			return l
-		}, "record 6 follows another record 5 than this"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			m := &memory{lines: tt.edit(append([][]byte(nil), lines...))}
-			got := events(t, m, audit.Filter{Ref: "ref-9"})
-			if tt.want == "" && len(got) == 1 {
-				return
-			}
-			if len(got) != 2 || got[0].Kind != audit.KindDamaged || got[0].Detail != tt.want {
-				t.Errorf("events %+v, want %s", got, tt.want)
-			}
-		})
 	}
 }
 
 // TestAPublishIsOneThoughItsCreateIsToldLate: the outcome of a create call is written behind its
 // answer, so the first parts can be in the log before it.
 func TestAPublishIsOneThoughItsCreateIsToldLate(t *testing.T) {
-	m := &memory{}
-	d := &diary{t, openLog(t, config(t, m))}
+	m := &audittest.Memory{}
+	d := &diary{t, audittest.Open(t, audittest.Config(t, m))}
 	part := func(ev *audit.Event) { ev.Part, ev.Size = "a.lar00", 100 }
 	d.verdict("r", "createStagingRequest", 0, audit.Allow, "", func(ev *audit.Event) { ev.Site, ev.Checksum = 7, "md5" })
 	d.verdict("u", "updateStagingRequest", 1, audit.Allow, "", part)
 	d.outcome("r", "createStagingRequest", 1, "answered")
 	d.outcome("u", "updateStagingRequest", 1, "answered")
 	d.call("p", "publishStagingRequest", 1, "answered")
-	all, err := audit.Publishes(t.Context(), m)
+	all, err := trail.Publishes(t.Context(), m)
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%d publishes, %v", len(all), err)
 	}
-	if one := all[0]; one.Site != 7 || one.Checksum != "md5" || one.Parts != 1 || one.Bytes != 100 || one.End != audit.Published ||
+	if one := all[0]; one.Site != 7 || one.Checksum != "md5" || one.Parts != 1 || one.Bytes != 100 || one.End != trail.Published ||
 		one.Archive != "a.lar" || one.Ref != "p" {
 		t.Errorf("got %+v", one)
 	}

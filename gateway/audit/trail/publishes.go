@@ -1,4 +1,4 @@
-package audit
+package trail
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
 )
@@ -53,8 +54,8 @@ type Publish struct {
 func Publishes(ctx context.Context, events store.Events) ([]Publish, error) {
 	p := publishes{created: map[string]*Publish{}, running: map[int64]*Publish{}}
 	err := events.Read(ctx, 1, func(r store.Record) error {
-		var ev Event
-		if json.Unmarshal(r.Body, &ev) == nil { // what is damaged is told by List and Verify
+		var ev audit.Event
+		if json.Unmarshal(r.Body, &ev) == nil { // what is damaged is told by audit.List and proof.Verify
 			p.take(&ev)
 		}
 		return nil
@@ -81,18 +82,8 @@ const (
 	publishCall = "publishStagingRequest"
 )
 
-// MethodName is the name of the method without its service and parameters.
-func (ev *Event) MethodName() string {
-	_, after, ok := strings.Cut(ev.Method, "#")
-	if !ok {
-		return ev.Method
-	}
-	name, _, _ := strings.Cut(after, "(")
-	return name
-}
-
-func (p *publishes) take(ev *Event) {
-	if ev.Kind != KindVerdict && ev.Kind != KindOutcome {
+func (p *publishes) take(ev *audit.Event) {
+	if ev.Kind != audit.KindVerdict && ev.Kind != audit.KindOutcome {
 		return
 	}
 	if ev.MethodName() == createCall {
@@ -111,7 +102,7 @@ func (p *publishes) take(ev *Event) {
 	one.take(ev)
 }
 
-func (p *publishes) begin(ev *Event) *Publish {
+func (p *publishes) begin(ev *audit.Event) *Publish {
 	one := &Publish{Begun: ev.Time, Last: ev.Time, Gateway: ev.Node, End: Unfinished, Ref: ev.Ref, parts: map[string]bool{}}
 	one.who(ev)
 	p.all = append(p.all, one)
@@ -119,11 +110,11 @@ func (p *publishes) begin(ev *Event) *Publish {
 }
 
 // create takes the verdict on a call that makes a request, or its outcome, which tells the request.
-func (p *publishes) create(ev *Event) {
-	if ev.Kind == KindVerdict {
+func (p *publishes) create(ev *audit.Event) {
+	if ev.Kind == audit.KindVerdict {
 		one := p.begin(ev)
 		one.Checksum, one.made = ev.Checksum, true
-		if ev.Verdict == Deny {
+		if ev.Verdict == audit.Deny {
 			one.ended(Refused, ev)
 			return
 		}
@@ -159,7 +150,7 @@ func (p *publishes) join(one, early *Publish) {
 }
 
 // who fills in what is not known yet.
-func (one *Publish) who(ev *Event) {
+func (one *Publish) who(ev *audit.Event) {
 	one.Peer, one.Login = cmp.Or(one.Peer, ev.Peer), cmp.Or(one.Login, ev.Login)
 	one.Site, one.Checksum = cmp.Or(one.Site, ev.Site), cmp.Or(one.Checksum, ev.Checksum)
 	if !one.Addr.IsValid() {
@@ -167,23 +158,23 @@ func (one *Publish) who(ev *Event) {
 	}
 }
 
-func (one *Publish) ended(how PublishEnd, ev *Event) {
+func (one *Publish) ended(how PublishEnd, ev *audit.Event) {
 	one.End, one.Reason, one.Detail, one.Ref, one.Last = how, ev.Reason, ev.Detail, ev.Ref, ev.Time
 }
 
-func (one *Publish) take(ev *Event) {
+func (one *Publish) take(ev *audit.Event) {
 	one.who(ev)
 	one.Last = ev.Time
 	name := ev.MethodName()
 	switch {
-	case ev.Kind == KindOutcome:
+	case ev.Kind == audit.KindOutcome:
 		one.outcome(name, ev)
-	case ev.Verdict == Deny && one.End != Published:
+	case ev.Verdict == audit.Deny && one.End != Published:
 		one.ended(Refused, ev)
-	case ev.Verdict == Allow && name == updateCall:
+	case ev.Verdict == audit.Allow && name == updateCall:
 		one.part(ev)
 		one.goesOn()
-	case ev.Verdict == Allow && name == publishCall && one.End != Published:
+	case ev.Verdict == audit.Allow && name == publishCall && one.End != Published:
 		one.ended(Unknown, ev)
 		one.Detail = "its outcome is not in the log"
 	}
@@ -196,7 +187,7 @@ func (one *Publish) goesOn() {
 	}
 }
 
-func (one *Publish) part(ev *Event) {
+func (one *Publish) part(ev *audit.Event) {
 	if one.parts[ev.Part] {
 		return // sent again
 	}
@@ -209,7 +200,7 @@ func (one *Publish) part(ev *Event) {
 }
 
 // outcome takes how a call ended that had passed.
-func (one *Publish) outcome(name string, ev *Event) {
+func (one *Publish) outcome(name string, ev *audit.Event) {
 	class, thrown := strings.CutPrefix(ev.End, "exception ")
 	switch {
 	case name != publishCall && (ev.End == "answered" || one.End == Published || one.End == Unknown):

@@ -1,4 +1,4 @@
-package audit
+package trail
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/store"
 )
 
@@ -14,17 +15,17 @@ var ErrUnknownRef = errors.New("the log has no event with this reference")
 
 // Story is all that a log tells about one call, and about the publish that the call belongs to.
 type Story struct {
-	Ref     string   `json:"reference"`
-	Events  []Event  `json:"events"`            // of the call
-	Publish *Publish `json:"publish,omitempty"` // nil if the call belongs to none
-	Calls   []Event  `json:"calls,omitempty"`   // all events of the publish
+	Ref     string        `json:"reference"`
+	Events  []audit.Event `json:"events"`            // of the call
+	Publish *Publish      `json:"publish,omitempty"` // nil if the call belongs to none
+	Calls   []audit.Event `json:"calls,omitempty"`   // all events of the publish
 }
 
 // Explain returns the story of the call with that reference, or ErrUnknownRef.
 func Explain(ctx context.Context, events store.Events, ref string) (*Story, error) {
 	s := &Story{Ref: ref}
-	err := List(ctx, events, Filter{Ref: ref}, func(ev Event) error {
-		if ev.Kind != KindDamaged {
+	err := audit.List(ctx, events, audit.Filter{Ref: ref}, func(ev audit.Event) error {
+		if ev.Kind != audit.KindDamaged {
 			s.Events = append(s.Events, ev)
 		}
 		return nil
@@ -68,12 +69,12 @@ func (s *Story) collect(ctx context.Context, events store.Events) error {
 		s.Calls = s.Events
 		return nil
 	}
-	var first *Event // the newest verdict on a create call whose outcome has not come
-	return List(ctx, events, Filter{Kinds: []Kind{KindVerdict, KindOutcome}}, func(ev Event) error {
+	var first *audit.Event // the newest verdict on a create call whose outcome has not come
+	return audit.List(ctx, events, audit.Filter{Kinds: []audit.Kind{audit.KindVerdict, audit.KindOutcome}}, func(ev audit.Event) error {
 		switch {
-		case ev.Kind == KindDamaged || ev.Time.Before(p.Begun) || ev.Time.After(p.Last):
+		case ev.Kind == audit.KindDamaged || ev.Time.Before(p.Begun) || ev.Time.After(p.Last):
 			return nil
-		case ev.Kind == KindVerdict && ev.MethodName() == createCall && ev.Time.Equal(p.Begun):
+		case ev.Kind == audit.KindVerdict && ev.MethodName() == createCall && ev.Time.Equal(p.Begun):
 			first = &ev
 		case ev.Request == p.Request:
 			if first != nil && first.Ref == ev.Ref {

@@ -1,0 +1,2 @@
+// Package audittest makes audit logs for the tests of other packages, whole ones and edited ones.
+package audittest
