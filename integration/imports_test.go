@@ -68,7 +68,7 @@ var mayImport = map[string][]string{
 	},
 	"gateway/audit/trail": {"gateway/audit", "store", "tunnel"},
 	"gateway/certs":       {"store", "store/files"},
-	"gateway/front":       {"gateway/visit", "tunnel/http1"},
+	"gateway/front":       {"gateway/visit", "policy", "tunnel", "tunnel/http1"},
 	"gateway/native":      {"gateway/front", "gateway/visit", "policy", "tunnel"},
 	"gateway/node": {
 		"conf", "gateway/admin", "gateway/audit", "gateway/audit/chain", "gateway/certs",

@@ -2,7 +2,9 @@ package admin
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/stagelock/stagelock/tunnel"
 )
@@ -37,6 +39,9 @@ var paths = map[string]func(*Probes) (int, []byte){
 	"/-/healthy": (*Probes).alive, "/healthz": (*Probes).alive,
 	"/-/ready": (*Probes).Ready, "/readyz": (*Probes).Ready,
 }
+
+// Paths returns the health paths.
+func Paths() []string { return slices.Sorted(maps.Keys(paths)) }
 
 // Answer answers a health path; ok is false for any other path.
 func (p *Probes) Answer(path string) (status int, body []byte, ok bool) {

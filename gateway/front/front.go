@@ -49,6 +49,7 @@ type Front struct {
 	tls      *tls.Config
 	open     connections
 	overflow chan struct{}
+	trouble  troubles
 	conns    sync.WaitGroup
 }
 
@@ -63,6 +64,7 @@ func New(c Config) (*Front, error) {
 	f := &Front{cfg: c, overflow: make(chan struct{}, overflow)}
 	if c.TLS != nil {
 		f.tls = c.TLS.Clone()
+		f.tls.GetConfigForClient = greet
 		if c.Services[HTTP2] != nil {
 			f.tls.NextProtos = append([]string{HTTP2}, f.tls.NextProtos...)
 		}
@@ -130,19 +132,24 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 	}()
 	rules, socket := f.cfg.Rules(), addrOf(raw.RemoteAddr())
 	if rules.Drop && !rules.Local(socket.Addr()) {
+		f.trouble.count(string(visit.ReasonHost))
 		f.cfg.Visits.Count(visit.ReasonHost)
 		return
 	}
 	release, overLimit, ok := f.place(rules, socket.Addr())
 	if !ok {
+		f.trouble.count(string(visit.ReasonConnections))
 		f.cfg.Visits.Count(visit.ReasonConnections)
 		return
 	}
 	defer release()
 	f.cfg.Pause("accepted")
-	conn, protocol, err := f.handshake(ctx, raw)
+	var hello greeted
+	conn, protocol, err := f.handshake(context.WithValue(ctx, greetedKey{}, &hello), raw)
 	if err != nil {
-		f.cfg.Log.WithError(err).WithField("peer", socket.Addr().String()).Debug("no TLS")
+		if ctx.Err() == nil {
+			f.refused(ctx, raw, socket, explain(err, &hello, f.tls.MinVersion), err)
+		}
 		return
 	}
 	service := f.cfg.Services[protocol]

@@ -138,7 +138,8 @@ var errAnswered = errors.New("answered")
 // health answers a probe of this machine, a balancer, or an allowed host. A balancer's probe has no
 // client behind it.
 func (s *Server) health(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead || !v.Local() {
+	asks := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+	if !asks || !v.Local() {
 		return nil
 	}
 	code, body, ok := s.cfg.Health(r.URL.Path)

@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/admin"
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/gateway/visit"
@@ -83,6 +84,7 @@ func (b *builder) policy(limiter *quota.Limiter) (*relay.Policy, *upstream.Pool)
 		Rules: visit.Rules{
 			Hosts:   b.hosts("hosts.allow", c.Hosts.Allow, c.Hosts.AllowAny),
 			Proxies: b.proxies("hosts.trusted_proxies", c.Hosts.TrustedProxies),
+			Senders: b.proxies("hosts.proxy_protocol", c.Hosts.ProxyProtocol),
 			Drop:    c.Hosts.Refuse == "drop", Quota: limiter,
 		},
 		PathContext: c.Engine.PathContext, BrowserURL: b.browserURL(), Build: build, Preset: preset,
@@ -91,7 +93,6 @@ func (b *builder) policy(limiter *quota.Limiter) (*relay.Policy, *upstream.Pool)
 		Heartbeat: c.Heartbeat, RetryAfter: c.RetryAfter,
 		RepeatKeep: c.Repeats.Keep, RequestKeep: c.Requests.Keep, Abandoned: c.Requests.Abandoned,
 	}
-	b.proxies("hosts.proxy_protocol", c.Hosts.ProxyProtocol)
 	p.Engine = b.engine()
 	return p, p.Engine.Pool
 }
@@ -222,7 +223,7 @@ func (b *builder) profile() *http1.Profile {
 	c := b.cfg
 	p := &http1.Profile{
 		HeadTimeout: c.Limits.HeadTimeout, IdleTimeout: c.Limits.IdleTimeout, MinRate: int(c.Limits.BodyMinRate),
-		MaxContent: int64(c.Limits.Envelope) + b.partMax(),
+		MaxContent: int64(c.Limits.Envelope) + b.partMax(), Probes: admin.Paths(),
 	}
 	for _, name := range c.Names {
 		name = strings.ToLower(name)

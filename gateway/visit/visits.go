@@ -30,7 +30,8 @@ type Recorder interface {
 // Rules says who may visit. A reload replaces them as a whole. The zero Rules admit nobody.
 type Rules struct {
 	Hosts   *hosts.Set
-	Proxies *hosts.Proxies
+	Proxies *hosts.Proxies // whose X-Forwarded-For is read
+	Senders *hosts.Proxies // who send a PROXY protocol header
 	Quota   *quota.Limiter
 	Drop    bool // close strangers' connections at accept
 }
@@ -38,7 +39,7 @@ type Rules struct {
 // Local reports whether health may be told to addr: this machine, a balancer, or who may call
 // anyway.
 func (r *Rules) Local(addr netip.Addr) bool {
-	return addr.Unmap().IsLoopback() || r.Proxies.Trusted(addr) || r.Hosts.Contains(addr)
+	return addr.Unmap().IsLoopback() || r.Proxies.Trusted(addr) || r.Senders.Trusted(addr) || r.Hosts.Contains(addr)
 }
 
 // Config is what Visits are built from.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -82,16 +83,16 @@ func cutLine(s string) (line, rest string) {
 // beyond doubt leaves ContentLength set, so that the body can be drained before the answer.
 func parseRequest(head string, p *Profile, r *Request) *Error {
 	r.reset()
-	if err := r.parse(head); err != nil {
+	if err := r.parse(head, p.Probes); err != nil {
 		r.ContentLength = 0
 		return err
 	}
 	return r.admit(p)
 }
 
-func (r *Request) parse(head string) *Error {
+func (r *Request) parse(head string, probes []string) *Error {
 	line, rest := cutLine(head)
-	if err := r.requestLine(line); err != nil {
+	if err := r.requestLine(line, probes); err != nil {
 		return err
 	}
 	if err := r.fields(rest); err != nil {
@@ -100,13 +101,16 @@ func (r *Request) parse(head string) *Error {
 	return r.framing()
 }
 
-// requestLine accepts method SP target SP HTTP/1.1 and nothing else.
-func (r *Request) requestLine(line string) *Error {
+// requestLine accepts method SP target SP HTTP/1.1 and nothing else, but for a probe in HTTP/1.0.
+func (r *Request) requestLine(line string, probes []string) *Error {
 	method, rest, _ := strings.Cut(line, " ")
 	target, version, _ := strings.Cut(rest, " ")
 	r.Method, r.Target = method, target
+	r.Probe = asks(method) && slices.Contains(probes, target)
+	old := r.Probe && version == "HTTP/1.0"
+	r.KeepAlive = !old
 	switch {
-	case version != "HTTP/1.1":
+	case version != "HTTP/1.1" && !old:
 		return bad(ReasonRequestLine, "request line does not end in HTTP/1.1", line)
 	case method == "" || !all(method, inToken):
 		return bad(ReasonRequestLine, "method is not a token", line)
@@ -117,6 +121,9 @@ func (r *Request) requestLine(line string) *Error {
 	}
 	return nil
 }
+
+// asks reports whether a method is one of balancers' probes, which carries nothing.
+func asks(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
 
 func known(method string) bool { return method == "POST" || method == "GET" || method == "HEAD" }
 
@@ -183,7 +190,7 @@ func (r *Request) framing() *Error {
 			Msg: "chunked requests are not taken: send Content-Length"}
 	case r.Method == "POST" && !length:
 		return &Error{Status: 411, Reason: ReasonNoLength, Msg: "Content-Length is missing"}
-	case (r.Method == "GET" || r.Method == "HEAD") && r.ContentLength > 0:
+	case (r.Probe || r.Method == "GET" || r.Method == "HEAD") && r.ContentLength > 0:
 		return bad(ReasonLength, r.Method+" with a body", "")
 	}
 	return nil
@@ -191,6 +198,9 @@ func (r *Request) framing() *Error {
 
 // admit judges a head that is well formed.
 func (r *Request) admit(p *Profile) *Error {
+	if r.Probe {
+		return nil // no call can come of it
+	}
 	if !known(r.Method) {
 		return &Error{Status: 405, Reason: ReasonMethod, Msg: "method is not allowed",
 			Err: fmt.Errorf("method %.40q", r.Method)}
@@ -208,16 +218,27 @@ func (r *Request) admit(p *Profile) *Error {
 	return nil
 }
 
-// listed tells whether host is one of hosts; folding costs nothing when it came in lower case, as
-// it does.
+// listed tells whether host is one of hosts, or one without a port on whatever port its client knows:
+// a firewall may turn it into another one. Folding costs nothing when it came in lower case, as it
+// does.
 func listed(hosts []string, host string) bool {
 	host = strings.ToLower(host)
+	name := host
+	if i := strings.LastIndexByte(host, ':'); i > 0 && isPort(host[i+1:]) && (host[i-1] == ']' || !strings.Contains(host[:i], ":")) {
+		name = host[:i]
+	}
 	for _, h := range hosts {
-		if h == host && h != "" {
+		if h != "" && (h == host || h == name) {
 			return true
 		}
 	}
 	return false
+}
+
+// isPort tells whether s is a port as clients write it.
+func isPort(s string) bool {
+	n, ok := parseLength(s)
+	return ok && n > 0 && n < 1<<16
 }
 
 // bad returns a refusal with status 400; detail is for the log and shortened.

@@ -34,7 +34,8 @@ const (
 // Profile is what a listener accepts. Its zero value admits no host and no content. It is shared
 // by all connections of a listener and must not be copied or changed once it is used.
 type Profile struct {
-	Hosts        []string      // accepted, in lower case; none: nobody is
+	Hosts        []string      // accepted, in lower case, a name without a port on every port; none: nobody is
+	Probes       []string      // targets that balancers ask for, in HTTP/1.0 too and by any Host or none
 	MaxContent   int64         // longest Content-Length
 	HeadTimeout  time.Duration // from the first byte of a head, or of a connection
 	IdleTimeout  time.Duration // between an answer and the next request

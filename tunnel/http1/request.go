@@ -8,9 +8,9 @@ import (
 // Request is a head that was accepted. It is valid until the next call of Next; its strings stay
 // valid.
 type Request struct {
-	Method           string // POST, GET or HEAD
+	Method           string // POST, GET or HEAD; OPTIONS too of a Probe
 	Target           string // as sent: bytes 21 to 7E, the first a slash; the caller judges it
-	Host             string // as sent; equal to one of Profile.Hosts but for case
+	Host             string // as sent; one of Profile.Hosts, but for case and a port
 	ContentType      string
 	Authorization    string
 	HasAuthorization bool
@@ -19,6 +19,7 @@ type Request struct {
 	UserAgent        string
 	KeepAlive        bool
 	ExpectContinue   bool
+	Probe            bool // of one of Profile.Probes; Host and version are not looked at
 
 	seen     uint
 	encoding string
