@@ -214,7 +214,7 @@ public class Post {
 		t.Fatal(err)
 	}
 	for url, reason := range map[string]string{
-		g.URL + "/api/liferay/do":             "hello.untrusted",
+		g.URL + "/api/liferay/do":              "hello.untrusted",
 		"http://" + g.Addr + "/api/liferay/do": "hello.plain",
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
