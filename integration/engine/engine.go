@@ -43,10 +43,12 @@ type Config struct {
 	MaxArchive int64
 
 	// Authorize makes the header with which live engines are called, Roots are the authorities that are
-	// trusted there, nil for the system's, and Buffer is the length of a part, 0 for 10 MiB.
+	// trusted there, nil for the system's, Buffer is the length of a part, 0 for 10 MiB, and LoginBy what
+	// of the publishing user is his login there.
 	Authorize func(login string) string
 	Roots     *x509.CertPool
 	Buffer    int64
+	LoginBy   content.LoginBy
 
 	Now      func() time.Time
 	Rand     io.Reader // source of uuids; nil means crypto/rand
@@ -74,6 +76,7 @@ var rules = []struct {
 	{"Build", "is empty: no archive could be compared with it", func(c Config) bool { return c.Build != "" }},
 	{"Build", "is not a number", func(c Config) bool { return c.Build == "" || isNumber(c.Build) }},
 	{"Line", "is none of 6.2, 7.0, 7.1, 7.2, 7.3, 7.4", func(c Config) bool { return knownLine(c.Line) }},
+	{"LoginBy", "is none of mail, screen-name, id", func(c Config) bool { return c.LoginBy.Valid() }},
 	{"CompanyID", "is not above 0", func(c Config) bool { return c.CompanyID > 0 }},
 	{"Now", "is nil: no clock", func(c Config) bool { return c.Now != nil }},
 	{"Context", "does not begin with / or ends with /", func(c Config) bool { return validContext(c.Context) }},
@@ -120,7 +123,7 @@ func (e *Engine) fill(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	e.Staging = remote.New(remote.Config{Line: cfg.Line, Authorize: cfg.Authorize, Roots: cfg.Roots,
-		Buffer: cfg.Buffer}, e.Store, e.Archives)
+		Buffer: cfg.Buffer, Known: cfg.LoginBy}, e.Store, e.Archives)
 	e.servlet, err = servlet.New(servlet.Config{Live: e.Live, Store: e.Store, Line: cfg.Line, Context: cfg.Context,
 		CompanyID: cfg.CompanyID, HideExceptions: cfg.HideExceptions, Verify: cfg.Verify})
 	if err != nil {

@@ -186,6 +186,8 @@ var cures = map[content.Code]string{
 	remote.SameSite:         "create another site for staging",
 	remote.TypesFixed:       "stagelock staging disable, then enable it anew",
 	remote.HalfEnabled:      "on live: stagelock site show, and stagelock site unlock if it is locked",
+	remote.NotOnLive:        "publish the page first: stagelock staging publish --page",
+	remote.NoApplication:    "publish onto a page that holds the application, here and on live",
 	remote.Busy:             "wait for it: stagelock staging history",
 	content.Locked: "change it in the staging environment and publish it, or end the lock: " +
 		"stagelock site unlock",

@@ -235,7 +235,7 @@ func (x *exporting) takes(it content.Item, changed map[change]bool) bool {
 	switch {
 	case it.Kind == content.Page && (it.Private != o.Private || o.Portlet != ""):
 		return false
-	case o.Portlet != "" && of != TypeOfPortlet(o.Portlet):
+	case o.Portlet != "" && !x.carries(of):
 		return false
 	case o.Portlet == "" && o.Types != nil && !slices.Contains(o.Types, of):
 		return false
@@ -243,6 +243,15 @@ func (x *exporting) takes(it content.Item, changed map[change]bool) bool {
 		return false
 	}
 	return !o.SinceLastPublish || changed[change{it.Kind, it.UUID, it.Private}]
+}
+
+// carries reports whether content of the type goes along with the data of one application: its own,
+// and of one that shows content of others all of that, for which it is asked by name.
+func (x *exporting) carries(of content.Type) bool {
+	if own := TypeOfPortlet(x.opt.Portlet); own != "" {
+		return of == own
+	}
+	return x.opt.Items != nil
 }
 
 func (x *exporting) summary() Summary {

@@ -1,6 +1,7 @@
 package lar
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -12,13 +13,14 @@ var applications = []struct {
 	portlet string
 	schema  string
 	of      content.Type // empty for one that shows content of others
+	shows   content.Type // of one that has none of its own
 }{
-	{"com_liferay_layout_admin_web_portlet_GroupPagesPortlet", "1.0.0", content.Pages},
-	{"com_liferay_journal_web_portlet_JournalPortlet", "2.0.0", content.WebContent},
-	{"com_liferay_document_library_web_portlet_DLAdminPortlet", "1.0.0", content.Documents},
-	{"com_liferay_asset_tags_admin_web_portlet_AssetTagsAdminPortlet", "1.0.0", content.Tags},
-	{"com_liferay_asset_categories_admin_web_portlet_AssetCategoriesAdminPortlet", "1.0.0", content.Categories},
-	{"com_liferay_journal_content_web_portlet_JournalContentPortlet", "1.0.0", ""},
+	{"com_liferay_layout_admin_web_portlet_GroupPagesPortlet", "1.0.0", content.Pages, ""},
+	{"com_liferay_journal_web_portlet_JournalPortlet", "2.0.0", content.WebContent, ""},
+	{"com_liferay_document_library_web_portlet_DLAdminPortlet", "1.0.0", content.Documents, ""},
+	{"com_liferay_asset_tags_admin_web_portlet_AssetTagsAdminPortlet", "1.0.0", content.Tags, ""},
+	{"com_liferay_asset_categories_admin_web_portlet_AssetCategoriesAdminPortlet", "1.0.0", content.Categories, ""},
+	{"com_liferay_journal_content_web_portlet_JournalContentPortlet", "1.0.0", "", content.WebContent},
 }
 
 // OwnPortlets returns the applications that this engine has data handlers for, with their schema
@@ -66,6 +68,17 @@ func TypeOfPortlet(id string) content.Type {
 	for _, a := range applications {
 		if a.portlet == rootPortlet(id) || strings.TrimPrefix(id, stagedPrefix) == a.portlet {
 			return a.of
+		}
+	}
+	return ""
+}
+
+// CarriedBy returns the type of content that a publish of an application carries, empty if there is no
+// such application.
+func CarriedBy(id string) content.Type {
+	for _, a := range applications {
+		if a.portlet == rootPortlet(id) {
+			return cmp.Or(a.of, a.shows)
 		}
 	}
 	return ""

@@ -25,6 +25,7 @@ type Options struct {
 	Pages       []string       `json:"pages,omitempty"`              // uuids: only these pages, with those above that live lacks
 	Items       []content.Ref  `json:"items,omitempty"`              // only these, with what they lie in
 	Portlet     string         `json:"portlet,omitempty"`            // the data of one application
+	Onto        string         `json:"onto,omitempty"`               // uuid of the page that holds the application
 	NoDeletions bool           `json:"no_deletions,omitempty"`       // what was deleted here stays on live
 }
 
@@ -68,8 +69,11 @@ func (s *Staging) admit(
 			return st, u, content.Errorf(NotCarried, "%s is not staged for this site", string(t))
 		}
 	}
-	if o.Portlet != "" && !slices.Contains(staged, lar.TypeOfPortlet(o.Portlet)) {
+	if o.Portlet != "" && !slices.Contains(staged, lar.CarriedBy(o.Portlet)) {
 		return st, u, content.Errorf(NotCarried, "%s is not staged for this site", o.Portlet)
+	}
+	if o.Onto != "" && o.Portlet == "" {
+		return st, u, content.Errorf(NotCarried, "%s is a page to publish an application onto: name the application", o.Onto)
 	}
 	return st, u, s.validate(ctx, st.Connection, at, u)
 }
@@ -118,18 +122,19 @@ func failure(err error) (msg, cure string, missing []string) {
 func (s *Staging) send(
 	ctx context.Context, st State, u content.User, o Options, tell func(Progress),
 ) (out Outcome, err error) {
-	client, err := s.client(st.Connection, u, func(cfg *publisher.Config) {
-		cfg.Private = o.Private
-		cfg.Parameters = o.parameters()
-		cfg.Progress = func(p publisher.Progress) { tell(progressOf(p)) }
-	})
+	look, err := s.client(st.Connection, u, nil)
 	if err != nil {
 		return out, err
 	}
-	exported, err := s.options(ctx, client, st, o)
+	onto, err := s.place(ctx, look, st, o)
 	if err != nil {
 		return out, err
 	}
+	exported, err := s.options(ctx, look, st, o)
+	if err != nil {
+		return out, err
+	}
+	exported.Items = append(exported.Items, onto.shown(o, st.Connection.Types)...)
 	tell(Progress{Stage: "export"})
 	archive, err := s.lar.Export(ctx, st.Site, exported)
 	if err != nil {
@@ -137,23 +142,37 @@ func (s *Staging) send(
 	}
 	defer func() { err = errors.Join(err, os.Remove(archive.Path)) }()
 	out.Items, out.Deletions = archive.Items, archive.Deletions
-	f, err := os.Open(archive.Path)
+	client, err := s.client(st.Connection, u, func(cfg *publisher.Config) {
+		cfg.Private, cfg.Parameters, cfg.Settings = o.Private, o.parameters(), onto.settings(o)
+		cfg.Progress = func(p publisher.Progress) { tell(progressOf(p)) }
+	})
 	if err != nil {
 		return out, err
+	}
+	return out, s.transfer(ctx, client, archive, o, &out)
+}
+
+// transfer sends an archive and has it imported.
+func (s *Staging) transfer(
+	ctx context.Context, client *publisher.Client, archive *lar.LAR, o Options, out *Outcome,
+) error {
+	f, err := os.Open(archive.Path)
+	if err != nil {
+		return err
 	}
 	defer f.Close()
 	r, err := client.Publish(ctx, f, archive.Size)
 	out.Request, out.Parts, out.Bytes, out.Weak = r.Request, r.Parts, r.Bytes, r.Weak
 	if err != nil {
-		return out, err
+		return err
 	}
 	if r.CleanUp != nil {
 		out.Warnings = append(out.Warnings, "the clean-up on live failed: "+r.CleanUp.Error())
 	}
 	if o.partial() {
-		return out, nil
+		return nil
 	}
-	return out, s.lar.Published(ctx, archive.Summary)
+	return s.lar.Published(ctx, archive.Summary)
 }
 
 // partial reports whether staged changes are left out: the next publish since the last one must

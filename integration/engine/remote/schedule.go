@@ -21,6 +21,7 @@ type Schedule struct {
 	Login   string    `json:"login"`          // who publishes
 	Cron    string    `json:"cron"`           // five fields, or six with the seconds first
 	Zone    string    `json:"zone"`           // time zone of the fields, such as Europe/Berlin
+	Start   time.Time `json:"start,omitzero"` // no run begins earlier
 	Until   time.Time `json:"until,omitzero"` // no run begins later
 	Next    time.Time `json:"next"`
 	Options Options   `json:"options"`
@@ -64,6 +65,9 @@ func (sc Schedule) next(now time.Time) (time.Time, bool, error) {
 	if err != nil {
 		return time.Time{}, false, err
 	}
+	if first := sc.Start.Add(-time.Nanosecond); !sc.Start.IsZero() && first.After(now) {
+		now = first
+	}
 	t := s.Next(now.In(loc))
 	return t.UTC(), !t.IsZero() && (sc.Until.IsZero() || !t.After(sc.Until)), nil
 }
@@ -73,13 +77,7 @@ func (s *Staging) Schedule(ctx context.Context, sc Schedule) (Schedule, error) {
 	if sc.Zone == "" {
 		sc.Zone = "UTC"
 	}
-	if !sc.Until.IsZero() && !sc.Until.After(s.store.Now()) {
-		return sc, content.Errorf(BadSchedule, "%s", "the end of the schedule must be in the future")
-	}
-	next, runs, err := sc.next(s.store.Now())
-	if err == nil && !runs {
-		err = content.Errorf(BadSchedule, "the publication schedule %q never runs", sc.Cron)
-	}
+	next, err := sc.first(s.store.Now())
 	if err != nil {
 		return sc, err
 	}
@@ -92,13 +90,10 @@ func (s *Staging) Schedule(ctx context.Context, sc Schedule) (Schedule, error) {
 		return sc, err
 	}
 	sc.Next, sc.Login = next, u.Email
-	until := ""
-	if !sc.Until.IsZero() {
-		until = content.Stamp(sc.Until)
-	}
 	err = s.store.Change(ctx, func(tx *content.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO schedules (site, login, cron, zone, until, options, next)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`, sc.Site, sc.Login, sc.Cron, sc.Zone, until, string(options), sortable(sc.Next))
+		res, err := tx.ExecContext(ctx, `INSERT INTO schedules (site, login, cron, zone, start, until, options, next)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, sc.Site, sc.Login, sc.Cron, sc.Zone, bound(sc.Start), bound(sc.Until),
+			string(options), sortable(sc.Next))
 		if err != nil {
 			return err
 		}
@@ -106,6 +101,36 @@ func (s *Staging) Schedule(ctx context.Context, sc Schedule) (Schedule, error) {
 		return err
 	})
 	return sc, err
+}
+
+// first is the time of the first run of a schedule that is made now.
+func (sc Schedule) first(now time.Time) (time.Time, error) {
+	switch {
+	case !sc.Start.IsZero() && !sc.Start.After(now):
+		return now, content.Errorf(BadSchedule, "%s", "the start of the schedule must be in the future")
+	case !sc.Until.IsZero() && !sc.Until.After(now):
+		return now, content.Errorf(BadSchedule, "%s", "the end of the schedule must be in the future")
+	}
+	next, runs, err := sc.next(now)
+	if err == nil && !runs {
+		err = content.Errorf(BadSchedule, "the publication schedule %q never runs", sc.Cron)
+	}
+	return next, err
+}
+
+// bound is a bound of a schedule as the database keeps it, and readBound reads it.
+func bound(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return content.Stamp(t)
+}
+
+func readBound(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	return time.Parse(time.RFC3339Nano, s)
 }
 
 // Unschedule ends a schedule. A run that has begun goes on.
@@ -122,18 +147,15 @@ func (s *Staging) Unschedule(ctx context.Context, id int64) error {
 	})
 }
 
-const scheduleColumns = `id, site, login, cron, zone, until, options, next`
+const scheduleColumns = `id, site, login, cron, zone, start, until, options, next`
 
 func scanSchedule(r *sql.Rows) (sc Schedule, err error) {
-	var until, options, next string
-	if err := r.Scan(&sc.ID, &sc.Site, &sc.Login, &sc.Cron, &sc.Zone, &until, &options, &next); err != nil {
+	var start, until, options, next string
+	if err := r.Scan(&sc.ID, &sc.Site, &sc.Login, &sc.Cron, &sc.Zone, &start, &until, &options, &next); err != nil {
 		return sc, err
 	}
-	if sc.Next, err = time.Parse(time.RFC3339Nano, next); err != nil {
-		return sc, err
-	}
-	if until != "" {
-		if sc.Until, err = time.Parse(time.RFC3339Nano, until); err != nil {
+	for text, to := range map[string]*time.Time{next: &sc.Next, start: &sc.Start, until: &sc.Until} {
+		if *to, err = readBound(text); err != nil {
 			return sc, err
 		}
 	}

@@ -85,6 +85,7 @@ var exceptions = map[content.Code]thrown{
 		old:   "Invalid checksum for LAR file"},
 	staging.NoConfiguration: {class: system, words: "Export import configuration without a settings map"},
 	staging.NoPortlet:       {class: portletID, words: "Invalid portlet id"},
+	staging.NotOnPage:       {class: portletID, words: "No application %s on the page %d"},
 	lar.BadManifest:         {class: larFile},
 	lar.BadArchive:          {class: larFile},
 	lar.BadEntry:            {class: larFile},

@@ -41,6 +41,7 @@ const (
 	WrongChecksum   content.Code = "wrong-checksum"   // request, checksum
 	NoConfiguration content.Code = "no-configuration" // none
 	NoPortlet       content.Code = "no-portlet"       // none
+	NotOnPage       content.Code = "not-on-page"      // application, page
 )
 
 func (l *Live) path(file string) string { return filepath.Join(l.cfg.Dir, file) }

@@ -2,6 +2,7 @@ package staging
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/stagelock/stagelock/integration/engine/content"
@@ -38,6 +39,9 @@ func (l *Live) PublishStagingRequest(
 		if conf.Type == typePublishPortlet && o.Portlet == "" {
 			return content.Errorf(NoPortlet, "a publish of an application without its id")
 		}
+		if err := l.holdsApplication(ctx, conf, *o); err != nil {
+			return err
+		}
 		o.Private, o.PrivateSet = conf.Settings["remotePrivateLayout"].(bool)
 		if !o.PrivateSet {
 			o.Private, o.PrivateSet = conf.Settings["privateLayout"].(bool)
@@ -46,6 +50,25 @@ func (l *Live) PublishStagingRequest(
 		o.Deletions = flag(params, "DELETIONS")
 		return nil
 	})
+}
+
+// holdsApplication returns why nothing can be published onto the page that the settings name: it is
+// not there, of another site, or without the application. 0 is no page.
+func (l *Live) holdsApplication(ctx context.Context, conf Configuration, o lar.Order) error {
+	plid, _ := conf.Settings["targetPlid"].(int64)
+	if plid == 0 || plid == controlPanelPlid {
+		return nil
+	}
+	page, found, err := l.store.ItemByID(ctx, plid)
+	switch {
+	case err != nil:
+		return err
+	case !found || page.Kind != content.Page || page.Site != o.Target.ID:
+		return content.Errorf(NoPageID, "no page of id %d", plid)
+	case !slices.Contains(page.Portlets, o.Portlet):
+		return content.Errorf(NotOnPage, "there is no application %s on page %d", o.Portlet, plid)
+	}
+	return nil
 }
 
 // PublishStagingRequestMap is the form of 6.2 and the first 7 lines: it imports into the request's

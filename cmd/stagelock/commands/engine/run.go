@@ -16,6 +16,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine"
+	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/servlet"
 )
 
@@ -41,6 +42,7 @@ func (sh shell) engineCommand() *cli.Command {
 				&cli.Int64Flag{Name: "company", Value: 20097, Usage: "id of its portal instance"},
 				&cli.StringFlag{Name: "url", Usage: "scheme, host and port of its own pages"},
 				&cli.StringFlag{Name: "ca", Usage: "file with the authority that live gateways' certificates are signed by"},
+				&cli.StringFlag{Name: "login-by", Value: "mail", Usage: "by what live knows its users: mail, screen-name or id"},
 				&cli.StringFlag{Name: "buffer", Value: "10MiB", Usage: "length of the parts that it publishes in"},
 				&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 			}, flags.Secret()...),
@@ -105,6 +107,9 @@ func (sh shell) engineConfig(c *cli.Context, dir string) (engine.Config, error) 
 		Context: c.String("context"), AnyBuild: c.Bool("any-build"), Now: sh.Now, Rand: sh.Rand,
 		Verify:    servlet.Tokens(line, key.Token),
 		Authorize: func(login string) string { return key.Authorization(login, false, false) }}
+	if cfg.LoginBy = content.LoginBy(c.String("login-by")); !cfg.LoginBy.Valid() {
+		return cfg, flags.Misused(c, "--login-by %s: want mail, screen-name or id", cfg.LoginBy)
+	}
 	if cfg.Buffer, err = flags.ParseSize(c.String("buffer")); err != nil {
 		return cfg, flags.Misused(c, "--buffer: %v", err)
 	}

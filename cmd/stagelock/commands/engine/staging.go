@@ -47,6 +47,7 @@ func (sh shell) stagingCommand() *cli.Command {
 			Description: "CRON has five fields, minute hour day month weekday, or six with the seconds first.",
 			Flags: target(append(selection(), site, as,
 				&cli.StringFlag{Name: "zone", Value: "UTC", Usage: "time zone of CRON, such as Europe/Berlin"},
+				&cli.StringFlag{Name: "start", Usage: "no publish begins before this time, such as 2026-12-24T00:00:00Z"},
 				&cli.StringFlag{Name: "until", Usage: "no publish begins after this time, such as 2026-12-31T00:00:00Z"})...)},
 		{Name: "list-schedules", Usage: "list the schedules of a site", Action: sh.stagingSchedules, Flags: target(site)},
 		{Name: "unschedule", Usage: "end a schedule", ArgsUsage: "ID", Action: sh.stagingUnschedule, Flags: target()},
@@ -71,13 +72,15 @@ func selection() []cli.Flag {
 		&cli.StringSliceFlag{Name: "page", Usage: "uuid: only this page, with those above it that live lacks; may be repeated"},
 		&cli.StringSliceFlag{Name: "item", Usage: "KIND:UUID: only this, with what it lies in; may be repeated"},
 		&cli.StringFlag{Name: "portlet", Usage: "id of an application: only its data"},
+		&cli.StringFlag{Name: "onto", Usage: "uuid of the page that holds the application; it must be on live"},
 		&cli.BoolFlag{Name: "no-deletions", Usage: "what was deleted here stays on live"},
 	}
 }
 
 func selected(c *cli.Context) (o remote.Options, err error) {
 	o = remote.Options{Name: c.String("name"), Private: c.Bool("private"), Since: c.Bool("since-last"),
-		Pages: c.StringSlice("page"), Portlet: c.String("portlet"), NoDeletions: c.Bool("no-deletions"), Types: typesOf(c)}
+		Pages: c.StringSlice("page"), Portlet: c.String("portlet"), Onto: c.String("onto"),
+		NoDeletions: c.Bool("no-deletions"), Types: typesOf(c)}
 	for _, ref := range c.StringSlice("item") {
 		kind, uuid, found := strings.Cut(ref, ":")
 		if !found || content.TypeOf(content.Kind(kind)) == "" {
@@ -301,6 +304,9 @@ func (sh shell) stagingSchedule(c *cli.Context) error {
 		return err
 	}
 	if in.Options, err = selected(c); err != nil {
+		return err
+	}
+	if in.Start, err = timeOf(c, "start"); err != nil {
 		return err
 	}
 	if in.Until, err = timeOf(c, "until"); err != nil {
