@@ -128,6 +128,7 @@ var mayImport = map[string][]string{
 	"tunnel/javaser":              {},
 	"tunnel/liferay":              {"tunnel", "tunnel/javaser"},
 	"tunnel/liferay/gen":          {"tunnel/javaser"},
+	"tunnel/sync":                 {},
 	"tunnel/publisher":            {"archive", "tunnel", "tunnel/http1", "tunnel/javaser", "tunnel/liferay"},
 }
 
