@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	},
 	"cmd/stagelock/commands/operate": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/certs", "gateway/node",
-		"policy", "policy/calls", "policy/secret", "store/postgres", "tunnel/liferay",
+		"policy", "policy/calls", "policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay",
 	},
 	"cmd/stagelock/commands/publish": {
 		"archive", "cmd/stagelock/commands/flags", "cmd/stagelock/term", "policy/secret",

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -373,5 +374,80 @@ func TestHealthcheck(t *testing.T) {
 	}
 	if code, out := ask("127.0.0.1:1"); code != 1 || !strings.HasPrefix(out, "not ready: the gateway does not answer") {
 		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+// A healthcheck works with every setting of the gateway that it asks.
+func TestHealthcheckWithOwnSettings(t *testing.T) {
+	elsewhere := machineAddress(t)
+	for _, tt := range []struct {
+		name string
+		sets []string
+	}{
+		{"PROXY protocol from this machine", []string{"hosts.proxy_protocol=127.0.0.1"}},
+		{"and strangers are dropped", []string{"hosts.proxy_protocol=127.0.0.1", "hosts.allow=10.1.2.3", "hosts.refuse=drop"}},
+		{"another name", []string{"names=live.example.com"}},
+		{"a name with the port of a firewall", []string{"names=live.example.com:443"}},
+		{"an address of the machine that may not publish", []string{"listen=" + elsewhere + ":0", "hosts.allow=10.1.2.3"}},
+		{"both families", []string{"listen=[::]:0"}},
+		{"the newest TLS only", []string{"tls.min_version=1.3"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file, _ := configFile(t, upstream(t))
+			var args []string
+			for _, s := range tt.sets {
+				args = append(args, "--set", s)
+			}
+			p := startCommand(t, exec.Command("stagelock", append([]string{"run", "--json", "--config", file}, args...)...))
+			args = append(args, "--set", "listen="+p.greeting.Listen[0].String())
+			var out bytes.Buffer
+			sh := &term.Shell{In: strings.NewReader(""), Out: &out, Err: io.Discard, Now: time.Now}
+			code := commands.Run(t.Context(), sh, append([]string{"stagelock", "healthcheck", "--config", file}, args...))
+			if code != 0 || out.String() != "ready\n" {
+				t.Errorf("exit code %d: %s", code, out.String())
+			}
+		})
+	}
+}
+
+// machineAddress is one of this machine that is not the loopback interface's.
+func machineAddress(t *testing.T) string {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() && !p.Addr().IsLoopback() {
+			return p.Addr().String()
+		}
+	}
+	t.Skip("this machine has no address but that of the loopback interface")
+	return ""
+}
+
+// A port that cannot be listened on was always said to be in use.
+func TestListenFailuresNameTheirCure(t *testing.T) {
+	used, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer used.Close()
+	for _, tt := range []struct{ name, listen, cure string }{
+		{"in use", used.Addr().String(), "stop what uses that port"},
+		{"no address of this machine", "192.0.2.77:8443", "this machine has no such address"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file, _ := configFile(t, upstream(t))
+			var errs bytes.Buffer
+			cmd := exec.Command("stagelock", "run", "--config", file, "--set", "listen="+tt.listen)
+			cmd.Stderr = &errs
+			if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 1 {
+				t.Errorf("%v", err)
+			}
+			if !strings.Contains(errs.String(), tt.cure) || strings.Count(errs.String(), "; ") < 1 {
+				t.Errorf("said %s", errs.String())
+			}
+		})
 	}
 }

@@ -84,8 +84,8 @@ func (b *builder) policy(limiter *quota.Limiter) (*relay.Policy, *upstream.Pool)
 		Rules: visit.Rules{
 			Hosts:   b.hosts("hosts.allow", c.Hosts.Allow, c.Hosts.AllowAny),
 			Proxies: b.proxies("hosts.trusted_proxies", c.Hosts.TrustedProxies),
-			Senders: b.proxies("hosts.proxy_protocol", c.Hosts.ProxyProtocol),
-			Drop:    c.Hosts.Refuse == "drop", Quota: limiter,
+			Senders: b.proxies("hosts.proxy_protocol", c.Hosts.ProxyProtocol), Own: own(),
+			Drop: c.Hosts.Refuse == "drop", Quota: limiter,
 		},
 		PathContext: c.Engine.PathContext, BrowserURL: b.browserURL(), Build: build, Preset: preset,
 		Peers: b.peers(), CallsAtOnce: c.Quota.CallsPerPeer, Strangers: c.Audit.Strangers,
@@ -103,6 +103,12 @@ func quotaOf(q conf.Quota) quota.Config {
 		PeerRate: float64(q.PeerRate), PeerBurst: q.PeerBurst,
 		Connections: q.Connections, ConnectionsPerAddress: q.ConnectionsPerAddress, Tracked: q.Tracked,
 	}
+}
+
+// own is the set of this machine's addresses; empty if they cannot be found out.
+func own() *hosts.Set {
+	set, _ := hosts.New(hosts.Config{Allow: []string{hosts.ServerIP}, Interfaces: interfaces})
+	return set
 }
 
 func (b *builder) hosts(path string, entries []string, allowAny bool) *hosts.Set {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"syscall"
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/front"
@@ -56,10 +57,26 @@ func (n *Node) bind(ctx context.Context, a netip.AddrPort) (net.Listener, error)
 	a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 	l, err := lc.Listen(ctx, network(a, n.conf.Listen), a.String())
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w; stop what uses that port, or change listen", a, err)
+		return nil, fmt.Errorf("cannot listen on %s: %w; %s", a, err, bindCure(err))
 	}
 	n.closers = append(n.closers, func() error { return ignoreClosed(l.Close()) })
 	return l, nil
+}
+
+// bindCure says what to do about an address that cannot be listened on.
+func bindCure(err error) string {
+	switch {
+	case errors.Is(err, syscall.EACCES):
+		return "ports below 1024 are root's: give the gateway the capability CAP_NET_BIND_SERVICE, as its systemd unit does, " +
+			"or listen on a higher port and have the balancer or the firewall pass 443 on to it"
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "stop what uses that port (ss -ltnp shows it), or change listen"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine has no such address: write one that it has, or 0.0.0.0 for all of IPv4"
+	case errors.Is(err, syscall.EAFNOSUPPORT):
+		return "this machine has no IPv6: write an IPv4 address, such as 0.0.0.0"
+	}
+	return "change listen"
 }
 
 // take finds the listener for an address, and returns the others. One for all IPv6 addresses takes

@@ -1,10 +1,30 @@
 package node
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"strings"
+	"syscall"
 	"testing"
 )
+
+// A port below 1024 was said to be in use.
+func TestCuresOfListening(t *testing.T) {
+	for err, want := range map[error]string{
+		syscall.EACCES:        "CAP_NET_BIND_SERVICE",
+		syscall.EADDRINUSE:    "stop what uses that port",
+		syscall.EADDRNOTAVAIL: "no such address",
+		syscall.EAFNOSUPPORT:  "no IPv6",
+		syscall.EMFILE:        "change listen",
+	} {
+		wrapped := fmt.Errorf("listen: %w", &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", err)})
+		if got := bindCure(wrapped); !strings.Contains(got, want) {
+			t.Errorf("%v: %s", err, got)
+		}
+	}
+}
 
 // 0.0.0.0 opened IPv6 too.
 func TestListenOpensWhatIsWritten(t *testing.T) {

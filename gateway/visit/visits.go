@@ -32,6 +32,7 @@ type Rules struct {
 	Hosts   *hosts.Set
 	Proxies *hosts.Proxies // whose X-Forwarded-For is read
 	Senders *hosts.Proxies // who send a PROXY protocol header
+	Own     *hosts.Set     // this machine's addresses
 	Quota   *quota.Limiter
 	Drop    bool // close strangers' connections at accept
 }
@@ -39,7 +40,7 @@ type Rules struct {
 // Local reports whether health may be told to addr: this machine, a balancer, or who may call
 // anyway.
 func (r *Rules) Local(addr netip.Addr) bool {
-	return addr.Unmap().IsLoopback() || r.Proxies.Trusted(addr) || r.Senders.Trusted(addr) || r.Hosts.Contains(addr)
+	return addr.Unmap().IsLoopback() || r.Own.Contains(addr) || r.Proxies.Trusted(addr) || r.Senders.Trusted(addr) || r.Hosts.Contains(addr)
 }
 
 // Config is what Visits are built from.
