@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/postgres/sqlstate"
 )
 
 const (
@@ -48,7 +49,7 @@ func (s logs) Log(name string) store.Events { return events{s.db, raw(name)} }
 
 // next makes ErrStale of what was not the next one.
 func next(n int64, err error) error {
-	if code(err) == uniqueViolation {
+	if sqlstate.Code(err) == sqlstate.UniqueViolation {
 		return fmt.Errorf("somebody else wrote it: %w", store.ErrStale)
 	}
 	return stale(int(n), err)

@@ -2,30 +2,18 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
-	"strconv"
-	"strings"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
+
+	"github.com/stagelock/stagelock/store/postgres/schema"
+	"github.com/stagelock/stagelock/store/postgres/sqlstate"
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
 // Migration is one step of the schema.
-type Migration struct {
-	Version int64  `json:"version"`
-	Name    string `json:"name"`
-	Applied bool   `json:"applied"`
-}
+type Migration = schema.Migration
 
 const (
 	// keepName writes the name of the cluster, once.
@@ -87,7 +75,7 @@ func (s *Store) compare(ctx context.Context) error {
 
 // plan returns the migrations that this version knows, in order.
 func (s *Store) plan(ctx context.Context) ([]Migration, error) {
-	known, err := list()
+	known, err := schema.List()
 	if err != nil {
 		return nil, err
 	}
@@ -118,24 +106,6 @@ func (s *Store) plan(ctx context.Context) ([]Migration, error) {
 	return known, err
 }
 
-// list reads the names of the embedded migrations.
-func list() ([]Migration, error) {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(names)
-	all := make([]Migration, len(names))
-	for i, name := range names {
-		number, _, _ := strings.Cut(strings.TrimPrefix(name, "migrations/"), "_")
-		if all[i].Version, err = strconv.ParseInt(number, 10, 64); err != nil {
-			return nil, fmt.Errorf("migration %q: %w", name, err)
-		}
-		all[i].Name = name
-	}
-	return all, nil
-}
-
 // migrate applies what is missing and returns what it applied. Gateways that start at once wait for
 // each other.
 func (s *Store) migrate(ctx context.Context) ([]Migration, error) {
@@ -151,18 +121,9 @@ func (s *Store) migrate(ctx context.Context) ([]Migration, error) {
 	}
 	conn := stdlib.OpenDBFromPool(s.calls)
 	defer func() { _ = conn.Close() }() // leaves the pool open
-	p, err := s.provider(conn, plan)
+	applied, err := schema.Apply(ctx, conn, s.cfg.Schema, plan, s.sql)
 	if err != nil {
-		return nil, err
-	}
-	done, err := p.Up(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("migrate the database: %w", translate(err))
-	}
-	var applied []Migration
-	for _, d := range done {
-		i := slices.IndexFunc(plan, func(m Migration) bool { return m.Version == d.Source.Version })
-		applied = append(applied, Migration{Version: d.Source.Version, Name: plan[i].Name, Applied: true})
+		return nil, fmt.Errorf("migrate the database: %w", sqlstate.Translate(err, statementTime))
 	}
 	return applied, nil
 }
@@ -171,36 +132,11 @@ func (s *Store) migrate(ctx context.Context) ([]Migration, error) {
 func (s *Store) makeSchema(ctx context.Context) error {
 	return s.write(ctx, "make schema "+s.cfg.Schema, func(ctx context.Context) error {
 		_, err := s.calls.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+s.cfg.Schema)
-		var pg *pgconn.PgError
-		if errors.As(err, &pg) && (pg.Code == uniqueViolation || pg.Code == "42P06") {
+		if c := sqlstate.Code(err); c == sqlstate.UniqueViolation || c == sqlstate.SchemaExists {
 			return nil
 		}
 		return err
 	})
-}
-
-func (s *Store) provider(conn *sql.DB, plan []Migration) (*goose.Provider, error) {
-	var steps []*goose.Migration
-	for _, m := range plan {
-		text, err := fs.ReadFile(migrations, m.Name)
-		if err != nil {
-			return nil, err
-		}
-		query := s.sql(string(text))
-		steps = append(steps, goose.NewGoMigration(m.Version, &goose.GoFunc{
-			RunTx: func(ctx context.Context, tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, query)
-				return err
-			},
-		}, nil))
-	}
-	locker, err := lock.NewPostgresTableLocker(lock.WithTableName(s.cfg.Schema + ".goose_lock"))
-	if err != nil {
-		return nil, err
-	}
-	return goose.NewProvider(goose.DialectPostgres, conn, nil, goose.WithGoMigrations(steps...),
-		goose.WithTableName(s.cfg.Schema+".goose_db_version"), goose.WithDisableGlobalRegistry(true),
-		goose.WithLocker(locker))
 }
 
 // Plan connects, and returns the migrations that this version knows, in order.

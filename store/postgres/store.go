@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/postgres/sqlstate"
 )
 
 const (
@@ -186,7 +187,7 @@ func (s *Store) write(ctx context.Context, what string, fn func(ctx context.Cont
 // contracts' errors of its own.
 func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Context) error) error {
 	err := ctx.Err()
-	for n := 0; err == nil || n > 0 && n < attempts && (again[code(err)] || broken(err)); n++ {
+	for n := 0; err == nil || n > 0 && n < attempts && (sqlstate.Again(err) || sqlstate.Broken(err)); n++ {
 		if s.closed.Load() {
 			return fmt.Errorf("%s: %w", what, store.ErrClosed)
 		}
@@ -203,7 +204,7 @@ func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Contex
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", what, ctx.Err())
 	}
-	return fmt.Errorf("%s: %w", what, translate(err))
+	return fmt.Errorf("%s: %w", what, sqlstate.Translate(err, statementTime))
 }
 
 // count runs one statement and returns how many rows it changed.

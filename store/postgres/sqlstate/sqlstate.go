@@ -1,4 +1,4 @@
-package postgres
+package sqlstate
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -13,9 +14,10 @@ import (
 	"github.com/stagelock/stagelock/store"
 )
 
-// SQLSTATE codes that are told apart.
+// Codes that are told apart.
 const (
-	uniqueViolation     = "23505"
+	UniqueViolation     = "23505"
+	SchemaExists        = "42P06"
 	foreignKeyViolation = "23503"
 	serializationFailed = "40001"
 	deadlock            = "40P01"
@@ -27,8 +29,8 @@ const (
 	crashShutdown       = "57P02"
 )
 
-// code returns the SQLSTATE of err, "" if the server did not say one.
-func code(err error) string {
+// Code returns the SQLSTATE of err, "" if the server did not say one.
+func Code(err error) string {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return pg.Code
@@ -38,15 +40,18 @@ func code(err error) string {
 
 // again has the codes of a transaction that met another one: nothing of it was kept.
 var again = map[string]bool{
-	serializationFailed: true, deadlock: true, foreignKeyViolation: true, uniqueViolation: true,
+	serializationFailed: true, deadlock: true, foreignKeyViolation: true, UniqueViolation: true,
 }
 
-// broken reports whether a connection went away under a statement: what it was to change may be
+// Again reports whether err ended a transaction that met another one.
+func Again(err error) bool { return again[Code(err)] }
+
+// Broken reports whether a connection went away under a statement: what it was to change may be
 // changed. A server that cannot be connected to is not meant.
-func broken(err error) bool {
+func Broken(err error) bool {
 	var connect *pgconn.ConnectError
 	var op *net.OpError
-	switch c := code(err); {
+	switch c := Code(err); {
 	case errors.As(err, &connect):
 		return false
 	case c != "":
@@ -63,9 +68,10 @@ var cures = map[string]string{
 	readOnly:        "the server is a standby or read-only: point the URL at the primary",
 }
 
-// translate makes the contracts' words of what the server and the driver say.
-func translate(err error) error {
-	switch c := code(err); {
+// Translate makes the contracts' words of what the server and the driver say. limit is what a statement
+// may take.
+func Translate(err error, limit time.Duration) error {
+	switch c := Code(err); {
 	case err == nil:
 		return nil
 	case errors.Is(err, pgx.ErrNoRows):
@@ -75,7 +81,7 @@ func translate(err error) error {
 	case cures[c] != "":
 		return fmt.Errorf("%w; %s", err, cures[c])
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer of the database within %v: %w", statementTime, err)
+		return fmt.Errorf("no answer of the database within %v: %w", limit, err)
 	}
 	return err
 }
