@@ -16,6 +16,9 @@ import (
 	"github.com/stagelock/stagelock/store/postgres"
 	"github.com/stagelock/stagelock/store/postgres/postgrestest"
 	"github.com/stagelock/stagelock/store/storetest"
+	"github.com/stagelock/stagelock/store/storetest/ownership"
+	"github.com/stagelock/stagelock/store/storetest/place"
+	"github.com/stagelock/stagelock/store/storetest/requests"
 )
 
 // shared is the server of all tests, started by the first of them.
@@ -84,51 +87,51 @@ func openIn(t testing.TB, cfg postgres.Config, dir string) *postgres.Store {
 
 // suites runs every suite on the database at url.
 func suites(t *testing.T, url func(t testing.TB) string, pooler bool) {
-	open := func(t *testing.T, dir string, c *storetest.Clock) *postgres.Store {
+	open := func(t *testing.T, dir string, c *place.Clock) *postgres.Store {
 		return openIn(t, postgres.Config{URL: url(t), Pooler: pooler, Offset: c.Offset}, dir)
 	}
 	t.Run("Members", func(t *testing.T) {
-		storetest.TestMembers(t, func(t *testing.T, dir string, c *storetest.Clock) store.Members {
+		ownership.TestMembers(t, func(t *testing.T, dir string, c *place.Clock) store.Members {
 			return open(t, dir, c).Members()
 		})
 	})
 	t.Run("Requests", func(t *testing.T) {
-		storetest.TestRequests(t, func(t *testing.T, dir string, c *storetest.Clock) store.Requests {
+		requests.Test(t, func(t *testing.T, dir string, c *place.Clock) store.Requests {
 			return open(t, dir, c).Requests()
 		})
 	})
 	t.Run("Repeats", func(t *testing.T) {
-		storetest.TestRepeats(t, func(t *testing.T, dir string, c *storetest.Clock) store.Database {
+		ownership.TestRepeats(t, func(t *testing.T, dir string, c *place.Clock) store.Database {
 			return open(t, dir, c)
 		})
 	})
 	t.Run("Leases", func(t *testing.T) {
-		storetest.TestLeases(t, func(t *testing.T, dir string, c *storetest.Clock) store.Leases {
+		storetest.TestLeases(t, func(t *testing.T, dir string, c *place.Clock) store.Leases {
 			return open(t, dir, c).Leases()
 		})
 	})
 	t.Run("Values", func(t *testing.T) {
-		storetest.TestValues(t, func(t *testing.T, dir string, c *storetest.Clock) store.Values {
+		storetest.TestValues(t, func(t *testing.T, dir string, c *place.Clock) store.Values {
 			return open(t, dir, c).Values()
 		})
 	})
 	t.Run("Pages", func(t *testing.T) {
-		storetest.TestPages(t, func(t *testing.T, dir string, c *storetest.Clock) store.Pages {
+		storetest.TestPages(t, func(t *testing.T, dir string, c *place.Clock) store.Pages {
 			return open(t, dir, c).Pages()
 		})
 	})
 	t.Run("Nonces", func(t *testing.T) {
-		storetest.TestNonces(t, func(t *testing.T, dir string, c *storetest.Clock) store.Nonces {
+		storetest.TestNonces(t, func(t *testing.T, dir string, c *place.Clock) store.Nonces {
 			return open(t, dir, c).Nonces()
 		})
 	})
 	t.Run("Events", func(t *testing.T) {
 		storetest.TestEvents(t, func(t *testing.T, dir string) store.Events {
-			return open(t, dir, &storetest.Clock{}).Logs().Log("gate-a")
+			return open(t, dir, &place.Clock{}).Logs().Log("gate-a")
 		})
 	})
 	t.Run("Logs", func(t *testing.T) {
-		storetest.TestLogs(t, func(t *testing.T, dir string, c *storetest.Clock) store.Logs {
+		storetest.TestLogs(t, func(t *testing.T, dir string, c *place.Clock) store.Logs {
 			return open(t, dir, c).Logs()
 		})
 	})

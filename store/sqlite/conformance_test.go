@@ -8,6 +8,9 @@ import (
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/sqlite"
 	"github.com/stagelock/stagelock/store/storetest"
+	"github.com/stagelock/stagelock/store/storetest/ownership"
+	"github.com/stagelock/stagelock/store/storetest/place"
+	"github.com/stagelock/stagelock/store/storetest/requests"
 )
 
 func open(t testing.TB, dir string) *sqlite.Store {
@@ -19,7 +22,7 @@ func open(t testing.TB, dir string) *sqlite.Store {
 	return s
 }
 
-func openClock(t *testing.T, dir string, clock *storetest.Clock) *sqlite.Store {
+func openClock(t *testing.T, dir string, clock *place.Clock) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(context.Background(), filepath.Join(dir, "stagelock.db"),
 		sqlite.WithClock(clock.Now))
@@ -32,43 +35,43 @@ func openClock(t *testing.T, dir string, clock *storetest.Clock) *sqlite.Store {
 // What a store returns for a contract closes with it, as the suites want it.
 
 func TestMembers(t *testing.T) {
-	storetest.TestMembers(t, func(t *testing.T, dir string, c *storetest.Clock) store.Members {
+	ownership.TestMembers(t, func(t *testing.T, dir string, c *place.Clock) store.Members {
 		return openClock(t, dir, c).Members()
 	})
 }
 
 func TestLeases(t *testing.T) {
-	storetest.TestLeases(t, func(t *testing.T, dir string, c *storetest.Clock) store.Leases {
+	storetest.TestLeases(t, func(t *testing.T, dir string, c *place.Clock) store.Leases {
 		return openClock(t, dir, c).Leases()
 	})
 }
 
 func TestValues(t *testing.T) {
-	storetest.TestValues(t, func(t *testing.T, dir string, c *storetest.Clock) store.Values {
+	storetest.TestValues(t, func(t *testing.T, dir string, c *place.Clock) store.Values {
 		return openClock(t, dir, c).Values()
 	})
 }
 
 func TestPages(t *testing.T) {
-	storetest.TestPages(t, func(t *testing.T, dir string, c *storetest.Clock) store.Pages {
+	storetest.TestPages(t, func(t *testing.T, dir string, c *place.Clock) store.Pages {
 		return openClock(t, dir, c).Pages()
 	})
 }
 
 func TestNonces(t *testing.T) {
-	storetest.TestNonces(t, func(t *testing.T, dir string, c *storetest.Clock) store.Nonces {
+	storetest.TestNonces(t, func(t *testing.T, dir string, c *place.Clock) store.Nonces {
 		return openClock(t, dir, c).Nonces()
 	})
 }
 
 func TestRequests(t *testing.T) {
-	storetest.TestRequests(t, func(t *testing.T, dir string, c *storetest.Clock) store.Requests {
+	requests.Test(t, func(t *testing.T, dir string, c *place.Clock) store.Requests {
 		return openClock(t, dir, c).Requests()
 	})
 }
 
 func TestRepeats(t *testing.T) {
-	storetest.TestRepeats(t, func(t *testing.T, dir string, c *storetest.Clock) store.Database {
+	ownership.TestRepeats(t, func(t *testing.T, dir string, c *place.Clock) store.Database {
 		return openClock(t, dir, c)
 	})
 }

@@ -10,21 +10,22 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/storetest/place"
 )
 
 // TestLeases runs the conformance suite of store.Leases.
-func TestLeases(t *testing.T, open Opener[store.Leases]) {
-	rows(t, open, []row[store.Leases]{
-		{"excludes", leaseExcludes},
-		{"runs out", leaseRunsOut},
-		{"is renewed", leaseRenew},
-		{"of the same owner", leaseOwn},
-		{"odd names", leaseOdd},
-		{"survive", leaseReopen},
-		{"one of many acquires", leaseConcurrent},
-		{"one of two processes", leaseTwo},
-		{"cancelled", leaseCancelled},
-		{"closed", leaseClosed},
+func TestLeases(t *testing.T, open place.Opener[store.Leases]) {
+	place.Run(t, open, []place.Row[store.Leases]{
+		{Name: "excludes", Run: leaseExcludes},
+		{Name: "runs out", Run: leaseRunsOut},
+		{Name: "is renewed", Run: leaseRenew},
+		{Name: "of the same owner", Run: leaseOwn},
+		{Name: "odd names", Run: leaseOdd},
+		{Name: "survive", Run: leaseReopen},
+		{Name: "one of many acquires", Run: leaseConcurrent},
+		{Name: "one of two processes", Run: leaseTwo},
+		{Name: "cancelled", Run: leaseCancelled},
+		{Name: "closed", Run: leaseClosed},
 	})
 }
 
@@ -33,102 +34,102 @@ const leaseTTL = time.Minute
 func acquire(t *testing.T, s store.Leases, owner string) int64 {
 	t.Helper()
 	fence, err := s.Acquire(context.Background(), "lease", owner, leaseTTL)
-	must(t, err)
+	place.Must(t, err)
 	return fence
 }
 
 func held(t *testing.T, s store.Leases, owner string) {
 	t.Helper()
 	_, err := s.Acquire(context.Background(), "lease", owner, leaseTTL)
-	wantErr(t, "Acquire by "+owner, err, store.ErrStale)
+	place.WantErr(t, "Acquire by "+owner, err, store.ErrStale)
 }
 
-func leaseExcludes(t *testing.T, p *place[store.Leases]) {
+func leaseExcludes(t *testing.T, p *place.Place[store.Leases]) {
 	ctx := context.Background()
-	a := acquire(t, p.cur, "a")
-	held(t, p.cur, "b")
-	p.pass(50)
-	held(t, p.cur, "b")
-	if _, err := p.cur.Acquire(ctx, "another", "b", time.Second); err != nil {
+	a := acquire(t, p.Store, "a")
+	held(t, p.Store, "b")
+	p.Pass(50)
+	held(t, p.Store, "b")
+	if _, err := p.Store.Acquire(ctx, "another", "b", time.Second); err != nil {
 		t.Errorf("lease of another name: %v", err)
 	}
-	must(t, p.cur.Release(ctx, "lease", a))
-	b := acquire(t, p.cur, "b")
+	place.Must(t, p.Store.Release(ctx, "lease", a))
+	b := acquire(t, p.Store, "b")
 	if b <= a {
 		t.Errorf("fence %d after %d", b, a)
 	}
-	must(t, p.cur.Release(ctx, "lease", a)) // the old one, again: b keeps it
-	held(t, p.cur, "a")
-	must(t, p.cur.Release(ctx, "never taken", 1))
+	place.Must(t, p.Store.Release(ctx, "lease", a)) // the old one, again: b keeps it
+	held(t, p.Store, "a")
+	place.Must(t, p.Store.Release(ctx, "never taken", 1))
 }
 
-func leaseRunsOut(t *testing.T, p *place[store.Leases]) {
-	a := acquire(t, p.cur, "a")
-	p.pass(61)
-	b := acquire(t, p.cur, "b")
+func leaseRunsOut(t *testing.T, p *place.Place[store.Leases]) {
+	a := acquire(t, p.Store, "a")
+	p.Pass(61)
+	b := acquire(t, p.Store, "b")
 	if b <= a {
 		t.Errorf("fence %d after %d", b, a)
 	}
-	wantErr(t, "Renew of a lease that was taken over",
-		p.cur.Renew(context.Background(), "lease", a, leaseTTL), store.ErrStale)
-	held(t, p.cur, "a")
+	place.WantErr(t, "Renew of a lease that was taken over",
+		p.Store.Renew(context.Background(), "lease", a, leaseTTL), store.ErrStale)
+	held(t, p.Store, "a")
 }
 
-func leaseRenew(t *testing.T, p *place[store.Leases]) {
+func leaseRenew(t *testing.T, p *place.Place[store.Leases]) {
 	ctx := context.Background()
-	a := acquire(t, p.cur, "a")
-	p.pass(50)
-	must(t, p.cur.Renew(ctx, "lease", a, leaseTTL))
-	p.pass(50)
-	held(t, p.cur, "b")
-	p.pass(100)
-	must(t, p.cur.Renew(ctx, "lease", a, leaseTTL)) // late, but nobody came
-	p.pass(50)
-	held(t, p.cur, "b")
-	must(t, p.cur.Release(ctx, "lease", a))
-	wantErr(t, "Renew after Release", p.cur.Renew(ctx, "lease", a, leaseTTL), store.ErrStale)
-	wantErr(t, "Renew of what never was", p.cur.Renew(ctx, "no", a, leaseTTL), store.ErrStale)
-	acquire(t, p.cur, "b")
+	a := acquire(t, p.Store, "a")
+	p.Pass(50)
+	place.Must(t, p.Store.Renew(ctx, "lease", a, leaseTTL))
+	p.Pass(50)
+	held(t, p.Store, "b")
+	p.Pass(100)
+	place.Must(t, p.Store.Renew(ctx, "lease", a, leaseTTL)) // late, but nobody came
+	p.Pass(50)
+	held(t, p.Store, "b")
+	place.Must(t, p.Store.Release(ctx, "lease", a))
+	place.WantErr(t, "Renew after Release", p.Store.Renew(ctx, "lease", a, leaseTTL), store.ErrStale)
+	place.WantErr(t, "Renew of what never was", p.Store.Renew(ctx, "no", a, leaseTTL), store.ErrStale)
+	acquire(t, p.Store, "b")
 }
 
-func leaseOwn(t *testing.T, p *place[store.Leases]) {
-	first := acquire(t, p.cur, "a")
-	second := acquire(t, p.cur, "a")
+func leaseOwn(t *testing.T, p *place.Place[store.Leases]) {
+	first := acquire(t, p.Store, "a")
+	second := acquire(t, p.Store, "a")
 	if second <= first {
 		t.Errorf("fence %d after %d", second, first)
 	}
-	err := p.cur.Renew(context.Background(), "lease", first, leaseTTL)
-	wantErr(t, "Renew of the first", err, store.ErrStale)
+	err := p.Store.Renew(context.Background(), "lease", first, leaseTTL)
+	place.WantErr(t, "Renew of the first", err, store.ErrStale)
 }
 
-func leaseOdd(t *testing.T, p *place[store.Leases]) {
+func leaseOdd(t *testing.T, p *place.Place[store.Leases]) {
 	ctx := context.Background()
-	for _, name := range odd {
-		_, err := p.cur.Acquire(ctx, name, name, leaseTTL)
-		must(t, err)
+	for _, name := range place.Odd {
+		_, err := p.Store.Acquire(ctx, name, name, leaseTTL)
+		place.Must(t, err)
 	}
-	for _, name := range odd {
-		_, err := p.cur.Acquire(ctx, name, "other", leaseTTL)
-		wantErr(t, fmt.Sprintf("Acquire of %q", name), err, store.ErrStale)
+	for _, name := range place.Odd {
+		_, err := p.Store.Acquire(ctx, name, "other", leaseTTL)
+		place.WantErr(t, fmt.Sprintf("Acquire of %q", name), err, store.ErrStale)
 	}
 }
 
-func leaseReopen(t *testing.T, p *place[store.Leases]) {
+func leaseReopen(t *testing.T, p *place.Place[store.Leases]) {
 	ctx := context.Background()
-	a := acquire(t, p.cur, "a")
-	held(t, p.reopen(), "b")
-	must(t, p.cur.Release(ctx, "lease", a))
-	if b := acquire(t, p.reopen(), "b"); b <= a {
+	a := acquire(t, p.Store, "a")
+	held(t, p.Reopen(), "b")
+	place.Must(t, p.Store.Release(ctx, "lease", a))
+	if b := acquire(t, p.Reopen(), "b"); b <= a {
 		t.Errorf("fence %d after %d and a restart", b, a)
 	}
 }
 
-func leaseConcurrent(t *testing.T, p *place[store.Leases]) {
-	oneOfMany(t, []store.Leases{p.cur})
+func leaseConcurrent(t *testing.T, p *place.Place[store.Leases]) {
+	oneOfMany(t, []store.Leases{p.Store})
 }
 
-func leaseTwo(t *testing.T, p *place[store.Leases]) {
-	oneOfMany(t, []store.Leases{p.cur, p.another()})
+func leaseTwo(t *testing.T, p *place.Place[store.Leases]) {
+	oneOfMany(t, []store.Leases{p.Store, p.Another()})
 }
 
 func oneOfMany(t *testing.T, places []store.Leases) {
@@ -155,19 +156,19 @@ func oneOfMany(t *testing.T, places []store.Leases) {
 	}
 }
 
-func leaseCancelled(t *testing.T, p *place[store.Leases]) {
-	_, err := p.cur.Acquire(cancelled(), "lease", "a", leaseTTL)
-	wantErr(t, "Acquire", err, context.Canceled)
-	a := acquire(t, p.cur, "b")
-	wantErr(t, "Renew", p.cur.Renew(cancelled(), "lease", a, leaseTTL), context.Canceled)
-	wantErr(t, "Release", p.cur.Release(cancelled(), "lease", a), context.Canceled)
-	held(t, p.cur, "a")
+func leaseCancelled(t *testing.T, p *place.Place[store.Leases]) {
+	_, err := p.Store.Acquire(place.Cancelled(), "lease", "a", leaseTTL)
+	place.WantErr(t, "Acquire", err, context.Canceled)
+	a := acquire(t, p.Store, "b")
+	place.WantErr(t, "Renew", p.Store.Renew(place.Cancelled(), "lease", a, leaseTTL), context.Canceled)
+	place.WantErr(t, "Release", p.Store.Release(place.Cancelled(), "lease", a), context.Canceled)
+	held(t, p.Store, "a")
 }
 
-func leaseClosed(t *testing.T, p *place[store.Leases]) {
-	a := acquire(t, p.cur, "a")
-	p.close()
-	_, err := p.cur.Acquire(context.Background(), "lease", "a", leaseTTL)
-	wantErr(t, "Acquire", err, store.ErrClosed)
-	wantErr(t, "Renew", p.cur.Renew(context.Background(), "lease", a, leaseTTL), store.ErrClosed)
+func leaseClosed(t *testing.T, p *place.Place[store.Leases]) {
+	a := acquire(t, p.Store, "a")
+	p.Close()
+	_, err := p.Store.Acquire(context.Background(), "lease", "a", leaseTTL)
+	place.WantErr(t, "Acquire", err, store.ErrClosed)
+	place.WantErr(t, "Renew", p.Store.Renew(context.Background(), "lease", a, leaseTTL), store.ErrClosed)
 }

@@ -10,47 +10,48 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/storetest/place"
 )
 
 // TestLogs runs the conformance suite of store.Logs. What Log returns is also held to that of
 // store.Events.
-func TestLogs(t *testing.T, open Opener[store.Logs]) {
-	rows(t, open, []row[store.Logs]{
-		{"logs are apart", logsApart},
-		{"heads", logsHeads},
-		{"two writers of one log", logsFenced},
-		{"checkpoints", logsCheckpoints},
-		{"one of two checkpoints", logsCheckpointRace},
-		{"cancelled and closed", logsEnd},
+func TestLogs(t *testing.T, open place.Opener[store.Logs]) {
+	place.Run(t, open, []place.Row[store.Logs]{
+		{Name: "logs are apart", Run: logsApart},
+		{Name: "heads", Run: logsHeads},
+		{Name: "two writers of one log", Run: logsFenced},
+		{Name: "checkpoints", Run: logsCheckpoints},
+		{Name: "one of two checkpoints", Run: logsCheckpointRace},
+		{Name: "cancelled and closed", Run: logsEnd},
 	})
 }
 
-func logsApart(t *testing.T, p *place[store.Logs]) {
+func logsApart(t *testing.T, p *place.Place[store.Logs]) {
 	ctx := context.Background()
-	for i, name := range odd {
-		must(t, p.cur.Log(name).Append(ctx, records(1, i+1)))
+	for i, name := range place.Odd {
+		place.Must(t, p.Store.Log(name).Append(ctx, records(1, i+1)))
 	}
-	s := p.reopen()
-	for i, name := range odd {
+	s := p.Reopen()
+	for i, name := range place.Odd {
 		checkLog(t, s.Log(name), 1, store.Seq(i+1))
 	}
 	_, err := s.Log("another").Last(ctx)
-	wantErr(t, "Last of a log that nobody wrote", err, store.ErrNotFound)
+	place.WantErr(t, "Last of a log that nobody wrote", err, store.ErrNotFound)
 }
 
-func logsHeads(t *testing.T, p *place[store.Logs]) {
+func logsHeads(t *testing.T, p *place.Place[store.Logs]) {
 	ctx := context.Background()
-	heads, err := p.cur.Heads(ctx)
-	must(t, err)
+	heads, err := p.Store.Heads(ctx)
+	place.Must(t, err)
 	if len(heads) != 0 {
 		t.Errorf("heads of nothing: %v", heads)
 	}
-	names := slices.Sorted(slices.Values(odd))
+	names := slices.Sorted(slices.Values(place.Odd))
 	for i, name := range names {
-		must(t, p.cur.Log(name).Append(ctx, records(1, 600*(i%2)+i+1)))
+		place.Must(t, p.Store.Log(name).Append(ctx, records(1, 600*(i%2)+i+1)))
 	}
-	heads, err = p.another().Heads(ctx)
-	must(t, err)
+	heads, err = p.Another().Heads(ctx)
+	place.Must(t, err)
 	if len(heads) != len(names) {
 		t.Fatalf("%d heads, want %d", len(heads), len(names))
 	}
@@ -62,32 +63,32 @@ func logsHeads(t *testing.T, p *place[store.Logs]) {
 	}
 }
 
-func logsFenced(t *testing.T, p *place[store.Logs]) {
+func logsFenced(t *testing.T, p *place.Place[store.Logs]) {
 	ctx := context.Background()
-	one, two := p.cur.Log("gate-a"), p.another().Log("gate-a")
-	must(t, one.Append(ctx, records(1, 3)))
-	must(t, two.Append(ctx, records(4, 1)))
-	wantErr(t, "Append of the first writer", one.Append(ctx, records(4, 2)), store.ErrStale)
+	one, two := p.Store.Log("gate-a"), p.Another().Log("gate-a")
+	place.Must(t, one.Append(ctx, records(1, 3)))
+	place.Must(t, two.Append(ctx, records(4, 1)))
+	place.WantErr(t, "Append of the first writer", one.Append(ctx, records(4, 2)), store.ErrStale)
 	checkLog(t, one, 1, 4)
 }
 
 func notes(t *testing.T, s store.Logs, from uint64) (got []string) {
 	t.Helper()
-	must(t, s.Checkpoints(context.Background(), from, func(n uint64, note []byte) error {
+	place.Must(t, s.Checkpoints(context.Background(), from, func(n uint64, note []byte) error {
 		got = append(got, fmt.Sprintf("%d %s", n, note))
 		return nil
 	}))
 	return got
 }
 
-func logsCheckpoints(t *testing.T, p *place[store.Logs]) {
+func logsCheckpoints(t *testing.T, p *place.Place[store.Logs]) {
 	ctx := context.Background()
-	wantErr(t, "a checkpoint too far", p.cur.AppendCheckpoint(ctx, 2, []byte("b")), store.ErrStale)
+	place.WantErr(t, "a checkpoint too far", p.Store.AppendCheckpoint(ctx, 2, []byte("b")), store.ErrStale)
 	for n := uint64(1); n <= 3; n++ {
-		must(t, p.cur.AppendCheckpoint(ctx, n, fmt.Appendf(nil, "note\n%d", n)))
-		wantErr(t, "a checkpoint again", p.cur.AppendCheckpoint(ctx, n, []byte("x")), store.ErrStale)
+		place.Must(t, p.Store.AppendCheckpoint(ctx, n, fmt.Appendf(nil, "note\n%d", n)))
+		place.WantErr(t, "a checkpoint again", p.Store.AppendCheckpoint(ctx, n, []byte("x")), store.ErrStale)
 	}
-	s := p.reopen()
+	s := p.Reopen()
 	for from, want := range map[uint64][]string{0: {"1 note\n1", "2 note\n2", "3 note\n3"},
 		2: {"2 note\n2", "3 note\n3"}, 4: nil} {
 		if got := notes(t, s, from); !slices.Equal(got, want) {
@@ -95,12 +96,12 @@ func logsCheckpoints(t *testing.T, p *place[store.Logs]) {
 		}
 	}
 	stop := errors.New("enough")
-	wantErr(t, "Checkpoints", s.Checkpoints(ctx, 1, func(uint64, []byte) error { return stop }), stop)
+	place.WantErr(t, "Checkpoints", s.Checkpoints(ctx, 1, func(uint64, []byte) error { return stop }), stop)
 }
 
-func logsCheckpointRace(t *testing.T, p *place[store.Logs]) {
+func logsCheckpointRace(t *testing.T, p *place.Place[store.Logs]) {
 	ctx := context.Background()
-	places := []store.Logs{p.cur, p.another()}
+	places := []store.Logs{p.Store, p.Another()}
 	const each = 10
 	var wg sync.WaitGroup
 	for w := range 4 {
@@ -118,19 +119,19 @@ func logsCheckpointRace(t *testing.T, p *place[store.Logs]) {
 		})
 	}
 	wg.Wait()
-	if got := notes(t, p.cur, 1); len(got) != 4*each {
+	if got := notes(t, p.Store, 1); len(got) != 4*each {
 		t.Errorf("%d checkpoints, want %d", len(got), 4*each)
 	}
 }
 
-func logsEnd(t *testing.T, p *place[store.Logs]) {
+func logsEnd(t *testing.T, p *place.Place[store.Logs]) {
 	ctx := context.Background()
-	wantErr(t, "AppendCheckpoint", p.cur.AppendCheckpoint(cancelled(), 1, []byte("x")), context.Canceled)
-	_, err := p.cur.Heads(cancelled())
-	wantErr(t, "Heads", err, context.Canceled)
-	must(t, p.cur.AppendCheckpoint(ctx, 1, []byte("x")))
-	p.close()
-	_, err = p.cur.Heads(ctx)
-	wantErr(t, "Heads", err, store.ErrClosed)
-	wantErr(t, "AppendCheckpoint", p.cur.AppendCheckpoint(ctx, 2, []byte("x")), store.ErrClosed)
+	place.WantErr(t, "AppendCheckpoint", p.Store.AppendCheckpoint(place.Cancelled(), 1, []byte("x")), context.Canceled)
+	_, err := p.Store.Heads(place.Cancelled())
+	place.WantErr(t, "Heads", err, context.Canceled)
+	place.Must(t, p.Store.AppendCheckpoint(ctx, 1, []byte("x")))
+	p.Close()
+	_, err = p.Store.Heads(ctx)
+	place.WantErr(t, "Heads", err, store.ErrClosed)
+	place.WantErr(t, "AppendCheckpoint", p.Store.AppendCheckpoint(ctx, 2, []byte("x")), store.ErrClosed)
 }

@@ -1,0 +1,2 @@
+// Package requests holds the conformance suite of store.Requests.
+package requests
