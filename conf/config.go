@@ -49,15 +49,22 @@ type Config struct {
 	Audit      Audit            `yaml:"audit" doc:"The audit log, written into the data folder."`
 	Log        Log              `yaml:"log" doc:"The gateway's own log, written to standard error."`
 
-	origins settings.Origins
+	clusterKey []byte // what Cluster.KeyFile holds
+	origins    settings.Origins
 }
+
+// ClusterKey returns the 32 bytes in Cluster.KeyFile; nil if it is not given or cannot be used.
+func (c *Config) ClusterKey() []byte { return c.clusterKey }
 
 // Cluster says with whom a gateway shares its store.
 type Cluster struct {
 	Name     string        `yaml:"name" default:"live" restart:"true" doc:"Name of the cluster. The first gateway writes it into the database; the others must say the same."`
 	Node     string        `yaml:"node" empty:"the host name" restart:"true" doc:"Name of this gateway, of its own in the cluster."`
+	KeyFile  Path          `yaml:"key_file" empty:"none; store: postgres needs it" restart:"true" doc:"File with 64 hexadecimal digits, the same on every gateway: it seals the certificates that they share, and makes the keys of TLS session tickets. stagelock cluster key makes one. Nobody but the gateway's user may read it."`
 	Postgres Postgres      `yaml:"postgres" doc:"The database, PostgreSQL 15 or later."`
 	Lease    time.Duration `yaml:"lease" default:"10s" min:"3s" max:"60s" restart:"true" doc:"How long others wait for the calls of a gateway that died."`
+	Patience time.Duration `yaml:"patience" default:"30s" max:"5m" restart:"true" doc:"How long a call that has its body waits for a database that is away or failing over, before it is refused."`
+	Notice   time.Duration `yaml:"drain_notice" default:"10s" max:"5m" doc:"How long a stopping gateway still takes everything, while its health says that it stops: longer than the balancer's checks need, inter times fall and a second. Then it closes its listeners, and calls under way have drain."`
 	Migrate  string        `yaml:"migrate" default:"auto" oneof:"auto manual" restart:"true" doc:"auto: a gateway that starts brings the schema up to date. manual: stagelock store migrate does."`
 }
 
@@ -211,6 +218,7 @@ type Audit struct {
 	Checkpoint time.Duration `yaml:"checkpoint" default:"10s" min:"100ms" max:"1h" doc:"Longest time between two signed checkpoints."`
 	Every      int           `yaml:"every" default:"1000" min:"1" max:"1000000" doc:"Most events between two signed checkpoints."`
 	MaxBytes   Size          `yaml:"max_bytes" default:"64MiB" min:"64KiB" max:"16GiB" doc:"Size at which a new file is begun."`
+	KeyFile    Path          `yaml:"key_file" empty:"the file audit.key in the data folder" restart:"true" doc:"The private key that signs the log, made if it is not there. Name one of its own where the data folder does not outlive the process, as in a container."`
 	Strangers  int           `yaml:"strangers" default:"10" min:"1" max:"1000000" doc:"Refusals of addresses outside hosts.allow that get an event of their own, a second; the rest is summed up once a minute, so that strangers cannot fill the disk."`
 }
 

@@ -3,6 +3,7 @@ package conf
 import (
 	"net/url"
 	"regexp"
+	"strings"
 )
 
 // schemaName is what needs no quotes in PostgreSQL.
@@ -35,6 +36,15 @@ var clusterRules = []rule{
 		}},
 	{"cluster-name", false, "is empty", "name the cluster, such as live",
 		func(_ *loader, c *Config) []finding { return when(c.shared() && c.Cluster.Name == "", "cluster.name") }},
+	{"cluster-key", false, "is not given, and store is postgres: gateways could not share certificates and TLS sessions",
+		"make one with stagelock cluster key --out FILE, copy it to every gateway, and name it here",
+		func(_ *loader, c *Config) []finding {
+			return when(c.shared() && c.Cluster.KeyFile == "", "cluster.key_file")
+		}},
+	{"cluster-node", false, "holds a line break or a quote", "name the gateway in plain letters, such as gate-a",
+		func(_ *loader, c *Config) []finding {
+			return when(strings.ContainsFunc(c.Cluster.Node, func(r rune) bool { return r < ' ' || r == '"' }), "cluster.node")
+		}},
 	{"cluster-unused", true, "is given, but store is embedded: nothing is shared", "write store: postgres, or drop it",
 		func(_ *loader, c *Config) []finding {
 			return when(!c.shared() && c.Cluster.Postgres.URL.Value.IsSet(), "cluster.postgres.url.value")

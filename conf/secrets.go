@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"encoding/hex"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/settings"
@@ -10,6 +11,7 @@ import (
 // precedence counts.
 func (l *loader) readSecrets() {
 	l.readPostgresURL()
+	l.readClusterKey()
 	l.eachKey(func(path string, k *Key) {
 		value, file := l.Rank(join(path, "value")), l.Rank(join(path, "file"))
 		if file < 0 || value > file {
@@ -40,6 +42,29 @@ func (l *loader) readPostgresURL() {
 		u.Value = l.readSecret(file, string(u.File))
 		l.config.origins.Set(value, Origin{Source: settings.File, Name: string(u.File), Line: 1})
 	}
+}
+
+// clusterKeySize is the length of the key that gateways share.
+const clusterKeySize = 32
+
+// readClusterKey reads the key that gateways share.
+func (l *loader) readClusterKey() {
+	const path = "cluster.key_file"
+	name := string(l.config.Cluster.KeyFile)
+	if name == "" {
+		return
+	}
+	s := l.readSecret(path, name)
+	if !s.IsSet() {
+		return
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(s.Reveal()))
+	if err != nil || len(key) != clusterKeySize {
+		l.Report(l.config.Problem(path, "does not hold 64 hexadecimal digits",
+			"make one with stagelock cluster key --out FILE, and copy it to every gateway"))
+		return
+	}
+	l.config.clusterKey = key
 }
 
 // readSecret reads one secret and checks what a file can get wrong.

@@ -20,7 +20,10 @@ type Logs interface {
 	// AppendCheckpoint keeps the note of checkpoint n; ErrStale if n is not the next one. The first
 	// is 1.
 	AppendCheckpoint(ctx context.Context, n uint64, note []byte) error
-	// Checkpoints calls fn with every note from n on, in order, and stops at fn's first error, which
-	// it returns. A note is fn's to keep.
+	// Sign keeps a signature, a whole line of a note, that another gateway adds to checkpoint n; one
+	// that is there already is no error. ErrNotFound if there is no such checkpoint.
+	Sign(ctx context.Context, n uint64, signature []byte) error
+	// Checkpoints calls fn with every note from n on, in order, the signatures that were added to it
+	// behind its own, and stops at fn's first error, which it returns. A note is fn's to keep.
 	Checkpoints(ctx context.Context, from uint64, fn func(n uint64, note []byte) error) error
 }

@@ -22,9 +22,11 @@ type Member struct {
 	ConfigDigest string
 	State        MemberState
 	Offset       time.Duration // of the node's clock to the store's, as its last renewal measured it
+	Calls        int           // under way, as of its last renewal
 	StartedAt    time.Time     // by the store's clock, as what follows
 	ExpiresAt    time.Time
-	Over         bool // it left, was taken over, or its lease ran out
+	Left         time.Duration // of its lease, when Members was asked; not above 0 if it is over
+	Over         bool          // it left, was taken over, or its lease ran out
 }
 
 // Members knows which gateways live. All times are the store's own: no caller passes a clock. It is
@@ -33,9 +35,9 @@ type Members interface {
 	// Join begins life m.ID for ttl and returns the store's time. A former life of m.Node ends at
 	// once. A life that is over is not begun again: ErrStale.
 	Join(ctx context.Context, m Member, ttl time.Duration) (time.Time, error)
-	// Renew prolongs life m.ID to ttl from now, keeps its State, ConfigDigest and Offset, and returns
-	// the store's time. It returns ErrStale for a life that ran out or was ended: it never comes
-	// back, so what others concluded stays true.
+	// Renew prolongs life m.ID to ttl from now, keeps its State, ConfigDigest, Offset and Calls, and
+	// returns the store's time. It returns ErrStale for a life that ran out or was ended: it never
+	// comes back, so what others concluded stays true.
 	Renew(ctx context.Context, m Member, ttl time.Duration) (time.Time, error)
 	// Leave ends a life; one that is over, or that nobody knows, is no error.
 	Leave(ctx context.Context, id string) error

@@ -54,8 +54,12 @@ type Config struct {
 	Values      store.Values // for Local and ACME
 	Leases      store.Leases // of the same store; lets one of several gateways obtain a certificate
 	// Dir is a folder for ca.pem, which clients of a Local certificate trust, and for the key that
-	// encrypts Values. Gateways that share Values need the same key file.
+	// encrypts Values, unless Shared is given.
 	Dir string
+	// Shared is a key of 32 bytes that all gateways with the same Values have: it encrypts them, and
+	// session tickets of one gateway are understood by the others. Reload does not change it. Nil: the
+	// gateway has its Values for itself.
+	Shared []byte
 	Log *logrus.Entry
 	Now func() time.Time
 	// MinVersion is the lowest TLS version of the listeners, 1.2 if zero. Reload does not change it.
@@ -77,6 +81,9 @@ var rules = []rule{
 	}},
 	{"local and acme: need a store and a folder", func(c *Config) bool {
 		return c.Source == Files || c.Values != nil && c.Leases != nil && c.Dir != ""
+	}},
+	{"the shared key must have 32 bytes", func(c *Config) bool {
+		return len(c.Shared) == 0 || len(c.Shared) == keyBytes
 	}},
 	{"acme: needs at least one name", func(c *Config) bool {
 		return c.Source != ACME || len(c.Names) > 0

@@ -46,7 +46,7 @@ func ParseCA(data []byte) error {
 
 // Open opens a sealed value with the key in dir.
 func Open(dir, key string, sealed []byte) ([]byte, error) {
-	s, err := newSealer(dir)
+	s, err := newSealer(dir, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func Open(dir, key string, sealed []byte) ([]byte, error) {
 
 // Seal seals a value with the key in dir.
 func Seal(dir, key string, value []byte) ([]byte, error) {
-	s, err := newSealer(dir)
+	s, err := newSealer(dir, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 		CipherSuites:   suites,
 		NextProtos:     []string{"http/1.1", ACMEProtocol},
 	}
+	share(m.tls, cfg.Shared, cfg.Now)
 	return m, nil
 }
 

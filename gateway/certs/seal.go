@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/stagelock/stagelock/store/files"
 )
@@ -25,11 +26,18 @@ const (
 // sealer encrypts values for a store that others may read, such as a backup of it.
 type sealer struct {
 	aead cipher.AEAD
-	path string
+	from string // where its key lies
 }
 
-// newSealer reads the key file in dir, or makes one.
-func newSealer(dir string) (*sealer, error) {
+// newSealer makes its key of the shared one; without one it reads the key file in dir, or makes one.
+func newSealer(dir string, shared []byte) (*sealer, error) {
+	if len(shared) > 0 {
+		key, err := derive(shared, "certificates")
+		if err != nil {
+			return nil, err
+		}
+		return sealWith(key, "cluster.key_file")
+	}
 	path := filepath.Join(dir, keyFile)
 	key, err := readSealKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -41,12 +49,16 @@ func newSealer(dir string) (*sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key file of certificates: %w", err)
 	}
+	return sealWith(key, strconv.Quote(path))
+}
+
+func sealWith(key []byte, from string) (*sealer, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return &sealer{aead, path}, err
+	return &sealer{aead, from}, err
 }
 
 func makeSealKey(path string) error {
@@ -81,8 +93,8 @@ func (s *sealer) open(key string, sealed []byte) ([]byte, error) {
 	}
 	value, err := s.aead.Open(nil, nil, body, []byte(key))
 	if err != nil {
-		return nil, fmt.Errorf("value %q does not open with the key in %q: bring that file back",
-			key, s.path)
+		return nil, fmt.Errorf("value %q does not open with the key in %s: bring that file back",
+			key, s.from)
 	}
 	return value, nil
 }

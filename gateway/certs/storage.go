@@ -46,7 +46,7 @@ var (
 )
 
 func newStorage(cfg Config) (*storage, error) {
-	seal, err := newSealer(cfg.Dir)
+	seal, err := newSealer(cfg.Dir, cfg.Shared)
 	if err != nil {
 		return nil, err
 	}

@@ -28,11 +28,17 @@ const (
 		(SELECT seq, body FROM @.events e WHERE e.log = n.log ORDER BY seq DESC LIMIT 1) last ORDER BY n.log`
 	appendCheckpoint = `INSERT INTO @.checkpoints (n, note)
 		SELECT $1, $2 WHERE $1::bigint = (SELECT coalesce(max(n), 0) + 1 FROM @.checkpoints)`
-	readCheckpoints = `SELECT n, note FROM @.checkpoints WHERE n >= $1 ORDER BY n LIMIT $2`
+	signCheckpoint = `INSERT INTO @.checkpoint_signatures (n, signature)
+		SELECT n, $2 FROM @.checkpoints WHERE n = $1
+		ON CONFLICT (n, signature) DO UPDATE SET n = excluded.n`
+	readCheckpoints = `SELECT n, note || coalesce((SELECT string_agg(signature, ''::bytea ORDER BY signature)
+			FROM @.checkpoint_signatures s WHERE s.n = c.n), ''::bytea)
+		FROM @.checkpoints c WHERE n >= $1 ORDER BY n LIMIT $2`
 )
 
-// logPage is how many records are read at a time.
-const logPage = 500
+// firstPage and logPage are how many records are read at a time, at first and at most: who looks at one
+// does not wait for many.
+const firstPage, logPage = 8, 512
 
 var errBody = errors.New("a record is empty or holds a line break")
 
@@ -101,10 +107,10 @@ func (s events) Last(ctx context.Context) (store.Record, error) {
 
 func (s events) Read(ctx context.Context, from store.Seq, fn func(store.Record) error) error {
 	what := fmt.Sprintf("read log %q", s.name)
-	for {
+	for size := firstPage; ; size = min(8*size, logPage) {
 		var page []store.Record
 		err := s.read(ctx, what, func(ctx context.Context) error {
-			rows, err := s.calls.Query(ctx, s.sql(readEvents), s.name, int64(from), logPage)
+			rows, err := s.calls.Query(ctx, s.sql(readEvents), s.name, int64(from), size)
 			if err != nil {
 				return err
 			}
@@ -126,7 +132,7 @@ func (s events) Read(ctx context.Context, from store.Seq, fn func(store.Record) 
 			}
 			from = r.Seq + 1
 		}
-		if len(page) < logPage {
+		if len(page) < size {
 			return ctx.Err()
 		}
 	}
@@ -155,6 +161,15 @@ func (s logs) AppendCheckpoint(ctx context.Context, n uint64, note []byte) error
 		tag, err := s.audit.Exec(ctx, s.sql(appendCheckpoint), int64(n), note)
 		return next(tag.RowsAffected(), err)
 	})
+}
+
+func (s logs) Sign(ctx context.Context, n uint64, signature []byte) error {
+	what := fmt.Sprintf("sign checkpoint %d", n)
+	changed, err := s.count(ctx, what, signCheckpoint, int64(n), signature)
+	if err == nil && changed == 0 {
+		err = fmt.Errorf("%s: %w", what, store.ErrNotFound)
+	}
+	return err
 }
 
 func (s logs) Checkpoints(ctx context.Context, from uint64, fn func(n uint64, note []byte) error) error {

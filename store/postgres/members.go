@@ -24,13 +24,13 @@ const (
 		SELECT $1, $2, $3, $4, $5, $6, t, t + $7 * interval '1 microsecond' FROM (SELECT {now} AS t) clock
 		ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
 		WHERE m.ended_at IS NULL AND m.node = excluded.node RETURNING {now}`
-	renewLife = `UPDATE @.members SET state = $2, config_digest = $3, clock_offset = $4,
+	renewLife = `UPDATE @.members SET state = $2, config_digest = $3, clock_offset = $4, calls = $6,
 		expires_at = {now} + $5 * interval '1 microsecond'
 		WHERE id = $1 AND ended_at IS NULL AND expires_at > {now} RETURNING {now}`
 	leave = `UPDATE @.members SET ended_at = least(expires_at, {now}) WHERE id = $1 AND ended_at IS NULL`
 
 	readMembers = `SELECT id, node, version, config_digest, state, clock_offset, started_at, expires_at,
-		ended_at IS NOT NULL OR expires_at <= {now}
+		ended_at IS NOT NULL OR expires_at <= {now}, calls, (extract(epoch FROM expires_at - {now}) * 1000000)::bigint
 		FROM @.members WHERE ended_at IS NULL OR ended_at > {now} - interval '1 day'
 		ORDER BY node, started_at, id`
 )
@@ -66,7 +66,7 @@ func (s members) Renew(ctx context.Context, m store.Member, ttl time.Duration) (
 	var now time.Time
 	err := s.write(ctx, fmt.Sprintf("renew the life of %q", m.Node), func(ctx context.Context) error {
 		rows, err := s.lives.Query(ctx, s.sql(renewLife), raw(m.ID), raw(string(m.State)), raw(m.ConfigDigest),
-			int64(m.Offset), micros(ttl))
+			int64(m.Offset), micros(ttl), int64(m.Calls))
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,11 @@ func (s members) Members(ctx context.Context) ([]store.Member, error) {
 func scanMember(row pgx.CollectableRow) (store.Member, error) {
 	var m store.Member
 	var id, node, version, digest, state []byte
-	err := row.Scan(&id, &node, &version, &digest, &state, &m.Offset, &m.StartedAt, &m.ExpiresAt, &m.Over)
+	var left int64 // microseconds
+	err := row.Scan(&id, &node, &version, &digest, &state, &m.Offset, &m.StartedAt, &m.ExpiresAt, &m.Over, &m.Calls, &left)
+	if !m.Over {
+		m.Left = time.Duration(left) * time.Microsecond
+	}
 	m.ID, m.Node, m.Version, m.ConfigDigest = string(id), string(node), string(version), string(digest)
 	m.State, m.StartedAt, m.ExpiresAt = store.MemberState(state), m.StartedAt.UTC(), m.ExpiresAt.UTC()
 	return m, err

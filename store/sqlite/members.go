@@ -21,14 +21,14 @@ const (
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 		ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
 		WHERE ended_at IS NULL AND node = excluded.node`
-	renewLife = `UPDATE members SET state = ?2, config_digest = ?3, clock_offset = ?4, expires_at = ?5
+	renewLife = `UPDATE members SET state = ?2, config_digest = ?3, clock_offset = ?4, expires_at = ?5, calls = ?6
 		WHERE id = ?1 AND ended_at IS NULL`
 	leave = `UPDATE members SET ended_at = ?2 WHERE id = ?1 AND ended_at IS NULL`
 	// forgetLives keeps a life that a repeat names, whose age counts from the end of that life.
 	forgetLives = `DELETE FROM members WHERE ended_at <= ?1
 		AND NOT EXISTS (SELECT 1 FROM repeats WHERE owner = members.id)`
 	readMembers = `SELECT id, node, version, config_digest, state, clock_offset, started_at,
-		expires_at, ended_at FROM members WHERE ended_at IS NULL OR ended_at > ?1
+		expires_at, ended_at, calls FROM members WHERE ended_at IS NULL OR ended_at > ?1
 		ORDER BY node, started_at, id`
 )
 
@@ -65,7 +65,7 @@ func (s members) Renew(ctx context.Context, m store.Member, ttl time.Duration) (
 			return err
 		}
 		return stale(tx.exec(renewLife, m.ID, string(m.State), m.ConfigDigest, int64(m.Offset),
-			now+int64(ttl)))
+			now+int64(ttl), m.Calls))
 	})
 	return time.Unix(0, now).UTC(), err
 }
@@ -88,9 +88,12 @@ func (s members) Members(ctx context.Context) ([]store.Member, error) {
 			var m store.Member
 			var started, expires, ended sql.NullInt64
 			err := row.Scan(&m.ID, &m.Node, &m.Version, &m.ConfigDigest, &m.State, &m.Offset,
-				&started, &expires, &ended)
+				&started, &expires, &ended, &m.Calls)
 			m.StartedAt, m.ExpiresAt = fromNanos(started), fromNanos(expires)
-			m.Over = ended.Valid || expires.Int64 <= now
+			m.Over, m.Left = ended.Valid || expires.Int64 <= now, time.Duration(expires.Int64-now)
+			if m.Over {
+				m.Left = 0
+			}
 			all = append(all, m)
 			return err
 		})

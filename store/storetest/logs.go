@@ -22,6 +22,7 @@ func TestLogs(t *testing.T, open place.Opener[store.Logs]) {
 		{Name: "two writers of one log", Run: logsFenced},
 		{Name: "checkpoints", Run: logsCheckpoints},
 		{Name: "one of two checkpoints", Run: logsCheckpointRace},
+		{Name: "signatures of others", Run: logsSigned},
 		{Name: "cancelled and closed", Run: logsEnd},
 	})
 }
@@ -122,6 +123,23 @@ func logsCheckpointRace(t *testing.T, p *place.Place[store.Logs]) {
 	if got := notes(t, p.Store, 1); len(got) != 4*each {
 		t.Errorf("%d checkpoints, want %d", len(got), 4*each)
 	}
+}
+
+// logsSigned has others add their signatures, in whatever order.
+func logsSigned(t *testing.T, p *place.Place[store.Logs]) {
+	ctx := context.Background()
+	place.WantErr(t, "a signature under nothing", p.Store.Sign(ctx, 1, []byte("b\n")), store.ErrNotFound)
+	for n := uint64(1); n <= 2; n++ {
+		place.Must(t, p.Store.AppendCheckpoint(ctx, n, []byte("note\n")))
+	}
+	for _, line := range []string{"c\n", "b\n", "c\n"} {
+		place.Must(t, p.Another().Sign(ctx, 1, []byte(line)))
+	}
+	place.Must(t, p.Store.Sign(ctx, 2, []byte("\x00\xff\n")))
+	if got, want := notes(t, p.Reopen(), 1), []string{"1 note\nb\nc\n", "2 note\n\x00\xff\n"}; !slices.Equal(got, want) {
+		t.Errorf("checkpoints: %q, want %q", got, want)
+	}
+	place.WantErr(t, "Sign", p.Store.Sign(place.Cancelled(), 1, []byte("x\n")), context.Canceled)
 }
 
 func logsEnd(t *testing.T, p *place.Place[store.Logs]) {

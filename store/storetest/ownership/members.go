@@ -56,7 +56,10 @@ func checkMembers(t *testing.T, s store.Members, want ...store.Member) {
 		if got[i].StartedAt.IsZero() || got[i].ExpiresAt.Before(got[i].StartedAt) {
 			t.Errorf("%s started %v, expires %v", got[i].ID, got[i].StartedAt, got[i].ExpiresAt)
 		}
-		got[i].StartedAt, got[i].ExpiresAt = time.Time{}, time.Time{}
+		if left := got[i].Left; (left > 0) == got[i].Over || left > lifeTTL {
+			t.Errorf("%s has %v left, over: %v", got[i].ID, left, got[i].Over)
+		}
+		got[i].StartedAt, got[i].ExpiresAt, got[i].Left = time.Time{}, time.Time{}, 0
 	}
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("members (-want +got):\n%s", d)
@@ -75,7 +78,7 @@ func membersLife(t *testing.T, p *place.Place[store.Members]) {
 	}
 	join(t, p.Another(), b)
 	p.Pass(50)
-	a.State, a.ConfigDigest, a.Offset = store.MemberDraining, "decaf", time.Second
+	a.State, a.ConfigDigest, a.Offset, a.Calls = store.MemberDraining, "decaf", time.Second, 7
 	later, err := p.Store.Renew(ctx, a, lifeTTL)
 	place.Must(t, err)
 	if d := later.Sub(now); d < 50*time.Second || d > 90*time.Second {
