@@ -18,14 +18,15 @@ type cluster struct {
 	slow     // gate-a
 	other    arranged
 	database *postgrestest.Server
+	key      string // file of the key that they share
 }
 
 // shared has a gateway of that name use the database at url.
-func shared(name, url string) harness.Options {
+func shared(name, url, key string) harness.Options {
 	o := listed
 	o.Extra = []string{
 		"quota: { failure_cost: 1, per_address_burst: 1000000 }", "heartbeat: 1s", "store: postgres", "cluster:",
-		"  node: " + name, "  postgres: { url: { value: " + fmt.Sprintf("%q", url) + " } }",
+		"  node: " + name, "  key_file: " + fmt.Sprintf("%q", key), "  postgres: { url: { value: " + fmt.Sprintf("%q", url) + " } }",
 	}
 	return o
 }
@@ -44,24 +45,19 @@ func startCluster(t *testing.T) cluster {
 			t.Error(err)
 		}
 	})
-	c := cluster{slow: slowly(t, shared("gate-a", db.URL())), database: db}
+	key := filepath.Join(t.TempDir(), "cluster.key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("0f", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := cluster{slow: slowly(t, shared("gate-a", db.URL(), key)), database: db, key: key}
 	c.other = c.join(t, "gate-b")
 	return c
 }
 
-// join starts another gateway. Gateways that share certificates share the key that seals them.
+// join starts another gateway.
 func (c cluster) join(t *testing.T, name string) arranged {
 	t.Helper()
-	o := shared(name, c.database.URL())
-	o.Dir = t.TempDir()
-	if err := os.MkdirAll(filepath.Join(o.Dir, "tls"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	const key = "tls/certificates.key"
-	if err := copyFile(filepath.Join(c.Dir, key), filepath.Join(o.Dir, key)); err != nil {
-		t.Fatal(err)
-	}
-	return arrangeTo(t, o, c.sink)
+	return arrangeTo(t, shared(name, c.database.URL(), c.key), c.sink)
 }
 
 // members returns the database's view of the gateways, and ends the lives of those named.

@@ -23,10 +23,14 @@ func TestStoreCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	file := filepath.Join(t.TempDir(), "stagelock.yaml")
+	dir := t.TempDir()
+	file, key := filepath.Join(dir, "stagelock.yaml"), filepath.Join(dir, "cluster.key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("0f", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	text := "names: [live.example.com]\nhosts: { allow: [10.0.0.0/8] }\nengine: { upstream: { nodes: ['http://127.0.0.1:8080'] } }\n" +
 		"peers: [{ name: staging, sites: [1], secret: { value: 0123456789abcdef } }]\nstore: postgres\n" +
-		"cluster: { postgres: { url: { value: '" + db.URL() + "' } } }\n"
+		"cluster: { key_file: '" + key + "', postgres: { url: { value: '" + db.URL() + "' } } }\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -35,9 +39,9 @@ func TestStoreCommands(t *testing.T) {
 		code int
 		want string
 	}{
-		{"store check", 0, "1 step missing"},
+		{"store check", 0, "2 steps missing"},
 		{"store migrate --plan", 0, "missing"},
-		{"store check", 0, "1 step missing"}, // a plan changes nothing
+		{"store check", 0, "2 steps missing"}, // a plan changes nothing
 		{"store migrate", 0, "applied"},
 		{"store migrate", 0, "up to date"},
 		{"store check", 0, "up to date"},

@@ -8,7 +8,10 @@ import (
 	"os"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/cluster"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/postgres"
 	"github.com/stagelock/stagelock/store/sqlite"
@@ -41,6 +44,9 @@ func (n *Node) openDatabase(ctx context.Context) (store.Database, error) {
 		for _, w := range db.Warnings() {
 			n.cfg.Log.Warn(w)
 		}
+		if err := n.agreeOnKey(ctx, db); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
 		return db, nil
 	}
 	db, err := sqlite.Open(ctx, n.data().Database())
@@ -48,6 +54,20 @@ func (n *Node) openDatabase(ctx context.Context) (store.Database, error) {
 		return nil, fmt.Errorf("the store cannot be opened: %w; mend the permissions of %s", err, n.conf.Data)
 	}
 	return db, nil
+}
+
+// agreeOnKey refuses a key that is not the one of the other gateways: they could read neither each
+// other's certificates nor their TLS sessions.
+func (n *Node) agreeOnKey(ctx context.Context, db store.Database) error {
+	err := cluster.AgreeOnKey(ctx, db, uuid.NewString(), n.conf.ClusterKey())
+	if errors.Is(err, cluster.ErrOtherKey) {
+		return fmt.Errorf("%s holds another key than the gateways of cluster %q share: copy the file of one of them here",
+			n.conf.Cluster.KeyFile, n.conf.Cluster.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("the key that gateways share (cluster.key_file): %w", err)
+	}
+	return nil
 }
 
 // name is what other gateways and the log know this one by.

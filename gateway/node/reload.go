@@ -105,6 +105,9 @@ func (n *Node) certConfig(c *conf.Config) certs.Config {
 		Values: n.database.Values(), Leases: n.database.Leases(), Dir: n.data().TLS(), Log: n.cfg.Log, Now: n.cfg.Now,
 		MinVersion: tlsVersions[c.TLS.MinVersion],
 	}
+	if n.conf.Store == "postgres" {
+		cc.Shared = n.cfg.Conf.ClusterKey()
+	}
 	if c.TLS.ACME.Directory != nil {
 		cc.ACME.Directory = c.TLS.ACME.Directory.String()
 	}

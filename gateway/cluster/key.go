@@ -1,0 +1,98 @@
+package cluster
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+// KeyBytes is the length of the key that gateways share.
+const KeyBytes = 32
+
+const (
+	// checkValue is where the store has what tells one key from another, and nothing of the key itself.
+	checkValue = "cluster/key-check"
+	// keyLease lets one of several gateways that start at once be the first.
+	keyLease = "cluster-key"
+	keyTTL   = 10 * time.Second
+	keyPoll  = 50 * time.Millisecond
+)
+
+// ErrOtherKey is returned for a key that is not the one that the gateways of a cluster share.
+var ErrOtherKey = errors.New("the gateways of this cluster share another key")
+
+// NewKey returns a new key in the form in which its file holds it.
+func NewKey() (string, error) {
+	key := make([]byte, KeyBytes)
+	if _, err := rand.Read(key); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(key), nil
+}
+
+func check(key []byte) ([]byte, error) {
+	if len(key) != KeyBytes {
+		return nil, fmt.Errorf("the key that gateways share has %d bytes, not %d", len(key), KeyBytes)
+	}
+	return hkdf.Key(sha256.New, key, nil, "check", KeyBytes)
+}
+
+// KnownKey compares key with the one that the gateways of the store share: nil if it is that one,
+// ErrOtherKey if not, and store.ErrNotFound if no gateway has started yet.
+func KnownKey(ctx context.Context, values store.Values, key []byte) error {
+	own, err := check(key)
+	if err != nil {
+		return err
+	}
+	known, err := values.Load(ctx, checkValue)
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare(own, known) != 1 {
+		return ErrOtherKey
+	}
+	return nil
+}
+
+// AgreeOnKey is KnownKey for a gateway that starts: the first one decides which key it is.
+func AgreeOnKey(ctx context.Context, db store.Database, owner string, key []byte) error {
+	for {
+		err := KnownKey(ctx, db.Values(), key)
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		fence, err := db.Leases().Acquire(ctx, keyLease, owner, keyTTL)
+		if err == nil {
+			return errors.Join(decide(ctx, db.Values(), key), db.Leases().Release(ctx, keyLease, fence))
+		}
+		if !errors.Is(err, store.ErrStale) {
+			return err
+		}
+		select {
+		case <-time.After(keyPoll):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// decide keeps the key's check value unless somebody has just done so. The caller holds the lease.
+func decide(ctx context.Context, values store.Values, key []byte) error {
+	err := KnownKey(ctx, values, key)
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	own, err := check(key)
+	if err != nil {
+		return err
+	}
+	return values.Store(ctx, checkValue, own)
+}
