@@ -60,8 +60,8 @@ type Config struct {
 	// session tickets of one gateway are understood by the others. Reload does not change it. Nil: the
 	// gateway has its Values for itself.
 	Shared []byte
-	Log *logrus.Entry
-	Now func() time.Time
+	Log    *logrus.Entry
+	Now    func() time.Time
 	// MinVersion is the lowest TLS version of the listeners, 1.2 if zero. Reload does not change it.
 	MinVersion uint16
 }
