@@ -89,19 +89,27 @@ var mayImport = map[string][]string{
 	"integration":      {},
 	"integration/engine": {
 		"integration/engine/author", "integration/engine/content", "integration/engine/control",
-		"integration/engine/lar", "integration/engine/remote", "integration/engine/servlet", "integration/engine/staging",
+		"integration/engine/lar", "integration/engine/remote", "integration/engine/revisions",
+		"integration/engine/servlet", "integration/engine/staging",
 		"tunnel",
 	},
-	"integration/engine/author":        {"integration/engine/content", "integration/engine/content/vault"},
+	"integration/engine/author": {
+		"integration/engine/content", "integration/engine/content/vault", "integration/engine/revisions",
+	},
 	"integration/engine/content":       {"integration/engine/content/vault", "store/sqlite"},
 	"integration/engine/content/vault": {},
 	"integration/engine/control": {
 		"integration/engine/author", "integration/engine/content", "integration/engine/remote",
-		"integration/engine/staging",
+		"integration/engine/revisions", "integration/engine/staging",
 	},
 	"integration/engine/directory": {"integration/engine/content"},
-	"integration/engine/lar":       {"archive", "integration/engine/content", "integration/engine/content/vault"},
-	"integration/engine/remote":    {"integration/engine/content", "integration/engine/lar", "tunnel/publisher"},
+	"integration/engine/lar": {
+		"archive", "integration/engine/content", "integration/engine/content/vault", "integration/engine/revisions",
+	},
+	"integration/engine/remote": {
+		"integration/engine/content", "integration/engine/lar", "integration/engine/revisions", "tunnel/publisher",
+	},
+	"integration/engine/revisions": {"integration/engine/content"},
 	"integration/engine/servlet": {
 		"archive", "integration/engine/content", "integration/engine/lar", "integration/engine/staging",
 		"tunnel", "tunnel/javaser", "tunnel/liferay",

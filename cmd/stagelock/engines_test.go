@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -30,6 +31,9 @@ func (s services) start(ts *testscript.TestScript, name string, args ...string) 
 	cmd := exec.Command("stagelock", args...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "NO_COLOR=1")
+	if trust := ts.Getenv(name + "_TRUST"); trust != "" {
+		cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+trust)
+	}
 	log, err := os.Create(ts.MkAbs(name + ".log"))
 	ts.Check(err)
 	cmd.Stderr = log
@@ -87,33 +91,67 @@ func (s services) engine(ts *testscript.TestScript, _ bool, args []string) {
 // path contexts are $NAME_CONTEXT outside and $NAME_INNER of the engine. Its
 // host and port are $NAME_HOST and $NAME_PORT, its authority $NAME_CA.
 func (s services) gateway(ts *testscript.TestScript, _ bool, args []string) {
-	name := args[0]
-	text := fmt.Sprintf(`listen: ["127.0.0.1:0"]
-names: ["127.0.0.1"]
-data: %q
+	name, address := args[0], "127.0.0.1"
+	if own := ts.Getenv(name + "_ADDRESS"); own != "" {
+		address = own
+	}
+	text := fmt.Sprintf(`listen: [%[1]q]
+names: [%[2]q]
+data: %[3]q
 drain: 1s
 hosts:
-  allow: ["127.0.0.1"]
+  allow: ["127.0.0.1", "::1"]
 engine:
   line: "7.4"
-  path_context: %q
-  upstream: {nodes: [%q], path_context: %q}
+  path_context: %[4]q
+  upstream: {nodes: [%[5]q], path_context: %[6]q}
 peers:
   - name: staging
     sites: [any]
-    logins: [%s]
-    secret: {file: %q, algorithm: AES, hex: true}
-%s
-`, ts.MkAbs(name+".data"), ts.Getenv(name+"_CONTEXT"), args[1],
+    logins: [%[7]s]
+    secret: {file: %[8]q, algorithm: AES, hex: true}
+%[9]s
+`, net.JoinHostPort(strings.Trim(address, "[]"), "0"), address, ts.MkAbs(name+".data"), ts.Getenv(name+"_CONTEXT"), args[1],
 		ts.Getenv(name+"_INNER"), args[2], ts.MkAbs("secret"), strings.Join(args[3:], "\n"))
 	ts.Check(os.WriteFile(ts.MkAbs(name+".yaml"), []byte(text), 0o600))
 	started := s.start(ts, name, "run", "--json", "--config", name+".yaml")
 	var listen []string
 	ts.Check(json.Unmarshal(started.Listen, &listen))
-	host, port, _ := strings.Cut(listen[0], ":")
-	ts.Setenv(name+"_HOST", host)
+	_, port, err := net.SplitHostPort(listen[0])
+	ts.Check(err)
+	ts.Setenv(name+"_HOST", address)
 	ts.Setenv(name+"_PORT", port)
 	ts.Setenv(name+"_CA", started.CA)
+}
+
+// pair is a whole way: an engine that stages, its gateway outwards, the gateway of live, and the live
+// engine, each with a path context of its own: pair [LINE OF THE INNER GATEWAY'S PEER...]. Both have a
+// blank site Shop, 20121 and 30001, and a publisher with every permission. What the remote fields of
+// staging take is in $outer_HOST, $outer_PORT and /outer. With $address as [::1] all of it is IPv6.
+func (s services) pair(ts *testscript.TestScript, _ bool, args []string) {
+	const publisher = "publisher@example.com"
+	for name, value := range map[string]string{"outer_ADDRESS": ts.Getenv("address"), "inner_ADDRESS": ts.Getenv("address"),
+		"inner_CONTEXT": "/inner", "inner_INNER": "/portal", "outer_CONTEXT": "/outer", "outer_INNER": "/inner"} {
+		ts.Setenv(name, value)
+	}
+	s.engine(ts, false, []string{"live", "--context", "/portal"})
+	s.gateway(ts, false, append([]string{"inner", ts.Getenv("live"), publisher}, args...))
+	ts.Setenv("outer_TRUST", ts.Getenv("inner_CA"))
+	address := ts.Getenv("inner_HOST") + ":" + ts.Getenv("inner_PORT")
+	s.gateway(ts, false, []string{"outer", "https://" + address, publisher})
+	s.engine(ts, false, []string{"staging", "--ca", ts.Getenv("outer_CA"), "--buffer", "2KiB"})
+	for _, side := range []struct {
+		engine, site, actions string
+	}{
+		{"live", "30001", "EXPORT_IMPORT_LAYOUTS UPDATE"}, {"staging", "20121", "MANAGE_STAGING PUBLISH_STAGING"},
+	} {
+		for _, command := range []string{"site create Shop --id " + side.site, "user add " + publisher,
+			"user grant " + publisher + " " + side.actions + " --site " + side.site} {
+			ts.Check(ts.Exec("stagelock", append(strings.Fields(command), "--engine", side.engine)...))
+		}
+	}
+	ts.Setenv("STAGELOCK_ENGINE", "staging")
+	ts.Setenv("STAGELOCK_LOGIN", publisher)
 }
 
 // stop ends a process in order: ended NAME; kill ends it at once: killed NAME.

@@ -39,7 +39,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsWith, "environment": startEnvironment, "append": appendTo, "hold": hold,
 			"engine": run.engine, "gateway": run.gateway, "ended": run.stop, "killed": run.kill, "capture": capture,
-			"port": portOf,
+			"port": portOf, "pair": run.pair,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("LARS", lars)

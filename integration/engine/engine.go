@@ -17,6 +17,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
 	"github.com/stagelock/stagelock/integration/engine/remote"
+	"github.com/stagelock/stagelock/integration/engine/revisions"
 	"github.com/stagelock/stagelock/integration/engine/servlet"
 	"github.com/stagelock/stagelock/integration/engine/staging"
 	"github.com/stagelock/stagelock/tunnel"
@@ -63,7 +64,8 @@ type Engine struct {
 	*author.Author
 	*lar.Archives
 	*staging.Live
-	Staging *remote.Staging // this engine as the staging side
+	Staging *remote.Staging  // this engine as the staging side
+	Pages   *revisions.Pages // the versions of its pages
 	servlet *servlet.Servlet
 }
 
@@ -111,7 +113,7 @@ func build(ctx context.Context, cfg Config) (e *Engine, err error) {
 
 // fill makes the rooms above the store.
 func (e *Engine) fill(ctx context.Context, cfg Config) (err error) {
-	e.Author = author.New(e.Store)
+	e.Author, e.Pages = author.New(e.Store), revisions.New(e.Store)
 	e.Archives, err = lar.New(ctx, lar.Config{Dir: filepath.Join(cfg.Dir, "exports"), Build: cfg.Build,
 		Portlets: cfg.Portlets, AnyBuild: cfg.AnyBuild, MaxArchive: cfg.MaxArchive, Progress: cfg.Progress}, e.Store)
 	if err != nil {

@@ -22,7 +22,8 @@ type Listeners struct {
 
 // Commands returns the handler of the commands that carry the token.
 func (e *Engine) Commands(token string) http.Handler {
-	return control.NewServer(control.Config{Store: e.Store, Author: e.Author, Live: e.Live, Staging: e.Staging, Token: token})
+	return control.NewServer(control.Config{Store: e.Store, Author: e.Author, Live: e.Live, Staging: e.Staging,
+		Pages: e.Pages, Token: token})
 }
 
 // Run answers calls and commands until ctx ends, lets those that are under way end, and closes the

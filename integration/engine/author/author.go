@@ -10,6 +10,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/content/vault"
+	"github.com/stagelock/stagelock/integration/engine/revisions"
 )
 
 // Author writes and deletes what sites are made of, and notes every change in the journal that exports
@@ -135,7 +136,11 @@ func (a *Author) Delete(ctx context.Context, site int64, kind content.Kind, priv
 		if err != nil {
 			return err
 		}
-		return a.journal(ctx, tx, content.Item{Site: site, Kind: kind, Private: private, UUID: uuid}, true)
+		gone := content.Item{Site: site, Kind: kind, Private: private, UUID: uuid}
+		if err := revisions.Forget(ctx, tx, gone); err != nil {
+			return err
+		}
+		return tx.Journal(ctx, gone, true, a.store.Now())
 	})
 }
 
@@ -299,12 +304,15 @@ func (a *Author) makeTags(ctx context.Context, tx *content.Tx, it content.Item, 
 	return nil
 }
 
-// write puts the item and notes it in the journal.
+// write puts the item and notes it in the journal, a page with versions only once one is ready.
 func (a *Author) write(ctx context.Context, tx *content.Tx, it *content.Item) (err error) {
 	if *it, _, err = tx.Put(ctx, *it); err != nil {
 		return err
 	}
-	return a.journal(ctx, tx, *it, false)
+	if noted, err := revisions.Note(ctx, tx, *it); err != nil || noted {
+		return err
+	}
+	return tx.Journal(ctx, *it, false, a.store.Now())
 }
 
 // packed stores one piece of content durably, and an empty one beside it.
@@ -322,11 +330,4 @@ func (a *Author) packed(body io.Reader) (p *vault.Pack, b, empty vault.Blob, err
 		return nil, b, empty, errors.Join(err, p.Close())
 	}
 	return p, b, empty, nil
-}
-
-// journal writes a change into the journal that exports are made from.
-func (a *Author) journal(ctx context.Context, tx *content.Tx, it content.Item, deleted bool) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO journal (site, kind, uuid, private, deleted, at) VALUES (?, ?, ?, ?, ?, ?)`,
-		it.Site, it.Kind, it.UUID, it.Private, deleted, content.Stamp(a.store.Now()))
-	return err
 }

@@ -48,8 +48,8 @@ func scanItem(row interface{ Scan(...any) error }) (Item, error) {
 	var it Item
 	var modified string
 	err := row.Scan(&it.ID, &it.Site, &it.Kind, &it.UUID, &it.Private, &it.LayoutID, &it.ParentLayoutID, &it.Name,
-		&it.FriendlyURL, &it.MediaType, asJSON{&it.Portlets}, asJSON{&it.Refs}, &it.Parent, asJSON{&it.Tags},
-		asJSON{&it.Categories}, asJSON{&it.Permissions}, &it.Version, &it.SHA256, &it.Size, &modified, &it.Publish)
+		&it.FriendlyURL, &it.MediaType, JSON{&it.Portlets}, JSON{&it.Refs}, &it.Parent, JSON{&it.Tags},
+		JSON{&it.Categories}, JSON{&it.Permissions}, &it.Version, &it.SHA256, &it.Size, &modified, &it.Publish)
 	if err != nil {
 		return it, err
 	}
@@ -147,7 +147,7 @@ func (t *Tx) insertItem(ctx context.Context, it Item) (int64, error) {
 		version, sha256, size, modified, publish)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		it.Site, it.Kind, it.UUID, it.Private, it.LayoutID, it.ParentLayoutID, it.Name, it.FriendlyURL, it.MediaType,
-		asJSON{it.Portlets}, asJSON{it.Refs}, it.Parent, asJSON{it.Tags}, asJSON{it.Categories}, asJSON{it.Permissions},
+		JSON{it.Portlets}, JSON{it.Refs}, it.Parent, JSON{it.Tags}, JSON{it.Categories}, JSON{it.Permissions},
 		it.Version, it.SHA256, it.Size, Stamp(it.Modified), it.Publish)
 	if err != nil {
 		return 0, err
@@ -159,9 +159,16 @@ func (t *Tx) updateItem(ctx context.Context, it Item) error {
 	_, err := t.ExecContext(ctx, `UPDATE items SET layout_id = ?, parent_layout_id = ?, name = ?, friendly_url = ?,
 		media_type = ?, portlets = ?, refs = ?, parent = ?, tags = ?, categories = ?, permissions = ?, version = ?,
 		sha256 = ?, size = ?, modified = ?, publish = ? WHERE id = ?`,
-		it.LayoutID, it.ParentLayoutID, it.Name, it.FriendlyURL, it.MediaType, asJSON{it.Portlets}, asJSON{it.Refs},
-		it.Parent, asJSON{it.Tags}, asJSON{it.Categories}, asJSON{it.Permissions},
+		it.LayoutID, it.ParentLayoutID, it.Name, it.FriendlyURL, it.MediaType, JSON{it.Portlets}, JSON{it.Refs},
+		it.Parent, JSON{it.Tags}, JSON{it.Categories}, JSON{it.Permissions},
 		it.Version, it.SHA256, it.Size, Stamp(it.Modified), it.Publish, it.ID)
+	return err
+}
+
+// Journal notes a change of an item for the exports that take what was changed.
+func (t *Tx) Journal(ctx context.Context, it Item, deleted bool, at time.Time) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO journal (site, kind, uuid, private, deleted, at) VALUES (?, ?, ?, ?, ?, ?)`,
+		it.Site, it.Kind, it.UUID, it.Private, deleted, Stamp(at))
 	return err
 }
 

@@ -50,7 +50,7 @@ func (t *Tx) Unlock(ctx context.Context, site int64) error {
 
 // Stage writes which types of the site are staged elsewhere.
 func (t *Tx) Stage(ctx context.Context, site int64, types []Type) error {
-	_, err := t.ExecContext(ctx, `UPDATE sites SET staged = ? WHERE id = ?`, asJSON{types}, site)
+	_, err := t.ExecContext(ctx, `UPDATE sites SET staged = ? WHERE id = ?`, JSON{types}, site)
 	return err
 }
 

@@ -62,7 +62,7 @@ func (v View) Publishes(ctx context.Context, site int64) ([]Publish, error) {
 		var p Publish
 		var at string
 		err := r.Scan(&p.ID, &p.Site, &p.Request, &p.Checksum, &p.Login, &at, &p.Entries, &p.Bytes,
-			&p.Added, &p.Updated, &p.Deleted, asJSON{&p.Warnings})
+			&p.Added, &p.Updated, &p.Deleted, JSON{&p.Warnings})
 		if err != nil {
 			return p, err
 		}
@@ -93,7 +93,7 @@ func (t *Tx) AddPublish(ctx context.Context, p Publish, entries []Item) (int64, 
 	res, err := t.ExecContext(ctx, `INSERT INTO publishes
 		(site, request, checksum, login, at, entries, bytes, added, updated, deleted, warnings)
 		VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?)`,
-		p.Site, p.Request, p.Checksum, p.Login, Stamp(p.At), p.Entries, p.Bytes, asJSON{p.Warnings})
+		p.Site, p.Request, p.Checksum, p.Login, Stamp(p.At), p.Entries, p.Bytes, JSON{p.Warnings})
 	if err != nil {
 		return 0, err
 	}

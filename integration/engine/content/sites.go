@@ -27,7 +27,7 @@ func scanSite(row interface{ Scan(...any) error }) (Site, error) {
 	var s Site
 	var locales string
 	err := row.Scan(&s.ID, &s.CompanyID, &s.UUID, &s.Name, &s.FriendlyURL, &locales, &s.Settings, &s.StagingCount,
-		&s.Library, asJSON{&s.Staged})
+		&s.Library, JSON{&s.Staged})
 	s.Locales = strings.Split(locales, ",")
 	return s, err
 }
@@ -59,7 +59,7 @@ func (s *Store) CreateSite(ctx context.Context, site Site) (Site, error) {
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO sites (`+siteColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			site.ID, site.CompanyID, site.UUID, site.Name, site.FriendlyURL, strings.Join(site.Locales, ","),
-			site.Settings, site.StagingCount, site.Library, asJSON{site.Staged})
+			site.Settings, site.StagingCount, site.Library, JSON{site.Staged})
 		return err
 	})
 	return site, err

@@ -56,20 +56,20 @@ func Collect[T any](
 	return all, rows.Err()
 }
 
-// asJSON keeps a value in a column as JSON. What is read is read into a pointer.
-type asJSON struct{ v any }
+// JSON keeps a value V in a column as JSON. What is read is read into a pointer.
+type JSON struct{ V any }
 
 // Value returns the JSON text.
-func (j asJSON) Value() (driver.Value, error) {
-	b, err := json.Marshal(j.v)
+func (j JSON) Value() (driver.Value, error) {
+	b, err := json.Marshal(j.V)
 	return string(b), err
 }
 
 // Scan reads a text that Value wrote.
-func (j asJSON) Scan(src any) error {
+func (j JSON) Scan(src any) error {
 	s, ok := src.(string)
 	if !ok {
 		return fmt.Errorf("a column of JSON holds a %T", src)
 	}
-	return json.Unmarshal([]byte(s), j.v)
+	return json.Unmarshal([]byte(s), j.V)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/author"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/remote"
+	"github.com/stagelock/stagelock/integration/engine/revisions"
 	"github.com/stagelock/stagelock/integration/engine/staging"
 )
 
@@ -28,6 +29,7 @@ type Config struct {
 	Author  *author.Author
 	Live    *staging.Live
 	Staging *remote.Staging
+	Pages   *revisions.Pages
 	Token   string // what a command must carry; an empty one admits nobody
 }
 
@@ -50,7 +52,10 @@ func NewServer(cfg Config) *Server {
 		"staging.enable": op(s.enable), "staging.disable": op(s.disable), "staging.status": op(s.status),
 		"staging.publish": s.publish, "staging.relaunch": s.relaunch, "staging.history": op(s.history),
 		"staging.schedule": op(s.schedule), "staging.schedules": op(s.schedules), "staging.unschedule": op(s.unschedule),
-		"user.add": op(s.addUser), "user.list": op(s.listUsers), "user.grant": op(s.grant),
+		"page.variations": op(s.variations), "page.vary": op(s.addVariation), "page.unvary": op(s.removeVariation),
+		"page.revisions": op(s.revisions), "page.branch": op(s.addBranch), "page.ready": op(s.ready),
+		"page.revise": upload(s.revise),
+		"user.add":    op(s.addUser), "user.list": op(s.listUsers), "user.grant": op(s.grant),
 		"user.import": op(s.importUsers),
 	}
 	return s
@@ -186,6 +191,10 @@ var cures = map[content.Code]string{
 	remote.SameSite:         "create another site for staging",
 	remote.TypesFixed:       "stagelock staging disable, then enable it anew",
 	remote.HalfEnabled:      "on live: stagelock site show, and stagelock site unlock if it is locked",
+	revisions.NotVersioned:  "enable staging with --page-versioning",
+	revisions.NoVariation:   "stagelock page variations shows those that there are",
+	revisions.NoBranch:      "make it: stagelock page add-variation --page",
+	revisions.NoRevision:    "stagelock page revisions shows those of a page",
 	remote.NotOnLive:        "publish the page first: stagelock staging publish --page",
 	remote.NoApplication:    "publish onto a page that holds the application, here and on live",
 	remote.Busy:             "wait for it: stagelock staging history",

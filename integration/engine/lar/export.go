@@ -14,12 +14,14 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/revisions"
 )
 
 // ExportOptions says what an export takes. The zero value takes everything, with the public pages.
 type ExportOptions struct {
-	Private          bool // the private pages instead of the public ones
-	SinceLastPublish bool // only what was changed after the last Published
+	Private          bool   // the private pages instead of the public ones
+	Variation        string // of versioned pages; empty means the main one
+	SinceLastPublish bool   // only what was changed after the last Published
 
 	Types       []content.Type // only content of these types; nil means all
 	Items       []content.Ref  // only these, and what they lie in; nil means all
@@ -42,6 +44,7 @@ type Summary struct {
 	Private   bool
 	Items     map[content.Kind]int
 	Deletions int
+	Unready   int   // pages that have no revision that is ready, or lie below one
 	Watermark int64 // hand it to Published once live has it
 }
 
@@ -56,6 +59,7 @@ type exporting struct {
 	items     []content.Item
 	deletions []deletion
 	byRef     map[[2]string]content.Item // kind and uuid: what the archive itself satisfies
+	unready   int
 	upTo      int64
 	at        time.Time
 }
@@ -181,6 +185,11 @@ func (x *exporting) choose(ctx context.Context, v content.View, changed map[chan
 		if err != nil {
 			return err
 		}
+		if kind == content.Page {
+			if items, err = x.ready(ctx, v, items); err != nil {
+				return err
+			}
+		}
 		all = append(all, items...)
 	}
 	needed := map[string]bool{}
@@ -202,6 +211,31 @@ func (x *exporting) choose(ctx context.Context, v content.View, changed map[chan
 		}
 	}
 	return nil
+}
+
+// ready returns versioned pages as they are ready for publication, those above a page among them, and
+// pages without versions as they are.
+func (x *exporting) ready(ctx context.Context, v content.View, pages []content.Item) ([]content.Item, error) {
+	set := revisions.Set{Site: x.site.ID, Private: x.opt.Private}
+	ready, versioned, err := revisions.Ready(ctx, v, set, x.opt.Variation)
+	if err != nil || !versioned {
+		return pages, err
+	}
+	var all []content.Item
+	shown := map[int64]bool{0: true}
+	for _, p := range pages { // those above come first
+		r, is := ready[p.UUID]
+		if p.Private != x.opt.Private {
+			continue
+		}
+		if !is || !shown[p.ParentLayoutID] {
+			x.unready++
+			continue
+		}
+		shown[p.LayoutID] = true
+		all = append(all, r.Apply(p))
+	}
+	return all, nil
 }
 
 // closure returns the uuids of the items, of what they lie in, and of their categories with theirs.
@@ -256,7 +290,7 @@ func (x *exporting) carries(of content.Type) bool {
 
 func (x *exporting) summary() Summary {
 	s := Summary{Site: x.site.ID, Private: x.opt.Private, Items: map[content.Kind]int{},
-		Deletions: len(x.deletions), Watermark: x.upTo}
+		Deletions: len(x.deletions), Unready: x.unready, Watermark: x.upTo}
 	for _, it := range x.items {
 		s.Items[it.Kind]++
 	}

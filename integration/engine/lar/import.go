@@ -14,6 +14,7 @@ import (
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/content/vault"
+	"github.com/stagelock/stagelock/integration/engine/revisions"
 )
 
 const deletionsName = "deletion-system-events.xml"
@@ -200,7 +201,10 @@ func applyItem(
 	if err != nil || found && same(old, it) {
 		return err
 	}
-	_, added, err := tx.Put(ctx, it)
+	stored, added, err := tx.Put(ctx, it)
+	if err == nil {
+		_, err = revisions.Note(ctx, tx, stored)
+	}
 	if added {
 		p.Added++
 	} else {

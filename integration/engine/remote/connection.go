@@ -21,6 +21,9 @@ type Connection struct {
 	Secure      bool           `json:"secure,omitempty"`     // https
 	RemoteURL   string         `json:"remote_url,omitempty"` // of the live site's pages, if it is not what live says
 	Types       []content.Type `json:"types"`                // what is staged; nil means all that the site has
+
+	VersionPublic  bool `json:"version_public,omitempty"`  // page versioning of the public pages
+	VersionPrivate bool `json:"version_private,omitempty"` // and of the private ones
 }
 
 // Why a connection is refused, each with the values that its Error carries.
@@ -31,6 +34,7 @@ const (
 	BadSiteID        content.Code = "bad-remote-site-id"      // id
 	BadRemoteURL     content.Code = "bad-remote-url"          // url
 	BadType          content.Code = "bad-type"                // type, whether of a library
+	NoPages          content.Code = "no-pages"                // none
 	NoConnection     content.Code = "no-connection"           // url, why
 	NoAuthentication content.Code = "no-authentication"       // url, why
 	NoRemoteSite     content.Code = "no-remote-site"          // id
@@ -83,6 +87,9 @@ func (c Connection) check(library bool) error {
 			return r.refused(c)
 		}
 	}
+	if library && (c.VersionPublic || c.VersionPrivate) {
+		return content.Errorf(NoPages, "%s", "an asset library has no pages to version")
+	}
 	for _, t := range c.Types {
 		if !slices.Contains(content.Types(library), t) {
 			return content.Errorf(BadType, "%s cannot be staged; asset library: %t", string(t), library)
@@ -131,6 +138,14 @@ func (c Connection) url() *url.URL {
 		u.Scheme = "https"
 	}
 	return u
+}
+
+// versions reports whether a page set is versioned.
+func (c Connection) versions(private bool) bool {
+	if private {
+		return c.VersionPrivate
+	}
+	return c.VersionPublic
 }
 
 // same reports whether two connections lead to the same live site.

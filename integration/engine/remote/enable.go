@@ -10,6 +10,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
+	"github.com/stagelock/stagelock/integration/engine/revisions"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
@@ -116,6 +117,9 @@ func (s *Staging) keep(ctx context.Context, c Connection, at content.Site, u con
 		_, err := tx.ExecContext(ctx, `INSERT INTO stagings (site, connection, login, at) VALUES (?, ?, ?, ?)
 			ON CONFLICT (site) DO UPDATE SET connection = excluded.connection, login = excluded.login, at = excluded.at`,
 			at.ID, string(b), u.Email, content.Stamp(s.store.Now()))
+		if err == nil {
+			err = s.version(ctx, tx, c, at.ID)
+		}
 		if err != nil {
 			return err
 		}
@@ -127,12 +131,29 @@ func (s *Staging) keep(ctx context.Context, c Connection, at content.Site, u con
 	})
 }
 
+// version turns the versions of the page sets on and off.
+func (s *Staging) version(ctx context.Context, tx *content.Tx, c Connection, site int64) error {
+	for _, private := range []bool{false, true} {
+		set, err := revisions.Set{Site: site, Private: private}, error(nil)
+		if c.versions(private) {
+			err = revisions.TurnOn(ctx, tx, set, s.store.Now())
+		} else {
+			err = revisions.TurnOff(ctx, tx, set)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // settings are the type settings that a staging site has.
 func (c Connection) settings() map[string]string {
 	m := map[string]string{
 		"staged": "true", "stagedRemotely": "true", "remoteAddress": c.Address, "remotePort": strconv.Itoa(c.Port),
 		"remotePathContext": c.PathContext, "remoteGroupId": strconv.FormatInt(c.Site, 10),
-		"secureConnection":      strconv.FormatBool(c.Secure),
+		"secureConnection": strconv.FormatBool(c.Secure),
+		"branchingPublic":  strconv.FormatBool(c.VersionPublic), "branchingPrivate": strconv.FormatBool(c.VersionPrivate),
 		"overrideRemoteSiteURL": strconv.FormatBool(c.RemoteURL != ""), "remoteSiteURL": c.RemoteURL,
 	}
 	for key, value := range lar.StagedFlags(c.Types) {
@@ -163,6 +184,9 @@ func (s *Staging) Disable(ctx context.Context, login string, site int64, force b
 			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE site = ?`, site); err != nil {
 				return err
 			}
+		}
+		if err := s.version(ctx, tx, Connection{}, site); err != nil {
+			return err
 		}
 		return changeSettings(ctx, tx, site, func(m content.Settings) {
 			for key := range st.Connection.settings() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
+	"github.com/stagelock/stagelock/integration/engine/revisions"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
@@ -18,6 +19,7 @@ import (
 type Options struct {
 	Name        string         `json:"name,omitempty"`
 	Private     bool           `json:"private,omitempty"`            // the private pages instead
+	Variation   string         `json:"variation,omitempty"`          // of versioned pages; empty means the main one
 	Since       bool           `json:"since_last_publish,omitempty"` // only what was changed since the last publish
 	From        time.Time      `json:"from,omitzero"`                // only what was modified from then on
 	To          time.Time      `json:"to,omitzero"`                  // only what was modified until then
@@ -74,6 +76,9 @@ func (s *Staging) admit(
 	}
 	if o.Onto != "" && o.Portlet == "" {
 		return st, u, content.Errorf(NotCarried, "%s is a page to publish an application onto: name the application", o.Onto)
+	}
+	if err := revisions.Known(ctx, s.store.View, revisions.Set{Site: site, Private: o.Private}, o.Variation); err != nil {
+		return st, u, err
 	}
 	return st, u, s.validate(ctx, st.Connection, at, u)
 }
@@ -142,6 +147,9 @@ func (s *Staging) send(
 	}
 	defer func() { err = errors.Join(err, os.Remove(archive.Path)) }()
 	out.Items, out.Deletions = archive.Items, archive.Deletions
+	if n := archive.Unready; n > 0 {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("pages without a revision that is ready for publication: %d", n))
+	}
 	client, err := s.client(st.Connection, u, func(cfg *publisher.Config) {
 		cfg.Private, cfg.Parameters, cfg.Settings = o.Private, o.parameters(), onto.settings(o)
 		cfg.Progress = func(p publisher.Progress) { tell(progressOf(p)) }
@@ -178,7 +186,8 @@ func (s *Staging) transfer(
 // partial reports whether staged changes are left out: the next publish since the last one must
 // still find them.
 func (o Options) partial() bool {
-	return o.Types != nil || o.Pages != nil || o.Items != nil || o.Portlet != "" || o.NoDeletions ||
+	other := o.Variation != "" && o.Variation != revisions.Main
+	return other || o.Types != nil || o.Pages != nil || o.Items != nil || o.Portlet != "" || o.NoDeletions ||
 		!o.From.IsZero() || !o.To.IsZero()
 }
 
@@ -198,7 +207,7 @@ func (o Options) parameters() map[string][]string {
 func (s *Staging) options(
 	ctx context.Context, client *publisher.Client, st State, o Options,
 ) (lar.ExportOptions, error) {
-	x := lar.ExportOptions{Private: o.Private, SinceLastPublish: o.Since, From: o.From, To: o.To,
+	x := lar.ExportOptions{Private: o.Private, Variation: o.Variation, SinceLastPublish: o.Since, From: o.From, To: o.To,
 		NoDeletions: o.NoDeletions, Portlet: o.Portlet, Types: o.Types, Items: o.Items}
 	site, err := s.store.Site(ctx, st.Site)
 	if err != nil {

@@ -22,7 +22,7 @@ type shell struct{ *term.Shell }
 // Commands returns the commands of this package.
 func Commands(sh *term.Shell) []*cli.Command {
 	s := shell{sh}
-	return []*cli.Command{s.engineCommand(), s.siteCommand(), s.contentCommand(),
+	return []*cli.Command{s.engineCommand(), s.siteCommand(), s.contentCommand(), s.pageCommand(),
 		s.stagingCommand(), s.userCommand()}
 }
 

@@ -113,20 +113,26 @@ func (sh shell) contentAdd(c *cli.Context) error {
 	return sh.send(c, "content.add", in, "Added")
 }
 
-// send uploads the content of the flags with a command and shows what it became.
-func (sh shell) send(c *cli.Context, name string, in any, done string) error {
+// upload sends the content of the flags with a command.
+func upload[Out any](sh shell, c *cli.Context, name string, in any) (out Out, err error) {
 	to, err := client(c)
 	if err != nil {
-		return err
+		return out, err
 	}
 	body, err := sh.bodyOf(c)
 	if err != nil {
-		return err
+		return out, err
 	}
 	defer func() { _ = body.Close() }() // it was only read
-	it, err := control.Upload[control.Item](c.Context, to, name, in, body)
+	out, err = control.Upload[Out](c.Context, to, name, in, body)
+	return out, explained(c.Context, err)
+}
+
+// send uploads the content of the flags with a command and shows what it became.
+func (sh shell) send(c *cli.Context, name string, in any, done string) error {
+	it, err := upload[control.Item](sh, c, name, in)
 	if err != nil {
-		return explained(c.Context, err)
+		return err
 	}
 	if sh.JSON {
 		return sh.Print(it)

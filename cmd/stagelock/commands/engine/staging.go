@@ -38,6 +38,8 @@ func (sh shell) stagingCommand() *cli.Command {
 				&cli.Int64Flag{Name: "remote-site", Usage: "id of the site or asset library on live"},
 				&cli.BoolFlag{Name: "secure", Usage: "use a secure connection (https)"},
 				&cli.StringFlag{Name: "remote-url", Usage: "address of the live site's pages, if it is not what live says"},
+				&cli.StringSliceFlag{Name: "page-versioning", Usage: "public or private: keep versions of these pages; " +
+					"may be repeated"},
 				&cli.StringSliceFlag{Name: "type", Usage: "what is staged, else everything: " + typeNames() +
 					"; may be repeated"})},
 		{Name: "status", Usage: "say how a site is staged", Action: sh.stagingStatus, Flags: target(site)},
@@ -65,6 +67,7 @@ func selection() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "name", Usage: "name of the publish, for the history"},
 		&cli.BoolFlag{Name: "private", Usage: "the private pages instead of the public ones"},
+		&cli.StringFlag{Name: "variation", Usage: "variation of pages with versions, else the main one"},
 		&cli.BoolFlag{Name: "since-last", Usage: "only what was changed since the last publish"},
 		&cli.StringFlag{Name: "from", Usage: "only what was changed from this time on, such as 2026-01-31T00:00:00Z"},
 		&cli.StringFlag{Name: "to", Usage: "only what was changed until this time"},
@@ -78,7 +81,7 @@ func selection() []cli.Flag {
 }
 
 func selected(c *cli.Context) (o remote.Options, err error) {
-	o = remote.Options{Name: c.String("name"), Private: c.Bool("private"), Since: c.Bool("since-last"),
+	o = remote.Options{Name: c.String("name"), Private: c.Bool("private"), Variation: c.String("variation"), Since: c.Bool("since-last"),
 		Pages: c.StringSlice("page"), Portlet: c.String("portlet"), Onto: c.String("onto"),
 		NoDeletions: c.Bool("no-deletions"), Types: typesOf(c)}
 	for _, ref := range c.StringSlice("item") {
@@ -137,10 +140,20 @@ func (sh shell) stagingEnable(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	st, err := ask[control.Staging](c, "staging.enable", control.Enable{Site: site, Login: login,
-		Connection: remote.Connection{Address: c.String("remote-host"), Port: c.Int("remote-port"),
-			PathContext: c.String("remote-path-context"), Site: c.Int64("remote-site"), Secure: c.Bool("secure"),
-			RemoteURL: c.String("remote-url"), Types: typesOf(c)}})
+	to := remote.Connection{Address: c.String("remote-host"), Port: c.Int("remote-port"),
+		PathContext: c.String("remote-path-context"), Site: c.Int64("remote-site"), Secure: c.Bool("secure"),
+		RemoteURL: c.String("remote-url"), Types: typesOf(c)}
+	for _, pages := range c.StringSlice("page-versioning") {
+		switch pages {
+		case "public":
+			to.VersionPublic = true
+		case "private":
+			to.VersionPrivate = true
+		default:
+			return flags.Misused(c, "--page-versioning %s: want public or private", pages)
+		}
+	}
+	st, err := ask[control.Staging](c, "staging.enable", control.Enable{Site: site, Login: login, Connection: to})
 	if err != nil {
 		return err
 	}
@@ -166,6 +179,12 @@ func (sh shell) showStaging(st control.Staging) error {
 	}
 	for _, t := range c.Types {
 		rows = append(rows, []string{"staged", string(t)})
+	}
+	if c.VersionPublic {
+		rows = append(rows, []string{"versioned", "public pages"})
+	}
+	if c.VersionPrivate {
+		rows = append(rows, []string{"versioned", "private pages"})
 	}
 	return sh.Table(rows)
 }
