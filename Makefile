@@ -44,7 +44,7 @@ bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 interop: ## the vendor's own client and servlet on both ends; says what is missing
-	$(GO) test -count=1 -timeout 60m -run 'Interop' -v ./integration/liferay ./conf/vendor
+	$(GO) test -count=1 -timeout 60m -run 'Interop' -v ./integration/liferay ./conf/format
 
 calls: ## print the remote calls in the vendor's jars: who makes them, from where they are reached
 	@./integration/liferay/jvm/scan/scan

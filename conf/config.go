@@ -6,18 +6,19 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
 
 // What settings are made of, under the names by which the rest of the house knows them.
 type (
 	// Secret is a text that nothing prints.
-	Secret = settings.Secret
+	Secret = scalar.Secret
 	// Size is a number of bytes.
-	Size = settings.Size
+	Size = scalar.Size
 	// Rate is a number of events a second.
-	Rate = settings.Rate
+	Rate = scalar.Rate
 	// Path is a file or folder.
-	Path = settings.Path
+	Path = scalar.Path
 	// Problem is one thing that is wrong with what the operator wrote, and what to do about it.
 	Problem = settings.Problem
 	// Origin is where a value comes from.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
 
 // readSecrets fills in the secrets that stand in files. Of value and file, the one with the higher
@@ -77,7 +78,7 @@ func (l *loader) readSecret(path, name string) Secret {
 	if l.WorldReadable(name) {
 		l.Report(l.config.Problem(path, "may be read by every user of this machine", "chmod 600 "+name))
 	}
-	s := settings.NewSecret(strings.TrimRight(string(data), "\r\n"))
+	s := scalar.NewSecret(strings.TrimRight(string(data), "\r\n"))
 	if !s.IsSet() {
 		l.Report(l.config.Problem(path, "is empty", "write the secret into "+name))
 	}

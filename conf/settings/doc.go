@@ -14,7 +14,7 @@
 //	cure:"..."           what to do about a value that cannot be
 //	empty:"unset"        an empty text says nothing
 //
-// A field is a leaf (a type of this package, a basic one, or one with UnmarshalText), a list of
+// A field is a leaf (a type of package scalar, a basic one, or one with UnmarshalText), a list of
 // leaves, a section (a struct) or a list of sections. A Secret has a setting "file" beside it.
 //
 // A Schema reads the tags. A Loader has layers, of rising precedence, of what was written: leaves by

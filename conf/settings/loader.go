@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
 
 // Sources says where a Loader finds what the operator wrote.
@@ -206,7 +208,7 @@ func (l *Loader) value(path string, s *setting, it Item, v reflect.Value) {
 		}
 		text = chosen
 	}
-	parsed, err := parse(s.typ, text)
+	parsed, err := scalar.Parse(s.typ, text)
 	if err != nil {
 		l.Report(At(it.Origin, path, err.Error(), s.hint()))
 		return
@@ -215,7 +217,7 @@ func (l *Loader) value(path string, s *setting, it Item, v reflect.Value) {
 	if msg := s.outOfBounds(v); msg != "" {
 		l.Report(At(it.Origin, path, msg, s.hint()))
 	}
-	if s.typ == reflect.TypeFor[Path]() {
+	if s.typ == reflect.TypeFor[scalar.Path]() {
 		v.SetString(l.Resolve(v.String(), it.Origin))
 	}
 }
@@ -254,7 +256,7 @@ func (s *setting) outOfBounds(v reflect.Value) string {
 }
 
 func (s *setting) bound(text string) reflect.Value {
-	v, err := parse(s.typ, text)
+	v, err := scalar.Parse(s.typ, text)
 	if err != nil {
 		panic("settings: bound of " + s.name + ": " + err.Error())
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
 
 // setting describes one key: a leaf with a value or a list of values, a section with keys of its
@@ -65,7 +67,7 @@ func (s *setting) flaw() string {
 		}
 	}
 	for _, d := range s.defaults() {
-		v, err := parse(s.typ, d)
+		v, err := scalar.Parse(s.typ, d)
 		if err != nil {
 			return "default " + d + ": " + err.Error()
 		}
@@ -93,10 +95,10 @@ func describe(t reflect.Type, at []int) []*setting {
 			continue
 		}
 		s := &setting{name: name, index: index, typ: f.Type, tag: f.Tag, restart: f.Tag.Get("restart") == "true"}
-		if !isLeaf(f.Type) && f.Type.Kind() == reflect.Slice {
+		if !scalar.Is(f.Type) && f.Type.Kind() == reflect.Slice {
 			s.many, s.typ = true, f.Type.Elem()
 		}
-		if !isLeaf(s.typ) {
+		if !scalar.Is(s.typ) {
 			s.kids = describe(s.typ, nil)
 		}
 		all = append(all, s)
@@ -106,7 +108,7 @@ func describe(t reflect.Type, at []int) []*setting {
 
 func (s *setting) leaf() bool     { return s.kids == nil }
 func (s *setting) sections() bool { return s.many && !s.leaf() }
-func (s *setting) secret() bool   { return s.typ == reflect.TypeFor[Secret]() }
+func (s *setting) secret() bool   { return s.typ == reflect.TypeFor[scalar.Secret]() }
 
 // emptyUnset reports whether an empty text says nothing.
 func (s *setting) emptyUnset() bool { return s.tag.Get("empty") == "unset" }

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
 
 // Setting is one effective value and where it comes from; a secret is masked.
@@ -29,11 +31,11 @@ func (s *Schema) Effective(v any, o Origins) []Setting {
 
 func showLeaf(s *setting, v reflect.Value) string {
 	if !s.many {
-		return show(v.Interface())
+		return scalar.Show(v.Interface())
 	}
 	texts := make([]string, v.Len())
 	for i := range texts {
-		texts[i] = show(v.Index(i).Interface())
+		texts[i] = scalar.Show(v.Index(i).Interface())
 	}
 	return strings.Join(texts, ",")
 }

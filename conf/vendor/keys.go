@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stagelock/stagelock/conf/format"
 	"github.com/stagelock/stagelock/conf/settings"
 )
 
@@ -27,7 +28,6 @@ const (
 	filterKey      = "tunnel.servlet.hosts.allowed"
 	verifierKey62  = "auth.verifier.TunnelingServletAuthVerifier.hosts.allowed"
 	bufferKey      = "staging.remote.transfer.buffer.size"
-	includeKey     = "include-and-override"
 	overridePrefix = "configuration.override."
 )
 
@@ -55,7 +55,7 @@ func single(s string) []string { return []string{s} }
 
 // javaBool reads a boolean as Liferay does: what is not one of these words is false.
 func javaBool(s string) []string {
-	if slices.Contains([]string{"true", "t", "y", "on", "1"}, strings.ToLower(trim(s))) {
+	if slices.Contains([]string{"true", "t", "y", "on", "1"}, strings.ToLower(format.Trim(s))) {
 		return []string{"true"}
 	}
 	return []string{"false"}

@@ -1,6 +1,10 @@
 package vendor
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/stagelock/stagelock/conf/format"
+)
 
 // productLines are the lines of the product names that begin with a year.
 var productLines = []struct{ prefix, line string }{
@@ -11,9 +15,9 @@ var productLines = []struct{ prefix, line string }{
 // Line returns the version line of a product's name or number, such as 2024.Q4, 7.4.3.112, 7.4-u92 or
 // 7.0.10; the name itself where none is known.
 func Line(name string) string {
-	s := strings.ToLower(trim(name))
+	s := strings.ToLower(format.Trim(name))
 	for _, drop := range []string{"liferay", "portal", "dxp", "ce", "ee", "digital experience platform"} {
-		s = trim(strings.TrimPrefix(s, drop))
+		s = format.Trim(strings.TrimPrefix(s, drop))
 	}
 	for _, p := range productLines {
 		rest, found := strings.CutPrefix(s, p.prefix)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stagelock/stagelock/conf/format"
 	"github.com/stagelock/stagelock/conf/settings"
 )
 
@@ -25,7 +26,7 @@ type engineFiles struct {
 
 // engineProperty is a property and where it stands.
 type engineProperty struct {
-	texts  []text
+	texts  []format.Text
 	origin settings.Origin
 }
 
@@ -57,7 +58,7 @@ func Read(l *settings.Loader, env []string) settings.Layer {
 	variables, _ := l.Top("engine.liferay.variables")
 	for _, it := range variables.Items {
 		name, value, _ := strings.Cut(it.Text, "=")
-		e.jvm[trim(name)] = value
+		e.jvm[format.Trim(name)] = value
 	}
 	e.eachFile("engine.liferay.portal_ext", func(it settings.Item, path, name string) { e.portalExt(it.Origin, path, name, false) })
 	e.variables(env)
@@ -106,14 +107,14 @@ func (e *engineFiles) portalExt(named settings.Origin, path, name string, includ
 		e.Unreadable(named, path, name, err)
 		return
 	}
-	p := parseProperties(data, e.line == "6.2")
+	p := format.ParseProperties(data, e.line == "6.2", isPortalKey)
 	e.notes(name, p)
 	e.open = append(e.open, name)
 	defer func() { e.open = e.open[:len(e.open)-1] }()
 	e.exposed(name, p)
-	for _, q := range p.all {
-		if q.key != includeKey {
-			e.found[q.key] = engineProperty{q.texts, at(name, q.lines[0])}
+	for _, q := range p.Entries {
+		if q.Key != format.IncludeKey {
+			e.found[q.Key] = engineProperty{q.Texts, at(name, q.Lines[0])}
 		}
 	}
 	e.keys(name, p)
@@ -122,17 +123,17 @@ func (e *engineFiles) portalExt(named settings.Origin, path, name string, includ
 
 // notes reports what the portal does to the lines of a file: always if it concerns the file or a key
 // that is read here.
-func (e *engineFiles) notes(name string, p *properties) {
-	for _, n := range p.notes {
-		if n.key != "" && !isPortalKey(n.key) && n.key != includeKey && !n.fatal {
+func (e *engineFiles) notes(name string, p *format.Properties) {
+	for _, n := range p.Notes {
+		if n.Key != "" && !isPortalKey(n.Key) && n.Key != format.IncludeKey && !n.Fatal {
 			continue
 		}
-		path := n.key
+		path := n.Key
 		if !isPortalKey(path) {
 			path = ""
 		}
-		problem := settings.At(at(name, n.line), path, n.msg, n.cure)
-		problem.Warning = !n.fatal
+		problem := settings.At(at(name, n.Line), path, n.Msg, n.Cure)
+		problem.Warning = !n.Fatal
 		e.Report(problem)
 	}
 }
@@ -141,20 +142,20 @@ func (e *engineFiles) notes(name string, p *properties) {
 const maxTold = 20
 
 // keys reports keys of the group that this line does not read, or nobody.
-func (e *engineFiles) keys(name string, p *properties) {
+func (e *engineFiles) keys(name string, p *format.Properties) {
 	told := 0
-	for _, q := range p.all {
-		o := at(name, q.lines[0])
-		i := slices.IndexFunc(portalKeys, func(k engineKey) bool { return k.name == q.key })
-		meant, wrong := misspelt(q.key)
+	for _, q := range p.Entries {
+		o := at(name, q.Lines[0])
+		i := slices.IndexFunc(portalKeys, func(k engineKey) bool { return k.name == q.Key })
+		meant, wrong := misspelt(q.Key)
 		switch {
 		case i >= 0 && !portalKeys[i].readBy(e.line):
-			e.warn(o, q.key, "is not read from 7.0 on, and engine.line is "+e.line+": it has no effect",
+			e.warn(o, q.Key, "is not read from 7.0 on, and engine.line is "+e.line+": it has no effect",
 				"drop it; these settings stand in the verifier's OSGi configuration")
-		case strings.HasPrefix(q.key, deadPrefix):
-			e.warn(o, q.key, "is read by no line of Liferay: it has no effect", "in 6.2 it is auth.verifier.TunnelingServletAuthVerifier, later the verifier's OSGi configuration")
-		case q.key == "include":
-			e.warn(o, q.key, "makes the portal read another file in this place, and pass over this whole file if it is not there; it is not read here",
+		case strings.HasPrefix(q.Key, deadPrefix):
+			e.warn(o, q.Key, "is read by no line of Liferay: it has no effect", "in 6.2 it is auth.verifier.TunnelingServletAuthVerifier, later the verifier's OSGi configuration")
+		case q.Key == "include":
+			e.warn(o, q.Key, "makes the portal read another file in this place, and pass over this whole file if it is not there; it is not read here",
 				"use include-and-override")
 		case wrong:
 			if told++; told > maxTold {
@@ -164,7 +165,7 @@ func (e *engineFiles) keys(name string, p *properties) {
 			if meant != "" {
 				cure = "did you mean " + meant + "?"
 			}
-			e.warn(o, q.key, "is no property of Liferay: it has no effect", cure)
+			e.warn(o, q.Key, "is no property of Liferay: it has no effect", cure)
 		}
 	}
 }
@@ -172,37 +173,37 @@ func (e *engineFiles) keys(name string, p *properties) {
 func (k engineKey) readBy(line string) bool { return k.only == "" || k.only == line }
 
 // exposed warns of a secret in a file that everybody may read.
-func (e *engineFiles) exposed(name string, p *properties) {
-	q, found := p.get(sharedSecret)
-	if found && !(len(q.texts) == 1 && q.texts[0].text == "") && e.WorldReadable(name) {
-		e.warn(at(name, q.lines[0]), "", "holds a secret and may be read by every user of this machine", "chmod o-r "+name)
+func (e *engineFiles) exposed(name string, p *format.Properties) {
+	q, found := p.Find(sharedSecret)
+	if found && !(len(q.Texts) == 1 && q.Texts[0].Text == "") && e.WorldReadable(name) {
+		e.warn(at(name, q.Lines[0]), "", "holds a secret and may be read by every user of this machine", "chmod o-r "+name)
 	}
 }
 
 // include reads the files that p includes, the last one last. References are looked for in the file
 // itself and among the JVM's properties only, as the portal does.
-func (e *engineFiles) include(p *properties, name string) {
-	q, found := p.get(includeKey)
+func (e *engineFiles) include(p *format.Properties, name string) {
+	q, found := p.Find(format.IncludeKey)
 	if !found {
 		return
 	}
 	r := e.resolver(func(key string) (string, bool) {
-		own, found := p.get(key)
+		own, found := p.Find(key)
 		if !found || key == sharedSecret {
 			return "", false
 		}
-		return own.texts[0].text, true
+		return own.Texts[0].Text, true
 	})
-	for _, t := range q.texts {
-		o := at(name, t.line)
-		x := r.expand(t.text)
+	for _, t := range q.Texts {
+		o := at(name, t.Line)
+		x := r.Expand(t.Text)
 		switch {
-		case x.err != nil:
-			e.Report(settings.At(o, q.key, "refers to itself: the portal does not start", "write the value out"))
-		case len(x.open) > 0:
-			e.unresolvedInclude(o, x.open[0])
-		case trim(x.text) != "":
-			e.portalExt(o, q.key, e.Resolve(x.text, o), true)
+		case x.Err != nil:
+			e.Report(settings.At(o, q.Key, "refers to itself: the portal does not start", "write the value out"))
+		case len(x.Unresolved) > 0:
+			e.unresolvedInclude(o, x.Unresolved[0])
+		case format.Trim(x.Text) != "":
+			e.portalExt(o, q.Key, e.Resolve(x.Text, o), true)
 		}
 	}
 }
@@ -212,7 +213,7 @@ func (e *engineFiles) unresolvedInclude(o settings.Origin, name string) {
 	if name == "liferay.home" {
 		cure = "say what it is in engine.liferay.home of the gateway's file"
 	}
-	e.warn(o, includeKey, "refers to ${"+name+"}, which nothing here resolves: the include is passed over, as the portal does where it does not know it either", cure)
+	e.warn(o, format.IncludeKey, "refers to ${"+name+"}, which nothing here resolves: the include is passed over, as the portal does where it does not know it either", cure)
 }
 
 // inVendorsJar reports whether the portal finds a file of this name in its own jar.
@@ -230,17 +231,17 @@ func (e *engineFiles) missingInclude(o settings.Origin, path, name string) {
 	}
 }
 
-func (e *engineFiles) resolver(property func(string) (string, bool)) resolver {
-	return resolver{
-		property: property,
-		jvm: func(name string) (string, bool) {
+func (e *engineFiles) resolver(property func(string) (string, bool)) format.Resolver {
+	return format.Resolver{
+		Property: property,
+		JVM: func(name string) (string, bool) {
 			v, found := e.jvm[name]
 			if !found && name == "liferay.home" && e.home != "" {
 				return e.home, true
 			}
 			return v, found
 		},
-		env: func(name string) (string, bool) {
+		Env: func(name string) (string, bool) {
 			v, found := e.environ[name]
 			return v, found
 		},
@@ -253,7 +254,7 @@ func (e *engineFiles) merged(name string) (string, bool) {
 	if !found || name == sharedSecret {
 		return "", false
 	}
-	return p.texts[0].text, true
+	return p.texts[0].Text, true
 }
 
 // variables lets Liferay's variables override the properties of the files.
@@ -266,15 +267,15 @@ func (e *engineFiles) variables(env []string) {
 		}
 		o := settings.Origin{Source: settings.VendorEnv, Name: variable}
 		if strings.HasPrefix(name, overridePrefix) {
-			e.found[name] = engineProperty{withLines(split(value), make([]int, len(split(value)))), o}
+			e.found[name] = engineProperty{format.WithLines(format.Split(value), make([]int, len(format.Split(value)))), o}
 		}
 		for _, k := range portalKeys {
 			switch {
 			case name == k.name && !k.readBy(e.line):
 				e.warn(o, k.name, "is not read from 7.0 on, and engine.line is "+e.line+": it has no effect", "drop it")
 			case name == k.name:
-				pieces := split(value)
-				e.found[name] = engineProperty{withLines(pieces, make([]int, len(pieces))), o}
+				pieces := format.Split(value)
+				e.found[name] = engineProperty{format.WithLines(pieces, make([]int, len(pieces))), o}
 			case squash(strings.TrimPrefix(variable, liferayPrefix)) == squash(k.name):
 				e.warn(o, "", "is not how Liferay spells "+k.name+": it is not read", "name it "+encodeLiferayName(k.name))
 			}
@@ -302,21 +303,21 @@ func (e *engineFiles) portalLayer(y settings.Layer) {
 
 // leaf reads a single value: the portal puts references in, but not into one with commas.
 func (e *engineFiles) leaf(y settings.Layer, k engineKey, p engineProperty) {
-	value := merge(p.texts, e.line == "6.2")
+	value := format.Merge(p.texts, e.line == "6.2")
 	if k.name != sharedSecret && strings.Contains(value, sharedSecret) {
 		return // a line that was swallowed, which is told; it may hold the secret
 	}
 	if len(p.texts) == 1 {
-		x := e.resolver(e.merged).expand(value)
-		if x.err != nil {
+		x := e.resolver(e.merged).Expand(value)
+		if x.Err != nil {
 			e.Report(settings.At(p.origin, k.name, "refers to itself: the portal does not start", "write the value out"))
 			return
 		}
-		if len(x.open) > 0 {
-			e.unresolved(p.origin, k.name, x.open[0])
+		if len(x.Unresolved) > 0 {
+			e.unresolved(p.origin, k.name, x.Unresolved[0])
 			return
 		}
-		value = x.text
+		value = x.Text
 	} else if strings.Contains(value, "${") {
 		e.warn(p.origin, k.name, "has a comma in it: the portal puts nothing in for ${...} then, the text counts as it stands", "write the value out")
 	}
@@ -332,22 +333,11 @@ func pieces(texts []string, p engineProperty) settings.Given {
 	for i, t := range texts {
 		o := p.origin
 		if len(texts) == len(p.texts) && o.Source == settings.VendorFile {
-			o.Line = p.texts[i].line
+			o.Line = p.texts[i].Line
 		}
 		g.Items = append(g.Items, settings.Item{Text: t, Origin: o})
 	}
 	return g
-}
-
-// merge is how the portal makes one text of several. From 7.0 on blanks around each are lost.
-func merge(texts []text, line62 bool) string {
-	all := make([]string, len(texts))
-	for i, t := range texts {
-		if all[i] = t.text; !line62 {
-			all[i] = trim(t.text)
-		}
-	}
-	return strings.Join(all, ",")
 }
 
 // unresolved reports a reference in a value; within the secret it may be a part of it.
@@ -376,23 +366,23 @@ func (e *engineFiles) hostsLeaf(y settings.Layer, k engineKey, p engineProperty)
 	for _, t := range p.texts {
 		o := p.origin
 		if o.Source == settings.VendorFile {
-			o.Line = t.line
+			o.Line = t.Line
 		}
-		x := r.expand(t.text)
+		x := r.Expand(t.Text)
 		switch {
-		case x.err != nil:
+		case x.Err != nil:
 			e.Report(settings.At(o, k.name, "refers to itself: the portal does not start", "write the value out"))
 			continue
-		case len(x.open) > 0:
-			e.warn(o, k.name, "refers to ${"+x.open[0]+"}, which nothing here resolves: nobody has that address", "write the address out")
+		case len(x.Unresolved) > 0:
+			e.warn(o, k.name, "refers to ${"+x.Unresolved[0]+"}, which nothing here resolves: nobody has that address", "write the address out")
 			continue
-		case len(x.names) > 0:
-			e.warn(o, k.name, "refers to ${"+x.names[0]+"}: parts of the engine do not resolve references in a list of hosts and take the text as it stands", "write the address out")
+		case len(x.Names) > 0:
+			e.warn(o, k.name, "refers to ${"+x.Names[0]+"}: parts of the engine do not resolve references in a list of hosts and take the text as it stands", "write the address out")
 		}
-		if strings.Contains(x.text, sharedSecret) {
+		if strings.Contains(x.Text, sharedSecret) {
 			continue // a line that was swallowed, which is told; it may hold the secret
 		}
-		for _, host := range k.read(x.text) {
+		for _, host := range k.read(x.Text) {
 			g.Items = append(g.Items, settings.Item{Text: host, Origin: o})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/stagelock/stagelock/conf/format"
 	"github.com/stagelock/stagelock/conf/settings"
 )
 
@@ -55,15 +56,15 @@ func (e *engineFiles) readVerifiers() []verifier {
 		}
 		e.checkName(it.Origin, path, name)
 		c := e.parse(name, data)
-		for _, n := range c.notes {
-			problem := settings.At(at(name, n.line), "", n.msg, n.cure)
-			problem.Warning = !n.fatal
+		for _, n := range c.Notes {
+			problem := settings.At(at(name, n.Line), "", n.Msg, n.Cure)
+			problem.Warning = !n.Fatal
 			e.Report(problem)
 		}
 		pid, instance := splitPID(name)
 		v := verifier{settings.NewLayer(), at(name, 1), pid, instance}
-		for _, value := range c.values {
-			e.set(v, value, at(name, value.line))
+		for _, value := range c.Values {
+			e.set(v, value, at(name, value.Line))
 		}
 		all = append(all, v)
 	})
@@ -71,20 +72,20 @@ func (e *engineFiles) readVerifiers() []verifier {
 }
 
 // parse reads a file with the reader of the line.
-func (e *engineFiles) parse(name string, data []byte) *configFile {
+func (e *engineFiles) parse(name string, data []byte) *format.OSGi {
 	isCfg := strings.HasSuffix(name, ".cfg")
-	body := string(decodeUTF8(data))
+	body := string(format.DecodeUTF8(data))
 	switch {
 	case strings.HasPrefix(body, "\ufeff"):
-		c := &configFile{}
-		c.note(1, true, "begins with a byte order mark: the engine reads nothing of the file, or another first key", "save the file without it (in UTF-8, not UTF-8 with BOM)")
+		c := &format.OSGi{}
+		c.Note(1, true, "begins with a byte order mark: the engine reads nothing of the file, or another first key", "save the file without it (in UTF-8, not UTF-8 with BOM)")
 		return c
 	case !e.reads73():
-		return parseFelix(body, isCfg)
+		return format.ParseFelix(body, isCfg)
 	case isCfg:
-		return parseCfg(body, e.variable)
+		return format.ParseCfg(body, e.variable)
 	}
-	return parseConfig(body, e.variable)
+	return format.ParseConfig(body, e.variable)
 }
 
 // variable looks up what a configuration file refers to.
@@ -137,17 +138,17 @@ func (e *engineFiles) checkName(o settings.Origin, path, name string) {
 }
 
 // set turns a known key into a leaf.
-func (e *engineFiles) set(v verifier, value osgiValue, o settings.Origin) {
-	i := slices.IndexFunc(osgiKeys, func(k engineKey) bool { return k.name == value.key })
+func (e *engineFiles) set(v verifier, value format.Value, o settings.Origin) {
+	i := slices.IndexFunc(osgiKeys, func(k engineKey) bool { return k.name == value.Key })
 	switch {
 	case i < 0:
-		e.unknownKey(value.key, o)
+		e.unknownKey(value.Key, o)
 		return
-	case value.none:
+	case value.None:
 		return
 	}
 	k, g := osgiKeys[i], settings.Given{Origin: o}
-	for _, t := range value.texts {
+	for _, t := range value.Texts {
 		for _, s := range k.read(t) {
 			g.Items = append(g.Items, settings.Item{Text: s, Origin: o})
 		}
@@ -200,7 +201,7 @@ func (e *engineFiles) override(all []verifier) []verifier {
 			e.warn(p.origin, "", "overrides a configuration, which Liferay reads from 7.2 on, and engine.line is "+e.line+": it has no effect", "write it into the configuration's file")
 			continue
 		}
-		texts, ok, wrong := readValue(trim(e.text(p)))
+		texts, ok, wrong := format.ReadValue(format.Trim(e.text(p)))
 		if !ok || wrong != "" {
 			e.warn(p.origin, "", "has a value that Liferay does not read: the key is not overridden", `write "value", or B"true"`)
 			continue
@@ -209,7 +210,7 @@ func (e *engineFiles) override(all []verifier) []verifier {
 		if i < 0 {
 			i, all = len(all), append(all, verifier{settings.NewLayer(), p.origin, pid, instance})
 		}
-		e.set(all[i], osgiValue{key: key, texts: texts}, p.origin)
+		e.set(all[i], format.Value{Key: key, Texts: texts}, p.origin)
 	}
 	return all
 }
@@ -217,9 +218,9 @@ func (e *engineFiles) override(all []verifier) []verifier {
 // text returns what the portal makes of a property as one text.
 func (e *engineFiles) text(p engineProperty) string {
 	if len(p.texts) > 1 {
-		return merge(p.texts, e.line == "6.2")
+		return format.Merge(p.texts, e.line == "6.2")
 	}
-	return e.resolver(e.merged).expand(p.texts[0].text).text
+	return e.resolver(e.merged).Expand(p.texts[0].Text).Text
 }
 
 // mergeVerifiers adds the configurations that are enabled: a call passes if one of them lets it, so

@@ -1,4 +1,4 @@
-package vendor
+package format
 
 import (
 	"regexp"
@@ -7,45 +7,46 @@ import (
 	"unicode/utf16"
 )
 
-// osgiValue is one key of an OSGi configuration file. A single value has one text, an array any
+// Value is one key of an OSGi configuration file. A single value has one text, an array any
 // number; nothing at all is what the reader makes of a value that it cannot read.
-type osgiValue struct {
-	key   string
-	texts []string
-	none  bool
-	line  int
+type Value struct {
+	Key   string
+	Texts []string
+	None  bool
+	Line  int
 }
 
-// configFile is a configuration file as its reader reads it.
-type configFile struct {
-	values  []osgiValue
-	notes   []note
+// OSGi is a configuration file as its reader reads it.
+type OSGi struct {
+	Values  []Value
+	Notes   []Note
 	endless bool // the reader never comes back from it
 }
 
-func (c *configFile) note(line int, fatal bool, msg, cure string) {
-	c.notes = append(c.notes, note{line: line, msg: msg, cure: cure, fatal: fatal})
+// Note adds what a reader does to a line without a word; fatal means that the line counts for nothing.
+func (c *OSGi) Note(line int, fatal bool, msg, cure string) {
+	c.Notes = append(c.Notes, Note{Line: line, Msg: msg, Cure: cure, Fatal: fatal})
 }
 
 // put records a value; of a key that stands twice the last one counts.
-func (c *configFile) put(v osgiValue) {
-	for i := range c.values {
-		if c.values[i].key == v.key {
-			c.note(v.line, false, v.key+" stands twice, first in line "+strconv.Itoa(c.values[i].line)+": this one counts", "keep one of the two")
-			c.values[i] = v
+func (c *OSGi) put(v Value) {
+	for i := range c.Values {
+		if c.Values[i].Key == v.Key {
+			c.Note(v.Line, false, v.Key+" stands twice, first in line "+strconv.Itoa(c.Values[i].Line)+": this one counts", "keep one of the two")
+			c.Values[i] = v
 			return
 		}
 	}
-	if len(c.values) < maxKeys {
-		c.values = append(c.values, v)
+	if len(c.Values) < maxKeys {
+		c.Values = append(c.Values, v)
 	}
 }
 
 // maxKeys bounds the keys of one file; the verifier's configuration has five.
 const maxKeys = 1000
 
-// lookup gives the value of a variable of a configuration file.
-type lookup func(name string) (string, bool)
+// Lookup gives the value of a variable of a configuration file.
+type Lookup func(name string) (string, bool)
 
 const quoteIt = `write key="value", or key=["a","b"] for several, each key in a line of its own; or name the file .cfg and quote nothing`
 
@@ -55,10 +56,10 @@ var typedLine = regexp.MustCompile(`\A([\s\x0b]*[0-9a-zA-Z\-_.]+[\s\x0b]*)=([\s\
 // primitives is an array whose type code is a small letter.
 var primitives = regexp.MustCompile(`\A[\s\x0b]*[tilfdxscb]\[`)
 
-// parseConfig reads a .config file as 7.3 and later do: line by line, a backslash at the end joins
+// ParseConfig reads a .config file as 7.3 and later do: line by line, a backslash at the end joins
 // lines. The reader stops without a word at the first line that it does not know.
-func parseConfig(body string, vars lookup) *configFile {
-	c := &configFile{}
+func ParseConfig(body string, vars Lookup) *OSGi {
+	c := &OSGi{}
 	var b strings.Builder
 	first := 0
 	for i, line := range naturalLines(body) {
@@ -66,18 +67,18 @@ func parseConfig(body string, vars lookup) *configFile {
 		switch {
 		case line == "":
 			continue
-		case trim(line) == "":
-			c.note(number, true, "holds blanks only: the engine's reader fails on it, and the whole file is not read", "empty the line")
-			c.values = nil
+		case Trim(line) == "":
+			c.Note(number, true, "holds blanks only: the engine's reader fails on it, and the whole file is not read", "empty the line")
+			c.Values = nil
 			return c
-		case trim(line)[0] == '#':
+		case Trim(line)[0] == '#':
 			continue
 		}
 		if b.Len() == 0 {
 			first = number
 		}
 		rest, goesOn := strings.CutSuffix(line, `\`)
-		b.WriteString(trim(rest))
+		b.WriteString(Trim(rest))
 		if goesOn {
 			continue
 		}
@@ -87,42 +88,42 @@ func parseConfig(body string, vars lookup) *configFile {
 		b.Reset()
 	}
 	if b.Len() > 0 {
-		c.note(first, true, "is lost: the file ends behind a backslash", "drop the backslash at the end")
+		c.Note(first, true, "is lost: the file ends behind a backslash", "drop the backslash at the end")
 	}
 	return c
 }
 
 // typed reads one joined line. It reports whether the reader goes on.
-func (c *configFile) typed(s string, line int, vars lookup) bool {
+func (c *OSGi) typed(s string, line int, vars Lookup) bool {
 	m := typedLine.FindStringSubmatch(s)
 	if m == nil {
-		c.note(line, true, "is no key with a quoted value: the engine reads nothing of the file from here on", quoteIt)
+		c.Note(line, true, "is no key with a quoted value: the engine reads nothing of the file from here on", quoteIt)
 		return false
 	}
-	key, value := trim(m[1]), c.substitute(trim(m[2]), line, vars)
+	key, value := Trim(m[1]), c.substitute(Trim(m[2]), line, vars)
 	if c.endless {
-		c.values = nil
+		c.Values = nil
 		return false
 	}
-	texts, ok, wrong := readValue(value)
+	texts, ok, wrong := ReadValue(value)
 	if wrong == "" && primitives.MatchString(value) {
 		wrong = "an array of a primitive type"
 	}
 	if wrong != "" {
-		c.note(line, true, key+" has "+wrong+": the engine's reader fails on it, and the whole file is not read", "mend the value")
-		c.values = nil
+		c.Note(line, true, key+" has "+wrong+": the engine's reader fails on it, and the whole file is not read", "mend the value")
+		c.Values = nil
 		return false
 	}
 	if !ok {
-		c.note(line, true, key+" has a value that the engine takes for none", quoteIt)
+		c.Note(line, true, key+" has a value that the engine takes for none", quoteIt)
 	}
-	c.put(osgiValue{key: key, texts: texts, none: !ok, line: line})
+	c.put(Value{Key: key, Texts: texts, None: !ok, Line: line})
 	return true
 }
 
 // substitute puts in variables as 7.3 and later do: from the JVM's properties and, for names that
 // begin with LIFERAY_, from the environment. What is unknown becomes nothing.
-func (c *configFile) substitute(s string, line int, vars lookup) string {
+func (c *OSGi) substitute(s string, line int, vars Lookup) string {
 	for range maxDepth {
 		start, stop, found := variable(s)
 		if found && stop < 0 {
@@ -135,16 +136,16 @@ func (c *configFile) substitute(s string, line int, vars lookup) string {
 		value, known := vars(name)
 		switch {
 		case !known:
-			c.note(line, false, "refers to ${"+name+"}, which is not set here: the engine puts nothing in if it is not set there either",
+			c.Note(line, false, "refers to ${"+name+"}, which is not set here: the engine puts nothing in if it is not set there either",
 				"set it for the gateway too, in the environment or in engine.liferay.variables as "+name+"=...")
 		case strings.HasPrefix(name, "env:"):
-			c.note(line, false, "refers to ${"+name+"}: the engine of 7.4.3.112 puts nothing in for it, later ones do", "name the variable LIFERAY_..., or write the value out")
+			c.Note(line, false, "refers to ${"+name+"}: the engine of 7.4.3.112 puts nothing in for it, later ones do", "name the variable LIFERAY_..., or write the value out")
 		}
 		if s = s[:start] + value + s[stop+1:]; len(s) > maxText {
 			break
 		}
 	}
-	c.note(line, true, "holds a ${ that does not end: the engine's reader never comes back from it", `write $\{ for a brace that is none of a reference`)
+	c.Note(line, true, "holds a ${ that does not end: the engine's reader never comes back from it", `write $\{ for a brace that is none of a reference`)
 	c.endless = true
 	return ""
 }
@@ -210,9 +211,9 @@ func isJavaWhitespace(r rune) bool {
 		r == 0x2028 || r == 0x2029 || r == 0x205f || r == 0x3000
 }
 
-// readValue reads a value with its type code. It reports whether there is one, and what the reader
+// ReadValue reads a value with its type code. It reports whether there is one, and what the reader
 // fails on.
-func readValue(s string) (texts []string, ok bool, wrong string) {
+func ReadValue(s string) (texts []string, ok bool, wrong string) {
 	r := &valueReader{runes: []rune(s)}
 	kind := r.white()
 	code := kind
@@ -327,9 +328,9 @@ func (r *valueReader) quoted() (string, bool) {
 	}
 }
 
-// parseCfg reads a .cfg file as 7.3 and later do: key=value, nothing quoted, nothing escaped.
-func parseCfg(body string, vars lookup) *configFile {
-	c := &configFile{}
+// ParseCfg reads a .cfg file as 7.3 and later do: key=value, nothing quoted, nothing escaped.
+func ParseCfg(body string, vars Lookup) *OSGi {
+	c := &OSGi{}
 	var b strings.Builder
 	first := 0
 	for i, line := range naturalLines(body) {
@@ -340,29 +341,29 @@ func parseCfg(body string, vars lookup) *configFile {
 			first = i + 1
 		}
 		if rest, goesOn := strings.CutSuffix(line, `\`); goesOn {
-			b.WriteString(trim(rest))
+			b.WriteString(Trim(rest))
 			continue
 		}
-		b.WriteString(trim(line))
+		b.WriteString(Trim(line))
 		s := b.String()
 		b.Reset()
 		key, value, found := strings.Cut(s, "=")
 		switch {
 		case typedLine.MatchString(s):
-			c.note(first, true, "is quoted as in a .config file: the engine's reader fails on it, and the whole file is not read", "take the quotes away, or name the file .config")
+			c.Note(first, true, "is quoted as in a .config file: the engine's reader fails on it, and the whole file is not read", "take the quotes away, or name the file .config")
 		case !found:
-			c.note(first, true, "has no equals sign: the engine's reader fails on it, and the whole file is not read", "write key=value, comments from the first column on, and no line of blanks")
+			c.Note(first, true, "has no equals sign: the engine's reader fails on it, and the whole file is not read", "write key=value, comments from the first column on, and no line of blanks")
 		default:
-			c.put(osgiValue{key: trim(key), texts: []string{c.substitute(trim(value), first, vars)}, line: first})
+			c.put(Value{Key: Trim(key), Texts: []string{c.substitute(Trim(value), first, vars)}, Line: first})
 			if !c.endless {
 				continue
 			}
 		}
-		c.values = nil
+		c.Values = nil
 		return c
 	}
 	if b.Len() > 0 {
-		c.note(first, true, "is lost: the file ends behind a backslash", "drop the backslash at the end")
+		c.Note(first, true, "is lost: the file ends behind a backslash", "drop the backslash at the end")
 	}
 	return c
 }

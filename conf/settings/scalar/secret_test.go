@@ -1,4 +1,4 @@
-package settings_test
+package scalar_test
 
 import (
 	"bytes"
@@ -12,25 +12,25 @@ import (
 	"github.com/sirupsen/logrus"
 	"go.yaml.in/yaml/v4"
 
-	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
 
 const topSecret = "hunter2hunter2hu"
 
-type key struct{ Value settings.Secret }
+type key struct{ Value scalar.Secret }
 
 type holder struct {
-	Exported settings.Secret
-	hidden   settings.Secret
-	Pointer  *settings.Secret
+	Exported scalar.Secret
+	hidden   scalar.Secret
+	Pointer  *scalar.Secret
 	Key      key
-	list     []settings.Secret
+	list     []scalar.Secret
 	any      any
 }
 
 func newHolder() *holder {
-	s := settings.NewSecret(topSecret)
-	return &holder{s, s, &s, key{Value: s}, []settings.Secret{s}, s}
+	s := scalar.NewSecret(topSecret)
+	return &holder{s, s, &s, key{Value: s}, []scalar.Secret{s}, s}
 }
 
 // shapes are all the ways in which a Secret can reach a printer.
@@ -38,7 +38,7 @@ func shapes() map[string]any {
 	h := newHolder()
 	return map[string]any{
 		"secret": h.Exported, "pointer": h.Pointer, "struct": *h, "pointer to struct": h, "slice": h.list,
-		"map": map[string]settings.Secret{"a": h.hidden}, "map key": map[settings.Secret]int{h.hidden: 1}, "any": h.any,
+		"map": map[string]scalar.Secret{"a": h.hidden}, "map key": map[scalar.Secret]int{h.hidden: 1}, "any": h.any,
 		"nested": struct{ Current, Previous key }{h.Key, h.Key},
 	}
 }
@@ -120,11 +120,11 @@ func logged(f logrus.Formatter) func(any) ([]byte, error) {
 }
 
 func TestSecretValue(t *testing.T) {
-	s, same, other := settings.NewSecret(topSecret), settings.NewSecret(topSecret), settings.NewSecret("x")
-	if s.Reveal() != topSecret || !s.IsSet() || !s.Equal(same) || s.Equal(other) || s.Equal(settings.Secret{}) {
+	s, same, other := scalar.NewSecret(topSecret), scalar.NewSecret(topSecret), scalar.NewSecret("x")
+	if s.Reveal() != topSecret || !s.IsSet() || !s.Equal(same) || s.Equal(other) || s.Equal(scalar.Secret{}) {
 		t.Error("value, set or equal is wrong")
 	}
-	if unset := settings.NewSecret(""); unset.IsSet() || unset.Reveal() != "" || !unset.Equal(settings.Secret{}) {
+	if unset := scalar.NewSecret(""); unset.IsSet() || unset.Reveal() != "" || !unset.Equal(scalar.Secret{}) {
 		t.Error("an empty secret is set")
 	}
 }

@@ -1,4 +1,4 @@
-package vendor
+package format
 
 import (
 	"errors"
@@ -11,30 +11,31 @@ var errCircle = errors.New("refers to itself")
 // maxDepth bounds how deep values refer to each other.
 const maxDepth = 64
 
-// resolver puts in what ${name} stands for, as the portal's reader does: ${env:NAME} and
+// Resolver puts in what ${name} stands for, as the portal's reader does: ${env:NAME} and
 // ${sys:name}, the properties of the files, and the JVM's. What nothing resolves stays as it is;
 // $${ is an escaped ${.
-type resolver struct {
-	property func(name string) (string, bool)
-	jvm      func(name string) (string, bool)
-	env      func(name string) (string, bool)
+type Resolver struct {
+	Property func(name string) (string, bool)
+	JVM      func(name string) (string, bool)
+	Env      func(name string) (string, bool)
 }
 
-// expansion is a text with its references put in.
-type expansion struct {
-	text  string
-	names []string // that were referred to
-	open  []string // of these, the ones that nothing resolves
-	err   error    // errCircle: the portal does not start
+// Expansion is a text with its references put in.
+type Expansion struct {
+	Text       string
+	Names      []string // that were referred to
+	Unresolved []string // of these, the ones that nothing resolves
+	Err        error    // errCircle: the portal does not start
 }
 
-func (r resolver) expand(s string) expansion {
-	var e expansion
-	e.text = r.replace(s, nil, &e)
+// Expand returns s with its references put in.
+func (r Resolver) Expand(s string) Expansion {
+	var e Expansion
+	e.Text = r.replace(s, nil, &e)
 	return e
 }
 
-func (r resolver) replace(s string, within []string, e *expansion) string {
+func (r Resolver) replace(s string, within []string, e *Expansion) string {
 	var b strings.Builder
 	for {
 		i := strings.Index(s, "${")
@@ -54,7 +55,7 @@ func (r resolver) replace(s string, within []string, e *expansion) string {
 		b.WriteString(s[:i] + r.value(name, within, e))
 		s = s[i+end+1:]
 		if b.Len() > maxText {
-			e.err = errCircle
+			e.Err = errCircle
 			return ""
 		}
 	}
@@ -64,37 +65,37 @@ func (r resolver) replace(s string, within []string, e *expansion) string {
 // maxText bounds what references can blow a value up to.
 const maxText = 1 << 20
 
-func (r resolver) value(name string, within []string, e *expansion) string {
-	e.names = append(e.names, name)
+func (r Resolver) value(name string, within []string, e *Expansion) string {
+	e.Names = append(e.Names, name)
 	for _, w := range within {
 		if w == name {
-			e.err = errCircle
+			e.Err = errCircle
 			return ""
 		}
 	}
 	value, found := r.lookup(name)
 	if !found {
-		e.open = append(e.open, name)
+		e.Unresolved = append(e.Unresolved, name)
 		return "${" + name + "}"
 	}
-	if len(within) == maxDepth || len(e.names) > 1<<12 {
-		e.err = errCircle
+	if len(within) == maxDepth || len(e.Names) > 1<<12 {
+		e.Err = errCircle
 		return ""
 	}
 	return r.replace(value, append(within[:len(within):len(within)], name), e)
 }
 
-func (r resolver) lookup(name string) (string, bool) {
+func (r Resolver) lookup(name string) (string, bool) {
 	if n, ok := strings.CutPrefix(name, "env:"); ok {
-		return r.env(n)
+		return r.Env(n)
 	}
 	if n, ok := strings.CutPrefix(name, "sys:"); ok {
-		return r.jvm(n)
+		return r.JVM(n)
 	}
-	if r.property != nil {
-		if v, found := r.property(name); found {
+	if r.Property != nil {
+		if v, found := r.Property(name); found {
 			return v, true
 		}
 	}
-	return r.jvm(name)
+	return r.JVM(name)
 }

@@ -1,4 +1,4 @@
-package settings
+package scalar
 
 import (
 	"encoding"
@@ -72,14 +72,14 @@ var parsers = map[reflect.Type]func(string) (any, error){
 	reflect.TypeFor[*url.URL]():       parseURL,
 }
 
-// isLeaf reports whether a value of the type is written as one text.
-func isLeaf(t reflect.Type) bool {
+// Is reports whether a value of the type is written as one text.
+func Is(t reflect.Type) bool {
 	_, known := parsers[t]
 	return known || reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// parse makes a value of the type out of its text.
-func parse(t reflect.Type, text string) (reflect.Value, error) {
+// Parse makes a value of the type out of its text.
+func Parse(t reflect.Type, text string) (reflect.Value, error) {
 	if p, known := parsers[t]; known {
 		v, err := p(text)
 		if err != nil {
@@ -90,7 +90,7 @@ func parse(t reflect.Type, text string) (reflect.Value, error) {
 	v := reflect.New(t)
 	u, ok := v.Interface().(encoding.TextUnmarshaler)
 	if !ok {
-		panic("settings: " + t.String() + " is no leaf")
+		panic("scalar: " + t.String() + " is no leaf")
 	}
 	return v.Elem(), u.UnmarshalText([]byte(text))
 }
@@ -206,8 +206,8 @@ func plainPort(u *url.URL) bool {
 	return err == nil && n > 0
 }
 
-// show returns a leaf's value as one would write it; a Secret stays masked.
-func show(v any) string {
+// Show returns a leaf's value as one would write it; a Secret stays masked.
+func Show(v any) string {
 	switch v := v.(type) {
 	case *url.URL:
 		if v == nil {

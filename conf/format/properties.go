@@ -1,4 +1,4 @@
-package vendor
+package format
 
 import (
 	"strconv"
@@ -7,81 +7,86 @@ import (
 	"unicode/utf8"
 )
 
-// property is one key of a .properties file with all that the portal makes of its value.
-type property struct {
-	key   string
-	texts []text // one for a single value; the pieces between commas, of all lines with this key
-	lines []int  // where the key stands
+// IncludeKey names further files of the portal's.
+const IncludeKey = "include-and-override"
+
+// Property is one key of a .properties file with all that the portal makes of its value.
+type Property struct {
+	Key   string
+	Texts []Text // one for a single value; the pieces between commas, of all lines with this key
+	Lines []int  // where the key stands
 }
 
-// text is one piece of a value and the natural line in which it begins.
-type text struct {
-	text string
-	line int
+// Text is one piece of a value and the natural line in which it begins.
+type Text struct {
+	Text string
+	Line int
 }
 
-// note is something that the portal does to a line without a word.
-type note struct {
-	line  int
-	key   string // of the property that it is about; empty for the file
-	msg   string
-	cure  string
-	fatal bool
+// Note is something that the portal does to a line without a word.
+type Note struct {
+	Line  int
+	Key   string // of the property that it is about; empty for the file
+	Msg   string
+	Cure  string
+	Fatal bool
 }
 
-// properties is a .properties file as the portal reads it.
-type properties struct {
-	all   []property
-	notes []note
-	lost  bool // the portal passes over the whole file
-	index map[string]int
-	odd   int // lines that are no property
+// Properties is a .properties file as the portal reads it.
+type Properties struct {
+	Entries []Property
+	Notes   []Note
+	lost    bool // the portal passes over the whole file
+	index   map[string]int
+	odd     int                   // lines that are no property
+	known   func(key string) bool // the keys that a reader wants
 }
 
 // maxOdd bounds how many lines of a file are told of that are no property.
 const maxOdd = 5
 
-// get returns the property of that key.
-func (p *properties) get(key string) (property, bool) {
+// Find returns the property of that key.
+func (p *Properties) Find(key string) (Property, bool) {
 	i, found := p.index[key]
 	if !found || p.lost {
-		return property{}, false
+		return Property{}, false
 	}
-	return p.all[i], true
+	return p.Entries[i], true
 }
 
-// parseProperties reads a .properties file as the portal's reader does (Commons Configuration, in
+// ParseProperties reads a .properties file as the portal's reader does (Commons Configuration, in
 // UTF-8 from 7.0 on and in ISO-8859-1 before), which is not java.util.Properties: blanks around a
 // value do not count, comments and empty lines within a continued value are passed over, a key that
-// stands twice has both values, and one bad escape loses the whole file.
-func parseProperties(data []byte, line62 bool) *properties {
-	p := &properties{index: map[string]int{}}
+// stands twice has both values, and one bad escape loses the whole file. known are the keys that a
+// continued line is suspected to swallow.
+func ParseProperties(data []byte, line62 bool, known func(key string) bool) *Properties {
+	p := &Properties{index: map[string]int{}, known: known}
 	body := decode(data, line62)
 	if strings.HasPrefix(body, "\ufeff") || strings.HasPrefix(body, "ï»¿") {
 		p.note(1, "", "begins with a byte order mark, which the portal takes for a part of the first key", "save the file without it (in UTF-8, not UTF-8 with BOM)")
 	}
 	for _, l := range logicalLines(body, p) {
 		if !p.add(l) {
-			p.all, p.lost = nil, true
+			p.Entries, p.lost = nil, true
 			return p
 		}
 	}
-	for _, q := range p.all {
-		if len(q.lines) > 1 && q.key != includeKey {
-			p.note(q.lines[1], q.key, "stands twice, first in line "+strconv.Itoa(q.lines[0])+": the portal joins the values with a comma", "keep one of the two")
+	for _, q := range p.Entries {
+		if len(q.Lines) > 1 && q.Key != IncludeKey {
+			p.note(q.Lines[1], q.Key, "stands twice, first in line "+strconv.Itoa(q.Lines[0])+": the portal joins the values with a comma", "keep one of the two")
 		}
 	}
 	return p
 }
 
-func (p *properties) note(line int, key, msg, cure string) {
-	p.notes = append(p.notes, note{line: line, key: key, msg: msg, cure: cure})
+func (p *Properties) note(line int, key, msg, cure string) {
+	p.Notes = append(p.Notes, Note{Line: line, Key: key, Msg: msg, Cure: cure})
 }
 
 // decode makes text of bytes as Java does.
 func decode(data []byte, latin1 bool) string {
 	if !latin1 {
-		return string(decodeUTF8(data))
+		return string(DecodeUTF8(data))
 	}
 	runes := make([]rune, len(data))
 	for i, b := range data {
@@ -90,8 +95,8 @@ func decode(data []byte, latin1 bool) string {
 	return string(runes)
 }
 
-// decodeUTF8 puts U+FFFD in for what is no UTF-8.
-func decodeUTF8(data []byte) []rune {
+// DecodeUTF8 puts U+FFFD in for what is no UTF-8.
+func DecodeUTF8(data []byte) []rune {
 	runes := make([]rune, 0, len(data))
 	for len(data) > 0 {
 		r, n := utf8.DecodeRune(data)
@@ -110,8 +115,8 @@ type logical struct {
 // part says from which offset on the text of a logical line stands in which natural line.
 type part struct{ offset, line int }
 
-// trim is String.trim: everything up to a blank counts.
-func trim(s string) string {
+// Trim is String.trim: everything up to a blank counts.
+func Trim(s string) string {
 	return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
 }
 
@@ -122,21 +127,21 @@ func naturalLines(body string) []string {
 }
 
 // logicalLines joins natural lines, and passes over blank ones and comments wherever they stand.
-func logicalLines(body string, p *properties) []logical {
+func logicalLines(body string, p *Properties) []logical {
 	var all []logical
 	var open *logical
 	var b strings.Builder
 	for i, natural := range naturalLines(body) {
-		s := trim(natural)
+		s := Trim(natural)
 		if s == "" || s[0] == '#' || s[0] == '!' {
 			continue
 		}
 		if open == nil {
 			open = &logical{line: i + 1}
-		} else if looksLikeKey(s) {
+		} else if p.looksLikeKey(s) {
 			p.note(i+1, key(s), "is taken for a part of the value that begins in line "+strconv.Itoa(open.line)+", whose last line ends with a backslash",
 				"drop the backslash at the end of the line before")
-			p.notes[len(p.notes)-1].fatal = true
+			p.Notes[len(p.Notes)-1].Fatal = true
 		}
 		goesOn := (len(s)-len(strings.TrimRight(s, `\`)))%2 == 1
 		if goesOn {
@@ -157,9 +162,9 @@ func logicalLines(body string, p *properties) []logical {
 }
 
 // looksLikeKey reports whether a continued line was meant to be a property of its own.
-func looksLikeKey(s string) bool {
+func (p *Properties) looksLikeKey(s string) bool {
 	k := key(s)
-	return isPortalKey(k) && len(k) < len(s)
+	return p.known(k) && len(k) < len(s)
 }
 
 // key returns what stands before the separator of a line.
@@ -172,7 +177,7 @@ func key(s string) string {
 }
 
 // add reads one logical line. It reports whether the reader goes on.
-func (p *properties) add(l logical) bool {
+func (p *Properties) add(l logical) bool {
 	rawKey, rawValue, ok := cutSeparator(l.text)
 	if !ok {
 		if p.odd++; p.odd <= maxOdd {
@@ -183,28 +188,29 @@ func (p *properties) add(l logical) bool {
 	name, ok := unescape(rawKey, 0)
 	value, okValue := unescape(rawValue, ',')
 	if !ok || !okValue {
-		p.notes = append(p.notes, note{l.line, name, `has a \u without four hexadecimal digits: the portal passes over the whole file`, `write a backslash as \\ and a character as \u and four hexadecimal digits`, true})
+		p.Notes = append(p.Notes, Note{l.line, name, `has a \u without four hexadecimal digits: the portal passes over the whole file`, `write a backslash as \\ and a character as \u and four hexadecimal digits`, true})
 		return false
 	}
 	if strings.ContainsRune(value, '\ufffd') {
 		p.note(l.line, name, "is not written in UTF-8: the portal reads other characters", "save the file in UTF-8")
 	}
-	pieces := split(value)
+	pieces := Split(value)
 	lines := l.pieceLines(len(l.text)-len(rawValue), pieces)
 	if i, found := p.index[name]; found {
-		p.all[i].texts = append(p.all[i].texts, withLines(pieces, lines)...)
-		p.all[i].lines = append(p.all[i].lines, l.line)
+		p.Entries[i].Texts = append(p.Entries[i].Texts, WithLines(pieces, lines)...)
+		p.Entries[i].Lines = append(p.Entries[i].Lines, l.line)
 		return true
 	}
-	p.index[name] = len(p.all)
-	p.all = append(p.all, property{name, withLines(pieces, lines), []int{l.line}})
+	p.index[name] = len(p.Entries)
+	p.Entries = append(p.Entries, Property{name, WithLines(pieces, lines), []int{l.line}})
 	return true
 }
 
-func withLines(pieces []string, lines []int) []text {
-	all := make([]text, len(pieces))
+// WithLines puts each piece together with the natural line in which it begins.
+func WithLines(pieces []string, lines []int) []Text {
+	all := make([]Text, len(pieces))
 	for i, s := range pieces {
-		all[i] = text{s, lines[i]}
+		all[i] = Text{s, lines[i]}
 	}
 	return all
 }
@@ -241,7 +247,7 @@ func cutSeparator(s string) (name, value string, ok bool) {
 	if strings.ContainsAny(s[i:], "\u0085\u2028\u2029") { // line ends for the reader's pattern
 		return "", "", false
 	}
-	return trim(s[:end]), trim(s[i:]), true
+	return Trim(s[:end]), Trim(s[i:]), true
 }
 
 // escapes are those that are not the character itself.
@@ -282,9 +288,9 @@ func unescape(s string, delimiter rune) (string, bool) {
 	return string(utf16.Decode(units)), true
 }
 
-// split cuts a value at its commas, but for those behind a backslash. A value whose only comma
+// Split cuts a value at its commas, but for those behind a backslash. A value whose only comma
 // comes first is whole.
-func split(s string) []string {
+func Split(s string) []string {
 	if strings.IndexByte(s, ',') <= 0 {
 		return []string{s}
 	}
@@ -300,7 +306,7 @@ func split(s string) []string {
 			b.WriteRune(r)
 			escaped = false
 		case r == ',':
-			all = append(all, trim(b.String()))
+			all = append(all, Trim(b.String()))
 			b.Reset()
 		case r == '\\':
 			escaped = true
@@ -311,7 +317,7 @@ func split(s string) []string {
 	if escaped {
 		b.WriteByte('\\')
 	}
-	return append(all, trim(b.String()))
+	return append(all, Trim(b.String()))
 }
 
 // pieceLines returns the natural line in which each piece of the value that begins at offset
@@ -338,4 +344,15 @@ func (l logical) lineAt(offset int) int {
 		}
 	}
 	return line
+}
+
+// Merge is how the portal makes one text of several. From 7.0 on blanks around each are lost.
+func Merge(texts []Text, line62 bool) string {
+	all := make([]string, len(texts))
+	for i, t := range texts {
+		if all[i] = t.Text; !line62 {
+			all[i] = Trim(t.Text)
+		}
+	}
+	return strings.Join(all, ",")
 }

@@ -1,4 +1,4 @@
-package vendor
+package format
 
 import (
 	"bufio"
@@ -115,7 +115,7 @@ func (o *oracle) texts(field string) []string {
 }
 
 // asked are keys that the portal's own files do not have.
-var asked = []string{sharedSecret, "x.list", "x.a", "x.b", "other"}
+var asked = []string{secretKey, "x.list", "x.a", "x.b", "other"}
 
 // portal asks for every key: the text and the list.
 func (o *oracle) portal(data []byte) (got [][2]string, ok bool) {
@@ -136,33 +136,33 @@ func (o *oracle) portal(data []byte) (got [][2]string, ok bool) {
 
 // ours is what our reader makes of the same file. It reports whether the portal would start.
 func (o *oracle) ours(data []byte, line62 bool) (got [][2]string, ok bool) {
-	p := parseProperties(data, line62)
+	p := ParseProperties(data, line62, known)
 	find := func(name string) (string, bool) {
-		q, found := p.get(name)
+		q, found := p.Find(name)
 		if !found {
 			return "", false
 		}
-		return q.texts[0].text, true
+		return q.Texts[0].Text, true
 	}
-	r := resolver{property: find,
-		jvm: func(name string) (string, bool) { return "of-the-jvm", name == "test.property" },
-		env: func(name string) (string, bool) { v, found := o.env[name]; return v, found }}
+	r := Resolver{Property: find,
+		JVM: func(name string) (string, bool) { return "of-the-jvm", name == "test.property" },
+		Env: func(name string) (string, bool) { v, found := o.env[name]; return v, found }}
 	for _, key := range asked {
-		q, found := p.get(key)
+		q, found := p.Find(key)
 		if !found {
 			got = append(got, [2]string{"[]", "[]"})
 			continue
 		}
 		var list []string
-		for _, x := range q.texts {
-			e := r.expand(x.text)
-			if e.err != nil {
+		for _, x := range q.Texts {
+			e := r.Expand(x.Text)
+			if e.Err != nil {
 				return nil, false
 			}
-			list = append(list, e.text)
+			list = append(list, e.Text)
 		}
-		text := merge(q.texts, line62)
-		if len(q.texts) == 1 {
+		text := Merge(q.Texts, line62)
+		if len(q.Texts) == 1 {
 			text = list[0]
 		}
 		if last := list[len(list)-1]; strings.Trim(last, " ") == "" || last == "null" {
@@ -194,7 +194,7 @@ func TestInteropPropertiesReaders(t *testing.T) {
 			o := newOracle(t, reader)
 			files := make([][]byte, 0, len(written)+*generated)
 			for _, w := range written {
-				files = append(files, []byte(strings.ReplaceAll(w, "S", sharedSecret)))
+				files = append(files, []byte(strings.ReplaceAll(w, "S", secretKey)))
 			}
 			eachTestdata(t, "*.properties", func(data []byte) { files = append(files, data) })
 			random := rand.New(rand.NewPCG(1, 2))
@@ -222,8 +222,8 @@ func eachTestdata(t *testing.T, pattern string, f func([]byte)) {
 }
 
 // propertyPieces make up generated files.
-var propertyPieces = []string{sharedSecret, "x.list", "x.a", "x.b", "=", "=", ":", " ", "\t", "\n", "\n", "\n", "\r\n", "\\", "\\\n", "\\ \n", ",", ",", "#", "!", "a", "1", "${x.a}", "${x.b}",
-	"${env:STAGING_SECRET}", "${", "}", "$", "\\u0041", "\\u00", "\\t", "\\,", "\\\\", "ü", "10.0.0.1", "\"", "\f", "x.a=", "x.b=1\n", "x.list=a,b\n", sharedSecret + "=s\n", "null", ";", "'"}
+var propertyPieces = []string{secretKey, "x.list", "x.a", "x.b", "=", "=", ":", " ", "\t", "\n", "\n", "\n", "\r\n", "\\", "\\\n", "\\ \n", ",", ",", "#", "!", "a", "1", "${x.a}", "${x.b}",
+	"${env:STAGING_SECRET}", "${", "}", "$", "\\u0041", "\\u00", "\\t", "\\,", "\\\\", "ü", "10.0.0.1", "\"", "\f", "x.a=", "x.b=1\n", "x.list=a,b\n", secretKey + "=s\n", "null", ";", "'"}
 
 func generate(random *rand.Rand, pieces []string) string {
 	var b strings.Builder
@@ -253,10 +253,10 @@ var configPieces = []string{"a", "b", "hostsAllowed", "=", "=", "\"", "\"", "\""
 func TestInteropConfigReaders(t *testing.T) {
 	for _, tt := range []struct {
 		reader, name string
-		parse        func(body string, vars lookup) *configFile
+		parse        func(body string, vars Lookup) *OSGi
 	}{
-		{"7.4", "x.config", parseConfig}, {"7.4", "x.cfg", parseCfg},
-		{"felix-3.6.4", "x.config", func(body string, _ lookup) *configFile { return parseFelix(body, false) }},
+		{"7.4", "x.config", ParseConfig}, {"7.4", "x.cfg", ParseCfg},
+		{"felix-3.6.4", "x.config", func(body string, _ Lookup) *OSGi { return ParseFelix(body, false) }},
 	} {
 		t.Run(tt.reader+" "+tt.name, func(t *testing.T) {
 			o := newOracle(t, tt.reader)
@@ -310,12 +310,12 @@ func (o *oracle) config(name, text string) string {
 	return fmt.Sprint(all)
 }
 
-func shown(c *configFile) string {
+func shown(c *OSGi) string {
 	var all []string
-	for _, v := range c.values {
-		line := fmt.Sprintf("%q=%q", v.key, v.texts)
-		if v.none {
-			line = fmt.Sprintf("%q none", v.key)
+	for _, v := range c.Values {
+		line := fmt.Sprintf("%q=%q", v.Key, v.Texts)
+		if v.None {
+			line = fmt.Sprintf("%q none", v.Key)
 		}
 		all = append(all, line)
 	}

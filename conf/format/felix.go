@@ -1,4 +1,4 @@
-package vendor
+package format
 
 import (
 	"regexp"
@@ -12,69 +12,69 @@ var felixTyped = regexp.MustCompile(`\A[\s\x0b]*[TILFDXSCBilfdxscb]?(?:\[[\s\S]*
 // strictLine is a line that every reader before 7.3 reads alike.
 var strictLine = regexp.MustCompile(`\A[0-9a-zA-Z\-_.]+=[TILFDXSCBilfdxscb]?(?:"(?:[^"\\=]|\\.)*"|\[(?:"(?:[^"\\=]|\\.)*"(?:,"(?:[^"\\=]|\\.)*")*)?\])\z`)
 
-// parseFelix reads a configuration file, .config or .cfg, as Felix File Install 3.6 does, which came
+// ParseFelix reads a configuration file, .config or .cfg, as Felix File Install 3.6 does, which came
 // with 7.0 to 7.2: a .properties file whose values are typed if all are. Older builds have a reader
 // that fails on what strictLine does not know.
-func parseFelix(body string, isCfg bool) *configFile {
-	c := &configFile{}
+func ParseFelix(body string, isCfg bool) *OSGi {
+	c := &OSGi{}
 	loose := 0
 	typed := true
-	var raw []osgiValue
+	var raw []Value
 	for _, l := range felixLines(body, c) {
 		k, v := felixCut(l.text)
 		k, okKey := unescape(k, 0)
 		if !okKey {
-			c.note(l.line, true, `has a \u without four hexadecimal digits: the engine's reader fails on it, and the whole file is not read`, "mend the key")
-			c.values = nil
+			c.Note(l.line, true, `has a \u without four hexadecimal digits: the engine's reader fails on it, and the whole file is not read`, "mend the key")
+			c.Values = nil
 			return c
 		}
 		if !strictLine.MatchString(l.text) && loose == 0 {
 			loose = l.line
 		}
 		typed = typed && felixTyped.MatchString(v)
-		raw = append(raw, osgiValue{key: k, texts: []string{v}, line: l.line})
+		raw = append(raw, Value{Key: k, Texts: []string{v}, Line: l.line})
 	}
 	if strings.ContainsAny(body, "#!") && loose == 0 && len(raw) > 0 && hasComment(body) {
-		loose = raw[0].line
+		loose = raw[0].Line
 	}
 	for _, v := range raw {
-		text := v.texts[0]
+		text := v.Texts[0]
 		if !typed {
 			t, ok := unescape(text, 0)
 			if !ok {
-				c.note(v.line, true, `has a \u without four hexadecimal digits: the engine's reader fails on it, and the whole file is not read`, "mend the value")
-				c.values = nil
+				c.Note(v.Line, true, `has a \u without four hexadecimal digits: the engine's reader fails on it, and the whole file is not read`, "mend the value")
+				c.Values = nil
 				return c
 			}
-			v.texts = []string{t}
+			v.Texts = []string{t}
 			c.put(v)
 			continue
 		}
-		texts, ok, wrong := readValue(text)
+		texts, ok, wrong := ReadValue(text)
 		if wrong != "" {
-			c.note(v.line, true, v.key+" has "+wrong+": the engine's reader fails on it, and the whole file is not read", "mend the value")
-			c.values = nil
+			c.Note(v.Line, true, v.Key+" has "+wrong+": the engine's reader fails on it, and the whole file is not read", "mend the value")
+			c.Values = nil
 			return c
 		}
 		if !ok {
-			c.note(v.line, true, v.key+" has a value that the engine takes for none", quoteIt)
+			c.Note(v.Line, true, v.Key+" has a value that the engine takes for none", quoteIt)
 		}
-		v.texts, v.none = texts, !ok
+		v.Texts, v.None = texts, !ok
 		c.put(v)
 	}
 	switch {
 	case isCfg:
 	case !typed:
-		c.note(loose, false, "is not quoted: builds of this line with an older Felix File Install fail on the file, later ones read all of it as plain texts, quotes included", quoteIt)
+		c.Note(loose, false, "is not quoted: builds of this line with an older Felix File Install fail on the file, later ones read all of it as plain texts, quotes included", quoteIt)
 	case loose > 0:
-		c.note(loose, false, "is not in the one form that every build of this line reads: an older Felix File Install reads the file otherwise or fails on it", `write key="value" or key=["a","b"] in one line each, with \= for an equals sign, and no comments`)
+		c.Note(loose, false, "is not in the one form that every build of this line reads: an older Felix File Install reads the file otherwise or fails on it", `write key="value" or key=["a","b"] in one line each, with \= for an equals sign, and no comments`)
 	}
 	return c
 }
 
 func hasComment(body string) bool {
 	for _, l := range naturalLines(body) {
-		if s := trim(l); s != "" && (s[0] == '#' || s[0] == '!') {
+		if s := Trim(l); s != "" && (s[0] == '#' || s[0] == '!') {
 			return true
 		}
 	}
@@ -84,11 +84,11 @@ func hasComment(body string) bool {
 const felixBlanks = " \t\f"
 
 // felixLines joins natural lines; blanks at their beginning do not count, those at the end do.
-func felixLines(body string, c *configFile) []logical {
+func felixLines(body string, c *OSGi) []logical {
 	var all []logical
 	var open *logical
 	for i, line := range naturalLines(body) {
-		if s := trim(line); s == "" || s[0] == '#' || s[0] == '!' {
+		if s := Trim(line); s == "" || s[0] == '#' || s[0] == '!' {
 			continue
 		}
 		if open == nil {
@@ -107,7 +107,7 @@ func felixLines(body string, c *configFile) []logical {
 		}
 	}
 	if open != nil {
-		c.note(open.line, true, "is lost: the file ends behind a backslash", "drop the backslash at the end")
+		c.Note(open.line, true, "is lost: the file ends behind a backslash", "drop the backslash at the end")
 	}
 	return all
 }

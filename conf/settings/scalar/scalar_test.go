@@ -1,4 +1,4 @@
-package settings
+package scalar
 
 import (
 	"strings"
@@ -28,10 +28,10 @@ func TestParsers(t *testing.T) {
 		got, err := tt.parse(tt.in)
 		switch {
 		case tt.want == "" && err == nil:
-			t.Errorf("%q = %v, want it refused", tt.in, show(got))
+			t.Errorf("%q = %v, want it refused", tt.in, Show(got))
 		case tt.want == "" && len(tt.in) > 4 && strings.Contains(err.Error(), tt.in):
 			t.Errorf("%q: the error repeats the text: %v", tt.in, err)
-		case tt.want != "" && (err != nil || show(got) != tt.want):
+		case tt.want != "" && (err != nil || Show(got) != tt.want):
 			t.Errorf("%q = %v, %v, want %s", tt.in, got, err, tt.want)
 		}
 	}

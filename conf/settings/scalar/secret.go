@@ -1,4 +1,4 @@
-package settings
+package scalar
 
 import (
 	"crypto/subtle"
