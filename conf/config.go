@@ -148,10 +148,21 @@ type Engine struct {
 type Upstream struct {
 	Nodes          []*url.URL    `yaml:"nodes" example:"http://127.0.0.1:8080" doc:"Base URLs of the engine's nodes, without a path."`
 	PathContext    string        `yaml:"path_context" doc:"The engine's own path context, such as /portal; empty for none."`
+	CA             Path          `yaml:"ca" doc:"PEM file of the authority that the certificates of https nodes come from, for one inside the house; it counts beside the system's."`
+	ServerName     string        `yaml:"server_name" doc:"Name that the certificate of https nodes is for; empty for the name or address in nodes."`
 	Host           string        `yaml:"host" doc:"Host header sent to the engine; empty for the node's own."`
+	Hosts          []VirtualHost `yaml:"hosts" doc:"Host headers for the sites of further virtual instances, which the engine tells apart by them."`
 	Secret         Key           `yaml:"secret" doc:"The engine's own secret. Absent: that of Liferay's files, else the one that all peers share."`
 	Health         Health        `yaml:"health" doc:"How a node's health is asked for."`
 	ConnectTimeout time.Duration `yaml:"connect_timeout" default:"5s" min:"10ms" max:"1m" doc:"How long a connection to a node may take."`
+
+	authorities []byte // the content of CA
+}
+
+// VirtualHost is one virtual instance of the engine.
+type VirtualHost struct {
+	Host  string `yaml:"host" example:"intranet.example.com" doc:"Host header sent with calls of these sites."`
+	Sites []Site `yaml:"sites" example:"31001" doc:"Group ids of the sites of that instance."`
 }
 
 // Health is the active check of a node.

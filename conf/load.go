@@ -34,6 +34,7 @@ func Load(o Options) (*Config, []Problem) {
 	l.Below(liferay)
 	l.config.origins = l.Decode(l.config)
 	l.readSecrets()
+	l.readAuthorities()
 	l.shareSecret()
 	l.check()
 	return l.config, l.Problems()

@@ -13,7 +13,8 @@ type place struct{ path, name string }
 // writable finds files that everybody may change, or put others in the place of.
 func writable(l *loader, c *Config) []finding {
 	places := []place{{"data", string(c.Data)}, {"tls.certificate", string(c.TLS.Certificate)}, {"tls.key", string(c.TLS.Key)},
-		{"cluster.key_file", string(c.Cluster.KeyFile)}, {"audit.key_file", string(c.Audit.KeyFile)}}
+		{"cluster.key_file", string(c.Cluster.KeyFile)}, {"audit.key_file", string(c.Audit.KeyFile)},
+		{"engine.upstream.ca", string(c.Engine.Upstream.CA)}}
 	if l.File() != "" {
 		places = append(places, place{"", l.File()})
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"io/fs"
 	"math/big"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -199,6 +200,24 @@ var ruleRows = []struct {
 	{"node-plain", "127.0.0.1", "10.0.0.9", []string{"live.yaml:11: warning: engine.upstream.nodes[0]: is reached over the network without TLS"}},
 	{"node-https", "", "  liferay: {https_required: true}\n", []string{"live.yaml:11: engine.upstream.nodes[0]: is http, and Liferay requires https"}},
 	{"upstream-host", "upstream: {", "upstream: {host: Portal, ", []string{"live.yaml:11: engine.upstream.host: is not a host or host:port: names are written"}},
+	{"upstream-ca", `nodes: ["http://127.0.0.1:8080"]`, `nodes: ["https://127.0.0.1:8080"], ca: none.pem`,
+		[]string{"live.yaml:11: engine.upstream.ca: cannot be read: file does not exist"}},
+	{"upstream-ca", `nodes: ["http://127.0.0.1:8080"]`, `nodes: ["https://127.0.0.1:8080"], ca: staging.secret`,
+		[]string{"live.yaml:11: engine.upstream.ca: holds no certificate"}},
+	{"upstream-ca", `nodes: ["http://127.0.0.1:8080"]`, `nodes: ["https://127.0.0.1:8080"], ca: k.pem`,
+		[]string{"live.yaml:11: engine.upstream.ca: holds no certificate"}},
+	{"upstream-ca-unused", "upstream: {", "upstream: {ca: c.pem, server_name: portal, ", []string{
+		"live.yaml:11: warning: engine.upstream.ca: is not used", "live.yaml:11: warning: engine.upstream.server_name: is not used"}},
+	{"upstream-server-name", `nodes: ["http://127.0.0.1:8080"]`, `nodes: ["https://127.0.0.1:8080"], server_name: "portal:443"`,
+		[]string{"live.yaml:11: engine.upstream.server_name: is not the name of a host: it has a port"}},
+	{"upstream-server-name", `nodes: ["http://127.0.0.1:8080"]`, `nodes: ["https://127.0.0.1:8080"], server_name: "https://portal"`,
+		[]string{"live.yaml:11: engine.upstream.server_name: is not the name of a host: it is a URL"}},
+	{"virtual-host", "upstream: {", "upstream: {hosts: [{host: Portal, sites: [1]}, {sites: [2]}], ", []string{
+		"live.yaml:11: engine.upstream.hosts[0].host: is not a host or host:port: names are written", "live.yaml:11: engine.upstream.hosts[1].host: is not a host or host:port: it is empty"}},
+	{"virtual-sites", "upstream: {", "upstream: {hosts: [{host: portal}], ", []string{"live.yaml:11: engine.upstream.hosts[0].sites: is empty"}},
+	{"virtual-any", "upstream: {", "upstream: {hosts: [{host: portal, sites: [any]}], ", []string{"live.yaml:11: engine.upstream.hosts[0].sites: has the word any"}},
+	{"virtual-twice", "upstream: {", "upstream: {hosts: [{host: a, sites: [1, 2]}, {host: b, sites: [2]}], ",
+		[]string{"live.yaml:11: engine.upstream.hosts[1].sites: names site 2, which an earlier instance has"}},
 	{"health-path", "upstream: {", "upstream: {health: {path: x}, ", []string{"live.yaml:11: engine.upstream.health.path: is not a path"}},
 	{"health-timeout", "upstream: {", "upstream: {health: {timeout: 10s}, ", []string{"live.yaml:11: warning: engine.upstream.health.timeout: is longer than"}},
 
@@ -315,5 +334,38 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+}
+
+func TestHostOfAVirtualInstance(t *testing.T) {
+	c, ps := loadFS(goodFiles(t), strings.Replace(good, "upstream: {",
+		"upstream: {host: main, hosts: [{host: a, sites: [1, 2]}, {host: x, sites: [3]}], ", 1),
+		[]string{"STAGELOCK_ENGINE_UPSTREAM_HOSTS_1_HOST=b"}, nil)
+	if len(ps) > 0 {
+		t.Fatal(texts(ps))
+	}
+	for site, want := range map[int64]string{1: "a", 2: "a", 3: "b", 4: "main", 0: "main", -1: "main"} {
+		if got := c.Engine.Upstream.HostOf(site); got != want {
+			t.Errorf("site %d: %q, want %q", site, got, want)
+		}
+	}
+}
+
+// The content of the file is part of the configuration: a reload that finds another one uses it.
+func TestAuthoritiesAreComparedByContent(t *testing.T) {
+	text := strings.Replace(good, `nodes: ["http://127.0.0.1:8080"]`, `nodes: ["https://127.0.0.1:8080"], ca: c.pem`, 1)
+	files := goodFiles(t)
+	before, ps := loadFS(files, text, nil, nil)
+	if len(ps) > 0 {
+		t.Fatal(texts(ps))
+	}
+	same, _ := loadFS(files, text, nil, nil)
+	files["c.pem"].Data, _ = pair(t)
+	after, _ := loadFS(files, text, nil, nil)
+	if !reflect.DeepEqual(before.Engine.Upstream, same.Engine.Upstream) || reflect.DeepEqual(before.Engine.Upstream, after.Engine.Upstream) {
+		t.Error("the same file differs, or another one does not")
+	}
+	if before.Engine.Upstream.Roots() == nil || len(before.Engine.Upstream.Authorities()) != 1 {
+		t.Error("the authority is not there")
 	}
 }

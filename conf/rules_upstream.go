@@ -42,6 +42,57 @@ var upstreamRules = []rule{
 		func(_ *loader, c *Config) []finding {
 			return nodes(c, func(u *url.URL) bool { return c.Engine.Liferay.HTTPSRequired && u.Scheme == "http" })
 		}},
+	{"upstream-ca", false, "%s", "name the PEM file of the authority that issued the engine's certificate; it begins with -----BEGIN CERTIFICATE-----", badAuthorities},
+	{"upstream-ca-unused", true, "is not used: no node is https", "write https in engine.upstream.nodes, or drop the line",
+		func(_ *loader, c *Config) []finding {
+			return append(when(c.Engine.Upstream.CA != "" && !c.secureNodes(), "engine.upstream.ca"),
+				when(c.Engine.Upstream.ServerName != "" && !c.secureNodes(), "engine.upstream.server_name")...)
+		}},
+	{"upstream-server-name", false, "is not the name of a host: %s", "write the name that the engine's certificate is for, without a port",
+		func(_ *loader, c *Config) []finding {
+			name := c.Engine.Upstream.ServerName
+			if name == "" {
+				return nil
+			}
+			detail, broken := badHost(name)
+			if _, port := splitHost(name); port != "" && !broken {
+				detail, broken = "it has a port", true
+			}
+			if broken {
+				return []finding{{"engine.upstream.server_name", detail}}
+			}
+			return nil
+		}},
+	{"virtual-host", false, "is not a host or host:port: %s", "write it as it should stand in the Host header",
+		func(_ *loader, c *Config) []finding {
+			return virtual(c, func(v VirtualHost) (string, bool) {
+				if v.Host == "" {
+					return "it is empty", true
+				}
+				return badHost(v.Host)
+			}, "host")
+		}},
+	{"virtual-sites", false, "is empty: no call would get this Host", "list the group ids of the sites of that instance",
+		func(_ *loader, c *Config) []finding {
+			return virtual(c, func(v VirtualHost) (string, bool) { return "", len(v.Sites) == 0 }, "sites")
+		}},
+	{"virtual-any", false, "has the word any, which is what engine.upstream.host is for", "list ids, or write the host into engine.upstream.host",
+		func(_ *loader, c *Config) []finding {
+			return virtual(c, func(v VirtualHost) (string, bool) { return "", slices.Contains(v.Sites, AnySite) }, "sites")
+		}},
+	{"virtual-twice", false, "names site %s, which an earlier instance has", "drop it from one of the two",
+		func(_ *loader, c *Config) []finding {
+			seen := map[Site]bool{}
+			return virtual(c, func(v VirtualHost) (string, bool) {
+				for _, s := range v.Sites {
+					if seen[s] {
+						return s.String(), true
+					}
+					seen[s] = true
+				}
+				return "", false
+			}, "sites")
+		}},
 	{"upstream-host", false, "is not a host or host:port: %s", "write it as it should stand in the Host header",
 		func(_ *loader, c *Config) []finding {
 			if c.Engine.Upstream.Host == "" {
@@ -93,6 +144,30 @@ func nodes(c *Config, broken func(*url.URL) bool) []finding {
 	return each(c.Engine.Upstream.Nodes, "engine.upstream.nodes", func(u *url.URL) (string, bool) {
 		return "", u != nil && broken(u)
 	})
+}
+
+// HostOf returns the Host header for a call of that site, 0 for none; empty: the node's own.
+func (u *Upstream) HostOf(site int64) string {
+	for _, v := range u.Hosts {
+		if slices.Contains(v.Sites, Site(site)) {
+			return v.Host
+		}
+	}
+	return u.Host
+}
+
+// virtual returns a finding at a setting of every virtual instance that is broken.
+func virtual(c *Config, bad func(VirtualHost) (string, bool), setting string) []finding {
+	all := each(c.Engine.Upstream.Hosts, "engine.upstream.hosts", bad)
+	for i := range all {
+		all[i].path = join(all[i].path, setting)
+	}
+	return all
+}
+
+// secureNodes reports whether a node is reached by TLS.
+func (c *Config) secureNodes() bool {
+	return slices.ContainsFunc(c.Engine.Upstream.Nodes, func(u *url.URL) bool { return u != nil && u.Scheme == "https" })
 }
 
 // isNode reports whether u is one of the engine's nodes.

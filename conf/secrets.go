@@ -1,7 +1,9 @@
 package conf
 
 import (
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/settings"
@@ -94,4 +96,55 @@ func (l *loader) eachKey(f func(path string, k *Key)) {
 		f(path, &s.Key)
 		f(join(path, "previous"), &s.Previous)
 	}
+}
+
+// readAuthorities reads whom to trust for the engine's certificate; badAuthorities tells what is wrong
+// with it.
+func (l *loader) readAuthorities() {
+	u := &l.config.Engine.Upstream
+	if u.CA != "" {
+		u.authorities, _ = l.ReadFile(string(u.CA))
+	}
+}
+
+// badAuthorities tells what keeps the file of the engine's authority from being used.
+func badAuthorities(l *loader, c *Config) []finding {
+	u := &c.Engine.Upstream
+	if u.CA == "" {
+		return nil
+	}
+	if _, err := l.ReadFile(string(u.CA)); err != nil {
+		return []finding{{"engine.upstream.ca", "cannot be read: " + err.Error()}}
+	}
+	if len(Certificates(u.authorities)) == 0 {
+		return []finding{{"engine.upstream.ca", "holds no certificate"}}
+	}
+	return nil
+}
+
+// Authorities returns the certificates in the file of CA.
+func (u *Upstream) Authorities() []*x509.Certificate { return Certificates(u.authorities) }
+
+// Certificates returns those that a PEM file holds.
+func Certificates(text []byte) []*x509.Certificate {
+	var all []*x509.Certificate
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// Roots returns whom to trust for the certificates of https nodes: nil for the system's authorities.
+func (u *Upstream) Roots() *x509.CertPool {
+	if len(u.authorities) == 0 {
+		return nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	pool.AppendCertsFromPEM(u.authorities)
+	return pool
 }

@@ -138,7 +138,7 @@ func (l *Loader) Decode(into any) Origins {
 		}
 	}
 	root := reflect.ValueOf(into).Elem()
-	l.grow(root)
+	l.grow(root, l.schema.kids, "")
 	walk(root, l.schema.kids, "", func(path string, s *setting, v reflect.Value) {
 		l.leaf(path, s, v)
 	})
@@ -148,26 +148,35 @@ func (l *Loader) Decode(into any) Origins {
 // maxEntries bounds what an index in the name of a variable can ask for.
 const maxEntries = 1000
 
-// grow makes the lists of sections as long as the highest index that a layer names.
-func (l *Loader) grow(root reflect.Value) {
-	for _, s := range l.schema.kids {
-		if !s.sections() {
-			continue
+// grow makes the lists of sections in the section at path as long as the highest index that a layer
+// names.
+func (l *Loader) grow(section reflect.Value, kids []*setting, path string) {
+	for _, s := range kids {
+		at := Join(path, s.name)
+		switch {
+		case s.sections():
+			list, n := section.FieldByIndex(s.index), l.count(at)
+			list.Set(reflect.MakeSlice(list.Type(), n, n))
+		case !s.leaf():
+			l.grow(section.FieldByIndex(s.index), s.kids, at)
 		}
-		named := l.Indexes(s.name)
-		n := 0
-		for _, known := named[n]; known && n < maxEntries; _, known = named[n] {
-			n++
-		}
-		for i, o := range named {
-			if i >= n {
-				l.Report(At(o, Entry(s.name, i), "is left out: there is no "+Entry(s.name, n),
-					"number the entries from 0 without a gap, at most "+strconv.Itoa(maxEntries)))
-			}
-		}
-		list := root.FieldByIndex(s.index)
-		list.Set(reflect.MakeSlice(list.Type(), n, n))
 	}
+}
+
+// count returns how many entries a list of sections has, and reports those behind a gap.
+func (l *Loader) count(path string) int {
+	named := l.Indexes(path)
+	n := 0
+	for _, known := named[n]; known && n < maxEntries; _, known = named[n] {
+		n++
+	}
+	for i, o := range named {
+		if i >= n {
+			l.Report(At(o, Entry(path, i), "is left out: there is no "+Entry(path, n),
+				"number the entries from 0 without a gap, at most "+strconv.Itoa(maxEntries)))
+		}
+	}
+	return n
 }
 
 // leaf sets one leaf from the highest layer that has it, else from its default.

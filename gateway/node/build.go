@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/tls"
 	"fmt"
 	"math"
 	"net"
@@ -271,7 +272,7 @@ func (b *builder) browserURL() string {
 func (b *builder) engine() relay.Engine {
 	c := b.cfg.Engine.Upstream
 	e := relay.Engine{
-		PathContext: c.PathContext, Host: c.Host, Encoded: b.cfg.Engine.Line != liferay.Line62,
+		PathContext: c.PathContext, Host: c.Host, HostOf: c.HostOf, Encoded: b.cfg.Engine.Line != liferay.Line62,
 		Key: b.key("engine.upstream.secret", "upstream", c.Secret),
 	}
 	if b.keep != nil {
@@ -281,8 +282,9 @@ func (b *builder) engine() relay.Engine {
 	if slices.Contains(c.Nodes, nil) {
 		return e // conf says what is wrong with that node
 	}
+	b.authorities(time.Now())
 	pool, err := upstream.New(upstream.Config{
-		Nodes: c.Nodes, ConnectTimeout: c.ConnectTimeout, ReplyMax: int64(b.cfg.Limits.Reply), HealthPath: c.Health.Path,
+		Nodes: c.Nodes, TLS: upstreamTLS(&c), ConnectTimeout: c.ConnectTimeout, ReplyMax: int64(b.cfg.Limits.Reply), HealthPath: c.Health.Path,
 		Interval: c.Health.Interval, Timeout: c.Health.Timeout, Failures: c.Health.Failures, Log: b.entry,
 	})
 	if err != nil {
@@ -291,4 +293,9 @@ func (b *builder) engine() relay.Engine {
 	}
 	e.Pool = pool
 	return e
+}
+
+// upstreamTLS says whom to trust for the certificates of https nodes.
+func upstreamTLS(u *conf.Upstream) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: u.Roots(), ServerName: u.ServerName}
 }

@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
+
+// dayForm is how the end of a certificate is written.
+const dayForm = "2006-01-02 15:04 MST"
 
 // soon is how long before its end a certificate is warned of.
 const soon = 21 * 24 * time.Hour
@@ -32,7 +36,7 @@ func (b *builder) certificateFile(now time.Time) {
 	}
 	const path, renew = "tls.certificate", "put a new certificate there and reload (SIGHUP)"
 	leaf := pair.Leaf
-	day := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+	day := func(t time.Time) string { return t.UTC().Format(dayForm) }
 	switch {
 	case !leaf.NotAfter.After(now):
 		b.add(path, "ran out on "+day(leaf.NotAfter), renew, false)
@@ -95,4 +99,22 @@ func (b *builder) challenge() {
 	}
 	b.add("tls.acme.challenge", "is tls-alpn-01, which the authority looks for on port 443, where listen has none",
 		"let a balancer or the firewall pass port 443 on to the gateway, or add it to listen", true)
+}
+
+// authorities reports what is wrong with the authority of the engine's certificates: with one that ran
+// out no connection to the engine succeeds.
+func (b *builder) authorities(now time.Time) {
+	const path, renew = "engine.upstream.ca", "put the authority's new certificate into the file and reload (SIGHUP)"
+	for _, c := range b.cfg.Engine.Upstream.Authorities() {
+		name := strconv.Quote(c.Subject.CommonName)
+		switch {
+		case !c.NotAfter.After(now):
+			b.add(path, "holds "+name+", which ran out on "+c.NotAfter.UTC().Format(dayForm), renew, false)
+		case c.NotAfter.Before(now.Add(soon)):
+			b.add(path, "holds "+name+", which runs out on "+c.NotAfter.UTC().Format(dayForm), renew, true)
+		}
+		if c.BasicConstraintsValid && !c.IsCA && len(c.DNSNames)+len(c.IPAddresses) == 0 {
+			b.add(path, "holds "+name+", which is no authority and for no name", "name the file of the authority that issued it", true)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -16,10 +17,7 @@ func (c *call) head() http1.RequestHead {
 // headFor returns the head of a call of this publisher for a node. Nothing of the client's is copied.
 func (c *call) headFor(m *upstream.Member, ref string, length int64) http1.RequestHead {
 	e := c.policy.Engine
-	host := e.Host
-	if host == "" {
-		host = m.Host()
-	}
+	host := cmp.Or(e.HostOf(cmp.Or(c.facts.Site, c.past.Request.Site)), m.Host())
 	return http1.RequestHead{
 		Target: e.PathContext + tunnelPath, Host: host, ContentType: contentType,
 		Authorization: e.Key.Authorization(c.Login, e.Encoded, false),

@@ -50,8 +50,10 @@ type Peer struct {
 type Engine struct {
 	Pool        *upstream.Pool
 	PathContext string
-	Host        string // sent as Host; empty: the node's own
-	Key         *secret.Key
+	Host        string // of the engine's own links; empty: the node's
+	// HostOf returns what is sent as Host for a call of that site, 0 for none; empty: the node's own.
+	HostOf func(site int64) string
+	Key    *secret.Key
 	// Encoded engines (7.0 and later) decode the login of the header once: it is sent
 	// percent-encoded.
 	Encoded bool

@@ -23,7 +23,7 @@ import (
 // Config describes the nodes of the live engine.
 type Config struct {
 	Nodes          []*url.URL
-	TLS            *tls.Config // for https nodes; nil: the system's authorities
+	TLS            *tls.Config // for https nodes; nil: the system's authorities; no ServerName: the node's own
 	ConnectTimeout time.Duration
 	ReplyMax       int64 // bytes
 	HealthPath     string
@@ -63,7 +63,9 @@ func newMember(c Config, u *url.URL) *Member {
 		if c.TLS != nil {
 			secure = c.TLS.Clone()
 		}
-		secure.ServerName = u.Hostname()
+		if secure.ServerName == "" {
+			secure.ServerName = u.Hostname()
+		}
 	}
 	if port == "" {
 		port = map[bool]string{false: "80", true: "443"}[secure != nil]

@@ -50,6 +50,7 @@ type Options struct {
 	Extra      []string           // more lines of YAML, at the top level
 	Peer       []string           // more lines of YAML, of the peer
 	Health     string             // YAML map, of the checks of the engine's health
+	Inner      []string           // more lines of YAML, of the engine's upstream
 	Dir        string             // data folder; a new one if empty
 	Pause      func(point string) // see node.Config
 	LogTo      io.Writer
@@ -84,6 +85,9 @@ func (o Options) YAML(data string) string {
 	)
 	if o.Health != "" {
 		lines = slices.Insert(lines, slices.Index(lines, "  upstream:")+1, "    health: "+o.Health)
+	}
+	for _, l := range o.Inner {
+		lines = slices.Insert(lines, slices.Index(lines, "  upstream:")+1, "    "+l)
 	}
 	if o.BrowserURL != "" {
 		lines = slices.Insert(lines, slices.Index(lines, "  upstream:"), "  browser_url: "+o.BrowserURL)
