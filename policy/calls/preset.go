@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // presetsJSON lists every staging call that a client of a version line can make, as read from the
@@ -28,6 +29,14 @@ type row struct {
 	Returns    string   `json:"returns"`
 	Lines      []string `json:"lines"` // version lines or builds of one, such as 7.4.3.51
 }
+
+// vendors returns the rows of calls.json, which are read once and never changed.
+var vendors = sync.OnceValues(func() (rows []row, err error) {
+	if err := json.Unmarshal(presetsJSON, &rows); err != nil {
+		return nil, fmt.Errorf("read embedded presets: %w", err)
+	}
+	return rows, nil
+})
 
 // in reports whether a build of the line makes the call.
 func (r row) in(line string) bool {
@@ -52,9 +61,9 @@ func NewPreset(line string) (*Preset, error) {
 	if !slices.Contains(lines, line) {
 		return nil, fmt.Errorf("version line %q is unknown, known are %s", line, strings.Join(lines, ", "))
 	}
-	var rows []row
-	if err := json.Unmarshal(presetsJSON, &rows); err != nil {
-		return nil, fmt.Errorf("read embedded presets: %w", err)
+	rows, err := vendors()
+	if err != nil {
+		return nil, err
 	}
 	p := &Preset{line: line, rules: map[string][]*Rule{}, barred: map[string][]row{}, others: map[string][]row{}}
 	for _, r := range rows {
