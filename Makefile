@@ -1,6 +1,6 @@
 # Targets with a comment behind ## are printed by make help.
 .DEFAULT_GOAL := help
-.PHONY: help build packages test race lint fuzz bench interop calls generate clean
+.PHONY: help build packages test race lint fuzz bench reports interop calls generate clean
 
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -42,6 +42,9 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+reports: build ## what operators reported, each case against the binary, as a table
+	@cd integration/reports && STAGELOCK=../../bin/stagelock $(GO) test -count=1 -timeout 5m -run TestReports -table
 
 interop: ## the vendor's own client and servlet on both ends; says what is missing
 	$(GO) test -count=1 -timeout 60m -run 'Interop' -v ./integration/liferay ./conf/format

@@ -86,7 +86,7 @@ type PostgresURL struct {
 // TLS says where the certificate of the listeners comes from.
 type TLS struct {
 	Source      string `yaml:"source" default:"local" oneof:"local files acme" restart:"true" doc:"local: a small authority of the gateway's own, made on first start. files: certificate and key. acme: an ACME authority."`
-	Certificate Path   `yaml:"certificate" doc:"PEM file with the certificate and its chain, for source files."`
+	Certificate Path   `yaml:"certificate" doc:"PEM file with the certificate and its chain, for source files. A renewed one is taken with the next reload (SIGHUP)."`
 	Key         Path   `yaml:"key" doc:"PEM file with the private key, for source files."`
 	MinVersion  string `yaml:"min_version" default:"1.2" oneof:"1.2 1.3" restart:"true" doc:"Lowest TLS version. Java 7 and 8 publishers need 1.2."`
 	ACME        ACME   `yaml:"acme" doc:"For source acme."`
@@ -206,8 +206,8 @@ type Limits struct {
 	Envelope         Size          `yaml:"envelope" default:"4MiB" min:"64KiB" max:"64MiB" doc:"Everything of a call but the content of a part. It is held in memory."`
 	Reply            Size          `yaml:"reply" default:"16MiB" min:"64KiB" max:"256MiB" doc:"Largest answer of the engine."`
 	HeadTimeout      time.Duration `yaml:"head_timeout" default:"10s" min:"100ms" max:"5m" doc:"Time for TLS handshake and head of a request, each."`
-	IdleTimeout      time.Duration `yaml:"idle_timeout" default:"60s" min:"1s" max:"1h" doc:"Time that a connection may rest between two requests."`
-	BodyMinRate      Size          `yaml:"body_min_rate" default:"64KiB" min:"1" max:"1GiB" doc:"Bytes a second that a body must keep up, over ten seconds."`
+	IdleTimeout      time.Duration `yaml:"idle_timeout" default:"620s" min:"1s" max:"1h" doc:"Time that a connection may rest between two requests. Longer than a balancer before the gateway keeps its own: then it is always the balancer that closes first, and no call is cut."`
+	BodyMinRate      Size          `yaml:"body_min_rate" default:"4KiB" min:"1" max:"1GiB" doc:"Bytes a second that a body must keep up, over ten seconds. Lower than the slowest line of an office divided by the publishes that share it."`
 	Depth            int           `yaml:"depth" default:"32" min:"8" max:"256" doc:"Nesting of objects in a stream."`
 	Handles          int           `yaml:"handles" default:"250000" min:"1000" max:"10000000" doc:"Objects in a stream."`
 	ClassDescriptors int           `yaml:"class_descriptors" default:"64" min:"16" max:"1024" doc:"Classes described in a stream."`

@@ -122,6 +122,7 @@ var mayImport = map[string][]string{
 		"integration/engine", "integration/engine/servlet", "policy/secret", "store/files",
 	},
 	"integration/liferay":         {},
+	"integration/reports":         {},
 	"policy":                      {},
 	"policy/calls":                {},
 	"policy/hosts":                {"policy"},

@@ -116,6 +116,7 @@ func (c *Conn) bodyError(err error) error {
 	c.narrow()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.pace.left = 0 // whoever drains does not wait for another window
 		return &Error{Status: 408, Reason: ReasonTimeout, Msg: "body came too slowly", Err: err}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &Error{Status: 400, Reason: ReasonCut, Msg: "body was cut",

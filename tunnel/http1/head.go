@@ -110,6 +110,8 @@ func (r *Request) requestLine(line string, probes []string) *Error {
 	old := r.Probe && version == "HTTP/1.0"
 	r.KeepAlive = !old
 	switch {
+	case version == "HTTP/1.0" && !old:
+		return bad(ReasonRequestLine, "the request came in HTTP/1.0, in which an answer that was cut looks whole", line)
 	case version != "HTTP/1.1" && !old:
 		return bad(ReasonRequestLine, "request line does not end in HTTP/1.1", line)
 	case method == "" || !all(method, inToken):

@@ -9,14 +9,16 @@ import (
 const (
 	// DefaultHeadTimeout is how long a head may take.
 	DefaultHeadTimeout = 10 * time.Second
-	// DefaultIdleTimeout is how long a connection may wait for its next request.
-	DefaultIdleTimeout = 75 * time.Second
+	// DefaultIdleTimeout is how long a connection may wait for its next request. It is longer than
+	// balancers keep theirs, of which the longest do for 10 minutes: whoever closes first can cut a
+	// call that the other side has just begun to send.
+	DefaultIdleTimeout = 620 * time.Second
 	// DefaultWriteTimeout is how long one write may take, here and upstream.
 	DefaultWriteTimeout = 30 * time.Second
 	// DefaultGrace is the window over which the rate of a body is measured.
 	DefaultGrace = 10 * time.Second
 	// DefaultMinRate is the rate that a body must keep, in bytes a second.
-	DefaultMinRate = 16 << 10
+	DefaultMinRate = 4 << 10
 )
 
 const (

@@ -162,7 +162,7 @@ func (r *Request) readConnection(v string) *Error {
 	case strings.EqualFold(v, "close"):
 		r.KeepAlive = false
 	default:
-		return bad(ReasonHop, "Connection is neither close nor keep-alive", v)
+		return bad(ReasonHop, "Connection is neither close nor keep-alive but "+strconv.QuoteToASCII(v[:min(len(v), 40)]), v)
 	}
 	return nil
 }

@@ -5,6 +5,10 @@ import (
 	"strconv"
 )
 
+// unbuffered tells nginx to pass chunks on as they come: by default it keeps a sign of life back until
+// the answer is over or its buffer full.
+const unbuffered = "X-Accel-Buffering: no\r\n"
+
 // Field is one header field to write.
 type Field struct{ Name, Value string }
 
@@ -130,7 +134,7 @@ func (c *Conn) Chunked(status int, fields []Field) (*Chunks, error) {
 		return nil, err
 	}
 	c.answered = true
-	return &Chunks{c: c, head: append(head, "Transfer-Encoding: chunked\r\n\r\n"...)}, nil
+	return &Chunks{c: c, head: append(head, unbuffered+"Transfer-Encoding: chunked\r\n\r\n"...)}, nil
 }
 
 // Write sends p as one chunk, in one write. An empty p sends nothing: an empty chunk would be the

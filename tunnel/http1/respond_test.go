@@ -108,7 +108,7 @@ func TestChunks(t *testing.T) {
 	if _, err := k.Write([]byte("late")); !errors.Is(err, http1.ErrAnswered) {
 		t.Errorf("write after the end: %v", err)
 	}
-	want := "HTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n\xac\xed\x00\x05\r\n1\r\n\x79\r\n1\r\n\x79\r\n5\r\nreply\r\n0\r\n\r\n"
+	want := "HTTP/1.1 200 OK\r\nX-A: b\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n\xac\xed\x00\x05\r\n1\r\n\x79\r\n1\r\n\x79\r\n5\r\nreply\r\n0\r\n\r\n"
 	if got := s.out.String(); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

@@ -1,0 +1,71 @@
+package reports
+
+import (
+	"strings"
+	"testing"
+)
+
+// The names under which the portal reads the verifier's configuration: from 7.3 on, and before.
+const (
+	newPID = "com.liferay.portal.security.auth.verifier.internal.tunnel.configuration.TunnelAuthVerifierConfiguration"
+	midPID = "com.liferay.portal.security.auth.verifier.internal.tunnel.module.configuration.TunnelAuthVerifierConfiguration"
+)
+
+const override = "configuration.override."
+
+func overrides() []report {
+	const kind = "a documented place for a setting"
+	return cases([]judged{
+		{name: "12-configuration-override", kind: kind, input: "12-configuration-override/portal-ext.properties", hosts: "127.0.0.1,10.0.0.5"},
+		{name: "12-configuration-override/7.3", kind: kind, line: "7.3", text: good + override + newPID + "~default_hostsAllowed=\"127.0.0.1,10.0.0.5\"\n", hosts: "127.0.0.1,10.0.0.5"},
+		{name: "12-configuration-override/array", kind: kind, text: good + override + newPID + "~default_hostsAllowed=[\"127.0.0.1\",\"10.0.0.5\"]\n", hosts: "127.0.0.1,10.0.0.5"},
+		{name: "12-configuration-override/wins over a file", kind: kind, text: good + override + newPID + "~default_hostsAllowed=\"10.0.0.5\"\n",
+			osgi:  map[string]string{newPID + "-default.config": "hostsAllowed=\"127.0.0.1,SERVER_IP\"\n"},
+			hosts: "10.0.0.5", says: []string{"is in one of Liferay's two lists only"}},
+		{name: "12-configuration-override/switched off", kind: kind, text: good + override + newPID + "~default_enabled=B\"false\"\n", code: 78, says: []string{"enabled"}},
+	})
+}
+
+func osgiFiles() []report {
+	const quotes, variables = "the .config reader of each line", "variables in .config and .cfg"
+	one := func(name, text string) map[string]string { return map[string]string{name: text} }
+	docs := "20-osgi-unquoted/docs.txt"
+	unquoted := "is no key with a quoted value: the engine reads nothing of the file from here on"
+	return cases([]judged{
+		{name: "20-osgi-unquoted/7.4", kind: quotes, osgi: one(newPID+"-default.config", docs), code: 78, says: []string{":1: error: " + unquoted, "1 error"}},
+		{name: "20-osgi-unquoted/7.1", kind: quotes, line: "7.1", osgi: one(midPID+"-default.config", docs), hosts: all, says: []string{"warning: is not quoted", "1 warning"}},
+		{name: "20-osgi-unquoted/7.1 cfg", kind: quotes, line: "7.1", osgi: one(midPID+"-default.cfg", docs), hosts: all},
+		{name: "20-osgi-unquoted/7.4 cfg", kind: quotes, osgi: one(newPID+"-default.cfg", docs), hosts: all},
+		{name: "20-osgi-unquoted/7.0", kind: quotes, line: "7.0", osgi: one(midPID+"-default.config", docs), hosts: all, says: []string{"warning: is not quoted"}},
+		{name: "20-osgi-unquoted/in the middle", kind: quotes, osgi: one(newPID+"-default.config", "enabled=B\"true\"\nhostsAllowed=10.0.0.5\n"), code: 78, says: []string{":2: error: " + unquoted}},
+		{name: "20-osgi-unquoted/typed", kind: quotes, osgi: one(newPID+"-default.config", "enabled=true\n"), code: 78, says: []string{":1: error: " + unquoted}},
+		{name: "20-osgi-unquoted/another file's end", kind: quotes, osgi: one(newPID+"-default.config.txt", "hostsAllowed=\"10.0.0.5\"\n"), says: []string{"has a name that Liferay passes over"}},
+		{name: "22-osgi-variables/a", kind: variables, osgi: one(newPID+"-default.config", "22-osgi-variables/a.config"), env: []string{"LIFERAY_STAGING_IP=10.0.0.5"}, hosts: all},
+		{name: "22-osgi-variables/b", kind: variables, osgi: one(newPID+"-default.config", "22-osgi-variables/b.config"), env: []string{"STAGING_IP=10.0.0.5"}, hosts: all,
+			says: []string{"warning: refers to ${env:STAGING_IP}"}},
+		{name: "22-osgi-variables/unset", kind: variables, osgi: one(newPID+"-default.config", "22-osgi-variables/a.config"),
+			says: []string{"warning: refers to ${LIFERAY_STAGING_IP}, which is not set here"}},
+		{name: "22-osgi-variables/cfg", kind: variables, osgi: one(newPID+"-default.cfg", "hostsAllowed=127.0.0.1,SERVER_IP,${LIFERAY_STAGING_IP}\n"), env: []string{"LIFERAY_STAGING_IP=10.0.0.5"}, hosts: all},
+	})
+}
+
+func lines() []report {
+	const kind = "versions as operators know them"
+	var of []judged
+	for _, l := range []string{"2024.Q4", "7.4.3.112", "7.4-u92", "7.4 u92", "7.0.10", "7.3.10", "2025.Q1.3", "6.2.5", "7.2-ga2", "7.1.3", "7.4.13-u36", "DXP 7.2"} {
+		of = append(of, judged{name: "24-lines-by-product-name/" + l, kind: kind, line: l, code: -1})
+	}
+	var all []report
+	for _, j := range of {
+		all = append(all, report{j.name, j.kind, func(t2 *testing.T, d *desk) {
+			j.config(d)
+			d.write("portal-ext.properties", good)
+			out, code := d.run("validate", "--config", "stagelock.yaml")
+			// Accepted, or told which line that is.
+			if code != 0 && !strings.Contains(out, "is 7.") && !strings.Contains(out, "are 7.") && j.line != "6.2.5" {
+				t2.Errorf("exit code %d: %s", code, out)
+			}
+		}})
+	}
+	return all
+}
