@@ -130,6 +130,8 @@ var mayImport = map[string][]string{
 	"policy/secret":               {"policy"},
 	"policy/topology":             {},
 	"store":                       {},
+	"store/exchange":              {"store", "tunnel/sync"},
+	"store/exchange/exchangetest": {"store", "store/exchange", "tunnel/sync"},
 	"store/files":                 {"store"},
 	"store/postgres":              {"store", "store/postgres/schema", "store/postgres/sqlstate"},
 	"store/postgres/schema":       {},

@@ -166,7 +166,8 @@ func (s *Store) sql(query string) string {
 		us := strconv.FormatInt(s.cfg.Offset().Microseconds(), 10)
 		now = "(clock_timestamp() + interval '" + us + " microseconds')"
 	}
-	return strings.NewReplacer("@.", s.cfg.Schema+".", "{now}", now).Replace(query)
+	return strings.NewReplacer("@.", s.cfg.Schema+".", "{now}", now,
+		"{name}", "convert_from(name, 'UTF8')").Replace(query)
 }
 
 // read runs fn on the calls' pool.

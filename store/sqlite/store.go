@@ -30,6 +30,8 @@ type Store struct {
 	ended     chan struct{} // closed when the writer ended
 	writerErr error         // why the writer could not be closed; valid after ended
 	once      sync.Once
+
+	statements statements
 }
 
 var (
@@ -150,9 +152,14 @@ func (s *Store) write(ctx context.Context, what string, apply func(tx *txn) erro
 
 // read calls scan with query, one of those that prepare names, on the pool of readers.
 func (s *Store) read(ctx context.Context, what, query string, scan func(st *sql.Stmt) error) error {
+	return s.ask(ctx, what, func() error { return scan(s.reads[query]) })
+}
+
+// ask calls fn, which reads, and makes the contracts' errors of its own.
+func (s *Store) ask(ctx context.Context, what string, fn func() error) error {
 	err := ctx.Err()
 	if err == nil {
-		err = scan(s.reads[query])
+		err = fn()
 	}
 	if err == nil {
 		return nil

@@ -1,0 +1,68 @@
+package exchange
+
+import (
+	"context"
+	"time"
+
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// Fence is a lease that a write depends on. The zero Fence is none.
+type Fence struct {
+	Lease  string
+	Number int64
+}
+
+// Acceptance is one outcome of the rules, and what is kept together with it.
+type Acceptance struct {
+	// Outcome is nil where only the cursor moves. Its Change is nil where the object is only seen
+	// anew: the engine wrote what it shows already.
+	Outcome *sync.Outcome
+	Via     sync.ServerID   // the neighbour that it came from; empty if it was made here
+	Listed  []sync.ServerID // servers that have the change, as far as the neighbour knew
+	Targets []sync.ServerID // to which it is to be delivered
+	Tag     string          // of the intent that ends with it; empty for none
+	Source  string          // whose cursor moves; empty for none
+	Cursor  int64
+}
+
+// Entry is one change as it was accepted.
+type Entry struct {
+	Change   *sync.Change
+	Via      sync.ServerID
+	At       time.Time // by the store's clock
+	Position int64
+	Listed   []sync.ServerID // servers that are known to have it
+}
+
+// Changes keeps what sync knows. It is safe for concurrent use, also from several processes; a write
+// is on disk when it returns nil.
+type Changes interface {
+	// Object returns what is known of o: versions, what is shown, the engine's seq, an open intent. The
+	// State of an object that nobody knows has Rev 0.
+	Object(ctx context.Context, o sync.Object) (sync.State, error)
+	// Change returns an accepted change, or store.ErrNotFound.
+	Change(ctx context.Context, id sync.ID) (Entry, error)
+	// Known tells which of ids were accepted.
+	Known(ctx context.Context, ids []sync.ID) ([]bool, error)
+	// Accept keeps all of them in order, with their deliveries, or nothing. It returns
+	// store.ErrStale if an object is no longer as Outcome.After.Rev says, if a change is known
+	// already, or if the lease of fence was taken over.
+	Accept(ctx context.Context, fence Fence, all ...Acceptance) error
+	// Intend keeps an intent. It returns store.ErrStale if one is open for the object.
+	Intend(ctx context.Context, fence Fence, in sync.Intent) error
+	// Forget drops the open intent of o with that tag; none is no error.
+	Forget(ctx context.Context, o sync.Object, tag string) error
+	// Intents returns the open ones, by object.
+	Intents(ctx context.Context) ([]sync.Intent, error)
+	// Cursor returns how far the journal of that name was read; 0 of one that never was.
+	Cursor(ctx context.Context, source string) (int64, error)
+	// Have returns, of each origin, up to which counter every change was accepted.
+	Have(ctx context.Context) (map[sync.ServerID]uint64, error)
+	// Conflicts returns the objects whose versions differ, by name.
+	Conflicts(ctx context.Context) ([]sync.State, error)
+	// Objects returns the names of the objects after that one, in order, at most limit.
+	Objects(ctx context.Context, after sync.Object, limit int) ([]sync.Object, error)
+	// History returns accepted changes, newest first, at most limit; of one object unless it is empty.
+	History(ctx context.Context, o sync.Object, limit int) ([]Entry, error)
+}

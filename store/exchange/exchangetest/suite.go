@@ -1,0 +1,556 @@
+package exchangetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/exchange"
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// Clock is a store's clock that tests move.
+type Clock struct{ offset time.Duration }
+
+// Now returns the time that the clock shows.
+func (c *Clock) Now() time.Time { return time.Now().Add(c.offset) }
+
+// Offset returns how far it was moved.
+func (c *Clock) Offset() time.Duration { return c.offset }
+
+// Pass lets that much time go by.
+func (c *Clock) Pass(d time.Duration) { c.offset += d }
+
+// Place is where both contracts are kept. Close ends it.
+type Place struct {
+	exchange.Changes
+	exchange.Deliveries
+	Leases store.Leases
+	Close  func() error
+}
+
+// Opener opens the contracts in a directory, judged by that clock. Opening the same directory again
+// finds what was kept.
+type Opener func(t testing.TB, dir string, clock *Clock) Place
+
+type place struct {
+	Place
+	t     *testing.T
+	clock *Clock
+	dir   string
+	open  Opener
+}
+
+func (p *place) reopen() {
+	p.t.Helper()
+	must(p.t, p.Close())
+	p.Place = p.open(p.t, p.dir, p.clock)
+}
+
+// Test runs the suites of Changes and Deliveries.
+func Test(t *testing.T, open Opener) {
+	for _, tt := range []struct {
+		name string
+		run  func(t *testing.T, p *place)
+	}{
+		{"accept and read", acceptAndRead}, {"accept all or nothing", acceptAll}, {"stale", acceptStale},
+		{"fence", fence}, {"intents", intents}, {"have", have}, {"conflicts", conflicts}, {"cursor", cursor},
+		{"due in order", dueInOrder}, {"due behind its own object", dueBehind}, {"settle", settle},
+		{"acknowledge", acknowledge}, {"baseline", baseline}, {"targets", targets}, {"retry and drop", retryAndDrop},
+		{"prune", prune}, {"servers and names", servers}, {"two at once", twoAtOnce},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &place{t: t, clock: &Clock{}, dir: t.TempDir(), open: open}
+			p.Place = open(t, p.dir, p.clock)
+			t.Cleanup(func() { must(t, p.Close()) })
+			tt.run(t, p)
+		})
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantErr(t testing.TB, what string, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: error %v, want %v", what, got, want)
+	}
+}
+
+func keyOf(n int) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{byte(n + 1)}, ed25519.SeedSize))
+}
+
+func serverOf(n int) sync.ServerID { return sync.IDOf(keyOf(n).Public().(ed25519.PublicKey)) }
+
+// made is a signed change of server n, number k.
+func made(n, k int, o sync.Object, on ...*sync.Change) *sync.Change {
+	c := &sync.Change{ID: sync.ID{Origin: serverOf(n), Counter: uint64(k)}, Object: o, Op: sync.Put,
+		Payload: sync.DigestOf(fmt.Append(nil, n, k)), Stamp: sync.Stamp{Milli: int64(1000 + k), Logic: uint16(n)}, Title: "Größe ' \\ 日本"}
+	c.Follow(on)
+	c.Sign(keyOf(n))
+	return c
+}
+
+// accept takes c as the rules would.
+func (p *place) accept(c *sync.Change, targets ...sync.ServerID) sync.Outcome {
+	p.t.Helper()
+	s, err := p.Object(p.t.Context(), c.Object)
+	must(p.t, err)
+	out := sync.Receive(s, c, sync.Policy{})
+	must(p.t, p.Accept(p.t.Context(), exchange.Fence{}, exchange.Acceptance{Outcome: &out, Targets: targets}))
+	return out
+}
+
+func acceptAndRead(t *testing.T, p *place) {
+	ctx := t.Context()
+	const o = sync.Object("Läden/article/'x\\%_")
+	s, err := p.Object(ctx, o)
+	must(t, err)
+	if s.Rev != 0 || len(s.Versions) != 0 || s.Object != o {
+		t.Errorf("an object that nobody knows: %+v", s)
+	}
+	_, err = p.Change(ctx, sync.ID{Origin: serverOf(0), Counter: 1})
+	wantErr(t, "Change", err, store.ErrNotFound)
+	a := made(0, 1, o)
+	out := sync.Receive(s, a, sync.Policy{})
+	out.After.Seq = 12
+	must(t, p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out, Via: serverOf(1), Listed: []sync.ServerID{serverOf(2)}}))
+	p.reopen()
+	s, err = p.Object(ctx, o)
+	must(t, err)
+	if s.Rev != 1 || s.Seq != 12 || s.Shown != a.ID || s.First != a.ID || s.FirstStamp != a.Stamp || len(s.Versions) != 1 ||
+		!bytes.Equal(s.Versions[0].Append(nil), a.Append(nil)) {
+		t.Errorf("read %+v", s)
+	}
+	e, err := p.Change(ctx, a.ID)
+	must(t, err)
+	want := []sync.ServerID{serverOf(0), serverOf(1), serverOf(2)}
+	slices.Sort(want)
+	if !slices.Equal(e.Listed, want) || e.Via != serverOf(1) || !bytes.Equal(e.Change.Append(nil), a.Append(nil)) || e.At.IsZero() {
+		t.Errorf("entry %+v", e)
+	}
+	b := made(1, 1, o, a)
+	p.accept(b)
+	known, err := p.Known(ctx, []sync.ID{b.ID, {Origin: serverOf(1), Counter: 2}, a.ID})
+	must(t, err)
+	if !slices.Equal(known, []bool{true, false, true}) {
+		t.Errorf("known %v", known)
+	}
+	all, err := p.History(ctx, o, 10)
+	must(t, err)
+	if len(all) != 2 || all[0].Change.ID != b.ID {
+		t.Errorf("history of %d", len(all))
+	}
+	if other, err := p.History(ctx, "s/article/y", 10); err != nil || len(other) != 0 {
+		t.Errorf("history of another object: %d, %v", len(other), err)
+	}
+	names, err := p.Objects(ctx, "", 10)
+	must(t, err)
+	if !slices.Equal(names, []sync.Object{o}) {
+		t.Errorf("objects %q", names)
+	}
+}
+
+func acceptAll(t *testing.T, p *place) {
+	ctx := t.Context()
+	a, b := made(0, 1, "s/article/a"), made(0, 2, "s/article/b")
+	first := sync.Receive(sync.State{Object: a.Object}, a, sync.Policy{})
+	second := sync.Receive(sync.State{Object: b.Object, Rev: 7}, b, sync.Policy{}) // nobody knows it: stale
+	err := p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &first, Targets: []sync.ServerID{serverOf(1)}, Source: "e", Cursor: 5},
+		exchange.Acceptance{Outcome: &second})
+	wantErr(t, "Accept", err, store.ErrStale)
+	if known, err := p.Known(ctx, []sync.ID{a.ID}); err != nil || known[0] {
+		t.Errorf("half of it was kept: %v, %v", known, err)
+	}
+	if seq, err := p.Cursor(ctx, "e"); err != nil || seq != 0 {
+		t.Errorf("cursor %d, %v", seq, err)
+	}
+	if all, err := p.Due(ctx, serverOf(1), 10); err != nil || len(all) != 0 {
+		t.Errorf("due %v, %v", all, err)
+	}
+	second.After.Rev = 0
+	must(t, p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &first}, exchange.Acceptance{Outcome: &second}))
+}
+
+func acceptStale(t *testing.T, p *place) {
+	ctx := t.Context()
+	a := made(0, 1, "s/article/a")
+	p.accept(a)
+	s, err := p.Object(ctx, a.Object)
+	must(t, err)
+	b, c := made(1, 1, a.Object, a), made(2, 1, a.Object, a)
+	p.accept(b)
+	out := sync.Receive(s, c, sync.Policy{}) // judged before b came
+	wantErr(t, "Accept on an old state", p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out}), store.ErrStale)
+	s, err = p.Object(ctx, a.Object)
+	must(t, err)
+	out = sync.Receive(s, b, sync.Policy{})
+	wantErr(t, "Accept of what is known", p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out}), store.ErrStale)
+	out = sync.Receive(sync.State{Object: a.Object}, c, sync.Policy{})
+	wantErr(t, "Accept as if new", p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out}), store.ErrStale)
+	p.accept(c)
+	seen := sync.Outcome{After: s}
+	seen.After.Rev, seen.After.Seq = 3, 99
+	must(t, p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &seen}))
+	if s, err = p.Object(ctx, a.Object); err != nil || s.Seq != 99 || s.Rev != 4 {
+		t.Errorf("seen anew: %+v, %v", s, err)
+	}
+}
+
+func fence(t *testing.T, p *place) {
+	ctx := t.Context()
+	f, err := p.Leases.Acquire(ctx, "sync-pull", "one", time.Minute)
+	must(t, err)
+	a := made(0, 1, "s/article/a")
+	out := sync.Receive(sync.State{Object: a.Object}, a, sync.Policy{})
+	in := sync.Intent{Object: a.Object, Tag: a.ID.String(), Change: a}
+	for _, bad := range []exchange.Fence{{Lease: "sync-pull", Number: f + 1}, {Lease: "other", Number: f}} {
+		wantErr(t, "Accept", p.Accept(ctx, bad, exchange.Acceptance{Outcome: &out}), store.ErrStale)
+		wantErr(t, "Intend", p.Intend(ctx, bad, in), store.ErrStale)
+	}
+	must(t, p.Intend(ctx, exchange.Fence{Lease: "sync-pull", Number: f}, in))
+	must(t, p.Accept(ctx, exchange.Fence{Lease: "sync-pull", Number: f}, exchange.Acceptance{Outcome: &out, Tag: in.Tag}))
+}
+
+func intents(t *testing.T, p *place) {
+	ctx := t.Context()
+	a := made(0, 1, "s/article/a")
+	in := sync.Intent{Object: a.Object, Tag: a.ID.String(), Expect: 4, Change: a, Via: serverOf(2), Listed: []sync.ServerID{serverOf(3), serverOf(4)}}
+	must(t, p.Intend(ctx, exchange.Fence{}, in))
+	wantErr(t, "a second intent", p.Intend(ctx, exchange.Fence{}, in), store.ErrStale)
+	p.reopen()
+	all, err := p.Intents(ctx)
+	must(t, err)
+	if len(all) != 1 || all[0].Tag != in.Tag || all[0].Expect != 4 || all[0].Via != in.Via || !slices.Equal(all[0].Listed, in.Listed) ||
+		!bytes.Equal(all[0].Change.Append(nil), a.Append(nil)) {
+		t.Errorf("intents %+v", all)
+	}
+	s, err := p.Object(ctx, a.Object)
+	must(t, err)
+	if s.Intent == nil || s.Intent.Tag != in.Tag {
+		t.Errorf("state %+v", s)
+	}
+	must(t, p.Forget(ctx, a.Object, "another"))
+	wantErr(t, "one that stayed", p.Intend(ctx, exchange.Fence{}, in), store.ErrStale)
+	must(t, p.Forget(ctx, a.Object, in.Tag))
+	must(t, p.Forget(ctx, a.Object, in.Tag))
+	must(t, p.Intend(ctx, exchange.Fence{}, in))
+	out := sync.Receive(s, a, sync.Policy{})
+	must(t, p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out, Tag: in.Tag}))
+	if all, err := p.Intents(ctx); err != nil || len(all) != 0 {
+		t.Errorf("intents %+v, %v", all, err)
+	}
+}
+
+func have(t *testing.T, p *place) {
+	for _, k := range []int{1, 3, 5, 4} {
+		p.accept(made(0, k, sync.Object(fmt.Sprintf("s/article/%d", k))))
+	}
+	p.accept(made(1, 2, "s/article/x"))
+	want := func(zero, one uint64) {
+		t.Helper()
+		got, err := p.Have(t.Context())
+		must(t, err)
+		if got[serverOf(0)] != zero || got[serverOf(1)] != one {
+			t.Errorf("have %v, want %d and %d", got, zero, one)
+		}
+	}
+	want(1, 0)
+	p.accept(made(0, 2, "s/article/2"))
+	want(5, 0)
+	p.reopen()
+	p.accept(made(1, 1, "s/article/y"))
+	want(5, 2)
+}
+
+func conflicts(t *testing.T, p *place) {
+	a := made(0, 1, "s/article/b")
+	p.accept(a)
+	p.accept(made(0, 2, "s/article/a"))
+	b, c := made(1, 1, a.Object, a), made(2, 1, a.Object, a)
+	p.accept(b)
+	p.accept(c)
+	all, err := p.Conflicts(t.Context())
+	must(t, err)
+	if len(all) != 1 || all[0].Object != a.Object || len(all[0].Versions) != 2 || all[0].Shown != b.ID {
+		t.Errorf("conflicts %+v", all)
+	}
+	p.accept(made(1, 2, a.Object, b, c))
+	if all, err := p.Conflicts(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("conflicts %+v, %v", all, err)
+	}
+}
+
+func cursor(t *testing.T, p *place) {
+	ctx := t.Context()
+	for _, at := range []int64{7, 9, 8} { // it never falls
+		must(t, p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Source: "engine", Cursor: at}))
+	}
+	p.reopen()
+	if seq, err := p.Cursor(ctx, "engine"); err != nil || seq != 9 {
+		t.Errorf("cursor %d, %v", seq, err)
+	}
+	if seq, err := p.Cursor(ctx, "another"); err != nil || seq != 0 {
+		t.Errorf("cursor of another %d, %v", seq, err)
+	}
+}
+
+// ids are the counters of what is due for server 9.
+func (p *place) due(limit int) (all []uint64) {
+	p.t.Helper()
+	due, err := p.Due(p.t.Context(), serverOf(9), limit)
+	must(p.t, err)
+	for _, d := range due {
+		all = append(all, d.ID.Counter)
+	}
+	return all
+}
+
+func (p *place) wantDue(what string, want ...uint64) {
+	p.t.Helper()
+	if got := p.due(100); !slices.Equal(got, want) {
+		p.t.Errorf("%s: due %v, want %v", what, got, want)
+	}
+}
+
+func (p *place) settle(k int, state exchange.DeliveryState, after time.Duration) {
+	p.t.Helper()
+	must(p.t, p.Settle(p.t.Context(), serverOf(9), exchange.Result{ID: sync.ID{Origin: serverOf(0), Counter: uint64(k)},
+		State: state, Class: "later", Reason: "connection refused", After: after, Bytes: 3}))
+}
+
+// queue accepts changes 1 to n of server 0 for server 9, of those objects.
+func (p *place) queue(objects ...string) {
+	p.t.Helper()
+	last := map[string]*sync.Change{}
+	for i, name := range objects {
+		var on []*sync.Change
+		if c := last[name]; c != nil {
+			on = append(on, c)
+		}
+		c := made(0, i+1, sync.Object("s/article/"+name), on...)
+		p.accept(c, serverOf(9), serverOf(8))
+		last[name] = c
+	}
+}
+
+func dueInOrder(t *testing.T, p *place) {
+	p.queue("c", "a", "b", "a")
+	p.wantDue("all", 1, 2, 3, 4)
+	if got := p.due(2); !slices.Equal(got, []uint64{1, 2}) {
+		t.Errorf("two of them: %v", got)
+	}
+	p.reopen()
+	p.wantDue("after a restart", 1, 2, 3, 4)
+	if other, err := p.Due(t.Context(), serverOf(7), 10); err != nil || len(other) != 0 {
+		t.Errorf("another's: %v, %v", other, err)
+	}
+}
+
+func dueBehind(_ *testing.T, p *place) {
+	p.queue("a", "b", "a", "c", "b")
+	p.settle(1, exchange.Pending, time.Minute)
+	p.wantDue("one of them failed", 2, 4, 5)
+	p.clock.Pass(time.Minute + time.Second)
+	p.wantDue("its time came", 1, 2, 3, 4, 5)
+	p.settle(1, exchange.Dead, 0)
+	p.wantDue("a dead letter holds nobody", 2, 3, 4, 5)
+}
+
+func settle(t *testing.T, p *place) {
+	ctx := t.Context()
+	p.queue("a", "b", "c")
+	p.settle(1, exchange.Waiting, time.Hour)
+	p.settle(3, exchange.Pending, time.Hour)
+	p.wantDue("both put off", 2)
+	p.settle(2, exchange.Done, 0)
+	p.wantDue("what waits is looked at when something arrived", 1)
+	p.settle(2, exchange.Dead, 0) // it has ended
+	all, err := p.Deliveries.Deliveries(ctx, exchange.Filter{Target: serverOf(9)})
+	must(t, err)
+	if len(all) != 3 || all[1].State != exchange.Done || all[1].EndedAt.IsZero() || all[1].Tries != 1 || all[1].Bytes != 3 ||
+		all[0].Reason != "connection refused" || all[0].Class != "later" || !all[0].EndedAt.IsZero() {
+		t.Errorf("deliveries %+v", all)
+	}
+	e, err := p.Change(ctx, sync.ID{Origin: serverOf(0), Counter: 2})
+	must(t, err)
+	if !slices.Contains(e.Listed, serverOf(9)) {
+		t.Errorf("listed %v", e.Listed)
+	}
+	must(t, p.Settle(ctx, serverOf(9), exchange.Result{ID: sync.ID{Origin: serverOf(0), Counter: 1}, State: exchange.Dead, Reason: "\x00\xff"}))
+}
+
+func acknowledge(t *testing.T, p *place) {
+	ctx := t.Context()
+	p.queue("a", "b", "c")
+	p.settle(1, exchange.Dead, 0)
+	n, err := p.Acknowledge(ctx, serverOf(9), map[sync.ServerID]uint64{serverOf(0): 2, serverOf(5): 9})
+	must(t, err)
+	if n != 1 {
+		t.Errorf("%d were open up to the second, want 1", n)
+	}
+	p.wantDue("the rest", 3)
+	if other, err := p.Due(ctx, serverOf(8), 10); err != nil || len(other) != 3 {
+		t.Errorf("another's: %d, %v", len(other), err)
+	}
+}
+
+func baseline(t *testing.T, p *place) {
+	ctx := t.Context()
+	p.queue("a", "b", "a", "b")
+	p.accept(made(7, 1, "s/article/x")) // queued for nobody
+	n, err := p.Baseline(ctx, serverOf(7))
+	must(t, err)
+	if n != 2 {
+		t.Errorf("%d current versions that it has not made itself, want 2", n)
+	}
+	if n, err = p.Baseline(ctx, serverOf(9)); err != nil || n != 1 {
+		t.Errorf("%d that were never queued, %v, want 1", n, err)
+	}
+	if n, err = p.Baseline(ctx, serverOf(7)); err != nil || n != 0 {
+		t.Errorf("again: %d, %v", n, err)
+	}
+	all, err := p.Due(ctx, serverOf(7), 10)
+	must(t, err)
+	if len(all) != 2 || all[0].ID.Counter != 3 || all[1].ID.Counter != 4 {
+		t.Errorf("due %+v", all)
+	}
+}
+
+func targets(t *testing.T, p *place) {
+	ctx := t.Context()
+	p.queue("a", "b", "c", "d")
+	p.settle(1, exchange.Done, 0)
+	p.settle(2, exchange.Waiting, time.Minute)
+	p.settle(3, exchange.Dead, 0)
+	p.settle(4, exchange.Pending, time.Hour)
+	must(t, p.SetTarget(ctx, serverOf(9), exchange.Held, "a freeze", time.Hour))
+	p.reopen()
+	all, err := p.Targets(ctx, serverOf(9), serverOf(6))
+	must(t, err)
+	got := all[0]
+	if got.State != exchange.Held || got.Reason != "a freeze" || got.Until.IsZero() || got.Open != 2 || got.Waiting != 1 || got.Dead != 1 ||
+		got.Oldest.IsZero() || got.Last.IsZero() || got.Next.IsZero() || got.Tries != 1 || got.Failure != "connection refused" {
+		t.Errorf("target %+v", got)
+	}
+	if want := (exchange.Target{ID: serverOf(6)}); all[1] != want {
+		t.Errorf("a target without anything: %+v", all[1])
+	}
+	p.clock.Pass(2 * time.Hour)
+	if all, err = p.Targets(ctx, serverOf(9)); err != nil || all[0].State != exchange.Open {
+		t.Errorf("after its time: %+v, %v", all, err)
+	}
+	must(t, p.SetTarget(ctx, serverOf(9), exchange.Stopped, "its clock", 0))
+	p.clock.Pass(1000 * time.Hour)
+	if all, err = p.Targets(ctx, serverOf(9)); err != nil || all[0].State != exchange.Stopped {
+		t.Errorf("what an operator must mend: %+v, %v", all, err)
+	}
+}
+
+func retryAndDrop(t *testing.T, p *place) {
+	ctx := t.Context()
+	p.queue("a", "b", "c")
+	p.settle(1, exchange.Dead, 0)
+	p.settle(2, exchange.Pending, time.Hour)
+	p.wantDue("one", 3)
+	if n, err := p.Retry(ctx, exchange.Filter{Target: serverOf(9), ID: sync.ID{Origin: serverOf(0), Counter: 1}}); err != nil || n != 1 {
+		t.Errorf("retried %d, %v", n, err)
+	}
+	p.wantDue("the dead one again", 1, 3)
+	if n, err := p.Retry(ctx, exchange.Filter{Target: serverOf(9)}); err != nil || n != 3 {
+		t.Errorf("retried %d, %v", n, err)
+	}
+	p.wantDue("all", 1, 2, 3)
+	if n, err := p.Drop(ctx, exchange.Filter{Target: serverOf(9), Object: "s/article/b"}, "not wanted"); err != nil || n != 1 {
+		t.Errorf("dropped %d, %v", n, err)
+	}
+	p.wantDue("without it", 1, 3)
+	if n, err := p.Retry(ctx, exchange.Filter{Object: "s/article/b"}); err != nil || n != 1 {
+		t.Errorf("retried %d of it, %v, want the one for the other target", n, err)
+	}
+	all, err := p.Deliveries.Deliveries(ctx, exchange.Filter{State: exchange.Dropped})
+	must(t, err)
+	if len(all) != 1 || all[0].Reason != "not wanted" || all[0].Target != serverOf(9) {
+		t.Errorf("dropped %+v", all)
+	}
+}
+
+func prune(t *testing.T, p *place) {
+	p.queue("a", "b", "c")
+	p.settle(1, exchange.Done, 0)
+	p.settle(2, exchange.Dead, 0)
+	p.clock.Pass(time.Hour)
+	if n, err := p.Prune(t.Context(), 2*time.Hour); err != nil || n != 0 {
+		t.Errorf("too early: %d, %v", n, err)
+	}
+	if n, err := p.Prune(t.Context(), time.Minute); err != nil || n != 1 {
+		t.Errorf("pruned %d, %v, want the done one", n, err)
+	}
+}
+
+func servers(t *testing.T, p *place) {
+	ctx := t.Context()
+	greet := func(n int, name string, links ...sync.ServerID) (sync.ServerID, error) {
+		return p.Greet(ctx, exchange.Server{ID: serverOf(n), Name: name, Links: links})
+	}
+	_, err := greet(1, "live", serverOf(2), serverOf(3))
+	must(t, err)
+	holder, err := greet(2, "LIVE")
+	wantErr(t, "a name that is taken", err, store.ErrStale)
+	if holder != serverOf(1) {
+		t.Errorf("holder %s", holder)
+	}
+	_, err = greet(1, "Live", serverOf(2))
+	must(t, err)
+	_, err = greet(2, "author")
+	must(t, err)
+	p.reopen()
+	all, err := p.Servers(ctx)
+	must(t, err)
+	if len(all) != 2 || !slices.ContainsFunc(all, func(s exchange.Server) bool {
+		return s.ID == serverOf(1) && s.Name == "Live" && slices.Equal(s.Links, []sync.ServerID{serverOf(2)}) && !s.SeenAt.IsZero()
+	}) {
+		t.Errorf("servers %+v", all)
+	}
+}
+
+// twoAtOnce lets two judge one object from the same state: one wins, and the other is told.
+func twoAtOnce(t *testing.T, p *place) {
+	ctx := context.Background()
+	a := made(0, 1, "s/article/a")
+	p.accept(a)
+	s, err := p.Object(ctx, a.Object)
+	must(t, err)
+	results := make(chan error)
+	for n := 1; n <= 6; n++ {
+		c := made(n, 1, a.Object, a)
+		go func() {
+			out := sync.Receive(s, c, sync.Policy{})
+			results <- p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out})
+		}()
+	}
+	won := 0
+	for range 6 {
+		switch err := <-results; {
+		case err == nil:
+			won++
+		default:
+			wantErr(t, "Accept", err, store.ErrStale)
+		}
+	}
+	if s, err = p.Object(ctx, a.Object); err != nil || won != 1 || s.Rev != 2 {
+		t.Errorf("%d won, rev %d, %v", won, s.Rev, err)
+	}
+}
