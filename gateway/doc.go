@@ -11,7 +11,8 @@
 //	upstream  says which node of the live engine it goes to
 //	native    serves HTTP/2, each request of it a visit
 //	admin     tells how the gateway is
-//	audit     the log of verdicts and outcomes, a chain of hashes with signed checkpoints
+//	audit     the log of verdicts and outcomes, a chain of hashes with signed checkpoints; below it the
+//	          chain, the proof that it is whole, the retention of what is old, the trail of a publish
 //	certs     the certificate of the listeners
 //	node      builds all of that from a configuration, runs, reloads and drains it
 //

@@ -48,3 +48,13 @@ func (p *Problem) Error() string {
 
 // Unwrap returns the cause.
 func (p *Problem) Unwrap() error { return p.Err }
+
+// NotBegun returns the Problem of a call of which nothing was carried out: the publisher may try again.
+func NotBegun(reason Reason, what string, err error) *Problem {
+	return &Problem{Code: Unavailable, Reason: reason, Msg: what + "; nothing was carried out", Err: err}
+}
+
+// MayHaveRun returns the Problem of a call of which nobody knows whether it was carried out.
+func MayHaveRun(reason Reason, what string, err error) *Problem {
+	return &Problem{Code: Uncertain, Reason: reason, Msg: what + ": the call may have been carried out", Err: err}
+}

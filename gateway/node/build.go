@@ -16,6 +16,7 @@ import (
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/admin"
 	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/gateway/relay/engine"
 	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
@@ -269,9 +270,9 @@ func (b *builder) browserURL() string {
 	return ""
 }
 
-func (b *builder) engine() relay.Engine {
+func (b *builder) engine() engine.Config {
 	c := b.cfg.Engine.Upstream
-	e := relay.Engine{
+	e := engine.Config{
 		PathContext: c.PathContext, Host: c.Host, HostOf: c.HostOf, Encoded: b.cfg.Engine.Line != liferay.Line62,
 		Key: b.key("engine.upstream.secret", "upstream", c.Secret),
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/native"
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/quota"
@@ -213,9 +214,14 @@ func (n *Node) memberState() store.MemberState {
 }
 
 func (n *Node) openRelay(_ context.Context, p *relay.Policy) (err error) {
+	known, err := memory.New(memory.Config{
+		Requests: n.database.Requests(), Pages: n.database.Pages(), Values: n.database.Values(),
+	})
+	if err != nil {
+		return err
+	}
 	n.relay, err = relay.New(relay.Config{
-		Visits: n.visits, Once: n.once, Requests: n.database.Requests(), Pages: n.database.Pages(),
-		Values: n.database.Values(), Log: n.cfg.Log, Health: n.probes.Answer, Pause: n.cfg.Pause,
+		Visits: n.visits, Once: n.once, Memory: known, Log: n.cfg.Log, Health: n.probes.Answer, Pause: n.cfg.Pause,
 	}, p)
 	return err
 }

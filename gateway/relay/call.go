@@ -3,11 +3,13 @@ package relay
 import (
 	"cmp"
 	"context"
-	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/once"
-	"github.com/stagelock/stagelock/gateway/upstream"
+	"github.com/stagelock/stagelock/gateway/relay/answer"
+	"github.com/stagelock/stagelock/gateway/relay/digest"
+	"github.com/stagelock/stagelock/gateway/relay/engine"
+	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -20,47 +22,35 @@ type call struct {
 	*session
 	*visit.Visit
 	policy  *Policy
+	steps   []step // of its wire
 	req     *http1.Request
 	refusal *http1.Error // of a request that is not HTTP as the profile wants it
 	peer    *Peer
 	ends    []func() // give back what the call holds
 
 	in       *javaser.Input
-	body     digest
+	body     digest.Body
 	wire     *liferay.Call
 	rule     *calls.Rule
 	facts    calls.Facts
-	past     calls.Known   // what is remembered of the ids in facts
-	request  int64         // staging request that the call names, 0 for none
-	checksum string        // of the archive of that request
-	home     string        // the engine node that created that request
-	idle     time.Duration // how long that request was not used
+	past     memory.Past // what is remembered of the ids in facts
+	request  int64       // staging request that the call names or created, 0 for none
+	reserved func()      // takes a part back from those under way; nil: it is not among them
 	decision calls.Decision
 	turn     *once.Turn // of a guarded call
 
-	sent    sent
-	answer  answer
+	engine  engine.Attempt
+	out     answer.Writer
+	answer  answered
 	stopped string // the step that refused it
 }
 
-// sent is what of a call went to the engine.
-type sent struct {
-	member   *upstream.Member
-	exchange *http1.Exchange
-	part     bool   // content streamed by; head and content are upstream already
-	reserved func() // takes the part back from those under way; nil: it is not among them
-	held     []byte // a small call as it is sent
-	retried  bool
-	released bool // the engine may have the whole call
-}
-
-// answer is what the publisher gets.
-type answer struct {
-	chunks *http1.Chunks // it has begun, with heartbeats
+// answered is what the publisher gets, and how the call ended.
+type answered struct {
 	reply  *liferay.Reply
 	body   []byte // of the 200
 	status int    // of the engine
-	end    string // how the call ended, in one word, for the outcome
+	end    string // in one word, for the outcome
 	gone   bool   // the client went away while the engine works
 }
 
@@ -73,7 +63,7 @@ func (c *call) finish(ctx context.Context) {
 	for _, end := range c.ends {
 		end()
 	}
-	c.disconnect()
+	c.engine.Done()
 	if c.in != nil {
 		c.relay.release(c.in.Buffer())
 	}
@@ -84,6 +74,9 @@ func (c *call) duplicate() bool { return c.turn != nil && !c.turn.First() }
 
 // forwards reports whether the call is carried out by the engine.
 func (c *call) forwards() bool { return c.decision == calls.Forward && !c.duplicate() }
+
+// site is the one that the call names, or that its request is for; 0 for none.
+func (c *call) site() int64 { return cmp.Or(c.facts.Site, c.past.Request.Site) }
 
 // Describe adds what head and body said to an event.
 func (c *call) Describe(ev *audit.Event) {
@@ -96,7 +89,7 @@ func (c *call) Describe(ev *audit.Event) {
 		ev.Method = c.wire.Method.Signature()
 	}
 	ev.Request = c.request
-	ev.Site, ev.Checksum = cmp.Or(c.facts.Site, c.past.Request.Site), cmp.Or(c.facts.Checksum, c.checksum)
+	ev.Site, ev.Checksum = c.site(), cmp.Or(c.facts.Checksum, c.past.Checksum)
 	ev.Part, ev.Size = c.facts.Part, c.facts.PartSize
 }
 
@@ -108,9 +101,7 @@ func (o outcome) Describe(ev *audit.Event) {
 	o.call.Describe(ev)
 	ev.Line = ""
 	ev.Status, ev.BytesOut, ev.End = o.answer.status, int64(len(o.answer.body)), o.answer.end
-	if o.sent.member != nil {
-		ev.Upstream = o.sent.member.Name()
-	}
+	ev.Upstream = o.engine.Node()
 }
 
 // line returns the build whose classes an answer to this call is written in.

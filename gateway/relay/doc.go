@@ -5,4 +5,8 @@
 // A Relay serves connections with a Policy, which a reload replaces as a whole: a call keeps the one
 // it began with. What happened is written to the audit log, the verdict before the engine can act on
 // the call, the outcome after the answer.
+//
+// What a step needs has a room of its own: memory is what calls are held against, inflight what is under
+// way, engine the way to the engine and back, answer what the publisher gets, digest what duplicates are
+// known by, cleanup the call that the gateway makes itself.
 package relay

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/relay/engine"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/secret"
@@ -15,18 +16,14 @@ import (
 	"github.com/stagelock/stagelock/tunnel/http1"
 )
 
-// contentType is what Java's client says a call is.
-const contentType = "application/x-java-serialized-object"
-
 // route lets the one tunnel path pass, byte for byte: engines take 46 spellings for it.
 func (c *call) route(context.Context) error {
 	if status, body, ok := c.health(); ok {
-		typ := []http1.Field{{Name: "Content-Type", Value: "application/json"}}
-		_ = c.conn.Respond(status, typ, body, c.closing())
+		c.written(c.out.Health(status, body, c.closing()))
 		return errDone
 	}
 	if c.req.Target != c.policy.target() {
-		if strings.HasSuffix(canonical(c.req.Target), tunnelPath) { // of whatever context
+		if strings.HasSuffix(http1.Canonical(c.req.Target), engine.TunnelPath) { // of whatever context
 			return problem(tunnel.NotFound, ReasonSpelling, "this path is not spelled as the tunnel's", nil)
 		}
 		return problem(tunnel.NotFound, ReasonPath, "nothing is here", nil)
@@ -34,8 +31,8 @@ func (c *call) route(context.Context) error {
 	if c.req.Method != http.MethodPost {
 		return problem(tunnel.BadMethod, ReasonMethod, "the tunnel takes POST only", nil)
 	}
-	if t := c.req.ContentType; t != "" && t != contentType {
-		return problem(tunnel.BadRequest, ReasonType, "the tunnel takes "+contentType+" only", nil)
+	if t := c.req.ContentType; t != "" && t != engine.ContentType {
+		return problem(tunnel.BadRequest, ReasonType, "the tunnel takes "+engine.ContentType+" only", nil)
 	}
 	return nil
 }
@@ -113,10 +110,10 @@ func (c *call) unproven(reason tunnel.Reason, msg string, err error) error {
 // its pace.
 func (c *call) ready(ctx context.Context) error {
 	if err := c.relay.cfg.Visits.Writable(ctx); err != nil {
-		return unavailable(visit.ReasonStore, "the gateway cannot write its log", err)
+		return tunnel.NotBegun(visit.ReasonStore, "the gateway cannot write its log", err)
 	}
 	// No longer than a publisher waits without a sign of life: its CMS gives up after 30 s.
-	leave, ok := c.relay.peers.enter(ctx, c.peer.Name, c.policy.CallsAtOnce, c.policy.Heartbeat)
+	leave, ok := c.relay.peers.Enter(ctx, c.peer.Name, c.policy.CallsAtOnce, c.policy.Heartbeat)
 	if !ok {
 		return problem(tunnel.Refused, ReasonBusy, "too many calls of this peer are under way", nil)
 	}
@@ -134,41 +131,6 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return unavailable(ReasonDraining, "the gateway is stopping", context.Cause(ctx))
+		return tunnel.NotBegun(ReasonDraining, "the gateway is stopping", context.Cause(ctx))
 	}
-}
-
-// canonical undoes what engines undo in a path, to name an attempt for what it is. Nothing is
-// decided by it.
-func canonical(target string) string {
-	target, _, _ = strings.Cut(target, "?")
-	var kept []string
-	for _, seg := range strings.Split(target, "/") {
-		seg, _, _ = strings.Cut(seg, ";")
-		switch seg = unescape(seg); seg {
-		case "", ".":
-		case "..":
-			kept = kept[:max(0, len(kept)-1)]
-		default:
-			kept = append(kept, seg)
-		}
-	}
-	return "/" + strings.Join(kept, "/")
-}
-
-func unescape(s string) string {
-	const digits = "0123456789abcdef"
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			hi, lo := strings.IndexByte(digits, s[i+1]|0x20), strings.IndexByte(digits, s[i+2]|0x20)
-			if hi >= 0 && lo >= 0 {
-				b.WriteByte(byte(hi<<4 | lo))
-				i += 2
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }

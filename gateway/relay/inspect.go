@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/stagelock/stagelock/gateway/relay/engine"
+	"github.com/stagelock/stagelock/gateway/relay/inflight"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -15,7 +17,7 @@ import (
 // while it comes, after what is known of it by then was judged; what follows it, the method, is
 // held.
 func (c *call) inspect(ctx context.Context) error {
-	c.body.src = c.conn
+	c.body.Source = c.conn
 	c.in = javaser.NewInput(&c.body, c.relay.buffer(), c.policy.Limits.Held)
 	wire, err := liferay.Read(c.in, c.policy.Limits, func(p liferay.Part) error { return c.stream(ctx, p) })
 	if err != nil {
@@ -32,7 +34,7 @@ func (c *call) unread(ctx context.Context, err error) error {
 	var cut *http1.Error
 	if errors.As(err, &cut) {
 		if ctx.Err() != nil {
-			return unavailable(ReasonDraining, "the gateway is stopping", err)
+			return tunnel.NotBegun(ReasonDraining, "the gateway is stopping", err)
 		}
 		return problem(tunnel.BadRequest, tunnel.Reason(cut.Reason), cut.Msg, err)
 	}
@@ -61,33 +63,28 @@ func (c *call) stream(ctx context.Context, p liferay.Part) error {
 	if err := c.reserve(ctx); err != nil {
 		return err
 	}
-	c.sent.part = true
-	if err := c.connect(ctx, nil); err != nil {
+	c.address()
+	if err := c.engine.Stream(ctx, c.forwardedLength(), c.wire.Blank(p.Held)); err != nil {
 		return err
 	}
-	if err := c.sent.exchange.Send(c.head(), c.wire.Blank(p.Held)); err != nil {
-		return c.engineFailed(err)
-	}
 	c.relay.cfg.Pause("content forwarded")
-	if _, err := c.sent.exchange.CopyN(p.Content, p.Size, nil); err != nil {
-		var engine *http1.UpstreamError
-		if errors.As(err, &engine) {
-			return c.engineFailed(err)
-		}
-		return abandoned(err)
+	err := c.engine.Copy(p.Content, p.Size)
+	var told *tunnel.Problem
+	if err == nil || errors.As(err, &told) {
+		return err
 	}
-	return nil
+	return abandoned(err)
 }
 
 // reserve judges a part by what stands before its content, together with the parts of the same
 // request that are still under way, and counts it among them.
 func (c *call) reserve(ctx context.Context) error {
-	release, err := c.relay.parts.reserve(c.named(), func(others *inFlight) (piece, error) {
+	release, err := c.relay.parts.Reserve(c.named(), func(others *inflight.Others) (inflight.Part, error) {
 		err := c.weigh(ctx, others)
-		return piece{c.facts.Part, c.facts.PartSize}, err
+		return inflight.Part{Name: c.facts.Part, Size: c.facts.PartSize}, err
 	})
 	if err == nil {
-		c.sent.reserved = release
+		c.reserved = release
 		c.onEnd(release)
 	}
 	return err
@@ -108,15 +105,18 @@ func (c *call) judge(ctx context.Context) error {
 	if err := c.weighAmong(ctx); err != nil {
 		return err
 	}
-	return c.relay.publishes.allows(c.rule.Kind, c.request, c.Begun)
+	if !c.relay.publishes.Allows(c.rule.Kind, c.request, c.Begun) {
+		return tunnel.NotBegun(ReasonDraining, "the gateway is stopping", nil)
+	}
+	return nil
 }
 
 // weighAmong is weigh, for a call that is not counted among the parts under way, or is already.
 func (c *call) weighAmong(ctx context.Context) error {
-	if c.sent.part {
-		return c.weigh(ctx, &inFlight{})
+	if c.engine.Streamed() {
+		return c.weigh(ctx, &inflight.Others{})
 	}
-	return c.relay.parts.with(c.named(), func(others *inFlight) error { return c.weigh(ctx, others) })
+	return c.relay.parts.With(c.named(), func(others *inflight.Others) error { return c.weigh(ctx, others) })
 }
 
 // named returns the staging request that the call names, or 0.
@@ -124,10 +124,10 @@ func (c *call) named() int64 { return c.rule.Facts(c.said()).Request }
 
 // reachable makes sure that there is an engine for what it is to carry out.
 func (c *call) reachable(context.Context) error {
-	if c.decision != calls.Forward || c.sent.part || c.policy.Engine.Pool.Up() {
+	if c.decision != calls.Forward || c.engine.Streamed() || c.policy.Engine.Pool.Up() {
 		return nil
 	}
-	return unavailable(ReasonDown, "the live engine cannot be reached", nil)
+	return engine.Down(nil)
 }
 
 // said is the call as the policy reads it.
@@ -151,13 +151,14 @@ func (c *call) said() calls.Call {
 
 // weigh judges the call by its rule, what is known of the ids that it names, and the other parts of
 // its request that are under way.
-func (c *call) weigh(ctx context.Context, others *inFlight) error {
+func (c *call) weigh(ctx context.Context, others *inflight.Others) (err error) {
 	said := c.said()
 	c.facts = c.rule.Facts(said)
-	if err := c.recall(ctx, others); err != nil {
-		return err
+	c.request = c.facts.Request
+	if c.past, err = c.relay.cfg.Memory.Recall(ctx, c.rule, c.facts, others.Beside); err != nil {
+		return unreadable(err)
 	}
-	decision, refusal := c.rule.Judge(said, c.peer.Peer, c.past)
+	decision, refusal := c.rule.Judge(said, c.peer.Peer, c.past.Known)
 	if refusal != nil {
 		return refused(refusal)
 	}

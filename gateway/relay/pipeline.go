@@ -8,6 +8,9 @@ import (
 // liferaySteps is the way of one call of the Liferay tunnel, in order. A step that fails ends it: its
 // Problem is recorded and answered. What each step may do to the engine is in the name: before
 // forward nothing complete leaves, whatever a step finds.
+//
+// Another wire is another list: head, peer, admit, ready, record and answer are the same on each, and
+// what stands between them is the wire's own.
 var liferaySteps = []step{
 	{"head", (*call).wellFormed},  // step 0: a request that is HTTP as the profile wants it
 	{"peer", (*call).client},      // the client's address, from the socket or a trusted proxy
@@ -38,7 +41,7 @@ var errDone = errors.New("answered")
 // run takes the call through the steps and returns nil if it was answered as it should, else the
 // problem that was.
 func (c *call) run(ctx context.Context) error {
-	for _, s := range liferaySteps {
+	for _, s := range c.steps {
 		err := s.run(c, ctx)
 		if errors.Is(err, errDone) {
 			return nil

@@ -2,11 +2,120 @@ package relay
 
 import (
 	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/once"
+	"github.com/stagelock/stagelock/gateway/relay/digest"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel"
 )
+
+// repeat lets the first of equal calls pass and gives its duplicates its answer: Java's client sends
+// a POST again when the connection closed before a byte of the answer, and some calls must not be
+// carried out twice (call rules, section 6).
+func (c *call) repeat(ctx context.Context) error {
+	if c.decision != calls.Forward || c.rule.Kind == calls.Read {
+		return nil
+	}
+	call := once.Call{
+		Key: store.RepeatKey{
+			Login: c.Login, KeyID: c.KeyID, Method: c.wire.Method.Signature(), Digest: c.digest(),
+		},
+		Scope: c.scope(c.facts.Scope()), Reference: c.Ref, Begun: c.Begun,
+	}
+	if !c.rule.Guarded {
+		if err := c.relay.cfg.Once.Moved(ctx, call); err != nil {
+			return c.unclaimed(ctx, err)
+		}
+		return nil
+	}
+	turn, err := c.relay.cfg.Once.Claim(ctx, call, c.policy.Heartbeat, c.out.Beat)
+	if err != nil {
+		return c.unclaimed(ctx, err)
+	}
+	c.turn = turn
+	if !turn.First() {
+		c.answer.body, c.answer.end = turn.Answer(), "repeat of "+turn.Reference()
+		return nil
+	}
+	if c.conn.Gone() { // its client has sent it again, or given up
+		return abandoned(nil)
+	}
+	return nil
+}
+
+// unclaimed is a call whose equal one it cannot follow.
+func (c *call) unclaimed(ctx context.Context, err error) error {
+	var unknown *once.UnknownError
+	var unwritten *once.StoreError
+	switch {
+	case errors.As(err, &unknown):
+		return tunnel.MayHaveRun(ReasonUnknown, unknown.Error(), nil)
+	case errors.Is(err, store.ErrStale):
+		return leaseLost(err)
+	case errors.As(err, &unwritten):
+		return c.relay.cfg.Visits.Unwritten(err)
+	case ctx.Err() != nil:
+		return tunnel.MayHaveRun(ReasonDraining, "the gateway is stopping while an equal call runs", nil)
+	}
+	return problem(tunnel.BadRequest, ReasonCut, "the client went away", err)
+}
+
+// leaseLost is a gateway that others may take for dead: what it began now could be carried out twice.
+func leaseLost(err error) error {
+	return tunnel.NotBegun(ReasonLease, "the gateway lost its lease of the store", err)
+}
+
+// holds refuses a guarded call whose duplicates may have been told that nobody knows.
+func (c *call) holds() error {
+	if c.turn == nil || c.turn.Holds() {
+		return nil
+	}
+	return leaseLost(nil)
+}
+
+func (c *call) digest() string {
+	if c.engine.Streamed() {
+		return c.body.Streamed()
+	}
+	return digest.Whole(c.in.Held())
+}
+
+// scope is what a repeat belongs to, by login and key: another call of theirs on the same request or
+// site ends it.
+func (c *call) scope(of string) string {
+	if of == "" {
+		return ""
+	}
+	return of + "\n" + c.Login + "\n" + c.KeyID
+}
+
+// settle ends the turn of a call, before its answer is written. A call that the engine cannot have
+// begun leaves nothing to repeat.
+func (c *call) settle(ctx context.Context) {
+	if c.turn == nil {
+		return
+	}
+	err := c.turn.Finish(ctx, once.Result{Carried: c.engine.Released(), Answer: c.answer.body})
+	if err != nil {
+		c.relay.cfg.Log.WithError(err).WithField("req", c.Ref).Warn("a call that was not carried out stays noted")
+	}
+}
+
+// keepRefusal keeps the refusal of a call that the engine may have carried out, for its duplicates.
+func (c *call) keepRefusal(ctx context.Context) {
+	if c.turn == nil || c.duplicate() || !c.engine.Released() {
+		return
+	}
+	if err := c.turn.Record(ctx, c.answer.body); err != nil {
+		c.relay.cfg.Log.WithError(err).WithField("req", c.Ref).Error("an answer cannot be kept for a repeat")
+	}
+}
 
 // record writes the verdict before the engine can act on the call.
 func (c *call) record(ctx context.Context) error {
@@ -23,4 +132,60 @@ func (c *call) record(ctx context.Context) error {
 	}
 	c.relay.cfg.Pause("record committed")
 	return nil
+}
+
+// keep writes down what later calls are held against, before the answer leaves.
+func (c *call) keep(ctx context.Context) error {
+	if !c.forwards() {
+		return nil
+	}
+	var writes errgroup.Group
+	if c.turn != nil { // at once with the other, so that they share a commit
+		writes.Go(func() error { return c.turn.Record(ctx, c.answer.body) })
+	}
+	if err := errors.Join(c.keepRequest(ctx), writes.Wait()); err != nil {
+		return problem(tunnel.BadAnswer, visit.ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
+	}
+	c.relay.cfg.Pause("answer recorded")
+	return nil
+}
+
+func (c *call) keepRequest(ctx context.Context) error {
+	if c.answer.reply == nil || c.answer.reply.Thrown != nil {
+		return nil
+	}
+	memory := c.relay.cfg.Memory
+	if err := memory.Learn(ctx, c.rule.Lesson(c.facts, c.past.Known), c.answer.reply.ID()); err != nil {
+		return err
+	}
+	switch c.rule.Kind {
+	case calls.Create:
+		return c.created(ctx)
+	case calls.Update:
+		part := store.Part{Name: c.facts.Part, Size: c.facts.PartSize, Width: c.facts.PartWidth}
+		if err := memory.Accepted(ctx, c.request, part); err != nil {
+			return err
+		}
+		if c.reserved != nil {
+			c.reserved() // it is among the accepted ones now
+		}
+		return nil
+	case calls.CleanUp:
+		c.relay.publishes.Ended(c.request)
+		return memory.CleanedUp(ctx, c.request)
+	}
+	return nil
+}
+
+func (c *call) created(ctx context.Context) error {
+	id := c.answer.reply.ID()
+	c.request = id
+	c.relay.publishes.Begun(id, c.Begun)
+	if err := c.relay.cfg.Once.Moved(ctx, once.Call{Scope: c.scope(calls.RequestScope(id)), Begun: c.Begun}); err != nil {
+		return err
+	}
+	return c.relay.cfg.Memory.Created(ctx, store.Request{
+		ID: id, Site: c.facts.Site, Checksum: c.facts.Checksum, Peer: c.peer.Name, Logins: []string{c.Login},
+		Upstream: c.engine.Node(),
+	})
 }

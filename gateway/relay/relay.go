@@ -3,26 +3,30 @@ package relay
 import (
 	"context"
 	"errors"
-	"net/netip"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/stagelock/stagelock/gateway/front"
 	"github.com/stagelock/stagelock/gateway/once"
+	"github.com/stagelock/stagelock/gateway/relay/answer"
+	"github.com/stagelock/stagelock/gateway/relay/inflight"
+	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/gateway/visit"
-	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel"
+	"github.com/stagelock/stagelock/tunnel/http1"
 )
 
 // Config is what a Relay is built from and keeps for its life; what a reload changes is in Policy.
 type Config struct {
-	Visits   *visit.Visits
-	Once     *once.Calls
-	Requests store.Requests
-	Pages    store.Pages  // pages and the site that they were looked up for
-	Values   store.Values // groups of the control panel
-	Log      *logrus.Entry
+	Visits *visit.Visits
+	Once   *once.Calls
+	Memory *memory.Memory
+	Log    *logrus.Entry
 	// Health answers the health paths; ok is false for any other path.
 	Health func(path string) (status int, body []byte, ok bool)
 	// Pause, if it is set, is called at the Points of every call. Tests hold or kill the process
@@ -32,8 +36,7 @@ type Config struct {
 
 // whole reports whether everything is set that a Relay cannot do without.
 func (c *Config) whole() bool {
-	return c.Visits != nil && c.Once != nil && c.Requests != nil && c.Pages != nil && c.Values != nil &&
-		c.Log != nil && c.Health != nil
+	return c.Visits != nil && c.Once != nil && c.Memory != nil && c.Log != nil && c.Health != nil
 }
 
 // Points returns the points on the way of a call at which a process may die, in order. The first is
@@ -50,10 +53,10 @@ type Relay struct {
 	cfg       Config
 	policy    atomic.Pointer[Policy]
 	buffers   sync.Pool
-	publishes publishes
-	peers     gate
-	parts     partsInFlight
-	requests  underWay
+	publishes inflight.Publishes
+	peers     inflight.Places
+	parts     inflight.Parts
+	requests  inflight.Requests
 }
 
 // New returns a Relay that has a policy and serves nothing yet.
@@ -112,16 +115,13 @@ func (r *Relay) Run(ctx context.Context) error {
 
 func (r *Relay) prune(ctx context.Context) {
 	now := r.cfg.Visits.Now()
-	r.publishes.expire(now, r.busy)
+	r.publishes.Expire(now, r.busy)
 	if err := r.cfg.Once.Prune(ctx); err != nil {
 		r.cfg.Log.WithError(err).Warn("old answers cannot be forgotten")
 	}
 	keep := r.Policy().RequestKeep
-	if _, err := r.cfg.Requests.PruneRequests(ctx, keep, max(keep, idleKeep)); err != nil {
-		r.cfg.Log.WithError(err).Warn("old requests cannot be forgotten")
-	}
-	if _, err := r.cfg.Pages.PrunePages(ctx, pageKeep); err != nil {
-		r.cfg.Log.WithError(err).Warn("old pages cannot be forgotten")
+	if err := r.cfg.Memory.Prune(ctx, keep, max(keep, idleKeep), pageKeep); err != nil {
+		r.cfg.Log.WithError(err).Warn("old requests and pages cannot be forgotten")
 	}
 }
 
@@ -141,58 +141,105 @@ func (r *Relay) release(b []byte) {
 	}
 }
 
-// gate bounds the calls of each peer that are under way at once.
-type gate struct {
-	mu     sync.Mutex
-	places map[string]chan struct{}
-}
-
-// of returns the places of a peer; a reload that changes their number begins anew.
-func (b *gate) of(peer string, most int) chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.places == nil {
-		b.places = map[string]chan struct{}{}
-	}
-	if c := b.places[peer]; c != nil && cap(c) == most {
-		return c
-	}
-	b.places[peer] = make(chan struct{}, most)
-	return b.places[peer]
-}
-
-// enter takes a place of the peer, waiting up to wait for one, and returns how to give it back.
-func (b *gate) enter(
-	ctx context.Context, peer string, most int, wait time.Duration,
-) (leave func(), ok bool) {
-	places := b.of(peer, most)
-	leave = func() { <-places }
-	select {
-	case places <- struct{}{}:
-		return leave, true
-	default:
-	}
-	if wait <= 0 {
-		return nil, false
-	}
-	t := time.NewTimer(wait)
+// Drain refuses new publishes and serves those in progress until they are cleaned up or ctx ends;
+// it returns ctx's cause then. Once it refuses it calls stopped, which closes what rests. The
+// listeners should be kept open meanwhile: publishers come back for each call.
+func (r *Relay) Drain(ctx context.Context, stopped func()) error {
+	r.publishes.Expire(r.cfg.Visits.Now(), r.busy)
+	quiet := r.publishes.Stop()
+	stopped()
+	t := time.NewTicker(time.Second)
 	defer t.Stop()
-	select {
-	case places <- struct{}{}:
-		return leave, true
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return nil, false
-}
-
-// candidates returns the peers that may come from addr.
-func (p *Policy) candidates(addr netip.Addr) []*Peer {
-	var found []*Peer
-	for i := range p.Peers {
-		if a := p.Peers[i].Addresses; a == nil || a.Contains(addr) {
-			found = append(found, &p.Peers[i])
+	for {
+		select {
+		case <-quiet:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.C:
+			r.publishes.Expire(r.cfg.Visits.Now(), r.busy)
 		}
 	}
-	return found
+}
+
+// Draining reports whether Drain was called.
+func (r *Relay) Draining() bool { return r.publishes.Stopped() }
+
+// finishTime is how long a connection that ends may take to have its last answer acknowledged.
+const finishTime = 2 * time.Second
+
+// session is one connection that speaks HTTP/1.1.
+type session struct {
+	relay *Relay
+	conn  *http1.Conn
+	front.Connection
+}
+
+// Serve answers the calls of a connection until it ends, and closes it.
+func (r *Relay) Serve(ctx context.Context, c front.Connection) {
+	s := &session{relay: r, conn: http1.NewConn(c.Conn, r.Policy().Profile), Connection: c}
+	s.conn.Follow(func() *http1.Profile { return r.Policy().Profile })
+	c.Watch(s.conn)
+	defer s.conn.Close()
+	for {
+		s.Rest(true)
+		req, err := s.conn.Next(ctx)
+		s.Rest(false)
+		var refusal *http1.Error
+		if err != nil && !errors.As(err, &refusal) {
+			return
+		}
+		if !s.serveOne(ctx, req, refusal) || s.OverLimit {
+			break
+		}
+	}
+	s.conn.Finish(finishTime)
+}
+
+// serveOne takes one call through the steps and reports whether the connection goes on. A request
+// that is not HTTP as the profile wants it comes as its refusal.
+func (s *session) serveOne(ctx context.Context, req *http1.Request, refusal *http1.Error) bool {
+	r := s.relay
+	if refusal == nil {
+		r.cfg.Pause("head read")
+	} else {
+		req = &http1.Request{}
+	}
+	r.publishes.Enter()
+	defer r.publishes.Leave()
+	p := r.enterPolicy()
+	c := &call{
+		session: s, Visit: r.cfg.Visits.Open(s.Socket, &p.Rules), policy: p, steps: liferaySteps, req: req, refusal: refusal,
+	}
+	c.engine.Engine, c.out = &p.Engine, answer.Writer{Conn: s.conn, Ref: c.Ref}
+	c.onEnd(p.Engine.Pool.Leave)
+	c.onEnd(r.cfg.Once.Enter(c.Begun))
+	defer c.finish(ctx)
+	if err := c.guarded(ctx); err != nil {
+		c.refuse(ctx, err)
+	}
+	c.Close(ctx, outcome{c}, func() { r.cfg.Pause("outcome appended") })
+	return c.goesOn()
+}
+
+// guarded runs the call and turns a fault of the gateway's own into an answer.
+func (c *call) guarded(ctx context.Context) (err error) {
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		c.relay.cfg.Log.WithField("req", c.Ref).WithField("stack", string(debug.Stack())).
+			Errorf("call ended by a fault: %v", fault)
+		err = tunnel.NotBegun(ReasonFault, "the gateway failed", fmt.Errorf("fault: %v", fault))
+		if c.engine.Released() {
+			err = tunnel.MayHaveRun(ReasonFault, "the gateway failed", fmt.Errorf("fault: %v", fault))
+		}
+	}()
+	return c.run(ctx)
+}
+
+// goesOn reports whether another request may follow on the connection.
+func (c *call) goesOn() bool {
+	return c.refusal == nil && c.req.KeepAlive && !c.closing() && c.conn.Remaining() == 0
 }

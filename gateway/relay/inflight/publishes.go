@@ -1,16 +1,15 @@
-package relay
+package inflight
 
 import (
-	"context"
 	"sync"
 	"time"
 
 	"github.com/stagelock/stagelock/policy/calls"
 )
 
-// publishes knows the publishes in progress, and stops new ones while the gateway goes down: those in
+// Publishes knows the publishes in progress, and stops new ones while the gateway goes down: those in
 // progress go on being served.
-type publishes struct {
+type Publishes struct {
 	mu      sync.Mutex
 	stopped bool
 	live    map[int64]time.Time // requests not cleaned up yet, by their last call
@@ -18,7 +17,8 @@ type publishes struct {
 	quiet   chan struct{}       // closed when the last of both is gone, nil until somebody waits
 }
 
-func (d *publishes) on() bool {
+// Stopped reports whether Stop was called.
+func (d *Publishes) Stopped() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.stopped
@@ -30,22 +30,23 @@ var fills = map[calls.Kind]bool{calls.Update: true, calls.Validate: true, calls.
 // lull is how long a publish in progress may go without a call before it counts as given up.
 const lull = 2 * time.Minute
 
-func (d *publishes) begun(request int64, now time.Time) {
+// Begun notes that a publish is in progress.
+func (d *Publishes) Begun(request int64, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.note(request, now)
 }
 
 // note remembers a publish in progress. The caller holds mu.
-func (d *publishes) note(request int64, now time.Time) {
+func (d *Publishes) note(request int64, now time.Time) {
 	if d.live == nil {
 		d.live = map[int64]time.Time{}
 	}
 	d.live[request] = now
 }
 
-// again notes that a call of a publish in progress has just ended.
-func (d *publishes) again(request int64, now time.Time) {
+// Again notes that a call of a publish in progress has just ended.
+func (d *Publishes) Again(request int64, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, going := d.live[request]; going {
@@ -53,8 +54,8 @@ func (d *publishes) again(request int64, now time.Time) {
 	}
 }
 
-// expire gives up publishes that nobody went on with. One that is busy has a call under way.
-func (d *publishes) expire(now time.Time, busy func(request int64) bool) {
+// Expire gives up publishes that nobody went on with. One that is busy has a call under way.
+func (d *Publishes) Expire(now time.Time, busy func(request int64) bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, last := range d.live {
@@ -65,20 +66,23 @@ func (d *publishes) expire(now time.Time, busy func(request int64) bool) {
 	d.wakeIfQuiet()
 }
 
-func (d *publishes) ended(request int64) {
+// Ended notes that a publish was cleaned up.
+func (d *Publishes) Ended(request int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.live, request)
 	d.wakeIfQuiet()
 }
 
-func (d *publishes) enter() {
+// Enter counts a call, of whatever kind, until Leave.
+func (d *Publishes) Enter() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls++
 }
 
-func (d *publishes) leave() {
+// Leave takes an Enter back.
+func (d *Publishes) Leave() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls--
@@ -86,15 +90,16 @@ func (d *publishes) leave() {
 }
 
 // wakeIfQuiet wakes who waits when nothing is in progress any more. The caller holds mu.
-func (d *publishes) wakeIfQuiet() {
+func (d *Publishes) wakeIfQuiet() {
 	if d.quiet != nil && d.calls == 0 && len(d.live) == 0 {
 		close(d.quiet)
 		d.quiet = nil
 	}
 }
 
-// allows refuses what would begin something new while the gateway goes down.
-func (d *publishes) allows(kind calls.Kind, request int64, now time.Time) error {
+// Allows reports whether a call may go on: what would begin something new may not while the gateway goes
+// down.
+func (d *Publishes) Allows(kind calls.Kind, request int64, now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	_, going := d.live[request]
@@ -102,16 +107,16 @@ func (d *publishes) allows(kind calls.Kind, request int64, now time.Time) error 
 		d.note(request, now) // it may have been created before this process began
 	}
 	if !d.stopped || going || kind == calls.CleanUp || kind == calls.Event {
-		return nil
+		return true
 	}
 	if kind == calls.Read && len(d.live) > 0 {
-		return nil
+		return true
 	}
-	return unavailable(ReasonDraining, "the gateway is stopping", nil)
+	return false
 }
 
-// stop begins the drain and returns a channel that is closed when nothing is in progress any more.
-func (d *publishes) stop() <-chan struct{} {
+// Stop begins the drain and returns a channel that is closed when nothing is in progress any more.
+func (d *Publishes) Stop() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.stopped = true
@@ -120,27 +125,3 @@ func (d *publishes) stop() <-chan struct{} {
 	d.wakeIfQuiet()
 	return quiet
 }
-
-// Drain refuses new publishes and serves those in progress until they are cleaned up or ctx ends;
-// it returns ctx's cause then. Once it refuses it calls stopped, which closes what rests. The
-// listeners should be kept open meanwhile: publishers come back for each call.
-func (r *Relay) Drain(ctx context.Context, stopped func()) error {
-	r.publishes.expire(r.cfg.Visits.Now(), r.busy)
-	quiet := r.publishes.stop()
-	stopped()
-	t := time.NewTicker(time.Second)
-	defer t.Stop()
-	for {
-		select {
-		case <-quiet:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-t.C:
-			r.publishes.expire(r.cfg.Visits.Now(), r.busy)
-		}
-	}
-}
-
-// Draining reports whether Drain was called.
-func (r *Relay) Draining() bool { return r.publishes.on() }

@@ -1,4 +1,4 @@
-package relay
+package inflight_test
 
 import (
 	"errors"
@@ -6,28 +6,29 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stagelock/stagelock/gateway/relay/inflight"
 	"github.com/stagelock/stagelock/policy/calls"
 )
 
-func reserve(t *testing.T, p *partsInFlight, request int64, name string, size int64) func() {
+func reserve(t *testing.T, p *inflight.Parts, request int64, name string, size int64) func() {
 	t.Helper()
-	release, err := p.reserve(request, func(*inFlight) (piece, error) { return piece{name, size}, nil })
+	release, err := p.Reserve(request, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: name, Size: size}, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
 	return release
 }
 
-func besides(t *testing.T, p *partsInFlight, request int64, name string) (sum calls.Parts) {
+func besides(t *testing.T, p *inflight.Parts, request int64, name string) (sum calls.Parts) {
 	t.Helper()
-	if err := p.with(request, func(f *inFlight) error { sum = f.beside(name); return nil }); err != nil {
+	if err := p.With(request, func(f *inflight.Others) error { sum = f.Beside(name); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return sum
 }
 
 func TestPartsUnderWayCountOnce(t *testing.T) {
-	var p partsInFlight
+	var p inflight.Parts
 	first := reserve(t, &p, 1, "a.zip00", 10)
 	again := reserve(t, &p, 1, "a.zip00", 10) // a repeat of it
 	second := reserve(t, &p, 1, "a.zip01", 5)
@@ -42,38 +43,38 @@ func TestPartsUnderWayCountOnce(t *testing.T) {
 		t.Errorf("another request has %+v", got)
 	}
 	refusal := errors.New("refused")
-	if _, err := p.reserve(1, func(*inFlight) (piece, error) { return piece{"a.zip03", 1}, refusal }); !errors.Is(err, refusal) {
+	if _, err := p.Reserve(1, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: "a.zip03", Size: 1}, refusal }); !errors.Is(err, refusal) {
 		t.Errorf("got %v", err)
 	}
 	for _, release := range []func(){first, first, again, second} {
 		release()
 	}
-	if got := besides(t, &p, 1, ""); got != (calls.Parts{}) || len(p.open) != 0 {
-		t.Errorf("%+v and %d requests are left", got, len(p.open))
+	if got := besides(t, &p, 1, ""); got != (calls.Parts{}) || p.Open() != 0 {
+		t.Errorf("%+v and %d requests are left", got, p.Open())
 	}
 }
 
 // TestRequestsDoNotWaitForEachOther: while the part of one request is judged, others are.
 func TestRequestsDoNotWaitForEachOther(t *testing.T) {
-	var p partsInFlight
-	err := p.with(1, func(*inFlight) error {
-		return p.with(2, func(*inFlight) error {
-			release, err := p.reserve(3, func(*inFlight) (piece, error) { return piece{"a.zip00", 1}, nil })
+	var p inflight.Parts
+	err := p.With(1, func(*inflight.Others) error {
+		return p.With(2, func(*inflight.Others) error {
+			release, err := p.Reserve(3, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: "a.zip00", Size: 1}, nil })
 			if err == nil {
 				release()
 			}
 			return err
 		})
 	})
-	if err != nil || len(p.open) != 0 {
-		t.Errorf("%v, %d requests are left", err, len(p.open))
+	if err != nil || p.Open() != 0 {
+		t.Errorf("%v, %d requests are left", err, p.Open())
 	}
 }
 
 // TestEmptyPartBesideStreamingOnes: held and streaming parts of one request at once, which once killed
 // the process.
 func TestEmptyPartBesideStreamingOnes(t *testing.T) {
-	var p partsInFlight
+	var p inflight.Parts
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -88,55 +89,55 @@ func TestEmptyPartBesideStreamingOnes(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if len(p.open) != 0 {
-		t.Errorf("%d requests are left", len(p.open))
+	if p.Open() != 0 {
+		t.Errorf("%d requests are left", p.Open())
 	}
 }
 
 // A fault while one part is judged is answered; it must not stop the parts behind it for ever.
 func TestAFaultWhileAPartIsJudgedHoldsNothing(t *testing.T) {
-	var p partsInFlight
+	var p inflight.Parts
 	func() {
 		defer func() {
 			if recover() == nil {
 				t.Error("the fault was swallowed")
 			}
 		}()
-		_, _ = p.reserve(1, func(*inFlight) (piece, error) { panic("fault") })
+		_, _ = p.Reserve(1, func(*inflight.Others) (inflight.Part, error) { panic("fault") })
 	}()
-	if p.has(1) {
+	if p.Has(1) {
 		t.Error("a part that was not judged is under way")
 	}
 	reserve(t, &p, 1, "a.zip00", 10)()
 }
 
 func TestACleanUpHasItsRequestAlone(t *testing.T) {
-	var u underWay
-	leave, ok := u.enter(1)
+	var u inflight.Requests
+	leave, ok := u.Enter(1)
 	if !ok {
 		t.Fatal("the first call may not enter")
 	}
-	if alone, other := u.alone(1); alone != nil || other != nil {
+	if alone, other := u.Alone(1); alone != nil || other != nil {
 		t.Error("alone beside a call")
 	}
 	leave()
-	alone, _ := u.alone(1)
+	alone, _ := u.Alone(1)
 	if alone == nil {
 		t.Fatal("not alone where nobody is")
 	}
-	if _, ok := u.enter(1); ok || u.has(1) {
+	if _, ok := u.Enter(1); ok || u.Has(1) {
 		t.Error("a call entered during the clean-up")
 	}
-	if _, ok := u.enter(2); !ok {
+	if _, ok := u.Enter(2); !ok {
 		t.Error("another request waits too")
 	}
-	again, other := u.alone(1)
+	again, other := u.Alone(1)
 	if again != nil || other == nil {
 		t.Fatal("two clean-ups at once")
 	}
 	alone()
 	<-other
-	if _, ok := u.enter(1); !ok {
+	if _, ok := u.Enter(1); !ok {
 		t.Error("closed behind the clean-up")
 	}
 }

@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"cmp"
+	"net/netip"
+	"strings"
+
+	"github.com/stagelock/stagelock/gateway/upstream"
+	"github.com/stagelock/stagelock/policy/secret"
+	"github.com/stagelock/stagelock/tunnel"
+	"github.com/stagelock/stagelock/tunnel/http1"
+)
+
+const (
+	// TunnelPath is the one path of the tunnel, below a path context.
+	TunnelPath = "/api/liferay/do"
+	// ContentType is what Java's client says a call is.
+	ContentType = "application/x-java-serialized-object"
+)
+
+// Reasons that come from the engine.
+const (
+	ReasonDown     tunnel.Reason = "engine.down"
+	ReasonLost     tunnel.Reason = "engine.lost"     // it went away after it had the whole call
+	ReasonRefusing tunnel.Reason = "engine.refusing" // it turns the gateway itself away
+	ReasonRedirect tunnel.Reason = "engine.redirects"
+	ReasonFailing  tunnel.Reason = "engine.failing"
+	ReasonEmpty    tunnel.Reason = "reply.empty"
+	ReasonReply    tunnel.Reason = "reply.refused"
+)
+
+// Config is how the live engine is spoken to.
+type Config struct {
+	Pool        *upstream.Pool
+	PathContext string
+	Host        string // of the engine's own links; empty: the node's
+	// HostOf returns what is sent as Host for a call of that site, 0 for none; empty: the node's own. Nil
+	// knows of no site.
+	HostOf func(site int64) string
+	Key    *secret.Key
+	// Encoded engines (7.0 and later) decode the login of the header once: it is sent
+	// percent-encoded.
+	Encoded bool
+}
+
+// Caller is who a call is made for.
+type Caller struct {
+	Login string
+	Addr  netip.Addr
+	Ref   string // of the call
+	Site  int64  // that it is about; 0: none
+}
+
+// head returns the head of a call for a node. Nothing of the client's is copied.
+func (c *Config) head(m *upstream.Member, from Caller, length int64) http1.RequestHead {
+	host := m.Host()
+	if c.HostOf != nil {
+		host = cmp.Or(c.HostOf(from.Site), host)
+	}
+	return http1.RequestHead{
+		Target: c.PathContext + TunnelPath, Host: host, ContentType: ContentType,
+		Authorization: c.Key.Authorization(from.Login, c.Encoded, false),
+		ContentLength: length,
+		Fields: []http1.Field{
+			{Name: "X-Forwarded-For", Value: from.Addr.String()}, {Name: "X-Forwarded-Proto", Value: "https"},
+			{Name: "X-Stagelock-Reference", Value: from.Ref},
+		},
+	}
+}
+
+// BrowserURL rewrites a link of the engine's own for browsers. One that begins with an inner address of
+// the engine becomes one below public, or nothing if public is empty; any other stays.
+func (c *Config) BrowserURL(link, public string) string {
+	if public != "" {
+		for _, base := range c.Pool.Bases(c.Host, c.PathContext) {
+			if rest, ok := below(link, base); ok {
+				return public + rest
+			}
+		}
+	}
+	for _, node := range c.Pool.Bases("", "") {
+		if _, ok := below(link, node); ok {
+			return ""
+		}
+	}
+	return link
+}
+
+// below returns what of a link follows base, at the end of a segment.
+func below(link, base string) (rest string, ok bool) {
+	rest, ok = strings.CutPrefix(link, base)
+	return rest, ok && (rest == "" || rest[0] == '/')
+}

@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/stagelock/stagelock/tunnel"
+	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/liferay"
+)
+
+// Expected is what a reply must be.
+type Expected struct {
+	Returns string         // the type that the method returns
+	Line    string         // of the caller, for an exception that is written anew
+	Limits  javaser.Limits // Held is the most that a reply may have
+	Buffer  []byte         // room for the reply; may be nil
+}
+
+// Answer is what a publisher may be told of a reply.
+type Answer struct {
+	Reply *liferay.Reply // nil if only the words of an exception could be saved
+	Body  []byte         // of the 200
+	End   string         // how the call ended, in one word
+}
+
+// Read reads a reply and validates it. It counts as an answer of the node.
+func (a *Attempt) Read(reply *http1.Reply, want Expected) (Answer, error) {
+	a.member.Answered()
+	if reply.Status != http.StatusOK {
+		a.exchange.Cut()
+		return Answer{}, unexpectedStatus(reply.Status)
+	}
+	in := javaser.NewInput(reply, want.Buffer, want.Limits.Held)
+	r, err := liferay.ReadReply(in, want.Limits, want.Returns, false)
+	var fault *http1.UpstreamError
+	if errors.As(err, &fault) && oversized[fault.Reason] {
+		return Answer{}, badAnswer(ReasonReply, carriedOut, err)
+	}
+	if errors.As(err, &fault) {
+		return Answer{}, a.failed(err)
+	}
+	if err != nil {
+		return a.salvageException(reply, in, want, err)
+	}
+	a.exchange.Done()
+	if r.Thrown != nil && r.Thrown.Type == liferay.TypeWrongSecret {
+		return Answer{}, &tunnel.Problem{Code: tunnel.Refused, Reason: ReasonRefusing,
+			Msg: "the live engine does not accept the gateway's own secret; nothing was carried out", Err: r.Thrown}
+	}
+	got := Answer{Reply: r, Body: in.Held(), End: "answered"}
+	if r.Thrown != nil {
+		got.End = exceptionEnd(r.Thrown.Class)
+	}
+	return got, nil
+}
+
+func exceptionEnd(class string) string { return "exception " + class }
+
+func badAnswer(reason tunnel.Reason, msg string, err error) *tunnel.Problem {
+	return &tunnel.Problem{Code: tunnel.BadAnswer, Reason: reason, Msg: msg, Err: err}
+}
+
+// unexpectedStatus is an engine that answers with anything but 200: it has not read the call, or a server
+// before it speaks.
+func unexpectedStatus(status int) error {
+	text := strconv.Itoa(status) + " " + http.StatusText(status)
+	if slices.Contains(lateStatuses, status) {
+		return tunnel.MayHaveRun(ReasonLost, "the live engine answered with status "+text, nil)
+	}
+	return &tunnel.Problem{Code: tunnel.Refused, Reason: turnedAway[status/100],
+		Msg: "the live engine turned the gateway away with status " + text + "; nothing was carried out"}
+}
+
+// lateStatuses are those of an engine, or of a balancer before it, that may have begun.
+var lateStatuses = []int{
+	http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout,
+}
+
+// turnedAway are the reasons by class of status.
+var turnedAway = map[int]tunnel.Reason{
+	1: ReasonFailing, 2: ReasonFailing, 3: ReasonRedirect, 4: ReasonRefusing, 5: ReasonFailing,
+}
+
+// carriedOut is what a publisher reads of an answer that is not passed on.
+const carriedOut = "the call was carried out, but the live engine's answer was refused"
+
+// oversized are the faults of an answer that did begin.
+var oversized = map[string]bool{http1.ReasonReply: true, http1.ReasonReplyLarge: true}
+
+// salvageException is for a reply that is not what the method answers. The call was carried out, so an
+// exception's words are passed on.
+func (a *Attempt) salvageException(reply *http1.Reply, in *javaser.Input, want Expected, cause error) (Answer, error) {
+	if errors.Is(cause, liferay.ErrEmptyReply) {
+		a.exchange.Done()
+		return Answer{}, badAnswer(ReasonEmpty, "the live engine answered with nothing where a value was due", cause)
+	}
+	body, err := reply.AppendTo(in.Everything())
+	if err != nil {
+		return Answer{}, badAnswer(ReasonReply, carriedOut, cause)
+	}
+	a.exchange.Done()
+	t, ok := liferay.Glimpse(body, want.Limits)
+	if !ok {
+		return Answer{}, badAnswer(ReasonReply, carriedOut, cause)
+	}
+	told, err := liferay.AppendThrown(nil, want.Line,
+		liferay.Thrown{Class: liferay.ClassPortalException, Message: t.Error()})
+	return Answer{Body: told, End: exceptionEnd(t.Class)}, err
+}

@@ -1,0 +1,140 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/store"
+)
+
+// Config says where what is remembered lies.
+type Config struct {
+	Requests store.Requests
+	Pages    store.Pages  // pages and the site that they were looked up for
+	Values   store.Values // groups of the control panel
+}
+
+// Memory remembers. It is safe for concurrent use.
+type Memory struct{ cfg Config }
+
+// New returns a Memory of what is in the store.
+func New(c Config) (*Memory, error) {
+	if c.Requests == nil || c.Pages == nil || c.Values == nil {
+		return nil, errors.New("memory: a part of its configuration is missing")
+	}
+	return &Memory{c}, nil
+}
+
+// Past is what is remembered of the ids that a call names. It is zero for ids that nobody knows.
+type Past struct {
+	calls.Known
+	Checksum string        // of the archive of its request
+	Home     string        // the engine's node that created its request
+	Idle     time.Duration // how long its request was not used
+}
+
+// Recall returns what is remembered of the ids that a call by rule names. Beside sums up the parts of its
+// request that are under way, but for the one of that name. An error is the store's.
+func (m *Memory) Recall(
+	ctx context.Context, rule *calls.Rule, facts calls.Facts, beside func(name string) calls.Parts,
+) (past Past, err error) {
+	for _, ask := range []func() error{
+		func() error { return m.recallRequest(ctx, facts, beside, &past) },
+		func() error { return m.recallPage(ctx, facts, &past) },
+		func() error { return m.recallControlPanel(ctx, rule, facts, &past) },
+	} {
+		if err := ask(); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return past, err
+		}
+	}
+	return past, nil
+}
+
+func (m *Memory) recallRequest(
+	ctx context.Context, facts calls.Facts, beside func(string) calls.Parts, past *Past,
+) error {
+	if facts.Request == 0 {
+		return nil
+	}
+	r, err := m.cfg.Requests.Request(ctx, facts.Request)
+	if err != nil {
+		return err
+	}
+	past.Home, past.Idle, past.Checksum = r.Upstream, r.Idle, r.Checksum
+	past.Request = calls.Request{
+		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),
+	}
+	if facts.Part == "" {
+		return nil
+	}
+	past.Request.Others, err = m.others(ctx, r, facts.Part, beside(facts.Part))
+	return err
+}
+
+// others adds what was accepted of the request to what is under way, but for the part of the call's own
+// name: one that is sent again counts once. It costs the same whatever the number of parts.
+func (m *Memory) others(ctx context.Context, r store.Request, part string, sum calls.Parts) (calls.Parts, error) {
+	if r.PartCount == 0 {
+		return sum, nil
+	}
+	own, err := m.cfg.Requests.Part(ctx, r.ID, part)
+	known := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return calls.Parts{}, err
+	}
+	if sum.Bytes += r.PartBytes - own.Size; !known || r.PartCount > 1 {
+		sum.Width = r.PartWidth
+	}
+	return sum, nil
+}
+
+func (m *Memory) recallPage(ctx context.Context, facts calls.Facts, past *Past) (err error) {
+	if facts.Page == 0 {
+		return nil
+	}
+	past.PageSite, err = m.cfg.Pages.Site(ctx, facts.Page)
+	return err
+}
+
+// controlPanels begins the keys of the groups that the control panel is in.
+const controlPanels = "control-panel-groups/"
+
+func panelKey(group int64) string { return controlPanels + strconv.FormatInt(group, 10) }
+
+func (m *Memory) recallControlPanel(ctx context.Context, rule *calls.Rule, facts calls.Facts, past *Past) error {
+	if rule.Kind != calls.Read || facts.Site == 0 || rule.Lesson(facts, past.Known).Learnt != calls.LearntPage {
+		return nil
+	}
+	_, err := m.cfg.Values.Stat(ctx, panelKey(facts.Site))
+	past.ControlPanel = err == nil
+	return err
+}
+
+// Learn keeps what an answer with that id tells later calls: a page and its site, or the group of the
+// control panel.
+func (m *Memory) Learn(ctx context.Context, lesson calls.Lesson, id int64) error {
+	if id <= 0 {
+		return nil
+	}
+	switch lesson.Learnt {
+	case calls.LearntPage:
+		return m.cfg.Pages.Put(ctx, lesson.Site, id)
+	case calls.LearntControlPanel:
+		if _, err := m.cfg.Values.Stat(ctx, panelKey(id)); err == nil {
+			return nil
+		}
+		return m.cfg.Values.Store(ctx, panelKey(id), []byte{1})
+	}
+	return nil
+}
+
+// Prune forgets requests keep after they were cleaned up, or idle after they were last used, and pages
+// that were not looked up for as long as pages says. It goes on after an error.
+func (m *Memory) Prune(ctx context.Context, keep, idle, pages time.Duration) error {
+	_, requests := m.cfg.Requests.PruneRequests(ctx, keep, idle)
+	_, looked := m.cfg.Pages.PrunePages(ctx, pages)
+	return errors.Join(requests, looked)
+}

@@ -1,0 +1,196 @@
+package memory_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stagelock/stagelock/gateway/relay/memory"
+	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/sqlite"
+)
+
+func open(t *testing.T) *memory.Memory {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	m, err := memory.New(memory.Config{Requests: db.Requests(), Pages: db.Pages(), Values: db.Values()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ruleOf returns the rule of the method of that name, the first of several.
+func ruleOf(t *testing.T, method string) *calls.Rule {
+	t.Helper()
+	p, err := calls.NewPreset("7.4")
+	must(t, err)
+	for _, r := range p.Rules() {
+		if r.Method == method {
+			return r
+		}
+	}
+	t.Fatalf("no rule for %s", method)
+	return nil
+}
+
+func nothing(string) calls.Parts { return calls.Parts{} }
+
+const (
+	request = 40307
+	site    = 20121
+)
+
+func created(t *testing.T, m *memory.Memory) {
+	t.Helper()
+	must(t, m.Created(t.Context(), store.Request{
+		ID: request, Site: site, Checksum: "c", Peer: "staging", Logins: []string{"a"}, Upstream: "node1",
+	}))
+}
+
+func TestARequestIsRemembered(t *testing.T) {
+	m := open(t)
+	update := ruleOf(t, "updateStagingRequest")
+	facts := calls.Facts{Request: request}
+	past, err := m.Recall(t.Context(), update, facts, nothing)
+	if err != nil || past.Request.Known || past.Home != "" {
+		t.Errorf("nobody created it: %+v, %v", past, err)
+	}
+	created(t, m)
+	past, err = m.Recall(t.Context(), update, facts, nothing)
+	if r := past.Request; err != nil || !r.Known || r.Site != site || r.CleanedUp || past.Checksum != "c" || past.Home != "node1" {
+		t.Errorf("got %+v, %v", past, err)
+	}
+	must(t, m.CleanedUp(t.Context(), request))
+	if past, err = m.Recall(t.Context(), update, facts, nothing); err != nil || !past.Request.CleanedUp {
+		t.Errorf("after its clean-up: %+v, %v", past, err)
+	}
+	if err := m.CleanedUp(t.Context(), 1); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("clean-up of an unknown one: %v", err)
+	}
+}
+
+// The parts that a new one is judged with: those accepted and those under way, but not itself.
+func TestPartsBesideOne(t *testing.T) {
+	m := open(t)
+	update := ruleOf(t, "updateStagingRequest")
+	created(t, m)
+	for _, p := range []store.Part{{Name: "a.zip00", Size: 10, Width: 2}, {Name: "a.zip01", Size: 5, Width: 2}} {
+		must(t, m.Accepted(t.Context(), request, p))
+	}
+	for _, tt := range []struct {
+		name, part string
+		under      calls.Parts
+		want       calls.Parts
+	}{
+		{"a new one", "a.zip02", calls.Parts{}, calls.Parts{Width: 2, Bytes: 15}},
+		{"one again", "a.zip01", calls.Parts{}, calls.Parts{Width: 2, Bytes: 10}},
+		{"beside one under way", "a.zip02", calls.Parts{Width: 2, Bytes: 7}, calls.Parts{Width: 2, Bytes: 22}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			asked := ""
+			past, err := m.Recall(t.Context(), update, calls.Facts{Request: request, Part: tt.part}, func(name string) calls.Parts {
+				asked = name
+				return tt.under
+			})
+			if err != nil || past.Request.Others != tt.want || asked != tt.part {
+				t.Errorf("got %+v of %q, %v, want %+v", past.Request.Others, asked, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheOnlyPartAgainHasNoWidth(t *testing.T) {
+	m := open(t)
+	created(t, m)
+	must(t, m.Accepted(t.Context(), request, store.Part{Name: "a.zip00", Size: 10, Width: 2}))
+	past, err := m.Recall(t.Context(), ruleOf(t, "updateStagingRequest"), calls.Facts{Request: request, Part: "a.zip00"}, nothing)
+	if err != nil || past.Request.Others != (calls.Parts{}) {
+		t.Errorf("got %+v, %v", past.Request.Others, err)
+	}
+}
+
+func TestAPageBelongsToTheSiteThatItWasLookedUpFor(t *testing.T) {
+	m := open(t)
+	publish := ruleOf(t, "publishStagingRequest")
+	facts := calls.Facts{Request: request, Page: 77}
+	past, err := m.Recall(t.Context(), publish, facts, nothing)
+	if err != nil || past.PageSite != 0 {
+		t.Errorf("nobody looked it up: %+v, %v", past, err)
+	}
+	lesson := calls.Lesson{Learnt: calls.LearntPage, Site: site}
+	must(t, m.Learn(t.Context(), lesson, 0)) // not found
+	must(t, m.Learn(t.Context(), calls.Lesson{}, 77))
+	if past, err = m.Recall(t.Context(), publish, facts, nothing); err != nil || past.PageSite != 0 {
+		t.Errorf("learnt from nothing: %+v, %v", past, err)
+	}
+	must(t, m.Learn(t.Context(), lesson, 77))
+	if past, err = m.Recall(t.Context(), publish, facts, nothing); err != nil || past.PageSite != site {
+		t.Errorf("got %+v, %v", past, err)
+	}
+}
+
+func TestTheControlPanelsGroupIsKnownOnceItWasLookedUp(t *testing.T) {
+	m := open(t)
+	plid := ruleOf(t, "getDefaultPlid")
+	facts := calls.Facts{Site: 10182}
+	past, err := m.Recall(t.Context(), plid, facts, nothing)
+	if err != nil || past.ControlPanel {
+		t.Errorf("nobody looked it up: %+v, %v", past, err)
+	}
+	for range 2 {
+		must(t, m.Learn(t.Context(), calls.Lesson{Learnt: calls.LearntControlPanel}, 10182))
+	}
+	if past, err = m.Recall(t.Context(), plid, facts, nothing); err != nil || !past.ControlPanel {
+		t.Errorf("got %+v, %v", past, err)
+	}
+}
+
+func TestAStoreThatFailsIsNoMemory(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "db"))
+	must(t, err)
+	m, err := memory.New(memory.Config{Requests: db.Requests(), Pages: db.Pages(), Values: db.Values()})
+	must(t, err)
+	must(t, db.Close())
+	if _, err := m.Recall(t.Context(), ruleOf(t, "updateStagingRequest"), calls.Facts{Request: request}, nothing); err == nil {
+		t.Error("a closed store says that nobody created the request")
+	}
+	if err := m.Prune(t.Context(), time.Hour, time.Hour, time.Hour); err == nil {
+		t.Error("a closed store was pruned")
+	}
+	if _, err := memory.New(memory.Config{}); err == nil {
+		t.Error("a memory of nothing")
+	}
+}
+
+func TestWhatIsOldIsForgotten(t *testing.T) {
+	m := open(t)
+	created(t, m)
+	must(t, m.Learn(t.Context(), calls.Lesson{Learnt: calls.LearntPage, Site: site}, 77))
+	must(t, m.Used(t.Context(), request))
+	must(t, m.Prune(t.Context(), time.Hour, time.Hour, time.Hour))
+	if _, err := m.Request(t.Context(), request); err != nil {
+		t.Errorf("forgotten too early: %v", err)
+	}
+	if r, err := m.Find(t.Context(), site, "c"); err != nil || r.ID != request {
+		t.Errorf("found %+v, %v", r, err)
+	}
+	must(t, m.CleanedUp(t.Context(), request))
+	must(t, m.Prune(t.Context(), 0, time.Hour, time.Hour))
+	if _, err := m.Request(t.Context(), request); err != nil && !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+}

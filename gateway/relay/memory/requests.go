@@ -1,0 +1,37 @@
+package memory
+
+import (
+	"context"
+
+	"github.com/stagelock/stagelock/store"
+)
+
+// Request returns a staging request, or store.ErrNotFound.
+func (m *Memory) Request(ctx context.Context, id int64) (store.Request, error) {
+	return m.cfg.Requests.Request(ctx, id)
+}
+
+// Find returns the request of an archive that was not cleaned up, or store.ErrNotFound.
+func (m *Memory) Find(ctx context.Context, site int64, checksum string) (store.Request, error) {
+	return m.cfg.Requests.Find(ctx, site, checksum)
+}
+
+// Created keeps a request that the engine created; see store.Requests.
+func (m *Memory) Created(ctx context.Context, r store.Request) error {
+	return m.cfg.Requests.Create(ctx, r)
+}
+
+// Accepted keeps a part that the engine took.
+func (m *Memory) Accepted(ctx context.Context, request int64, p store.Part) error {
+	return m.cfg.Requests.AddPart(ctx, request, p)
+}
+
+// CleanedUp keeps that the engine deleted a request.
+func (m *Memory) CleanedUp(ctx context.Context, request int64) error {
+	return m.cfg.Requests.CleanUp(ctx, request)
+}
+
+// Used keeps that requests are in use, for other gateways and for later.
+func (m *Memory) Used(ctx context.Context, requests ...int64) error {
+	return m.cfg.Requests.Touch(ctx, requests...)
+}
