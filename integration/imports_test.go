@@ -110,6 +110,7 @@ var mayImport = map[string][]string{
 		"integration/engine/servlet", "integration/engine/staging",
 		"tunnel",
 	},
+	"integration/engine/arrivals": {"integration/engine/content"},
 	"integration/engine/author": {
 		"integration/engine/content", "integration/engine/content/vault", "integration/engine/revisions",
 	},
@@ -131,7 +132,9 @@ var mayImport = map[string][]string{
 		"archive", "integration/engine/content", "integration/engine/lar", "integration/engine/staging",
 		"tunnel", "tunnel/javaser", "tunnel/liferay",
 	},
-	"integration/engine/staging": {"integration/engine/content", "integration/engine/lar"},
+	"integration/engine/staging": {
+		"integration/engine/arrivals", "integration/engine/content", "integration/engine/lar",
+	},
 	"integration/internal/harness": {
 		"conf", "gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "gateway/node",
 		"integration/engine", "integration/engine/servlet", "policy/secret", "store/files",

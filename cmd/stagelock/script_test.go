@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +41,16 @@ func TestScripts(t *testing.T) {
 			"exits": exitsWith, "environment": startEnvironment, "append": appendTo, "hold": hold,
 			"engine": run.engine, "gateway": run.gateway, "ended": run.stop, "killed": run.kill, "capture": capture,
 			"port": portOf, "pair": run.pair,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "ipv6" {
+				return false, errors.New("no such condition")
+			}
+			l, err := net.Listen("tcp6", "[::1]:0")
+			if err != nil {
+				return false, nil
+			}
+			return true, l.Close()
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("LARS", lars)

@@ -35,8 +35,16 @@ func TestMain(m *testing.M) {
 // child runs the calls of a publish in dir and holds still when point comes by.
 func child(dir, point string) {
 	cfg := config(dir, "7413")
+	nth, seen := 1, 0
+	if name, n, found := strings.Cut(point, "#"); found {
+		point = name
+		_, _ = fmt.Sscan(n, &nth)
+	}
 	cfg.Pause = func(p string) {
 		if p == point {
+			seen++
+		}
+		if p == point && seen == nth {
 			fmt.Println("held")
 			select {}
 		}

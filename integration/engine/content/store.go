@@ -90,10 +90,13 @@ func (s *Store) Close() error {
 // Share lets other processes open the folder. Nothing may be swept afterwards.
 func (s *Store) Share() error { return s.lock.Share() }
 
+// Alone reports whether no other process can have the folder open, which ends with Share.
+func (s *Store) Alone() bool { return s.lock.Alone() }
+
 // Sweep removes the files in dir that no row of query names, if no other process has the folder
 // open: what an interrupted call left behind.
 func (s *Store) Sweep(ctx context.Context, dir, query string) error {
-	if !s.lock.Alone() {
+	if !s.Alone() {
 		return nil
 	}
 	keep, err := Column(ctx, s.db, query)

@@ -44,8 +44,9 @@ func NewServer(cfg Config) *Server {
 	s := &Server{cfg: cfg}
 	s.ops = map[string]operation{
 		"site.create": op(s.createSite), "site.list": op(s.listSites), "site.show": op(s.showSite),
-		"site.unlock":  op(s.unlockSite),
-		"content.list": op(s.listContent), "content.versions": op(s.versions), "content.delete": op(s.deleteContent),
+		"site.unlock": op(s.unlockSite), "site.connect": op(s.connect), "site.disconnect": op(s.disconnect),
+		"site.arrivals": op(s.arrivals),
+		"content.list":  op(s.listContent), "content.versions": op(s.versions), "content.delete": op(s.deleteContent),
 		"content.add": upload(s.addContent), "content.update": upload(s.updateContent),
 		"content.open":   download(s.openContent),
 		"site.received":  op(s.received),
@@ -195,6 +196,8 @@ var cures = map[content.Code]string{
 	revisions.NoVariation:   "stagelock page variations shows those that there are",
 	revisions.NoBranch:      "make it: stagelock page add-variation --page",
 	revisions.NoRevision:    "stagelock page revisions shows those of a page",
+	content.Unstaged:        "enable staging for the site first: stagelock staging enable",
+	content.NoLibrary:       "stagelock site list shows which are asset libraries",
 	remote.NotOnLive:        "publish the page first: stagelock staging publish --page",
 	remote.NoApplication:    "publish onto a page that holds the application, here and on live",
 	remote.Busy:             "wait for it: stagelock staging history",

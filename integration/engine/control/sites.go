@@ -27,6 +27,29 @@ type Site struct {
 	Attached    int            `json:"attached"`         // staging environments that say they stage it
 	Locked      []content.Type `json:"locked,omitempty"` // types that only a publish can change
 	Holders     []Holder       `json:"holders,omitempty"`
+	Connected   []Connection   `json:"connected,omitempty"` // asset libraries that it uses, or sites that use it
+}
+
+// Connection is an asset library and a site that uses its content.
+type Connection struct {
+	Library int64 `json:"library"`
+	Site    int64 `json:"site"`
+}
+
+func connections(all []content.Connection) []Connection {
+	var list []Connection
+	for _, c := range all {
+		list = append(list, Connection(c))
+	}
+	return list
+}
+
+func (s *Server) connect(ctx context.Context, in Connection) (struct{}, error) {
+	return struct{}{}, s.cfg.Store.Connect(ctx, content.Connection(in))
+}
+
+func (s *Server) disconnect(ctx context.Context, in Connection) (struct{}, error) {
+	return struct{}{}, s.cfg.Store.Disconnect(ctx, content.Connection(in))
 }
 
 // Holder is who locked a site, and since when.
@@ -68,7 +91,12 @@ func (s *Server) showSite(ctx context.Context, in SiteID) (Site, error) {
 	}
 	out := siteOf(site)
 	who, err := s.cfg.Store.Attachments(ctx, in.Site)
+	if err != nil {
+		return Site{}, err
+	}
 	out.Holders = holders(who)
+	used, err := s.cfg.Store.Connections(ctx, in.Site)
+	out.Connected = connections(used)
 	return out, err
 }
 

@@ -23,6 +23,7 @@ type Staging struct {
 	Connection remote.Connection `json:"connection"`
 	Login      string            `json:"login"`
 	Since      time.Time         `json:"since"`
+	Parted     []Connection      `json:"disconnected,omitempty"` // of Enable
 }
 
 // Disable is the input of staging.disable.
@@ -51,7 +52,7 @@ type ID struct {
 }
 
 func stagingOf(st remote.State) Staging {
-	return Staging{Site: st.Site, Connection: st.Connection, Login: st.Login, Since: st.At}
+	return Staging{Site: st.Site, Connection: st.Connection, Login: st.Login, Since: st.At, Parted: connections(st.Parted)}
 }
 
 func (s *Server) enable(ctx context.Context, in Enable) (Staging, error) {
@@ -85,6 +86,34 @@ func (s *Server) schedules(ctx context.Context, in SiteID) ([]remote.Schedule, e
 
 func (s *Server) unschedule(ctx context.Context, in ID) (struct{}, error) {
 	return struct{}{}, s.cfg.Staging.Unschedule(ctx, in.ID)
+}
+
+// Arrival is a publish to a live site, on its way or over.
+type Arrival struct {
+	ID        int64     `json:"id"`
+	Request   int64     `json:"request"`
+	Login     string    `json:"login"`
+	State     string    `json:"state"`
+	Stage     string    `json:"stage,omitempty"`
+	Started   time.Time `json:"started"`
+	Seen      time.Time `json:"seen"` // the last sign of life, or when it ended
+	Entries   int       `json:"entries"`
+	OfEntries int       `json:"of_entries"`
+	Bytes     int64     `json:"bytes"`
+	OfBytes   int64     `json:"of_bytes"`
+	Publish   int64     `json:"publish,omitempty"`
+	Message   string    `json:"message,omitempty"`
+}
+
+func (s *Server) arrivals(ctx context.Context, in SiteID) ([]Arrival, error) {
+	all, err := s.cfg.Live.Arrivals(ctx, in.Site)
+	list := []Arrival{}
+	for _, a := range all {
+		list = append(list, Arrival{ID: a.ID, Request: a.Request, Login: a.Login, State: a.State, Stage: a.Stage,
+			Started: a.Started, Seen: a.Seen, Entries: a.Entries, OfEntries: a.OfEntries, Bytes: a.Bytes,
+			OfBytes: a.OfBytes, Publish: a.Publish, Message: a.Message})
+	}
+	return list, err
 }
 
 // Received is a publish that arrived in a site.

@@ -84,6 +84,10 @@ type Order struct {
 	Deletions  bool
 	DryRun     bool // everything but the import
 
+	Tell    func(Progress)                                            // after every entry; nil means nobody
+	Arrived func(context.Context, *content.Tx, content.Publish) error // with the import, before it is committed; nil: nothing
+	Apply   func(context.Context)                                     // before the site is changed; nil: nothing
+
 	warnings []string
 	required map[string]bool // applications that the archive says must have a data handler
 }

@@ -46,6 +46,9 @@ func (a *Archives) importArchive(ctx context.Context, c *content.Invocation, lar
 		return err
 	}
 	a.store.Pause(c.Method + ":unpacked")
+	if o.Apply != nil {
+		o.Apply(ctx)
+	}
 	err = a.store.Change(ctx, func(tx *content.Tx) error {
 		if err := a.apply(ctx, tx, in, o); err != nil {
 			return err
@@ -70,8 +73,10 @@ func (a *Archives) unpack(
 			return err
 		}
 		p.Entries, p.Bytes = p.Entries+1, p.Bytes+f.Size
-		if a.cfg.Progress != nil {
-			a.cfg.Progress(p)
+		for _, tell := range []func(Progress){a.cfg.Progress, o.Tell} {
+			if tell != nil {
+				tell(p)
+			}
 		}
 		a.store.Pause(c.Method + ":entry")
 	}
@@ -170,8 +175,12 @@ func (a *Archives) apply(ctx context.Context, tx *content.Tx, in *intake, o Orde
 		if err := applyItem(ctx, tx, it.Item, o, &p); err != nil {
 			return fmt.Errorf("%s: %w", it.entry, err)
 		}
+		a.store.Pause("publishStagingRequest:item")
 	}
-	return tx.CountPublish(ctx, p)
+	if err := tx.CountPublish(ctx, p); err != nil || o.Arrived == nil {
+		return err
+	}
+	return o.Arrived(ctx, tx, p)
 }
 
 func applyDeletions(

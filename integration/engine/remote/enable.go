@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
@@ -38,6 +39,10 @@ func (s *Staging) Enable(ctx context.Context, login string, site int64, c Connec
 	if err := s.validate(ctx, c, at, u); err != nil {
 		return State{}, err
 	}
+	connected, err := s.store.Connections(ctx, site)
+	if err != nil {
+		return State{}, err
+	}
 	before, err := s.State(ctx, site)
 	switch {
 	case errors.Is(err, NotStaged):
@@ -55,7 +60,18 @@ func (s *Staging) Enable(ctx context.Context, login string, site int64, c Connec
 	if err != nil {
 		return State{}, err
 	}
-	return s.State(ctx, site)
+	st, err := s.State(ctx, site)
+	if err != nil {
+		return st, err
+	}
+	st.Parted, err = s.parted(ctx, site, connected)
+	return st, err
+}
+
+// parted returns which of the connections that there were are gone.
+func (s *Staging) parted(ctx context.Context, site int64, before []content.Connection) ([]content.Connection, error) {
+	left, err := s.store.Connections(ctx, site)
+	return slices.DeleteFunc(before, func(c content.Connection) bool { return slices.Contains(left, c) }), err
 }
 
 // attach locks the live site, keeps the settings, and tells live what is staged.
@@ -120,6 +136,9 @@ func (s *Staging) keep(ctx context.Context, c Connection, at content.Site, u con
 		if err == nil {
 			err = s.version(ctx, tx, c, at.ID)
 		}
+		if err == nil {
+			_, err = tx.Part(ctx, at.ID)
+		}
 		if err != nil {
 			return err
 		}
@@ -179,7 +198,8 @@ func (s *Staging) Disable(ctx context.Context, login string, site int64, force b
 		}
 		warning = fmt.Sprintf("the remote site %d may stay locked: %v", st.Connection.Site, err)
 	}
-	return warning, s.store.Change(ctx, func(tx *content.Tx) error {
+	var ended []content.Connection
+	err = s.store.Change(ctx, func(tx *content.Tx) (err error) {
 		for _, table := range []string{"stagings", "schedules"} {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE site = ?`, site); err != nil {
 				return err
@@ -188,10 +208,18 @@ func (s *Staging) Disable(ctx context.Context, login string, site int64, force b
 		if err := s.version(ctx, tx, Connection{}, site); err != nil {
 			return err
 		}
+		if ended, err = tx.Part(ctx, site); err != nil {
+			return err
+		}
 		return changeSettings(ctx, tx, site, func(m content.Settings) {
 			for key := range st.Connection.settings() {
 				delete(m, key)
 			}
 		})
 	})
+	for _, c := range ended {
+		warning = strings.TrimPrefix(warning+"; "+fmt.Sprintf("site %d is no longer connected to the asset library %d, "+
+			"which is still staged", c.Site, c.Library), "; ")
+	}
+	return warning, err
 }

@@ -41,6 +41,7 @@ type State struct {
 	Connection Connection
 	Login      string // who turned it on
 	At         time.Time
+	Parted     []content.Connection // that ended as it was turned on: between a staged library and an unstaged site
 }
 
 // NotStaged is the code of what needs a site whose staging is on.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/stagelock/stagelock/integration/engine/arrivals"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
 )
@@ -21,6 +22,7 @@ type Live struct {
 	cfg   Config
 	store *content.Store
 	lar   *lar.Archives
+	log   *arrivals.Log
 }
 
 // NewLive returns the Live of a store and throws away parts that no request names.
@@ -28,8 +30,17 @@ func NewLive(ctx context.Context, cfg Config, store *content.Store, lars *lar.Ar
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	l := &Live{cfg: cfg, store: store, lar: lars}
+	log, err := arrivals.Open(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	l := &Live{cfg: cfg, store: store, lar: lars, log: log}
 	return l, store.Sweep(ctx, cfg.Dir, `SELECT file FROM parts`)
+}
+
+// Arrivals returns what was published to a site, newest first, what is being imported among it.
+func (l *Live) Arrivals(ctx context.Context, site int64) ([]arrivals.Arrival, error) {
+	return l.log.List(ctx, site)
 }
 
 // Why a call was not carried out, each with the values that its Error carries.

@@ -2,9 +2,11 @@ package staging
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/stagelock/stagelock/integration/engine/arrivals"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
 )
@@ -138,6 +140,32 @@ func (l *Live) tryPublish(
 	}
 	c.Site = o.Target.ID
 	l.store.Pause(c.Method + ":begin")
+	if o.DryRun {
+		return l.bring(ctx, c, r, o)
+	}
+	entry, err := l.log.Begin(ctx, arrivals.Arrival{Site: c.Site, Request: r.ID, Login: c.Login})
+	if err != nil {
+		return nil, err
+	}
+	o.Tell = func(p lar.Progress) { entry.Progress(ctx, p.Entries, p.OfEntries, p.Bytes, p.OfBytes) }
+	o.Apply = entry.Apply
+	o.Arrived = func(ctx context.Context, tx *content.Tx, p content.Publish) error {
+		return entry.Arrived(ctx, tx, p.ID)
+	}
+	refs, err := l.bring(ctx, c, r, o)
+	switch {
+	case err != nil:
+		entry.Fail(ctx, err.Error())
+	case len(refs.Dependency) > 0:
+		entry.Fail(ctx, fmt.Sprintf("references are missing that must be there: %d; nothing was imported", len(refs.Dependency)))
+	}
+	return refs, err
+}
+
+// bring puts the archive of a request together and imports it.
+func (l *Live) bring(
+	ctx context.Context, c *content.Invocation, r Request, o lar.Order,
+) (*lar.MissingReferences, error) {
 	joined, err := l.assemble(r)
 	if err != nil {
 		return nil, err

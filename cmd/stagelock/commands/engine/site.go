@@ -13,6 +13,7 @@ import (
 
 func (sh shell) siteCommand() *cli.Command {
 	id := &cli.Int64Flag{Name: "site", Usage: "id of the site"}
+	library := &cli.Int64Flag{Name: "library", Usage: "id of the asset library"}
 	return &cli.Command{Name: "site", Usage: "sites and asset libraries of an engine", Subcommands: []*cli.Command{
 		{Name: "create", Usage: "create a blank site or asset library", ArgsUsage: "NAME", Action: sh.siteCreate,
 			Flags: target(
@@ -23,6 +24,13 @@ func (sh shell) siteCommand() *cli.Command {
 			)},
 		{Name: "list", Usage: "list sites and asset libraries with their ids", Action: sh.siteList, Flags: target()},
 		{Name: "show", Usage: "show a site: who stages it, and what is locked", Action: sh.siteShow, Flags: target(id)},
+		{Name: "connect", Usage: "let a site use the content of an asset library", Action: sh.siteConnect,
+			Description: "A library that is staged can only be connected to sites that are staged too.",
+			Flags:       target(id, library)},
+		{Name: "disconnect", Usage: "end the connection of a site to an asset library", Action: sh.siteDisconnect,
+			Flags: target(id, library)},
+		{Name: "arrivals", Usage: "list the publishes to a live site: running, arrived, failed", Action: sh.siteArrivals,
+			Flags: target(id, &cli.BoolFlag{Name: "watch", Usage: "show the one that runs until it ends"})},
 		{Name: "received", Usage: "list the publishes that arrived in a live site", Action: sh.siteReceived, Flags: target(id)},
 		{Name: "unlock", Usage: "end the lock of a live site whose staging is gone", Action: sh.siteUnlock,
 			Description: "Every staging environment that is attached is forgotten. One that still lives does not learn of it.",
@@ -102,6 +110,13 @@ func (sh shell) siteShow(c *cli.Context) error {
 	}
 	for _, h := range s.Holders {
 		rows = append(rows, []string{"staged by", term.Plain(h.Login) + " since " + term.Stamp(h.Since)})
+	}
+	for _, u := range s.Connected {
+		other := []string{"asset library", fmt.Sprint(u.Library)}
+		if s.Library {
+			other = []string{"used by site", fmt.Sprint(u.Site)}
+		}
+		rows = append(rows, other)
 	}
 	return sh.Table(rows)
 }

@@ -163,6 +163,10 @@ func (sh shell) stagingEnable(c *cli.Context) error {
 	if err := sh.Printf("Staging is enabled for site %d\n", site); err != nil {
 		return err
 	}
+	for _, p := range st.Parted {
+		fmt.Fprintf(sh.Err, "stagelock: warning: site %d is no longer connected to the asset library %d: "+
+			"a staged library can only be connected to sites that are staged too\n", p.Site, p.Library)
+	}
 	return sh.showStaging(st)
 }
 
@@ -217,7 +221,10 @@ func (sh shell) stagingDisable(c *cli.Context) error {
 		return sh.Print(w)
 	}
 	if w.Warning != "" {
-		fmt.Fprintf(sh.Err, "stagelock: warning: %s\n  what to do: on live: stagelock site unlock\n", term.Plain(w.Warning))
+		fmt.Fprintf(sh.Err, "stagelock: warning: %s\n", term.Plain(w.Warning))
+		if strings.Contains(w.Warning, "stay locked") {
+			fmt.Fprintln(sh.Err, "  what to do: on live: stagelock site unlock")
+		}
 	}
 	return sh.Printf("Staging is disabled for site %d\n", site)
 }

@@ -1,0 +1,97 @@
+package content
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Connection is an asset library whose content a site uses.
+type Connection struct{ Library, Site int64 }
+
+// Why a site cannot be connected to an asset library, each with the values that its Error carries.
+const (
+	NoLibrary Code = "no-library" // id of what is no asset library
+	Unstaged  Code = "unstaged"   // library, site
+)
+
+// Connect lets a site use the content of an asset library; a second time changes nothing. A library
+// that is staged here can only be connected to sites that are.
+func (s *Store) Connect(ctx context.Context, c Connection) error {
+	return s.Change(ctx, func(tx *Tx) error {
+		library, err := tx.Site(ctx, c.Library)
+		if err != nil {
+			return err
+		}
+		site, err := tx.Site(ctx, c.Site)
+		switch {
+		case err != nil:
+			return err
+		case !library.Library:
+			return Errorf(NoLibrary, "%d is no asset library", c.Library)
+		case site.Library:
+			return Errorf(NoLibrary, "%d is an asset library: a site is connected to one", c.Site)
+		}
+		staged, err := tx.stagedHere(ctx, c.Library, c.Site)
+		if err != nil {
+			return err
+		}
+		if staged[c.Library] && !staged[c.Site] {
+			return Errorf(Unstaged, "the asset library %d is staged: it can only be connected to sites that are staged too, "+
+				"and site %d is not", c.Library, c.Site)
+		}
+		_, err = tx.ExecContext(ctx, `INSERT OR IGNORE INTO connections (library, site) VALUES (?, ?)`, c.Library, c.Site)
+		return err
+	})
+}
+
+// stagedHere says of each of the sites whether its staging is on here.
+func (v View) stagedHere(ctx context.Context, sites ...int64) (map[int64]bool, error) {
+	staged := map[int64]bool{}
+	for _, id := range sites {
+		var n int
+		if err := v.QueryRowContext(ctx, `SELECT count(*) FROM stagings WHERE site = ?`, id).Scan(&n); err != nil {
+			return nil, err
+		}
+		staged[id] = n > 0
+	}
+	return staged, nil
+}
+
+// Disconnect ends the connection of a site to an asset library; one that is not there is no error.
+func (s *Store) Disconnect(ctx context.Context, c Connection) error {
+	return s.Change(ctx, func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM connections WHERE library = ? AND site = ?`, c.Library, c.Site)
+		return err
+	})
+}
+
+// Connections returns the connections of a site or of an asset library.
+func (v View) Connections(ctx context.Context, id int64) ([]Connection, error) {
+	return Collect(ctx, v, func(r *sql.Rows) (c Connection, err error) {
+		return c, r.Scan(&c.Library, &c.Site)
+	}, `SELECT library, site FROM connections WHERE library = ?1 OR site = ?1 ORDER BY library, site`, id)
+}
+
+// Part ends the connections between staged libraries and sites that are not staged, of which id is one
+// end, and returns them: what staging was just turned on or off for.
+func (t *Tx) Part(ctx context.Context, id int64) ([]Connection, error) {
+	all, err := t.Connections(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var ended []Connection
+	for _, c := range all {
+		staged, err := t.stagedHere(ctx, c.Library, c.Site)
+		if err != nil {
+			return nil, err
+		}
+		if !staged[c.Library] || staged[c.Site] {
+			continue
+		}
+		if _, err := t.ExecContext(ctx, `DELETE FROM connections WHERE library = ? AND site = ?`, c.Library, c.Site); err != nil {
+			return nil, err
+		}
+		ended = append(ended, c)
+	}
+	return ended, nil
+}
