@@ -23,6 +23,8 @@ type Logs interface {
 	// Sign keeps a signature, a whole line of a note, that another gateway adds to checkpoint n; one
 	// that is there already is no error. ErrNotFound if there is no such checkpoint.
 	Sign(ctx context.Context, n uint64, signature []byte) error
+	// Newest returns the last checkpoint as Checkpoints does, or ErrNotFound.
+	Newest(ctx context.Context) (n uint64, note []byte, err error)
 	// Checkpoints calls fn with every note from n on, in order, the signatures that were added to it
 	// behind its own, and stops at fn's first error, which it returns. A note is fn's to keep.
 	Checkpoints(ctx context.Context, from uint64, fn func(n uint64, note []byte) error) error

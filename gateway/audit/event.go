@@ -20,6 +20,7 @@ const (
 	KindStart      Kind = "start"      // the process began
 	KindStop       Kind = "stop"       // the process ended in order
 	KindDrain      Kind = "drain"      // the process takes no new calls
+	KindWitness    Kind = "witness"    // what a gateway found in the logs of others
 	KindSummary    Kind = "summary"    // refusals of strangers that have no record of their own
 	KindCheckpoint Kind = "checkpoint" // written by the log itself
 	KindAlarm      Kind = "alarm"      // the log is not what its newest checkpoint says
@@ -29,7 +30,7 @@ const (
 // appendable are the kinds that Append takes.
 var appendable = map[Kind]bool{
 	KindVerdict: true, KindOutcome: true, KindConfig: true, KindSummary: true, KindStart: true,
-	KindStop: true, KindDrain: true,
+	KindStop: true, KindDrain: true, KindWitness: true,
 }
 
 // Verdict says what became of a call.

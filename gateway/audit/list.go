@@ -21,6 +21,7 @@ type Filter struct {
 	Verdict      Verdict
 	Reason       tunnel.Reason
 	Ref          string
+	Node         string // of the gateway
 	Peer         string
 	Login        string
 	Addr         netip.Prefix
@@ -38,6 +39,7 @@ var matches = []func(f *Filter, ev *Event) bool{
 	func(f *Filter, ev *Event) bool { return is(f.Verdict, ev.Verdict) },
 	func(f *Filter, ev *Event) bool { return is(f.Reason, ev.Reason) },
 	func(f *Filter, ev *Event) bool { return is(f.Ref, ev.Ref) },
+	func(f *Filter, ev *Event) bool { return is(f.Node, ev.Node) },
 	func(f *Filter, ev *Event) bool { return is(f.Peer, ev.Peer) },
 	func(f *Filter, ev *Event) bool { return is(f.Login, ev.Login) },
 	func(f *Filter, ev *Event) bool {

@@ -40,6 +40,12 @@ type Config struct {
 	// Checkpoint is the file that holds the newest checkpoint. It should not lie where the log
 	// lies.
 	Checkpoint string
+	// Elsewhere says that the folder of that file does not outlive the process: that it is missing is
+	// nothing to tell, something else knows how far the log went.
+	Elsewhere bool
+	// SetBack is told, if it is not nil, when the store lost the last records of the log while it was
+	// written: what else it knew of these moments is lost too.
+	SetBack func()
 	// A checkpoint is signed after so many events, or this time after an event that none covers. 0
 	// means 1000 and 10 s.
 	CheckpointEvery    int
@@ -54,15 +60,15 @@ type Log struct {
 	cfg    Config
 	signer chain.Signer
 	keys   note.Verifiers
-	found  string        // what was wrong when the log was opened
 	groups chan *pending // unbuffered: an event that was taken is answered
 	quit   chan struct{}
 	ended  chan struct{}
 	once   sync.Once
 	free   sync.Pool // of *pending
 
-	mu  sync.Mutex // guards err
-	err error
+	mu    sync.Mutex // guards err and found
+	err   error
+	found string // what was wrong when the log was opened, or since
 
 	w writer // owned by run
 }
@@ -115,7 +121,7 @@ func (l *Log) resume(ctx context.Context) error {
 	}
 	msg, err := os.ReadFile(l.cfg.Checkpoint)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && l.w.seq == 0:
+	case errors.Is(err, fs.ErrNotExist) && (l.w.seq == 0 || l.cfg.Elsewhere):
 		return l.save() // so that a missing file means something from now on
 	case errors.Is(err, fs.ErrNotExist):
 		return l.alarm(ctx, nil, errMissing)
@@ -133,7 +139,9 @@ var errMissing = errors.New("the file of the newest checkpoint is not there")
 // alarm writes what is wrong into the log, with the checkpoint as evidence, as the file will be
 // overwritten.
 func (l *Log) alarm(ctx context.Context, msg []byte, diff error) error {
+	l.mu.Lock()
 	l.found = diff.Error()
+	l.mu.Unlock()
 	ev := Event{Kind: KindAlarm, Time: l.cfg.Now(), Node: l.cfg.Node, Detail: diff.Error()}
 	if msg != nil {
 		ev.Fields = map[string]string{NoteField: string(msg)}
@@ -231,9 +239,13 @@ func (l *Log) append(ctx context.Context, ev Event, patient bool) (store.Seq, er
 	return p.seq, nil
 }
 
-// Alarm returns how the log differed from its newest checkpoint when it was opened, in plain words;
-// empty if it did not. It is in the log too, and verify goes on saying it.
-func (l *Log) Alarm() string { return l.found }
+// Alarm returns how the log differed from its newest checkpoint when it was opened, or how it was set
+// back since, in plain words; empty if it did not. It is in the log too, and verify goes on saying it.
+func (l *Log) Alarm() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.found
+}
 
 // Err returns why the newest event or checkpoint could not be kept, or nil: what health reports.
 func (l *Log) Err() error {

@@ -50,6 +50,7 @@ type writer struct {
 	slab      []byte
 	ends      []int
 	recs      []store.Record
+	doubtful  []byte // last record of a group that may have been kept, see doubt
 }
 
 // run takes events until the log closes. The timer runs while something is not covered by a
@@ -188,17 +189,12 @@ func (l *Log) sign(ctx context.Context) {
 // then it tells each caller. The file of the newest checkpoint is written after they were told.
 func (l *Log) commit(ctx context.Context, group []*pending) error {
 	w := &l.w
-	head, seq := w.head, w.seq
 	signed := len(group) == 0 || w.uncovered+len(group) >= l.cfg.CheckpointEvery
-	err := l.build(group, signed)
-	if err == nil {
-		err = l.cfg.Events.Append(ctx, w.recs)
-	}
-	if err != nil {
-		w.head, w.seq = head, seq
-	}
+	err := l.keep(ctx, func() error { return l.build(group, signed) })
 	for i, p := range group {
-		p.seq = seq + store.Seq(i) + 1
+		if err == nil {
+			p.seq = w.recs[i].Seq
+		}
 		p.done <- err
 	}
 	if err != nil {

@@ -31,9 +31,11 @@ const (
 	signCheckpoint = `INSERT INTO @.checkpoint_signatures (n, signature)
 		SELECT n, $2 FROM @.checkpoints WHERE n = $1
 		ON CONFLICT (n, signature) DO UPDATE SET n = excluded.n`
-	readCheckpoints = `SELECT n, note || coalesce((SELECT string_agg(signature, ''::bytea ORDER BY signature)
+	readCheckpoints  = wholeNotes + `WHERE n >= $1 ORDER BY n LIMIT $2`
+	newestCheckpoint = wholeNotes + `ORDER BY n DESC LIMIT 1`
+	wholeNotes       = `SELECT n, note || coalesce((SELECT string_agg(signature, ''::bytea ORDER BY signature)
 			FROM @.checkpoint_signatures s WHERE s.n = c.n), ''::bytea)
-		FROM @.checkpoints c WHERE n >= $1 ORDER BY n LIMIT $2`
+		FROM @.checkpoints c `
 )
 
 // firstPage and logPage are how many records are read at a time, at first and at most: who looks at one
@@ -170,6 +172,13 @@ func (s logs) Sign(ctx context.Context, n uint64, signature []byte) error {
 		err = fmt.Errorf("%s: %w", what, store.ErrNotFound)
 	}
 	return err
+}
+
+func (s logs) Newest(ctx context.Context) (n uint64, note []byte, err error) {
+	err = s.read(ctx, "newest checkpoint", func(ctx context.Context) error {
+		return s.calls.QueryRow(ctx, s.sql(newestCheckpoint)).Scan(&n, &note)
+	})
+	return n, note, err
 }
 
 func (s logs) Checkpoints(ctx context.Context, from uint64, fn func(n uint64, note []byte) error) error {

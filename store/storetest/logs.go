@@ -128,6 +128,8 @@ func logsCheckpointRace(t *testing.T, p *place.Place[store.Logs]) {
 // logsSigned has others add their signatures, in whatever order.
 func logsSigned(t *testing.T, p *place.Place[store.Logs]) {
 	ctx := context.Background()
+	_, _, err := p.Store.Newest(ctx)
+	place.WantErr(t, "Newest of nothing", err, store.ErrNotFound)
 	place.WantErr(t, "a signature under nothing", p.Store.Sign(ctx, 1, []byte("b\n")), store.ErrNotFound)
 	for n := uint64(1); n <= 2; n++ {
 		place.Must(t, p.Store.AppendCheckpoint(ctx, n, []byte("note\n")))
@@ -136,6 +138,10 @@ func logsSigned(t *testing.T, p *place.Place[store.Logs]) {
 		place.Must(t, p.Another().Sign(ctx, 1, []byte(line)))
 	}
 	place.Must(t, p.Store.Sign(ctx, 2, []byte("\x00\xff\n")))
+	n, newest, err := p.Another().Newest(ctx)
+	if err != nil || n != 2 || string(newest) != "note\n\x00\xff\n" {
+		t.Errorf("newest checkpoint %d %q, %v", n, newest, err)
+	}
 	if got, want := notes(t, p.Reopen(), 1), []string{"1 note\nb\nc\n", "2 note\n\x00\xff\n"}; !slices.Equal(got, want) {
 		t.Errorf("checkpoints: %q, want %q", got, want)
 	}

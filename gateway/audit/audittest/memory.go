@@ -18,6 +18,7 @@ type Memory struct {
 	Fail   error           // what Append fails with
 	Gate   <-chan struct{} // what Append waits for
 	Groups int             // how many Appends there were
+	Lost   error           // what Append fails with though it kept the records, once
 }
 
 // Append adds records, if nothing was set that it fails with.
@@ -48,7 +49,9 @@ func (m *Memory) Append(ctx context.Context, recs []store.Record) error {
 		m.Lines = append(m.Lines, bytes.Clone(r.Body))
 	}
 	m.Groups++
-	return nil
+	err := m.Lost
+	m.Lost = nil
+	return err
 }
 
 func (m *Memory) snapshot() ([][]byte, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/store"
 )
 
@@ -18,6 +19,10 @@ type Trust struct {
 	// that were kept elsewhere. A log is bad without any: records that are missing at its end could
 	// not be noticed.
 	Notes []Note
+	// Pins are what others say of the log, who were checked already: see package witness.
+	Pins []Pin
+	// Young says that the log may be so new that nothing covers it yet.
+	Young bool
 	// Anchor is the file that retention.Archive left; nil if nothing of the log was archived.
 	Anchor []byte
 	// Every and Interval are how often the log was signed, as in audit.Config: records that no checkpoint
@@ -30,6 +35,14 @@ type Trust struct {
 type Note struct {
 	Text []byte
 	From string // such as the name of its file
+}
+
+// Pin says that a log had so many records, and which hash the last one had.
+type Pin struct {
+	Size store.Seq
+	Head chain.Digest
+	At   time.Time // when it was signed
+	From string    // what says so
 }
 
 // Held is a checkpoint that a log was held against, and found to agree with.

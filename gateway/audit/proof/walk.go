@@ -24,6 +24,7 @@ type verification struct {
 	notes                []held // by how much they cover
 	anchor               *chain.Checkpoint
 	agreed               []Held
+	pinned               int // place of the newest pin in agreed, from 1; 0: there is none
 	chain                *chain.Chain
 	first                store.Seq        // the first record
 	seq                  store.Seq        // of the last record that was read
@@ -40,6 +41,7 @@ type held struct {
 	chain.Checkpoint
 	from   string
 	anchor bool
+	pin    bool
 }
 
 func newVerification(trust Trust) (*verification, error) {
@@ -63,6 +65,10 @@ func newVerification(trust Trust) (*verification, error) {
 		}
 		v.anchor = &c
 		v.notes = append(v.notes, held{Checkpoint: c, from: "the anchor", anchor: true})
+	}
+	for _, p := range trust.Pins {
+		c := chain.Checkpoint{Size: p.Size, Head: p.Head, At: p.At}
+		v.notes = append(v.notes, held{Checkpoint: c, from: p.From, pin: true})
 	}
 	slices.SortStableFunc(v.notes, func(a, b held) int { return cmp.Compare(a.Size, b.Size) })
 	return v, nil
@@ -236,6 +242,12 @@ func (v *verification) agree(n held) {
 		return
 	}
 	v.checkpoints++
+	if n.pin { // of many the newest one tells
+		if v.pinned > 0 {
+			v.agreed = slices.Delete(v.agreed, v.pinned-1, v.pinned)
+		}
+		v.pinned = len(v.agreed) + 1
+	}
 	v.agreed = append(v.agreed, Held{n.from, n.Size, n.At, n.Node})
 }
 
@@ -251,7 +263,7 @@ func (v *verification) end(ctx context.Context, events store.Events) error {
 	if err := v.tail(ctx, events); err != nil {
 		return err
 	}
-	if len(v.agreed) == 0 {
+	if len(v.agreed) == 0 && !v.trust.Young {
 		return &finding{v.covered + 1, "there is no newest checkpoint to hold the log against: " +
 			"whether records were removed at its end cannot be known",
 			"bring back the file audit.checkpoint from the data folder's backup, or name a copy with --checkpoint"}

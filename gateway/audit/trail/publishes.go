@@ -33,7 +33,7 @@ type Publish struct {
 	Peer     string        `json:"peer,omitempty"`
 	Login    string        `json:"login,omitempty"`
 	Addr     netip.Addr    `json:"addr,omitzero"`
-	Gateway  string        `json:"gateway,omitempty"`
+	Gateway  string        `json:"gateway,omitempty"` // all that took a call of it, in order
 	Begun    time.Time     `json:"begun"`
 	Last     time.Time     `json:"last"` // of its last event
 	Archive  string        `json:"archive,omitempty"`
@@ -49,15 +49,12 @@ type Publish struct {
 	made  bool // its create call is in the log
 }
 
-// Publishes returns the publishes of a log, oldest first. Those whose beginning was archived lack
-// what only the beginning tells.
-func Publishes(ctx context.Context, events store.Events) ([]Publish, error) {
+// Publishes returns the publishes of one log, or of those of several gateways, oldest first. Those whose
+// beginning was archived lack what only the beginning tells.
+func Publishes(ctx context.Context, logs ...store.Events) ([]Publish, error) {
 	p := publishes{created: map[string]*Publish{}, running: map[int64]*Publish{}}
-	err := events.Read(ctx, 1, func(r store.Record) error {
-		var ev audit.Event
-		if json.Unmarshal(r.Body, &ev) == nil { // what is damaged is told by audit.List and proof.Verify
-			p.take(&ev)
-		}
+	err := audit.Merge(ctx, unchecked(logs), func(ev audit.Event) error {
+		p.take(&ev)
 		return nil
 	})
 	all := make([]Publish, 0, len(p.all))
@@ -66,6 +63,22 @@ func Publishes(ctx context.Context, events store.Events) ([]Publish, error) {
 	}
 	slices.SortStableFunc(all, func(a, b Publish) int { return a.Begun.Compare(b.Begun) })
 	return all, err
+}
+
+// unchecked reads logs; what is damaged is told by audit.List and proof.Verify.
+func unchecked(logs []store.Events) (all []audit.Reader) {
+	for _, log := range logs {
+		all = append(all, func(ctx context.Context, fn func(audit.Event) error) error {
+			return log.Read(ctx, 1, func(r store.Record) error {
+				var ev audit.Event
+				if json.Unmarshal(r.Body, &ev) != nil {
+					return nil
+				}
+				return fn(ev)
+			})
+		})
+	}
+	return all
 }
 
 // publishes collects them while a log is read.
@@ -151,6 +164,9 @@ func (p *publishes) join(one, early *Publish) {
 
 // who fills in what is not known yet.
 func (one *Publish) who(ev *audit.Event) {
+	if ev.Node != "" && !slices.Contains(strings.Split(one.Gateway, ", "), ev.Node) {
+		one.Gateway = strings.TrimPrefix(one.Gateway+", "+ev.Node, ", ")
+	}
 	one.Peer, one.Login = cmp.Or(one.Peer, ev.Peer), cmp.Or(one.Login, ev.Login)
 	one.Site, one.Checksum = cmp.Or(one.Site, ev.Site), cmp.Or(one.Checksum, ev.Checksum)
 	if !one.Addr.IsValid() {

@@ -132,16 +132,16 @@ func TestPublishesApart(t *testing.T) {
 		t.Errorf("%q, want %s", got, want)
 	}
 	for ref, calls := range map[string]int{"bu": 6, "cu": 4, "n": 1, "b": 6} {
-		s, err := trail.Explain(context.Background(), m, ref)
+		s, err := trail.Explain(context.Background(), ref, m)
 		if err != nil || s.Publish == nil || len(s.Calls) != calls {
 			t.Errorf("%s: %+v, %v, want %d calls", ref, s, err, calls)
 		}
 	}
-	if s, err := trail.Explain(context.Background(), m, "s"); err != nil || s.Publish != nil || len(s.Events) != 1 {
+	if s, err := trail.Explain(context.Background(), "s", m); err != nil || s.Publish != nil || len(s.Events) != 1 {
 		t.Errorf("a call of no publish: %+v, %v", s, err)
 	}
 	for _, ref := range []string{"", "nobody"} {
-		if _, err := trail.Explain(context.Background(), m, ref); !errors.Is(err, trail.ErrUnknownRef) {
+		if _, err := trail.Explain(context.Background(), ref, m); !errors.Is(err, trail.ErrUnknownRef) {
 			t.Errorf("%q: %v", ref, err)
 		}
 	}

@@ -21,10 +21,11 @@ type Story struct {
 	Calls   []audit.Event `json:"calls,omitempty"`   // all events of the publish
 }
 
-// Explain returns the story of the call with that reference, or ErrUnknownRef.
-func Explain(ctx context.Context, events store.Events, ref string) (*Story, error) {
+// Explain returns the story of the call with that reference, from one log or from those of several
+// gateways, or ErrUnknownRef.
+func Explain(ctx context.Context, ref string, logs ...store.Events) (*Story, error) {
 	s := &Story{Ref: ref}
-	err := audit.List(ctx, events, audit.Filter{Ref: ref}, func(ev audit.Event) error {
+	err := list(ctx, logs, audit.Filter{Ref: ref}, func(ev audit.Event) error {
 		if ev.Kind != audit.KindDamaged {
 			s.Events = append(s.Events, ev)
 		}
@@ -36,7 +37,7 @@ func Explain(ctx context.Context, events store.Events, ref string) (*Story, erro
 	if len(s.Events) == 0 || ref == "" {
 		return nil, fmt.Errorf("%q: %w", ref, ErrUnknownRef)
 	}
-	all, err := Publishes(ctx, events)
+	all, err := Publishes(ctx, logs...)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,16 @@ func Explain(ctx context.Context, events store.Events, ref string) (*Story, erro
 		return s, nil
 	}
 	s.Publish = &all[i]
-	return s, s.collect(ctx, events)
+	return s, s.collect(ctx, logs)
+}
+
+// list is audit.List over all logs.
+func list(ctx context.Context, logs []store.Events, f audit.Filter, fn func(audit.Event) error) error {
+	var readers []audit.Reader
+	for _, log := range logs {
+		readers = append(readers, audit.Named{Events: log}.Reader(f))
+	}
+	return audit.Merge(ctx, readers, fn)
 }
 
 // belongs reports whether the call is one of the publish.
@@ -63,14 +73,14 @@ func (s *Story) belongs(p *Publish) bool {
 }
 
 // collect adds the calls of the publish, the one that created its request among them.
-func (s *Story) collect(ctx context.Context, events store.Events) error {
+func (s *Story) collect(ctx context.Context, logs []store.Events) error {
 	p := s.Publish
 	if p.Request == 0 {
 		s.Calls = s.Events
 		return nil
 	}
 	var first *audit.Event // the newest verdict on a create call whose outcome has not come
-	return audit.List(ctx, events, audit.Filter{Kinds: []audit.Kind{audit.KindVerdict, audit.KindOutcome}}, func(ev audit.Event) error {
+	return list(ctx, logs, audit.Filter{Kinds: []audit.Kind{audit.KindVerdict, audit.KindOutcome}}, func(ev audit.Event) error {
 		switch {
 		case ev.Kind == audit.KindDamaged || ev.Time.Before(p.Begun) || ev.Time.After(p.Last):
 			return nil

@@ -1,0 +1,93 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/stagelock/stagelock/gateway/audit/chain"
+	"github.com/stagelock/stagelock/store"
+)
+
+// errWriter is a log that somebody else writes under the same name.
+var errWriter = errors.New("another process writes this log")
+
+// keep appends what build makes. A store whose log does not end where this process left it is looked at:
+// it may have kept what it could not say it kept, or it may have been set back. Then everything is
+// built anew, from where the log ends.
+func (l *Log) keep(ctx context.Context, build func() error) error {
+	err := l.try(ctx, build)
+	if !errors.Is(err, store.ErrStale) {
+		return err
+	}
+	if err := l.rejoin(ctx); err != nil {
+		return err
+	}
+	return l.try(ctx, build)
+}
+
+// try appends what build makes; if that fails the log is where it was.
+func (l *Log) try(ctx context.Context, build func() error) error {
+	seq, head := l.w.seq, l.w.head
+	err := build()
+	if err == nil {
+		err = l.cfg.Events.Append(ctx, l.w.recs)
+		if !errors.Is(err, store.ErrStale) { // that one kept nothing
+			l.doubt(err)
+		}
+	}
+	if err != nil {
+		l.w.seq, l.w.head = seq, head
+	}
+	return err
+}
+
+// doubt remembers the last record of a group that may have been kept although the store failed.
+func (l *Log) doubt(err error) {
+	l.w.doubtful = l.w.doubtful[:0]
+	if n := len(l.w.recs); err != nil && n > 0 {
+		l.w.doubtful = append(l.w.doubtful, l.w.recs[n-1].Body...)
+	}
+}
+
+// rejoin finds where the chain goes on in a log that does not end where this process left it.
+func (l *Log) rejoin(ctx context.Context) error {
+	last, err := l.cfg.Events.Last(ctx)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	had := l.w.seq
+	split, err := chain.Split(last.Body)
+	switch {
+	case len(l.w.doubtful) > 0 && bytes.Equal(last.Body, l.w.doubtful): // it counts, though nobody was told so
+		return l.readHead(ctx)
+	case last.Seq == had && (had == 0 || err == nil && split.Hash == l.w.head):
+		return nil
+	case last.Seq >= had:
+		return fmt.Errorf("%w: %w", errWriter, store.ErrStale)
+	}
+	return l.setBack(ctx, last.Seq)
+}
+
+// setBack goes on with a log that lost its last records: a standby took over that did not have them, or
+// an older copy was restored. The newest checkpoint stays in the log as evidence.
+func (l *Log) setBack(ctx context.Context, end store.Seq) error {
+	had := l.w.seq
+	msg, err := os.ReadFile(l.cfg.Checkpoint)
+	if err != nil {
+		msg = nil // the alarm tells without it
+	}
+	l.w.seq, l.w.head = 0, chain.Digest{}
+	if err := l.readHead(ctx); err != nil {
+		return err
+	}
+	if err := l.alarm(ctx, msg, fmt.Errorf("the log ends at %d, it had %d records: the store was set back", end, had)); err != nil {
+		return err
+	}
+	if l.cfg.SetBack != nil {
+		l.cfg.SetBack()
+	}
+	return nil
+}
