@@ -28,6 +28,18 @@ func (d DataDir) AuditPublicKey() string { return d.AuditKey() + ".pub" }
 // Checkpoint is the file with the newest checkpoint of the audit log.
 func (d DataDir) Checkpoint() string { return d.path("audit.checkpoint") }
 
+// SharedCheckpoint is Checkpoint for a log in a database that gateways share.
+func (d DataDir) SharedCheckpoint() string { return d.path("cluster.log.checkpoint") }
+
+// Note is the file with the newest note over the logs of all gateways that this one saw.
+func (d DataDir) Note() string { return d.path("cluster.checkpoint") }
+
+// GatewayKeys is the file with the public keys that this gateway has seen others sign with.
+func (d DataDir) GatewayKeys() string { return d.path("cluster.keys") }
+
+// Life is the file with the id under which the gateway is a member of its cluster.
+func (d DataDir) Life() string { return d.path("cluster.life") }
+
 // Anchor is the file that says up to where the audit log was archived.
 func (d DataDir) Anchor() string { return d.path("audit.anchor") }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/admin"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/audit/chain"
+	"github.com/stagelock/stagelock/gateway/audit/witness"
 	"github.com/stagelock/stagelock/gateway/certs"
 	"github.com/stagelock/stagelock/gateway/front"
 	"github.com/stagelock/stagelock/gateway/native"
@@ -30,7 +31,6 @@ import (
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/quota"
 	"github.com/stagelock/stagelock/store"
-	"github.com/stagelock/stagelock/store/files"
 )
 
 // Config is what a Node is built from.
@@ -50,7 +50,7 @@ type Config struct {
 type Node struct {
 	cfg       Config
 	database  store.Database
-	events    *files.Events
+	witness   *witness.Witness // nil: the store is the gateway's own
 	audit     *audit.Log
 	certs     *certs.Manager
 	visits    *visit.Visits
@@ -111,17 +111,11 @@ func (n *Node) openStores(ctx context.Context) error {
 	}
 	n.database = db
 	n.closers = append(n.closers, db.Close)
-	ev, err := files.Open(files.Config{Dir: n.data().Audit(), SegmentBytes: int64(n.conf.Audit.MaxBytes)})
-	if err != nil {
-		return fmt.Errorf("the audit log cannot be opened: %w; one gateway at a time may write %s", err, n.data().Audit())
-	}
-	n.events = ev
-	n.closers = append(n.closers, ev.Close)
 	return nil
 }
 
 func (n *Node) openAudit(ctx context.Context) error {
-	key, err := chain.LoadKey(n.data().AuditKey())
+	key, err := chain.LoadKey(AuditKey(n.conf))
 	if err != nil {
 		return fmt.Errorf("the key of the audit log cannot be read: %w", err)
 	}
@@ -129,15 +123,22 @@ func (n *Node) openAudit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := audit.Open(ctx, audit.Config{
-		Events: n.events, Node: name, Now: n.cfg.Now, Key: key, Checkpoint: n.data().Checkpoint(),
+	cfg := audit.Config{
+		Node: name, Now: n.cfg.Now, Key: key, Checkpoint: n.data().Checkpoint(),
 		CheckpointEvery: n.conf.Audit.Every, CheckpointInterval: n.conf.Audit.Checkpoint,
-	})
+	}
+	if err := n.placeLog(&cfg); err != nil {
+		return err
+	}
+	log, err := audit.Open(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("the audit log cannot be continued: %w; see stagelock audit verify", err)
 	}
 	n.audit = log
 	n.closers = append(n.closers, log.Close)
+	if err := n.openWitness(ctx, name, key); err != nil {
+		return fmt.Errorf("the logs of the other gateways cannot be watched: %w; see stagelock store check", err)
+	}
 	if found := log.Alarm(); found != "" {
 		n.cfg.Log.WithField("found", found).Error("the audit log is not what its newest checkpoint says, or another key " +
 			"signed it; see stagelock audit verify")
@@ -317,7 +318,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	n.mu.Unlock()
 	defer n.unwatch()
 	var serving errgroup.Group
-	runs := []func(context.Context) error{n.life.Run, n.visits.Run, n.relay.Run, n.native.Run}
+	runs := []func(context.Context) error{n.life.Run, n.visits.Run, n.relay.Run, n.native.Run, n.watchLogs}
 	for _, l := range n.listeners {
 		runs = append(runs, func(ctx context.Context) error { return n.front.Serve(ctx, l) })
 	}

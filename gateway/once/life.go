@@ -39,7 +39,8 @@ type Life struct {
 
 	mu     sync.Mutex
 	id     string
-	until  time.Time // by this process's monotonic clock
+	until  time.Time // by this process's monotonic clock, as what follows
+	doubt  time.Time // until then nobody knows what the store lost
 	offset time.Duration
 }
 
@@ -63,7 +64,15 @@ func (l *Life) Owner() (id, node string) {
 func (l *Life) Holds() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return time.Now().Before(l.until)
+	now := time.Now()
+	return now.Before(l.until) && !now.Before(l.doubt)
+}
+
+// Doubt has Holds say no for that long: the store lost what it knew of calls.
+func (l *Life) Doubt(keep time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doubt = time.Now().Add(keep)
 }
 
 // Offset returns how far this machine's clock is before the store's, as last measured.

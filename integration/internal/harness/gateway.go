@@ -23,6 +23,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/store/files"
+	"github.com/stagelock/stagelock/store/postgres"
 )
 
 // Secret is the shared secret of every gateway here, unless Options says otherwise.
@@ -116,9 +117,10 @@ type Gateway struct {
 	File string // configuration
 	TLS  *tls.Config
 
-	opts Options
-	stop context.CancelFunc
-	done chan error
+	opts     Options
+	stop     context.CancelFunc
+	done     chan error
+	database *postgres.Store // that it shares with others, once it was asked for
 }
 
 // Start starts a gateway and stops it when the test ends.
@@ -227,13 +229,10 @@ func (g *Gateway) Key(t testing.TB) *secret.Key {
 // Events returns the audit log so far, without checkpoints.
 func (g *Gateway) Events(t testing.TB) []audit.Event {
 	t.Helper()
-	log, err := files.Open(files.Config{Dir: filepath.Join(g.Dir, "audit"), ReadOnly: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
+	log, done := g.log(t)
+	defer done()
 	var all []audit.Event
-	err = audit.List(context.Background(), log, audit.Filter{}, func(ev audit.Event) error {
+	err := audit.List(context.Background(), log, audit.Filter{}, func(ev audit.Event) error {
 		if ev.Kind != audit.KindCheckpoint {
 			all = append(all, ev)
 		}
@@ -260,6 +259,9 @@ func (g *Gateway) Verdicts(t testing.TB, ref string) []audit.Event {
 // Verify checks the audit log as an auditor would.
 func (g *Gateway) Verify(t testing.TB) proof.Report {
 	t.Helper()
+	if cfg, _ := g.load(); cfg.Store == "postgres" {
+		return g.verifyShared(t)
+	}
 	r, err := VerifyLog(g.Dir)
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,13 @@ func (sh shell) auditArchive(c *cli.Context) error {
 	if c.String("before") == "" && c.String("keep") == "" {
 		return flags.Misused(c, "archive needs --before or --keep, or both")
 	}
+	if shared, err := sh.sharing(c); err != nil || shared != nil {
+		if err == nil {
+			err = &term.DataError{Msg: "the audit log lies in the database that the gateways share, which nothing is moved from",
+				Cure: "back the database up; name a data folder with --data to archive the log in it"}
+		}
+		return err
+	}
 	cfg, err := sh.archiveConfig(c)
 	if err != nil {
 		return err

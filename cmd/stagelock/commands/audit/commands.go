@@ -43,11 +43,12 @@ func (sh shell) auditCommand() *cli.Command {
 				Flags: auditFlags(append(timeFlags(),
 					&cli.StringSliceFlag{Name: "kind",
 						Usage: "only events of this kind: verdict, outcome, summary, config, " +
-							"start, stop, drain, checkpoint, alarm, damaged"},
+							"start, stop, drain, witness, checkpoint, alarm, damaged"},
 					&cli.StringFlag{Name: "verdict", Usage: "only allow, deny or answer"},
 					&cli.StringFlag{Name: "peer", Usage: "only of this peer"},
 					&cli.StringFlag{Name: "login", Usage: "only of this login"},
 					&cli.StringFlag{Name: "reason", Usage: "only with this reason, such as secret.wrong"},
+					&cli.StringFlag{Name: "node", Usage: "only of this gateway, where several share a database"},
 					&cli.StringFlag{Name: "ref", Usage: "only of the call with this reference"},
 					&cli.Int64Flag{Name: "site", Usage: "only of this site"},
 					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"},
@@ -66,6 +67,7 @@ func (sh shell) auditCommand() *cli.Command {
 					&cli.StringSliceFlag{Name: "checkpoint",
 						Usage: "file with a copy of a checkpoint that was kept elsewhere, besides " +
 							"the one in the data folder; may be repeated"},
+					&cli.StringFlag{Name: "log", Usage: "only the log of this gateway, where several share a database"},
 				),
 			},
 			sh.archiveCommand(),

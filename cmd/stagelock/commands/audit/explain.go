@@ -36,18 +36,18 @@ func (sh shell) auditExplain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	data, err := flags.Data(sh.Shell, c)
+	logs, err := flags.OpenLogs(sh.Shell, c)
 	if err != nil {
 		return err
 	}
-	events, err := flags.OpenLog(data)
+	defer func() { _ = logs.Close() }() // it was only read
+	events, err := logs.Events(c.Context)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = events.Close() }() // it was only read
-	s, err := trail.Explain(c.Context, events, args[0])
+	s, err := trail.Explain(c.Context, args[0], events...)
 	if errors.Is(err, trail.ErrUnknownRef) {
-		return &unknownRef{args[0], string(data)}
+		return &unknownRef{args[0], logs}
 	}
 	if err != nil {
 		return ended(c.Context, err)
@@ -64,11 +64,17 @@ func (sh shell) auditExplain(c *cli.Context) error {
 }
 
 // unknownRef is a reference that is not in the log.
-type unknownRef struct{ ref, data string }
+type unknownRef struct {
+	ref  string
+	logs *flags.Logs
+}
 
 func (e *unknownRef) Error() string {
+	if e.logs.Shared != nil {
+		return fmt.Sprintf("no event in the audit logs of the gateways that share the database has the reference %q", e.ref)
+	}
 	return fmt.Sprintf("no event in the audit log of %s has the reference %q; another gateway may have written it, "+
-		"or it was archived: name that folder with --data", e.data, e.ref)
+		"or it was archived: name that folder with --data", e.logs.Data, e.ref)
 }
 
 // describe writes what the log tells of the call itself.

@@ -17,13 +17,13 @@ import (
 func (sh shell) filter(c *cli.Context) (audit.Filter, error) {
 	f := audit.Filter{
 		Verdict: audit.Verdict(c.String("verdict")), Peer: c.String("peer"), Login: c.String("login"),
-		Reason: tunnel.Reason(c.String("reason")), Ref: c.String("ref"), Site: c.Int64("site"),
+		Reason: tunnel.Reason(c.String("reason")), Ref: c.String("ref"), Node: c.String("node"), Site: c.Int64("site"),
 	}
 	for _, k := range c.StringSlice("kind") {
 		if !slices.Contains(kinds, audit.Kind(k)) {
 			return f,
 				flags.Misused(c, "--kind %s is not one of verdict, outcome, summary, config, start, stop, "+
-					"drain, checkpoint, alarm, damaged", k)
+					"drain, witness, checkpoint, alarm, damaged", k)
 		}
 		f.Kinds = append(f.Kinds, audit.Kind(k))
 	}
@@ -45,7 +45,7 @@ func (sh shell) filter(c *cli.Context) (audit.Filter, error) {
 
 var kinds = []audit.Kind{
 	audit.KindVerdict, audit.KindOutcome, audit.KindSummary, audit.KindConfig, audit.KindStart,
-	audit.KindStop, audit.KindDrain,
+	audit.KindStop, audit.KindDrain, audit.KindWitness,
 	audit.KindCheckpoint, audit.KindAlarm, audit.KindDamaged,
 }
 

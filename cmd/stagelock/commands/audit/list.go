@@ -13,7 +13,6 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/audit"
-	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/store"
 )
 
@@ -25,19 +24,20 @@ func (sh shell) auditList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	data, err := flags.Data(sh.Shell, c)
+	logs, err := flags.OpenLogs(sh.Shell, c)
 	if err != nil {
 		return err
 	}
-	out := &eventList{sh: sh.Shell, newest: c.Int("n")}
+	defer func() { _ = logs.Close() }() // it was only read
+	out := &eventList{sh: sh.Shell, newest: c.Int("n"), next: map[string]store.Seq{}}
 	for {
-		if err := out.show(c.Context, data, filter); err != nil {
+		if err := out.show(c.Context, logs, filter); err != nil {
 			return ended(c.Context, err)
 		}
 		if !c.Bool("follow") {
-			return out.end(data)
+			return out.end(logs)
 		}
-		filter.From, out.newest = out.next, 0
+		out.newest = 0
 		select {
 		case <-time.After(followEvery):
 		case <-c.Context.Done():
@@ -57,9 +57,10 @@ func ended(ctx context.Context, err error) error {
 // eventList shows events, and remembers where it is.
 type eventList struct {
 	sh      *term.Shell
-	newest  int // so many at most, if it is not 0
-	next    store.Seq
-	damaged store.Seq // the first record that is not as it was written
+	newest  int                  // so many at most, if it is not 0
+	next    map[string]store.Seq // record of each log
+	damaged *audit.Event         // the first record that is not as it was written
+	shared  bool                 // the logs are of several gateways
 	headed  bool
 	rows    [][]string
 }
@@ -67,18 +68,28 @@ type eventList struct {
 // batch is how many rows are aligned with each other.
 const batch = 1024
 
-func (l *eventList) show(ctx context.Context, data node.DataDir, f audit.Filter) error {
-	events, err := flags.OpenLog(data)
+func (l *eventList) show(ctx context.Context, logs *flags.Logs, f audit.Filter) error {
+	named, err := logs.Named(ctx, f.Node)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = events.Close() }() // it was only read
-	l.next = max(l.next, f.From, 1)
+	l.shared = logs.Shared != nil
+	var readers []audit.Reader
+	for _, log := range named {
+		own := f
+		own.From = max(l.next[log.Name], f.From, 1)
+		l.next[log.Name] = own.From
+		readers = append(readers, log.Reader(own))
+	}
 	var last []audit.Event
-	err = audit.List(ctx, events, f, func(ev audit.Event) error {
-		l.next = max(l.next, ev.Seq+1)
-		if ev.Kind == audit.KindDamaged && l.damaged == 0 {
-			l.damaged = ev.Seq
+	err = audit.Merge(ctx, readers, func(ev audit.Event) error {
+		name := ""
+		if l.shared {
+			name = ev.Node
+		}
+		l.next[name] = max(l.next[name], ev.Seq+1)
+		if ev.Kind == audit.KindDamaged && l.damaged == nil {
+			l.damaged = &ev
 		}
 		if l.newest == 0 {
 			return l.one(ev)
@@ -98,7 +109,11 @@ func (l *eventList) one(ev audit.Event) error {
 	if l.sh.JSON {
 		return l.sh.Print(ev)
 	}
-	if l.rows = append(l.rows, eventRow(ev)); len(l.rows) >= batch {
+	row := eventRow(ev)
+	if l.shared {
+		row = slices.Insert(row, 1, cells(ev.Node, "")[0])
+	}
+	if l.rows = append(l.rows, row); len(l.rows) >= batch {
 		return l.flush()
 	}
 	return nil
@@ -111,19 +126,27 @@ func (l *eventList) flush() error {
 		return nil
 	}
 	if !l.headed {
-		rows = append([][]string{eventHead}, rows...)
+		head := eventHead
+		if l.shared {
+			head = slices.Insert(slices.Clone(head), 1, "GATEWAY")
+		}
+		rows = append([][]string{head}, rows...)
 		l.headed = true
 	}
 	return l.sh.Table(rows)
 }
 
-// end says whether the log was damaged where it was read.
-func (l *eventList) end(data node.DataDir) error {
-	if l.damaged == 0 {
+// end says whether a log was damaged where it was read.
+func (l *eventList) end(logs *flags.Logs) error {
+	if l.damaged == nil {
 		return nil
 	}
-	fmt.Fprintf(l.sh.Err, "stagelock: the log is damaged at record %d\n"+
-		"  what to do: stagelock audit verify --data %s says what it is\n", l.damaged, data)
+	what, how := "the log", fmt.Sprintf("--data %s ", logs.Data)
+	if l.shared {
+		what, how = "the log of "+term.Plain(l.damaged.Node), ""
+	}
+	fmt.Fprintf(l.sh.Err, "stagelock: %s is damaged at record %d\n"+
+		"  what to do: stagelock audit verify %ssays what it is\n", what, l.damaged.Seq, how)
 	return &term.SilentError{Code: term.ExitData}
 }
 

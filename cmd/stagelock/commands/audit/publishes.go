@@ -41,16 +41,16 @@ func (sh shell) auditPublishes(c *cli.Context) error {
 	if end != "" && !contains(ends, end) {
 		return flags.Misused(c, "--end %s is not one of published, refused, failed, unknown, unfinished", end)
 	}
-	data, err := flags.Data(sh.Shell, c)
+	logs, err := flags.OpenLogs(sh.Shell, c)
 	if err != nil {
 		return err
 	}
-	events, err := flags.OpenLog(data)
+	defer func() { _ = logs.Close() }() // it was only read
+	events, err := logs.Events(c.Context)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = events.Close() }() // it was only read
-	all, err := trail.Publishes(c.Context, events)
+	all, err := trail.Publishes(c.Context, events...)
 	if err != nil {
 		return ended(c.Context, err)
 	}

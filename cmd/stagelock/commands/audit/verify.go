@@ -31,6 +31,15 @@ func (sh shell) auditVerify(c *cli.Context) error {
 	if _, err := flags.Operands(c); err != nil {
 		return err
 	}
+	if cfg, err := sh.sharing(c); err != nil || cfg != nil {
+		if err != nil {
+			return err
+		}
+		return sh.verifyShared(c, cfg)
+	}
+	if c.String("log") != "" {
+		return flags.Misused(c, "--log is for gateways that share a database")
+	}
 	data, err := flags.Data(sh.Shell, c)
 	if err != nil {
 		return err
@@ -93,10 +102,14 @@ func (sh shell) trust(c *cli.Context, data node.DataDir) (proof.Trust, error) {
 	return trust, nil
 }
 
+func asVerified(r proof.Report) verified {
+	return verified{r.OK(), r.Records, r.Checkpoints, uint64(r.First), uint64(r.FirstBad), r.Unsigned,
+		r.Held, r.Msg, r.Limits(), r.Cure}
+}
+
 func (sh shell) showVerified(r proof.Report) error {
 	if sh.JSON {
-		return sh.Print(verified{r.OK(), r.Records, r.Checkpoints, uint64(r.First), uint64(r.FirstBad), r.Unsigned,
-			r.Held, r.Msg, r.Limits(), r.Cure})
+		return sh.Print(asVerified(r))
 	}
 	paint := sh.Paint(sh.Out)
 	head := paint.Good("good")
