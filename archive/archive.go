@@ -9,10 +9,10 @@ import (
 	"os"
 	"slices"
 	"time"
-)
 
-// ManifestName is the entry that says what an archive holds.
-const ManifestName = "manifest.xml"
+	"github.com/stagelock/stagelock/archive/record"
+	"github.com/stagelock/stagelock/archive/refusal"
+)
 
 // Entry is one file or directory of an archive.
 type Entry struct {
@@ -22,7 +22,7 @@ type Entry struct {
 	Size       int64 // of the content, as declared
 	Compressed int64
 	CRC        uint32
-	Method     Method
+	Method     record.Method
 	Modified   time.Time // as written, two seconds fine, in an unknown zone (given as UTC)
 
 	offset int64 // of the local header
@@ -43,17 +43,17 @@ type Archive struct {
 // content. A broken rule is reported as a *Refusal; other errors come from r. The archive reads
 // from r as long as it is used.
 func Open(r io.ReaderAt, size int64, lim Limits) (*Archive, error) {
-	e, err := readEnd(r, size)
-	if CodeOf(err) == CodeEnd {
+	e, err := record.ReadEnd(r, size)
+	if refusal.CodeOf(err) == refusal.CodeEnd {
 		err = recognize(r, size, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if e.entries > int64(lim.Entries) {
-		return nil, refuse(CodeEntries, "%d entries are more than %d", e.entries, lim.Entries)
+	if e.Entries > int64(lim.Entries) {
+		return nil, refusal.New(refusal.CodeEntries, "%d entries are more than %d", e.Entries, lim.Entries)
 	}
-	s := &scan{a: &Archive{r: r, size: size, lim: lim, byName: map[string]int{}}, end: e, names: newNameSet()}
+	s := &scan{a: &Archive{r: r, size: size, lim: lim, byName: map[string]int{}}, end: e, names: record.NewNameSet()}
 	if err := s.run(); err != nil {
 		return nil, err
 	}
@@ -85,10 +85,10 @@ func openFile(f *os.File, lim Limits) (*Archive, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, refuse(CodeForeign, "it is a folder").heal("pack what it holds: cd into it, then zip -r ../site.lar .")
+		return nil, refusal.New(refusal.CodeForeign, "it is a folder").Heal("pack what it holds: cd into it, then zip -r ../site.lar .")
 	}
 	if !info.Mode().IsRegular() {
-		return nil, refuse(CodeForeign, "it is not a regular file").heal("copy it to a file first")
+		return nil, refusal.New(refusal.CodeForeign, "it is not a regular file").Heal("copy it to a file first")
 	}
 	return Open(f, info.Size(), lim)
 }
@@ -117,11 +117,17 @@ func (a *Archive) Size() int64 { return a.size }
 // Total returns the declared size of all content.
 func (a *Archive) Total() int64 { return a.total }
 
+// Limits returns the limits that it was opened with.
+func (a *Archive) Limits() Limits { return a.lim }
+
+// Bytes returns the archive as it lies there, from its first byte.
+func (a *Archive) Bytes() *io.SectionReader { return io.NewSectionReader(a.r, 0, a.size) }
+
 // scan walks the central directory and the local headers side by side.
 type scan struct {
 	a     *Archive
-	end   end
-	names *nameSet
+	end   record.End
+	names *record.NameSet
 	next  int64 // where the next local header has to begin
 	// declared is the content of the records so far.
 	declared int64
@@ -138,19 +144,19 @@ func (s *scan) run() error {
 			return s.place(err, i, records[i])
 		}
 	}
-	if s.next != s.end.offset {
-		return s.gap(s.end.offset)
+	if s.next != s.end.Offset {
+		return s.gap(s.end.Offset)
 	}
 	return s.parents()
 }
 
 // records reads the central directory and checks each record by itself.
-func (s *scan) records() ([]*central, error) {
-	dir := bufio.NewReaderSize(io.NewSectionReader(s.a.r, s.end.offset, s.end.size), 1<<16)
-	buf := make([]byte, lenCentral)
-	var records []*central
-	for i := range int(s.end.entries) {
-		c, err := readCentral(dir, buf)
+func (s *scan) records() ([]*record.Central, error) {
+	dir := bufio.NewReaderSize(io.NewSectionReader(s.a.r, s.end.Offset, s.end.Size), 1<<16)
+	buf := make([]byte, record.LenCentral)
+	var records []*record.Central
+	for i := range int(s.end.Entries) {
+		c, err := record.ReadCentral(dir, buf)
 		if err == nil {
 			err = s.record(c)
 		}
@@ -160,7 +166,7 @@ func (s *scan) records() ([]*central, error) {
 		records = append(records, c)
 	}
 	if _, err := dir.ReadByte(); err == nil {
-		return nil, refuse(CodeDirectory, "directory has more than its %d entries", s.end.entries)
+		return nil, refusal.New(refusal.CodeDirectory, "directory has more than its %d entries", s.end.Entries)
 	} else if err != io.EOF {
 		return nil, fmt.Errorf("read directory: %w", err)
 	}
@@ -168,79 +174,79 @@ func (s *scan) records() ([]*central, error) {
 }
 
 // record checks one central record by itself.
-func (s *scan) record(c *central) error {
-	if ref := c.check(s.a.lim); ref != nil {
+func (s *scan) record(c *record.Central) error {
+	if ref := checkCentral(c, s.a.lim); ref != nil {
 		return ref
 	}
-	if ref := s.names.add(c.name); ref != nil {
+	if ref := s.names.Add(c.Name); ref != nil {
 		return ref
 	}
-	if s.declared += c.full; s.declared > s.a.lim.Total {
-		return refuse(CodeTotalSize, "content is more than %d bytes", s.a.lim.Total)
+	if s.declared += c.Full; s.declared > s.a.lim.Total {
+		return refusal.New(refusal.CodeTotalSize, "content is more than %d bytes", s.a.lim.Total)
 	}
 	return nil
 }
 
 // byOffset returns the indexes of the records in the order of their local headers: tools that change
 // an archive list it in another order than they write it.
-func byOffset(records []*central) []int {
+func byOffset(records []*record.Central) []int {
 	order := make([]int, len(records))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(records[a].offset, records[b].offset) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(records[a].Offset, records[b].Offset) })
 	return order
 }
 
 // entry checks one central record with its local header and adds it to the archive.
-func (s *scan) entry(i int, c *central) error {
-	if c.offset != s.next {
-		return s.gap(c.offset)
+func (s *scan) entry(i int, c *record.Central) error {
+	if c.Offset != s.next {
+		return s.gap(c.Offset)
 	}
-	data, next, err := c.checkLocal(s.a.r, s.next, s.end.offset)
+	data, next, err := c.CheckLocal(s.a.r, s.next, s.end.Offset)
 	if err != nil {
 		return err
 	}
-	s.a.total += c.full
-	if _, listed := s.a.byName[c.name]; !listed || !c.dir() {
-		s.a.byName[c.name] = i
+	s.a.total += c.Full
+	if _, listed := s.a.byName[c.Name]; !listed || !c.Dir() {
+		s.a.byName[c.Name] = i
 	}
 	s.a.entries[i] = Entry{
-		Index: i, Name: c.name, Dir: c.dir(), Size: c.full, Compressed: c.packed, CRC: c.crc,
-		Method: c.method, Modified: c.modified(), offset: s.next, data: data,
+		Index: i, Name: c.Name, Dir: c.Dir(), Size: c.Full, Compressed: c.Packed, CRC: c.Crc,
+		Method: c.Method, Modified: c.Modified(), offset: s.next, data: data,
 	}
 	s.next = next
 	return nil
 }
 
 // gap says what is wrong when something begins at off and not where the last entry ended.
-func (s *scan) gap(off int64) *Refusal {
+func (s *scan) gap(off int64) *refusal.Refusal {
 	switch {
 	case off < s.next:
-		return refuse(CodeOverlap, "record begins at %d, inside the entry that ends at %d",
+		return refusal.New(refusal.CodeOverlap, "record begins at %d, inside the entry that ends at %d",
 			off, s.next)
 	case s.next == 0:
-		return refuse(CodePrefix, "%d bytes before the first entry", off)
+		return refusal.New(refusal.CodePrefix, "%d bytes before the first entry", off)
 	}
-	return refuse(CodeGap, "%d bytes that belong to no entry", off-s.next)
+	return refusal.New(refusal.CodeGap, "%d bytes that belong to no entry", off-s.next)
 }
 
 func (s *scan) parents() error {
 	for _, e := range s.a.entries {
-		if ref := s.names.checkParents(e.Name); ref != nil {
-			return ref.at(e.Index, e.Name, e.offset)
+		if ref := s.names.CheckParents(e.Name); ref != nil {
+			return ref.At(e.Index, e.Name, e.offset)
 		}
 	}
 	return nil
 }
 
-func (s *scan) place(err error, i int, c *central) error {
-	var ref *Refusal
+func (s *scan) place(err error, i int, c *record.Central) error {
+	var ref *refusal.Refusal
 	if !errors.As(err, &ref) {
 		return fmt.Errorf("entry %d: %w", i, err)
 	}
 	if c == nil {
-		return ref.at(i, "", -1)
+		return ref.At(i, "", -1)
 	}
-	return ref.at(i, c.name, c.offset)
+	return ref.At(i, c.Name, c.Offset)
 }

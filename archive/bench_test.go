@@ -7,6 +7,8 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/archive/archivetest"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/parts"
 )
 
 func generate(b *testing.B, opt archivetest.Options) []byte {
@@ -85,11 +87,11 @@ func BenchmarkManifest(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	e, _ := a.Lookup(archive.ManifestName)
+	e, _ := a.Lookup(manifest.Name)
 	b.SetBytes(e.Size)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.Manifest(); err != nil {
+		if _, err := manifest.Of(a); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -99,7 +101,7 @@ func BenchmarkDigest(b *testing.B) {
 	data := noise(10 << 20)
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
-		if _, err := archive.Digest(context.Background(), bytes.NewReader(data)); err != nil {
+		if _, err := parts.Digest(context.Background(), bytes.NewReader(data)); err != nil {
 			b.Fatal(err)
 		}
 	}

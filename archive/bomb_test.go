@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 // bomb is an entry of zeros, which deflate to a thousandth, that declares size.
@@ -24,12 +26,12 @@ func TestBombsStopWithinAMiB(t *testing.T) {
 		name  string
 		data  []byte
 		limit func(*archive.Limits)
-		code  archive.Code
+		code  refusal.Code
 		most  int64 // bytes handed out
 	}{
-		{"declares little", bomb(24*mib, 100), func(*archive.Limits) {}, archive.CodeSize, 100},
-		{"declares little, ratio off", bomb(24*mib, 3*mib), func(l *archive.Limits) { l.Ratio = 1 << 20 }, archive.CodeSize, 3 * mib},
-		{"declares what passes the ratio", bomb(24*mib, 4*mib), func(*archive.Limits) {}, archive.CodeRatio, mib},
+		{"declares little", bomb(24*mib, 100), func(*archive.Limits) {}, refusal.CodeSize, 100},
+		{"declares little, ratio off", bomb(24*mib, 3*mib), func(l *archive.Limits) { l.Ratio = 1 << 20 }, refusal.CodeSize, 3 * mib},
+		{"declares what passes the ratio", bomb(24*mib, 4*mib), func(*archive.Limits) {}, refusal.CodeRatio, mib},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			lim := archive.DefaultLimits()
@@ -43,10 +45,10 @@ func TestBombsStopWithinAMiB(t *testing.T) {
 				t.Fatal(err)
 			}
 			n, err := io.Copy(io.Discard, r)
-			if archive.CodeOf(err) != tt.code || n > tt.most {
+			if refusal.CodeOf(err) != tt.code || n > tt.most {
 				t.Errorf("handed out %d bytes, then %v; want at most %d, then %s", n, err, tt.most, tt.code)
 			}
-			if err := a.Verify(context.Background(), nil); archive.CodeOf(err) != tt.code {
+			if err := a.Verify(context.Background(), nil); refusal.CodeOf(err) != tt.code {
 				t.Errorf("verify: got %v, want %s", err, tt.code)
 			}
 		})
@@ -55,8 +57,8 @@ func TestBombsStopWithinAMiB(t *testing.T) {
 
 func TestABombThatSaysSoIsRefusedUnread(t *testing.T) {
 	b := bomb(24<<20, 24<<20)
-	if _, err := open(b); archive.CodeOf(err) != archive.CodeRatio {
-		t.Errorf("got %v, want %s", err, archive.CodeRatio)
+	if _, err := open(b); refusal.CodeOf(err) != refusal.CodeRatio {
+		t.Errorf("got %v, want %s", err, refusal.CodeRatio)
 	}
 }
 
@@ -71,8 +73,8 @@ func TestABombInTheMiddleIsFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Verify(context.Background(), nil); archive.CodeOf(err) != archive.CodeRatio {
-		t.Errorf("got %v, want %s", err, archive.CodeRatio)
+	if err := a.Verify(context.Background(), nil); refusal.CodeOf(err) != refusal.CodeRatio {
+		t.Errorf("got %v, want %s", err, refusal.CodeRatio)
 	}
 }
 
@@ -114,7 +116,7 @@ func TestCountsDoNotAllocate(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range 100 {
-		if _, err := archive.Open(bytes.NewReader(b), int64(len(b)), lim); archive.CodeOf(err) == "" {
+		if _, err := archive.Open(bytes.NewReader(b), int64(len(b)), lim); refusal.CodeOf(err) == "" {
 			t.Fatalf("got %v, want a refusal", err)
 		}
 	}
@@ -182,7 +184,7 @@ func TestArchivesAreReadConcurrently(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			_, err := a.Manifest()
+			_, err := manifest.Of(a)
 			if err = errors.Join(err, a.Verify(context.Background(), nil)); err != nil {
 				t.Error(err)
 			}

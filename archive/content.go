@@ -10,6 +10,9 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+
+	"github.com/stagelock/stagelock/archive/record"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 // ErrForeign is returned for an Entry that is not of this archive or is a directory.
@@ -52,7 +55,7 @@ func (c *content) reset(e Entry) {
 	c.from = io.NewSectionReader(c.a.r, e.data, e.Compressed)
 	c.src.Reset(c.from)
 	c.in = c.src
-	if e.Method == Deflated {
+	if e.Method == record.Deflated {
 		c.in = c.inflater()
 	}
 }
@@ -102,16 +105,16 @@ func (c *content) used() int64 {
 	return pos - int64(c.src.Buffered())
 }
 
-func (c *content) overrun() *Refusal {
+func (c *content) overrun() *refusal.Refusal {
 	if c.n > c.e.Size {
-		return refuse(CodeSize, "content is longer than the declared %d bytes", c.e.Size)
+		return refusal.New(refusal.CodeSize, "content is longer than the declared %d bytes", c.e.Size)
 	}
 	if c.n-c.mark.out < ratioWindow {
 		return nil
 	}
 	used := c.used()
 	if used-c.mark.in < c.a.lim.leastCompressed(ratioWindow) {
-		return refuse(CodeRatio, "%d bytes inflate to %d, more than %d to 1",
+		return refusal.New(refusal.CodeRatio, "%d bytes inflate to %d, more than %d to 1",
 			used-c.mark.in, ratioWindow, c.a.lim.Ratio)
 	}
 	c.mark.out, c.mark.in = c.n, used
@@ -125,25 +128,27 @@ func (c *content) ended(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &corrupt):
-		return c.placed(&Refusal{Code: CodeData, Index: -1, Offset: -1, Msg: "inflate", Err: err})
+		return c.placed(&refusal.Refusal{Code: refusal.CodeData, Index: -1, Offset: -1, Msg: "inflate", Err: err})
 	case errors.Is(err, io.ErrUnexpectedEOF) && c.used() == c.e.Compressed:
-		return c.placed(refuse(CodeData, "compressed bytes end inside the deflate stream"))
+		return c.placed(refusal.New(refusal.CodeData, "compressed bytes end inside the deflate stream"))
 	case !errors.Is(err, io.EOF):
 		return fmt.Errorf("entry %d: %w", c.e.Index, err)
 	case c.n != c.e.Size:
-		return c.placed(refuse(CodeSize, "content of %d bytes is shorter than the declared %d",
+		return c.placed(refusal.New(refusal.CodeSize, "content of %d bytes is shorter than the declared %d",
 			c.n, c.e.Size))
 	case c.used() != c.e.Compressed:
-		return c.placed(refuse(CodeData, "deflate stream ends %d bytes early",
+		return c.placed(refusal.New(refusal.CodeData, "deflate stream ends %d bytes early",
 			c.e.Compressed-c.used()))
 	case c.sum.Sum32() != c.e.CRC:
-		return c.placed(refuse(CodeCRC, "checksum is %08x, declared was %08x",
+		return c.placed(refusal.New(refusal.CodeCRC, "checksum is %08x, declared was %08x",
 			c.sum.Sum32(), c.e.CRC))
 	}
 	return io.EOF
 }
 
-func (c *content) placed(r *Refusal) *Refusal { return r.at(c.e.Index, c.e.Name, c.e.offset) }
+func (c *content) placed(r *refusal.Refusal) *refusal.Refusal {
+	return r.At(c.e.Index, c.e.Name, c.e.offset)
+}
 
 // Verify reads all content once and checks it against what the headers declared. It calls progress,
 // if not nil, with the content bytes done and due, at least after every entry. It uses the same

@@ -9,9 +9,7 @@
 // packers, may be as it likes: people pack archives with their own tools. Verify and the readers of
 // entries hold the content to what the headers declared.
 //
-// A *Refusal says which rule was broken, where, and what to do; Repack writes what is only oddly
-// packed anew in the accepted form.
-//
-// Manifest reads manifest.xml as a stream of tokens. Parts and Join cut an archive the way the
-// vendor's sender does and put it together again.
+// Rooms around it: record has the records of a ZIP file, refusal which rule was broken, where, and what to do,
+// manifest reads what an archive holds, parts cuts it as the vendor's sender does, and repack writes what is
+// only oddly packed anew.
 package archive

@@ -6,74 +6,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/stagelock/stagelock/archive/record"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
-
-// repackCure is how an archive gets the accepted form.
-const repackCure = "write it anew: stagelock archive repack FILE --out NEW.lar"
-
-// cures say what helps against a refusal whose own words have no better advice.
-var cures = map[Code]string{
-	CodeEnd:        "copy or export it again, and compare the lengths",
-	CodeComment:    repackCure,
-	CodeZIP64:      repackCure,
-	CodeDirectory:  "export it again, or " + repackCure,
-	CodeCentral:    repackCure,
-	CodeLocal:      "its two lists of entries contradict each other: export it again, or, if you know who packed it, " + repackCure,
-	CodePrefix:     repackCure,
-	CodeGap:        repackCure,
-	CodeOverlap:    "export it again: no exporter and no packer writes this",
-	CodeDescriptor: "bsdtar and tools that write to pipes do this; " + repackCure,
-	CodeVersion:    "pack it with the Deflate method: zip -r, or 7z a -tzip -mm=Deflate",
-	CodeMethod:     "pack it with the Deflate method: zip -r, or 7z a -tzip -mm=Deflate",
-	CodeFlags:      "pack it again without a password and without other extras: zip -r",
-	CodeExtra:      repackCure,
-	CodeMode:       "pack files, not links to them: zip -r without -y",
-	CodeName: "name the file as the portal does; packers on a Mac write names in another form, and some on " +
-		"Windows write backslashes: " + repackCure,
-	CodePath:      "pack the files without a folder in front, from within their folder; bsdtar writes ./ in front: " + repackCure,
-	CodeDuplicate: "keep one of the two; deleting and packing again leaves one: zip -d",
-	CodeEntries:   "raise --max-entries if you trust it",
-	CodeEntrySize: "raise --max-size if you trust it",
-	CodeTotalSize: "raise --max-size if you trust it",
-	CodeRatio:     "raise --max-ratio if you trust it",
-	CodeSize:      "it was damaged on its way: copy or export it again",
-	CodeCRC:       "it was damaged on its way: copy or export it again",
-	CodeData:      "it was damaged on its way: copy or export it again",
-	CodeManifest:  "export it from the portal: Export, then the .lar file",
-	CodeXML:       "export it again; if manifest.xml was edited by hand, look at that place, and save it as UTF-8",
-	CodeXMLLimit:  "export less at a time",
-	CodeParts:     "name all parts, from the first to the last",
-	CodeDigest:    "one part is damaged or of another archive: get the parts again",
-}
-
-// Cure says what to do, in one line; it is never empty for a Refusal of this package.
-func (r *Refusal) Cure() string {
-	if r.cure != "" {
-		return r.cure
-	}
-	return cures[r.Code]
-}
-
-// heal says what to do against this very refusal.
-func (r *Refusal) heal(cure string) *Refusal {
-	r.cure = cure
-	return r
-}
-
-// methodNames are the methods that packers offer and neither the portal nor this package reads.
-var methodNames = map[Method]string{
-	1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "BZip2", 14: "LZMA", 93: "Zstandard", 95: "XZ",
-	98: "PPMd", 99: "AES encryption",
-}
-
-// foreign refuses a method that is neither stored nor deflated.
-func (m Method) foreign() *Refusal {
-	name, ok := methodNames[m]
-	if !ok {
-		name = fmt.Sprintf("method %d", m)
-	}
-	return refuse(CodeMethod, "it is packed with %s, which the portal cannot read", name)
-}
 
 // appearance is what a file is that is no archive.
 type appearance struct {
@@ -109,24 +45,24 @@ var looks = []appearance{
 // recognize says what a file is in which there is no end record.
 func recognize(r io.ReaderAt, size int64, err error) error {
 	if size == 0 {
-		return refuse(CodeEnd, "it is empty").heal("export or copy it again")
+		return refusal.New(refusal.CodeEnd, "it is empty").Heal("export or copy it again")
 	}
 	head := make([]byte, min(size, 1<<10))
-	if err := readAt(r, head, 0); err != nil {
+	if err := record.ReadAt(r, head, 0); err != nil {
 		return fmt.Errorf("read beginning: %w", err)
 	}
 	for _, l := range looks {
 		if l.is(head) {
-			return refuse(CodeForeign, "%s", l.what).heal(l.cure)
+			return refusal.New(refusal.CodeForeign, "%s", l.what).Heal(l.cure)
 		}
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte("PK\x07\x08PK\x03\x04")):
-		return refuse(CodeForeign, "it is one piece of an archive in several").
-			heal("join the pieces first: zip -s 0 site.zip --out site.lar")
+		return refusal.New(refusal.CodeForeign, "it is one piece of an archive in several").
+			Heal("join the pieces first: zip -s 0 site.zip --out site.lar")
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")) && !strings.Contains(err.Error(), "behind"):
-		return refuse(CodeEnd, "it begins as an archive and is cut off: after %d bytes its list of entries is missing", size).
-			heal("copy or export it again, and compare the lengths; if it is a part of an upload, stagelock archive join has the rest")
+		return refusal.New(refusal.CodeEnd, "it begins as an archive and is cut off: after %d bytes its list of entries is missing", size).
+			Heal("copy or export it again, and compare the lengths; if it is a part of an upload, stagelock archive join has the rest")
 	}
 	return err
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/refusal"
+	"github.com/stagelock/stagelock/archive/repack"
 )
 
 // FuzzOpen: what is accepted is read the same by archive/zip, and survives being written again.
@@ -28,7 +31,7 @@ func FuzzOpen(f *testing.F) {
 		}
 		a, err := accept(b)
 		if err != nil {
-			if archive.CodeOf(err) == "" {
+			if refusal.CodeOf(err) == "" {
 				t.Fatalf("refused without a code: %v", err)
 			}
 			return
@@ -106,15 +109,15 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		e, _ := a.Lookup(archive.ManifestName)
+		e, _ := a.Lookup(manifest.Name)
 		f.Add(string(readEntry(f, a, e)))
 	}
 	lim := archive.DefaultLimits()
 	lim.Manifest, lim.Token, lim.Depth = 1<<16, 1<<12, 8
 	f.Fuzz(func(t *testing.T, s string) {
-		m, err := archive.ReadManifest(strings.NewReader(s), lim)
+		m, err := manifest.Read(strings.NewReader(s), lim)
 		if err != nil {
-			if archive.CodeOf(err) == "" {
+			if refusal.CodeOf(err) == "" {
 				t.Fatalf("refused without a code: %v", err)
 			}
 			return
@@ -125,7 +128,7 @@ func FuzzManifest(f *testing.F) {
 		if strings.HasPrefix(s, "<?") {
 			return
 		}
-		again, err := archive.ReadManifest(strings.NewReader("<!-- c -->"+s), lim)
+		again, err := manifest.Read(strings.NewReader("<!-- c -->"+s), lim)
 		if err == nil && len(again.Portlets) != len(m.Portlets) {
 			t.Fatalf("%d portlets became %d", len(m.Portlets), len(again.Portlets))
 		}
@@ -147,10 +150,10 @@ func FuzzRepack(f *testing.F) {
 			return
 		}
 		var out bytes.Buffer
-		_, err := archive.Repack(t.Context(), &out, bytes.NewReader(b), int64(len(b)), archive.DefaultLimits())
+		_, err := repack.Write(t.Context(), &out, bytes.NewReader(b), int64(len(b)), archive.DefaultLimits())
 		before, refused := accept(b)
 		if err != nil {
-			if refused == nil && before.Len() > 0 && archive.CodeOf(err) == "" {
+			if refused == nil && before.Len() > 0 && refusal.CodeOf(err) == "" {
 				t.Fatalf("an accepted archive cannot be written anew: %v", err)
 			}
 			return
@@ -170,7 +173,7 @@ func FuzzForeign(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, err := open(b)
-		var r *archive.Refusal
+		var r *refusal.Refusal
 		if err != nil && (!errors.As(err, &r) || r.Cure() == "") {
 			t.Fatalf("%v has no cure", err)
 		}

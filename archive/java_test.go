@@ -15,7 +15,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 // java runs a single-file program, or skips the test on machines without Java.
@@ -136,10 +137,10 @@ func TestJavaWritersAreAccepted(t *testing.T) {
 				t.Fatal(err)
 			}
 			sameAsGo(t, b, a)
-			if m, err := a.Manifest(); err != nil || m.Header.BuildNumber != 7413 {
+			if m, err := manifest.Of(a); err != nil || m.Header.BuildNumber != 7413 {
 				t.Errorf("manifest: got %+v, %v", m, err)
 			}
-			if archive.CodeOf(a.Verify(t.Context(), nil)) != "" {
+			if refusal.CodeOf(a.Verify(t.Context(), nil)) != "" {
 				t.Error("a second pass refuses")
 			}
 		})

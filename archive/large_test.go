@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 // sparse is a file of zeros with some bytes in it: the large archives of these tests exist in no
@@ -86,8 +87,8 @@ func TestWriterBeyond4GiB(t *testing.T) {
 	if s.size < 4<<30 {
 		t.Fatalf("archive has only %d bytes", s.size)
 	}
-	if _, err := archive.Open(&s, s.size, archive.DefaultLimits()); archive.CodeOf(err) != archive.CodeTotalSize {
-		t.Errorf("default limits: got %v, want %s", err, archive.CodeTotalSize)
+	if _, err := archive.Open(&s, s.size, archive.DefaultLimits()); refusal.CodeOf(err) != refusal.CodeTotalSize {
+		t.Errorf("default limits: got %v, want %s", err, refusal.CodeTotalSize)
 	}
 	a, err := archive.Open(&s, s.size, largeLimits())
 	if err != nil {
@@ -131,23 +132,23 @@ func TestLargeEntries(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		s    *sparse
-		code archive.Code
+		code refusal.Code
 	}{
 		{"stored", large(size, func(*crafted) {}), ""},
 		{"the first size that needs it", large(math.MaxUint32, func(*crafted) {}), ""},
 		{"streamed", large(size, streamedAs(wide, size)), ""},
-		{"streamed with 4-byte sizes", large(size, streamedAs(narrow, size)), archive.CodeOverlap},
-		{"streamed, of the disputed size", large(math.MaxUint32, streamedAs(wide, math.MaxUint32)), archive.CodeDescriptor},
-		{"local sizes differ", large(size, func(c *crafted) { c.items[0].local.extra = zip64Extra(size, size+1) }), archive.CodeLocal},
-		{"local sizes missing", large(size, func(c *crafted) { c.items[0].local.extra = nil }), archive.CodeZIP64},
-		{"central size missing", large(size, func(c *crafted) { c.items[0].central.extra = zip64Extra(size) }), archive.CodeZIP64},
-		{"central number too many", large(size, func(c *crafted) { c.items[0].central.extra = zip64Extra(size, size, 0) }), archive.CodeZIP64},
-		{"no ZIP64 end record", large(size, func(c *crafted) { c.zip64 = false }), archive.CodeZIP64},
-		{"end record contradicts", large(size, func(c *crafted) { c.magic = false }), archive.CodeZIP64},
+		{"streamed with 4-byte sizes", large(size, streamedAs(narrow, size)), refusal.CodeOverlap},
+		{"streamed, of the disputed size", large(math.MaxUint32, streamedAs(wide, math.MaxUint32)), refusal.CodeDescriptor},
+		{"local sizes differ", large(size, func(c *crafted) { c.items[0].local.extra = zip64Extra(size, size+1) }), refusal.CodeLocal},
+		{"local sizes missing", large(size, func(c *crafted) { c.items[0].local.extra = nil }), refusal.CodeZIP64},
+		{"central size missing", large(size, func(c *crafted) { c.items[0].central.extra = zip64Extra(size) }), refusal.CodeZIP64},
+		{"central number too many", large(size, func(c *crafted) { c.items[0].central.extra = zip64Extra(size, size, 0) }), refusal.CodeZIP64},
+		{"no ZIP64 end record", large(size, func(c *crafted) { c.zip64 = false }), refusal.CodeZIP64},
+		{"end record contradicts", large(size, func(c *crafted) { c.magic = false }), refusal.CodeZIP64},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a, err := archive.Open(tt.s, tt.s.size, largeLimits())
-			if archive.CodeOf(err) != tt.code || (err == nil) != (tt.code == "") {
+			if refusal.CodeOf(err) != tt.code || (err == nil) != (tt.code == "") {
 				t.Fatalf("got %v, want %q", err, tt.code)
 			}
 			if err == nil {

@@ -12,10 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
-func readManifest(s string) (*archive.Manifest, error) {
-	return archive.ReadManifest(strings.NewReader(s), archive.DefaultLimits())
+func readManifest(s string) (*manifest.Manifest, error) {
+	return manifest.Read(strings.NewReader(s), archive.DefaultLimits())
 }
 
 // The manifest of this test was made after the vendor's writer, as no archive of that line was at
@@ -30,22 +32,22 @@ func TestManifestOfARecentLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.Attributes = nil
-	want := &archive.Manifest{
-		Header: archive.Header{
+	want := &manifest.Manifest{
+		Header: manifest.Header{
 			Type: "layout-set", BuildNumber: 7413, SchemaVersion: "4.0.0", CompanyID: 20097, CompanyGroupID: 20121,
 			GroupID: 20143, PrivateLayout: true, Locales: []string{"en_US", "hu_HU"},
 			ExportDate: time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC), StartDate: time.Date(2024, 2, 1, 9, 30, 0, 0, time.UTC),
 			EndDate: time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC), TypeUUID: "5b2d",
 		},
-		Portlets: []archive.Portlet{
+		Portlets: []manifest.Portlet{
 			{
 				ID: "com_liferay_journal_web_portlet_JournalPortlet", LayoutID: "0", SchemaVersion: "4.0.0",
 				DisplayName: "Web Content", Path: "/group/20143/portlet/journal/0/portlet.xml",
 			},
 		},
-		Layouts:  []archive.Layout{{ID: "1", UUID: "a-1", Path: "/group/20143/com.liferay.portal.kernel.model.Layout/7.xml"}},
+		Layouts:  []manifest.Layout{{ID: "1", UUID: "a-1", Path: "/group/20143/com.liferay.portal.kernel.model.Layout/7.xml"}},
 		Services: 1,
-		Missing: []archive.MissingReference{
+		Missing: []manifest.MissingReference{
 			{
 				ClassName: "com.liferay.document.library.kernel.model.DLFileEntry", ClassPK: "41", UUID: "u-41",
 				GroupID: "20143", DisplayName: "logo.png", Type: "weak", ReferrerClassName: "com.liferay.journal.model.JournalArticle",
@@ -57,7 +59,7 @@ func TestManifestOfARecentLine(t *testing.T) {
 			},
 		},
 		Models: map[string]int{"Layout": 1, "JournalArticle": 2},
-		Summary: map[string]archive.ModelCounts{
+		Summary: map[string]manifest.ModelCounts{
 			"com.liferay.journal.model.JournalArticle": {Additions: 2, Deletions: 3},
 			"com.liferay.portal.kernel.model.Layout":   {Additions: 1, Deletions: 0},
 		},
@@ -68,56 +70,56 @@ func TestManifestOfARecentLine(t *testing.T) {
 	}
 }
 
-const header = `<header build-number="7413" type="portlet"/>`
+const Header = `<header build-number="7413" type="portlet"/>`
 
 func TestManifestRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		code archive.Code
+		code refusal.Code
 		xml  string
 	}{
-		{"nothing", archive.CodeXML, ""},
-		{"white space", archive.CodeXML, " \n"},
-		{"no header", archive.CodeManifest, "<root/>"},
-		{"header elsewhere", archive.CodeManifest, "<root><a>" + header + "</a></root>"},
-		{"header in a name space", archive.CodeManifest, `<root xmlns:x="u"><x:header build-number="1"/></root>`},
-		{"two headers", archive.CodeManifest, "<root>" + header + header + "</root>"},
-		{"another root", archive.CodeManifest, "<lar>" + header + "</lar>"},
-		{"build number is text", archive.CodeManifest, `<root><header build-number="7.4"/></root>`},
-		{"build number is negative", archive.CodeManifest, `<root><header build-number="-1"/></root>`},
-		{"group does not fit", archive.CodeManifest, `<root><header group-id="99999999999999999999"/></root>`},
-		{"flag is text", archive.CodeManifest, `<root><header private-layout="maybe"/></root>`},
-		{"date is text", archive.CodeManifest, `<root><header export-date="yesterday"/></root>`},
-		{"count is text", archive.CodeManifest, "<root>" + header +
+		{"nothing", refusal.CodeXML, ""},
+		{"white space", refusal.CodeXML, " \n"},
+		{"no header", refusal.CodeManifest, "<root/>"},
+		{"header elsewhere", refusal.CodeManifest, "<root><a>" + Header + "</a></root>"},
+		{"header in a name space", refusal.CodeManifest, `<root xmlns:x="u"><x:header build-number="1"/></root>`},
+		{"two headers", refusal.CodeManifest, "<root>" + Header + Header + "</root>"},
+		{"another root", refusal.CodeManifest, "<lar>" + Header + "</lar>"},
+		{"build number is text", refusal.CodeManifest, `<root><header build-number="7.4"/></root>`},
+		{"build number is negative", refusal.CodeManifest, `<root><header build-number="-1"/></root>`},
+		{"group does not fit", refusal.CodeManifest, `<root><header group-id="99999999999999999999"/></root>`},
+		{"flag is text", refusal.CodeManifest, `<root><header private-layout="maybe"/></root>`},
+		{"date is text", refusal.CodeManifest, `<root><header export-date="yesterday"/></root>`},
+		{"count is text", refusal.CodeManifest, "<root>" + Header +
 			`<manifest-summary><staged-model addition-count="x"/></manifest-summary></root>`},
-		{"two roots", archive.CodeXML, "<root>" + header + "</root><root/>"},
-		{"text after the root", archive.CodeXML, "<root>" + header + "</root>x"},
-		{"text before the root", archive.CodeXML, "x<root>" + header + "</root>"},
-		{"byte order mark", archive.CodeXML, "\ufeff<root>" + header + "</root>"},
-		{"cut", archive.CodeXML, "<root>" + header},
-		{"wrong end", archive.CodeXML, "<root>" + header + "</roo>"},
-		{"doctype", archive.CodeXML, "<!DOCTYPE root><root>" + header + "</root>"},
-		{"entity", archive.CodeXML, `<!DOCTYPE root [<!ENTITY a "b">]><root>` + header + "</root>"},
-		{"external entity", archive.CodeXML, `<!DOCTYPE root SYSTEM "file:///etc/passwd"><root>` + header + "</root>"},
-		{"directive inside", archive.CodeXML, "<root>" + header + "<!ELEMENT a></root>"},
-		{"undeclared entity", archive.CodeXML, "<root>" + header + "&lol;</root>"},
-		{"instruction", archive.CodeXML, "<?php x?><root>" + header + "</root>"},
-		{"declaration inside", archive.CodeXML, `<root><?xml version="1.0"?>` + header + "</root>"},
-		{"another encoding", archive.CodeXML, `<?xml version="1.0" encoding="ISO-8859-1"?><root>` + header + "</root>"},
-		{"another version", archive.CodeXML, `<?xml version="1.1"?><root>` + header + "</root>"},
-		{"UTF-16", archive.CodeXML, "\xff\xfe<\x00r\x00"},
-		{"invalid UTF-8", archive.CodeXML, "<root a=\"\xff\">" + header + "</root>"},
-		{"attribute twice", archive.CodeXML, `<root><header type="portlet" type="layout-set"/></root>`},
-		{"65 deep", archive.CodeXMLLimit, "<root>" + header + strings.Repeat("<a>", 64) + strings.Repeat("</a>", 64) + "</root>"},
-		{"257 attributes", archive.CodeXMLLimit, "<root>" + header + "<a" + manyAttributes(257) + "/></root>"},
-		{"long attribute", archive.CodeXMLLimit, `<root a="` + strings.Repeat("a", 1<<20) + `">` + header + "</root>"},
-		{"long text", archive.CodeXMLLimit, "<root>" + header + strings.Repeat("a", 1<<20+1) + "</root>"},
-		{"long comment", archive.CodeXMLLimit, "<root>" + header + "<!--" + strings.Repeat("a", 1<<20) + "--></root>"},
-		{"long name", archive.CodeXMLLimit, "<root>" + header + "<" + strings.Repeat("a", 1<<20) + "/></root>"},
+		{"two roots", refusal.CodeXML, "<root>" + Header + "</root><root/>"},
+		{"text after the root", refusal.CodeXML, "<root>" + Header + "</root>x"},
+		{"text before the root", refusal.CodeXML, "x<root>" + Header + "</root>"},
+		{"byte order mark", refusal.CodeXML, "\ufeff<root>" + Header + "</root>"},
+		{"cut", refusal.CodeXML, "<root>" + Header},
+		{"wrong end", refusal.CodeXML, "<root>" + Header + "</roo>"},
+		{"doctype", refusal.CodeXML, "<!DOCTYPE root><root>" + Header + "</root>"},
+		{"entity", refusal.CodeXML, `<!DOCTYPE root [<!ENTITY a "b">]><root>` + Header + "</root>"},
+		{"external entity", refusal.CodeXML, `<!DOCTYPE root SYSTEM "file:///etc/passwd"><root>` + Header + "</root>"},
+		{"directive inside", refusal.CodeXML, "<root>" + Header + "<!ELEMENT a></root>"},
+		{"undeclared entity", refusal.CodeXML, "<root>" + Header + "&lol;</root>"},
+		{"instruction", refusal.CodeXML, "<?php x?><root>" + Header + "</root>"},
+		{"declaration inside", refusal.CodeXML, `<root><?xml version="1.0"?>` + Header + "</root>"},
+		{"another encoding", refusal.CodeXML, `<?xml version="1.0" encoding="ISO-8859-1"?><root>` + Header + "</root>"},
+		{"another version", refusal.CodeXML, `<?xml version="1.1"?><root>` + Header + "</root>"},
+		{"UTF-16", refusal.CodeXML, "\xff\xfe<\x00r\x00"},
+		{"invalid UTF-8", refusal.CodeXML, "<root a=\"\xff\">" + Header + "</root>"},
+		{"attribute twice", refusal.CodeXML, `<root><header type="portlet" type="layout-set"/></root>`},
+		{"65 deep", refusal.CodeXMLLimit, "<root>" + Header + strings.Repeat("<a>", 64) + strings.Repeat("</a>", 64) + "</root>"},
+		{"257 attributes", refusal.CodeXMLLimit, "<root>" + Header + "<a" + manyAttributes(257) + "/></root>"},
+		{"long attribute", refusal.CodeXMLLimit, `<root a="` + strings.Repeat("a", 1<<20) + `">` + Header + "</root>"},
+		{"long text", refusal.CodeXMLLimit, "<root>" + Header + strings.Repeat("a", 1<<20+1) + "</root>"},
+		{"long comment", refusal.CodeXMLLimit, "<root>" + Header + "<!--" + strings.Repeat("a", 1<<20) + "--></root>"},
+		{"long name", refusal.CodeXMLLimit, "<root>" + Header + "<" + strings.Repeat("a", 1<<20) + "/></root>"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m, err := readManifest(tt.xml)
-			if archive.CodeOf(err) != tt.code {
+			if refusal.CodeOf(err) != tt.code {
 				t.Errorf("got %+v, %v, want %s", m, err, tt.code)
 			}
 		})
@@ -134,12 +136,12 @@ func manyAttributes(n int) string {
 
 func TestManifestTwinsPass(t *testing.T) {
 	for _, tt := range []struct{ name, xml string }{
-		{"bare", "<root>" + header + "</root>"},
-		{"declaration and comment", "<?xml version='1.0' encoding='utf-8'?>\n<!-- c --><root>" + header + "</root>\n<!-- c -->\n"},
-		{"64 deep", "<root>" + header + strings.Repeat("<a>", 63) + strings.Repeat("</a>", 63) + "</root>"},
-		{"256 attributes", "<root>" + header + "<a" + manyAttributes(256) + "/></root>"},
+		{"bare", "<root>" + Header + "</root>"},
+		{"declaration and comment", "<?xml version='1.0' encoding='utf-8'?>\n<!-- c --><root>" + Header + "</root>\n<!-- c -->\n"},
+		{"64 deep", "<root>" + Header + strings.Repeat("<a>", 63) + strings.Repeat("</a>", 63) + "</root>"},
+		{"256 attributes", "<root>" + Header + "<a" + manyAttributes(256) + "/></root>"},
 		{"empty values", `<root><header build-number="" group-id="" export-date="" type="portlet"/></root>`},
-		{"unknown elements", "<root>" + header + "<future><x y='z'/>text</future></root>"},
+		{"unknown elements", "<root>" + Header + "<future><x y='z'/>text</future></root>"},
 		{"date with a named zone", `<root><header export-date="Fri, 1 Mar 2024 12:00:00 GMT"/></root>`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -153,9 +155,9 @@ func TestManifestTwinsPass(t *testing.T) {
 func TestManifestStopsAtItsLimit(t *testing.T) {
 	lim := archive.DefaultLimits()
 	lim.Manifest = 100
-	_, err := archive.ReadManifest(strings.NewReader("<root>"+header+strings.Repeat("<a/>", 100)+"</root>"), lim)
-	if archive.CodeOf(err) != archive.CodeXMLLimit {
-		t.Errorf("got %v, want %s", err, archive.CodeXMLLimit)
+	_, err := manifest.Read(strings.NewReader("<root>"+Header+strings.Repeat("<a/>", 100)+"</root>"), lim)
+	if refusal.CodeOf(err) != refusal.CodeXMLLimit {
+		t.Errorf("got %v, want %s", err, refusal.CodeXMLLimit)
 	}
 }
 
@@ -175,15 +177,15 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func TestManifestReadsNoFurtherThanATokenMayGo(t *testing.T) {
 	r := &endless{}
-	_, err := archive.ReadManifest(r, archive.DefaultLimits())
-	if archive.CodeOf(err) != archive.CodeXMLLimit || r.read > 1<<20+1<<13 {
-		t.Errorf("got %v after %d bytes, want %s after 1 MiB", err, r.read, archive.CodeXMLLimit)
+	_, err := manifest.Read(r, archive.DefaultLimits())
+	if refusal.CodeOf(err) != refusal.CodeXMLLimit || r.read > 1<<20+1<<13 {
+		t.Errorf("got %v after %d bytes, want %s after 1 MiB", err, r.read, refusal.CodeXMLLimit)
 	}
 }
 
 func TestManifestPassesReadErrorsOn(t *testing.T) {
 	r := io.MultiReader(strings.NewReader("<root>"), brokenReader{})
-	if _, err := archive.ReadManifest(r, archive.DefaultLimits()); !errors.Is(err, errDisk) || archive.CodeOf(err) != "" {
+	if _, err := manifest.Read(r, archive.DefaultLimits()); !errors.Is(err, errDisk) || refusal.CodeOf(err) != "" {
 		t.Errorf("got %v, want %v", err, errDisk)
 	}
 }
@@ -201,8 +203,8 @@ func TestManifestOfAnArchiveIsHeldToItsChecksum(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Manifest(); archive.CodeOf(err) != archive.CodeCRC {
-		t.Errorf("got %v, want %s", err, archive.CodeCRC)
+	if _, err := manifest.Of(a); refusal.CodeOf(err) != refusal.CodeCRC {
+		t.Errorf("got %v, want %s", err, refusal.CodeCRC)
 	}
 }
 
@@ -211,8 +213,8 @@ func TestArchiveWithoutManifest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Manifest(); archive.CodeOf(err) != archive.CodeManifest {
-		t.Errorf("got %v, want %s", err, archive.CodeManifest)
+	if _, err := manifest.Of(a); refusal.CodeOf(err) != refusal.CodeManifest {
+		t.Errorf("got %v, want %s", err, refusal.CodeManifest)
 	}
 }
 
@@ -220,13 +222,13 @@ func TestArchiveWithoutManifest(t *testing.T) {
 // mark of the byte order, which the portal does not read, is called by its name.
 func TestManifestEditedByHand(t *testing.T) {
 	for _, text := range []string{strings.ReplaceAll(manifestText, "\n", "\r\n"), manifestText + "\n\n"} {
-		m, err := archive.ReadManifest(strings.NewReader(text), archive.DefaultLimits())
+		m, err := manifest.Read(strings.NewReader(text), archive.DefaultLimits())
 		if err != nil || m.Header.BuildNumber != 7413 {
 			t.Errorf("%.20q: %v", text, err)
 		}
 	}
-	_, err := archive.ReadManifest(strings.NewReader("\ufeff"+manifestText), archive.DefaultLimits())
-	var r *archive.Refusal
+	_, err := manifest.Read(strings.NewReader("\ufeff"+manifestText), archive.DefaultLimits())
+	var r *refusal.Refusal
 	if !errors.As(err, &r) || !strings.Contains(r.Msg, "byte order mark") || !strings.Contains(r.Cure(), "without the mark") {
 		t.Errorf("byte order mark: %v", err)
 	}

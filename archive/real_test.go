@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
 )
 
 // realArchives returns the vendor's own exports by name.
@@ -100,7 +101,7 @@ func TestRealArchivesAreAccepted(t *testing.T) {
 				t.Fatal(err)
 			}
 			sameAsGo(t, b, a)
-			m, err := a.Manifest()
+			m, err := manifest.Of(a)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,26 +118,26 @@ func TestManifestOfARealSite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := a.Manifest()
+	m, err := manifest.Of(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &archive.Manifest{
-		Header: archive.Header{
+	want := &manifest.Manifest{
+		Header: manifest.Header{
 			Type: "layout-set", BuildNumber: 6011, GroupID: 10202,
 			ExportDate: time.Date(2009, 6, 11, 20, 22, 20, 0, time.UTC),
 		},
-		Portlets: []archive.Portlet{
+		Portlets: []manifest.Portlet{
 			{ID: "25", LayoutID: "1", Path: "/groups/10202/portlets/25/10206/portlet.xml"},
 			{ID: "15", LayoutID: "1", Path: "/groups/10202/portlets/15/10206/portlet.xml"},
 			{ID: "19", LayoutID: "2", Path: "/groups/10202/portlets/19/10207/portlet.xml"},
 		},
-		Layouts: []archive.Layout{
+		Layouts: []manifest.Layout{
 			{ID: "1", Path: "/groups/10202/layouts/1/layout.xml"},
 			{ID: "2", Path: "/groups/10202/layouts/2/layout.xml"},
 		},
 		Models:  map[string]int{},
-		Summary: map[string]archive.ModelCounts{},
+		Summary: map[string]manifest.ModelCounts{},
 		Attributes: map[string]string{
 			"build-number": "6011", "export-date": "Thu, 11 Jun 2009 20:22:20 +0000", "type": "layout-set",
 			"group-id": "10202", "private-layout": "false", "theme-id": "classic", "color-scheme-id": "01",

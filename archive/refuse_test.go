@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 // with is plain with one thing changed.
@@ -49,7 +50,7 @@ func ntfsTimes(tag byte) []byte {
 
 type crafting struct {
 	name string
-	code archive.Code
+	code refusal.Code
 	data []byte
 }
 
@@ -57,190 +58,190 @@ type crafting struct {
 // all of them read but no importer should.
 func differing() []crafting {
 	return []crafting{
-		{"local name is another", archive.CodeLocal, with(func(c *crafted) {
+		{"local name is another", refusal.CodeLocal, with(func(c *crafted) {
 			c.items[2].local.name = "group/3.bin"
 		})},
-		{"local entry is not in the directory", archive.CodeGap, with(func(c *crafted) { c.items[2].noEntry = true })},
-		{"first local entry is not in the directory", archive.CodePrefix, with(func(c *crafted) { c.items[0].noEntry = true })},
-		{"last local entry is not in the directory", archive.CodeGap, with(func(c *crafted) { c.items[3].noEntry = true })},
-		{"archive in the comment of another", archive.CodeDirectory, with(func(c *crafted) {
+		{"local entry is not in the directory", refusal.CodeGap, with(func(c *crafted) { c.items[2].noEntry = true })},
+		{"first local entry is not in the directory", refusal.CodePrefix, with(func(c *crafted) { c.items[0].noEntry = true })},
+		{"last local entry is not in the directory", refusal.CodeGap, with(func(c *crafted) { c.items[3].noEntry = true })},
+		{"archive in the comment of another", refusal.CodeDirectory, with(func(c *crafted) {
 			c.comment = string(craft(stored("manifest.xml", "inner")).bytes())
 		})},
-		{"bytes before the first entry", archive.CodeDirectory, append([]byte("#!/bin/sh\n"), plain().bytes()...)},
-		{"bytes before the first entry, offsets right", archive.CodePrefix, with(func(c *crafted) {
+		{"bytes before the first entry", refusal.CodeDirectory, append([]byte("#!/bin/sh\n"), plain().bytes()...)},
+		{"bytes before the first entry, offsets right", refusal.CodePrefix, with(func(c *crafted) {
 			c.items[0].before = []byte("#!/bin/sh\n")
 		})},
-		{"declared 10, real 10 MiB", archive.CodeSize, with(func(c *crafted) {
+		{"declared 10, real 10 MiB", refusal.CodeSize, with(func(c *crafted) {
 			c.items = append(c.items, newItem("big", "", 8, deflate(strings.Repeat("0123456789abcdef", 10<<16))).
 				both(func(r *rec) { r.size = 10 }))
 		})},
-		{"declared more than real", archive.CodeSize, with(func(c *crafted) {
+		{"declared more than real", refusal.CodeSize, with(func(c *crafted) {
 			c.items[1].both(func(r *rec) { r.size++ })
 		})},
-		{"wrong checksum", archive.CodeCRC, with(func(c *crafted) { c.items[2].both(func(r *rec) { r.crc++ }) })},
-		{"checksum differs in the two records", archive.CodeLocal, with(func(c *crafted) { c.items[2].local.crc++ })},
-		{"encryption flag", archive.CodeFlags, with(func(c *crafted) {
+		{"wrong checksum", refusal.CodeCRC, with(func(c *crafted) { c.items[2].both(func(r *rec) { r.crc++ }) })},
+		{"checksum differs in the two records", refusal.CodeLocal, with(func(c *crafted) { c.items[2].local.crc++ })},
+		{"encryption flag", refusal.CodeFlags, with(func(c *crafted) {
 			c.items[2].both(func(r *rec) { r.flags |= 1 })
 		})},
-		{"count too high", archive.CodeDirectory, with(func(c *crafted) { c.count = 5 })},
-		{"count too low", archive.CodeDirectory, with(func(c *crafted) { c.count = 3 })},
-		{"count here differs", archive.CodeEnd, with(func(c *crafted) { c.countHere = 3 })},
-		{"stored locally, deflated centrally", archive.CodeLocal, with(func(c *crafted) { c.items[1].local.method = 0 })},
-		{"deflated locally, stored centrally", archive.CodeSize, with(func(c *crafted) { c.items[1].central.method = 0 })},
-		{"two central records on one local header", archive.CodeOverlap, with(func(c *crafted) {
+		{"count too high", refusal.CodeDirectory, with(func(c *crafted) { c.count = 5 })},
+		{"count too low", refusal.CodeDirectory, with(func(c *crafted) { c.count = 3 })},
+		{"count here differs", refusal.CodeEnd, with(func(c *crafted) { c.countHere = 3 })},
+		{"stored locally, deflated centrally", refusal.CodeLocal, with(func(c *crafted) { c.items[1].local.method = 0 })},
+		{"deflated locally, stored centrally", refusal.CodeSize, with(func(c *crafted) { c.items[1].central.method = 0 })},
+		{"two central records on one local header", refusal.CodeOverlap, with(func(c *crafted) {
 			twin := stored("group/9.bin", "two")
 			twin.noLocal, twin.fixedOffset = true, true
 			twin.central.offset = uint32(bytes.Index(plain().bytes(), []byte("group/2.bin")) - 30)
 			c.items = append(c.items[:3], twin, c.items[3])
 		})},
-		{"directory with data", archive.CodeSize, with(func(c *crafted) { c.items[0] = stored("group/", "12345") })},
-		{"invalid UTF-8", archive.CodeName, named("a\xff")},
-		{"overlong UTF-8", archive.CodeName, named("a\xc0\xaf")},
-		{"path leaves", archive.CodePath, named("../a")},
-		{"path leaves in the middle", archive.CodePath, named("group/../../a")},
-		{"absolute", archive.CodePath, named("/etc/passwd")},
-		{"backslash", archive.CodeName, named(`group\..\a`)},
-		{"drive", archive.CodeName, named("C:/a")},
-		{"NUL", archive.CodeName, named("a\x00.xml")},
-		{"CR LF", archive.CodeName, named("a\r\nb")},
-		{"C1 control", archive.CodeName, named("a\u0085b")},
-		{"duplicate", archive.CodeDuplicate, named("group/2.bin")},
-		{"duplicate by case", archive.CodeDuplicate, named("GROUP/2.BIN")},
-		{"duplicate by case beyond ASCII", archive.CodeDuplicate, with(func(c *crafted) {
+		{"directory with data", refusal.CodeSize, with(func(c *crafted) { c.items[0] = stored("group/", "12345") })},
+		{"invalid UTF-8", refusal.CodeName, named("a\xff")},
+		{"overlong UTF-8", refusal.CodeName, named("a\xc0\xaf")},
+		{"path leaves", refusal.CodePath, named("../a")},
+		{"path leaves in the middle", refusal.CodePath, named("group/../../a")},
+		{"absolute", refusal.CodePath, named("/etc/passwd")},
+		{"backslash", refusal.CodeName, named(`group\..\a`)},
+		{"drive", refusal.CodeName, named("C:/a")},
+		{"NUL", refusal.CodeName, named("a\x00.xml")},
+		{"CR LF", refusal.CodeName, named("a\r\nb")},
+		{"C1 control", refusal.CodeName, named("a\u0085b")},
+		{"duplicate", refusal.CodeDuplicate, named("group/2.bin")},
+		{"duplicate by case", refusal.CodeDuplicate, named("GROUP/2.BIN")},
+		{"duplicate by case beyond ASCII", refusal.CodeDuplicate, with(func(c *crafted) {
 			for _, n := range []string{"straße", "STRASSE"} {
 				c.items = append(c.items, stored(n, n).both(func(r *rec) { r.flags = 0x800 }))
 			}
 		})},
-		{"file and directory of one name", archive.CodeDuplicate, named("group")},
-		{"file as parent", archive.CodeDuplicate, named("Group/2.bin/a")},
-		{"empty name", archive.CodeName, named("")},
-		{"name of one slash", archive.CodePath, named("/")},
-		{"empty segment", archive.CodePath, named("group//a")},
-		{"segment of a dot", archive.CodePath, named("./a")},
-		{"not NFC", archive.CodeName, named("a\u0301.xml")},
-		{"name of 1,025 bytes", archive.CodeName, named(strings.Repeat("a", 1025))},
-		{"name of 60,000 bytes", archive.CodeName, named(strings.Repeat("a", 60000))},
-		{"symbolic link", archive.CodeMode, with(func(c *crafted) {
+		{"file and directory of one name", refusal.CodeDuplicate, named("group")},
+		{"file as parent", refusal.CodeDuplicate, named("Group/2.bin/a")},
+		{"empty name", refusal.CodeName, named("")},
+		{"name of one slash", refusal.CodePath, named("/")},
+		{"empty segment", refusal.CodePath, named("group//a")},
+		{"segment of a dot", refusal.CodePath, named("./a")},
+		{"not NFC", refusal.CodeName, named("a\u0301.xml")},
+		{"name of 1,025 bytes", refusal.CodeName, named(strings.Repeat("a", 1025))},
+		{"name of 60,000 bytes", refusal.CodeName, named(strings.Repeat("a", 60000))},
+		{"symbolic link", refusal.CodeMode, with(func(c *crafted) {
 			c.items[2].inCentral(func(r *rec) { r.madeBy, r.external = 3<<8|20, 0xa1ff<<16 })
 		})},
-		{"symbolic link, made by DOS", archive.CodeMode, with(func(c *crafted) { c.items[2].central.external = 0xa1ff << 16 })},
-		{"device", archive.CodeMode, with(func(c *crafted) { c.items[2].central.external = 0x2180 << 16 })},
-		{"file marked as directory", archive.CodeMode, with(func(c *crafted) { c.items[2].central.external = 0x10 })},
+		{"symbolic link, made by DOS", refusal.CodeMode, with(func(c *crafted) { c.items[2].central.external = 0xa1ff << 16 })},
+		{"device", refusal.CodeMode, with(func(c *crafted) { c.items[2].central.external = 0x2180 << 16 })},
+		{"file marked as directory", refusal.CodeMode, with(func(c *crafted) { c.items[2].central.external = 0x10 })},
 	}
 }
 
 // malformed are further deviations from the canonical form.
 func malformed() []crafting {
 	return []crafting{
-		{"empty file", archive.CodeEnd, nil},
-		{"not a zip", archive.CodeEnd, []byte("this is certainly not an archive, not at all")},
-		{"trailing byte", archive.CodeEnd, with(func(c *crafted) { c.trailing = []byte{'x'} })},
-		{"bytes behind the comment", archive.CodeComment, with(func(c *crafted) { c.comment, c.trailing = "hello", []byte{'x'} })},
-		{"end record begins in the comment", archive.CodeEnd, with(func(c *crafted) { c.comment = "PK\x05\x06" })},
-		{"zeros behind a comment", archive.CodeComment, with(func(c *crafted) { c.comment, c.trailing = "hello", []byte{0} })},
-		{"version 6.4", archive.CodeVersion, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.version = 64 }) })},
-		{"Unicode path is another", archive.CodeExtra, with(func(c *crafted) {
+		{"empty file", refusal.CodeEnd, nil},
+		{"not a zip", refusal.CodeEnd, []byte("this is certainly not an archive, not at all")},
+		{"trailing byte", refusal.CodeEnd, with(func(c *crafted) { c.trailing = []byte{'x'} })},
+		{"bytes behind the comment", refusal.CodeComment, with(func(c *crafted) { c.comment, c.trailing = "hello", []byte{'x'} })},
+		{"end record begins in the comment", refusal.CodeEnd, with(func(c *crafted) { c.comment = "PK\x05\x06" })},
+		{"zeros behind a comment", refusal.CodeComment, with(func(c *crafted) { c.comment, c.trailing = "hello", []byte{0} })},
+		{"version 6.4", refusal.CodeVersion, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.version = 64 }) })},
+		{"Unicode path is another", refusal.CodeExtra, with(func(c *crafted) {
 			c.items[1].both(func(r *rec) { r.extra = unicodePath(r.name, "evil.xml") })
 		})},
-		{"Unicode path of an old name", archive.CodeExtra, with(func(c *crafted) {
+		{"Unicode path of an old name", refusal.CodeExtra, with(func(c *crafted) {
 			c.items[1].both(func(r *rec) { r.extra = unicodePath("old.xml", r.name) })
 		})},
-		{"descriptor without signature, checksum like one", archive.CodeOverlap, with(func(c *crafted) {
+		{"descriptor without signature, checksum like one", refusal.CodeOverlap, with(func(c *crafted) {
 			c.items[3].both(func(r *rec) { r.crc = 0x08074b50 })
 			c.items[3].local.crc, c.items[3].descriptor = 0, descriptor(0x08074b50, c.items[3].central)[4:]
 		})},
-		{"comment that ends like a record", archive.CodeComment, with(func(c *crafted) { c.commentLen = 3 })},
-		{"disk", archive.CodeEnd, with(func(c *crafted) { c.disk = 1 })},
-		{"entry on another disk", archive.CodeCentral, with(func(c *crafted) { c.items[1].central.disk = 1 })},
-		{"gap between entries", archive.CodeGap, with(func(c *crafted) { c.items[2].before = []byte("gap") })},
-		{"gap before the directory", archive.CodeGap, with(func(c *crafted) { c.beforeDir = []byte("gap") })},
-		{"gap after the directory", archive.CodeDirectory, with(func(c *crafted) { c.afterDir = []byte("gap") })},
-		{"directory counts the gap", archive.CodeDirectory, with(func(c *crafted) {
+		{"comment that ends like a record", refusal.CodeComment, with(func(c *crafted) { c.commentLen = 3 })},
+		{"disk", refusal.CodeEnd, with(func(c *crafted) { c.disk = 1 })},
+		{"entry on another disk", refusal.CodeCentral, with(func(c *crafted) { c.items[1].central.disk = 1 })},
+		{"gap between entries", refusal.CodeGap, with(func(c *crafted) { c.items[2].before = []byte("gap") })},
+		{"gap before the directory", refusal.CodeGap, with(func(c *crafted) { c.beforeDir = []byte("gap") })},
+		{"gap after the directory", refusal.CodeDirectory, with(func(c *crafted) { c.afterDir = []byte("gap") })},
+		{"directory counts the gap", refusal.CodeDirectory, with(func(c *crafted) {
 			c.afterDir = []byte("gap")
 			c.dirSize = int64(bytes.Index(c.bytes(), []byte("gap"))-bytes.Index(c.bytes(), []byte("PK\x01\x02"))) + 3
 		})},
-		{"directory offset too high", archive.CodeDirectory, with(func(c *crafted) { c.dirOffset = 1 << 30 })},
-		{"no central record", archive.CodeCentral, with(func(c *crafted) { c.items[1].central.sig = 0x02014b51 })},
-		{"no local header", archive.CodeLocal, with(func(c *crafted) { c.items[1].local.sig = 0x04034b51 })},
-		{"method 12", archive.CodeMethod, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.method = 12 }) })},
-		{"strong encryption", archive.CodeFlags, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.flags |= 0x40 }) })},
-		{"masked headers", archive.CodeFlags, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.flags |= 0x2000 }) })},
-		{"flags differ", archive.CodeLocal, with(func(c *crafted) { c.items[1].local.flags = 0x800 })},
-		{"local size differs", archive.CodeLocal, with(func(c *crafted) { c.items[1].local.size++ })},
-		{"stored with two sizes", archive.CodeSize, with(func(c *crafted) { c.items[2].both(func(r *rec) { r.size++ }) })},
-		{"stored with descriptor", archive.CodeDescriptor, with(func(c *crafted) {
+		{"directory offset too high", refusal.CodeDirectory, with(func(c *crafted) { c.dirOffset = 1 << 30 })},
+		{"no central record", refusal.CodeCentral, with(func(c *crafted) { c.items[1].central.sig = 0x02014b51 })},
+		{"no local header", refusal.CodeLocal, with(func(c *crafted) { c.items[1].local.sig = 0x04034b51 })},
+		{"method 12", refusal.CodeMethod, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.method = 12 }) })},
+		{"strong encryption", refusal.CodeFlags, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.flags |= 0x40 }) })},
+		{"masked headers", refusal.CodeFlags, with(func(c *crafted) { c.items[1].both(func(r *rec) { r.flags |= 0x2000 }) })},
+		{"flags differ", refusal.CodeLocal, with(func(c *crafted) { c.items[1].local.flags = 0x800 })},
+		{"local size differs", refusal.CodeLocal, with(func(c *crafted) { c.items[1].local.size++ })},
+		{"stored with two sizes", refusal.CodeSize, with(func(c *crafted) { c.items[2].both(func(r *rec) { r.size++ }) })},
+		{"stored with descriptor", refusal.CodeDescriptor, with(func(c *crafted) {
 			it := c.items[2].both(func(r *rec) { r.flags |= 8 })
 			it.descriptor = descriptor(0x08074b50, it.central)
 			it.local.crc, it.local.packed, it.local.size = 0, 0, 0
 		})},
-		{"descriptor with another checksum", archive.CodeDescriptor, with(func(c *crafted) { c.items[3].descriptor[4]++ })},
-		{"descriptor with another size", archive.CodeDescriptor, with(func(c *crafted) { c.items[3].descriptor[12]++ })},
-		{"descriptor with 8-byte sizes", archive.CodeDescriptor, with(func(c *crafted) {
+		{"descriptor with another checksum", refusal.CodeDescriptor, with(func(c *crafted) { c.items[3].descriptor[4]++ })},
+		{"descriptor with another size", refusal.CodeDescriptor, with(func(c *crafted) { c.items[3].descriptor[12]++ })},
+		{"descriptor with 8-byte sizes", refusal.CodeDescriptor, with(func(c *crafted) {
 			d := c.items[3].descriptor
 			wide := append(append(append(append([]byte{}, d[:12]...), 0, 0, 0, 0), d[12:]...), 0, 0, 0, 0)
 			c.items[3].descriptor = wide
 		})},
-		{"descriptor runs into the directory", archive.CodeOverlap, with(func(c *crafted) { c.items[3].descriptor = nil })},
-		{"content runs into the directory", archive.CodeOverlap, with(func(c *crafted) {
+		{"descriptor runs into the directory", refusal.CodeOverlap, with(func(c *crafted) { c.items[3].descriptor = nil })},
+		{"content runs into the directory", refusal.CodeOverlap, with(func(c *crafted) {
 			c.items[2], c.items[3] = c.items[3], c.items[2]
 			c.items[3].both(func(r *rec) { r.packed, r.size = 400, 400 })
 		})},
-		{"deflate stream ends early", archive.CodeData, with(func(c *crafted) {
+		{"deflate stream ends early", refusal.CodeData, with(func(c *crafted) {
 			c.items[1].body = append(c.items[1].body, "hidden"...)
 			c.items[1].both(func(r *rec) { r.packed += 6 })
 		})},
-		{"two deflate streams", archive.CodeData, with(func(c *crafted) {
+		{"two deflate streams", refusal.CodeData, with(func(c *crafted) {
 			c.items[1].body = append(c.items[1].body, deflate("more")...)
 			c.items[1].both(func(r *rec) { r.packed = uint32(len(c.items[1].body)) })
 		})},
-		{"deflate stream is cut", archive.CodeData, with(func(c *crafted) {
+		{"deflate stream is cut", refusal.CodeData, with(func(c *crafted) {
 			b := c.items[1].body
 			c.items[1].body = b[:len(b)-2]
 			c.items[1].both(func(r *rec) { r.packed -= 2 })
 		})},
-		{"no deflate stream", archive.CodeData, with(func(c *crafted) {
+		{"no deflate stream", refusal.CodeData, with(func(c *crafted) {
 			copy(c.items[1].body, "\xff\xff\xff\xff")
 		})},
-		{"extra field of AES", archive.CodeExtra, with(func(c *crafted) {
+		{"extra field of AES", refusal.CodeExtra, with(func(c *crafted) {
 			c.items[1].both(func(r *rec) { r.extra = []byte{0x01, 0x99, 2, 0, 0, 0} })
 		})},
-		{"extra field with another name", archive.CodeExtra, with(func(c *crafted) {
+		{"extra field with another name", refusal.CodeExtra, with(func(c *crafted) {
 			c.items[1].both(func(r *rec) { r.extra = append([]byte{0x75, 0x70, 9, 0, 1}, "\x00\x00\x00\x00evil"...) })
 		})},
-		{"extra field cut", archive.CodeExtra, with(func(c *crafted) {
+		{"extra field cut", refusal.CodeExtra, with(func(c *crafted) {
 			c.items[1].local.extra = []byte{0x55, 0x54, 9, 0, 1}
 		})},
-		{"extra field of 3 bytes", archive.CodeExtra, with(func(c *crafted) { c.items[1].central.extra = []byte{1, 2, 3} })},
-		{"extra field twice", archive.CodeExtra, with(func(c *crafted) {
+		{"extra field of 3 bytes", refusal.CodeExtra, with(func(c *crafted) { c.items[1].central.extra = []byte{1, 2, 3} })},
+		{"extra field twice", refusal.CodeExtra, with(func(c *crafted) {
 			c.items[1].both(func(r *rec) { r.extra = bytes.Repeat([]byte{0x55, 0x54, 5, 0, 1, 0, 0, 0, 0}, 2) })
 		})},
-		{"extra field runs into the directory", archive.CodeOverlap, with(func(c *crafted) {
+		{"extra field runs into the directory", refusal.CodeOverlap, with(func(c *crafted) {
 			c.items[3].local.extraLen = 60000
 		})},
-		{"ZIP64 field without need, locally", archive.CodeZIP64, with(func(c *crafted) {
+		{"ZIP64 field without need, locally", refusal.CodeZIP64, with(func(c *crafted) {
 			c.items[1].local.extra = zip64Extra(160, uint64(c.items[1].local.packed))
 		})},
-		{"ZIP64 field without need, centrally", archive.CodeZIP64, with(func(c *crafted) {
+		{"ZIP64 field without need, centrally", refusal.CodeZIP64, with(func(c *crafted) {
 			c.items[1].central.extra = zip64Extra(160, uint64(c.items[1].local.packed))
 		})},
-		{"ZIP64 field of nothing", archive.CodeZIP64, with(func(c *crafted) { c.items[1].central.extra = zip64Extra() })},
-		{"ZIP64 sizes that fit 32 bits", archive.CodeZIP64, with(func(c *crafted) {
+		{"ZIP64 field of nothing", refusal.CodeZIP64, with(func(c *crafted) { c.items[1].central.extra = zip64Extra() })},
+		{"ZIP64 sizes that fit 32 bits", refusal.CodeZIP64, with(func(c *crafted) {
 			c.items[1].inCentral(func(r *rec) { r.extra, r.size = zip64Extra(160), 0xffffffff })
 		})},
-		{"ZIP64 size missing", archive.CodeZIP64, with(func(c *crafted) { c.items[1].central.size = 0xffffffff })},
-		{"ZIP64 size negative", archive.CodeZIP64, with(func(c *crafted) {
+		{"ZIP64 size missing", refusal.CodeZIP64, with(func(c *crafted) { c.items[1].central.size = 0xffffffff })},
+		{"ZIP64 size negative", refusal.CodeZIP64, with(func(c *crafted) {
 			c.items[1].inCentral(func(r *rec) { r.extra, r.size = zip64Extra(1<<63), 0xffffffff })
 		})},
-		{"ZIP64 end record without need", archive.CodeZIP64, with(func(c *crafted) { c.zip64 = true })},
-		{"ZIP64 end record without need, used", archive.CodeZIP64, with(func(c *crafted) { c.zip64, c.magic = true, true })},
-		{"ZIP64 locator points elsewhere", archive.CodeZIP64, with(func(c *crafted) {
+		{"ZIP64 end record without need", refusal.CodeZIP64, with(func(c *crafted) { c.zip64 = true })},
+		{"ZIP64 end record without need, used", refusal.CodeZIP64, with(func(c *crafted) { c.zip64, c.magic = true, true })},
+		{"ZIP64 locator points elsewhere", refusal.CodeZIP64, with(func(c *crafted) {
 			c.zip64, c.zip64Locate = true, -1
 		})},
-		{"ZIP64 numbers without record", archive.CodeZIP64, with(func(c *crafted) { c.magic = true })},
-		{"entry larger than allowed", archive.CodeEntrySize, with(func(c *crafted) {
+		{"ZIP64 numbers without record", refusal.CodeZIP64, with(func(c *crafted) { c.magic = true })},
+		{"entry larger than allowed", refusal.CodeEntrySize, with(func(c *crafted) {
 			c.items[1].both(func(r *rec) { r.size = 1<<30 + 1 })
 		})},
-		{"content larger than allowed", archive.CodeTotalSize, with(func(c *crafted) {
+		{"content larger than allowed", refusal.CodeTotalSize, with(func(c *crafted) {
 			c.items = nil
 			for i := range 5 {
 				c.items = append(c.items, streamed(fmt.Sprint(i), "").inCentral(func(r *rec) { r.size, r.packed = 1<<30, 6<<20 }))
@@ -250,10 +251,10 @@ func malformed() []crafting {
 				it.body = make([]byte, 6<<20)
 			}
 		})},
-		{"declared ratio", archive.CodeRatio, with(func(c *crafted) {
+		{"declared ratio", refusal.CodeRatio, with(func(c *crafted) {
 			c.items[1].both(func(r *rec) { r.size = 64 << 20 })
 		})},
-		{"ratio of zeros", archive.CodeRatio, with(func(c *crafted) {
+		{"ratio of zeros", refusal.CodeRatio, with(func(c *crafted) {
 			c.items = append(c.items, packed("zeros", strings.Repeat("\x00", 4<<20)))
 		})},
 	}
@@ -275,7 +276,7 @@ func TestCraftedArchivesAreRefused(t *testing.T) {
 			if err == nil {
 				t.Fatalf("accepted, want %s", tt.code)
 			}
-			if got := archive.CodeOf(err); got != tt.code {
+			if got := refusal.CodeOf(err); got != tt.code {
 				t.Errorf("refused as %q (%v), want %q", got, err, tt.code)
 			}
 		})
@@ -362,7 +363,7 @@ func TestLegalTwins(t *testing.T) {
 
 func TestRefusalTellsThePlace(t *testing.T) {
 	_, err := accept(named("../a"))
-	var r *archive.Refusal
+	var r *refusal.Refusal
 	if !errors.As(err, &r) {
 		t.Fatalf("got %v, want a refusal", err)
 	}
@@ -378,14 +379,14 @@ func TestTooManyEntries(t *testing.T) {
 	lim, b := archive.DefaultLimits(), plain().bytes()
 	lim.Entries = 3
 	_, err := archive.Open(bytes.NewReader(b), int64(len(b)), lim)
-	if archive.CodeOf(err) != archive.CodeEntries {
-		t.Errorf("got %v, want %s", err, archive.CodeEntries)
+	if refusal.CodeOf(err) != refusal.CodeEntries {
+		t.Errorf("got %v, want %s", err, refusal.CodeEntries)
 	}
 }
 
 func TestZeroLimitsDeny(t *testing.T) {
 	b := plain().bytes()
-	if _, err := archive.Open(bytes.NewReader(b), int64(len(b)), archive.Limits{}); archive.CodeOf(err) == "" {
+	if _, err := archive.Open(bytes.NewReader(b), int64(len(b)), archive.Limits{}); refusal.CodeOf(err) == "" {
 		t.Errorf("got %v, want a refusal", err)
 	}
 }
@@ -408,7 +409,7 @@ func (f failing) ReadAt(p []byte, off int64) (int, error) {
 func TestReadErrorsAreNotRefusals(t *testing.T) {
 	b := plain().bytes()
 	_, err := archive.Open(failing{bytes.NewReader(b), 10}, int64(len(b)), archive.DefaultLimits())
-	if !errors.Is(err, errDisk) || archive.CodeOf(err) != "" {
+	if !errors.Is(err, errDisk) || refusal.CodeOf(err) != "" {
 		t.Errorf("open: got %v, want %v", err, errDisk)
 	}
 	r := &failing{bytes.NewReader(b), int64(len(b))}
@@ -418,7 +419,7 @@ func TestReadErrorsAreNotRefusals(t *testing.T) {
 	}
 	r.from = 0
 	err = a.Verify(context.Background(), nil)
-	if !errors.Is(err, errDisk) || archive.CodeOf(err) != "" {
+	if !errors.Is(err, errDisk) || refusal.CodeOf(err) != "" {
 		t.Errorf("verify: got %v, want %v", err, errDisk)
 	}
 }
@@ -428,7 +429,7 @@ func TestReadErrorsInTheDirectory(t *testing.T) {
 	start := int64(bytes.Index(b, []byte("PK\x01\x02")))
 	r := failingRange{bytes.NewReader(b), start, int64(len(b)) - 98}
 	_, err := archive.Open(r, int64(len(b)), archive.DefaultLimits())
-	if !errors.Is(err, errDisk) || archive.CodeOf(err) != "" {
+	if !errors.Is(err, errDisk) || refusal.CodeOf(err) != "" {
 		t.Errorf("got %v, want %v", err, errDisk)
 	}
 }

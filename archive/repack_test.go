@@ -15,12 +15,15 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/refusal"
+	"github.com/stagelock/stagelock/archive/repack"
 )
 
-func repack(t *testing.T, b []byte) ([]byte, archive.Repacked, error) {
+func anew(t *testing.T, b []byte) ([]byte, repack.Repacked, error) {
 	t.Helper()
 	var out bytes.Buffer
-	done, err := archive.Repack(t.Context(), &out, bytes.NewReader(b), int64(len(b)), archive.DefaultLimits())
+	done, err := repack.Write(t.Context(), &out, bytes.NewReader(b), int64(len(b)), archive.DefaultLimits())
 	return out.Bytes(), done, err
 }
 
@@ -65,7 +68,7 @@ func TestRepackNames(t *testing.T) {
 		{"folder without a manifest", []string{"site/a.xml"}, []string{"site/a.xml"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b, _, err := repack(t, handmade(t, tt.in...))
+			b, _, err := anew(t, handmade(t, tt.in...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,25 +92,25 @@ func TestRepackRefusesWhatIsDangerous(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		data []byte
-		code archive.Code
+		code refusal.Code
 	}{
-		{"path leaves", handmade(t, "manifest.xml", "../a"), archive.CodePath},
-		{"path leaves by backslashes", handmade(t, "manifest.xml", `a\..\..\b`), archive.CodePath},
-		{"absolute", handmade(t, "manifest.xml", "/etc/passwd"), archive.CodePath},
-		{"one name twice", handmade(t, "manifest.xml", "a", "a"), archive.CodeDuplicate},
-		{"one name twice, once repaired", handmade(t, "manifest.xml", "a/b", `a\b`), archive.CodeDuplicate},
+		{"path leaves", handmade(t, "manifest.xml", "../a"), refusal.CodePath},
+		{"path leaves by backslashes", handmade(t, "manifest.xml", `a\..\..\b`), refusal.CodePath},
+		{"absolute", handmade(t, "manifest.xml", "/etc/passwd"), refusal.CodePath},
+		{"one name twice", handmade(t, "manifest.xml", "a", "a"), refusal.CodeDuplicate},
+		{"one name twice, once repaired", handmade(t, "manifest.xml", "a/b", `a\b`), refusal.CodeDuplicate},
 		{"symbolic link", with(func(c *crafted) {
 			c.items[2].inCentral(func(r *rec) { r.madeBy, r.external = 3<<8|20, 0xa1ff<<16 })
-		}), archive.CodeMode},
-		{"encrypted", with(func(c *crafted) { c.items[2].both(func(r *rec) { r.flags |= 1 }) }), archive.CodeFlags},
-		{"method 12", with(func(c *crafted) { c.items[1].both(func(r *rec) { r.method = 12 }) }), archive.CodeMethod},
-		{"wrong checksum", with(func(c *crafted) { c.items[2].both(func(r *rec) { r.crc++ }) }), archive.CodeData},
-		{"not an archive", []byte("<html></html>"), archive.CodeForeign},
+		}), refusal.CodeMode},
+		{"encrypted", with(func(c *crafted) { c.items[2].both(func(r *rec) { r.flags |= 1 }) }), refusal.CodeFlags},
+		{"method 12", with(func(c *crafted) { c.items[1].both(func(r *rec) { r.method = 12 }) }), refusal.CodeMethod},
+		{"wrong checksum", with(func(c *crafted) { c.items[2].both(func(r *rec) { r.crc++ }) }), refusal.CodeData},
+		{"not an archive", []byte("<html></html>"), refusal.CodeForeign},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := repack(t, tt.data)
-			if archive.CodeOf(err) != tt.code {
-				t.Errorf("got %v (%s), want %s", err, archive.CodeOf(err), tt.code)
+			_, _, err := anew(t, tt.data)
+			if refusal.CodeOf(err) != tt.code {
+				t.Errorf("got %v (%s), want %s", err, refusal.CodeOf(err), tt.code)
 			}
 		})
 	}
@@ -117,12 +120,12 @@ func TestRepackKeepsToLimits(t *testing.T) {
 	b, lim := plain().bytes(), archive.DefaultLimits()
 	lim.Total = 100
 	var out bytes.Buffer
-	if _, err := archive.Repack(t.Context(), &out, bytes.NewReader(b), int64(len(b)), lim); archive.CodeOf(err) != archive.CodeTotalSize {
-		t.Errorf("got %v, want %s", err, archive.CodeTotalSize)
+	if _, err := repack.Write(t.Context(), &out, bytes.NewReader(b), int64(len(b)), lim); refusal.CodeOf(err) != refusal.CodeTotalSize {
+		t.Errorf("got %v, want %s", err, refusal.CodeTotalSize)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errDisk)
-	if _, err := archive.Repack(ctx, &out, bytes.NewReader(b), int64(len(b)), archive.DefaultLimits()); !errors.Is(err, errDisk) {
+	if _, err := repack.Write(ctx, &out, bytes.NewReader(b), int64(len(b)), archive.DefaultLimits()); !errors.Is(err, errDisk) {
 		t.Errorf("got %v, want the context's cause", err)
 	}
 }
@@ -134,7 +137,7 @@ func TestRepackIsACure(t *testing.T) {
 			continue
 		}
 		t.Run(p.name, func(t *testing.T) {
-			b, _, err := repack(t, pack(t, p))
+			b, _, err := anew(t, pack(t, p))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +145,7 @@ func TestRepackIsACure(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := a.Manifest(); err != nil {
+			if _, err := manifest.Of(a); err != nil {
 				t.Error(err)
 			}
 			sameAsJava(t, b)
@@ -156,7 +159,7 @@ func TestRepackStreamsLargeFiles(t *testing.T) {
 	_, _ = rand.NewChaCha8([32]byte{}).Read(raw) // never fails
 	big := hex.EncodeToString(raw)
 	b := craft(packed("big.txt", big), streamed("manifest.xml", manifestText)).bytes()
-	out, _, err := repack(t, b)
+	out, _, err := anew(t, b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,14 +195,14 @@ func TestForeignFilesAreNamed(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := open([]byte(tt.data))
-			var r *archive.Refusal
+			var r *refusal.Refusal
 			if !errors.As(err, &r) || !strings.Contains(r.Error(), tt.says) || r.Cure() == "" {
 				t.Errorf("got %v, want words about %q and a cure", err, tt.says)
 			}
 		})
 	}
 	_, err := archive.OpenFile(t.TempDir(), archive.DefaultLimits())
-	if archive.CodeOf(err) != archive.CodeForeign {
+	if refusal.CodeOf(err) != refusal.CodeForeign {
 		t.Errorf("a folder: %v", err)
 	}
 }
@@ -207,7 +210,7 @@ func TestForeignFilesAreNamed(t *testing.T) {
 func TestEveryRefusalHasACure(t *testing.T) {
 	for _, c := range append(differing(), malformed()...) {
 		_, err := accept(c.data)
-		var r *archive.Refusal
+		var r *refusal.Refusal
 		if !errors.As(err, &r) || r.Cure() == "" {
 			t.Errorf("%s: %v has no cure", c.name, err)
 		}
@@ -246,7 +249,7 @@ func TestUnzipTakesWhatIsRepacked(t *testing.T) {
 	if err != nil {
 		t.Skip("no unzip on the PATH")
 	}
-	b, _, err := repack(t, handmade(t, "site/manifest.xml", "site/a/ä.xml"))
+	b, _, err := anew(t, handmade(t, "site/manifest.xml", "site/a/ä.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -60,7 +62,7 @@ func TestSummary(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := a.Summary(context.Background())
+			s, err := manifest.Summarize(context.Background(), a)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +81,7 @@ func TestSummaryCountsListedDeletions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := a.Summary(context.Background())
+	s, err := manifest.Summarize(context.Background(), a)
 	if err != nil || s.Deletions != 2 {
 		t.Errorf("got %+v, %v, want 2 deletions", s, err)
 	}
@@ -90,8 +92,8 @@ func TestSummaryRefusesBadDeletions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Summary(context.Background()); archive.CodeOf(err) != archive.CodeXML {
-		t.Errorf("got %v, want %s", err, archive.CodeXML)
+	if _, err := manifest.Summarize(context.Background(), a); refusal.CodeOf(err) != refusal.CodeXML {
+		t.Errorf("got %v, want %s", err, refusal.CodeXML)
 	}
 }
 
@@ -102,7 +104,7 @@ func TestSummaryStopsWithItsContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errDisk)
-	if _, err := a.Summary(ctx); !errors.Is(err, errDisk) {
+	if _, err := manifest.Summarize(ctx, a); !errors.Is(err, errDisk) {
 		t.Errorf("got %v, want %v", err, errDisk)
 	}
 }
@@ -125,7 +127,7 @@ func TestOpenFileNamesTheFileAndTheRule(t *testing.T) {
 	}
 	_, err := archive.OpenFile(path, archive.DefaultLimits())
 	want := `open lar "` + path + `": entry 4: path leaves the archive`
-	if err == nil || err.Error() != want || archive.CodeOf(err) != archive.CodePath {
+	if err == nil || err.Error() != want || refusal.CodeOf(err) != refusal.CodePath {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if _, err := archive.OpenFile(dir, archive.DefaultLimits()); err == nil {

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 // packing is one way in which people pack an archive: a line for a shell in the folder of its files,
@@ -18,7 +19,7 @@ type packing struct {
 	name, tool, line string
 	// refused is the code with which it is refused, where the portal's readers do not see one thing
 	// or would not find the manifest; the cure must name what this says.
-	refused archive.Code
+	refused refusal.Code
 	cure    string
 }
 
@@ -37,25 +38,25 @@ var packings = []packing{
 	{name: "zip with names in UTF-8", tool: "zip", line: "zip -qr -UN=UTF8 $out ."},
 	{name: "zip without names in Unicode", tool: "zip", line: "zip -qr -UN=N $out ."},
 	{name: "zip to a pipe", tool: "zip", line: "zip -qr - . > $out"},
-	{name: "zip with a password", tool: "zip", line: "zip -qr -P secret $out .", refused: archive.CodeFlags, cure: "password"},
-	{name: "zip of the folder", tool: "zip", line: "mkdir ../site && cp -r . ../site && cd .. && zip -qr $out site", refused: archive.CodeManifest, cure: "repack"},
+	{name: "zip with a password", tool: "zip", line: "zip -qr -P secret $out .", refused: refusal.CodeFlags, cure: "password"},
+	{name: "zip of the folder", tool: "zip", line: "mkdir ../site && cp -r . ../site && cd .. && zip -qr $out site", refused: refusal.CodeManifest, cure: "repack"},
 	{name: "7z", tool: "7z", line: "7z a -bd -tzip $out . >/dev/null"},
 	{name: "7z, largest effort", tool: "7z", line: "7z a -bd -tzip -mx=9 $out . >/dev/null"},
 	{name: "7z, stored", tool: "7z", line: "7z a -bd -tzip -mx=0 $out . >/dev/null"},
 	{name: "7z, names in UTF-8", tool: "7z", line: "7z a -bd -tzip -mcu=on $out . >/dev/null"},
 	{name: "7z, an entry changed", tool: "7z", line: "zip -qr $out . && printf ' ' >> manifest.xml && 7z u -bd -tzip $out manifest.xml >/dev/null"},
 	{name: "7z, a folder renamed", tool: "7z", line: "7z a -bd -tzip $out . >/dev/null && 7z rn -bd -tzip $out group/1/empty.txt group/1/none.txt >/dev/null"},
-	{name: "7z, Deflate64", tool: "7z", line: "7z a -bd -tzip -mm=Deflate64 $out . >/dev/null", refused: archive.CodeMethod, cure: "Deflate"},
-	{name: "7z, LZMA", tool: "7z", line: "7z a -bd -tzip -mm=LZMA $out . >/dev/null", refused: archive.CodeMethod, cure: "Deflate"},
-	{name: "7z, BZip2", tool: "7z", line: "7z a -bd -tzip -mm=BZip2 $out . >/dev/null", refused: archive.CodeMethod, cure: "Deflate"},
-	{name: "7z, AES", tool: "7z", line: "7z a -bd -tzip -psecret -mem=AES256 $out . >/dev/null", refused: archive.CodeExtra, cure: "password"},
-	{name: "7z format", tool: "7z", line: "7z a -bd -t7z ../x.7z . >/dev/null && mv ../x.7z $out", refused: archive.CodeForeign, cure: "zip"},
+	{name: "7z, Deflate64", tool: "7z", line: "7z a -bd -tzip -mm=Deflate64 $out . >/dev/null", refused: refusal.CodeMethod, cure: "Deflate"},
+	{name: "7z, LZMA", tool: "7z", line: "7z a -bd -tzip -mm=LZMA $out . >/dev/null", refused: refusal.CodeMethod, cure: "Deflate"},
+	{name: "7z, BZip2", tool: "7z", line: "7z a -bd -tzip -mm=BZip2 $out . >/dev/null", refused: refusal.CodeMethod, cure: "Deflate"},
+	{name: "7z, AES", tool: "7z", line: "7z a -bd -tzip -psecret -mem=AES256 $out . >/dev/null", refused: refusal.CodeExtra, cure: "password"},
+	{name: "7z format", tool: "7z", line: "7z a -bd -t7z ../x.7z . >/dev/null && mv ../x.7z $out", refused: refusal.CodeForeign, cure: "zip"},
 	{name: "bsdtar", tool: "bsdtar", line: "bsdtar -cf $out --format zip *"},
-	{name: "bsdtar, stored", tool: "bsdtar", line: "bsdtar -cf $out --format zip --options zip:compression=store *", refused: archive.CodeDescriptor, cure: "repack"},
-	{name: "bsdtar of a dot", tool: "bsdtar", line: "bsdtar -cf $out --format zip .", refused: archive.CodePath, cure: "repack"},
+	{name: "bsdtar, stored", tool: "bsdtar", line: "bsdtar -cf $out --format zip --options zip:compression=store *", refused: refusal.CodeDescriptor, cure: "repack"},
+	{name: "bsdtar of a dot", tool: "bsdtar", line: "bsdtar -cf $out --format zip .", refused: refusal.CodePath, cure: "repack"},
 	{name: "bsdtar to a pipe", tool: "bsdtar", line: "bsdtar -cf - --format zip * > $out"},
-	{name: "tar", tool: "tar", line: "tar -cf $out .", refused: archive.CodeForeign, cure: "zip"},
-	{name: "tar.gz", tool: "tar", line: "tar -czf $out .", refused: archive.CodeForeign, cure: "zip"},
+	{name: "tar", tool: "tar", line: "tar -cf $out .", refused: refusal.CodeForeign, cure: "zip"},
+	{name: "tar.gz", tool: "tar", line: "tar -czf $out .", refused: refusal.CodeForeign, cure: "zip"},
 	{name: "jar", tool: "jar", line: "jar cf $out ."},
 	{name: "jar without its manifest", tool: "jar", line: "jar cfM $out *"},
 	{name: "jar, stored", tool: "jar", line: "jar cf0 $out *"},
@@ -79,10 +80,10 @@ z=zipfile.ZipFile(W(),"w",zipfile.ZIP_DEFLATED)
 z.write("group/1/page.xml")
 z.write("manifest.xml")
 z.close()' > $out`},
-	{name: "base64", tool: "base64", line: "zip -qr ../x.zip . && base64 ../x.zip > $out", refused: archive.CodeForeign, cure: "base64 -d"},
-	{name: "gzip", tool: "gzip", line: "zip -qr ../x.zip . && gzip -c ../x.zip > $out", refused: archive.CodeForeign, cure: "gunzip"},
-	{name: "cut", tool: "head", line: "zip -qr ../x.zip . && head -c 2000 ../x.zip > $out", refused: archive.CodeEnd, cure: "again"},
-	{name: "zip in a zip", tool: "zip", line: "zip -qr ../x.lar . && cd .. && zip -q $out x.lar", refused: archive.CodeManifest, cure: "unzip"},
+	{name: "base64", tool: "base64", line: "zip -qr ../x.zip . && base64 ../x.zip > $out", refused: refusal.CodeForeign, cure: "base64 -d"},
+	{name: "gzip", tool: "gzip", line: "zip -qr ../x.zip . && gzip -c ../x.zip > $out", refused: refusal.CodeForeign, cure: "gunzip"},
+	{name: "cut", tool: "head", line: "zip -qr ../x.zip . && head -c 2000 ../x.zip > $out", refused: refusal.CodeEnd, cure: "again"},
+	{name: "zip in a zip", tool: "zip", line: "zip -qr ../x.lar . && cd .. && zip -q $out x.lar", refused: refusal.CodeManifest, cure: "unzip"},
 }
 
 // files fills a folder with what an archive of a site has.
@@ -136,19 +137,19 @@ func TestPackedByRealTools(t *testing.T) {
 			b := pack(t, p)
 			a, err := accept(b)
 			if err == nil {
-				_, err = a.Manifest()
+				_, err = manifest.Of(a)
 			}
 			if p.refused == "" {
 				if err != nil {
-					t.Fatalf("refused: %v (%s)", err, archive.CodeOf(err))
+					t.Fatalf("refused: %v (%s)", err, refusal.CodeOf(err))
 				}
 				sameAsGo(t, b, a)
 				sameAsJava(t, b)
 				return
 			}
-			var r *archive.Refusal
+			var r *refusal.Refusal
 			if !errors.As(err, &r) || r.Code != p.refused || !strings.Contains(r.Cure(), p.cure) {
-				t.Fatalf("got %v (%s), want %s with a cure of %q", err, archive.CodeOf(err), p.refused, p.cure)
+				t.Fatalf("got %v (%s), want %s with a cure of %q", err, refusal.CodeOf(err), p.refused, p.cure)
 			}
 			t.Logf("%v; %s", r, r.Cure())
 		})

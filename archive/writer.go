@@ -9,6 +9,9 @@ import (
 	"hash/crc32"
 	"io"
 	"time"
+
+	"github.com/stagelock/stagelock/archive/record"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 // ErrClosed is returned by a Writer after Close, and by the writer of an entry after the next one
@@ -23,7 +26,7 @@ type Writer struct {
 	n       int64
 	records []byte // central directory
 	entries int64
-	names   *nameSet
+	names   *record.NameSet
 	files   []string
 	deflate *flate.Writer // reused, as each has tables of a MiB
 	open    *entryWriter
@@ -31,20 +34,20 @@ type Writer struct {
 }
 
 // NewWriter returns a Writer that writes to w.
-func NewWriter(w io.Writer) *Writer { return &Writer{w: w, names: newNameSet()} }
+func NewWriter(w io.Writer) *Writer { return &Writer{w: w, names: record.NewNameSet()} }
 
 // Create begins a file and returns a writer for its content, which is deflated. It is good until
 // the next call of the Writer.
 func (w *Writer) Create(name string, modified time.Time) (io.Writer, error) {
-	c, err := w.begin(name, modified, Deflated)
+	c, err := w.begin(name, modified, record.Deflated)
 	if err != nil {
 		return nil, err
 	}
-	if c.dir() {
-		return nil, w.fail(refuse(CodeName, "name of a file ends in a slash"), name)
+	if c.Dir() {
+		return nil, w.fail(refusal.New(refusal.CodeName, "name of a file ends in a slash"), name)
 	}
-	c.flags |= flagDescriptor
-	c.descriptor = true
+	c.Flags |= record.FlagDescriptor
+	c.Descriptor = true
 	if w.writeLocal(c); w.err != nil {
 		return nil, w.err
 	}
@@ -61,25 +64,25 @@ func (w *Writer) Put(name string, modified time.Time, data []byte) error {
 	}
 	packed := w.deflated(data)
 	if len(packed) < len(data) && inflates(packed, data) {
-		return w.put(name, modified, Deflated, packed, data)
+		return w.put(name, modified, record.Deflated, packed, data)
 	}
-	return w.put(name, modified, Stored, data, data)
+	return w.put(name, modified, record.Stored, data, data)
 }
 
 // PutStored adds a whole file without trying to deflate it.
 func (w *Writer) PutStored(name string, modified time.Time, data []byte) error {
-	return w.put(name, modified, Stored, data, data)
+	return w.put(name, modified, record.Stored, data, data)
 }
 
-func (w *Writer) put(name string, modified time.Time, m Method, body, data []byte) error {
+func (w *Writer) put(name string, modified time.Time, m record.Method, body, data []byte) error {
 	c, err := w.begin(name, modified, m)
 	if err != nil {
 		return err
 	}
-	if c.dir() {
-		return w.fail(refuse(CodeName, "name of a file ends in a slash"), name)
+	if c.Dir() {
+		return w.fail(refusal.New(refusal.CodeName, "name of a file ends in a slash"), name)
 	}
-	c.full, c.packed, c.crc = int64(len(data)), int64(len(body)), crc32.ChecksumIEEE(data)
+	c.Full, c.Packed, c.Crc = int64(len(data)), int64(len(body)), crc32.ChecksumIEEE(data)
 	w.writeLocal(c)
 	w.write(body)
 	w.finish(c)
@@ -92,19 +95,19 @@ func inflates(packed, data []byte) bool {
 		return true
 	}
 	c := newContent(&Archive{r: bytes.NewReader(packed), lim: DefaultLimits()})
-	c.reset(Entry{Size: int64(len(data)), Compressed: int64(len(packed)), CRC: crc32.ChecksumIEEE(data), Method: Deflated})
+	c.reset(Entry{Size: int64(len(data)), Compressed: int64(len(packed)), CRC: crc32.ChecksumIEEE(data), Method: record.Deflated})
 	_, err := io.Copy(io.Discard, c)
 	return err == nil
 }
 
 // Mkdir adds a directory; its name ends in a slash.
 func (w *Writer) Mkdir(name string, modified time.Time) error {
-	c, err := w.begin(name, modified, Stored)
+	c, err := w.begin(name, modified, record.Stored)
 	if err != nil {
 		return err
 	}
-	if !c.dir() {
-		return w.fail(refuse(CodeName, "name of a directory does not end in a slash"), name)
+	if !c.Dir() {
+		return w.fail(refusal.New(refusal.CodeName, "name of a directory does not end in a slash"), name)
 	}
 	w.writeLocal(c)
 	w.finish(c)
@@ -115,7 +118,7 @@ func (w *Writer) Mkdir(name string, modified time.Time) error {
 func (w *Writer) Close() error {
 	w.endEntry()
 	for _, name := range w.files {
-		if ref := w.names.checkParents(name); ref != nil && w.err == nil {
+		if ref := w.names.CheckParents(name); ref != nil && w.err == nil {
 			return w.fail(ref, name)
 		}
 	}
@@ -130,31 +133,31 @@ func (w *Writer) Close() error {
 }
 
 // begin ends the entry before and starts the record of the next.
-func (w *Writer) begin(name string, modified time.Time, m Method) (*central, error) {
+func (w *Writer) begin(name string, modified time.Time, m record.Method) (*record.Central, error) {
 	if w.endEntry(); w.err != nil {
 		return nil, w.err
 	}
-	ref := checkName(name, DefaultLimits().Name)
+	ref := record.CheckName(name, DefaultLimits().Name)
 	if ref == nil {
-		ref = w.names.add(name)
+		ref = w.names.Add(name)
 	}
 	if ref != nil {
 		return nil, w.fail(ref, name)
 	}
 	w.files = append(w.files, name)
-	c := &central{name: name, offset: w.n}
-	c.method, c.version, c.nameLen = m, version10, uint16(len(name))
-	c.date, c.clock = dosTime(modified)
-	if m == Deflated {
-		c.version = version20
+	c := &record.Central{Name: name, Offset: w.n}
+	c.Method, c.Version, c.NameLen = m, record.Version10, uint16(len(name))
+	c.Date, c.Clock = record.DosTime(modified)
+	if m == record.Deflated {
+		c.Version = record.Version20
 	}
-	if !isASCII(name) {
-		c.flags |= flagUTF8
+	if !record.IsASCII(name) {
+		c.Flags |= record.FlagUTF8
 	}
 	return c, nil
 }
 
-func (w *Writer) fail(ref *Refusal, name string) error {
+func (w *Writer) fail(ref *refusal.Refusal, name string) error {
 	w.err = fmt.Errorf("write %q: %w", name, ref)
 	return w.err
 }
@@ -179,84 +182,84 @@ func (w *Writer) endEntry() {
 	if err := e.deflate.Close(); err != nil && w.err == nil {
 		w.err = err
 	}
-	e.c.crc, e.c.full, e.c.packed = e.sum.Sum32(), e.n, w.n-e.start
+	e.c.Crc, e.c.Full, e.c.Packed = e.sum.Sum32(), e.n, w.n-e.start
 	w.write(descriptor(e.c))
 	w.finish(e.c)
 }
 
 // writeLocal writes the local header. Content of 4 GiB is streamed, as no slice for Put is expected
 // to be that long.
-func (w *Writer) writeLocal(c *central) {
-	if needs64(c.full) {
-		w.err = fmt.Errorf("write %q: stream content of %d bytes with Create", c.name, c.full)
+func (w *Writer) writeLocal(c *record.Central) {
+	if record.Needs64(c.Full) {
+		w.err = fmt.Errorf("write %q: stream content of %d bytes with Create", c.Name, c.Full)
 		return
 	}
-	h := c.header
-	if !c.descriptor {
-		h.size, h.compressed = uint32(c.full), uint32(c.packed)
+	h := c.Header
+	if !c.Descriptor {
+		h.Size, h.Compressed = uint32(c.Full), uint32(c.Packed)
 	}
-	w.write(append(h.append(binary.LittleEndian.AppendUint32(nil, sigLocal)), c.name...))
+	w.write(append(h.Append(binary.LittleEndian.AppendUint32(nil, record.SigLocal)), c.Name...))
 }
 
 // finish appends the central record.
-func (w *Writer) finish(c *central) {
+func (w *Writer) finish(c *record.Central) {
 	if w.err != nil {
 		return
 	}
 	var zip64 []byte
 	narrow := func(n int64) uint32 {
-		if !needs64(n) {
+		if !record.Needs64(n) {
 			return uint32(n)
 		}
 		zip64 = binary.LittleEndian.AppendUint64(zip64, uint64(n))
-		return magic32
+		return record.Magic32
 	}
-	h := c.header
-	h.size, h.compressed = narrow(c.full), narrow(c.packed)
-	offset := narrow(c.offset)
+	h := c.Header
+	h.Size, h.Compressed = narrow(c.Full), narrow(c.Packed)
+	offset := narrow(c.Offset)
 	if len(zip64) > 0 {
-		h.extraLen = uint16(4 + len(zip64))
+		h.ExtraLen = uint16(4 + len(zip64))
 	}
 	le := binary.LittleEndian
-	b := le.AppendUint16(le.AppendUint32(w.records, sigCentral), version20)
-	b = h.append(b)
+	b := le.AppendUint16(le.AppendUint32(w.records, record.SigCentral), record.Version20)
+	b = h.Append(b)
 	b = append(b, make([]byte, 10)...) // no comment, disk 0, no attributes
-	b = append(le.AppendUint32(b, offset), c.name...)
+	b = append(le.AppendUint32(b, offset), c.Name...)
 	if len(zip64) > 0 {
-		b = le.AppendUint16(le.AppendUint16(b, extraZIP64), uint16(len(zip64)))
+		b = le.AppendUint16(le.AppendUint16(b, record.ExtraZIP64), uint16(len(zip64)))
 		b = append(b, zip64...)
 	}
 	w.records = b
 	w.entries++
 }
 
-func descriptor(c *central) []byte {
+func descriptor(c *record.Central) []byte {
 	le := binary.LittleEndian
-	b := le.AppendUint32(le.AppendUint32(nil, sigDescriptor), c.crc)
-	if needs64(c.full) || needs64(c.packed) {
-		return le.AppendUint64(le.AppendUint64(b, uint64(c.packed)), uint64(c.full))
+	b := le.AppendUint32(le.AppendUint32(nil, record.SigDescriptor), c.Crc)
+	if record.Needs64(c.Full) || record.Needs64(c.Packed) {
+		return le.AppendUint64(le.AppendUint64(b, uint64(c.Packed)), uint64(c.Full))
 	}
-	return le.AppendUint32(le.AppendUint32(b, uint32(c.packed)), uint32(c.full))
+	return le.AppendUint32(le.AppendUint32(b, uint32(c.Packed)), uint32(c.Full))
 }
 
 func endRecords(entries, size, offset, at int64) []byte {
 	le := binary.LittleEndian
 	var b []byte
-	if entries >= magic16 || needs64(size) || needs64(offset) {
-		b = le.AppendUint64(le.AppendUint32(b, sigEnd64), lenEnd64-12)
-		b = le.AppendUint16(le.AppendUint16(b, version45), version45)
+	if entries >= record.Magic16 || record.Needs64(size) || record.Needs64(offset) {
+		b = le.AppendUint64(le.AppendUint32(b, record.SigEnd64), record.LenEnd64-12)
+		b = le.AppendUint16(le.AppendUint16(b, record.Version45), record.Version45)
 		b = append(b, make([]byte, 8)...)
 		for _, n := range []int64{entries, entries, size, offset} {
 			b = le.AppendUint64(b, uint64(n))
 		}
-		b = append(le.AppendUint32(b, sigLocator64), make([]byte, 4)...)
+		b = append(le.AppendUint32(b, record.SigLocator64), make([]byte, 4)...)
 		b = le.AppendUint32(le.AppendUint64(b, uint64(at)), 1)
 	}
-	b = append(le.AppendUint32(b, sigEnd), make([]byte, 4)...)
-	count := uint16(min(entries, magic16))
+	b = append(le.AppendUint32(b, record.SigEnd), make([]byte, 4)...)
+	count := uint16(min(entries, record.Magic16))
 	b = le.AppendUint16(le.AppendUint16(b, count), count)
-	b = le.AppendUint32(b, uint32(min(size, magic32)))
-	return append(le.AppendUint32(b, uint32(min(offset, magic32))), 0, 0)
+	b = le.AppendUint32(b, uint32(min(size, record.Magic32)))
+	return append(le.AppendUint32(b, uint32(min(offset, record.Magic32))), 0, 0)
 }
 
 func (w *Writer) deflated(data []byte) []byte {
@@ -286,7 +289,7 @@ func (w *Writer) deflater(out io.Writer) *flate.Writer {
 // entryWriter deflates the content of one entry.
 type entryWriter struct {
 	w       *Writer
-	c       *central
+	c       *record.Central
 	deflate *flate.Writer
 	sum     interface {
 		io.Writer

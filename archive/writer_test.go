@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 var noon = time.Date(2024, 3, 1, 12, 0, 2, 0, time.UTC)
@@ -117,15 +118,15 @@ func TestWriterRefuses(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name  string
-		code  archive.Code
+		code  refusal.Code
 		write func(*archive.Writer) error
 	}{
-		{"path that leaves", archive.CodePath, put("../a")},
-		{"name twice", archive.CodeDuplicate, put("a", "A")},
-		{"path through a file", archive.CodeDuplicate, put("a/b", "a.", "a/b/c")},
-		{"file with a slash", archive.CodeName, put("a/")},
-		{"directory without", archive.CodeName, func(w *archive.Writer) error { return w.Mkdir("a", noon) }},
-		{"streamed file with a slash", archive.CodeName, func(w *archive.Writer) error {
+		{"path that leaves", refusal.CodePath, put("../a")},
+		{"name twice", refusal.CodeDuplicate, put("a", "A")},
+		{"path through a file", refusal.CodeDuplicate, put("a/b", "a.", "a/b/c")},
+		{"file with a slash", refusal.CodeName, put("a/")},
+		{"directory without", refusal.CodeName, func(w *archive.Writer) error { return w.Mkdir("a", noon) }},
+		{"streamed file with a slash", refusal.CodeName, func(w *archive.Writer) error {
 			_, err := w.Create("a/", noon)
 			return err
 		}},
@@ -133,7 +134,7 @@ func TestWriterRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := archive.NewWriter(io.Discard)
 			err := tt.write(w)
-			if archive.CodeOf(err) != tt.code {
+			if refusal.CodeOf(err) != tt.code {
 				t.Fatalf("got %v, want %s", err, tt.code)
 			}
 			if again := w.Close(); again == nil {

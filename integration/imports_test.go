@@ -15,9 +15,16 @@ const module = "github.com/stagelock/stagelock/"
 // mayImport has, for each room, exactly the rooms that it imports. A room that is not here, an import
 // that is not here, and a permission that nobody uses any more fail the test.
 var mayImport = map[string][]string{
-	"archive":             {},
-	"archive/archivetest": {"archive"},
-	"cmd/stagelock":       {"cmd/stagelock/commands", "cmd/stagelock/term"},
+	"archive":             {"archive/record", "archive/refusal"},
+	"archive/archivetest": {"archive", "archive/manifest"},
+	"archive/manifest":    {"archive", "archive/parts", "archive/refusal"},
+	"archive/parts":       {"archive/refusal"},
+	"archive/record":      {"archive/refusal"},
+	"archive/refusal":     {},
+	"archive/repack": {
+		"archive", "archive/manifest", "archive/parts", "archive/record", "archive/refusal",
+	},
+	"cmd/stagelock": {"cmd/stagelock/commands", "cmd/stagelock/term"},
 	"cmd/stagelock/commands": {
 		"cmd/stagelock/commands/audit", "cmd/stagelock/commands/engine", "cmd/stagelock/commands/flags",
 		"cmd/stagelock/commands/operate", "cmd/stagelock/commands/publish", "cmd/stagelock/commands/sync",
@@ -43,8 +50,9 @@ var mayImport = map[string][]string{
 		"policy", "policy/calls", "policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay",
 	},
 	"cmd/stagelock/commands/publish": {
-		"archive", "cmd/stagelock/commands/flags", "cmd/stagelock/term", "policy/secret",
-		"tunnel/liferay", "tunnel/publisher",
+		"archive", "archive/manifest", "archive/parts", "archive/repack",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "policy/secret", "tunnel/liferay",
+		"tunnel/publisher",
 	},
 	"cmd/stagelock/commands/sync": {"cmd/stagelock/commands/flags", "cmd/stagelock/term", "policy/topology"},
 	"cmd/stagelock/demo": {
@@ -52,7 +60,7 @@ var mayImport = map[string][]string{
 		"gateway/audit/proof", "gateway/node", "integration/engine", "integration/engine/servlet",
 		"policy/secret", "store", "tunnel", "tunnel/liferay", "tunnel/publisher",
 	},
-	"cmd/stagelock/term":   {"archive", "tunnel/publisher"},
+	"cmd/stagelock/term":   {"archive/refusal", "tunnel/publisher"},
 	"conf":                 {"conf/settings", "conf/settings/scalar", "conf/vendor"},
 	"conf/format":          {},
 	"conf/settings":        {"conf/settings/scalar"},
@@ -127,15 +135,16 @@ var mayImport = map[string][]string{
 	},
 	"integration/engine/directory": {"integration/engine/content"},
 	"integration/engine/lar": {
-		"archive", "integration/engine/content", "integration/engine/content/vault", "integration/engine/revisions",
+		"archive", "archive/manifest", "archive/refusal", "integration/engine/content",
+		"integration/engine/content/vault", "integration/engine/revisions",
 	},
 	"integration/engine/remote": {
 		"integration/engine/content", "integration/engine/lar", "integration/engine/revisions", "tunnel/publisher",
 	},
 	"integration/engine/revisions": {"integration/engine/content"},
 	"integration/engine/servlet": {
-		"archive", "integration/engine/content", "integration/engine/lar", "integration/engine/staging",
-		"tunnel", "tunnel/javaser", "tunnel/liferay",
+		"archive/manifest", "integration/engine/content", "integration/engine/lar",
+		"integration/engine/staging", "tunnel", "tunnel/javaser", "tunnel/liferay",
 	},
 	"integration/engine/staging": {
 		"integration/engine/arrivals", "integration/engine/content", "integration/engine/lar",
@@ -171,8 +180,11 @@ var mayImport = map[string][]string{
 	"tunnel/javaser":              {},
 	"tunnel/liferay":              {"tunnel", "tunnel/javaser"},
 	"tunnel/liferay/gen":          {"tunnel/javaser"},
-	"tunnel/publisher":            {"archive", "tunnel", "tunnel/http1", "tunnel/javaser", "tunnel/liferay"},
-	"tunnel/sync":                 {},
+	"tunnel/publisher": {
+		"archive", "archive/manifest", "archive/parts", "tunnel", "tunnel/http1", "tunnel/javaser",
+		"tunnel/liferay",
+	},
+	"tunnel/sync": {},
 }
 
 // homes has the rooms of third-party modules that have one home.

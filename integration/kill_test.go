@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/archive/archivetest"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/integration/engine"
@@ -187,7 +187,7 @@ func (c *crash) export(t *testing.T) []byte {
 	if n := (len(lar) + killBuffer - 1) / killBuffer; n != killParts {
 		t.Fatalf("an archive of %d bytes makes %d parts, want %d", len(lar), n, killParts)
 	}
-	d, err := archive.Digest(t.Context(), bytes.NewReader(lar))
+	d, err := parts.Digest(t.Context(), bytes.NewReader(lar))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
@@ -244,7 +244,7 @@ func (j *javaClient) publish(ctx context.Context, lar []byte, buffer int64) (err
 		_, after := j.do(context.WithoutCancel(ctx), "cleanUpStagingRequest", id)
 		err = errors.Join(err, after)
 	}()
-	parts, err := archive.Split("3c0d.zip", int64(len(lar)), buffer)
+	parts, err := parts.Split("3c0d.zip", int64(len(lar)), buffer)
 	if err != nil {
 		return err
 	}
@@ -259,7 +259,7 @@ func (j *javaClient) publish(ctx context.Context, lar []byte, buffer int64) (err
 }
 
 func (j *javaClient) create(ctx context.Context, lar []byte) (int64, error) {
-	d, err := archive.Digest(ctx, bytes.NewReader(lar))
+	d, err := parts.Digest(ctx, bytes.NewReader(lar))
 	if err != nil {
 		return 0, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
 )
 
 // Options say what Generate makes. Equal options make equal bytes.
@@ -34,7 +35,7 @@ func Generate(w io.Writer, opt Options) error {
 			return err
 		}
 	}
-	if err := aw.Put(archive.ManifestName, generated, manifest(opt)); err != nil {
+	if err := aw.Put(manifest.Name, generated, manifestOf(opt)); err != nil {
 		return err
 	}
 	return aw.Close()
@@ -83,7 +84,7 @@ func document(aw *archive.Writer, opt Options, i int, content io.Reader) error {
 	return aw.PutStored(opt.path(i)+"/1.0", generated, data)
 }
 
-func manifest(opt Options) []byte {
+func manifestOf(opt Options) []byte {
 	b := fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
 
 <root>

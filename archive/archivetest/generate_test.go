@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/archive/archivetest"
+	"github.com/stagelock/stagelock/archive/manifest"
 )
 
 func generate(t *testing.T, opt archivetest.Options) []byte {
@@ -31,7 +32,7 @@ func TestGeneratedArchivesAreLegal(t *testing.T) {
 		if err := a.Verify(context.Background(), nil); err != nil {
 			t.Fatalf("%+v: %v", opt, err)
 		}
-		m, err := a.Manifest()
+		m, err := manifest.Of(a)
 		if err != nil {
 			t.Fatalf("%+v: %v", opt, err)
 		}

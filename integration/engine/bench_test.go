@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/integration/engine/lar"
 )
 
@@ -43,7 +44,7 @@ func BenchmarkImportOfManySmallEntries(b *testing.B) {
 		}
 		e := newEngine(b, cfg)
 		populate(b, e)
-		id := send(b, e, content, archive.DefaultBuffer)
+		id := send(b, e, content, parts.DefaultBuffer)
 		begun := time.Now()
 		b.StartTimer()
 		refs, err := e.PublishStagingRequest(b.Context(), publisher, id, pages(site))

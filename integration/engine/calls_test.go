@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/servlet"
@@ -195,7 +195,7 @@ func TestParts(t *testing.T) {
 func TestPublishingTwiceImportsTwice(t *testing.T) {
 	e := live(t, "6011")
 	lar := readFile(t, larFiles(t)[0])
-	id := send(t, e, lar, archive.DefaultBuffer)
+	id := send(t, e, lar, parts.DefaultBuffer)
 	for range 2 {
 		_, err := e.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar))
 		must(t, err)
@@ -354,7 +354,7 @@ func TestLedger(t *testing.T) {
 	e := live(t, "6011")
 	lar := readFile(t, larFiles(t)[0])
 	must(t, e.CheckRemoteStagingGroup(t.Context(), publisher, site))
-	id := send(t, e, lar, archive.DefaultBuffer)
+	id := send(t, e, lar, parts.DefaultBuffer)
 	part := spool(t, e, lar)
 	wantException(t, e.UpdateStagingRequest(t.Context(), publisher, id, "3c0d.zip00", part), "DuplicateFileEntryException", "")
 	_, err := e.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar))

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/integration/engine"
 )
 
@@ -27,7 +27,7 @@ func TestOtherCallsGoOnDuringAnImport(t *testing.T) {
 			e := newEngine(t, cfg)
 			populate(t, e)
 			lar := readFile(t, larFiles(t)[0])
-			id := send(t, e, lar, archive.DefaultBuffer)
+			id := send(t, e, lar, parts.DefaultBuffer)
 			done := make(chan error, 1)
 			go func() {
 				_, err := e.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar))
@@ -64,7 +64,7 @@ func TestReadsGoOnDuringAWriteTransaction(t *testing.T) {
 	e = newEngine(t, cfg)
 	populate(t, e)
 	lar := readFile(t, larFiles(t)[0])
-	id := send(t, e, lar, archive.DefaultBuffer)
+	id := send(t, e, lar, parts.DefaultBuffer)
 	_, err := e.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar))
 	must(t, errors.Join(err, during))
 	must(t, e.CleanUpStagingRequest(t.Context(), publisher, id))
@@ -99,7 +99,7 @@ func TestConcurrentPublishes(t *testing.T) {
 	files := larFiles(t)
 	ids := make([]int64, len(files))
 	for i, f := range files {
-		ids[i] = send(t, e, readFile(t, f), archive.DefaultBuffer)
+		ids[i] = send(t, e, readFile(t, f), parts.DefaultBuffer)
 	}
 	var wg sync.WaitGroup
 	for i, f := range files {

@@ -10,7 +10,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/integration/engine"
 )
 
@@ -106,7 +109,7 @@ func TestManifestOfAnExport(t *testing.T) {
 	must(t, err)
 	defer a.Close()
 	must(t, a.Verify(t.Context(), nil))
-	m, err := a.Manifest()
+	m, err := manifest.Of(a.Archive)
 	must(t, err)
 	h := m.Header
 	got := fmt.Sprintln(h.BuildNumber, h.SchemaVersion, h.Type, h.GroupID, h.CompanyID, h.Locales, h.PrivateLayout, h.ExportDate.Unix() > 0)
@@ -120,7 +123,7 @@ func TestManifestOfAnExport(t *testing.T) {
 		t.Errorf("references %+v: the document is in the archive", m.Missing)
 	}
 	entries := a.Entries()
-	if last := entries[len(entries)-1]; last.Name != archive.ManifestName {
+	if last := entries[len(entries)-1]; last.Name != manifest.Name {
 		t.Errorf("last entry %s", last.Name)
 	}
 }
@@ -226,7 +229,7 @@ func TestContentThatDeflatesTooWell(t *testing.T) {
 	must(t, err)
 	lar, err := from.Export(t.Context(), site, engine.ExportOptions{})
 	must(t, err)
-	_, err = to.PublishStagingRequest(t.Context(), publisher, send(t, to, readFile(t, lar.Path), archive.DefaultBuffer), pages(site))
+	_, err = to.PublishStagingRequest(t.Context(), publisher, send(t, to, readFile(t, lar.Path), parts.DefaultBuffer), pages(site))
 	must(t, err)
 	if diff := cmp.Diff(structured(t, from), structured(t, to)); diff != "" {
 		t.Errorf("live differs from staging:\n%s", diff)
@@ -244,7 +247,7 @@ func TestDeletionsOnlyWhenAsked(t *testing.T) {
 	b := readFile(t, lar.Path)
 	conf := pages(site)
 	conf.Settings["parameterMap"] = map[string]any{"DELETIONS": []any{"false"}}
-	id := send(t, to, b, archive.DefaultBuffer)
+	id := send(t, to, b, parts.DefaultBuffer)
 	_, err = to.PublishStagingRequest(t.Context(), publisher, id, conf)
 	must(t, err)
 	if p := lastPublish(t, to); p.Deleted != 0 {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/engine/servlet"
 )
@@ -122,7 +124,7 @@ func send(t testing.TB, e *engine.Engine, lar []byte, buffer int64) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := archive.Split("3c0d.zip", int64(len(lar)), buffer)
+	parts, err := parts.Split("3c0d.zip", int64(len(lar)), buffer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +149,7 @@ func configurationFor(t testing.TB, lar []byte) engine.Configuration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := a.Manifest()
+	m, err := manifest.Of(a)
 	if err != nil {
 		t.Fatal(err)
 	}

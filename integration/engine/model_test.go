@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/integration/engine"
 )
 
@@ -128,7 +128,7 @@ func TestDiskTrouble(t *testing.T) {
 	e := newEngine(t, config(dir, "6011"))
 	populate(t, e)
 	lar := readFile(t, larFiles(t)[0])
-	id := send(t, e, lar, archive.DefaultBuffer)
+	id := send(t, e, lar, parts.DefaultBuffer)
 	before := state(t, e)
 	must(t, os.Rename(filepath.Join(dir, "content"), filepath.Join(dir, "away")))
 	if _, err := e.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar)); err == nil || thrown(err) {

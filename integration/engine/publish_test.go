@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/integration/engine"
 )
 
 func TestPublishRealArchives(t *testing.T) {
-	for _, buffer := range []int64{1000, archive.DefaultBuffer} {
+	for _, buffer := range []int64{1000, parts.DefaultBuffer} {
 		e := live(t, "6011")
 		for _, path := range larFiles(t) {
 			t.Run(fmt.Sprintf("%s by %d", filepath.Base(path), buffer), func(t *testing.T) {
@@ -49,7 +50,7 @@ func lastPublish(t testing.TB, e *engine.Engine) engine.Publish {
 func TestPublishSaysWhoWhenAndHowMuch(t *testing.T) {
 	e := live(t, "6011")
 	lar := readFile(t, larFiles(t)[0])
-	id := send(t, e, lar, archive.DefaultBuffer)
+	id := send(t, e, lar, parts.DefaultBuffer)
 	if _, err := e.PublishStagingRequest(t.Context(), "publisher", id, configurationFor(t, lar)); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestRefusedArchivesTouchNothing(t *testing.T) {
 			if tt.portletID != "" {
 				conf.Settings["portletId"] = tt.portletID
 			}
-			id := send(t, e, lar, archive.DefaultBuffer)
+			id := send(t, e, lar, parts.DefaultBuffer)
 			before := state(t, e)
 			_, err := e.PublishStagingRequest(t.Context(), publisher, id, conf)
 			wantException(t, err, tt.class, tt.text)
@@ -137,7 +138,7 @@ func TestAcceptedTwinOfTheRefused(t *testing.T) {
 		"schema-version": "4.0.9", "type": "layout-set", "available-locales": "de_DE"}) + `<site-portlets>
 		<portlet portlet-id="com_liferay_journal_web_portlet_JournalPortlet" schema-version="2.0.1" validate-existing-data-handler="true"/>
 		<portlet portlet-id="foo" schema-version="9.0.0" validate-existing-data-handler="false"/></site-portlets></root>`})
-	id := send(t, e, lar, archive.DefaultBuffer)
+	id := send(t, e, lar, parts.DefaultBuffer)
 	if _, err := e.PublishStagingRequest(t.Context(), publisher, id, pages(site)); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func TestAnyBuildTakesAnArchiveOfAnotherBuild(t *testing.T) {
 	populate(t, e)
 	for _, f := range larFiles(t) {
 		lar := readFile(t, f)
-		id := send(t, e, lar, archive.DefaultBuffer)
+		id := send(t, e, lar, parts.DefaultBuffer)
 		_, err := e.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar))
 		must(t, err)
 		p := lastPublish(t, e)
@@ -163,14 +164,14 @@ func TestAnyBuildTakesAnArchiveOfAnotherBuild(t *testing.T) {
 	}
 	own := makeLAR(t, file{"manifest.xml", "<root>" + header(map[string]string{"build-number": "7413",
 		"schema-version": "4.0.0", "type": "layout-set", "available-locales": "en_US"}) + "</root>"})
-	_, err := e.PublishStagingRequest(t.Context(), publisher, send(t, e, own, archive.DefaultBuffer), pages(site))
+	_, err := e.PublishStagingRequest(t.Context(), publisher, send(t, e, own, parts.DefaultBuffer), pages(site))
 	must(t, err)
 	if p := lastPublish(t, e); len(p.Warnings) != 0 {
 		t.Errorf("an archive of its own build has the warnings %q", p.Warnings)
 	}
 	lost := makeLAR(t, file{"manifest.xml", "<root>" + header(map[string]string{"build-number": "7413",
 		"schema-version": "4.0.0", "type": "layout-set", "available-locales": "fr_FR"}) + "</root>"})
-	_, err = e.PublishStagingRequest(t.Context(), publisher, send(t, e, lost, archive.DefaultBuffer), pages(site))
+	_, err = e.PublishStagingRequest(t.Context(), publisher, send(t, e, lost, parts.DefaultBuffer), pages(site))
 	wantException(t, err, "LocaleException", "fr_FR")
 }
 
@@ -215,7 +216,7 @@ func TestBrokenArchiveIsRefused(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e := live(t, "6011")
-			id := send(t, e, tt.lar, archive.DefaultBuffer)
+			id := send(t, e, tt.lar, parts.DefaultBuffer)
 			before := state(t, e)
 			_, err := e.PublishStagingRequest(t.Context(), publisher, id, configurationFor(t, lar))
 			wantException(t, err, "LARFileException", "")
@@ -265,7 +266,7 @@ func TestPublishGoesWhereTheSettingsSay(t *testing.T) {
 	lar := readFile(t, larFiles(t)[0])
 	conf := configurationFor(t, lar)
 	conf.Settings["targetGroupId"] = int64(otherSite)
-	_, err := e.PublishStagingRequest(t.Context(), publisher, send(t, e, lar, archive.DefaultBuffer), conf)
+	_, err := e.PublishStagingRequest(t.Context(), publisher, send(t, e, lar, parts.DefaultBuffer), conf)
 	must(t, err)
 	here, err := e.Publishes(t.Context(), site)
 	must(t, err)
@@ -368,7 +369,7 @@ func BenchmarkPublish(b *testing.B) {
 	}
 	lar := makeLAR(b, file{"group/1/content", string(body)}, file{"manifest.xml", "<root>" + header(map[string]string{
 		"build-number": "7413", "schema-version": "4.0.0", "type": "layout-set"}) + "</root>"})
-	id := send(b, e, lar, archive.DefaultBuffer)
+	id := send(b, e, lar, parts.DefaultBuffer)
 	b.SetBytes(int64(len(lar)))
 	for b.Loop() {
 		if _, err := e.PublishStagingRequest(b.Context(), publisher, id, pages(site)); err != nil {

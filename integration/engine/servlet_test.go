@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
@@ -235,7 +235,7 @@ const (
 func (c client) publish(t testing.TB, lar []byte, buffer int64, portlet string) *liferay.Reply {
 	t.Helper()
 	id := c.call(t, stagingService, "createStagingRequest", "long,java.lang.String", "long", nil, int64(recordedSite), md5Of(lar)).Value
-	parts, err := archive.Split("3c0d.zip", int64(len(lar)), buffer)
+	parts, err := parts.Split("3c0d.zip", int64(len(lar)), buffer)
 	must(t, err)
 	for p := range parts {
 		r := c.call(t, stagingService, "updateStagingRequest", "long,java.lang.String,[B", "void",

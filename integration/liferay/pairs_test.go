@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/publisher"
@@ -125,7 +126,7 @@ func configuration(t *testing.T, content []byte) fields {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := lar.Manifest()
+	m, err := manifest.Of(lar)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
 )
 
 // anyArchive are limits that hold nothing back: an archive was checked by whoever publishes it.
@@ -17,14 +18,14 @@ func anyArchive() archive.Limits {
 }
 
 // headerOf returns what the archive says of itself. What is no archive is live's to refuse.
-func headerOf(r io.ReaderAt, size int64) (archive.Header, bool) {
+func headerOf(r io.ReaderAt, size int64) (manifest.Header, bool) {
 	a, err := archive.Open(r, size, anyArchive())
 	if err != nil {
-		return archive.Header{}, false
+		return manifest.Header{}, false
 	}
-	m, err := a.Manifest()
+	m, err := manifest.Of(a)
 	if err != nil {
-		return archive.Header{}, false
+		return manifest.Header{}, false
 	}
 	return m.Header, true
 }
@@ -45,7 +46,7 @@ func lineOfNumber(n int) string {
 }
 
 // fits refuses an archive of which it can be known that live would refuse it once it had it.
-func (c *Client) fits(h archive.Header) *Failure {
+func (c *Client) fits(h manifest.Header) *Failure {
 	if h.RootPortletID != "" && c.cfg.Map {
 		return &Failure{Kind: Mismatch, Unexecuted: true,
 			Msg: "the archive holds the data of one application, " + h.RootPortletID +

@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
@@ -109,7 +109,7 @@ func New(cfg Config) (*Client, error) {
 
 // complete returns the Config with the defaults of what is zero.
 func (cfg Config) complete() Config {
-	cfg.Buffer = cmp.Or(cfg.Buffer, archive.DefaultBuffer)
+	cfg.Buffer = cmp.Or(cfg.Buffer, parts.DefaultBuffer)
 	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, DefaultConnectTimeout)
 	cfg.CleanUpTimeout = cmp.Or(cfg.CleanUpTimeout, DefaultCleanUpTimeout)
 	cfg.Patience = cmp.Or(cfg.Patience, DefaultPatience)

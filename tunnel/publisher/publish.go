@@ -7,7 +7,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -116,7 +116,7 @@ func (p *publication) run(ctx context.Context) (err error) {
 
 // prepare does what can be done without the other side.
 func (p *publication) prepare(ctx context.Context) error {
-	if _, err := archive.Split("", p.Bytes, p.c.cfg.Buffer); err != nil {
+	if _, err := parts.Split("", p.Bytes, p.c.cfg.Buffer); err != nil {
 		return uncuttable(err)
 	}
 	p.Parts = int((p.Bytes + p.c.cfg.Buffer - 1) / p.c.cfg.Buffer)
@@ -159,7 +159,7 @@ func (p *publication) digest(ctx context.Context) error {
 	meter := &meter{r: io.NewSectionReader(p.lar, 0, p.Bytes), tell: func(n int64) {
 		p.c.tell(Progress{Stage: StageRead, Done: n, Total: p.Bytes})
 	}}
-	d, err := archive.Digest(ctx, meter)
+	d, err := parts.Digest(ctx, meter)
 	switch {
 	case ctx.Err() != nil:
 		return stopped(ctx, true)

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -93,7 +93,7 @@ func (p *publication) upload(ctx context.Context) error {
 }
 
 func (p *publication) parts(ctx context.Context) error {
-	parts, err := archive.Split(partsName(p.c.build, p.MD5), p.Bytes, p.c.cfg.Buffer)
+	parts, err := parts.Split(partsName(p.c.build, p.MD5), p.Bytes, p.c.cfg.Buffer)
 	if err != nil {
 		return uncuttable(err)
 	}
@@ -111,7 +111,7 @@ func (p *publication) parts(ctx context.Context) error {
 }
 
 // part sends one part, again if its connection breaks where that does no harm.
-func (p *publication) part(ctx context.Context, part archive.Part) error {
+func (p *publication) part(ctx context.Context, part parts.Part) error {
 	progress := Progress{Stage: StageUpload, Part: part.Index + 1, Parts: p.Parts, Total: p.Bytes,
 		Skipped: int64(p.Resumed) * p.c.cfg.Buffer}
 	tell := func(done, queued int64) {
@@ -140,7 +140,7 @@ func (p *publication) part(ctx context.Context, part archive.Part) error {
 }
 
 // broken says of a part that was not taken what that means for the publish: nothing was imported.
-func (p *publication) broken(err error, part archive.Part) error {
+func (p *publication) broken(err error, part parts.Part) error {
 	var f *Failure
 	if !errors.As(err, &f) {
 		return err
@@ -161,7 +161,7 @@ func (p *publication) broken(err error, part archive.Part) error {
 
 // sendPart sends one part of the request. tell learns how much was written, and how much of that
 // the other side has not taken yet.
-func (c *Client) sendPart(ctx context.Context, id int64, part archive.Part, content io.Reader,
+func (c *Client) sendPart(ctx context.Context, id int64, part parts.Part, content io.Reader,
 	tell func(done, queued int64)) error {
 	return c.update(ctx, id, part.Name, &body{content: content, size: part.Size, tell: tell})
 }

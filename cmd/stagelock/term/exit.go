@@ -6,7 +6,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/refusal"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
@@ -42,7 +42,7 @@ var exits = []struct {
 		publisher.TooLarge), ExitData},
 	{kind(publisher.Unreachable, publisher.TLS, publisher.BadAnswer), ExitUnavailable},
 	{as[*DataError], ExitData},
-	{as[*archive.Refusal], ExitData},
+	{as[*refusal.Refusal], ExitData},
 	{func(err error) bool {
 		return errors.Is(err, fs.ErrNotExist) || errors.Is(err,
 			fs.ErrPermission)

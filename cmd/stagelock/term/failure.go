@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/refusal"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
@@ -61,7 +61,7 @@ func describe(err error) failed {
 	var p *publisher.Failure
 	var d *DataError
 	var u *UsageError
-	var r *archive.Refusal
+	var r *refusal.Refusal
 	switch {
 	case errors.As(err, &p):
 		f.Kind, f.Call, f.Message, f.Cure = string(p.Kind), p.Call, p.Msg, p.Cure

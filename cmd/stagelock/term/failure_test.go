@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/refusal"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
@@ -34,7 +34,7 @@ func TestExitCodes(t *testing.T) {
 		{&publisher.Failure{Kind: publisher.Slow}, 75},
 		{term.Usagef("x"), 64},
 		{&term.DataError{}, 65},
-		{&archive.Refusal{}, 65},
+		{&refusal.Refusal{}, 65},
 		{fmt.Errorf("open: %w", fs.ErrNotExist), 65},
 		{&publisher.Failure{Kind: publisher.Exception}, 65},
 		{&publisher.Failure{Kind: publisher.Missing}, 65},

@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/refusal"
 	"github.com/stagelock/stagelock/integration/engine/content"
 )
 
@@ -120,7 +122,7 @@ func (a *Archives) Import(
 // portal and the site.
 func (a *Archives) inspect(
 	ctx context.Context, f io.ReaderAt, size int64, o *Order,
-) (*archive.Archive, *archive.Manifest, error) {
+) (*archive.Archive, *manifest.Manifest, error) {
 	lim := archive.DefaultLimits()
 	lim.Total = a.cfg.MaxArchive
 	lar, err := archive.Open(f, size, lim)
@@ -130,7 +132,7 @@ func (a *Archives) inspect(
 	if err := lar.Verify(ctx, nil); err != nil {
 		return nil, nil, badArchive(err)
 	}
-	m, err := lar.Manifest()
+	m, err := manifest.Of(lar)
 	if err == nil {
 		o.required, err = requiredPortlets(lar)
 	}
@@ -151,7 +153,7 @@ func (a *Archives) inspect(
 
 // requiredPortlets are the applications for which the manifest wants a data handler to exist.
 func requiredPortlets(lar *archive.Archive) (map[string]bool, error) {
-	e, _ := lar.Lookup(archive.ManifestName)
+	e, _ := lar.Lookup(manifest.Name)
 	r, err := lar.Open(e)
 	if err != nil {
 		return nil, err
@@ -185,11 +187,11 @@ func attr(el xml.StartElement, name string) string {
 // badArchive is a refusal for what the archive itself is to blame for; other errors stay what they
 // are.
 func badArchive(err error) error {
-	var r *archive.Refusal
+	var r *refusal.Refusal
 	if !errors.As(err, &r) {
 		return fmt.Errorf("read lar: %w", err)
 	}
-	if r.Code == archive.CodeManifest {
+	if r.Code == refusal.CodeManifest {
 		return content.Errorf(BadManifest, "manifest.xml is missing or not complete: %v", r)
 	}
 	return content.Errorf(BadArchive, "%v", r)

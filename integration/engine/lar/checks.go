@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
 	"github.com/stagelock/stagelock/integration/engine/content"
 )
 
@@ -19,7 +19,7 @@ var pageTypes = []string{"layout-prototype", "layout-set", "layout-set-prototype
 
 // checks hold an archive to the portal and the site, in the vendor's order. The first that fails
 // refuses it.
-var checks = []func(*Archives, *archive.Manifest, Order) *content.Error{
+var checks = []func(*Archives, *manifest.Manifest, Order) *content.Error{
 	(*Archives).checkBuild,
 	(*Archives).checkSchema,
 	(*Archives).checkType,
@@ -28,7 +28,7 @@ var checks = []func(*Archives, *archive.Manifest, Order) *content.Error{
 	(*Archives).checkPrototype,
 }
 
-func (a *Archives) checkBuild(m *archive.Manifest, _ Order) *content.Error {
+func (a *Archives) checkBuild(m *manifest.Manifest, _ Order) *content.Error {
 	build := m.Header.BuildNumber
 	if build < firstUncompared && build != buildNumber(a.cfg.Build) {
 		return content.Errorf(WrongBuild, "archive of build %d, the engine is of build %s", build, a.cfg.Build)
@@ -36,7 +36,7 @@ func (a *Archives) checkBuild(m *archive.Manifest, _ Order) *content.Error {
 	return nil
 }
 
-func (a *Archives) checkSchema(m *archive.Manifest, _ Order) *content.Error {
+func (a *Archives) checkSchema(m *manifest.Manifest, _ Order) *content.Error {
 	if m.Header.BuildNumber < firstUncompared || fits(schemaVersion, orFirst(m.Header.SchemaVersion)) {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (a *Archives) checkSchema(m *archive.Manifest, _ Order) *content.Error {
 		orFirst(m.Header.SchemaVersion), schemaVersion)
 }
 
-func (a *Archives) checkType(m *archive.Manifest, o Order) *content.Error {
+func (a *Archives) checkType(m *manifest.Manifest, o Order) *content.Error {
 	if o.Portlet == "" {
 		if !slices.Contains(pageTypes, m.Header.Type) {
 			return content.Errorf(WrongType, "archive of type %s, which is none of %s", m.Header.Type, strings.Join(pageTypes, ", "))
@@ -63,7 +63,7 @@ func (a *Archives) checkType(m *archive.Manifest, o Order) *content.Error {
 	return nil
 }
 
-func (a *Archives) checkPortlets(m *archive.Manifest, o Order) *content.Error {
+func (a *Archives) checkPortlets(m *manifest.Manifest, o Order) *content.Error {
 	for _, p := range m.Portlets {
 		deployed, known := a.cfg.Portlets[rootPortlet(p.ID)]
 		switch {
@@ -77,7 +77,7 @@ func (a *Archives) checkPortlets(m *archive.Manifest, o Order) *content.Error {
 	return nil
 }
 
-func (a *Archives) checkLocales(m *archive.Manifest, o Order) *content.Error {
+func (a *Archives) checkLocales(m *manifest.Manifest, o Order) *content.Error {
 	for _, l := range m.Header.Locales {
 		if !slices.Contains(o.Target.Locales, l) {
 			return content.Errorf(NoLocale, "no locale %s: the archive has %s, the site has %s",
@@ -88,7 +88,7 @@ func (a *Archives) checkLocales(m *archive.Manifest, o Order) *content.Error {
 }
 
 // checkPrototype refuses archives that inherit from a site template: this engine has none.
-func (a *Archives) checkPrototype(m *archive.Manifest, _ Order) *content.Error {
+func (a *Archives) checkPrototype(m *manifest.Manifest, _ Order) *content.Error {
 	if prototype := m.Header.LayoutPrototypeUUID; prototype != "" {
 		return content.Errorf(NoTemplate, "no site template %s", prototype)
 	}

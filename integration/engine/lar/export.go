@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/revisions"
 )
@@ -311,9 +312,9 @@ func (a *Archives) writeLAR(ctx context.Context, w *archive.Writer, x *exporting
 	if err != nil {
 		return err
 	}
-	manifest, err := a.manifest(x)
+	index, err := a.manifest(x)
 	if err == nil {
-		err = w.Put(archive.ManifestName, x.at, manifest)
+		err = w.Put(manifest.Name, x.at, index)
 	}
 	if err != nil {
 		return err

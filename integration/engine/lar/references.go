@@ -5,17 +5,18 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
 )
 
 // MissingReferences is the answer of a publish: what the archive needs and the site lacks.
 type MissingReferences struct {
-	Dependency []archive.MissingReference // must be there: nothing was imported
-	Weak       []archive.MissingReference // may be missing: a warning
+	Dependency []manifest.MissingReference // must be there: nothing was imported
+	Weak       []manifest.MissingReference // may be missing: a warning
 }
 
 // missing returns the references of the archive that neither the archive nor the site satisfies.
 func (a *Archives) missing(
-	ctx context.Context, lar *archive.Archive, m *archive.Manifest, o Order,
+	ctx context.Context, lar *archive.Archive, m *manifest.Manifest, o Order,
 ) (*MissingReferences, error) {
 	refs := &MissingReferences{}
 	for _, ref := range m.Missing {
@@ -45,7 +46,7 @@ const (
 // entryName is the name of an entry that a manifest or an item names by its path.
 func entryName(path string) string { return strings.TrimPrefix(path, "/") }
 
-func (a *Archives) hasReferred(ctx context.Context, m archive.MissingReference, o Order) (bool, error) {
+func (a *Archives) hasReferred(ctx context.Context, m manifest.MissingReference, o Order) (bool, error) {
 	for kind, class := range classes {
 		if class != m.ClassName {
 			continue

@@ -1,7 +1,7 @@
 package servlet
 
 import (
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/staging"
 	"github.com/stagelock/stagelock/tunnel/liferay"
@@ -41,7 +41,7 @@ func layoutModel(it content.Item, company int64) liferay.Model {
 	}
 }
 
-func wireReferences(all []archive.MissingReference) []liferay.MissingReference {
+func wireReferences(all []manifest.MissingReference) []liferay.MissingReference {
 	var wire []liferay.MissingReference
 	for _, r := range all {
 		pk := r.ClassPK

@@ -12,7 +12,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 )
@@ -69,7 +70,7 @@ func (sh shell) archiveInspect(c *cli.Context) error {
 			return named(args[0], err)
 		}
 	}
-	s, err := f.Summary(c.Context)
+	s, err := manifest.Summarize(c.Context, f.Archive)
 	if err != nil {
 		return named(args[0], err)
 	}
@@ -80,7 +81,7 @@ func (sh shell) archiveInspect(c *cli.Context) error {
 }
 
 // describeArchive writes a summary as rows.
-func describeArchive(name string, s *archive.Summary) [][]string {
+func describeArchive(name string, s *manifest.Summary) [][]string {
 	rows := [][]string{
 		{"archive", term.Plain(filepath.Base(name)) + ", " + term.Size(s.Bytes)},
 		{"holds", term.Plain(s.Type + " " + s.RootPortletID)},
@@ -126,19 +127,19 @@ func (sh shell) archiveSplit(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	parts, err := archive.Split(filepath.Base(args[0]), info.Size(), buffer)
+	pieces, err := parts.Split(filepath.Base(args[0]), info.Size(), buffer)
 	if err != nil {
 		return term.Usagef("--buffer: %v", err)
 	}
 	var made []filePart
-	for p := range parts {
+	for p := range pieces {
 		path := filepath.Join(c.String("dir"), p.Name)
 		if err := writeFrom(path, p.Section(f)); err != nil {
 			return err
 		}
 		made = append(made, filePart{path, p.Size})
 	}
-	digests, err := archive.Digest(c.Context, io.NewSectionReader(f, 0, info.Size()))
+	digests, err := parts.Digest(c.Context, io.NewSectionReader(f, 0, info.Size()))
 	if err != nil {
 		return err
 	}
@@ -167,15 +168,15 @@ func writeFrom(path string, r io.Reader) (err error) {
 }
 
 func (sh shell) archiveJoin(c *cli.Context) error {
-	parts, out := c.Args().Slice(), c.String("out")
-	if len(parts) == 0 {
+	given, out := c.Args().Slice(), c.String("out")
+	if len(given) == 0 {
 		return term.Usagef("join needs the PARTs to join")
 	}
 	if out == "" {
 		return term.Usagef("join needs --out")
 	}
 	paths, names := map[string]string{}, []string(nil)
-	for _, p := range parts {
+	for _, p := range given {
 		names = append(names, filepath.Base(p))
 		paths[filepath.Base(p)] = p
 	}
@@ -183,7 +184,7 @@ func (sh shell) archiveJoin(c *cli.Context) error {
 	if err != nil {
 		return &term.OutputError{Err: err}
 	}
-	d, err := archive.Join(c.Context, f, names, strings.ToLower(c.String("md5")),
+	d, err := parts.Join(c.Context, f, names, strings.ToLower(c.String("md5")),
 		func(name string) (io.ReadCloser, error) {
 			return os.Open(paths[name])
 		})

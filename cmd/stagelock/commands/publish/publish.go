@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/tunnel/liferay"
@@ -114,7 +115,7 @@ func (sh shell) publish(c *cli.Context) error {
 // check holds the content of the archive against what it declares: live would find out only after
 // the upload.
 func (sh shell) check(c *cli.Context, lar *input, show term.Display) error {
-	m, err := lar.Manifest()
+	m, err := manifest.Of(lar.Archive)
 	if err != nil {
 		return named(lar.name, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/repack"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 )
@@ -16,7 +17,7 @@ import (
 // rewritten is an archive that was written anew, for a script.
 type rewritten struct {
 	File string `json:"file"`
-	archive.Repacked
+	repack.Repacked
 }
 
 func (sh shell) archiveRepack(c *cli.Context) error {
@@ -32,7 +33,7 @@ func (sh shell) archiveRepack(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	done, err := repack(c, args[0], out, lim)
+	done, err := writeAnew(c, args[0], out, lim)
 	if err != nil {
 		return err
 	}
@@ -49,23 +50,23 @@ func (sh shell) archiveRepack(c *cli.Context) error {
 	return sh.Table(rows)
 }
 
-// repack writes the archive to a new file, and leaves nothing behind if it cannot.
-func repack(c *cli.Context, from, to string, lim archive.Limits) (archive.Repacked, error) {
+// writeAnew writes the archive to a new file, and leaves nothing behind if it cannot.
+func writeAnew(c *cli.Context, from, to string, lim archive.Limits) (repack.Repacked, error) {
 	in, err := os.Open(from)
 	if err != nil {
-		return archive.Repacked{}, err
+		return repack.Repacked{}, err
 	}
 	defer func() { _ = in.Close() }() // it was only read
 	info, err := in.Stat()
 	if err != nil {
-		return archive.Repacked{}, err
+		return repack.Repacked{}, err
 	}
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return archive.Repacked{}, &term.OutputError{Err: err}
+		return repack.Repacked{}, &term.OutputError{Err: err}
 	}
 	w := bufio.NewWriterSize(out, 1<<16)
-	done, err := archive.Repack(c.Context, w, in, info.Size(), lim)
+	done, err := repack.Write(c.Context, w, in, info.Size(), lim)
 	if err != nil {
 		return done, errors.Join(named(from, err), out.Close(), os.Remove(to))
 	}

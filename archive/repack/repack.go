@@ -1,4 +1,4 @@
-package archive
+package repack
 
 import (
 	"archive/zip"
@@ -14,9 +14,15 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/parts"
+	"github.com/stagelock/stagelock/archive/record"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
-// Repacked is what Repack did.
+// Repacked is what Write did.
 type Repacked struct {
 	Entries int      `json:"entries"`
 	Renamed []string `json:"renamed,omitempty"` // old names, where they were not as the portal writes them
@@ -26,20 +32,20 @@ type Repacked struct {
 // inMemory is the most content that Repack holds at a time; what is larger streams.
 const inMemory = 32 << 20
 
-// Repack reads the archive of size bytes in r by its central directory, as an importer with a file
+// Write reads the archive of size bytes in r by its central directory, as an importer with a file
 // does, and writes it to w in the form that Open accepts: names as the portal writes them (with
 // slashes, composed, without a folder around everything), without what packers leave on the side,
 // the manifest last. Nothing of the content changes. What would be dangerous is refused, as Open
 // refuses it; such an error is a *Refusal. After an error w holds no archive.
-func Repack(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, lim Limits) (Repacked, error) {
+func Write(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, lim archive.Limits) (Repacked, error) {
 	in, err := zip.NewReader(r, size)
 	if err != nil {
-		if _, ours := Open(r, size, lim); CodeOf(ours) != "" {
+		if _, ours := archive.Open(r, size, lim); refusal.CodeOf(ours) != "" {
 			err = ours
 		}
 		return Repacked{}, err
 	}
-	p := &repacking{ctx: ctx, out: NewWriter(w), lim: lim, left: lim.Total}
+	p := &repacking{ctx: ctx, out: archive.NewWriter(w), lim: lim, left: lim.Total}
 	if err := p.plan(in.File); err != nil {
 		return p.Repacked, err
 	}
@@ -55,8 +61,8 @@ func Repack(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, lim Lim
 type repacking struct {
 	Repacked
 	ctx   context.Context
-	out   *Writer
-	lim   Limits
+	out   *archive.Writer
+	lim   archive.Limits
 	left  int64 // content that may still come
 	files []repackedFile
 }
@@ -77,14 +83,14 @@ func isLitter(name string) bool {
 // plan gives every entry its name and its place.
 func (p *repacking) plan(files []*zip.File) error {
 	if len(files) > p.lim.Entries {
-		return refuse(CodeEntries, "%d entries are more than %d", len(files), p.lim.Entries)
+		return refusal.New(refusal.CodeEntries, "%d entries are more than %d", len(files), p.lim.Entries)
 	}
 	for _, f := range files {
 		name := portalName(f.Name)
 		switch {
 		case !utf8.ValidString(f.Name):
-			return refuse(CodeName, "name %q is in no known character set", f.Name).
-				heal("pack it with names in UTF-8: 7z a -tzip -mcu=on")
+			return refusal.New(refusal.CodeName, "name %q is in no known character set", f.Name).
+				Heal("pack it with names in UTF-8: 7z a -tzip -mcu=on")
 		case isLitter(name):
 			p.Left = append(p.Left, f.Name)
 			continue
@@ -107,7 +113,7 @@ func (p *repacking) plan(files []*zip.File) error {
 
 // last orders the manifest behind everything else, where exporters write it.
 func last(name string) int {
-	if name == ManifestName {
+	if name == manifest.Name {
 		return 1
 	}
 	return 0
@@ -135,7 +141,7 @@ func (p *repacking) unwrap() {
 		if !strings.HasPrefix(f.name, top) {
 			return
 		}
-		wrapped = wrapped || f.name == top+ManifestName
+		wrapped = wrapped || f.name == top+manifest.Name
 	}
 	if !wrapped {
 		return
@@ -153,11 +159,11 @@ func (p *repacking) add(f repackedFile) error {
 	case strings.HasSuffix(f.name, "/"):
 		return p.out.Mkdir(f.name, f.Modified)
 	case !mode.IsRegular():
-		return refuse(CodeMode, "entry %q is neither a regular file nor a directory", f.Name)
-	case f.Flags&flagEncrypted != 0:
-		return refuse(CodeFlags, "entry %q is encrypted with a password", f.Name)
+		return refusal.New(refusal.CodeMode, "entry %q is neither a regular file nor a directory", f.Name)
+	case f.Flags&record.FlagEncrypted != 0:
+		return refusal.New(refusal.CodeFlags, "entry %q is encrypted with a password", f.Name)
 	case f.Method != zip.Store && f.Method != zip.Deflate:
-		return Method(f.Method).foreign()
+		return archive.ForeignMethod(record.Method(f.Method))
 	}
 	p.Entries++
 	in, err := f.Open()
@@ -170,7 +176,7 @@ func (p *repacking) add(f repackedFile) error {
 	case err != nil:
 		err = damaged(f, err)
 	case int64(len(head)) > most:
-		err = refuse(CodeTotalSize, "content of %q is more than %d bytes", f.Name, most)
+		err = refusal.New(refusal.CodeTotalSize, "content of %q is more than %d bytes", f.Name, most)
 	case len(head) <= inMemory:
 		p.left -= int64(len(head))
 		err = p.out.Put(f.name, f.Modified, head)
@@ -188,11 +194,11 @@ func (p *repacking) stream(f repackedFile, head []byte, in io.Reader, most int64
 	}
 	rest := io.LimitReader(io.MultiReader(bytes.NewReader(head), in), most+1)
 	d := &countWriter{w: out}
-	if err := copyAll(p.ctx, d, rest); err != nil {
+	if err := parts.CopyAll(p.ctx, d, rest); err != nil {
 		return damaged(f, err)
 	}
 	if p.left -= d.n; d.n > most {
-		return refuse(CodeTotalSize, "content of %q is more than %d bytes", f.Name, most)
+		return refusal.New(refusal.CodeTotalSize, "content of %q is more than %d bytes", f.Name, most)
 	}
 	return nil
 }
@@ -211,7 +217,7 @@ func (c *countWriter) Write(p []byte) (int, error) {
 // damaged tells content that cannot be read for what it is from a fault of the disk.
 func damaged(f repackedFile, err error) error {
 	if errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return &Refusal{Code: CodeData, Index: -1, Offset: -1, Entry: f.Name,
+		return &refusal.Refusal{Code: refusal.CodeData, Index: -1, Offset: -1, Entry: f.Name,
 			Msg: fmt.Sprintf("content of %q cannot be read", f.Name), Err: err}
 	}
 	return fmt.Errorf("entry %q: %w", f.Name, err)

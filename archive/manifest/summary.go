@@ -1,4 +1,4 @@
-package archive
+package manifest
 
 import (
 	"context"
@@ -8,6 +8,9 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
 )
 
 // Summary is what an operator wants to know about an archive before it is published.
@@ -37,7 +40,7 @@ type Summary struct {
 	ByModel     map[string]Tally `json:"byModel,omitempty"` // by the model or application in the path
 	ByType      map[string]Tally `json:"byType,omitempty"`  // by the extension of the file
 
-	Digests
+	parts.Digests
 }
 
 // Tally counts files.
@@ -47,26 +50,26 @@ type Tally struct {
 	Compressed int64 `json:"compressed"`
 }
 
-func (t Tally) add(e Entry) Tally {
+func (t Tally) add(e archive.Entry) Tally {
 	return Tally{Files: t.Files + 1, Size: t.Size + e.Size, Compressed: t.Compressed + e.Compressed}
 }
 
-// Summary reads the manifest, the list of deletions and, for the digests, the whole archive once.
-func (a *Archive) Summary(ctx context.Context) (*Summary, error) {
-	m, err := a.Manifest()
+// Summarize reads the manifest, the list of deletions and, for the digests, the whole archive once.
+func Summarize(ctx context.Context, a *archive.Archive) (*Summary, error) {
+	m, err := Of(a)
 	if err != nil {
 		return nil, err
 	}
 	s := summarize(m)
-	for _, e := range a.entries {
+	for _, e := range a.Entries() {
 		s.count(e)
 	}
 	if s.Deletions == 0 {
-		if s.Deletions, err = a.deletions(ctx); err != nil {
+		if s.Deletions, err = deletions(ctx, a); err != nil {
 			return nil, err
 		}
 	}
-	s.Digests, err = Digest(ctx, io.NewSectionReader(a.r, 0, a.size))
+	s.Digests, err = parts.Digest(ctx, a.Bytes())
 	return s, err
 }
 
@@ -94,7 +97,7 @@ func given(t time.Time) *time.Time {
 	return &t
 }
 
-func (s *Summary) count(e Entry) {
+func (s *Summary) count(e archive.Entry) {
 	if e.Dir {
 		s.Directories++
 		return
@@ -132,13 +135,13 @@ func modelOf(name string) string {
 
 // deletions counts the entities that the archive asks to delete, for archives whose summary does
 // not tell.
-func (a *Archive) deletions(ctx context.Context) (int64, error) {
+func deletions(ctx context.Context, a *archive.Archive) (int64, error) {
 	var n int64
-	for _, e := range a.entries {
+	for _, e := range a.Entries() {
 		if path.Base(e.Name) != "deletion-system-events.xml" || e.Dir {
 			continue
 		}
-		found, err := a.countElements(ctx, e, "deletion-system-event")
+		found, err := countElements(ctx, a, e, "deletion-system-event")
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", e.Name, err)
 		}
@@ -147,12 +150,12 @@ func (a *Archive) deletions(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
-func (a *Archive) countElements(ctx context.Context, e Entry, element string) (int64, error) {
+func countElements(ctx context.Context, a *archive.Archive, e archive.Entry, element string) (int64, error) {
 	r, err := a.Open(e)
 	if err != nil {
 		return 0, err
 	}
-	doc, n := newElements(r, a.lim), int64(0)
+	doc, n := newElements(r, a.Limits()), int64(0)
 	for ctx.Err() == nil {
 		_, err := doc.next()
 		if errors.Is(err, io.EOF) {

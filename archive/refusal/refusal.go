@@ -1,4 +1,4 @@
-package archive
+package refusal
 
 import (
 	"errors"
@@ -80,12 +80,13 @@ func CodeOf(err error) Code {
 	return ""
 }
 
-func refuse(code Code, format string, args ...any) *Refusal {
+// New returns the refusal of that code that concerns no entry yet.
+func New(code Code, format string, args ...any) *Refusal {
 	return &Refusal{Code: code, Index: -1, Offset: -1, Msg: fmt.Sprintf(format, args...)}
 }
 
-// at adds the place, unless a deeper step knew it already.
-func (r *Refusal) at(index int, name string, offset int64) *Refusal {
+// At adds the place, unless a deeper step knew it already.
+func (r *Refusal) At(index int, name string, offset int64) *Refusal {
 	r.Index, r.Entry = index, name
 	if r.Offset < 0 {
 		r.Offset = offset

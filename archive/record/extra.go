@@ -1,14 +1,16 @@
-package archive
+package record
 
 import (
 	"encoding/binary"
 	"hash/crc32"
+
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 // The extra fields that say something about an entry's name or content. All others, such as times,
 // owners and the marks of tools, are passed over by every reader.
 const (
-	extraZIP64       = 0x0001
+	ExtraZIP64       = 0x0001
 	extraUnicodePath = 0x7075
 )
 
@@ -17,29 +19,29 @@ var encryption = map[uint16]bool{0x0014: true, 0x0015: true, 0x0016: true, 0x001
 
 // parseExtra walks the extra fields of the entry of that name and returns the content of the ZIP64
 // one, nil if there is none.
-func parseExtra(b []byte, name string) (zip64 []byte, r *Refusal) {
+func parseExtra(b []byte, name string) (zip64 []byte, r *refusal.Refusal) {
 	seen := map[uint16]bool{}
-	for c := cursor(b); len(c) > 0; {
+	for c := Cursor(b); len(c) > 0; {
 		if len(c) < 4 {
-			return nil, refuse(CodeExtra, "extra field has %d bytes left over", len(c))
+			return nil, refusal.New(refusal.CodeExtra, "extra field has %d bytes left over", len(c))
 		}
 		id, n := c.u16(), int(c.u16())
 		if n > len(c) {
-			return nil, refuse(CodeExtra, "extra field %#04x is cut short", id)
+			return nil, refusal.New(refusal.CodeExtra, "extra field %#04x is cut short", id)
 		}
 		data := c.take(n)
 		if seen[id] {
-			return nil, refuse(CodeExtra, "extra field %#04x occurs twice", id)
+			return nil, refusal.New(refusal.CodeExtra, "extra field %#04x occurs twice", id)
 		}
 		seen[id] = true
 		switch {
-		case id == extraZIP64:
+		case id == ExtraZIP64:
 			zip64 = data
 		case encryption[id]:
-			return nil, refuse(CodeExtra, "entry is encrypted: it has the extra field %#04x", id).
-				heal("pack it again without a password")
+			return nil, refusal.New(refusal.CodeExtra, "entry is encrypted: it has the extra field %#04x", id).
+				Heal("pack it again without a password")
 		case id == extraUnicodePath && !isPath(data, name):
-			return nil, refuse(CodeExtra, "extra field %#04x gives the entry another name", id)
+			return nil, refusal.New(refusal.CodeExtra, "extra field %#04x gives the entry another name", id)
 		}
 	}
 	return zip64, nil
@@ -55,23 +57,23 @@ func isPath(data []byte, name string) bool {
 
 // widen reads the numbers whose 32-bit fields say "see ZIP64" from the ZIP64 field, which holds
 // exactly these, in order, and only numbers that need it.
-func widen(zip64 []byte, fields ...*int64) *Refusal {
-	c := cursor(zip64)
+func widen(zip64 []byte, fields ...*int64) *refusal.Refusal {
+	c := Cursor(zip64)
 	for _, f := range fields {
-		if *f != magic32 {
+		if *f != Magic32 {
 			continue
 		}
 		if len(c) < 8 {
-			return refuse(CodeZIP64, "number is left to a ZIP64 field that lacks it")
+			return refusal.New(refusal.CodeZIP64, "number is left to a ZIP64 field that lacks it")
 		}
 		n := c.u64()
-		if n < magic32 || n > 1<<62 {
-			return refuse(CodeZIP64, "ZIP64 field holds %d, which does not need or fit it", n)
+		if n < Magic32 || n > 1<<62 {
+			return refusal.New(refusal.CodeZIP64, "ZIP64 field holds %d, which does not need or fit it", n)
 		}
 		*f = int64(n)
 	}
 	if len(c) > 0 || zip64 != nil && len(zip64) == 0 {
-		return refuse(CodeZIP64, "ZIP64 field is not needed")
+		return refusal.New(refusal.CodeZIP64, "ZIP64 field is not needed")
 	}
 	return nil
 }

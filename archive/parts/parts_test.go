@@ -1,4 +1,4 @@
-package archive_test
+package parts_test
 
 import (
 	"bytes"
@@ -12,16 +12,19 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/parts"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
-func split(t testing.TB, lar string, size, buffer int64) []archive.Part {
+var errDisk = errors.New("disk is gone")
+
+func split(t testing.TB, lar string, size, buffer int64) []parts.Part {
 	t.Helper()
-	parts, err := archive.Split(lar, size, buffer)
+	all, err := parts.Split(lar, size, buffer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.Collect(parts)
+	return slices.Collect(all)
 }
 
 func TestSplitNamesPartsAsTheVendorDoes(t *testing.T) {
@@ -44,11 +47,11 @@ func TestSplitNamesPartsAsTheVendorDoes(t *testing.T) {
 		{"100 GiB", 100 * 1024 * mib, 10240, "000000", "010239", 10 * mib},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			parts := split(t, "20143-7.lar", tt.size, archive.DefaultBuffer)
-			if len(parts) != tt.parts {
-				t.Fatalf("got %d parts, want %d", len(parts), tt.parts)
+			got := split(t, "20143-7.lar", tt.size, parts.DefaultBuffer)
+			if len(got) != tt.parts {
+				t.Fatalf("got %d parts, want %d", len(got), tt.parts)
 			}
-			first, last := parts[0], parts[len(parts)-1]
+			first, last := got[0], got[len(got)-1]
 			if first.Name != "20143-7.lar"+tt.first || last.Name != "20143-7.lar"+tt.last {
 				t.Errorf("got names %q to %q, want endings %s to %s", first.Name, last.Name, tt.first, tt.last)
 			}
@@ -61,28 +64,28 @@ func TestSplitNamesPartsAsTheVendorDoes(t *testing.T) {
 
 func TestSplitRefusesWhatTheVendorCannotSend(t *testing.T) {
 	for _, buffer := range []int64{0, -1, 1 << 31} {
-		if _, err := archive.Split("a.lar", 1, buffer); !errors.Is(err, archive.ErrBuffer) {
-			t.Errorf("buffer %d: got %v, want %v", buffer, err, archive.ErrBuffer)
+		if _, err := parts.Split("a.lar", 1, buffer); !errors.Is(err, parts.ErrBuffer) {
+			t.Errorf("buffer %d: got %v, want %v", buffer, err, parts.ErrBuffer)
 		}
 	}
-	if _, err := archive.Split("a.lar", 1<<40, 1); err == nil {
+	if _, err := parts.Split("a.lar", 1<<40, 1); err == nil {
 		t.Error("2^40 parts are accepted")
 	}
-	if parts := split(t, "a.lar", 0, 10); len(parts) != 0 {
-		t.Errorf("empty archive: got %d parts, want none", len(parts))
+	if got := split(t, "a.lar", 0, 10); len(got) != 0 {
+		t.Errorf("empty archive: got %d parts, want none", len(got))
 	}
 }
 
 // join puts shuffled parts of b together.
-func join(b []byte, parts []archive.Part, wantMD5 string) ([]byte, archive.Digests, error) {
-	byName, names := map[string]archive.Part{}, []string{}
-	for _, p := range parts {
+func join(b []byte, all []parts.Part, wantMD5 string) ([]byte, parts.Digests, error) {
+	byName, names := map[string]parts.Part{}, []string{}
+	for _, p := range all {
 		byName[p.Name] = p
 		names = append(names, p.Name)
 	}
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	var out bytes.Buffer
-	d, err := archive.Join(context.Background(), &out, names, wantMD5, func(name string) (io.ReadCloser, error) {
+	d, err := parts.Join(context.Background(), &out, names, wantMD5, func(name string) (io.ReadCloser, error) {
 		return io.NopCloser(byName[name].Section(bytes.NewReader(b))), nil
 	})
 	return out.Bytes(), d, err
@@ -93,15 +96,15 @@ func TestSplitAndJoinAreInverse(t *testing.T) {
 		b := rapid.SliceOfN(rapid.Byte(), 1, 3000).Draw(r, "archive")
 		buffer := rapid.Int64Range(1, 3001).Draw(r, "buffer")
 		name := rapid.StringMatching(`[a-z0-9.]{1,8}`).Draw(r, "name")
-		parts, err := archive.Split(name, int64(len(b)), buffer)
+		all, err := parts.Split(name, int64(len(b)), buffer)
 		if err != nil {
 			r.Fatal(err)
 		}
-		want, err := archive.Digest(context.Background(), bytes.NewReader(b))
+		want, err := parts.Digest(context.Background(), bytes.NewReader(b))
 		if err != nil {
 			r.Fatal(err)
 		}
-		got, d, err := join(b, slices.Collect(parts), want.MD5)
+		got, d, err := join(b, slices.Collect(all), want.MD5)
 		if err != nil || !bytes.Equal(got, b) || d != want {
 			r.Fatalf("joined %d bytes of %d, %+v, %v", len(got), len(b), d, err)
 		}
@@ -109,8 +112,8 @@ func TestSplitAndJoinAreInverse(t *testing.T) {
 }
 
 func TestDigests(t *testing.T) {
-	got, err := archive.Digest(context.Background(), strings.NewReader("abc"))
-	want := archive.Digests{
+	got, err := parts.Digest(context.Background(), strings.NewReader("abc"))
+	want := parts.Digests{
 		Bytes: 3, MD5: "900150983cd24fb0d6963f7d28e17f72",
 		SHA256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
 	}
@@ -122,15 +125,15 @@ func TestDigests(t *testing.T) {
 func TestJoinRefusesAnotherDigest(t *testing.T) {
 	b := []byte("some bytes")
 	got, _, err := join(b, split(t, "a.lar", int64(len(b)), 3), "900150983cd24fb0d6963f7d28e17f72")
-	if archive.CodeOf(err) != archive.CodeDigest || !bytes.Equal(got, b) {
-		t.Errorf("got %q and %v, want the bytes and %s", got, err, archive.CodeDigest)
+	if refusal.CodeOf(err) != refusal.CodeDigest || !bytes.Equal(got, b) {
+		t.Errorf("got %q and %v, want the bytes and %s", got, err, refusal.CodeDigest)
 	}
 }
 
 func TestJoinStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errDisk)
-	_, err := archive.Join(ctx, io.Discard, []string{"a00"}, "", func(string) (io.ReadCloser, error) {
+	_, err := parts.Join(ctx, io.Discard, []string{"a00"}, "", func(string) (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader("x")), nil
 	})
 	if !errors.Is(err, errDisk) {
@@ -139,7 +142,7 @@ func TestJoinStopsWithItsContext(t *testing.T) {
 }
 
 func TestJoinNamesThePartThatBroke(t *testing.T) {
-	_, err := archive.Join(context.Background(), io.Discard, []string{"a00", "a01"}, "", func(name string) (io.ReadCloser, error) {
+	_, err := parts.Join(context.Background(), io.Discard, []string{"a00", "a01"}, "", func(name string) (io.ReadCloser, error) {
 		if name == "a01" {
 			return nil, errDisk
 		}
@@ -171,8 +174,8 @@ func TestOrder(t *testing.T) {
 		{"a stray file", []string{"a.lar00", "assembled_1.lar"}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := archive.Order(tt.names)
-			if (err == nil) != tt.want || err != nil && archive.CodeOf(err) != archive.CodeParts {
+			got, err := parts.Order(tt.names)
+			if (err == nil) != tt.want || err != nil && refusal.CodeOf(err) != refusal.CodeParts {
 				t.Fatalf("got %v, %v, want success %v", got, err, tt.want)
 			}
 			if err == nil && !slices.IsSorted(got) {

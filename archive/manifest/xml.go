@@ -1,4 +1,4 @@
-package archive
+package manifest
 
 import (
 	"bufio"
@@ -6,6 +6,9 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 // errBudget ends a token that is longer than allowed while it is read, not after.
@@ -50,13 +53,13 @@ const byteOrderMark = "\ufeff"
 type elements struct {
 	dec   *xml.Decoder
 	src   *budget
-	lim   Limits
+	lim   archive.Limits
 	path  []string // names of the open elements
 	begun bool     // the root element was seen
 	first bool     // nothing was read yet
 }
 
-func newElements(r io.Reader, lim Limits) *elements {
+func newElements(r io.Reader, lim archive.Limits) *elements {
 	src := &budget{r: bufio.NewReader(r)}
 	return &elements{dec: xml.NewDecoder(src), src: src, lim: lim, first: true}
 }
@@ -83,7 +86,7 @@ func (e *elements) next() (attributes, error) {
 	}
 }
 
-func (e *elements) step(token xml.Token) (attributes, *Refusal) {
+func (e *elements) step(token xml.Token) (attributes, *refusal.Refusal) {
 	switch t := token.(type) {
 	case xml.StartElement:
 		return e.open(t)
@@ -93,31 +96,31 @@ func (e *elements) step(token xml.Token) (attributes, *Refusal) {
 		switch {
 		case len(e.path) > 0 || strings.TrimSpace(string(t)) == "":
 		case e.first && strings.HasPrefix(string(t), byteOrderMark):
-			return nil, refuse(CodeXML, "document begins with a byte order mark, which the portal does not read").
-				heal("save it as UTF-8 without the mark (BOM), as other editors do, and pack it again")
+			return nil, refusal.New(refusal.CodeXML, "document begins with a byte order mark, which the portal does not read").
+				Heal("save it as UTF-8 without the mark (BOM), as other editors do, and pack it again")
 		default:
-			return nil, refuse(CodeXML, "text outside the root element")
+			return nil, refusal.New(refusal.CodeXML, "text outside the root element")
 		}
 	case xml.Directive:
-		return nil, refuse(CodeXML, "document has a directive")
+		return nil, refusal.New(refusal.CodeXML, "document has a directive")
 	case xml.ProcInst:
 		if t.Target != "xml" || !e.first {
-			return nil, refuse(CodeXML, "document has a processing instruction")
+			return nil, refusal.New(refusal.CodeXML, "document has a processing instruction")
 		}
 	}
 	return nil, nil
 }
 
-func (e *elements) open(t xml.StartElement) (attributes, *Refusal) {
+func (e *elements) open(t xml.StartElement) (attributes, *refusal.Refusal) {
 	if len(e.path) == 0 && e.begun {
-		return nil, refuse(CodeXML, "document has two root elements")
+		return nil, refusal.New(refusal.CodeXML, "document has two root elements")
 	}
 	e.begun = true
 	if len(e.path) >= e.lim.Depth {
-		return nil, refuse(CodeXMLLimit, "elements are nested more than %d deep", e.lim.Depth)
+		return nil, refusal.New(refusal.CodeXMLLimit, "elements are nested more than %d deep", e.lim.Depth)
 	}
 	if len(t.Attr) > e.lim.Attrs {
-		return nil, refuse(CodeXMLLimit, "element has %d attributes, more than %d",
+		return nil, refusal.New(refusal.CodeXMLLimit, "element has %d attributes, more than %d",
 			len(t.Attr), e.lim.Attrs)
 	}
 	e.path = append(e.path, qualified(t.Name))
@@ -125,7 +128,7 @@ func (e *elements) open(t xml.StartElement) (attributes, *Refusal) {
 	for _, a := range t.Attr {
 		name := qualified(a.Name)
 		if _, twice := attrs[name]; twice {
-			return nil, refuse(CodeXML, "element has an attribute twice")
+			return nil, refusal.New(refusal.CodeXML, "element has an attribute twice")
 		}
 		attrs[name] = a.Value
 	}
@@ -143,20 +146,20 @@ func qualified(n xml.Name) string {
 // failed tells what is wrong with the document from what is wrong with reading it.
 func (e *elements) failed(err error, offset int64) error {
 	var syntax *xml.SyntaxError
-	var ref *Refusal
+	var ref *refusal.Refusal
 	switch {
 	case errors.Is(err, errBudget):
-		return refuse(CodeXMLLimit, "token at %d is longer than %d bytes", offset, e.lim.Token)
+		return refusal.New(refusal.CodeXMLLimit, "token at %d is longer than %d bytes", offset, e.lim.Token)
 	case errors.As(err, &ref):
 		return err
 	case errors.As(err, &syntax):
-		return &Refusal{Code: CodeXML, Index: -1, Offset: -1, Msg: "parse", Err: err}
+		return &refusal.Refusal{Code: refusal.CodeXML, Index: -1, Offset: -1, Msg: "parse", Err: err}
 	case errors.Is(err, io.EOF) && e.begun:
 		return io.EOF
 	case errors.Is(err, io.EOF):
-		return refuse(CodeXML, "document has no root element")
+		return refusal.New(refusal.CodeXML, "document has no root element")
 	case strings.HasPrefix(err.Error(), "xml: "): // other encodings and versions have no type of their own
-		return &Refusal{Code: CodeXML, Index: -1, Offset: -1, Msg: "parse", Err: err}
+		return &refusal.Refusal{Code: refusal.CodeXML, Index: -1, Offset: -1, Msg: "parse", Err: err}
 	}
 	return err
 }

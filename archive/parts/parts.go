@@ -1,4 +1,4 @@
-package archive
+package parts
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/stagelock/stagelock/archive/refusal"
 )
 
 // DefaultBuffer is the vendor's default length of a part.
@@ -31,13 +33,13 @@ type Part struct {
 	Size   int64
 }
 
-// PartName returns the vendor's name of the part with this index: the archive's name and the index
+// Name returns the vendor's name of the part with this index: the archive's name and the index
 // in width digits.
-func PartName(lar string, index, width int) string { return fmt.Sprintf("%s%0*d", lar, width, index) }
+func Name(lar string, index, width int) string { return fmt.Sprintf("%s%0*d", lar, width, index) }
 
-// PartWidth returns how many digits the vendor gives the index of a part: one more than the
+// Width returns how many digits the vendor gives the index of a part: one more than the
 // quotient of size and buffer has, which the vendor keeps in 32 bits.
-func PartWidth(size, buffer int64) int {
+func Width(size, buffer int64) int {
 	return len(strconv.FormatInt(size/buffer&math.MaxInt32, 10)) + 1
 }
 
@@ -50,10 +52,10 @@ func Split(lar string, size, buffer int64) (iter.Seq[Part], error) {
 	if size < 0 || size/buffer >= math.MaxInt32 {
 		return nil, fmt.Errorf("split %d bytes into parts of %d: too many parts", size, buffer)
 	}
-	width := PartWidth(size, buffer)
+	width := Width(size, buffer)
 	return func(yield func(Part) bool) {
 		for i, off := 0, int64(0); off < size; i, off = i+1, off+buffer {
-			p := Part{Index: i, Name: PartName(lar, i, width), Offset: off, Size: min(buffer, size-off)}
+			p := Part{Index: i, Name: Name(lar, i, width), Offset: off, Size: min(buffer, size-off)}
 			if !yield(p) {
 				return
 			}
@@ -70,19 +72,19 @@ func (p Part) Section(r io.ReaderAt) *io.SectionReader {
 // series: the same name, the same width of at least two digits, indexes from 0 without a gap.
 func Order(names []string) ([]string, error) {
 	if len(names) == 0 {
-		return nil, refuse(CodeParts, "no parts")
+		return nil, refusal.New(refusal.CodeParts, "no parts")
 	}
 	sorted := slices.Clone(names)
 	slices.Sort(sorted)
 	width := max(2, len(strconv.Itoa(len(sorted)-1)))
 	base, ok := strings.CutSuffix(sorted[0], strings.Repeat("0", width))
 	if !ok || base == "" {
-		return nil, refuse(CodeParts, "part %q is not a first one: it does not end in %d zeros",
+		return nil, refusal.New(refusal.CodeParts, "part %q is not a first one: it does not end in %d zeros",
 			sorted[0], width)
 	}
 	for i, name := range sorted {
-		if want := PartName(base, i, width); name != want {
-			return nil, refuse(CodeParts, "part %q stands where %q is due", name, want)
+		if want := Name(base, i, width); name != want {
+			return nil, refusal.New(refusal.CodeParts, "part %q stands where %q is due", name, want)
 		}
 	}
 	return sorted, nil
@@ -125,7 +127,7 @@ func (d *DigestWriter) Digests() Digests {
 // Digest reads r to its end and returns the digests of what came.
 func Digest(ctx context.Context, r io.Reader) (Digests, error) {
 	d := NewDigestWriter()
-	err := copyAll(ctx, d, r)
+	err := CopyAll(ctx, d, r)
 	return d.Digests(), err
 }
 
@@ -147,7 +149,7 @@ func Join(ctx context.Context, w io.Writer, names []string, wantMD5 string,
 	}
 	sum := d.Digests()
 	if wantMD5 != "" && sum.MD5 != wantMD5 {
-		return sum, refuse(CodeDigest, "joined archive has the MD5 %s, announced was %q",
+		return sum, refusal.New(refusal.CodeDigest, "joined archive has the MD5 %s, announced was %q",
 			sum.MD5, wantMD5)
 	}
 	return sum, nil
@@ -160,11 +162,11 @@ func joinPart(
 	if err != nil {
 		return err
 	}
-	return errors.Join(copyAll(ctx, w, r), r.Close())
+	return errors.Join(CopyAll(ctx, w, r), r.Close())
 }
 
-// copyAll copies and looks at ctx between reads.
-func copyAll(ctx context.Context, w io.Writer, r io.Reader) error {
+// CopyAll copies and looks at ctx between reads.
+func CopyAll(ctx context.Context, w io.Writer, r io.Reader) error {
 	_, err := io.CopyBuffer(w, readerFunc(func(p []byte) (int, error) {
 		if ctx.Err() != nil {
 			return 0, context.Cause(ctx)

@@ -1,4 +1,4 @@
-package archive
+package manifest
 
 import (
 	"errors"
@@ -9,7 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/refusal"
 )
+
+// Name is the entry that says what an archive holds.
+const Name = "manifest.xml"
 
 // Manifest is what manifest.xml says about an archive.
 type Manifest struct {
@@ -77,45 +83,45 @@ type ModelCounts struct {
 	Deletions int64 `json:"deletions"`
 }
 
-// Manifest reads manifest.xml.
-func (a *Archive) Manifest() (*Manifest, error) {
-	e, ok := a.Lookup(ManifestName)
+// Of reads the manifest.xml of an archive.
+func Of(a *archive.Archive) (*Manifest, error) {
+	e, ok := a.Lookup(Name)
 	if !ok || e.Dir {
-		return nil, a.noManifest()
+		return nil, noManifest(a)
 	}
-	if e.Size > a.lim.Manifest {
-		return nil, refuse(CodeXMLLimit, "%s of %d bytes is longer than %d",
-			ManifestName, e.Size, a.lim.Manifest)
+	if e.Size > a.Limits().Manifest {
+		return nil, refusal.New(refusal.CodeXMLLimit, "%s of %d bytes is longer than %d",
+			Name, e.Size, a.Limits().Manifest)
 	}
 	r, err := a.Open(e)
 	if err != nil {
 		return nil, err
 	}
-	m, err := ReadManifest(r, a.lim)
+	m, err := Read(r, a.Limits())
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", ManifestName, err)
+		return nil, fmt.Errorf("%s: %w", Name, err)
 	}
 	return m, r.Close()
 }
 
 // noManifest says where the manifest is, if it is elsewhere.
-func (a *Archive) noManifest() *Refusal {
-	for _, e := range a.entries {
+func noManifest(a *archive.Archive) *refusal.Refusal {
+	for _, e := range a.Entries() {
 		dir, name := path.Split(e.Name)
 		switch {
 		case e.Dir || strings.HasPrefix(e.Name, "__MACOSX/"):
-		case name == ManifestName:
-			return refuse(CodeManifest, "%s is in the folder %q: the folder was packed, not what it holds", ManifestName, dir).
-				heal("pack from within the folder (zip -r ../site.lar .), or " + repackCure)
+		case name == Name:
+			return refusal.New(refusal.CodeManifest, "%s is in the folder %q: the folder was packed, not what it holds", Name, dir).
+				Heal("pack from within the folder (zip -r ../site.lar .), or " + refusal.Repack)
 		case strings.HasSuffix(strings.ToLower(name), ".lar"):
-			return refuse(CodeManifest, "the archive %q is inside of this one", name).heal("unzip it first")
+			return refusal.New(refusal.CodeManifest, "the archive %q is inside of this one", name).Heal("unzip it first")
 		}
 	}
-	return refuse(CodeManifest, "archive has no %s, so it is no LAR", ManifestName)
+	return refusal.New(refusal.CodeManifest, "archive has no %s, so it is no LAR", Name)
 }
 
-// ReadManifest reads a manifest from r to its end.
-func ReadManifest(r io.Reader, lim Limits) (*Manifest, error) {
+// Read reads a manifest from r to its end.
+func Read(r io.Reader, lim archive.Limits) (*Manifest, error) {
 	p := &manifestParser{m: &Manifest{Models: map[string]int{}, Summary: map[string]ModelCounts{}}}
 	doc := newElements(&atMost{r: r, left: lim.Manifest}, lim)
 	for {
@@ -131,7 +137,7 @@ func ReadManifest(r io.Reader, lim Limits) (*Manifest, error) {
 		}
 	}
 	if p.m.Attributes == nil {
-		return nil, refuse(CodeManifest, "manifest has no header")
+		return nil, refusal.New(refusal.CodeManifest, "manifest has no header")
 	}
 	return p.m, nil
 }
@@ -145,7 +151,7 @@ type atMost struct {
 func (a *atMost) Read(p []byte) (int, error) {
 	n, err := a.r.Read(p)
 	if a.left -= int64(n); a.left < 0 {
-		return 0, refuse(CodeXMLLimit, "document is longer than allowed")
+		return 0, refusal.New(refusal.CodeXMLLimit, "document is longer than allowed")
 	}
 	return n, err
 }
@@ -154,7 +160,7 @@ type manifestParser struct{ m *Manifest }
 
 // manifestElements says what to do with the elements that matter, by path below the root. Where the
 // vendor moved an element, both places are listed.
-var manifestElements = map[string]func(*manifestParser, attributes) *Refusal{
+var manifestElements = map[string]func(*manifestParser, attributes) *refusal.Refusal{
 	"header":                               (*manifestParser).header,
 	"portlet":                              (*manifestParser).portlet, // 6.x, application archives
 	"portlets/portlet":                     (*manifestParser).portlet, // 6.x, site archives
@@ -166,9 +172,9 @@ var manifestElements = map[string]func(*manifestParser, attributes) *Refusal{
 	"manifest-summary/staged-model":        (*manifestParser).counts,
 }
 
-func (p *manifestParser) element(path []string, attrs attributes) *Refusal {
+func (p *manifestParser) element(path []string, attrs attributes) *refusal.Refusal {
 	if path[0] != "root" {
-		return refuse(CodeManifest, "root element is not named root")
+		return refusal.New(refusal.CodeManifest, "root element is not named root")
 	}
 	if len(path) > 3 {
 		return nil
@@ -182,9 +188,9 @@ func (p *manifestParser) element(path []string, attrs attributes) *Refusal {
 	return nil
 }
 
-func (p *manifestParser) header(attrs attributes) *Refusal {
+func (p *manifestParser) header(attrs attributes) *refusal.Refusal {
 	if p.m.Attributes != nil {
-		return refuse(CodeManifest, "manifest has two headers")
+		return refusal.New(refusal.CodeManifest, "manifest has two headers")
 	}
 	p.m.Attributes = attrs
 	h := &p.m.Header
@@ -194,7 +200,7 @@ func (p *manifestParser) header(attrs attributes) *Refusal {
 			continue
 		}
 		if err := f.set(value); err != nil {
-			return &Refusal{Code: CodeManifest, Index: -1, Offset: -1, Msg: "header attribute " + f.name, Err: err}
+			return &refusal.Refusal{Code: refusal.CodeManifest, Index: -1, Offset: -1, Msg: "header attribute " + f.name, Err: err}
 		}
 	}
 	return nil
@@ -269,7 +275,7 @@ func date(to *time.Time) func(string) error {
 	}
 }
 
-func (p *manifestParser) portlet(attrs attributes) *Refusal {
+func (p *manifestParser) portlet(attrs attributes) *refusal.Refusal {
 	p.m.Portlets = append(p.m.Portlets, Portlet{
 		ID: attrs["portlet-id"], LayoutID: attrs["layout-id"], SchemaVersion: attrs["schema-version"],
 		DisplayName: attrs["display-name"], Path: attrs["path"],
@@ -277,12 +283,12 @@ func (p *manifestParser) portlet(attrs attributes) *Refusal {
 	return nil
 }
 
-func (p *manifestParser) service(attributes) *Refusal {
+func (p *manifestParser) service(attributes) *refusal.Refusal {
 	p.m.Services++
 	return nil
 }
 
-func (p *manifestParser) layout(attrs attributes) *Refusal {
+func (p *manifestParser) layout(attrs attributes) *refusal.Refusal {
 	uuid := attrs["layout-uuid"]
 	if uuid == "" {
 		uuid = attrs["uuid"]
@@ -291,12 +297,12 @@ func (p *manifestParser) layout(attrs attributes) *Refusal {
 	return nil
 }
 
-func (p *manifestParser) stagedLayout(attrs attributes) *Refusal {
+func (p *manifestParser) stagedLayout(attrs attributes) *refusal.Refusal {
 	p.m.Models["Layout"]++
 	return p.layout(attrs)
 }
 
-func (p *manifestParser) missing(attrs attributes) *Refusal {
+func (p *manifestParser) missing(attrs attributes) *refusal.Refusal {
 	p.m.Missing = append(p.m.Missing, MissingReference{
 		ClassName: attrs["class-name"], ClassPK: attrs["class-pk"], UUID: attrs["uuid"],
 		GroupID: attrs["group-id"], DisplayName: attrs["display-name"], Type: attrs["type"],
@@ -306,12 +312,12 @@ func (p *manifestParser) missing(attrs attributes) *Refusal {
 	return nil
 }
 
-func (p *manifestParser) counts(attrs attributes) *Refusal {
+func (p *manifestParser) counts(attrs attributes) *refusal.Refusal {
 	var c ModelCounts
 	for name, to := range map[string]*int64{"addition-count": &c.Additions, "deletion-count": &c.Deletions} {
 		if s := attrs[name]; s != "" {
 			if err := number(to)(s); err != nil {
-				return &Refusal{Code: CodeManifest, Index: -1, Offset: -1, Msg: name, Err: err}
+				return &refusal.Refusal{Code: refusal.CodeManifest, Index: -1, Offset: -1, Msg: name, Err: err}
 			}
 		}
 	}
