@@ -171,6 +171,7 @@ type Health struct {
 	Interval time.Duration `yaml:"interval" default:"5s" min:"100ms" max:"10m" doc:"Time between two checks."`
 	Timeout  time.Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1m" doc:"Time for the answer."`
 	Failures int           `yaml:"failures" default:"3" min:"1" max:"100" doc:"Failures in a row that take a node out."`
+	Call     time.Duration `yaml:"call" default:"1m" max:"1h" doc:"Time between two looks whether a node would take a publish: a read with the engine's secret, under a login that nobody has; sooner while it would not. A gateway is ready if one would. 0 for never: a gateway is ready then if a node answers at all."`
 }
 
 // Liferay names Liferay's own files; the keys after home are read from these unless they are

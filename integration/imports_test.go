@@ -88,12 +88,16 @@ var mayImport = map[string][]string{
 	"gateway/node": {
 		"conf", "gateway/admin", "gateway/audit", "gateway/audit/chain", "gateway/audit/witness",
 		"gateway/certs", "gateway/cluster", "gateway/front", "gateway/native", "gateway/once",
-		"gateway/relay", "gateway/relay/engine", "gateway/relay/memory", "gateway/upstream",
-		"gateway/visit", "policy", "policy/calls", "policy/hosts", "policy/quota", "policy/secret",
-		"store", "store/files", "store/postgres", "store/sqlite", "tunnel/http1", "tunnel/javaser",
-		"tunnel/liferay",
+		"gateway/readiness", "gateway/relay", "gateway/relay/engine", "gateway/relay/memory",
+		"gateway/upstream", "gateway/visit", "policy", "policy/calls", "policy/hosts", "policy/quota",
+		"policy/secret", "store", "store/files", "store/postgres", "store/sqlite", "tunnel",
+		"tunnel/http1", "tunnel/javaser", "tunnel/liferay",
 	},
 	"gateway/once": {"store"},
+	"gateway/readiness": {
+		"gateway/upstream", "policy/secret", "tunnel", "tunnel/http1", "tunnel/javaser",
+		"tunnel/liferay",
+	},
 	"gateway/relay": {
 		"gateway/audit", "gateway/front", "gateway/once", "gateway/relay/answer",
 		"gateway/relay/cleanup", "gateway/relay/digest", "gateway/relay/engine",

@@ -45,7 +45,7 @@ hosts:
 engine:
   line: "7.4"
   browser_url: https://live.example.com
-  upstream: {nodes: ["http://%s"]}
+  upstream: {nodes: ["http://%s"], health: {call: 0s}}
 peers:
   - name: staging
     sites: [%d]

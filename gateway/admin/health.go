@@ -14,6 +14,8 @@ type Facts struct {
 	Unwritable error           // why log or store cannot be written, if they cannot
 	Log        error           // what else is wrong with the audit log
 	Nodes      map[string]bool // of the live engine, which are up
+	Engine     []string        // why nodes would not take a publish, each with its cure
+	Unasked    bool            // nobody knows yet whether the engine would take a publish
 	Stopping   bool
 	Refusals   map[tunnel.Reason]int64
 }
@@ -22,6 +24,7 @@ type Facts struct {
 type Health struct {
 	Ready    bool             `json:"ready"`
 	Problems []string         `json:"problems,omitempty"`
+	Warnings []string         `json:"warnings,omitempty"`
 	Nodes    map[string]bool  `json:"nodes"`
 	Refusals map[string]int64 `json:"refusals"`
 }
@@ -67,7 +70,14 @@ func (p *Probes) Health() Health {
 	if f.Log != nil {
 		h.Problems = append(h.Problems, "the audit log is not whole: "+f.Log.Error()+"; see stagelock audit verify")
 	}
-	if !anyUp(f.Nodes) {
+	switch {
+	case anyUp(f.Nodes) && f.Unasked:
+		h.Problems = append(h.Problems, "the live engine has yet to say whether it takes publishes; ask again in a moment")
+	case anyUp(f.Nodes):
+		h.Warnings = f.Engine // another node takes them
+	case len(f.Engine) > 0:
+		h.Problems = append(h.Problems, f.Engine...)
+	default:
 		h.Problems = append(h.Problems, "no node of the live engine can be reached; start it, or mend engine.upstream.nodes")
 	}
 	if f.Stopping {

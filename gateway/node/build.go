@@ -215,14 +215,19 @@ func (b *builder) key(path, id string, c conf.Key) *secret.Key {
 	k, problems := secret.NewKey(secret.KeyConfig{
 		ID: id, Algorithm: c.Algorithm, Secret: []byte(c.Value.Reveal()), Hex: c.Hex, Line: b.cfg.Engine.Line,
 	})
-	at := path + ".value"
-	if c.File != "" {
-		at = path + ".file"
-	}
+	at := secretPath(path, c)
 	for _, p := range problems {
 		b.add(at, p.Msg, p.Cure, p.Warning)
 	}
 	return k
+}
+
+// secretPath is the setting that says what a secret is.
+func secretPath(path string, c conf.Key) string {
+	if c.File != "" {
+		return path + ".file"
+	}
+	return path + ".value"
 }
 
 // profile is what a head must look like. A name without a port stands for every port that is

@@ -25,6 +25,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/front"
 	"github.com/stagelock/stagelock/gateway/native"
 	"github.com/stagelock/stagelock/gateway/once"
+	"github.com/stagelock/stagelock/gateway/readiness"
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/gateway/upstream"
@@ -63,11 +64,13 @@ type Node struct {
 	listeners []net.Listener
 	closers   []func() error // in the order of opening
 
-	used    atomic.Pointer[conf.Config] // conf, for who must not wait for a reload
-	mu      sync.Mutex                  // guards what a reload replaces
+	used    atomic.Pointer[conf.Config]      // conf, for who must not wait for a reload
+	probing atomic.Pointer[readiness.Prober] // prober, likewise
+	mu      sync.Mutex                       // guards what a reload replaces
 	conf    *conf.Config
 	limiter *quota.Limiter
 	pool    *upstream.Pool
+	prober  *readiness.Prober  // nil: nobody asks whether a publish would pass
 	stop    context.CancelFunc // ends the pool's health checks
 	pools   sync.WaitGroup
 	started bool
@@ -246,10 +249,12 @@ func (n *Node) rules() *visit.Rules { return &n.relay.Policy().Rules }
 
 // facts gathers what health is made of. It neither waits nor writes.
 func (n *Node) facts() admin.Facts {
-	return admin.Facts{
+	f := admin.Facts{
 		Unwritable: n.unwritable(), Log: n.audit.Err(), Nodes: n.relay.Policy().Engine.Pool.State(),
 		Stopping: n.relay.Draining(), Refusals: n.visits.Refusals(),
 	}
+	f.Engine, f.Unasked = n.engineFacts()
+	return f
 }
 
 func firstFatal(problems []conf.Problem) string {
@@ -272,6 +277,10 @@ func (n *Node) build(
 	policy, pool := b.policy(limiter)
 	if !conf.Fatal(b.problems) {
 		n.pool, n.limiter = pool, policy.Quota
+		if b.keep == nil {
+			n.prober = n.newProber(c, policy, n.prober)
+			n.probing.Store(n.prober)
+		}
 	}
 	return policy, b.problems
 }
@@ -314,7 +323,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	defer stop(nil)
 	n.mu.Lock()
 	n.started = true
-	n.watch(work, n.pool)
+	n.watch(work, n.pool, n.prober)
 	n.mu.Unlock()
 	defer n.unwatch()
 	var serving errgroup.Group
@@ -367,8 +376,11 @@ func (n *Node) drain(work context.Context) {
 }
 
 // watch runs the health checks of a pool until it is replaced. The caller holds mu.
-func (n *Node) watch(ctx context.Context, pool *upstream.Pool) {
+func (n *Node) watch(ctx context.Context, pool *upstream.Pool, prober *readiness.Prober) {
 	ctx, n.stop = context.WithCancel(ctx)
+	if prober != nil {
+		n.pools.Go(func() { _ = prober.Run(ctx) })
+	}
 	n.pools.Add(1)
 	go func() {
 		defer n.pools.Done()

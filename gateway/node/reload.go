@@ -52,7 +52,7 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 	if !sameEngine(next, n.conf) {
 		pool = nil
 	}
-	old, oldLimiter := n.pool, n.limiter
+	old, oldLimiter, oldProber := n.pool, n.limiter, n.prober
 	policy, problems := n.build(next, limiter, pool)
 	if conf.Fatal(problems) {
 		return problems
@@ -61,13 +61,14 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 		if n.pool != old {
 			n.pool.Close()
 		}
-		n.pool, n.limiter = old, oldLimiter
+		n.pool, n.limiter, n.prober = old, oldLimiter, oldProber
+		n.probing.Store(oldProber)
 		return append(problems, next.Problem("tls", err.Error(), "mend the certificate or the key"))
 	}
 	n.relay.Use(policy)
 	if n.started && n.pool != old {
 		n.stop()
-		n.watch(context.WithoutCancel(ctx), n.pool)
+		n.watch(context.WithoutCancel(ctx), n.pool, n.prober)
 	}
 	return problems
 }
@@ -75,7 +76,7 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 // sameEngine reports whether the engine is reached as before: its connections, the state of its nodes
 // and what is known of its requests are kept then.
 func sameEngine(a, b *conf.Config) bool {
-	return a.Limits.Reply == b.Limits.Reply && reflect.DeepEqual(a.Engine.Upstream, b.Engine.Upstream)
+	return a.Limits.Reply == b.Limits.Reply && a.Engine.Line == b.Engine.Line && reflect.DeepEqual(a.Engine.Upstream, b.Engine.Upstream)
 }
 
 func lines(problems []conf.Problem) string {

@@ -26,6 +26,7 @@ type Member struct {
 	misses   atomic.Int32 // of probes, in a row
 	running  atomic.Int32 // calls that it has
 	seen     atomic.Bool  // it answered once
+	refuses  atomic.Bool  // it would not take a publish
 }
 
 // Name returns host and port, as log and audit events name the node.
@@ -72,8 +73,18 @@ func (m *Member) Answered() {
 	}
 }
 
-// reachable reports whether neither calls nor probes speak against the node.
-func (m *Member) reachable() bool { return m.usable() && m.misses.Load() < m.limit }
+// Busy reports whether the node has a call.
+func (m *Member) Busy() bool { return m.running.Load() > 0 }
+
+// Refuse says whether the node would take a publish, if it was asked: calls go to one that would, as
+// long as there is one.
+func (m *Member) Refuse(refuses bool) { m.refuses.Store(refuses) }
+
+// reachable reports whether nothing speaks against the node: neither calls nor probes, and it would
+// take a publish.
+func (m *Member) reachable() bool {
+	return m.usable() && m.misses.Load() < m.limit && !m.refuses.Load()
+}
 
 // usable reports whether no call speaks against the node.
 func (m *Member) usable() bool { return m.failures.Load() < m.limit }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -140,6 +141,9 @@ func (p *Pool) Leave() {
 		p.shut()
 	}
 }
+
+// Members returns the nodes, in the order of Config.Nodes.
+func (p *Pool) Members() []*Member { return slices.Clone(p.members) }
 
 // Up reports whether Pick finds a node.
 func (p *Pool) Up() bool { return len(p.candidates(nil)) > 0 }

@@ -84,9 +84,11 @@ func (o Options) YAML(data string) string {
 		"peers:", "  - name: staging", "    sites: "+or(o.Sites, "[any]"),
 		"    secret: "+key(or(o.Secret, Secret)),
 	)
-	if o.Health != "" {
-		lines = slices.Insert(lines, slices.Index(lines, "  upstream:")+1, "    health: "+o.Health)
+	health := or(o.Health, "{}")
+	if !strings.Contains(health, "call:") { // most tests count what comes to the engine
+		health = strings.Replace(health, "{", "{ call: 0s, ", 1)
 	}
+	lines = slices.Insert(lines, slices.Index(lines, "  upstream:")+1, "    health: "+health)
 	for _, l := range o.Inner {
 		lines = slices.Insert(lines, slices.Index(lines, "  upstream:")+1, "    "+l)
 	}

@@ -1,0 +1,70 @@
+package node
+
+import (
+	"fmt"
+
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/readiness"
+	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+// askMethod is the read by which an engine of every line tells what it thinks of a secret.
+const askMethod = "checkRemoteStagingGroup"
+
+// questionFor is how the engine of a policy is asked whether a publish would pass.
+func questionFor(p *relay.Policy) readiness.Target {
+	e := p.Engine
+	t := readiness.Target{PathContext: e.PathContext, Host: e.HostOf(0), Key: e.Key, Encoded: e.Encoded, Build: p.Build}
+	for _, r := range p.Preset.Rules() {
+		if r.Method == askMethod {
+			t.Method = tunnel.Method{Service: r.Service, Name: r.Method, Parameters: r.Parameters}
+		}
+	}
+	return t
+}
+
+// newProber returns who asks the engine of c, or nil if nobody is to. What an earlier one found counts
+// until this one has asked.
+func (n *Node) newProber(c *conf.Config, p *relay.Policy, before *readiness.Prober) *readiness.Prober {
+	if c.Engine.Upstream.Health.Call <= 0 {
+		return nil
+	}
+	prober, err := readiness.New(readiness.Config{
+		Target: questionFor(p), Pool: p.Engine.Pool, Every: c.Engine.Upstream.Health.Call, Log: n.cfg.Log, Before: before,
+	})
+	if err != nil {
+		n.cfg.Log.WithError(err).Error("nobody asks the live engine whether a publish would pass")
+	}
+	return prober
+}
+
+// engineFacts says why a publish would not pass, each with its cure and the line that decides. It
+// neither waits nor asks.
+func (n *Node) engineFacts() (found []string, unasked bool) {
+	prober := n.probing.Load()
+	if prober == nil {
+		return nil, false
+	}
+	findings, asked := prober.Found()
+	for _, f := range findings {
+		found = append(found, f.Msg+"; "+f.Cure+" ("+place(n.used.Load(), f.Setting)+")")
+	}
+	return found, !asked
+}
+
+// place names a setting and where it stands.
+func place(c *conf.Config, setting string) string {
+	at := setting
+	if setting == "engine.upstream.secret" {
+		at = secretPath(setting, c.Engine.Upstream.Secret)
+	}
+	p := c.Problem(at, "", "")
+	switch {
+	case p.File != "" && p.Line > 0:
+		return fmt.Sprintf("%s, %s:%d", setting, p.File, p.Line)
+	case p.File != "":
+		return setting + ", " + p.File
+	}
+	return setting
+}
