@@ -14,7 +14,8 @@
 //	audit     the log of verdicts and outcomes, a chain of hashes with signed checkpoints; below it the
 //	          chain, the proof that it is whole, the retention of what is old, the trail of a publish
 //	certs     the certificate of the listeners
-//	node      builds all of that from a configuration, runs, reloads and drains it
+//	node      builds all of that from a configuration, runs, reloads and drains it; below it the plan that
+//	          a configuration makes, and the trial of a call
 //
 // Arrows point down only: node knows all; relay and native know visit; relay knows once and upstream;
 // visit knows audit. once knows neither wire nor connection, upstream no call, relay no store but by

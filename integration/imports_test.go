@@ -42,12 +42,13 @@ var mayImport = map[string][]string{
 	},
 	"cmd/stagelock/commands/flags": {
 		"archive", "cmd/stagelock/term", "conf", "gateway/audit", "gateway/audit/chain",
-		"gateway/audit/proof", "gateway/node", "policy", "policy/secret", "store", "store/files",
-		"store/postgres",
+		"gateway/audit/proof", "gateway/node", "gateway/node/plan", "policy", "policy/secret", "store",
+		"store/files", "store/postgres",
 	},
 	"cmd/stagelock/commands/operate": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/certs", "gateway/node",
-		"policy", "policy/calls", "policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay",
+		"gateway/node/trial", "policy", "policy/calls", "policy/hosts", "policy/secret",
+		"store/postgres", "tunnel/liferay",
 	},
 	"cmd/stagelock/commands/publish": {
 		"archive", "archive/manifest", "archive/parts", "archive/repack",
@@ -87,11 +88,18 @@ var mayImport = map[string][]string{
 	"gateway/native":  {"gateway/front", "gateway/visit", "policy", "tunnel"},
 	"gateway/node": {
 		"conf", "gateway/admin", "gateway/audit", "gateway/audit/chain", "gateway/audit/witness",
-		"gateway/certs", "gateway/cluster", "gateway/front", "gateway/native", "gateway/once",
-		"gateway/readiness", "gateway/relay", "gateway/relay/engine", "gateway/relay/memory",
-		"gateway/upstream", "gateway/visit", "policy", "policy/calls", "policy/hosts", "policy/quota",
-		"policy/secret", "store", "store/files", "store/postgres", "store/sqlite", "tunnel",
-		"tunnel/http1", "tunnel/javaser", "tunnel/liferay",
+		"gateway/certs", "gateway/cluster", "gateway/front", "gateway/native", "gateway/node/plan",
+		"gateway/once", "gateway/readiness", "gateway/relay", "gateway/relay/memory", "gateway/upstream",
+		"gateway/visit", "policy/hosts", "policy/quota", "store", "store/files", "store/postgres",
+		"store/sqlite", "tunnel",
+	},
+	"gateway/node/plan": {
+		"conf", "gateway/admin", "gateway/certs", "gateway/relay", "gateway/relay/engine",
+		"gateway/upstream", "gateway/visit", "policy/calls", "policy/hosts", "policy/quota",
+		"policy/secret", "tunnel/http1", "tunnel/javaser", "tunnel/liferay",
+	},
+	"gateway/node/trial": {
+		"conf", "gateway/node/plan", "gateway/relay", "policy", "policy/calls", "policy/secret",
 	},
 	"gateway/once": {"store"},
 	"gateway/readiness": {
@@ -155,8 +163,8 @@ var mayImport = map[string][]string{
 	},
 	"integration/internal/harness": {
 		"conf", "gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "gateway/audit/witness",
-		"gateway/node", "integration/engine", "integration/engine/servlet", "policy/secret", "store",
-		"store/files", "store/postgres",
+		"gateway/node", "gateway/node/plan", "integration/engine", "integration/engine/servlet",
+		"policy/secret", "store", "store/files", "store/postgres",
 	},
 	"integration/liferay":         {},
 	"integration/reports":         {},

@@ -21,6 +21,7 @@ import (
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
@@ -73,7 +74,7 @@ func serveErrand(text string) error {
 		defer pprof.StopCPUProfile()
 	}
 	cfg, problems := conf.Load(conf.Options{File: e.File})
-	if cfg == nil || conf.Fatal(append(problems, node.Check(cfg)...)) {
+	if cfg == nil || conf.Fatal(append(problems, plan.Check(cfg)...)) {
 		return fmt.Errorf("configuration: %v", problems)
 	}
 	log := logrus.New()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/readiness"
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/tunnel"
@@ -57,7 +58,7 @@ func (n *Node) engineFacts() (found []string, unasked bool) {
 func place(c *conf.Config, setting string) string {
 	at := setting
 	if setting == "engine.upstream.secret" {
-		at = secretPath(setting, c.Engine.Upstream.Secret)
+		at = plan.SecretPath(setting, c.Engine.Upstream.Secret)
 	}
 	p := c.Problem(at, "", "")
 	switch {

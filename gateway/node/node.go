@@ -24,6 +24,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/certs"
 	"github.com/stagelock/stagelock/gateway/front"
 	"github.com/stagelock/stagelock/gateway/native"
+	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/readiness"
 	"github.com/stagelock/stagelock/gateway/relay"
@@ -270,19 +271,19 @@ func firstFatal(problems []conf.Problem) string {
 func (n *Node) build(
 	c *conf.Config, limiter *quota.Limiter, pool *upstream.Pool,
 ) (*relay.Policy, []conf.Problem) {
-	b := builder{cfg: c, entry: n.cfg.Log, keep: pool}
+	o := plan.Options{Conf: c, Log: n.cfg.Log, Limiter: limiter, Pool: pool, Ports: []uint16{}}
 	for _, a := range n.Addrs() {
-		b.ports = append(b.ports, a.Port())
+		o.Ports = append(o.Ports, a.Port())
 	}
-	policy, pool := b.policy(limiter)
-	if !conf.Fatal(b.problems) {
-		n.pool, n.limiter = pool, policy.Quota
-		if b.keep == nil {
+	policy, problems := plan.Policy(o)
+	if !conf.Fatal(problems) {
+		n.pool, n.limiter = policy.Engine.Pool, policy.Quota
+		if pool == nil {
 			n.prober = n.newProber(c, policy, n.prober)
 			n.probing.Store(n.prober)
 		}
 	}
-	return policy, b.problems
+	return policy, problems
 }
 
 // Addrs returns the addresses that are listened on.

@@ -2,16 +2,15 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/netip"
 	"reflect"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/certs"
+	"github.com/stagelock/stagelock/gateway/node/plan"
 )
 
 // ErrReload is returned, with every problem, for a configuration that cannot be used: nothing has
@@ -89,40 +88,13 @@ func lines(problems []conf.Problem) string {
 	return strings.Join(all, "\n")
 }
 
-var challenges = map[string]certs.Challenge{
-	"http-01": certs.ChallengeHTTP, "tls-alpn-01": certs.ChallengeTLS,
-}
-
-var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
-
 // certConfig says where the certificate of the listeners comes from.
 func (n *Node) certConfig(c *conf.Config) certs.Config {
-	cc := certs.Config{
-		Source: certs.Source(c.TLS.Source), Certificate: string(c.TLS.Certificate), Key: string(c.TLS.Key),
-		ACME: certs.ACMEConfig{
-			Email: c.TLS.ACME.Email, Roots: string(c.TLS.ACME.CARoot),
-			Challenge: challenges[c.TLS.ACME.Challenge],
-		},
-		Values: n.database.Values(), Leases: n.database.Leases(), Dir: n.data().TLS(), Log: n.cfg.Log, Now: n.cfg.Now,
-		MinVersion: tlsVersions[c.TLS.MinVersion],
-	}
+	cc := plan.Certificate(c)
+	cc.Values, cc.Leases, cc.Dir = n.database.Values(), n.database.Leases(), n.data().TLS()
+	cc.Log, cc.Now = n.cfg.Log, n.cfg.Now
 	if n.conf.Store == "postgres" {
 		cc.Shared = n.cfg.Conf.ClusterKey()
-	}
-	if c.TLS.ACME.Directory != nil {
-		cc.ACME.Directory = c.TLS.ACME.Directory.String()
-	}
-	for _, name := range c.Names {
-		if ap, err := netip.ParseAddrPort(name); err == nil {
-			cc.IPs = append(cc.IPs, ap.Addr())
-			continue
-		}
-		if a, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
-			cc.IPs = append(cc.IPs, a)
-			continue
-		}
-		host, _, _ := strings.Cut(name, ":")
-		cc.Names = append(cc.Names, host)
 	}
 	return cc
 }

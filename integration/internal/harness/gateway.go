@@ -21,6 +21,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/store/files"
 	"github.com/stagelock/stagelock/store/postgres"
@@ -135,8 +136,8 @@ func Start(t testing.TB, o Options) *Gateway {
 	g.File = filepath.Join(t.TempDir(), "stagelock.yaml")
 	g.Write(t, o)
 	cfg, problems := g.load()
-	if cfg == nil || conf.Fatal(append(problems, node.Check(cfg)...)) {
-		t.Fatalf("configuration: %v %v", problems, node.Check(cfg))
+	if cfg == nil || conf.Fatal(append(problems, plan.Check(cfg)...)) {
+		t.Fatalf("configuration: %v %v", problems, plan.Check(cfg))
 	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/gateway/node/plan"
 )
 
 // Config returns the flags that say where the configuration is, and change it.
@@ -115,7 +115,7 @@ func Examine(load func() (*conf.Config, []conf.Problem)) (*conf.Config, []conf.P
 	for _, p := range problems {
 		known[p.Path] = known[p.Path] || !p.Warning
 	}
-	for _, p := range node.Check(cfg) {
+	for _, p := range plan.Check(cfg) {
 		if !known[p.Path] {
 			problems = append(problems, p)
 		}

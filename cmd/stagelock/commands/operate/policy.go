@@ -10,7 +10,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/gateway/node/trial"
 	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/secret"
@@ -183,7 +183,7 @@ func (sh shell) policyTest(c *cli.Context) error {
 	if t.Authorization, err = sh.authorization(c, cfg, t.Login); err != nil {
 		return err
 	}
-	steps, problems := node.Try(cfg, t)
+	steps, problems := trial.Run(cfg, t)
 	if conf.Fatal(problems) {
 		return flags.BadConfig(sh.Shell, problems)
 	}
@@ -197,13 +197,13 @@ func (sh shell) policyTest(c *cli.Context) error {
 	return nil
 }
 
-func (sh shell) trial(c *cli.Context) (t node.Trial, err error) {
+func (sh shell) trial(c *cli.Context) (t trial.Call, err error) {
 	for _, name := range []string{"from", "login", "site"} {
 		if !c.IsSet(name) {
 			return t, flags.Misused(c, "test needs --%s", name)
 		}
 	}
-	t = node.Trial{Login: c.String("login"), Site: c.Int64("site"), Method: c.String("call")}
+	t = trial.Call{Login: c.String("login"), Site: c.Int64("site"), Method: c.String("call")}
 	if t.From, err = netip.ParseAddr(c.String("from")); err != nil {
 		return t, flags.Misused(c, "--from: %q is not an address", c.String("from"))
 	}
@@ -242,7 +242,7 @@ func (sh shell) authorization(c *cli.Context, cfg *conf.Config, login string) (s
 	return k.Authorization(login, false, cfg.Engine.Line == liferay.Line62), nil
 }
 
-func (sh shell) showTrial(pass bool, steps []node.Tried) error {
+func (sh shell) showTrial(pass bool, steps []trial.Step) error {
 	if sh.JSON {
 		return sh.Print(map[string]any{"ok": pass, "steps": steps})
 	}
@@ -272,7 +272,7 @@ func (sh shell) showTrial(pass bool, steps []node.Tried) error {
 }
 
 // where is the setting that decides, and its line.
-func where(s node.Tried) string {
+func where(s trial.Step) string {
 	switch {
 	case s.Setting == "":
 		return ""

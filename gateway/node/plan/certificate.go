@@ -1,4 +1,4 @@
-package node
+package plan
 
 import (
 	"crypto/tls"
@@ -9,7 +9,45 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/certs"
 )
+
+var challenges = map[string]certs.Challenge{
+	"http-01": certs.ChallengeHTTP, "tls-alpn-01": certs.ChallengeTLS,
+}
+
+var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+
+// Certificate says where the certificate of the listeners comes from. What it is kept in is the caller's
+// to add.
+func Certificate(c *conf.Config) certs.Config {
+	cc := certs.Config{
+		Source: certs.Source(c.TLS.Source), Certificate: string(c.TLS.Certificate), Key: string(c.TLS.Key),
+		ACME: certs.ACMEConfig{
+			Email: c.TLS.ACME.Email, Roots: string(c.TLS.ACME.CARoot),
+			Challenge: challenges[c.TLS.ACME.Challenge],
+		},
+		MinVersion: tlsVersions[c.TLS.MinVersion],
+	}
+	if c.TLS.ACME.Directory != nil {
+		cc.ACME.Directory = c.TLS.ACME.Directory.String()
+	}
+	for _, name := range c.Names {
+		if ap, err := netip.ParseAddrPort(name); err == nil {
+			cc.IPs = append(cc.IPs, ap.Addr())
+			continue
+		}
+		if a, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+			cc.IPs = append(cc.IPs, a)
+			continue
+		}
+		host, _, _ := strings.Cut(name, ":")
+		cc.Names = append(cc.Names, host)
+	}
+	return cc
+}
 
 // dayForm is how the end of a certificate is written.
 const dayForm = "2006-01-02 15:04 MST"

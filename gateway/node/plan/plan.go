@@ -1,8 +1,9 @@
-package node
+package plan
 
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"net/netip"
@@ -31,12 +32,42 @@ import (
 // Check returns what is wrong with cfg beyond what conf.Load finds by itself: addresses, keys, and
 // what only fits together.
 func Check(cfg *conf.Config) []conf.Problem {
-	b := builder{cfg: cfg, ports: ports(cfg.Listen), entry: logrus.NewEntry(logrus.New())}
-	if _, pool := b.policy(nil); pool != nil {
-		pool.Close()
+	b := newBuilder(Options{Conf: cfg})
+	if p := b.policy(nil); p.Engine.Pool != nil {
+		p.Engine.Pool.Close()
 	}
 	b.certificate(time.Now())
 	return b.problems
+}
+
+// Options say what a policy is built of.
+type Options struct {
+	Conf    *conf.Config
+	Ports   []uint16       // that the listeners really have; nil: those of Conf
+	Log     *logrus.Entry  // of the engine's nodes; nil: nobody reads it
+	Limiter *quota.Limiter // used on where its limits stayed the same; nil: a new one
+	Pool    *upstream.Pool // used on where the engine's settings stayed the same; nil: a new one
+}
+
+// Policy returns the policy that a configuration describes, and all that is wrong with it. It must not be
+// used if a problem is fatal; its pool, if there is one, is the caller's to close.
+func Policy(o Options) (*relay.Policy, []conf.Problem) {
+	b := newBuilder(o)
+	p := b.policy(o.Limiter)
+	return p, b.problems
+}
+
+func newBuilder(o Options) *builder {
+	b := &builder{cfg: o.Conf, ports: o.Ports, entry: o.Log, keep: o.Pool}
+	if b.ports == nil {
+		b.ports = ports(o.Conf.Listen)
+	}
+	if b.entry == nil {
+		quiet := logrus.New()
+		quiet.SetOutput(io.Discard)
+		b.entry = logrus.NewEntry(quiet)
+	}
+	return b
 }
 
 func ports(listen []netip.AddrPort) []uint16 {
@@ -69,7 +100,7 @@ func (b *builder) add(path, msg, cure string, warning bool) {
 
 // policy builds everything that a reload replaces. The limiter is kept where its limits stayed the
 // same.
-func (b *builder) policy(limiter *quota.Limiter) (*relay.Policy, *upstream.Pool) {
+func (b *builder) policy(limiter *quota.Limiter) *relay.Policy {
 	c := b.cfg
 	preset, err := calls.NewPreset(c.Engine.Line)
 	if err != nil {
@@ -96,7 +127,7 @@ func (b *builder) policy(limiter *quota.Limiter) (*relay.Policy, *upstream.Pool)
 		RepeatKeep: c.Repeats.Keep, RequestKeep: c.Requests.Keep, Abandoned: c.Requests.Abandoned,
 	}
 	p.Engine = b.engine()
-	return p, p.Engine.Pool
+	return p
 }
 
 func quotaOf(q conf.Quota) quota.Config {
@@ -215,15 +246,15 @@ func (b *builder) key(path, id string, c conf.Key) *secret.Key {
 	k, problems := secret.NewKey(secret.KeyConfig{
 		ID: id, Algorithm: c.Algorithm, Secret: []byte(c.Value.Reveal()), Hex: c.Hex, Line: b.cfg.Engine.Line,
 	})
-	at := secretPath(path, c)
+	at := SecretPath(path, c)
 	for _, p := range problems {
 		b.add(at, p.Msg, p.Cure, p.Warning)
 	}
 	return k
 }
 
-// secretPath is the setting that says what a secret is.
-func secretPath(path string, c conf.Key) string {
+// SecretPath is the setting that says what a secret is.
+func SecretPath(path string, c conf.Key) string {
 	if c.File != "" {
 		return path + ".file"
 	}

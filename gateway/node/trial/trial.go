@@ -1,4 +1,4 @@
-package node
+package trial
 
 import (
 	"cmp"
@@ -8,17 +8,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sirupsen/logrus"
-
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/secret"
 )
 
-// Trial is a call that is held against a configuration without being made.
-type Trial struct {
+// Call is a call that is held against a configuration without being made.
+type Call struct {
 	From netip.Addr // the publisher's address
 	// Via is the trusted proxy that it comes through; the zero Addr: none.
 	Via netip.Addr
@@ -30,8 +29,8 @@ type Trial struct {
 	PartSize      int64  // of a part; 0: the smallest
 }
 
-// Tried is what one step of the gateway says to a Trial.
-type Tried struct {
+// Step is what one step of the gateway says to a Call.
+type Step struct {
 	Step    string `json:"step"`
 	Pass    bool   `json:"pass"`
 	Peer    string `json:"peer,omitempty"`
@@ -43,32 +42,31 @@ type Tried struct {
 	Line    int    `json:"line,omitempty"`
 }
 
-// Try returns what each step says, in their order, up to the one that refuses. Of several peers that
+// Run returns what each step says, in their order, up to the one that refuses. Of several peers that
 // could be meant the one that comes furthest counts. The configuration must have no fatal problem:
 // those that it has are returned. What only a running gateway knows, such as quotas and the requests
 // that were created, is not looked at.
-func Try(cfg *conf.Config, t Trial) ([]Tried, []conf.Problem) {
-	b := builder{cfg: cfg, ports: ports(cfg.Listen), entry: logrus.NewEntry(logrus.New())}
-	p, pool := b.policy(nil)
-	if pool != nil {
-		defer pool.Close()
+func Run(cfg *conf.Config, c Call) ([]Step, []conf.Problem) {
+	p, problems := plan.Policy(plan.Options{Conf: cfg})
+	if p.Engine.Pool != nil {
+		defer p.Engine.Pool.Close()
 	}
-	if conf.Fatal(b.problems) {
-		return nil, b.problems
+	if conf.Fatal(problems) {
+		return nil, problems
 	}
-	tr := trial{Trial: t, cfg: cfg, policy: p}
-	return tr.run(), b.problems
+	tr := trial{Call: c, cfg: cfg, policy: p}
+	return tr.run(), problems
 }
 
-// trial is a Trial and what it is held against.
+// trial is a Call and what it is held against.
 type trial struct {
-	Trial
+	Call
 	cfg    *conf.Config
 	policy *relay.Policy
-	steps  []Tried
+	steps  []Step
 }
 
-func (t *trial) run() []Tried {
+func (t *trial) run() []Step {
 	client, ok := t.client()
 	if !ok || !t.admit(client) {
 		return t.steps
@@ -77,7 +75,7 @@ func (t *trial) run() []Tried {
 		t.refuse("verify", "", "secret.wrong", "there is no peer", "peers")
 		return t.steps
 	}
-	before, best := slices.Clone(t.steps), []Tried(nil)
+	before, best := slices.Clone(t.steps), []Step(nil)
 	for i := range t.policy.Peers {
 		t.steps = slices.Clone(before)
 		if t.verify(i, client) && t.judge(i) {
@@ -90,7 +88,7 @@ func (t *trial) run() []Tried {
 	return best
 }
 
-func (t *trial) at(s Tried) {
+func (t *trial) at(s Step) {
 	if s.Setting != "" {
 		p := t.cfg.Problem(s.Setting, "", "")
 		s.File, s.Line = p.File, p.Line
@@ -100,13 +98,13 @@ func (t *trial) at(s Tried) {
 
 func (t *trial) refuse(step, peer, reason, msg, setting string) {
 	r, _ := policy.ReasonOf(reason)
-	t.at(Tried{Step: step, Peer: peer, Reason: reason, Msg: msg, Cure: r.Cure, Setting: setting})
+	t.at(Step{Step: step, Peer: peer, Reason: reason, Msg: msg, Cure: r.Cure, Setting: setting})
 }
 
 // client is the address on which the call is judged.
 func (t *trial) client() (netip.Addr, bool) {
 	if !t.Via.IsValid() {
-		t.at(Tried{Step: "peer", Pass: true, Msg: fmt.Sprintf("the client is %s", t.From)})
+		t.at(Step{Step: "peer", Pass: true, Msg: fmt.Sprintf("the client is %s", t.From)})
 		return t.From, true
 	}
 	client, err := t.policy.Proxies.Client(t.Via, []string{t.From.String()})
@@ -115,10 +113,10 @@ func (t *trial) client() (netip.Addr, bool) {
 		t.refuse("peer", "", "peer.forwarded", err.Error(), "hosts.trusted_proxies")
 		return client, false
 	case !t.policy.Proxies.Trusted(t.Via):
-		t.at(Tried{Step: "peer", Pass: true, Setting: "hosts.trusted_proxies",
+		t.at(Step{Step: "peer", Pass: true, Setting: "hosts.trusted_proxies",
 			Msg: fmt.Sprintf("%s is no trusted proxy, so it counts as the client", t.Via)})
 	default:
-		t.at(Tried{Step: "peer", Pass: true, Setting: "hosts.trusted_proxies",
+		t.at(Step{Step: "peer", Pass: true, Setting: "hosts.trusted_proxies",
 			Msg: fmt.Sprintf("the client is %s, says the trusted proxy %s", client, t.Via)})
 	}
 	return client, true
@@ -130,7 +128,7 @@ func (t *trial) admit(client netip.Addr) bool {
 		t.refuse("admit", "", "host.denied", fmt.Sprintf("%s is on no line of the allowed hosts", client), "hosts.allow")
 		return false
 	}
-	t.at(Tried{Step: "admit", Pass: true, Msg: fmt.Sprintf("%s is allowed by %q", client, entry),
+	t.at(Step{Step: "admit", Pass: true, Msg: fmt.Sprintf("%s is allowed by %q", client, entry),
 		Setting: entryOf("hosts.allow", t.cfg.Hosts.Allow, entry)})
 	return true
 }
@@ -151,7 +149,7 @@ func (t *trial) verify(i int, client netip.Addr) bool {
 		return false
 	}
 	if t.Authorization == "" {
-		t.at(Tried{Step: "verify", Pass: true, Peer: p.Name, Setting: at + ".secret",
+		t.at(Step{Step: "verify", Pass: true, Peer: p.Name, Setting: at + ".secret",
 			Msg: "with the peer's secret, which was not tried"})
 		return true
 	}
@@ -164,7 +162,7 @@ func (t *trial) verify(i int, client netip.Addr) bool {
 		t.refuse("verify", p.Name, "secret.wrong", err.Error(), at+".secret")
 		return false
 	}
-	t.at(Tried{Step: "verify", Pass: true, Peer: p.Name, Setting: at + ".secret", Msg: "the secret is the peer's"})
+	t.at(Step{Step: "verify", Pass: true, Peer: p.Name, Setting: at + ".secret", Msg: "the secret is the peer's"})
 	return true
 }
 
@@ -192,7 +190,7 @@ func (t *trial) judge(i int) bool {
 			return false
 		}
 		if decision == calls.AnswerVoid && t.Method != "" {
-			t.at(Tried{Step: "judge", Pass: true, Peer: p.Name, Msg: r.Method + " is answered by the gateway itself"})
+			t.at(Step{Step: "judge", Pass: true, Peer: p.Name, Msg: r.Method + " is answered by the gateway itself"})
 			return true
 		}
 	}
@@ -203,7 +201,7 @@ func (t *trial) judge(i int) bool {
 		return false
 	}
 	what := cmp.Or(t.Method, "every call of a publish")
-	t.at(Tried{Step: "judge", Pass: true, Peer: p.Name, Msg: fmt.Sprintf("%s into site %d by %s passes", what, t.Site, t.Login),
+	t.at(Step{Step: "judge", Pass: true, Peer: p.Name, Msg: fmt.Sprintf("%s into site %d by %s passes", what, t.Site, t.Login),
 		Setting: sitesOf(t.cfg.Peers[i], i, t.Site)})
 	return true
 }

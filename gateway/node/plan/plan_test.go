@@ -1,4 +1,4 @@
-package node_test
+package plan_test
 
 import (
 	"os"
@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/gateway/node/plan"
 )
 
 // problems returns what validate prints of a configuration: line, path and message, without the folder.
@@ -19,7 +19,7 @@ func problems(t *testing.T, text string) []string {
 	}
 	cfg, found := conf.Load(conf.Options{File: file})
 	if cfg != nil {
-		found = append(found, node.Check(cfg)...)
+		found = append(found, plan.Check(cfg)...)
 	}
 	conf.Sort(found)
 	var all []string

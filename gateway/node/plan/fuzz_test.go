@@ -1,11 +1,11 @@
-package node_test
+package plan_test
 
 import (
 	"io/fs"
 	"testing"
 
 	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/gateway/node/plan"
 )
 
 // malformed are URLs of nodes on which validate and run died: the pool was built from sections with
@@ -20,7 +20,7 @@ func TestMalformedNodesDoNotPanic(t *testing.T) {
 			t.Errorf("%q was accepted", u)
 		}
 		if cfg != nil {
-			node.Check(cfg)
+			plan.Check(cfg)
 		}
 	}
 }
@@ -47,7 +47,7 @@ func FuzzValidate(f *testing.F) {
 		if cfg == nil {
 			return
 		}
-		problems = append(problems, node.Check(cfg)...)
+		problems = append(problems, plan.Check(cfg)...)
 		conf.Sort(problems)
 	})
 }

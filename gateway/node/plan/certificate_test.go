@@ -1,4 +1,4 @@
-package node_test
+package plan_test
 
 import (
 	"crypto/ecdsa"
