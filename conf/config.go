@@ -197,7 +197,7 @@ type Quota struct {
 	PeerRate              Rate `yaml:"peer_rate" default:"200/s" min:"1/m" doc:"Calls of one peer. What is above it waits, it is not refused."`
 	PeerBurst             int  `yaml:"peer_burst" default:"400" min:"1" max:"1000000" doc:"How many of them may come at once."`
 	Connections           int  `yaml:"connections" default:"1024" min:"1" max:"1000000" doc:"Open connections in all."`
-	ConnectionsPerAddress int  `yaml:"connections_per_address" default:"64" min:"1" max:"1000000" doc:"Open connections of one address (IPv6: one /64)."`
+	ConnectionsPerAddress int  `yaml:"connections_per_address" default:"64" min:"1" max:"1000000" doc:"Open connections of one address (IPv6: one /64). Those of the balancers of hosts count among all only."`
 	CallsPerPeer          int  `yaml:"calls_per_peer" default:"32" min:"1" max:"100000" doc:"Calls of one peer that may be under way at once."`
 	Tracked               int  `yaml:"tracked" default:"10000" min:"16" max:"10000000" doc:"Addresses whose rates are remembered."`
 }

@@ -184,7 +184,7 @@ var hostFaults = []struct {
 	{"an address with a zone cannot stand in a Host header", func(h hostParts) bool { return h.address.Zone() != "" }},
 	{"an IPv6 address stands in brackets", func(h hostParts) bool { return h.address.Is6() && h.text[0] != '[' }},
 	{"an address has one spelling in lists of hosts, without zeros in front", func(h hostParts) bool {
-		return h.address.IsValid() && h.address.String() != h.host
+		return h.address.IsValid() && !h.address.Is6() && h.address.String() != h.host
 	}},
 	{"names are written in small letters", func(h hostParts) bool { return h.name() && h.host != strings.ToLower(h.host) }},
 	{"a dot stands at its end", func(h hostParts) bool { return h.name() && strings.HasSuffix(h.host, ".") }},

@@ -129,6 +129,7 @@ var mayImport = map[string][]string{
 	"gateway/upstream":       {"tunnel/http1"},
 	"gateway/visit":          {"gateway/audit", "policy", "policy/hosts", "policy/quota", "store", "tunnel"},
 	"integration":            {},
+	"integration/balancers":  {},
 	"integration/engine": {
 		"integration/engine/author", "integration/engine/content", "integration/engine/control",
 		"integration/engine/lar", "integration/engine/remote", "integration/engine/revisions",

@@ -167,7 +167,7 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 // place takes one of the places that there are for connections. Far over the limit there is none;
 // a little over it there are some in which clients are told so.
 func (f *Front) place(rules *visit.Rules, addr netip.Addr) (release func(), overLimit, ok bool) {
-	release, err := rules.Quota.Connect(addr)
+	release, err := rules.Connect(addr)
 	if err == nil {
 		return release, false, true
 	}

@@ -43,6 +43,15 @@ func (r *Rules) Local(addr netip.Addr) bool {
 	return addr.Unmap().IsLoopback() || r.Own.Contains(addr) || r.Proxies.Trusted(addr) || r.Senders.Trusted(addr) || r.Hosts.Contains(addr)
 }
 
+// Connect takes a place among the connections; release gives it back. A balancer's are not counted as
+// those of one address. The error is one of quota's.
+func (r *Rules) Connect(addr netip.Addr) (release func(), err error) {
+	if r.Proxies.Trusted(addr) || r.Senders.Trusted(addr) {
+		return r.Quota.ConnectBalancer()
+	}
+	return r.Quota.Connect(addr)
+}
+
 // Config is what Visits are built from.
 type Config struct {
 	Audit Recorder

@@ -140,9 +140,8 @@ func (l *Limiter) Connect(a netip.Addr) (release func(), err error) {
 	k := identity(a)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.stats.Connections >= l.c.Connections {
-		l.stats.TooMany++
-		return func() {}, fmt.Errorf("%w: %d in all", ErrTooManyConnections, l.c.Connections)
+	if err := l.full(); err != nil {
+		return func() {}, err
 	}
 	if l.open[k] >= l.c.ConnectionsPerAddress {
 		l.stats.TooMany++
@@ -151,6 +150,34 @@ func (l *Limiter) Connect(a netip.Addr) (release func(), err error) {
 	l.open[k]++
 	l.stats.Connections++
 	return sync.OnceFunc(func() { l.disconnect(k) }), nil
+}
+
+// ConnectBalancer is Connect for a balancer, whose connections are those of many clients: they count
+// among all, but not as those of one address.
+func (l *Limiter) ConnectBalancer() (release func(), err error) {
+	if l == nil || l.open == nil {
+		return func() {}, ErrTooManyConnections
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.full(); err != nil {
+		return func() {}, err
+	}
+	l.stats.Connections++
+	return sync.OnceFunc(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.stats.Connections--
+	}), nil
+}
+
+// full says that there are as many connections as there may be. l.mu is held.
+func (l *Limiter) full() error {
+	if l.stats.Connections < l.c.Connections {
+		return nil
+	}
+	l.stats.TooMany++
+	return fmt.Errorf("%w: %d in all", ErrTooManyConnections, l.c.Connections)
 }
 
 func (l *Limiter) disconnect(k netip.Addr) {

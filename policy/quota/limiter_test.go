@@ -227,6 +227,41 @@ func TestConnections(t *testing.T) {
 	}
 }
 
+// A balancer's connections were counted as those of one address: 64 publishers behind it were all.
+func TestBalancersConnectionsAreManyClients(t *testing.T) {
+	l := quota.New(quota.Config{Connections: 3, ConnectionsPerAddress: 1})
+	balancer := func(want bool) func() {
+		t.Helper()
+		release, err := l.ConnectBalancer()
+		if (err == nil) != want || err != nil && !errors.Is(err, quota.ErrTooManyConnections) {
+			t.Fatalf("ConnectBalancer: %v, want admitted %v", err, want)
+		}
+		return release
+	}
+	first := balancer(true)
+	balancer(true)
+	release, err := l.Connect(addr("192.0.2.1")) // is no balancer, and has a place of its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	balancer(false)() // releasing what was refused frees nothing
+	balancer(false)
+	first()
+	first()
+	balancer(true)
+	balancer(false)
+	release()
+	balancer(true)
+	if s := l.Stats(); s.Connections != 3 || s.TooMany != 3 {
+		t.Errorf("stats %+v, want 3 open and 3 refused", s)
+	}
+	for name, l := range map[string]*quota.Limiter{"nil": nil, "zero": {}} {
+		if _, err := l.ConnectBalancer(); !errors.Is(err, quota.ErrTooManyConnections) {
+			t.Errorf("the %s limiter admits a balancer: %v", name, err)
+		}
+	}
+}
+
 func TestConnectionsLeaveNothingBehind(t *testing.T) {
 	l := quota.New(quota.Config{Connections: 50})
 	var wg sync.WaitGroup

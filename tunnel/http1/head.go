@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -222,19 +223,32 @@ func (r *Request) admit(p *Profile) *Error {
 
 // listed tells whether host is one of hosts, or one without a port on whatever port its client knows:
 // a firewall may turn it into another one. Folding costs nothing when it came in lower case, as it
-// does.
+// does. An IPv6 address is the same in each of its spellings: Java writes [0:0:0:0:0:0:0:1].
 func listed(hosts []string, host string) bool {
-	host = strings.ToLower(host)
+	host = shortest(strings.ToLower(host))
 	name := host
 	if i := strings.LastIndexByte(host, ':'); i > 0 && isPort(host[i+1:]) && (host[i-1] == ']' || !strings.Contains(host[:i], ":")) {
 		name = host[:i]
 	}
 	for _, h := range hosts {
-		if h != "" && (h == host || h == name) {
+		if h = shortest(h); h != "" && (h == host || h == name) {
 			return true
 		}
 	}
 	return false
+}
+
+// shortest spells an IPv6 address in brackets, with or without a port, in the one way that Go does.
+func shortest(host string) string {
+	end := strings.IndexByte(host, ']')
+	if end < 0 || host[0] != '[' {
+		return host
+	}
+	a, err := netip.ParseAddr(host[1:end])
+	if err != nil || !a.Is6() || a.Zone() != "" {
+		return host
+	}
+	return "[" + a.String() + host[end:]
 }
 
 // isPort tells whether s is a port as clients write it.

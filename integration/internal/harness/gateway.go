@@ -37,6 +37,7 @@ const Login = "publisher@example.com"
 // wants.
 type Options struct {
 	Upstream   string             // base URL of the engine
+	Names      string             // YAML list, ["127.0.0.1"] if empty
 	Inside     string             // its path context
 	BrowserURL string             // where browsers see it; not said if empty
 	Context    string             // path context outside
@@ -71,7 +72,7 @@ func (o Options) YAML(data string) string {
 		return fmt.Sprintf("{ value: %q, algorithm: %s, hex: %t }", value, or(o.Algorithm, "AES"), o.Hex)
 	}
 	lines := []string{
-		`listen: ["127.0.0.1:0"]`, `names: ["127.0.0.1"]`,
+		`listen: ["127.0.0.1:0"]`, "names: " + or(o.Names, `["127.0.0.1"]`),
 		"data: " + data,
 		"hosts:", "  allow: " + or(o.Allow, `["127.0.0.1"]`),
 	}
