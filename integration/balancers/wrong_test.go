@@ -59,7 +59,7 @@ func TestWithoutALine(t *testing.T) {
 			balancer: nginx("", "proxy_set_header Host $http_host;", "")},
 		{name: "nginx's limit of a body", says: []string{"a part is larger", "client_max_body_size"}, balancer: nginx("", "client_max_body_size 0;", "")},
 		{name: "a balancer that the gateway does not know", says: []string{"not on the list of allowed hosts", "trusted proxies"}, balancer: forgotten(nginx(""), `["10.1.2.3"]`)},
-		{name: "Apache without the publisher's Host", says: []string{"host is not served"}, balancer: apache("", "ProxyPreserveHost On", "ProxyPreserveHost Off")},
+		{name: "Apache without the publisher's Host", says: []string{"status 500"}, balancer: apache("", "ProxyPreserveHost On", "ProxyPreserveHost Off")},
 		{name: "a PROXY header for a gateway that expects none", says: []string{"no connection"}, logged: "hosts.proxy_protocol",
 			balancer: forgotten(haproxy("", "haproxy-tcp.cfg", ""), "")},
 		{name: "no PROXY header for a gateway that expects one", says: []string{"no connection"}, logged: "hosts.proxy_protocol",
