@@ -137,7 +137,7 @@ func TestACleanUpThatFails(t *testing.T) {
 	}{
 		{"the engine goes away", hangUp, engine.ReasonDown},
 		{"the engine fails", says(500, nil), engine.ReasonLost},
-		{"no answer of a call", says(200, []byte("<html>")), engine.ReasonReply},
+		{"no answer of a call", says(200, []byte("<html>")), engine.ReasonPage},
 		{"the gateway's own secret refused", says(200, wrong), engine.ReasonRefusing},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

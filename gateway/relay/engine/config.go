@@ -25,6 +25,7 @@ const (
 	ReasonRefusing tunnel.Reason = "engine.refusing" // it turns the gateway itself away
 	ReasonRedirect tunnel.Reason = "engine.redirects"
 	ReasonFailing  tunnel.Reason = "engine.failing"
+	ReasonPage     tunnel.Reason = "engine.page" // something else than its tunnel answers
 	ReasonEmpty    tunnel.Reason = "reply.empty"
 	ReasonReply    tunnel.Reason = "reply.refused"
 )

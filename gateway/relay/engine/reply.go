@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"slices"
@@ -91,6 +92,17 @@ const carriedOut = "the call was carried out, but the live engine's answer was r
 // oversized are the faults of an answer that did begin.
 var oversized = map[string]bool{http1.ReasonReply: true, http1.ReasonReplyLarge: true}
 
+// page is an answer of something else than the tunnel, which writes objects and nothing else: a log-in, a
+// proxy's own page, another application.
+func page(reply *http1.Reply, cause error) error {
+	what := "a page"
+	if reply.ContentType != "" {
+		what += " (" + reply.ContentType + ")"
+	}
+	return &tunnel.Problem{Code: tunnel.Refused, Reason: ReasonPage,
+		Msg: "something else than the live engine's tunnel answered, with " + what + "; nothing was carried out", Err: cause}
+}
+
 // salvageException is for a reply that is not what the method answers. The call was carried out, so an
 // exception's words are passed on.
 func (a *Attempt) salvageException(reply *http1.Reply, in *javaser.Input, want Expected, cause error) (Answer, error) {
@@ -99,6 +111,10 @@ func (a *Attempt) salvageException(reply *http1.Reply, in *javaser.Input, want E
 		return Answer{}, badAnswer(ReasonEmpty, "the live engine answered with nothing where a value was due", cause)
 	}
 	body, err := reply.AppendTo(in.Everything())
+	if !bytes.HasPrefix(body, javaser.Header()[:1]) {
+		a.exchange.Cut()
+		return Answer{}, page(reply, cause)
+	}
 	if err != nil {
 		return Answer{}, badAnswer(ReasonReply, carriedOut, cause)
 	}
