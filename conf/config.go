@@ -25,6 +25,8 @@ type (
 	Origin = settings.Origin
 	// Setting is one effective value and where it comes from.
 	Setting = settings.Setting
+	// Change is a setting that two configurations have different.
+	Change = settings.Change
 )
 
 // Config is everything the operator decides. The tags of its fields are the one place where a
@@ -48,6 +50,7 @@ type Config struct {
 	Repeats    Repeats          `yaml:"repeats" doc:"Answers kept for a client that sends the same call again."`
 	Requests   Requests         `yaml:"requests" doc:"What is remembered about staging requests."`
 	Audit      Audit            `yaml:"audit" doc:"The audit log, written into the data folder."`
+	Admin      Admin            `yaml:"admin" doc:"The listener for those who run the gateway: health, metrics, status, reload, profiles."`
 	Log        Log              `yaml:"log" doc:"The gateway's own log, written to standard error."`
 
 	clusterKey []byte // what Cluster.KeyFile holds
@@ -233,6 +236,15 @@ type Audit struct {
 	MaxBytes   Size          `yaml:"max_bytes" default:"64MiB" min:"64KiB" max:"16GiB" doc:"Size at which a new file is begun."`
 	KeyFile    Path          `yaml:"key_file" empty:"the file audit.key in the data folder" restart:"true" doc:"The private key that signs the log, made if it is not there. Name one of its own where the data folder does not outlive the process, as in a container."`
 	Strangers  int           `yaml:"strangers" default:"10" min:"1" max:"1000000" doc:"Refusals of addresses outside hosts.allow that get an event of their own, a second; the rest is summed up once a minute, so that strangers cannot fill the disk."`
+}
+
+// Admin describes the listener for those who run the gateway.
+type Admin struct {
+	Listen []Endpoint `yaml:"listen" default:"127.0.0.1:9464,unix:admin.sock" doc:"Addresses with their ports, and Unix sockets as unix: and a file, which lies in the data folder unless it begins with a slash; an empty list for none. stagelock status and stagelock reload use the socket."`
+	Allow  []string   `yaml:"allow" doc:"Addresses and prefixes of other machines that may read health and metrics; nobody but this machine may reload."`
+	Names  []string   `yaml:"names" doc:"Host values that are accepted there, beside addresses, localhost, the machine's name and those of names: a web page cannot use a browser on this machine."`
+	Group  string     `yaml:"group" doc:"Group of the system that may open the socket; empty for nobody but the gateway's own user."`
+	Pprof  bool       `yaml:"pprof" default:"false" doc:"Profiles under /debug/pprof/ for every user of this machine; who has the socket has them anyway."`
 }
 
 // Log describes the gateway's own log.

@@ -127,6 +127,21 @@ var ruleRows = []struct {
 		[]string{"live.yaml:14: cluster.name: is empty"}},
 	{"cluster-unused", "", "cluster: {postgres: {url: {file: pg.url}}}\n",
 		[]string{"pg.url:1: warning: cluster.postgres.url.value: is given, but store is embedded"}},
+	{"admin-open", "", "admin: {listen: ['0.0.0.0:9464', '[::1]:9464', 'unix:a.sock', '127.0.0.2:1', ':9465']}\n", []string{
+		"live.yaml:13: admin.listen[0]: can be reached from other machines, and admin.allow is empty", "live.yaml:13: admin.listen[4]: can be reached"}},
+	{"admin-open", "", "admin: {listen: '0.0.0.0:9464', allow: [10.1.2.3]}\n", nil},
+	{"admin-open", "", "admin: {listen: ['9464', 'unix:', 'localhost:1']}\n", []string{"live.yaml:13: admin.listen[0]: is neither an address with a port",
+		"live.yaml:13: admin.listen[1]: names no file", "live.yaml:13: admin.listen[2]: is neither"}},
+	{"admin-open", "", "admin: {listen: []}\n", nil},
+	{"admin-twice", "", "admin: {listen: ['127.0.0.1:1', 'unix:a', '127.0.0.1:0', '127.0.0.1:1', 'unix:a', '127.0.0.1:0']}\n", []string{
+		"live.yaml:13: admin.listen[3]: is the same as admin.listen[0]", "live.yaml:13: admin.listen[4]: is the same as admin.listen[1]"}},
+	{"admin-public", "", "listen: ['0.0.0.0:9464']\nadmin: {listen: ['127.0.0.1:9464', '127.0.0.1:9465']}\n", []string{"live.yaml:14: admin.listen[0]: is where publishers connect"}},
+	{"admin-public", "", "listen: ['127.0.0.1:9464']\n", []string{"live.yaml:1: admin.listen[0]: is where publishers connect"}},
+	{"admin-allow", "", "admin: {allow: [10.1.2.3]}\n", []string{"live.yaml:13: warning: admin.allow: does nothing"}},
+	{"admin-group", "", "admin: {listen: '127.0.0.1:1', group: ops}\n", []string{"live.yaml:13: warning: admin.group: does nothing"}},
+	{"admin-group", "", "admin: {group: ops}\n", nil},
+	{"admin-long", "", "admin: {listen: 'unix:/" + strings.Repeat("x", 90) + "/s'}\n", []string{"live.yaml:13: warning: admin.listen[0]: lies in a folder with a path that is too long"}},
+	{"admin-names", "", "admin: {names: ['http://gate-a']}\n", []string{"live.yaml:13: admin.names[0]: is not a host: it is a URL"}},
 	{"names-empty", "names: [live.example.com]", "drain: 1m", []string{"live.yaml:1: names: is empty: no Host"}},
 	{"names-spelling", "names: [live.example.com]", "names: [Live.example.com, 'https://a', a/b, '10.0.0.1', '::1', '[::1]:8443', '[::1]', 'a:0', 'a:x', 'a.', 'ä', 'fe80::1%e', '', 'a:', '0:0::1', '[0:0:0:0:0:0:0:1]']",
 		[]string{

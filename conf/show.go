@@ -20,9 +20,16 @@ func (c *Config) Effective() []Setting { return schema.Effective(c, c.origins) }
 // NeedsRestart returns the paths whose new value only counts after a restart.
 func NeedsRestart(old, next *Config) []string { return schema.NeedsRestart(old, next) }
 
+// Changes returns the settings that next has different from old. Secrets are compared, and never
+// shown.
+func Changes(old, next *Config) []Change { return schema.Changes(old, next) }
+
 // Origin returns where the value at path comes from; that of the nearest thing around it if it has
 // no place of its own.
 func (c *Config) Origin(path string) Origin { return c.origins.Of(path) }
+
+// Written reports whether somebody wrote the value at path; else it is the default.
+func (c *Config) Written(path string) bool { return c.Origin(path).Source != settings.Default }
 
 // Problem returns a Problem at the place where the value at path comes from.
 func (c *Config) Problem(path, msg, cure string) Problem { return c.origins.Problem(path, msg, cure) }
