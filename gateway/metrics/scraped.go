@@ -1,0 +1,140 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stagelock/stagelock/gateway/status"
+)
+
+// scraped makes metrics of what is the case when it is asked.
+type scraped struct{ ask func() status.Status }
+
+// reading is one metric that is read from a status.
+type reading struct {
+	desc    *prometheus.Desc
+	counter bool
+	read    func(s *status.Status, emit func(v float64, labels ...string))
+}
+
+func gauge(name, help string, read func(*status.Status, func(float64, ...string)), labels ...string) reading {
+	return reading{desc: prometheus.NewDesc(prefix+name, help, labels, nil), read: read}
+}
+
+func counter(name, help string, read func(*status.Status, func(float64, ...string)), labels ...string) reading {
+	return reading{desc: prometheus.NewDesc(prefix+name, help, labels, nil), counter: true, read: read}
+}
+
+// readings are all that is read.
+var readings = []reading{
+	gauge("ready", "Whether publishes can pass.", func(s *status.Status, emit func(float64, ...string)) {
+		emit(truth(s.Ready))
+	}),
+	gauge("publishes_running", "Staging requests that are not cleaned up yet.",
+		func(s *status.Status, emit func(float64, ...string)) { emit(float64(s.Traffic.Publishes)) }),
+	gauge("calls_running", "Calls of a peer that are under way.",
+		func(s *status.Status, emit func(float64, ...string)) { numbers(s.Traffic.Calls, emit) }, "peer"),
+	gauge("connections", "Open connections of publishers.",
+		func(s *status.Status, emit func(float64, ...string)) { emit(float64(s.Traffic.Connections)) }),
+	counter("refused_connections_total", "Connections that were closed before a call came, by why.",
+		func(s *status.Status, emit func(float64, ...string)) { numbers(s.Traffic.Turned, emit) }, "why"),
+	gauge("engine_up", "Whether a node of the live engine is up.",
+		func(s *status.Status, emit func(float64, ...string)) {
+			for _, e := range s.Engine {
+				emit(truth(e.Up), e.Name)
+			}
+		}, "node"),
+	counter("engine_failures_total", "Failures of a node of the live engine: of a call, or of a check of its health.",
+		func(s *status.Status, emit func(float64, ...string)) {
+			for _, e := range s.Engine {
+				emit(float64(e.Failures.Calls), e.Name, "call")
+				emit(float64(e.Failures.Probes), e.Name, "probe")
+			}
+		}, "node", "kind"),
+	gauge("audit_last_checkpoint_timestamp_seconds", "When the newest checkpoint of the audit log was signed.",
+		func(s *status.Status, emit func(float64, ...string)) { when(s.Audit.Checkpoint, emit) }),
+	gauge("audit_verified", "Whether the audit log was what its newest checkpoint said when it was opened, and can be written.",
+		func(s *status.Status, emit func(float64, ...string)) {
+			emit(truth(s.Audit.Whole && s.Audit.Problem == ""))
+		}),
+	gauge("certificate_expiry_timestamp_seconds", "When a certificate that publishers are shown runs out.",
+		func(s *status.Status, emit func(float64, ...string)) {
+			for _, c := range s.Certificates {
+				when(c.NotAfter, emit, c.Name)
+			}
+		}, "name"),
+	gauge("config_last_reload_successful", "Whether the configuration could be used when it was last read.",
+		func(s *status.Status, emit func(float64, ...string)) { emit(truth(s.Config.OK)) }),
+	gauge("config_last_reload_timestamp_seconds", "When the configuration in use was read.",
+		func(s *status.Status, emit func(float64, ...string)) { when(s.Config.Loaded, emit) }),
+	gauge("config_info", "Digest of the configuration in use, without its secrets; always 1.",
+		func(s *status.Status, emit func(float64, ...string)) { emit(1, s.Config.Digest) }, "digest"),
+	gauge("store_up", "Whether the store and the audit log can be written.",
+		func(s *status.Status, emit func(float64, ...string)) { emit(truth(s.Store.Up)) }),
+	gauge("data_bytes", "Size of what the gateway keeps in its data folder.",
+		func(s *status.Status, emit func(float64, ...string)) {
+			emit(float64(s.Audit.Bytes), "audit")
+			emit(float64(s.Store.Bytes), "store")
+		}, "part"),
+	gauge("disk_free_bytes", "Free bytes of the disk that the data folder is on.",
+		func(s *status.Status, emit func(float64, ...string)) { emit(float64(s.Disk.Free)) }),
+	gauge("disk_size_bytes", "Size of the disk that the data folder is on.",
+		func(s *status.Status, emit func(float64, ...string)) { emit(float64(s.Disk.Size)) }),
+	gauge("member_lease_seconds", "Time for which others of the cluster wait for this gateway.",
+		ofMember(func(m *status.Member, emit func(float64, ...string)) { emit(m.Lease.Seconds()) })),
+	gauge("members", "Gateways of the cluster, by their state.",
+		ofMember(func(m *status.Member, emit func(float64, ...string)) { numbers(m.Members, emit) }), "state"),
+	gauge("clock_offset_seconds", "How far this machine's clock is ahead of the store's.",
+		ofMember(func(m *status.Member, emit func(float64, ...string)) { emit(m.Clock.Seconds()) })),
+}
+
+func truth(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// when emits a time; none for one that did not come yet.
+func when(t time.Time, emit func(float64, ...string), labels ...string) {
+	if !t.IsZero() {
+		emit(float64(t.UnixMilli())/1000, labels...)
+	}
+}
+
+func numbers[N int | int64](all map[string]N, emit func(float64, ...string)) {
+	for label, n := range all {
+		emit(float64(n), label)
+	}
+}
+
+// ofMember reads what only a gateway of a cluster has.
+func ofMember(read func(*status.Member, func(float64, ...string))) func(*status.Status, func(float64, ...string)) {
+	return func(s *status.Status, emit func(float64, ...string)) {
+		if s.Store.Cluster != nil {
+			read(s.Store.Cluster, emit)
+		}
+	}
+}
+
+// Describe names what is read.
+func (*scraped) Describe(ch chan<- *prometheus.Desc) {
+	for _, r := range readings {
+		ch <- r.desc
+	}
+}
+
+// Collect asks once and reads everything.
+func (s *scraped) Collect(ch chan<- prometheus.Metric) {
+	now := s.ask()
+	for _, r := range readings {
+		typ := prometheus.GaugeValue
+		if r.counter {
+			typ = prometheus.CounterValue
+		}
+		r.read(&now, func(v float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(r.desc, typ, v, labels...)
+		})
+	}
+}
