@@ -65,12 +65,12 @@ func TestReloadTakesANewAuthority(t *testing.T) {
 	}
 	g := harness.Start(t, harness.Options{Upstream: url, Inner: []string{"ca: " + authority}})
 	write("nothing")
-	if err := g.Node.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "holds no certificate") {
+	if _, err := g.Node.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "holds no certificate") {
 		t.Errorf("reload: %v", err)
 	}
 	allowed(t, g, dial(t, g).call(t, checkSite(harness.Site).message(t)))
 	write("# the authority of the house\n" + string(good))
-	if err := g.Node.Reload(t.Context()); err != nil {
+	if _, err := g.Node.Reload(t.Context()); err != nil {
 		t.Errorf("reload: %v", err)
 	}
 	allowed(t, g, dial(t, g).call(t, checkSite(harness.Site).message(t)))

@@ -121,7 +121,7 @@ func TestReload(t *testing.T) {
 		bad := listed
 		bad.Upstream, bad.Secret, bad.Extra = s.sink.URL, "6543210987654321", []string{"no_such_setting: 1"}
 		s.Write(t, bad)
-		err := s.Node.Reload(t.Context())
+		_, err := s.Node.Reload(t.Context())
 		if !errors.Is(err, node.ErrReload) || !strings.Contains(err.Error(), "no_such_setting") {
 			t.Errorf("reload: %v", err)
 		}
@@ -137,7 +137,7 @@ func TestReload(t *testing.T) {
 		next := listed
 		next.Upstream, next.Secret, next.Engine, next.Sites = s.sink.URL, "6543210987654321", "an engine secret", "[20143, 20999]"
 		s.Write(t, next)
-		if err := s.Node.Reload(t.Context()); err != nil {
+		if _, err := s.Node.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		old, renewed := checkSite(site).message(t), checkSite(otherSite).message(t)

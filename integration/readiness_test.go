@@ -139,12 +139,12 @@ func TestReadinessOverReloads(t *testing.T) {
 		t.Fatalf("%d %+v", status, h)
 	}
 	g.Write(t, o)
-	if err := g.Node.Reload(t.Context()); err != nil {
+	if _, err := g.Node.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "ready", func() bool { status, _ := probe(t, g); return status == http.StatusOK })
 	for range 20 {
-		if err := g.Node.Reload(t.Context()); err != nil {
+		if _, err := g.Node.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if status, h := probe(t, g); status != http.StatusOK {
@@ -154,7 +154,7 @@ func TestReadinessOverReloads(t *testing.T) {
 	e2 := harness.StartEngine(t, harness.EngineOptions{}) // another engine: what was known of the first one counts until it is asked
 	o.Upstream = e2.URL
 	g.Write(t, o)
-	if err := g.Node.Reload(t.Context()); err != nil {
+	if _, err := g.Node.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if status, h := probe(t, g); status != http.StatusOK {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -65,6 +66,8 @@ type Log struct {
 	ended  chan struct{}
 	once   sync.Once
 	free   sync.Pool // of *pending
+
+	signed atomic.Int64 // when the file of the newest checkpoint was written, in nanoseconds; 0: not yet
 
 	mu    sync.Mutex // guards err and found
 	err   error
@@ -245,6 +248,14 @@ func (l *Log) Alarm() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.found
+}
+
+// Signed returns when the newest checkpoint was signed by this process; the zero time before that.
+func (l *Log) Signed() time.Time {
+	if at := l.signed.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
 }
 
 // Err returns why the newest event or checkpoint could not be kept, or nil: what health reports.

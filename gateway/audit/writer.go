@@ -258,12 +258,14 @@ func (l *Log) checkpointMembers() ([]byte, error) {
 // save writes the file of the newest checkpoint, which covers the whole log, its last checkpoint
 // record too.
 func (l *Log) save() error {
-	msg, err := l.signer.Note(l.checkpoint(l.cfg.Now()), chain.Newest)
+	now := l.cfg.Now()
+	msg, err := l.signer.Note(l.checkpoint(now), chain.Newest)
 	if err != nil {
 		return err
 	}
 	if err := files.Replace(l.cfg.Checkpoint, msg, 0o644); err != nil {
 		return fmt.Errorf("newest checkpoint: %w", err)
 	}
+	l.signed.Store(now.UnixNano())
 	return nil
 }

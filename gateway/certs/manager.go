@@ -134,6 +134,34 @@ func (m *Manager) Expiry() (time.Time, error) {
 	return first.NotAfter, nil
 }
 
+// Shown is a certificate that clients are shown.
+type Shown struct {
+	Name     string // the first that it is for
+	NotAfter time.Time
+	// Problem says what is wrong with it and what to do; empty: nothing.
+	Problem string
+}
+
+// Shown returns the certificates that clients are shown now, and those that are missing as Problem.
+func (m *Manager) Shown() []Shown {
+	m.mu.RLock()
+	src, now := m.src, m.now()
+	m.mu.RUnlock()
+	leaves, cure := src.leaves()
+	if len(leaves) == 0 {
+		return []Shown{{Problem: "no certificate yet: " + cure}}
+	}
+	var all []Shown
+	for _, leaf := range leaves {
+		one := Shown{Name: subject(leaf), NotAfter: leaf.NotAfter}
+		if !leaf.NotAfter.After(now) {
+			one.Problem = fmt.Sprintf("certificate of %s ran out on %s: %s", one.Name, day(leaf.NotAfter), cure)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 // subject names a certificate by what it is for.

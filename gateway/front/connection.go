@@ -44,6 +44,7 @@ func (c Connection) Ending() bool { return c.all != nil && c.all.ending.Load() }
 // connections knows the open connections.
 type connections struct {
 	busy   atomic.Int64 // accepted, and not handed to a service of another protocol than HTTP/1.1
+	count  atomic.Int64 // all that are open
 	ending atomic.Bool  // each ends with its next answer
 
 	mu  sync.Mutex

@@ -117,11 +117,16 @@ func (f *Front) retry(ctx context.Context, err error) bool {
 	}
 }
 
+// Open returns how many connections are open.
+func (f *Front) Open() int { return int(f.open.count.Load()) }
+
 // CloseIdle closes the connections that rest.
 func (f *Front) CloseIdle() { f.open.closeIdle() }
 
 // accepted takes one connection from its first byte to its last.
 func (f *Front) accepted(ctx context.Context, raw net.Conn) {
+	f.open.count.Add(1)
+	defer f.open.count.Add(-1)
 	settled := sync.OnceFunc(func() { f.open.busy.Add(-1) })
 	defer settled()
 	defer raw.Close()
@@ -133,13 +138,13 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 	rules, socket := f.cfg.Rules(), addrOf(raw.RemoteAddr())
 	if rules.Drop && !rules.Local(socket.Addr()) {
 		f.trouble.count(string(visit.ReasonHost))
-		f.cfg.Visits.Count(visit.ReasonHost)
+		f.turn(visit.ReasonHost)
 		return
 	}
 	release, overLimit, ok := f.place(rules, socket.Addr())
 	if !ok {
 		f.trouble.count(string(visit.ReasonConnections))
-		f.cfg.Visits.Count(visit.ReasonConnections)
+		f.turn(visit.ReasonConnections)
 		return
 	}
 	defer release()

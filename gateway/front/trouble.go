@@ -126,6 +126,12 @@ func foreign(first [5]byte) verdict {
 	return verdict{ReasonFailed, fmt.Sprintf("what came is no TLS: it begins with %q", first)}
 }
 
+// turn counts a connection that is closed before a byte is read.
+func (f *Front) turn(why tunnel.Reason) {
+	f.cfg.Visits.Count(why)
+	f.trouble.count(string(why))
+}
+
 // refused tells of a connection that came to nothing, to the client that can read it too.
 func (f *Front) refused(ctx context.Context, raw net.Conn, socket netip.AddrPort, v verdict, err error) {
 	if v.reason == "" {

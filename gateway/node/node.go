@@ -23,6 +23,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit/witness"
 	"github.com/stagelock/stagelock/gateway/certs"
 	"github.com/stagelock/stagelock/gateway/front"
+	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/native"
 	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/once"
@@ -44,8 +45,10 @@ type Config struct {
 	// Listeners are those that a service manager bound: each takes the place of the one in
 	// Conf.Listen with its address. New owns them.
 	Listeners []net.Listener
-	Now       func() time.Time   // nil means time.Now
-	Pause     func(point string) // see relay.Config; nil outside tests
+	// AdminListeners are those of admin.listen.
+	AdminListeners []net.Listener
+	Now            func() time.Time   // nil means time.Now
+	Pause          func(point string) // see relay.Config; nil outside tests
 }
 
 // Node is one running gateway.
@@ -62,9 +65,14 @@ type Node struct {
 	native    *native.Server
 	front     *front.Front
 	probes    *admin.Probes
+	meter     *metrics.Metrics
+	admin     *admin.Server
+	named     string // of this gateway
+	since     time.Time
 	listeners []net.Listener
 	closers   []func() error // in the order of opening
 
+	loaded  loaded
 	used    atomic.Pointer[conf.Config]      // conf, for who must not wait for a reload
 	probing atomic.Pointer[readiness.Prober] // prober, likewise
 	mu      sync.Mutex                       // guards what a reload replaces
@@ -83,8 +91,9 @@ func New(ctx context.Context, c Config) (*Node, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	n := &Node{cfg: c, conf: c.Conf}
+	n := &Node{cfg: c, conf: c.Conf, since: c.Now()}
 	n.used.Store(c.Conf)
+	n.loaded.taken(n.since, digest(c.Conf), nil)
 	for _, open := range []func(context.Context) error{
 		n.openData, n.openStores, n.openAudit, n.listen, n.openCerts, n.openRooms,
 	} {
@@ -127,6 +136,7 @@ func (n *Node) openAudit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.named = name
 	cfg := audit.Config{
 		Node: name, Now: n.cfg.Now, Key: key, Checkpoint: n.data().Checkpoint(),
 		CheckpointEvery: n.conf.Audit.Every, CheckpointInterval: n.conf.Audit.Checkpoint,
@@ -168,7 +178,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 	}
 	n.probes = admin.NewProbes(n.facts)
 	for _, open := range []func(context.Context, *relay.Policy) error{
-		n.openVisits, n.openRelay, n.openNative, n.openFront,
+		n.openVisits, n.openRelay, n.openNative, n.openFront, n.openAdmin,
 	} {
 		if err := open(ctx, policy); err != nil {
 			return err
@@ -328,7 +338,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	n.mu.Unlock()
 	defer n.unwatch()
 	var serving errgroup.Group
-	runs := []func(context.Context) error{n.life.Run, n.visits.Run, n.relay.Run, n.native.Run, n.watchLogs}
+	runs := []func(context.Context) error{n.life.Run, n.visits.Run, n.relay.Run, n.native.Run, n.watchLogs, n.admin.Run}
 	for _, l := range n.listeners {
 		runs = append(runs, func(ctx context.Context) error { return n.front.Serve(ctx, l) })
 	}

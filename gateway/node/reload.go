@@ -17,28 +17,41 @@ import (
 // changed then.
 var ErrReload = errors.New("the new configuration was refused, the old one stays")
 
+// Reloaded is what a reload found and did.
+type Reloaded struct {
+	Changes  []conf.Change // none of them in use if the configuration was refused
+	Restart  []string      // settings that were changed and count after a restart only
+	Problems []conf.Problem
+}
+
 // Reload reads the configuration anew and uses it for the calls to come. A bad one changes nothing.
-func (n *Node) Reload(ctx context.Context) error {
+func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 	if n.cfg.Load == nil {
-		return errors.New("this gateway has no configuration file to read")
+		return Reloaded{}, errors.New("this gateway has no configuration file to read")
 	}
-	next, problems := n.cfg.Load()
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	next, problems := n.cfg.Load()
+	var r Reloaded
 	if next != nil && !conf.Fatal(problems) {
+		r.Changes = conf.Changes(n.conf, next)
 		problems = append(problems, n.replace(ctx, next)...)
 	}
+	r.Problems = problems
 	if conf.Fatal(problems) {
 		text := lines(problems)
+		n.loaded.refused(n.cfg.Now(), text)
 		err := fmt.Errorf("%w:\n%s", ErrReload, text)
-		return errors.Join(err, n.note(ctx, audit.KindConfig, "refused: "+text, nil))
+		return r, errors.Join(err, n.note(ctx, audit.KindConfig, "refused: "+text, nil))
 	}
-	for _, path := range conf.NeedsRestart(n.conf, next) {
+	r.Restart = conf.NeedsRestart(n.cfg.Conf, next)
+	for _, path := range r.Restart {
 		n.cfg.Log.WithField("setting", path).Warn("this setting counts after a restart only")
 	}
 	n.conf = next
 	n.used.Store(next)
-	return n.note(ctx, audit.KindConfig, "loaded", next)
+	n.loaded.taken(n.cfg.Now(), digest(next), r.Restart)
+	return r, n.noteChanges(ctx, next, r.Changes)
 }
 
 // replace builds the policy of next and puts it to use, unless something is wrong with it. The
@@ -56,14 +69,22 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 	if conf.Fatal(problems) {
 		return problems
 	}
-	if err := n.certs.Reload(ctx, n.certConfig(next)); err != nil {
+	back := func(path string, err error, cure string) []conf.Problem {
 		if n.pool != old {
 			n.pool.Close()
 		}
 		n.pool, n.limiter, n.prober = old, oldLimiter, oldProber
 		n.probing.Store(oldProber)
-		return append(problems, next.Problem("tls", err.Error(), "mend the certificate or the key"))
+		return append(problems, next.Problem(path, err.Error(), cure))
 	}
+	listen, err := n.admin.Bind(ctx, AdminAddresses(next), nil)
+	if err != nil {
+		return back("admin.listen", err, "stop what uses that address, or name another one")
+	}
+	if err := n.certs.Reload(ctx, n.certConfig(next)); err != nil {
+		return back("tls", errors.Join(err, listen.Discard()), "mend the certificate or the key")
+	}
+	listen.Commit()
 	n.relay.Use(policy)
 	if n.started && n.pool != old {
 		n.stop()

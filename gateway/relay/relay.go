@@ -141,6 +141,12 @@ func (r *Relay) release(b []byte) {
 	}
 }
 
+// Publishing returns how many publishes are in progress.
+func (r *Relay) Publishing() int { return r.publishes.Live() }
+
+// Running returns how many calls of each peer are under way.
+func (r *Relay) Running() map[string]int { return r.peers.Taken() }
+
 // Drain refuses new publishes and serves those in progress until they are cleaned up or ctx ends;
 // it returns ctx's cause then. Once it refuses it calls stopped, which closes what rests. The
 // listeners should be kept open meanwhile: publishers come back for each call.

@@ -22,12 +22,22 @@ type Member struct {
 	limit int32
 	entry *logrus.Entry
 
+	total    Failures
 	failures atomic.Int32 // of calls, in a row
 	misses   atomic.Int32 // of probes, in a row
 	running  atomic.Int32 // calls that it has
 	seen     atomic.Bool  // it answered once
 	refuses  atomic.Bool  // it would not take a publish
 }
+
+// Failures count what failed at a node since the pool was made.
+type Failures struct{ Calls, Probes atomic.Int64 }
+
+// Failures returns what failed at the node.
+func (m *Member) Failures() *Failures { return &m.total }
+
+// Up reports whether neither calls nor probes speak against the node.
+func (m *Member) Up() bool { return m.reachable() }
 
 // Name returns host and port, as log and audit events name the node.
 func (m *Member) Name() string { return m.name }
@@ -50,7 +60,10 @@ func (m *Member) Ended() { m.running.Add(-1) }
 
 // Failed counts a failure of a call; enough of them in a row take the node out until it answers a
 // probe. A node that never answered is out at once: what is wrong is more likely the configuration.
-func (m *Member) Failed(err error) { m.count(&m.failures, err) }
+func (m *Member) Failed(err error) {
+	m.total.Calls.Add(1)
+	m.count(&m.failures, err)
+}
 
 func (m *Member) count(row *atomic.Int32, err error) {
 	n := row.Add(1)
@@ -98,6 +111,7 @@ func (m *Member) probe(ctx context.Context, client *http.Client, path string) {
 	case ctx.Err() != nil:
 	case slow(err) && m.running.Load() > 0: // it works, for us
 	default:
+		m.total.Probes.Add(1)
 		m.count(&m.misses, err)
 	}
 }

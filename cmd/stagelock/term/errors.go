@@ -36,6 +36,16 @@ type DataError struct{ Msg, Cure string }
 
 func (e *DataError) Error() string { return e.Msg }
 
+// UnavailableError is a gateway that cannot be reached, and what to do about it.
+type UnavailableError struct{ Msg, Cure string }
+
+func (e *UnavailableError) Error() string { return e.Msg }
+
+// DeniedError is something that this user may not do, and what to do about it.
+type DeniedError struct{ Msg, Cure string }
+
+func (e *DeniedError) Error() string { return e.Msg }
+
 // ConfigError is a configuration that cannot be used.
 type ConfigError struct {
 	Msg  string

@@ -41,6 +41,8 @@ var exits = []struct {
 	{kind(publisher.Exception, publisher.Missing, publisher.Unreadable, publisher.Mismatch,
 		publisher.TooLarge), ExitData},
 	{kind(publisher.Unreachable, publisher.TLS, publisher.BadAnswer), ExitUnavailable},
+	{as[*UnavailableError], ExitUnavailable},
+	{as[*DeniedError], ExitDenied},
 	{as[*DataError], ExitData},
 	{as[*refusal.Refusal], ExitData},
 	{func(err error) bool {

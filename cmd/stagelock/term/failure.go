@@ -61,6 +61,8 @@ func describe(err error) failed {
 	var p *publisher.Failure
 	var d *DataError
 	var u *UsageError
+	var away *UnavailableError
+	var denied *DeniedError
 	var r *refusal.Refusal
 	switch {
 	case errors.As(err, &p):
@@ -76,6 +78,10 @@ func describe(err error) failed {
 		f.Kind, f.Cure = "archive", r.Cure()
 	case errors.As(err, &d):
 		f.Kind, f.Cure = "data", d.Cure
+	case errors.As(err, &away):
+		f.Kind, f.Cure = "unavailable", away.Cure
+	case errors.As(err, &denied):
+		f.Kind, f.Cure = "denied", denied.Cure
 	case errors.As(err, &u):
 		f.Kind, f.Cure = "usage", "see "+u.help()
 	}

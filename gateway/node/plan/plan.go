@@ -126,6 +126,7 @@ func (b *builder) policy(limiter *quota.Limiter) *relay.Policy {
 		Heartbeat: c.Heartbeat, RetryAfter: c.RetryAfter,
 		RepeatKeep: c.Repeats.Keep, RequestKeep: c.Requests.Keep, Abandoned: c.Requests.Abandoned,
 	}
+	b.hosts("admin.allow", c.Admin.Allow, false)
 	p.Engine = b.engine()
 	return p
 }
@@ -141,6 +142,12 @@ func quotaOf(q conf.Quota) quota.Config {
 // own is the set of this machine's addresses; empty if they cannot be found out.
 func own() *hosts.Set {
 	set, _ := hosts.New(hosts.Config{Allow: []string{hosts.ServerIP}, Interfaces: interfaces})
+	return set
+}
+
+// AdminHosts are the machines that may read at the admin listener, beside this one.
+func AdminHosts(c *conf.Config) *hosts.Set {
+	set, _ := hosts.New(hosts.Config{Allow: c.Admin.Allow, Interfaces: interfaces}) // Check tells what is wrong
 	return set
 }
 

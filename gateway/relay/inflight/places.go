@@ -50,3 +50,14 @@ func (b *Places) Enter(
 	}
 	return nil, false
 }
+
+// Taken returns how many places each peer has taken.
+func (b *Places) Taken() map[string]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make(map[string]int, len(b.places))
+	for peer, places := range b.places {
+		all[peer] = len(places)
+	}
+	return all
+}

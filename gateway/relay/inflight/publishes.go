@@ -125,3 +125,10 @@ func (d *Publishes) Stop() <-chan struct{} {
 	d.wakeIfQuiet()
 	return quiet
 }
+
+// Live returns how many publishes are in progress.
+func (d *Publishes) Live() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.live)
+}

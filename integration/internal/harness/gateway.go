@@ -109,6 +109,9 @@ func (o Options) YAML(data string) string {
 	if !slices.ContainsFunc(o.Extra, func(l string) bool { return strings.HasPrefix(l, "audit:") }) {
 		lines = append(lines, "audit: { strangers: 1000000 }") // tests look for each refusal
 	}
+	if !slices.ContainsFunc(o.Extra, func(l string) bool { return strings.HasPrefix(l, "admin:") }) {
+		lines = append(lines, `admin: { listen: ["127.0.0.1:0"] }`) // a socket has no place in the folders that tests have
+	}
 	return strings.Join(append(lines, o.Extra...), "\n") + "\n"
 }
 

@@ -13,5 +13,5 @@ type shell struct{ *term.Shell }
 func Commands(sh *term.Shell) []*cli.Command {
 	s := shell{sh}
 	return []*cli.Command{s.runCommand(), s.validateCommand(), s.configCommand(),
-		s.healthcheckCommand(), s.caCommand(), s.policyCommand(), s.storeCommand()}
+		s.healthcheckCommand(), s.statusCommand(), s.reloadCommand(), s.caCommand(), s.policyCommand(), s.storeCommand()}
 }

@@ -108,7 +108,7 @@ func (s *service) reloads(ctx, beside context.Context, hangups <-chan os.Signal)
 
 func (s *service) reload(ctx context.Context) {
 	s.manager.reloading()
-	if err := s.node.Reload(ctx); err != nil {
+	if _, err := s.node.Reload(ctx); err != nil {
 		s.log.WithError(err).Error("reload")
 		s.manager.ready("listening on " + s.listen + "; the last reload was refused, see the log")
 		return

@@ -1,0 +1,147 @@
+package operate
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/admin"
+	"github.com/stagelock/stagelock/gateway/node"
+)
+
+// running returns the flags that say which gateway is spoken to.
+func running(wait time.Duration) []cli.Flag {
+	return append(flags.Config(),
+		&cli.StringFlag{Name: "socket", Usage: "the socket of the gateway; else that of admin.listen"},
+		&cli.DurationFlag{Name: "timeout", Value: wait, Usage: "how long the answer may take"})
+}
+
+// gateway returns a client of the gateway that runs with the configuration.
+func (sh shell) gateway(c *cli.Context) (*admin.Client, error) {
+	if _, err := flags.Operands(c); err != nil {
+		return nil, err
+	}
+	if file := c.String("socket"); file != "" {
+		return admin.NewClient(admin.Address{Network: "unix", Name: file}), nil
+	}
+	load, err := flags.Loader(sh.Shell, c)
+	if err != nil {
+		return nil, err
+	}
+	cfg, problems := load()
+	if cfg == nil {
+		return nil, flags.BadConfig(sh.Shell, problems)
+	}
+	at, ok := adminAddress(cfg)
+	if !ok {
+		return nil, &term.UnavailableError{Msg: "admin.listen is empty: this gateway cannot be asked",
+			Cure: "add unix:admin.sock to admin.listen and restart the gateway; kill -HUP reloads it meanwhile"}
+	}
+	return admin.NewClient(at), nil
+}
+
+// adminAddress is where a command reaches the gateway: its socket, else its own machine's address.
+func adminAddress(cfg *conf.Config) (admin.Address, bool) {
+	all := node.AdminAddresses(cfg)
+	for _, a := range all {
+		if a.Network == "unix" {
+			return a, true
+		}
+	}
+	for _, a := range all {
+		if a.Loopback() {
+			return a, true
+		}
+	}
+	return admin.Address{}, false
+}
+
+// unreached says why the gateway gave no answer.
+func unreached(err error) error {
+	switch {
+	case errors.Is(err, admin.ErrNobody):
+		return &term.UnavailableError{Msg: "no gateway runs here: " + err.Error(),
+			Cure: "start it with stagelock run; if it runs, name its file with --config or its socket with --socket"}
+	case errors.Is(err, admin.ErrDenied):
+		return &term.DeniedError{Msg: err.Error(),
+			Cure: "run the command as the gateway's user, such as sudo -u stagelock, or set admin.group"}
+	}
+	return &term.UnavailableError{Msg: err.Error(), Cure: "see the gateway's log"}
+}
+
+func (sh shell) reloadCommand() *cli.Command {
+	return &cli.Command{
+		Name: "reload", Usage: "have the running gateway read its configuration again",
+		Description: "Says which settings have changed, or what is wrong; then nothing has. The gateway reads the file, " +
+			"the variables\nand the flags that it was started with.",
+		Flags: running(2 * time.Minute), Action: sh.reload,
+	}
+}
+
+func (sh shell) reload(c *cli.Context) error {
+	client, err := sh.gateway(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := timeout(c)
+	defer cancel()
+	done, err := client.Reload(ctx)
+	if err != nil {
+		return unreached(err)
+	}
+	if err := sh.showReloaded(done); err != nil {
+		return err
+	}
+	if !done.OK {
+		return &term.SilentError{Code: refusedReload(done)}
+	}
+	return nil
+}
+
+// refusedReload is the exit code of a reload that failed: the configuration is wrong, or something
+// else is.
+func refusedReload(r admin.Reloaded) int {
+	for _, p := range r.Problems {
+		if !p.Warning {
+			return term.ExitConfig
+		}
+	}
+	return term.ExitStart
+}
+
+func (sh shell) showReloaded(r admin.Reloaded) error {
+	if sh.JSON {
+		return sh.Print(r)
+	}
+	paint := sh.Paint(sh.Out)
+	var problems []conf.Problem
+	for _, p := range r.Problems {
+		problems = append(problems, conf.Problem{File: p.File, Line: p.Line, Path: p.Path, Msg: p.Message, Cure: p.Cure, Warning: p.Warning})
+	}
+	if err := flags.ShowProblems(sh.Printf, paint, problems); err != nil {
+		return err
+	}
+	if !r.OK {
+		return sh.Printf("%s\n", paint.Bad(term.Plain(r.Message)))
+	}
+	for _, name := range r.Changed {
+		if err := sh.Printf("changed: %s%s\n", term.Plain(name), later(name, r.Restart)); err != nil {
+			return err
+		}
+	}
+	return sh.Printf("%s\n", paint.Good(fmt.Sprintf("Reloaded: %s.", term.Plain(r.Message))))
+}
+
+func later(name string, restart []string) string {
+	for _, r := range restart {
+		if r == name {
+			return " (counts after a restart only)"
+		}
+	}
+	return ""
+}

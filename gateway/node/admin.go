@@ -1,0 +1,151 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/admin"
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/metrics"
+	"github.com/stagelock/stagelock/gateway/node/plan"
+	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/gateway/status"
+)
+
+// AdminAddresses returns where a gateway of that configuration has its admin listener. It can do
+// without those that nobody wrote.
+func AdminAddresses(c *conf.Config) []admin.Address {
+	var all []admin.Address
+	spare := !c.Written("admin.listen")
+	for _, e := range c.Admin.Listen {
+		a := admin.Address{Network: "tcp", Name: e.Addr.String(), Spare: spare}
+		if e.Socket != "" {
+			a = admin.Address{Network: "unix", Name: c.SocketFile(e), Group: c.Admin.Group, Spare: spare}
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// openAdmin binds the admin listener. It is the last: what it shows is there.
+func (n *Node) openAdmin(ctx context.Context, p *relay.Policy) (err error) {
+	var methods []string
+	for _, r := range p.Preset.Rules() {
+		methods = append(methods, r.Method)
+	}
+	n.meter, err = metrics.New(metrics.Config{Version: n.cfg.Version, Methods: methods, State: n.Status})
+	if err != nil {
+		return err
+	}
+	n.admin, err = admin.New(admin.Config{
+		Status: n.Status, Reload: n.reloadFor, Metrics: n.meter.Handler(), Rules: n.adminRules, Log: n.cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	listen, err := n.admin.Bind(ctx, AdminAddresses(n.conf), n.cfg.AdminListeners)
+	if err != nil {
+		return fmt.Errorf("%w; stop what uses that address, or change admin.listen", err)
+	}
+	listen.Commit()
+	n.closers = append(n.closers, n.admin.Close)
+	return nil
+}
+
+// adminRules says who may use the admin listener now.
+func (n *Node) adminRules() admin.Rules {
+	c := n.used.Load()
+	r := admin.Rules{Names: append(append([]string{}, c.Names...), c.Admin.Names...), Profiles: c.Admin.Pprof}
+	if host, err := os.Hostname(); err == nil {
+		r.Names = append(r.Names, host)
+	}
+	if len(c.Admin.Allow) > 0 {
+		set := plan.AdminHosts(c)
+		r.Allowed = func(a netip.Addr) bool { return set != nil && set.Contains(a) }
+	}
+	return r
+}
+
+// reloadFor reloads for somebody at the admin listener, who may go away meanwhile.
+func (n *Node) reloadFor(ctx context.Context) admin.Reloaded {
+	r, err := n.Reload(context.WithoutCancel(ctx))
+	out := admin.Reloaded{OK: err == nil, Restart: r.Restart, Message: "the configuration is in use"}
+	switch {
+	case errors.Is(err, ErrReload):
+		out.Message = ErrReload.Error()
+	case err != nil:
+		out.Message = err.Error()
+	case len(r.Changes) == 0:
+		out.Message = "nothing has changed"
+	}
+	if err == nil {
+		for _, c := range r.Changes {
+			out.Changed = append(out.Changed, c.Path)
+		}
+	}
+	for _, p := range r.Problems {
+		out.Problems = append(out.Problems, admin.Problem{File: p.File, Line: p.Line, Path: p.Path, Message: p.Msg,
+			Cure: p.Cure, Warning: p.Warning})
+	}
+	return out
+}
+
+// Bounds of what an event tells of a reload.
+const (
+	maxChanges = 100
+	maxValue   = 200
+)
+
+// noteChanges records which settings a reload changed: their names, and what they were and are unless
+// that is a secret.
+func (n *Node) noteChanges(ctx context.Context, next *conf.Config, changes []conf.Change) error {
+	ev := audit.Event{Kind: audit.KindConfig, Detail: "loaded; nothing has changed", ConfigDigest: digest(next)}
+	var names []string
+	for i, c := range changes {
+		if i == maxChanges {
+			names = append(names, fmt.Sprintf("and %d more", len(changes)-i))
+			break
+		}
+		names = append(names, c.Path)
+		if ev.Fields == nil {
+			ev.Fields = map[string]string{}
+		}
+		_, what, _ := strings.Cut(c.String(), ": ")
+		if r := []rune(what); len(r) > maxValue {
+			what = string(r[:maxValue]) + "…"
+		}
+		ev.Fields[c.Path] = what
+	}
+	if len(names) > 0 {
+		ev.Detail = "loaded; changed: " + strings.Join(names, ", ")
+	}
+	_, err := n.audit.Append(ctx, ev)
+	return err
+}
+
+// loaded knows how the configuration was read. It is asked while a reload goes on.
+type loaded struct{ now atomic.Pointer[status.Config] }
+
+func (l *loaded) taken(at time.Time, digest string, restart []string) {
+	l.now.Store(&status.Config{Digest: digest, Loaded: at, Tried: at, OK: true, Restart: restart})
+}
+
+func (l *loaded) refused(at time.Time, why string) {
+	c := l.get()
+	c.Tried, c.OK, c.Problem = at, false, why
+	l.now.Store(&c)
+}
+
+func (l *loaded) get() status.Config {
+	if c := l.now.Load(); c != nil {
+		return *c
+	}
+	return status.Config{}
+}

@@ -1,0 +1,21 @@
+//go:build linux || darwin
+
+package node
+
+import (
+	"math"
+	"syscall"
+
+	"github.com/stagelock/stagelock/gateway/status"
+)
+
+// diskOf returns how much room there is where dir lies.
+func diskOf(dir string) status.Disk {
+	var fs syscall.Statfs_t
+	if syscall.Statfs(dir, &fs) != nil {
+		return status.Disk{Path: dir}
+	}
+	block := uint64(max(0, fs.Bsize))
+	size := func(blocks uint64) int64 { return int64(min(blocks*block, math.MaxInt64)) }
+	return status.Disk{Path: dir, Free: size(fs.Bavail), Size: size(fs.Blocks)}
+}
