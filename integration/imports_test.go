@@ -26,14 +26,18 @@ var mayImport = map[string][]string{
 	},
 	"cmd/stagelock": {"cmd/stagelock/commands", "cmd/stagelock/term"},
 	"cmd/stagelock/commands": {
-		"cmd/stagelock/commands/audit", "cmd/stagelock/commands/engine", "cmd/stagelock/commands/flags",
-		"cmd/stagelock/commands/operate", "cmd/stagelock/commands/publish", "cmd/stagelock/commands/sync",
-		"cmd/stagelock/demo", "cmd/stagelock/term",
+		"cmd/stagelock/commands/audit", "cmd/stagelock/commands/cluster",
+		"cmd/stagelock/commands/engine", "cmd/stagelock/commands/flags",
+		"cmd/stagelock/commands/operate", "cmd/stagelock/commands/publish",
+		"cmd/stagelock/commands/sync", "cmd/stagelock/demo", "cmd/stagelock/term",
 	},
 	"cmd/stagelock/commands/audit": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/audit",
 		"gateway/audit/chain", "gateway/audit/proof", "gateway/audit/retention", "gateway/audit/trail",
 		"gateway/audit/witness", "gateway/node", "policy", "store", "tunnel",
+	},
+	"cmd/stagelock/commands/cluster": {
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/cluster",
 	},
 	"cmd/stagelock/commands/engine": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "integration/engine",
@@ -42,13 +46,13 @@ var mayImport = map[string][]string{
 	},
 	"cmd/stagelock/commands/flags": {
 		"archive", "cmd/stagelock/term", "conf", "gateway/audit", "gateway/audit/chain",
-		"gateway/audit/proof", "gateway/node", "gateway/node/plan", "policy", "policy/secret", "store",
-		"store/files", "store/postgres",
+		"gateway/audit/proof", "gateway/cluster", "gateway/node", "gateway/node/plan", "policy",
+		"policy/secret", "store", "store/files", "store/postgres",
 	},
 	"cmd/stagelock/commands/operate": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/admin", "gateway/certs",
-		"gateway/node", "gateway/node/trial", "gateway/status", "policy", "policy/calls", "policy/hosts",
-		"policy/secret", "store/postgres", "tunnel/liferay",
+		"gateway/cluster", "gateway/node", "gateway/node/trial", "gateway/status", "policy",
+		"policy/calls", "policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay",
 	},
 	"cmd/stagelock/commands/publish": {
 		"archive", "archive/manifest", "archive/parts", "archive/repack",
@@ -83,7 +87,7 @@ var mayImport = map[string][]string{
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store", "store/files",
 	},
 	"gateway/certs":   {"store", "store/files"},
-	"gateway/cluster": {"store"},
+	"gateway/cluster": {"conf", "gateway/audit", "gateway/audit/witness", "store", "store/postgres"},
 	"gateway/front":   {"gateway/visit", "policy", "tunnel", "tunnel/http1"},
 	"gateway/metrics": {"gateway/status", "policy"},
 	"gateway/native":  {"gateway/front", "gateway/visit", "policy", "tunnel"},
@@ -166,8 +170,8 @@ var mayImport = map[string][]string{
 	},
 	"integration/internal/harness": {
 		"conf", "gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "gateway/audit/witness",
-		"gateway/node", "gateway/node/plan", "integration/engine", "integration/engine/servlet",
-		"policy/secret", "store", "store/files", "store/postgres",
+		"gateway/cluster", "gateway/node", "gateway/node/plan", "integration/engine",
+		"integration/engine/servlet", "policy/secret", "store", "store/files", "store/postgres",
 	},
 	"integration/liferay":         {},
 	"integration/reports":         {},

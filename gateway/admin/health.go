@@ -18,6 +18,7 @@ type Facts struct {
 	Unasked    bool            // nobody knows yet whether the engine would take a publish
 	Stopping   bool
 	Refusals   map[tunnel.Reason]int64
+	Shared     []string // what is wrong with what gateways share, each with its cure
 }
 
 // Health is what the health paths tell.
@@ -67,6 +68,7 @@ func (p *Probes) Health() Health {
 		h.Problems = append(h.Problems, "the audit log cannot be written, so every publish is refused: "+
 			f.Unwritable.Error()+"; make room on its disk or mend its permissions")
 	}
+	h.Problems = append(h.Problems, f.Shared...)
 	if f.Log != nil {
 		h.Problems = append(h.Problems, "the audit log is not whole: "+f.Log.Error()+"; see stagelock audit verify")
 	}

@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/cluster"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/postgres"
@@ -24,19 +22,10 @@ const embeddedLease = 10 * time.Minute
 // errNoLease is a gateway that others may take for dead.
 var errNoLease = errors.New("the gateway could not renew its lease of the store")
 
-// PostgresConfig is how the database of a cluster is reached.
-func PostgresConfig(c *conf.Config) postgres.Config {
-	p := c.Cluster.Postgres
-	return postgres.Config{
-		URL: p.URL.Value.Reveal(), Schema: p.Schema, Cluster: c.Cluster.Name, Connections: p.Connections, Pooler: p.Pooler,
-		Manual: c.Cluster.Migrate == "manual",
-	}
-}
-
 // openDatabase opens what store says.
 func (n *Node) openDatabase(ctx context.Context) (store.Database, error) {
 	if n.conf.Store == "postgres" {
-		db, err := postgres.Open(ctx, PostgresConfig(n.conf))
+		db, err := postgres.Open(ctx, cluster.PostgresConfig(n.conf))
 		if err != nil {
 			where := cmp.Or(string(n.conf.Cluster.Postgres.URL.File), "cluster.postgres.url.value")
 			return nil, fmt.Errorf("the database that %s names cannot be used: %w; see stagelock store check", where, err)
@@ -70,18 +59,6 @@ func (n *Node) agreeOnKey(ctx context.Context, db store.Database) error {
 	return nil
 }
 
-// name is what other gateways and the log know this one by.
-func (n *Node) name() (string, error) {
-	if n.conf.Store == "postgres" && n.conf.Cluster.Node != "" {
-		return n.conf.Cluster.Node, nil
-	}
-	name, err := os.Hostname()
-	if err != nil {
-		return "", fmt.Errorf("name of this machine: %w", err)
-	}
-	return name, nil
-}
-
 // lease is how long others wait for this gateway if it dies.
 func (n *Node) lease() time.Duration {
 	if n.conf.Store == "postgres" {
@@ -99,4 +76,16 @@ func (n *Node) unwritable() error {
 		return errNoLease
 	}
 	return nil
+}
+
+// sharedProblems returns what keeps a gateway that shares its store from serving, in words.
+func (n *Node) sharedProblems() (all []string) {
+	if err := n.unwritable(); err != nil {
+		all = append(all, "the database that the gateways share cannot be used, so every publish is refused: "+err.Error()+
+			"; it is tried again and again; see stagelock store check")
+	}
+	if off := n.life.Offset(); off.Abs() > cluster.MaxOffset {
+		all = append(all, fmt.Sprintf("this machine's clock is %s off the database's; set it by NTP", off.Round(time.Millisecond)))
+	}
+	return all
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/gateway/audit/witness"
 	"github.com/stagelock/stagelock/gateway/certs"
+	"github.com/stagelock/stagelock/gateway/cluster"
 	"github.com/stagelock/stagelock/gateway/front"
 	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/native"
@@ -132,7 +133,7 @@ func (n *Node) openAudit(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the key of the audit log cannot be read: %w", err)
 	}
-	name, err := n.name()
+	name, err := cluster.NodeName(n.conf)
 	if err != nil {
 		return err
 	}
@@ -204,30 +205,6 @@ func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
 	return err
 }
 
-// join makes this process the one of its name: what a former one had begun becomes unknown.
-func (n *Node) join(ctx context.Context) (*once.Life, error) {
-	name, err := n.name()
-	if err != nil {
-		return nil, err
-	}
-	return once.Join(ctx, once.LifeConfig{
-		Members: n.database.Members(), Node: name, Version: n.cfg.Version, Lease: n.lease(),
-		Digest: n.digest, State: n.memberState,
-	})
-}
-
-// digest does not wait for a reload, which may ask a certificate authority: the lease is renewed
-// with it meanwhile.
-func (n *Node) digest() string { return digest(n.used.Load()) }
-
-// memberState is what other gateways are told of this one.
-func (n *Node) memberState() store.MemberState {
-	if n.relay != nil && n.relay.Draining() {
-		return store.MemberDraining
-	}
-	return store.MemberUp
-}
-
 func (n *Node) openRelay(_ context.Context, p *relay.Policy) (err error) {
 	known, err := memory.New(memory.Config{
 		Requests: n.database.Requests(), Pages: n.database.Pages(), Values: n.database.Values(),
@@ -261,8 +238,13 @@ func (n *Node) rules() *visit.Rules { return &n.relay.Policy().Rules }
 // facts gathers what health is made of. It neither waits nor writes.
 func (n *Node) facts() admin.Facts {
 	f := admin.Facts{
-		Unwritable: n.unwritable(), Log: n.audit.Err(), Nodes: n.relay.Policy().Engine.Pool.State(),
+		Log: n.audit.Err(), Nodes: n.relay.Policy().Engine.Pool.State(),
 		Stopping: n.relay.Draining(), Refusals: n.visits.Refusals(),
+	}
+	if _, shared := n.logs(); shared {
+		f.Shared = n.sharedProblems()
+	} else {
+		f.Unwritable = n.unwritable()
 	}
 	f.Engine, f.Unasked = n.engineFacts()
 	return f

@@ -107,6 +107,13 @@ func (c *Calls) Enter(begun time.Time) (leave func()) {
 	}
 }
 
+// UnderWay returns how many calls are under way.
+func (c *Calls) UnderWay() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.under.Len()
+}
+
 // Moved ends what was answered in the scope of call before it began: its client has moved on. A call
 // that is claimed need not say so. The error is a *StoreError.
 func (c *Calls) Moved(ctx context.Context, call Call) error {

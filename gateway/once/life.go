@@ -29,6 +29,8 @@ type LifeConfig struct {
 	Lease   time.Duration // how long others wait for a gateway that died
 	Digest  func() string // of the configuration in use
 	State   func() store.MemberState
+	Calls   func() int      // under way; nil: nobody tells
+	Joined  func(id string) // is told the id of each life; may be nil
 }
 
 // Life is the membership of this process. A lease that ran out never comes back: the process then
@@ -111,8 +113,12 @@ func (l *Life) leave(ctx context.Context) error {
 }
 
 func (l *Life) member(id string) store.Member {
+	calls := 0
+	if l.cfg.Calls != nil {
+		calls = l.cfg.Calls()
+	}
 	return store.Member{
-		ID: id, Node: l.cfg.Node, Version: l.cfg.Version, ConfigDigest: l.cfg.Digest(), State: l.cfg.State(),
+		Calls: calls, ID: id, Node: l.cfg.Node, Version: l.cfg.Version, ConfigDigest: l.cfg.Digest(), State: l.cfg.State(),
 		Offset: l.Offset(),
 	}
 }
@@ -124,6 +130,9 @@ func (l *Life) join(ctx context.Context) error {
 		return err
 	}
 	l.held(id, sent, now)
+	if l.cfg.Joined != nil {
+		l.cfg.Joined(id)
+	}
 	return nil
 }
 

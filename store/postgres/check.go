@@ -26,6 +26,7 @@ type Report struct {
 	Standbys          int           `json:"standbys"`
 	Synchronous       int           `json:"synchronous_standbys"`
 	RoundTrip         time.Duration `json:"round_trip_ns"`
+	ClockOffset       time.Duration `json:"clock_offset_ns"` // of this machine's clock to the server's
 	// Problems keep a gateway from starting; Warnings do not.
 	Problems []string `json:"problems,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
@@ -61,7 +62,7 @@ func (s *Store) check(ctx context.Context) (Report, error) {
 	if r.VersionNumber, err = strconv.Atoi(number); err != nil {
 		return Report{}, fmt.Errorf("version of the server: %w", err)
 	}
-	if r.RoundTrip, err = s.roundTrip(ctx); err != nil {
+	if r.RoundTrip, r.ClockOffset, err = s.roundTrip(ctx); err != nil {
 		return Report{}, err
 	}
 	for _, rule := range rules {
@@ -77,23 +78,23 @@ func (s *Store) check(ctx context.Context) (Report, error) {
 	return r, nil
 }
 
-// roundTrip is the best of some, on a connection that is open.
-func (s *Store) roundTrip(ctx context.Context) (time.Duration, error) {
-	best := time.Duration(0)
+// roundTrip is the best of some, on a connection that is open, and how far this machine's clock is before
+// the server's.
+func (s *Store) roundTrip(ctx context.Context) (best, offset time.Duration, err error) {
 	for range 3 {
+		var now time.Time
 		begun := time.Now()
 		err := s.read(ctx, "check the database", func(ctx context.Context) error {
-			_, err := s.calls.Exec(ctx, "SELECT")
-			return err
+			return s.calls.QueryRow(ctx, s.sql("SELECT {now}")).Scan(&now)
 		})
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if d := time.Since(begun); best == 0 || d < best {
-			best = d
+			best, offset = d, begun.Add(d/2).Round(0).Sub(now)
 		}
 	}
-	return best, nil
+	return best, offset, nil
 }
 
 // refusal is why a gateway does not start on such a server; nil if it may.

@@ -48,6 +48,12 @@ type Config struct {
 	Found, Failed func(ctx context.Context, what string)
 }
 
+// parts says of each thing that a Witness cannot do without whether it is there.
+func (c *Config) parts() []bool {
+	return []bool{c.Logs != nil, c.Values != nil, c.Leases != nil, c.Members != nil, c.Node != "", c.Owner != "", c.Newest != "",
+		c.Keys != "", c.Now != nil, c.Found != nil, c.Failed != nil}
+}
+
 // Witness watches the logs of the gateways that share a store. Run, Round and Close are for one
 // goroutine at a time.
 type Witness struct {
@@ -64,8 +70,7 @@ type Witness struct {
 
 // New returns a Witness that goes on behind the newest note that it saw, and tells the others its key.
 func New(ctx context.Context, cfg Config) (*Witness, error) {
-	if cfg.Logs == nil || cfg.Values == nil || cfg.Leases == nil || cfg.Members == nil || cfg.Node == "" || cfg.Owner == "" ||
-		cfg.Newest == "" || cfg.Keys == "" || cfg.Now == nil || cfg.Found == nil || cfg.Failed == nil {
+	if slices.Contains(cfg.parts(), false) {
 		return nil, errors.New("witness: a part of its configuration is missing")
 	}
 	if cfg.Interval <= 0 {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/gateway/audit/witness"
-	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/gateway/cluster"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/files"
 	"github.com/stagelock/stagelock/store/postgres"
@@ -24,7 +24,7 @@ func (g *Gateway) Database(t testing.TB) *postgres.Store {
 	if cfg == nil {
 		t.Fatal(problems)
 	}
-	pc := node.PostgresConfig(cfg)
+	pc := cluster.PostgresConfig(cfg)
 	pc.Manual = true
 	db, err := postgres.Open(context.Background(), pc)
 	if err != nil {

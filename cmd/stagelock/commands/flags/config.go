@@ -2,7 +2,9 @@ package flags
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +13,8 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/cluster"
+	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/gateway/node/plan"
 )
 
@@ -122,6 +126,16 @@ func Examine(load func() (*conf.Config, []conf.Problem)) (*conf.Config, []conf.P
 	}
 	conf.Sort(problems)
 	return cfg, problems
+}
+
+// ExamineShared holds a configuration that can be used against the database that gateways share. Run does
+// not: a gateway that starts takes over from its former life.
+func ExamineShared(cfg *conf.Config) []conf.Problem {
+	life, err := os.ReadFile(node.DataDir(cfg.Data).Life())
+	if err != nil {
+		life = nil // it does not run here
+	}
+	return cluster.Check(context.Background(), cfg, strings.TrimSpace(string(life)))
 }
 
 // BadConfig reports problems that keep a command from its work, and returns the error that ends it.

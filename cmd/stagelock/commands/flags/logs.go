@@ -8,6 +8,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/cluster"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/postgres"
@@ -59,7 +60,7 @@ func openShared(ctx context.Context, cfg *conf.Config) (*Logs, error) {
 
 // OpenShared opens the database that gateways share, and changes nothing in it.
 func OpenShared(ctx context.Context, cfg *conf.Config) (*postgres.Store, error) {
-	pc := node.PostgresConfig(cfg)
+	pc := cluster.PostgresConfig(cfg)
 	pc.Manual = true
 	db, err := postgres.Open(ctx, pc)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/cluster"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/store/postgres"
 )
@@ -45,7 +46,7 @@ func (sh shell) database(c *cli.Context) (postgres.Config, error) {
 			Cure: "there is nothing to do; write store: postgres for a database that several gateways share",
 		}
 	}
-	return node.PostgresConfig(cfg), nil
+	return cluster.PostgresConfig(cfg), nil
 }
 
 // storeReport is what a check found, for a script.

@@ -24,7 +24,11 @@ func (sh shell) validate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	_, problems := flags.Examine(load)
+	cfg, problems := flags.Examine(load)
+	if cfg != nil && !conf.Fatal(problems) {
+		problems = append(problems, flags.ExamineShared(cfg)...)
+		conf.Sort(problems)
+	}
 	r := flags.Checked{OK: !conf.Fatal(problems), Problems: flags.Problems(problems)}
 	for _, p := range problems {
 		if p.Warning {
