@@ -14,7 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/gateway/visit"
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 // Protocols, as they are named in the TLS handshake.
@@ -189,13 +189,13 @@ func (f *Front) handshake(ctx context.Context, raw net.Conn) (conn net.Conn, pro
 	if f.tls == nil {
 		return raw, HTTP1, nil
 	}
-	secure := tls.Server(http1.Wrap(raw), f.tls)
+	secure := tls.Server(wire.Wrap(raw), f.tls)
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.HeadTimeout())
 	defer cancel()
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return nil, "", err
 	}
-	http1.QuickAck(raw)
+	wire.QuickAck(raw)
 	if protocol = secure.ConnectionState().NegotiatedProtocol; protocol == "" {
 		protocol = HTTP1
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
@@ -37,11 +38,11 @@ type Target struct {
 }
 
 // head returns the head of a call with a body of that length.
-func (t Target) head(m *upstream.Member, length int) http1.RequestHead {
-	return http1.RequestHead{
+func (t Target) head(m *upstream.Member, length int) forward.RequestHead {
+	return forward.RequestHead{
 		Target: t.path(), Host: cmp.Or(t.Host, m.Host()), ContentType: "application/x-java-serialized-object",
 		Authorization: t.Key.Authorization(Login, t.Encoded, false), ContentLength: int64(length),
-		Fields: []http1.Field{{Name: "X-Stagelock-Reference", Value: "readiness"}},
+		Fields: []grammar.Field{{Name: "X-Stagelock-Reference", Value: "readiness"}},
 	}
 }
 
@@ -75,7 +76,7 @@ func (t Target) Ask(ctx context.Context, m *upstream.Member) *Finding {
 }
 
 // judge says what an answer means.
-func (t Target) judge(m *upstream.Member, reply *http1.Reply) *Finding {
+func (t Target) judge(m *upstream.Member, reply *forward.Reply) *Finding {
 	if f := t.judgeStatus(m, reply); f != nil {
 		return f
 	}
@@ -110,7 +111,7 @@ func exception(body []byte) *liferay.Thrown {
 }
 
 // judgeStatus says what a status other than 200 means.
-func (t Target) judgeStatus(m *upstream.Member, reply *http1.Reply) *Finding {
+func (t Target) judgeStatus(m *upstream.Member, reply *forward.Reply) *Finding {
 	switch s := reply.Status; {
 	case s == 200:
 		return nil

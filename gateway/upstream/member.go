@@ -10,7 +10,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
 )
 
 // Member is one node of the live engine. It is safe for concurrent use.
@@ -18,7 +18,7 @@ type Member struct {
 	name  string // for log and audit
 	base  string // URL without a path
 	host  string
-	up    *http1.Upstream
+	up    *forward.Upstream
 	limit int32
 	entry *logrus.Entry
 
@@ -47,7 +47,7 @@ func (m *Member) Host() string { return m.host }
 
 // Open returns an exchange on a kept connection, or on a new one if fresh is set or none is kept.
 // The node counts as busy until Ended is called, once for each Open that succeeded.
-func (m *Member) Open(ctx context.Context, fresh bool) (*http1.Exchange, error) {
+func (m *Member) Open(ctx context.Context, fresh bool) (*forward.Exchange, error) {
 	x, err := m.up.Open(ctx, fresh)
 	if err == nil {
 		m.running.Add(1)

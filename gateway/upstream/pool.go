@@ -18,7 +18,7 @@ import (
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
 )
 
 // Config describes the nodes of the live engine.
@@ -73,7 +73,7 @@ func newMember(c Config, u *url.URL) *Member {
 	}
 	return &Member{
 		name: u.Host, base: u.Scheme + "://" + u.Host, host: u.Host, limit: int32(c.Failures), entry: c.Log,
-		up: http1.NewUpstream(http1.UpstreamConfig{
+		up: forward.New(forward.Config{
 			Addr: net.JoinHostPort(u.Hostname(), port), TLS: secure,
 			ConnectTimeout: c.ConnectTimeout, MaxReply: c.ReplyMax,
 		}),

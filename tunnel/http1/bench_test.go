@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 // repeat is a connection that brings the same request again and again, one a read.
@@ -60,12 +62,12 @@ func quickEngine(b testing.TB, n int) *sink {
 // front is a relay in front of an engine, on plain TCP or TLS; it returns a connected client.
 func front(b *testing.B, engine *sink, secure bool) net.Conn {
 	b.Helper()
-	up := http1.NewUpstream(http1.UpstreamConfig{Addr: engine.Addr().String()})
+	up := forward.New(forward.Config{Addr: engine.Addr().String()})
 	client, server := loopback(b)
 	done := make(chan struct{})
 	if secure {
 		sc, cc := tlsConfigs(b)
-		server, client = tls.Server(http1.Wrap(server), sc), tls.Client(client, cc)
+		server, client = tls.Server(wire.Wrap(server), sc), tls.Client(client, cc)
 	}
 	ctx, cancel := context.WithCancel(b.Context())
 	go func() {
@@ -144,7 +146,7 @@ func BenchmarkChunkedReply(b *testing.B) {
 	chunk := "10000\r\n" + strings.Repeat("x", 1<<16) + "\r\n"
 	reply := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat(chunk, size>>16) + "0\r\n\r\n"
 	engine := newSink(b, answering(reply))
-	up := http1.NewUpstream(http1.UpstreamConfig{Addr: engine.Addr().String()})
+	up := forward.New(forward.Config{Addr: engine.Addr().String()})
 	defer up.Close()
 	b.SetBytes(size)
 	b.ReportAllocs()
@@ -153,7 +155,7 @@ func BenchmarkChunkedReply(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := x.Send(http1.RequestHead{Target: "/", Host: "engine"}, nil); err != nil {
+		if err := x.Send(forward.RequestHead{Target: "/", Host: "engine"}, nil); err != nil {
 			b.Fatal(err)
 		}
 		r, err := x.Reply(b.Context())

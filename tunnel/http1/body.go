@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 // pace holds a body to a rate. Only time that is spent waiting for the client counts: a slow
@@ -61,7 +63,7 @@ func (c *Conn) readBuffered(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if c.r == c.w && len(p) >= bufferSize/2 {
+	if c.r == c.w && len(p) >= wire.BufferSize/2 {
 		return c.timed(p)
 	}
 	if c.r == c.w {
@@ -138,12 +140,12 @@ func (c *Conn) Drain(limit int64) error {
 		return nil
 	}
 	c.pace.rate = max(c.pace.rate, drainRate)
-	pool, size := &c.p.big, bigSize
+	pool, size := &c.p.big, wire.BigSize
 	if limit > 0 { // a stranger's: he gets no more memory than that of his connection
-		pool, size = &c.p.small, bufferSize
+		pool, size = &c.p.small, wire.BufferSize
 	}
-	buf := pool.take(size)
-	defer pool.give(buf)
+	buf := pool.Take(size)
+	defer pool.Give(buf)
 	for read := int64(0); c.remaining > 0; {
 		room := int64(len(*buf))
 		if limit > 0 {
@@ -165,12 +167,12 @@ func (c *Conn) Drain(limit int64) error {
 // widen lets TLS read the records of a big body many at once.
 func (c *Conn) widen() {
 	if c.wire != nil && c.remaining >= bigBody {
-		c.wire.widen(&c.p.wide)
+		c.wire.Widen(&c.p.wide)
 	}
 }
 
 func (c *Conn) narrow() {
 	if c.wire != nil {
-		c.wire.narrow()
+		c.wire.Narrow()
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-)
 
-// longAgo is a deadline that has passed.
-var longAgo = time.Unix(1, 0)
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
+)
 
 // Conn is one connection of a client. Its methods belong to one goroutine, but for Close, which
 // may be called from any, and Gone. The caller closes it.
@@ -21,8 +21,8 @@ type Conn struct {
 	nc     net.Conn
 	p      *Profile
 	source func() *Profile // nil: p stays
-	wire   *Wire           // below TLS, if the listener wraps its connections
-	probe  *probe
+	wire   *wire.Wire      // below TLS, if the listener wraps its connections
+	probe  *wire.Probe
 	lazy   bool // TLS keeps what was not read: an idle connection needs no buffer
 
 	buf  *[]byte // holds in[r:w], what was read and not used
@@ -37,7 +37,7 @@ type Conn struct {
 	begun     bool // a first byte ever came
 	answered  bool
 	closing   bool // no request follows
-	writeTime lazyDeadline
+	writeTime wire.Deadline
 
 	mu     sync.Mutex // guards what follows, and the read deadline while idle
 	idle   bool
@@ -49,9 +49,9 @@ type Conn struct {
 // NewConn returns a Conn that reads from c, whose handshake the caller has made. It reads nothing
 // yet.
 func NewConn(c net.Conn, p *Profile) *Conn {
-	raw := unwrap(c)
-	wire, _ := find[*Wire](c)
-	return &Conn{nc: c, p: p, wire: wire, probe: newProbe(raw), lazy: isTLS(c), answered: true}
+	raw := wire.Unwrap(c)
+	below, _ := wire.Find[*wire.Wire](c)
+	return &Conn{nc: c, p: p, wire: below, probe: wire.NewProbe(raw), lazy: wire.IsTLS(c), answered: true}
 }
 
 // Follow has the profile taken anew from source for each request, when its first byte is there. Call
@@ -171,7 +171,7 @@ func (c *Conn) interrupt(done <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.idle && c.done == done {
-		_ = c.nc.SetReadDeadline(longAgo) // fails on a closed connection only, which ends the wait too
+		_ = c.nc.SetReadDeadline(wire.LongAgo) // fails on a closed connection only, which ends the wait too
 	}
 }
 
@@ -191,14 +191,14 @@ func (c *Conn) idleError(ctx context.Context, err error) error {
 // readHead returns the next head, which is complete, and leaves what follows it in the buffer.
 func (c *Conn) readHead() (string, error) {
 	c.compact()
-	var s scanner
+	var s grammar.Scanner
 	timed := false
 	for {
 		in := (*c.buf)[:c.w]
 		if in[0] < 'A' || in[0] > 'Z' {
 			return "", bad(ReasonRequestLine, "request does not begin with a method", string(in[:1]))
 		}
-		n, err := s.find(in)
+		n, err := s.Find(in)
 		if err != nil {
 			return "", bad(ReasonHeader, "head has a line that does not end in CRLF", "")
 		}
@@ -258,13 +258,13 @@ func (c *Conn) fill() (int, error) {
 
 func (c *Conn) take() {
 	if c.buf == nil {
-		c.buf = c.p.small.take(bufferSize)
+		c.buf = c.p.small.Take(wire.BufferSize)
 	}
 }
 
 func (c *Conn) release() {
 	if c.buf != nil && c.r == c.w {
-		c.p.small.give(c.buf)
+		c.p.small.Give(c.buf)
 		c.buf, c.r, c.w = nil, 0, 0
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
 )
 
 // FuzzRequestAgainstLibrary holds that what is accepted means the same to the standard library, if
@@ -47,7 +48,7 @@ func FuzzReplyAgainstLibrary(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n"))
 	f.Add([]byte("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nConnection: close\r\n\r\nbody"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		r, b, x, err := replied(string(raw), 0, http1.UpstreamConfig{}, "")
+		r, b, x, err := replied(string(raw), 0, forward.Config{}, "")
 		if err != nil {
 			return
 		}
@@ -85,7 +86,7 @@ func FuzzRelay(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, step uint8) {
 		var tapes []*engineTape
-		up := http1.NewUpstream(http1.UpstreamConfig{
+		up := forward.New(forward.Config{
 			Dial: func(context.Context, string, string) (net.Conn, error) {
 				e := new(engineTape)
 				tapes = append(tapes, e)
@@ -130,7 +131,7 @@ func TestAllocations(t *testing.T) {
 	body := strings.Repeat("x", 8<<20)
 	tape := &engineTape{}
 	tape.out.Grow(100 << 20)
-	up := http1.NewUpstream(http1.UpstreamConfig{
+	up := forward.New(forward.Config{
 		Dial: func(context.Context, string, string) (net.Conn, error) { return tape, nil }})
 	if n := testing.AllocsPerRun(3, func() {
 		tape.out.Reset()

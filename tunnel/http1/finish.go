@@ -2,15 +2,15 @@ package http1
 
 import (
 	"crypto/tls"
-	"errors"
-	"net"
 	"time"
+
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 // Gone tells without waiting whether the client has closed or reset its side, as it does when it
 // gives up during a long call. False where the platform cannot tell. It may be called while the
 // connection is read or written, by one goroutine.
-func (c *Conn) Gone() bool { return c.probe.gone() }
+func (c *Conn) Gone() bool { return c.probe.Gone() }
 
 // Finish ends a connection whose last answer said Connection: close. It gives the client half of
 // limit to close by itself, then closes for writing and waits the other half, dropping what comes,
@@ -20,7 +20,7 @@ func (c *Conn) Finish(limit time.Duration) {
 	defer c.Close()
 	c.narrow()
 	read, err := c.drop(0, limit/2)
-	if isTimeout(err) && c.closeWrite() == nil {
+	if wire.IsTimeout(err) && c.closeWrite() == nil {
 		_, _ = c.drop(read, limit/2)
 	}
 }
@@ -30,8 +30,8 @@ func (c *Conn) drop(read int, limit time.Duration) (int, error) {
 	if err := c.nc.SetReadDeadline(c.p.now().Add(limit)); err != nil {
 		return read, err
 	}
-	buf := c.p.small.take(bufferSize)
-	defer c.p.small.give(buf)
+	buf := c.p.small.Take(wire.BufferSize)
+	defer c.p.small.Give(buf)
 	for read <= lingerBytes {
 		n, err := c.nc.Read(*buf)
 		read += n
@@ -44,19 +44,14 @@ func (c *Conn) drop(read int, limit time.Duration) (int, error) {
 
 // closeWrite says that no more comes, in TLS and in TCP.
 func (c *Conn) closeWrite() error {
-	_ = c.writeTime.extend(c.nc, c.p.now(), c.p.writeTimeout())
-	if t, ok := find[*tls.Conn](c.nc); ok {
+	_ = c.writeTime.Extend(c.nc, c.p.now(), c.p.writeTimeout())
+	if t, ok := wire.Find[*tls.Conn](c.nc); ok {
 		if err := t.CloseWrite(); err != nil {
 			return err
 		}
 	}
-	if t, ok := unwrap(c.nc).(interface{ CloseWrite() error }); ok {
+	if t, ok := wire.Unwrap(c.nc).(interface{ CloseWrite() error }); ok {
 		return t.CloseWrite()
 	}
 	return nil
-}
-
-func isTimeout(err error) bool {
-	var ne net.Error
-	return errors.As(err, &ne) && ne.Timeout()
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
 )
 
 // canonical writes an accepted request in the one form that this package would choose.
@@ -117,7 +118,7 @@ func FuzzReply(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		cfg := http1.UpstreamConfig{MaxReply: 1000}
+		cfg := forward.Config{MaxReply: 1000}
 		r, b, x, err := replied(string(raw), 0, cfg, "")
 		_, b2, x2, err2 := replied(string(raw), 1, cfg, "")
 		if (err == nil) != (err2 == nil) || err == nil && !bytes.Equal(b, b2) {

@@ -1,84 +1,13 @@
 package http1
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 )
-
-// Classes of bytes: what may stand in a field name, a field value and a request target.
-const (
-	inName = 1 << iota
-	inValue
-	inTarget
-	inToken // names in replies: any token of RFC 9110
-)
-
-var classes = func() (t [256]byte) {
-	for b := range t {
-		alnum := b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z'
-		if alnum || b == '-' {
-			t[b] |= inName
-		}
-		if b >= 0x20 && b <= 0x7e || b == '\t' {
-			t[b] |= inValue
-		}
-		if b >= 0x21 && b <= 0x7e {
-			t[b] |= inTarget
-		}
-		if alnum || strings.IndexByte("!#$%&'*+-.^_`|~", byte(b)) >= 0 {
-			t[b] |= inToken
-		}
-	}
-	return t
-}()
-
-// all tells whether every byte of s is in the class.
-func all(s string, class byte) bool {
-	for i := 0; i < len(s); i++ {
-		if classes[s[i]]&class == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// scanner finds the end of a head in a buffer that grows. Lines end with CRLF: it says so at the
-// first that does not.
-type scanner struct{ line, next int }
-
-var (
-	errBareLF = errors.New("line feed without carriage return")
-)
-
-// find returns the length of the head in b with its empty line, or 0 if it is not complete.
-func (s *scanner) find(b []byte) (int, error) {
-	for {
-		i := bytes.IndexByte(b[s.next:], '\n')
-		if i < 0 {
-			s.next = len(b)
-			return 0, nil
-		}
-		end := s.next + i
-		if end == s.line || b[end-1] != '\r' {
-			return 0, errBareLF
-		}
-		empty := end-1 == s.line
-		s.line, s.next = end+1, end+1
-		if empty {
-			return end + 1, nil
-		}
-	}
-}
-
-// cutLine splits s after its first CRLF, which the scanner has seen.
-func cutLine(s string) (line, rest string) {
-	i := strings.IndexByte(s, '\n')
-	return s[:i-1], s[i+1:]
-}
 
 // parseRequest reads a complete head into r, which it resets. A refused head whose framing is
 // beyond doubt leaves ContentLength set, so that the body can be drained before the answer.
@@ -92,7 +21,7 @@ func parseRequest(head string, p *Profile, r *Request) *Error {
 }
 
 func (r *Request) parse(head string, probes []string) *Error {
-	line, rest := cutLine(head)
+	line, rest := grammar.CutLine(head)
 	if err := r.requestLine(line, probes); err != nil {
 		return err
 	}
@@ -115,11 +44,11 @@ func (r *Request) requestLine(line string, probes []string) *Error {
 		return bad(ReasonRequestLine, "the request came in HTTP/1.0, in which an answer that was cut looks whole", line)
 	case version != "HTTP/1.1" && !old:
 		return bad(ReasonRequestLine, "request line does not end in HTTP/1.1", line)
-	case method == "" || !all(method, inToken):
+	case method == "" || !grammar.All(method, grammar.InToken):
 		return bad(ReasonRequestLine, "method is not a token", line)
-	case target == "" || !all(target, inTarget):
+	case target == "" || !grammar.All(target, grammar.InTarget):
 		return bad(ReasonRequestLine, "target has bytes that no address has", line)
-	case target[0] != '/' && known(method):
+	case target[0] != '/' && grammar.KnownMethod(method):
 		return bad(ReasonRequestLine, "target does not begin with a slash", line)
 	}
 	return nil
@@ -128,13 +57,11 @@ func (r *Request) requestLine(line string, probes []string) *Error {
 // asks reports whether a method is one of balancers' probes, which carries nothing.
 func asks(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
 
-func known(method string) bool { return method == "POST" || method == "GET" || method == "HEAD" }
-
 // fields reads the lines up to the empty one.
 func (r *Request) fields(rest string) *Error {
 	for n := 0; ; n++ {
 		var line string
-		line, rest = cutLine(rest)
+		line, rest = grammar.CutLine(rest)
 		if line == "" {
 			return nil
 		}
@@ -150,11 +77,11 @@ func (r *Request) fields(rest string) *Error {
 // field reads one line: name, colon, value between optional blanks.
 func (r *Request) field(line string) *Error {
 	colon := strings.IndexByte(line, ':')
-	if colon <= 0 || !all(line[:colon], inName) {
+	if colon <= 0 || !grammar.All(line[:colon], grammar.InName) {
 		return bad(ReasonHeader, "header field has no proper name", "") // the line may hold a token
 	}
-	value := trimBlanks(line[colon+1:])
-	if !all(value, inValue) {
+	value := grammar.Trim(line[colon+1:])
+	if !grammar.All(value, grammar.InValue) {
 		return bad(ReasonHeader, "header field has bytes outside printable ASCII", line[:colon])
 	}
 	rule, ok := ruleOf(line[:colon])
@@ -170,25 +97,15 @@ func (r *Request) field(line string) *Error {
 	return rule.read(r, value)
 }
 
-func trimBlanks(s string) string {
-	for s != "" && (s[0] == ' ' || s[0] == '\t') {
-		s = s[1:]
-	}
-	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
-		s = s[:len(s)-1]
-	}
-	return s
-}
-
 // framing decides how long the body is, before anything else is judged.
 func (r *Request) framing() *Error {
-	length := r.seen&bitLength != 0
+	length := r.seen&grammar.BitLength != 0
 	switch {
-	case r.seen&bitEncoding != 0 && length:
+	case r.seen&grammar.BitEncoding != 0 && length:
 		return bad(ReasonEncoding, "both Transfer-Encoding and Content-Length", "")
-	case r.seen&bitEncoding != 0 && r.encoding != "chunked":
+	case r.seen&grammar.BitEncoding != 0 && r.encoding != "chunked":
 		return bad(ReasonEncoding, "Transfer-Encoding is not taken", r.encoding)
-	case r.seen&bitEncoding != 0:
+	case r.seen&grammar.BitEncoding != 0:
 		return &Error{Status: 411, Reason: ReasonChunked,
 			Msg: "chunked requests are not taken: send Content-Length"}
 	case r.Method == "POST" && !length:
@@ -204,11 +121,11 @@ func (r *Request) admit(p *Profile) *Error {
 	if r.Probe {
 		return nil // no call can come of it
 	}
-	if !known(r.Method) {
+	if !grammar.KnownMethod(r.Method) {
 		return &Error{Status: 405, Reason: ReasonMethod, Msg: "method is not allowed",
 			Err: fmt.Errorf("method %.40q", r.Method)}
 	}
-	if r.seen&bitHost == 0 {
+	if r.seen&grammar.BitHost == 0 {
 		return bad(ReasonHost, "Host is missing", "")
 	}
 	if !listed(p.Hosts, r.Host) {
@@ -253,7 +170,7 @@ func shortest(host string) string {
 
 // isPort tells whether s is a port as clients write it.
 func isPort(s string) bool {
-	n, ok := parseLength(s)
+	n, ok := grammar.ParseLength(s)
 	return ok && n > 0 && n < 1<<16
 }
 

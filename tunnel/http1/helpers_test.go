@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 )
 
 const target = "/api/liferay/do"
@@ -66,7 +68,7 @@ func call(body string) string {
 
 // relay serves one connection the way the gateway does: held calls only, refusals answered, one
 // exchange a request.
-func relay(ctx context.Context, nc net.Conn, p *http1.Profile, up *http1.Upstream) error {
+func relay(ctx context.Context, nc net.Conn, p *http1.Profile, up *forward.Upstream) error {
 	c := http1.NewConn(nc, p)
 	defer c.Close()
 	held, answer := make([]byte, 64<<10), make([]byte, 0, 4<<10)
@@ -94,13 +96,13 @@ func refuse(c *http1.Conn, err error) error {
 }
 
 // exchange sends what is held in one write, the rest as it comes, and copies the reply.
-func exchange(ctx context.Context, c *http1.Conn, req *http1.Request, held, answer []byte, up *http1.Upstream) error {
+func exchange(ctx context.Context, c *http1.Conn, req *http1.Request, held, answer []byte, up *forward.Upstream) error {
 	x, err := up.Open(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer x.Done()
-	head := http1.RequestHead{Target: target, Host: "engine", ContentType: req.ContentType,
+	head := forward.RequestHead{Target: target, Host: "engine", ContentType: req.ContentType,
 		Authorization: req.Authorization, ContentLength: req.ContentLength}
 	if err := x.Send(head, held); err != nil {
 		return err
@@ -118,7 +120,7 @@ func exchange(ctx context.Context, c *http1.Conn, req *http1.Request, held, answ
 	if answer, err = r.AppendTo(answer); err != nil {
 		return err
 	}
-	return c.Respond(r.Status, []http1.Field{{Name: "Content-Type", Value: r.ContentType}}, answer, false)
+	return c.Respond(r.Status, []grammar.Field{{Name: "Content-Type", Value: r.ContentType}}, answer, false)
 }
 
 // sink is an engine that notes every byte and answers what its function says once a connection

@@ -3,6 +3,8 @@ package http1
 import (
 	"cmp"
 	"time"
+
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 // Defaults of a Profile whose field is zero.
@@ -13,8 +15,6 @@ const (
 	// balancers keep theirs, of which the longest do for 10 minutes: whoever closes first can cut a
 	// call that the other side has just begun to send.
 	DefaultIdleTimeout = 620 * time.Second
-	// DefaultWriteTimeout is how long one write may take, here and upstream.
-	DefaultWriteTimeout = 30 * time.Second
 	// DefaultGrace is the window over which the rate of a body is measured.
 	DefaultGrace = 10 * time.Second
 	// DefaultMinRate is the rate that a body must keep, in bytes a second.
@@ -22,15 +22,11 @@ const (
 )
 
 const (
-	maxHead     = 8 << 10   // bytes of a request head
-	maxFields   = 64        // header fields of a request
-	bufferSize  = 16 << 10  // of a connection: a head and a small call fit
-	wideSize    = 64 << 10  // read at once below TLS while a big body flows
-	bigSize     = 256 << 10 // of one write of a big body
-	bigCopies   = 16        // bodies on their way to one engine that get so much
-	bigBody     = 64 << 10  // from this length on a body is read with wide buffers
-	drainRate   = 64 << 10  // bytes a second that a refused body must keep to be drained
-	lingerBytes = 1 << 20   // read after the last answer at most
+	maxHead     = 8 << 10  // bytes of a request head
+	maxFields   = 64       // header fields of a request
+	bigBody     = 64 << 10 // from this length on a body is read with wide buffers
+	drainRate   = 64 << 10 // bytes a second that a refused body must keep to be drained
+	lingerBytes = 1 << 20  // read after the last answer at most
 )
 
 // Profile is what a listener accepts. Its zero value admits no host and no content. It is shared
@@ -46,7 +42,7 @@ type Profile struct {
 	Grace        time.Duration // window over which MinRate is measured
 	Now          func() time.Time
 
-	small, wide, big pool
+	small, wide, big wire.Pool
 }
 
 func (p *Profile) now() time.Time {
@@ -56,8 +52,10 @@ func (p *Profile) now() time.Time {
 	return time.Now()
 }
 
-func (p *Profile) headTimeout() time.Duration  { return cmp.Or(p.HeadTimeout, DefaultHeadTimeout) }
-func (p *Profile) idleTimeout() time.Duration  { return cmp.Or(p.IdleTimeout, DefaultIdleTimeout) }
-func (p *Profile) writeTimeout() time.Duration { return cmp.Or(p.WriteTimeout, DefaultWriteTimeout) }
-func (p *Profile) grace() time.Duration        { return cmp.Or(p.Grace, DefaultGrace) }
-func (p *Profile) minRate() int                { return cmp.Or(p.MinRate, DefaultMinRate) }
+func (p *Profile) headTimeout() time.Duration { return cmp.Or(p.HeadTimeout, DefaultHeadTimeout) }
+func (p *Profile) idleTimeout() time.Duration { return cmp.Or(p.IdleTimeout, DefaultIdleTimeout) }
+func (p *Profile) writeTimeout() time.Duration {
+	return cmp.Or(p.WriteTimeout, wire.DefaultWriteTimeout)
+}
+func (p *Profile) grace() time.Duration { return cmp.Or(p.Grace, DefaultGrace) }
+func (p *Profile) minRate() int         { return cmp.Or(p.MinRate, DefaultMinRate) }

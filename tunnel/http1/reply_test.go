@@ -9,19 +9,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
 )
 
 // replied sends an empty request on a scripted connection and reads the reply.
-func replied(raw string, step int, cfg http1.UpstreamConfig, method string) (*http1.Reply, []byte, *http1.Exchange, error) {
+func replied(raw string, step int, cfg forward.Config, method string) (*forward.Reply, []byte, *forward.Exchange, error) {
 	cfg.Dial = func(context.Context, string, string) (net.Conn, error) {
 		return &script{in: []byte(raw), step: step}, nil
 	}
-	x, err := http1.NewUpstream(cfg).Open(context.Background(), true)
+	x, err := forward.New(cfg).Open(context.Background(), true)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if err := x.Send(http1.RequestHead{Method: method, Target: "/", Host: "engine"}, nil); err != nil {
+	if err := x.Send(forward.RequestHead{Method: method, Target: "/", Host: "engine"}, nil); err != nil {
 		return nil, nil, x, err
 	}
 	r, err := x.Reply(context.Background())
@@ -58,7 +58,7 @@ func TestReplies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, step := range []int{0, 1, 5} {
-				r, b, _, err := replied(tt.raw, step, http1.UpstreamConfig{}, "")
+				r, b, _, err := replied(tt.raw, step, forward.Config{}, "")
 				if err != nil || r.Status != tt.status || string(b) != tt.body || r.Close != tt.closes {
 					t.Errorf("step %d: %+v %q, %v", step, r, b, err)
 				}
@@ -74,54 +74,54 @@ func TestBadReplies(t *testing.T) {
 		name, raw, reason string
 		started           bool
 	}{
-		{"nothing", "", http1.ReasonSilent, false},
-		{"half a line", "HTTP/1.1 2", http1.ReasonReplyCut, true},
-		{"half a head", ok + "Content-Length: 3\r\n", http1.ReasonReplyCut, true},
-		{"half a body", ok + "Content-Length: 3\r\n\r\nab", http1.ReasonReplyCut, true},
-		{"interim reply only", "HTTP/1.1 100 Continue\r\n\r\n", http1.ReasonSilent, false},
-		{"length and encoding", ok + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", http1.ReasonReply, true},
-		{"two lengths", ok + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", http1.ReasonReply, true},
-		{"two encodings", ok + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", http1.ReasonReply, true},
-		{"length with sign", ok + "Content-Length: +3\r\n\r\nabc", http1.ReasonReply, true},
-		{"list of lengths", ok + "Content-Length: 3, 3\r\n\r\nabc", http1.ReasonReply, true},
-		{"other encoding", ok + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", http1.ReasonReply, true},
-		{"folded field", ok + "X-A: b\r\n c\r\nContent-Length: 0\r\n\r\n", http1.ReasonReply, true},
-		{"blank before colon", ok + "Content-Length : 3\r\n\r\nabc", http1.ReasonReply, true},
-		{"bare line feed", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", http1.ReasonReply, true},
-		{"bare carriage return", ok + "X-A: b\rc\r\nContent-Length: 0\r\n\r\n", http1.ReasonReply, true},
-		{"nul", ok + "X-A: b\x00\r\nContent-Length: 0\r\n\r\n", http1.ReasonReply, true},
-		{"line without colon", ok + "nonsense\r\nContent-Length: 0\r\n\r\n", http1.ReasonReply, true},
-		{"version 1.0", "HTTP/1.0 200 OK\r\n\r\n", http1.ReasonReply, true},
-		{"no http", "<html>\r\n\r\n", http1.ReasonReply, true},
-		{"status of two digits", "HTTP/1.1 20 OK\r\n\r\n", http1.ReasonReply, true},
-		{"status of four digits", "HTTP/1.1 2000 OK\r\n\r\n", http1.ReasonReply, true},
-		{"status 999", "HTTP/1.1 999 OK\r\n\r\n", http1.ReasonReply, true},
-		{"switching protocols", "HTTP/1.1 101 Switching Protocols\r\n\r\n", http1.ReasonReply, true},
-		{"interim reply with body", "HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\nabc", http1.ReasonReply, true},
-		{"flood of interim replies", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 17) + ok + "Content-Length: 0\r\n\r\n", http1.ReasonReply, true},
-		{"endless head", ok + strings.Repeat("X-A: b\r\n", 5000), http1.ReasonReply, true},
-		{"129 fields", ok + strings.Repeat("X-A: b\r\n", 129) + "\r\n", http1.ReasonReply, true},
-		{"extension", chunked("3;a=b\r\nabc\r\n0\r\n\r\n"), http1.ReasonReply, true},
-		{"blank after size", chunked("3 \r\nabc\r\n0\r\n\r\n"), http1.ReasonReply, true},
-		{"size 0x3", chunked("0x3\r\nabc\r\n0\r\n\r\n"), http1.ReasonReply, true},
-		{"size -3", chunked("-3\r\nabc\r\n0\r\n\r\n"), http1.ReasonReply, true},
-		{"size of nine digits", chunked("000000003\r\nabc\r\n0\r\n\r\n"), http1.ReasonReply, true},
-		{"empty size", chunked("\r\nabc\r\n0\r\n\r\n"), http1.ReasonReply, true},
-		{"size with line feed", chunked("3\nabc\r\n0\r\n\r\n"), http1.ReasonReply, true},
-		{"chunk longer than its size", chunked("3\r\nabcd\r\n0\r\n\r\n"), http1.ReasonReply, true},
-		{"chunk end with line feed", chunked("3\r\nabc\n0\r\n\r\n"), http1.ReasonReply, true},
-		{"trailer", chunked("3\r\nabc\r\n0\r\nX-A: b\r\n\r\n"), http1.ReasonReply, true},
-		{"chunks cut", chunked("3\r\nabc\r\n"), http1.ReasonReplyCut, true},
-		{"chunk cut", chunked("3\r\nab"), http1.ReasonReplyCut, true},
-		{"last chunk cut", chunked("3\r\nabc\r\n0\r\n"), http1.ReasonReplyCut, true},
-		{"sized and too large", ok + "Content-Length: 1001\r\n\r\n" + strings.Repeat("x", 1001), http1.ReasonReplyLarge, true},
-		{"chunked and too large", chunked(strings.Repeat("fa\r\n"+strings.Repeat("x", 250)+"\r\n", 5) + "0\r\n\r\n"), http1.ReasonReplyLarge, true},
-		{"until close and too large", ok + "\r\n" + strings.Repeat("x", 1001), http1.ReasonReplyLarge, true},
+		{"nothing", "", forward.ReasonSilent, false},
+		{"half a line", "HTTP/1.1 2", forward.ReasonReplyCut, true},
+		{"half a head", ok + "Content-Length: 3\r\n", forward.ReasonReplyCut, true},
+		{"half a body", ok + "Content-Length: 3\r\n\r\nab", forward.ReasonReplyCut, true},
+		{"interim reply only", "HTTP/1.1 100 Continue\r\n\r\n", forward.ReasonSilent, false},
+		{"length and encoding", ok + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", forward.ReasonReply, true},
+		{"two lengths", ok + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", forward.ReasonReply, true},
+		{"two encodings", ok + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", forward.ReasonReply, true},
+		{"length with sign", ok + "Content-Length: +3\r\n\r\nabc", forward.ReasonReply, true},
+		{"list of lengths", ok + "Content-Length: 3, 3\r\n\r\nabc", forward.ReasonReply, true},
+		{"other encoding", ok + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", forward.ReasonReply, true},
+		{"folded field", ok + "X-A: b\r\n c\r\nContent-Length: 0\r\n\r\n", forward.ReasonReply, true},
+		{"blank before colon", ok + "Content-Length : 3\r\n\r\nabc", forward.ReasonReply, true},
+		{"bare line feed", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", forward.ReasonReply, true},
+		{"bare carriage return", ok + "X-A: b\rc\r\nContent-Length: 0\r\n\r\n", forward.ReasonReply, true},
+		{"nul", ok + "X-A: b\x00\r\nContent-Length: 0\r\n\r\n", forward.ReasonReply, true},
+		{"line without colon", ok + "nonsense\r\nContent-Length: 0\r\n\r\n", forward.ReasonReply, true},
+		{"version 1.0", "HTTP/1.0 200 OK\r\n\r\n", forward.ReasonReply, true},
+		{"no http", "<html>\r\n\r\n", forward.ReasonReply, true},
+		{"status of two digits", "HTTP/1.1 20 OK\r\n\r\n", forward.ReasonReply, true},
+		{"status of four digits", "HTTP/1.1 2000 OK\r\n\r\n", forward.ReasonReply, true},
+		{"status 999", "HTTP/1.1 999 OK\r\n\r\n", forward.ReasonReply, true},
+		{"switching protocols", "HTTP/1.1 101 Switching Protocols\r\n\r\n", forward.ReasonReply, true},
+		{"interim reply with body", "HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\nabc", forward.ReasonReply, true},
+		{"flood of interim replies", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 17) + ok + "Content-Length: 0\r\n\r\n", forward.ReasonReply, true},
+		{"endless head", ok + strings.Repeat("X-A: b\r\n", 5000), forward.ReasonReply, true},
+		{"129 fields", ok + strings.Repeat("X-A: b\r\n", 129) + "\r\n", forward.ReasonReply, true},
+		{"extension", chunked("3;a=b\r\nabc\r\n0\r\n\r\n"), forward.ReasonReply, true},
+		{"blank after size", chunked("3 \r\nabc\r\n0\r\n\r\n"), forward.ReasonReply, true},
+		{"size 0x3", chunked("0x3\r\nabc\r\n0\r\n\r\n"), forward.ReasonReply, true},
+		{"size -3", chunked("-3\r\nabc\r\n0\r\n\r\n"), forward.ReasonReply, true},
+		{"size of nine digits", chunked("000000003\r\nabc\r\n0\r\n\r\n"), forward.ReasonReply, true},
+		{"empty size", chunked("\r\nabc\r\n0\r\n\r\n"), forward.ReasonReply, true},
+		{"size with line feed", chunked("3\nabc\r\n0\r\n\r\n"), forward.ReasonReply, true},
+		{"chunk longer than its size", chunked("3\r\nabcd\r\n0\r\n\r\n"), forward.ReasonReply, true},
+		{"chunk end with line feed", chunked("3\r\nabc\n0\r\n\r\n"), forward.ReasonReply, true},
+		{"trailer", chunked("3\r\nabc\r\n0\r\nX-A: b\r\n\r\n"), forward.ReasonReply, true},
+		{"chunks cut", chunked("3\r\nabc\r\n"), forward.ReasonReplyCut, true},
+		{"chunk cut", chunked("3\r\nab"), forward.ReasonReplyCut, true},
+		{"last chunk cut", chunked("3\r\nabc\r\n0\r\n"), forward.ReasonReplyCut, true},
+		{"sized and too large", ok + "Content-Length: 1001\r\n\r\n" + strings.Repeat("x", 1001), forward.ReasonReplyLarge, true},
+		{"chunked and too large", chunked(strings.Repeat("fa\r\n"+strings.Repeat("x", 250)+"\r\n", 5) + "0\r\n\r\n"), forward.ReasonReplyLarge, true},
+		{"until close and too large", ok + "\r\n" + strings.Repeat("x", 1001), forward.ReasonReplyLarge, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, step := range []int{0, 1} {
-				_, b, x, err := replied(tt.raw, step, http1.UpstreamConfig{MaxReply: 1000}, "")
-				var ue *http1.UpstreamError
+				_, b, x, err := replied(tt.raw, step, forward.Config{MaxReply: 1000}, "")
+				var ue *forward.Fault
 				if !errors.As(err, &ue) || ue.Reason != tt.reason || ue.Started != tt.started {
 					t.Errorf("step %d: %q, %v, want %s, started %v", step, b, err, tt.reason, tt.started)
 				}
@@ -132,7 +132,7 @@ func TestBadReplies(t *testing.T) {
 }
 
 func TestReplyToHead(t *testing.T) {
-	r, b, _, err := replied("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", 0, http1.UpstreamConfig{}, "HEAD")
+	r, b, _, err := replied("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", 0, forward.Config{}, "HEAD")
 	if err != nil || len(b) > 0 || r.ContentLength != 500 || r.Close {
 		t.Errorf("%+v %q, %v", r, b, err)
 	}
@@ -141,13 +141,13 @@ func TestReplyToHead(t *testing.T) {
 func TestReplyFields(t *testing.T) {
 	raw := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Stagelock-Reference:  a1 \r\nx-stagelock-reference: second\r\n" +
 		"Content-Length: 20000\r\n\r\n" + strings.Repeat("x", 20000)
-	r, b, x, err := replied(raw, 0, http1.UpstreamConfig{}, "")
+	r, b, x, err := replied(raw, 0, forward.Config{}, "")
 	if err != nil || len(b) != 20000 {
 		t.Fatal(len(b), err)
 	}
 	defer func() {
 		x.Done()
-		if _, err := r.Read(make([]byte, 1)); !errors.Is(err, http1.ErrClosed) || r.Field("Content-Type") != "" {
+		if _, err := r.Read(make([]byte, 1)); !errors.Is(err, forward.ErrClosed) || r.Field("Content-Type") != "" {
 			t.Errorf("a reply is read after the end: %v", err)
 		}
 	}()
@@ -170,10 +170,10 @@ func TestReplyInSmallReads(t *testing.T) {
 		"HTTP/1.1 200 OK\r\n\r\n" + want,
 	} {
 		for _, size := range []int{1, 100, 8192, 100_001} {
-			cfg := http1.UpstreamConfig{Dial: func(context.Context, string, string) (net.Conn, error) {
+			cfg := forward.Config{Dial: func(context.Context, string, string) (net.Conn, error) {
 				return &script{in: []byte(raw), step: 1460}, nil
 			}}
-			x := open(t, http1.NewUpstream(cfg))
+			x := open(t, forward.New(cfg))
 			if err := x.Send(head(0), nil); err != nil {
 				t.Fatal(err)
 			}

@@ -3,6 +3,8 @@ package http1
 import (
 	"strconv"
 	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 )
 
 // Request is a head that was accepted. It is valid until the next call of Next; its strings stay
@@ -29,18 +31,6 @@ func (r *Request) reset() {
 	*r = Request{KeepAlive: true, ForwardedFor: r.ForwardedFor[:0]}
 }
 
-// Bits of the fields that may stand once only.
-const (
-	bitHost = 1 << iota
-	bitLength
-	bitEncoding
-	bitType
-	bitAuthorization
-	bitConnection
-	bitExpect
-	bitAgent
-)
-
 // fieldRule says what is done with a field of one name; fields without a rule are read over.
 type fieldRule struct {
 	name   string
@@ -62,23 +52,23 @@ func refused(name string) fieldRule {
 
 // rules are found by the name in lower case.
 var rules = byName(
-	once("host", bitHost, ReasonHost, func(r *Request, v string) *Error { r.Host = v; return nil }),
-	once("content-length", bitLength, ReasonLength, (*Request).readLength),
-	once("transfer-encoding", bitEncoding, ReasonEncoding, func(r *Request, v string) *Error {
+	once("host", grammar.BitHost, ReasonHost, func(r *Request, v string) *Error { r.Host = v; return nil }),
+	once("content-length", grammar.BitLength, ReasonLength, (*Request).readLength),
+	once("transfer-encoding", grammar.BitEncoding, ReasonEncoding, func(r *Request, v string) *Error {
 		r.encoding = v
 		return nil
 	}),
-	once("content-type", bitType, ReasonHeader, func(r *Request, v string) *Error {
+	once("content-type", grammar.BitType, ReasonHeader, func(r *Request, v string) *Error {
 		r.ContentType = v
 		return nil
 	}),
-	once("authorization", bitAuthorization, ReasonHeader, func(r *Request, v string) *Error {
+	once("authorization", grammar.BitAuthorization, ReasonHeader, func(r *Request, v string) *Error {
 		r.Authorization, r.HasAuthorization = v, true
 		return nil
 	}),
-	once("connection", bitConnection, ReasonHop, (*Request).readConnection),
-	once("expect", bitExpect, ReasonExpect, (*Request).readExpect),
-	once("user-agent", bitAgent, ReasonHeader, func(r *Request, v string) *Error {
+	once("connection", grammar.BitConnection, ReasonHop, (*Request).readConnection),
+	once("expect", grammar.BitExpect, ReasonExpect, (*Request).readExpect),
+	once("user-agent", grammar.BitAgent, ReasonHeader, func(r *Request, v string) *Error {
 		r.UserAgent = v
 		return nil
 	}),
@@ -89,10 +79,7 @@ var rules = byName(
 	refused("upgrade"), refused("te"), refused("trailer"), refused("http2-settings"),
 )
 
-const (
-	longestRule = len("transfer-encoding")
-	proxyPrefix = "proxy-"
-)
+const proxyPrefix = "proxy-"
 
 func byName(list ...fieldRule) map[string]fieldRule {
 	m := make(map[string]fieldRule, len(list))
@@ -107,52 +94,20 @@ func ruleOf(name string) (fieldRule, bool) {
 	if len(name) >= len(proxyPrefix) && strings.EqualFold(name[:len(proxyPrefix)], proxyPrefix) {
 		return refused(strings.ToLower(name)), true
 	}
-	var low folded
-	r, ok := rules[string(fold(&low, name))]
+	var low grammar.Folded
+	r, ok := rules[string(grammar.Fold(&low, name))]
 	return r, ok
-}
-
-// folded holds a field name in lower case without allocating.
-type folded [longestRule]byte
-
-// fold returns name in lower case, or nothing if no rule has a name that long.
-func fold[T string | []byte](low *folded, name T) []byte {
-	if len(name) > len(low) {
-		return nil
-	}
-	for i := range len(name) {
-		b := name[i]
-		if b >= 'A' && b <= 'Z' {
-			b += 'a' - 'A'
-		}
-		low[i] = b
-	}
-	return low[:len(name)]
 }
 
 // readLength accepts the canonical decimal only: 0, or up to 19 digits that begin with another
 // than 0.
 func (r *Request) readLength(v string) *Error {
-	n, ok := parseLength(v)
+	n, ok := grammar.ParseLength(v)
 	if !ok {
 		return bad(ReasonLength, "Content-Length is not a plain decimal number", v)
 	}
 	r.ContentLength = n
 	return nil
-}
-
-// parseLength reads a canonical Content-Length.
-func parseLength(v string) (int64, bool) {
-	if v == "" || len(v) > 19 || v[0] == '0' && len(v) > 1 {
-		return 0, false
-	}
-	for i := 0; i < len(v); i++ {
-		if v[i] < '0' || v[i] > '9' {
-			return 0, false
-		}
-	}
-	n, err := strconv.ParseInt(v, 10, 64)
-	return n, err == nil
 }
 
 // readConnection accepts one of two words: a list could name fields that a proxy would strip.

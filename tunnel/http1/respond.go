@@ -3,14 +3,14 @@ package http1
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 // unbuffered tells nginx to pass chunks on as they come: by default it keeps a sign of life back until
 // the answer is over or its buffer full.
 const unbuffered = "X-Accel-Buffering: no\r\n"
-
-// Field is one header field to write.
-type Field struct{ Name, Value string }
 
 // reasons are the phrases of status lines.
 var reasons = map[int]string{
@@ -22,24 +22,17 @@ var reasons = map[int]string{
 	504: "Gateway Timeout",
 }
 
-// framingFields are written by this package alone.
-var framingFields = map[string]bool{
-	"content-length": true, "transfer-encoding": true, "connection": true, "host": true,
-	"upgrade": true, "te": true,
-	"trailer": true, "expect": true,
-}
-
 // Respond answers the request in one write, or in two if the body is large. It says Connection:
 // close, and Next will return ErrFinished, if close is set, if the request was refused or asked
 // for it, or if its body was not read to the end. An answer to HEAD has no body. It returns
 // ErrField, and writes nothing, if a field is not one field for every reader.
-func (c *Conn) Respond(status int, fields []Field, body []byte, close bool) error {
+func (c *Conn) Respond(status int, fields []grammar.Field, body []byte, close bool) error {
 	if c.answered {
 		return ErrAnswered
 	}
 	c.closing = c.closing || close || c.remaining > 0
-	buf := c.p.small.take(bufferSize)
-	defer c.p.small.give(buf)
+	buf := c.p.small.Take(wire.BufferSize)
+	defer c.p.small.Give(buf)
 	b, err := c.appendHead((*buf)[:0], status, fields)
 	if err != nil {
 		return err
@@ -54,7 +47,7 @@ func (c *Conn) Respond(status int, fields []Field, body []byte, close bool) erro
 	if c.req.Method == "HEAD" || status == 204 {
 		body = nil
 	}
-	if len(b)+len(body) <= bigSize {
+	if len(b)+len(body) <= wire.BigSize {
 		return c.write(append(b, body...))
 	}
 	if err := c.write(b); err != nil {
@@ -64,16 +57,16 @@ func (c *Conn) Respond(status int, fields []Field, body []byte, close bool) erro
 }
 
 // appendHead writes status line and fields without the framing and the last empty line.
-func (c *Conn) appendHead(b []byte, status int, fields []Field) ([]byte, error) {
+func (c *Conn) appendHead(b []byte, status int, fields []grammar.Field) ([]byte, error) {
 	if status < 200 || status > 599 {
-		return nil, fmt.Errorf("%w: status %d", ErrField, status)
+		return nil, fmt.Errorf("%w: status %d", grammar.ErrField, status)
 	}
 	b = append(b, "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(b, ' ')
 	b = append(b, reasons[status]...)
 	b = append(b, "\r\n"...)
-	b, err := appendFields(b, fields)
+	b, err := grammar.AppendFields(b, fields)
 	if err != nil {
 		return nil, err
 	}
@@ -83,27 +76,9 @@ func (c *Conn) appendHead(b []byte, status int, fields []Field) ([]byte, error) 
 	return b, nil
 }
 
-// appendFields writes fields that are one line each and do not touch the framing.
-func appendFields(b []byte, fields []Field) ([]byte, error) {
-	var low folded
-	for _, f := range fields {
-		switch {
-		case f.Name == "" || !all(f.Name, inName) || framingFields[string(fold(&low, f.Name))]:
-			return nil, fmt.Errorf("%w: name %q", ErrField, f.Name)
-		case !all(f.Value, inValue):
-			return nil, fmt.Errorf("%w: value of %s", ErrField, f.Name)
-		}
-		b = append(b, f.Name...)
-		b = append(b, ": "...)
-		b = append(b, f.Value...)
-		b = append(b, "\r\n"...)
-	}
-	return b, nil
-}
-
 // write sends b under the write timeout.
 func (c *Conn) write(b []byte) error {
-	if err := c.writeTime.extend(c.nc, c.p.now(), c.p.writeTimeout()); err != nil {
+	if err := c.writeTime.Extend(c.nc, c.p.now(), c.p.writeTimeout()); err != nil {
 		c.closing = true
 		return fmt.Errorf("answer: %w", err)
 	}
@@ -124,7 +99,7 @@ type Chunks struct {
 
 // Chunked begins an answer in chunks. Its head leaves with the first Write. It returns ErrField
 // like Respond.
-func (c *Conn) Chunked(status int, fields []Field) (*Chunks, error) {
+func (c *Conn) Chunked(status int, fields []grammar.Field) (*Chunks, error) {
 	if c.answered {
 		return nil, ErrAnswered
 	}
@@ -172,8 +147,8 @@ func (k *Chunks) send(p []byte, last bool) error {
 	if k.over {
 		return ErrAnswered
 	}
-	buf := k.c.p.small.take(bufferSize)
-	defer k.c.p.small.give(buf)
+	buf := k.c.p.small.Take(wire.BufferSize)
+	defer k.c.p.small.Give(buf)
 	b := (*buf)[:0]
 	b = append(b, k.head...)
 	k.head = nil

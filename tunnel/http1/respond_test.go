@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 // accepted returns a Conn that has read one request.
@@ -27,12 +29,12 @@ func accepted(t *testing.T, raw string) (*http1.Conn, *script) {
 }
 
 func TestRespond(t *testing.T) {
-	ref := []http1.Field{{Name: "X-Stagelock-Reference", Value: "a1"}}
+	ref := []grammar.Field{{Name: "X-Stagelock-Reference", Value: "a1"}}
 	head := "HEAD /health HTTP/1.1\r\n" + host + "\r\n"
 	for _, tt := range []struct {
 		name, raw string
 		status    int
-		fields    []http1.Field
+		fields    []grammar.Field
 		body      string
 		close     bool
 		want      string
@@ -58,12 +60,12 @@ func TestRespond(t *testing.T) {
 }
 
 func TestRespondRefusesFields(t *testing.T) {
-	for _, f := range []http1.Field{
+	for _, f := range []grammar.Field{
 		{Name: "X-A", Value: "b\r\nX-B: c"}, {Name: "X-A", Value: "b\nc"}, {Name: "X-A", Value: "\x00"}, {Name: "X-A", Value: "\xe9"}, {Name: "X A", Value: "b"}, {Name: "", Value: "b"}, {Name: "X-A:", Value: "b"},
 		{Name: "Content-Length", Value: "5"}, {Name: "transfer-encoding", Value: "chunked"}, {Name: "CONNECTION", Value: "keep-alive"},
 	} {
 		c, s := accepted(t, call(""))
-		if err := c.Respond(200, []http1.Field{f}, nil, false); !errors.Is(err, http1.ErrField) || s.out.Len() > 0 {
+		if err := c.Respond(200, []grammar.Field{f}, nil, false); !errors.Is(err, grammar.ErrField) || s.out.Len() > 0 {
 			t.Errorf("%q: %v, wrote %q", f, err, s.out.String())
 		}
 		if err := c.Respond(500, nil, nil, false); err != nil {
@@ -71,7 +73,7 @@ func TestRespondRefusesFields(t *testing.T) {
 		}
 	}
 	c, _ := accepted(t, call(""))
-	if err := c.Respond(100, nil, nil, false); !errors.Is(err, http1.ErrField) {
+	if err := c.Respond(100, nil, nil, false); !errors.Is(err, grammar.ErrField) {
 		t.Errorf("status 100: %v", err)
 	}
 }
@@ -90,7 +92,7 @@ func TestLargeAnswer(t *testing.T) {
 // TestChunks lets a general client read the heartbeats of a long publish.
 func TestChunks(t *testing.T) {
 	c, s := accepted(t, call(""))
-	k, err := c.Chunked(200, []http1.Field{{Name: "X-A", Value: "b"}})
+	k, err := c.Chunked(200, []grammar.Field{{Name: "X-A", Value: "b"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +204,7 @@ func TestFinish(t *testing.T) {
 			raw, server := loopback(t)
 			client := raw
 			if tt.secure {
-				server, client = tls.Server(http1.Wrap(server), sc), tls.Client(raw, cc)
+				server, client = tls.Server(wire.Wrap(server), sc), tls.Client(raw, cc)
 			}
 			finished := make(chan struct{})
 			go func() {
@@ -236,7 +238,7 @@ func TestFinish(t *testing.T) {
 
 func TestQuickAck(t *testing.T) {
 	client, server := loopback(t)
-	http1.QuickAck(client)
-	http1.QuickAck(tls.Server(http1.Wrap(server), &tls.Config{MinVersion: tls.VersionTLS12}))
-	http1.QuickAck(&script{})
+	wire.QuickAck(client)
+	wire.QuickAck(tls.Server(wire.Wrap(server), &tls.Config{MinVersion: tls.VersionTLS12}))
+	wire.QuickAck(&script{})
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
 )
 
 // encodings are spellings of a Transfer-Encoding line that some server somewhere takes for one.
@@ -95,7 +96,7 @@ func TestSmuggling(t *testing.T) {
 		t.Fatalf("only %d mutations", len(list))
 	}
 	engine := newSink(t, answering("HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok"))
-	up := http1.NewUpstream(http1.UpstreamConfig{Addr: engine.Addr().String()})
+	up := forward.New(forward.Config{Addr: engine.Addr().String()})
 	defer up.Close()
 	accepted, refused := 0, 0
 	for _, m := range list {
@@ -115,7 +116,7 @@ func TestSmuggling(t *testing.T) {
 
 // smuggle tells whether the mutation was taken for a request, after it has checked what reached the
 // engine.
-func smuggle(t *testing.T, engine *sink, up *http1.Upstream, m mutation, before int) bool {
+func smuggle(t *testing.T, engine *sink, up *forward.Upstream, m mutation, before int) bool {
 	t.Helper()
 	seen := engine.size()
 	s := &script{in: []byte(strings.Repeat(call("good"), before) + m.raw)}
@@ -158,7 +159,7 @@ func TestNothingUpstreamForOddMessages(t *testing.T) {
 			}
 		}
 	})
-	up := http1.NewUpstream(http1.UpstreamConfig{Addr: engine.Addr().String()})
+	up := forward.New(forward.Config{Addr: engine.Addr().String()})
 	for _, m := range oddMessages {
 		if err := relay(context.Background(), &script{in: []byte(m.raw + pipelined)}, profile(), up); err == nil {
 			t.Errorf("%s: no refusal", m.name)

@@ -14,15 +14,18 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 const emptyReply = "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"
 
-func head(n int64) http1.RequestHead {
-	return http1.RequestHead{Target: target, Host: "engine", ContentType: "x/y", Authorization: "Basic YTpi", ContentLength: n}
+func head(n int64) forward.RequestHead {
+	return forward.RequestHead{Target: target, Host: "engine", ContentType: "x/y", Authorization: "Basic YTpi", ContentLength: n}
 }
 
-func open(t testing.TB, up *http1.Upstream) *http1.Exchange {
+func open(t testing.TB, up *forward.Upstream) *forward.Exchange {
 	t.Helper()
 	x, err := up.Open(context.Background(), false)
 	if err != nil {
@@ -32,7 +35,7 @@ func open(t testing.TB, up *http1.Upstream) *http1.Exchange {
 }
 
 // whole does one exchange and returns the reply's body and whether the connection was a kept one.
-func whole(t testing.TB, up *http1.Upstream, body string) (string, bool) {
+func whole(t testing.TB, up *forward.Upstream, body string) (string, bool) {
 	t.Helper()
 	x := open(t, up)
 	defer x.Done()
@@ -51,17 +54,17 @@ func whole(t testing.TB, up *http1.Upstream, body string) (string, bool) {
 	return string(b), reused
 }
 
-func upstream(t testing.TB, cfg http1.UpstreamConfig, engine *sink) *http1.Upstream {
+func upstream(t testing.TB, cfg forward.Config, engine *sink) *forward.Upstream {
 	t.Helper()
 	cfg.Addr = engine.Addr().String()
-	up := http1.NewUpstream(cfg)
+	up := forward.New(cfg)
 	t.Cleanup(func() { _ = up.Close() })
 	return up
 }
 
 func TestExchange(t *testing.T) {
 	engine := newSink(t, answering(okReply))
-	up := upstream(t, http1.UpstreamConfig{}, engine)
+	up := upstream(t, forward.Config{}, engine)
 	for i := range 3 {
 		if got, reused := whole(t, up, "body"); got != "answer!" || reused != (i > 0) {
 			t.Errorf("exchange %d: %q, reused %v", i, got, reused)
@@ -98,7 +101,7 @@ func (w writes) NetConn() net.Conn { return w.Conn }
 func TestWrites(t *testing.T) {
 	var sizes []int
 	engine := newSink(t, answering(emptyReply))
-	up := upstream(t, http1.UpstreamConfig{Dial: func(ctx context.Context, n, a string) (net.Conn, error) {
+	up := upstream(t, forward.Config{Dial: func(ctx context.Context, n, a string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, n, a)
 		return writes{c, &sizes}, err
 	}}, engine)
@@ -152,18 +155,18 @@ func equal(a, b []int) bool {
 
 func TestExactLength(t *testing.T) {
 	engine := newSink(t, answering(emptyReply))
-	up := upstream(t, http1.UpstreamConfig{}, engine)
+	up := upstream(t, forward.Config{}, engine)
 	x := open(t, up)
-	if err := x.Send(head(3), []byte("four")); !errors.Is(err, http1.ErrOverrun) {
+	if err := x.Send(head(3), []byte("four")); !errors.Is(err, forward.ErrOverrun) {
 		t.Errorf("Send of 4 with 3 named: %v", err)
 	}
 	if err := x.Send(head(6), []byte("four")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := x.Write([]byte("abc")); !errors.Is(err, http1.ErrOverrun) {
+	if _, err := x.Write([]byte("abc")); !errors.Is(err, forward.ErrOverrun) {
 		t.Errorf("Write of 3 with 2 left: %v", err)
 	}
-	if _, err := x.CopyN(strings.NewReader("abc"), 3, nil); !errors.Is(err, http1.ErrOverrun) {
+	if _, err := x.CopyN(strings.NewReader("abc"), 3, nil); !errors.Is(err, forward.ErrOverrun) {
 		t.Errorf("CopyN of 3 with 2 left: %v", err)
 	}
 	if x.Unsent() != 2 {
@@ -176,35 +179,37 @@ func TestExactLength(t *testing.T) {
 		t.Error(err)
 	}
 	x.Done()
-	if _, err := x.Write(nil); !errors.Is(err, http1.ErrClosed) {
+	if _, err := x.Write(nil); !errors.Is(err, forward.ErrClosed) {
 		t.Errorf("Write after Done: %v", err)
 	}
-	if _, err := x.Reply(t.Context()); !errors.Is(err, http1.ErrClosed) {
+	if _, err := x.Reply(t.Context()); !errors.Is(err, forward.ErrClosed) {
 		t.Errorf("Reply after Done: %v", err)
 	}
 }
 
 func TestSendRefusesHeads(t *testing.T) {
 	engine := newSink(t, answering(emptyReply))
-	up := upstream(t, http1.UpstreamConfig{}, engine)
-	for name, change := range map[string]func(*http1.RequestHead){
-		"line break in target":      func(h *http1.RequestHead) { h.Target = "/a\r\nX: y" },
-		"blank in target":           func(h *http1.RequestHead) { h.Target = "/a b" },
-		"no target":                 func(h *http1.RequestHead) { h.Target = "" },
-		"target without slash":      func(h *http1.RequestHead) { h.Target = "a" },
-		"no host":                   func(h *http1.RequestHead) { h.Host = "" },
-		"line break in host":        func(h *http1.RequestHead) { h.Host = "a\r\nb" },
-		"line break in type":        func(h *http1.RequestHead) { h.ContentType = "a\nb" },
-		"line break in credentials": func(h *http1.RequestHead) { h.Authorization = "a\rb" },
-		"get with length":           func(h *http1.RequestHead) { h.Method = "GET" },
-		"other method":              func(h *http1.RequestHead) { h.Method = "PUT" },
-		"framing field":             func(h *http1.RequestHead) { h.Fields = []http1.Field{{Name: "Transfer-Encoding", Value: "chunked"}} },
-		"negative length":           func(h *http1.RequestHead) { h.ContentLength = -1 },
+	up := upstream(t, forward.Config{}, engine)
+	for name, change := range map[string]func(*forward.RequestHead){
+		"line break in target":      func(h *forward.RequestHead) { h.Target = "/a\r\nX: y" },
+		"blank in target":           func(h *forward.RequestHead) { h.Target = "/a b" },
+		"no target":                 func(h *forward.RequestHead) { h.Target = "" },
+		"target without slash":      func(h *forward.RequestHead) { h.Target = "a" },
+		"no host":                   func(h *forward.RequestHead) { h.Host = "" },
+		"line break in host":        func(h *forward.RequestHead) { h.Host = "a\r\nb" },
+		"line break in type":        func(h *forward.RequestHead) { h.ContentType = "a\nb" },
+		"line break in credentials": func(h *forward.RequestHead) { h.Authorization = "a\rb" },
+		"get with length":           func(h *forward.RequestHead) { h.Method = "GET" },
+		"other method":              func(h *forward.RequestHead) { h.Method = "PUT" },
+		"framing field": func(h *forward.RequestHead) {
+			h.Fields = []grammar.Field{{Name: "Transfer-Encoding", Value: "chunked"}}
+		},
+		"negative length": func(h *forward.RequestHead) { h.ContentLength = -1 },
 	} {
 		x := open(t, up)
 		h := head(4)
 		change(&h)
-		if err := x.Send(h, nil); !errors.Is(err, http1.ErrField) && !errors.Is(err, http1.ErrOverrun) {
+		if err := x.Send(h, nil); !errors.Is(err, grammar.ErrField) && !errors.Is(err, forward.ErrOverrun) {
 			t.Errorf("%s: %v", name, err)
 		}
 		x.Done()
@@ -255,7 +260,7 @@ func TestDeadConnectionsAreNotReused(t *testing.T) {
 					}
 					_, _ = io.Copy(io.Discard, c)
 				})
-				cfg := http1.UpstreamConfig{}
+				cfg := forward.Config{}
 				var kept net.Conn
 				cfg.Dial = func(ctx context.Context, n, a string) (net.Conn, error) {
 					c, err := new(net.Dialer).DialContext(ctx, n, a)
@@ -281,7 +286,7 @@ func TestDeadConnectionsAreNotReused(t *testing.T) {
 
 func TestExtraBytesAfterAReply(t *testing.T) {
 	engine := newSink(t, answering(emptyReply+"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"))
-	up := upstream(t, http1.UpstreamConfig{}, engine)
+	up := upstream(t, forward.Config{}, engine)
 	for range 2 {
 		if got, reused := whole(t, up, "x"); got != "" || reused {
 			t.Errorf("answer %q, reused %v", got, reused)
@@ -292,7 +297,7 @@ func TestExtraBytesAfterAReply(t *testing.T) {
 func TestIdleTimeout(t *testing.T) {
 	engine := newSink(t, answering(emptyReply))
 	now := time.Now()
-	up := upstream(t, http1.UpstreamConfig{IdleTimeout: time.Minute, Now: func() time.Time { return now }}, engine)
+	up := upstream(t, forward.Config{IdleTimeout: time.Minute, Now: func() time.Time { return now }}, engine)
 	whole(t, up, "x")
 	now = now.Add(59 * time.Second)
 	if _, reused := whole(t, up, "x"); !reused {
@@ -311,14 +316,14 @@ func TestIdleTimeout(t *testing.T) {
 
 func TestClosedUpstream(t *testing.T) {
 	engine := newSink(t, answering(emptyReply))
-	up := upstream(t, http1.UpstreamConfig{}, engine)
+	up := upstream(t, forward.Config{}, engine)
 	x := open(t, up)
 	_ = up.Close()
 	x.Done()
 	<-engine.first(t).done
 	_, err := up.Open(t.Context(), false)
-	var ue *http1.UpstreamError
-	if !errors.As(err, &ue) || !errors.Is(err, http1.ErrClosed) || ue.Started {
+	var ue *forward.Fault
+	if !errors.As(err, &ue) || !errors.Is(err, forward.ErrClosed) || ue.Started {
 		t.Errorf("Open after Close: %v", err)
 	}
 }
@@ -329,9 +334,9 @@ func TestConnectFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = l.Close()
-	_, err = http1.NewUpstream(http1.UpstreamConfig{Addr: l.Addr().String()}).Open(t.Context(), false)
-	var ue *http1.UpstreamError
-	if !errors.As(err, &ue) || ue.Reason != http1.ReasonConnect || ue.Started || !errors.Is(err, syscall.ECONNREFUSED) {
+	_, err = forward.New(forward.Config{Addr: l.Addr().String()}).Open(t.Context(), false)
+	var ue *forward.Fault
+	if !errors.As(err, &ue) || ue.Reason != forward.ReasonConnect || ue.Started || !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("Open = %v", err)
 	}
 }
@@ -354,7 +359,7 @@ func TestCut(t *testing.T) {
 				}
 			}
 		})
-		cfg := http1.UpstreamConfig{}
+		cfg := forward.Config{}
 		if secure {
 			cfg.TLS = cc
 		}
@@ -377,13 +382,13 @@ func TestCut(t *testing.T) {
 
 func TestCopyNSource(t *testing.T) {
 	engine := newSink(t, answering(emptyReply))
-	up := upstream(t, http1.UpstreamConfig{}, engine)
+	up := upstream(t, forward.Config{}, engine)
 	x := open(t, up)
 	defer x.Cut()
 	if err := x.Send(head(100), nil); err != nil {
 		t.Fatal(err)
 	}
-	var ue *http1.UpstreamError
+	var ue *forward.Fault
 	if n, err := x.CopyN(strings.NewReader("short"), 100, nil); n != 0 || !errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &ue) {
 		t.Errorf("CopyN of a short source: %d, %v", n, err)
 	}
@@ -401,7 +406,7 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 func TestTrickleIsFlushed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
-		up := http1.NewUpstream(http1.UpstreamConfig{Dial: func(context.Context, string, string) (net.Conn, error) { return near, nil }})
+		up := forward.New(forward.Config{Dial: func(context.Context, string, string) (net.Conn, error) { return near, nil }})
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -445,7 +450,7 @@ func TestAwait(t *testing.T) {
 			_ = in.Respond(200, nil, []byte("late"), false)
 			_, _ = in.Next(context.Background())
 		})
-		cfg := http1.UpstreamConfig{}
+		cfg := forward.Config{}
 		if secure {
 			cfg.TLS = cc
 		}
@@ -499,7 +504,7 @@ func TestReplyEndsWithContext(t *testing.T) {
 				errGone := errors.New("client has gone")
 				ctx, cancel := context.WithCancelCause(context.Background())
 				time.AfterFunc(time.Hour, func() { cancel(errGone) })
-				up := http1.NewUpstream(http1.UpstreamConfig{Dial: func(context.Context, string, string) (net.Conn, error) { return near, nil }})
+				up := forward.New(forward.Config{Dial: func(context.Context, string, string) (net.Conn, error) { return near, nil }})
 				x := open(t, up)
 				defer x.Done()
 				if err := x.Send(head(1), []byte("x")); err != nil {
@@ -510,8 +515,8 @@ func TestReplyEndsWithContext(t *testing.T) {
 				if err == nil {
 					_, err = r.AppendTo(nil)
 				}
-				var ue *http1.UpstreamError
-				if !errors.As(err, &ue) || ue.Reason != http1.ReasonCancelled || ue.Started != tt.started || !errors.Is(err, errGone) {
+				var ue *forward.Fault
+				if !errors.As(err, &ue) || ue.Reason != forward.ReasonCancelled || ue.Started != tt.started || !errors.Is(err, errGone) {
 					t.Errorf("got %v", err)
 				}
 				if d := time.Since(start); d != time.Hour {
@@ -530,7 +535,7 @@ func TestEarlyAnswer(t *testing.T) {
 		_ = c.(*net.TCPConn).CloseWrite()
 		_, _ = io.Copy(io.Discard, c)
 	})
-	up := upstream(t, http1.UpstreamConfig{}, engine)
+	up := upstream(t, forward.Config{}, engine)
 	x := open(t, up)
 	if err := x.Send(head(1<<20), make([]byte, 100)); err != nil {
 		t.Fatal(err)
@@ -555,7 +560,7 @@ func TestThroughTLS(t *testing.T) {
 	sc, cc := tlsConfigs(t)
 	var got []byte
 	engine := newSink(t, func(c net.Conn, r *recording) {
-		in := http1.NewConn(tls.Server(http1.Wrap(c), sc), &http1.Profile{Hosts: []string{"engine"}, MaxContent: 1 << 30})
+		in := http1.NewConn(tls.Server(wire.Wrap(c), sc), &http1.Profile{Hosts: []string{"engine"}, MaxContent: 1 << 30})
 		for {
 			_, b, err := readAll(in)
 			if err != nil {
@@ -565,10 +570,10 @@ func TestThroughTLS(t *testing.T) {
 			_ = in.Respond(200, nil, []byte("done"), false)
 		}
 	})
-	up := upstream(t, http1.UpstreamConfig{TLS: cc}, engine)
+	up := upstream(t, forward.Config{TLS: cc}, engine)
 	client, server := loopback(t)
 	done := make(chan error)
-	go func() { done <- relay(context.Background(), tls.Server(http1.Wrap(server), sc), profile(), up) }()
+	go func() { done <- relay(context.Background(), tls.Server(wire.Wrap(server), sc), profile(), up) }()
 	tc := tls.Client(client, cc)
 	body := bytes.Repeat([]byte("0123456789abcdef"), 5<<20/16)
 	for _, n := range []int{10, len(body), 0, 100_000} {
@@ -590,7 +595,7 @@ func TestThroughTLS(t *testing.T) {
 
 func TestConnectTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		up := http1.NewUpstream(http1.UpstreamConfig{ConnectTimeout: 3 * time.Second,
+		up := forward.New(forward.Config{ConnectTimeout: 3 * time.Second,
 			Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				<-ctx.Done()
 				return nil, ctx.Err()
@@ -605,8 +610,8 @@ func TestConnectTimeout(t *testing.T) {
 
 func TestMaxIdle(t *testing.T) {
 	engine := newSink(t, answering(emptyReply))
-	up := upstream(t, http1.UpstreamConfig{MaxIdle: 2}, engine)
-	var all []*http1.Exchange
+	up := upstream(t, forward.Config{MaxIdle: 2}, engine)
+	var all []*forward.Exchange
 	for range 3 {
 		all = append(all, open(t, up))
 	}
@@ -638,14 +643,14 @@ func TestStalledEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		defer far.Close()
-		up := http1.NewUpstream(http1.UpstreamConfig{WriteTimeout: 5 * time.Second,
+		up := forward.New(forward.Config{WriteTimeout: 5 * time.Second,
 			Dial: func(context.Context, string, string) (net.Conn, error) { return near, nil }})
 		x := open(t, up)
 		defer x.Done()
 		start := time.Now()
 		err := x.Send(head(10), nil)
-		var ue *http1.UpstreamError
-		if d := time.Since(start); !errors.As(err, &ue) || ue.Reason != http1.ReasonSend || d < 5*time.Second || d > 10*time.Second {
+		var ue *forward.Fault
+		if d := time.Since(start); !errors.As(err, &ue) || ue.Reason != forward.ReasonSend || d < 5*time.Second || d > 10*time.Second {
 			t.Errorf("Send = %v after %v", err, d)
 		}
 	})

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/archive/parts"
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -80,7 +80,7 @@ type Client struct {
 	cfg    Config
 	build  string
 	target string
-	up     *http1.Upstream
+	up     *forward.Upstream
 
 	reached atomic.Bool // an answer came, so that the address is right
 	gateway atomic.Bool // the answers are a gateway's, which carries a repeated call out once
@@ -100,7 +100,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	cfg.Map = cfg.Map || build == liferay.Line62
 	c := &Client{cfg: cfg.complete(), build: build, target: cfg.URL.EscapedPath() + path}
-	c.up = http1.NewUpstream(http1.UpstreamConfig{
+	c.up = forward.New(forward.Config{
 		Addr: address(cfg.URL), TLS: tlsConfig(cfg), Dial: c.dialer(),
 		ConnectTimeout: c.cfg.ConnectTimeout, Now: c.cfg.Now,
 	})

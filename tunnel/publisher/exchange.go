@@ -10,7 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
@@ -90,10 +91,10 @@ func (c *Client) failure(call *liferay.Call, f *Failure) *Failure {
 	return f
 }
 
-func (c *Client) head(length int64) http1.RequestHead {
-	h := http1.RequestHead{
+func (c *Client) head(length int64) forward.RequestHead {
+	h := forward.RequestHead{
 		Target: c.absolute() + c.target, Host: c.cfg.URL.Host, ContentType: contentType, ContentLength: length,
-		Fields: []http1.Field{
+		Fields: []grammar.Field{
 			{Name: "Cache-Control", Value: "no-cache"}, {Name: "Pragma", Value: "no-cache"},
 			{Name: "User-Agent", Value: "stagelock"}, {Name: "Accept", Value: "*/*"},
 		},
@@ -108,7 +109,7 @@ func (c *Client) head(length int64) http1.RequestHead {
 }
 
 // write sends the whole call.
-func (c *Client) write(ctx context.Context, x *http1.Exchange, call *liferay.Call, part *body) error {
+func (c *Client) write(ctx context.Context, x *forward.Exchange, call *liferay.Call, part *body) error {
 	if part == nil {
 		whole, err := call.Append(nil)
 		if err != nil {
@@ -166,7 +167,7 @@ func (s *source) Read(p []byte) (int, error) {
 
 // blame tells a fault of the content from one of the connection.
 func (s *source) blame(err error) error {
-	var up *http1.UpstreamError
+	var up *forward.Fault
 	if s.err == nil || errors.As(err, &up) {
 		return err
 	}
@@ -181,8 +182,8 @@ func (e *sourceError) Unwrap() error { return e.err }
 
 // unsent is a call that did not leave whole, so that it cannot have been carried out. The other
 // side may have said why.
-func (c *Client) unsent(ctx context.Context, x *http1.Exchange, call *liferay.Call, err error) *Failure {
-	var up *http1.UpstreamError
+func (c *Client) unsent(ctx context.Context, x *forward.Exchange, call *liferay.Call, err error) *Failure {
+	var up *forward.Fault
 	switch {
 	case ctx.Err() != nil:
 		return stopped(ctx, true)
@@ -204,7 +205,7 @@ func (c *Client) unsent(ctx context.Context, x *http1.Exchange, call *liferay.Ca
 }
 
 // read reads the answer of a call that was sent whole. giveUp ends reads of it.
-func (c *Client) read(ctx context.Context, call *liferay.Call, reply *http1.Reply, returns string,
+func (c *Client) read(ctx context.Context, call *liferay.Call, reply *forward.Reply, returns string,
 	giveUp func()) (*liferay.Reply, *Failure) {
 	if reply.Status != http.StatusOK {
 		return nil, c.status(call, reply)
@@ -270,7 +271,7 @@ func (a *answer) stop() {
 }
 
 // status turns an answer that is no 200 into what it means.
-func (c *Client) status(call *liferay.Call, reply *http1.Reply) *Failure {
+func (c *Client) status(call *liferay.Call, reply *forward.Reply) *Failure {
 	text := words(reply)
 	f := statusFailure(reply.Status, c.cfg.URL, reply.Field("Location"))
 	if f.Kind == Uncertain && Repeatable(call.Method.Name) {
@@ -300,7 +301,7 @@ func retryAfter(s string) time.Duration {
 }
 
 // words returns the beginning of an answer's body if it is plain text.
-func words(reply *http1.Reply) string {
+func words(reply *forward.Reply) string {
 	b, err := io.ReadAll(io.LimitReader(reply, maxText))
 	if err != nil || !strings.HasPrefix(reply.ContentType, "text/plain") {
 		return ""

@@ -15,7 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -149,13 +150,13 @@ func (c *Client) absolute() string {
 }
 
 // proxyLogin is the field with the login for a proxy, if its address has one.
-func proxyLogin(proxy *url.URL) []http1.Field {
+func proxyLogin(proxy *url.URL) []grammar.Field {
 	if proxy.User == nil {
 		return nil
 	}
 	password, _ := proxy.User.Password()
 	basic := base64.StdEncoding.EncodeToString([]byte(proxy.User.Username() + ":" + password))
-	return []http1.Field{{Name: "Proxy-Authorization", Value: "Basic " + basic}}
+	return []grammar.Field{{Name: "Proxy-Authorization", Value: "Basic " + basic}}
 }
 
 func unknownAuthority(err error, u *url.URL) (string, bool) {
@@ -223,14 +224,14 @@ func (c *Client) unanswered(ctx context.Context, call *liferay.Call, err error) 
 	if ctx.Err() != nil {
 		return stopped(ctx, false)
 	}
-	var up *http1.UpstreamError
+	var up *forward.Fault
 	switch {
-	case errors.Is(err, http1.ErrOldVersion):
+	case errors.Is(err, forward.ErrOldVersion):
 		return &Failure{Kind: BadAnswer, Err: err,
 			Msg: c.cfg.URL.Host + " answers in HTTP/1.0, in which an answer that was cut looks whole",
 			Cure: "something in front of live is set to HTTP/1.0, or is no web server of today: have its operator set it " +
 				"to 1.1 (nginx: proxy_http_version 1.1)"}
-	case errors.As(err, &up) && up.Reason == http1.ReasonReply:
+	case errors.As(err, &up) && up.Reason == forward.ReasonReply:
 		return badAnswer(err, "")
 	}
 	f := &Failure{Kind: Uncertain, Err: err, broke: true,

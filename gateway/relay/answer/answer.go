@@ -9,6 +9,7 @@ import (
 	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
@@ -22,9 +23,9 @@ var statuses = map[tunnel.Code]int{
 }
 
 var (
-	serialized = http1.Field{Name: "Content-Type", Value: engine.ContentType}
-	plainText  = http1.Field{Name: "Content-Type", Value: "text/plain; charset=utf-8"}
-	jsonText   = http1.Field{Name: "Content-Type", Value: "application/json"}
+	serialized = grammar.Field{Name: "Content-Type", Value: engine.ContentType}
+	plainText  = grammar.Field{Name: "Content-Type", Value: "text/plain; charset=utf-8"}
+	jsonText   = grammar.Field{Name: "Content-Type", Value: "application/json"}
 )
 
 // Writer writes the answer of one call. It belongs to the goroutine of the connection.
@@ -35,8 +36,8 @@ type Writer struct {
 	chunks *http1.Chunks // it has begun, with heartbeats
 }
 
-func (w *Writer) fields(typ http1.Field) []http1.Field {
-	return []http1.Field{typ, {Name: "X-Stagelock-Reference", Value: w.Ref}}
+func (w *Writer) fields(typ grammar.Field) []grammar.Field {
+	return []grammar.Field{typ, {Name: "X-Stagelock-Reference", Value: w.Ref}}
 }
 
 // Begun reports whether the answer has begun: it is a 200 then, whatever follows.
@@ -75,7 +76,7 @@ func (w *Writer) Abort() { _ = w.chunks.Abort() }
 
 // Health answers a probe.
 func (w *Writer) Health(status int, body []byte, ends bool) error {
-	return w.Conn.Respond(status, []http1.Field{jsonText}, body, ends)
+	return w.Conn.Respond(status, []grammar.Field{jsonText}, body, ends)
 }
 
 // InWords reports whether a problem is told by a status and a text.
@@ -89,7 +90,7 @@ func InWords(p *tunnel.Problem) bool {
 func (w *Writer) Text(p *tunnel.Problem, status int, retry time.Duration, ends bool) error {
 	fields := w.fields(plainText)
 	if p.Code == tunnel.Unavailable {
-		fields = append(fields, http1.Field{Name: "Retry-After", Value: strconv.Itoa(int(retry.Seconds()))})
+		fields = append(fields, grammar.Field{Name: "Retry-After", Value: strconv.Itoa(int(retry.Seconds()))})
 	}
 	if status == 0 {
 		status = statuses[p.Code]

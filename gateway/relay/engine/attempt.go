@@ -8,7 +8,8 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 )
 
 // Attempt is one call on its way to the engine. It belongs to one goroutine. Done must be called.
@@ -20,7 +21,7 @@ type Attempt struct {
 	Failover bool   // the call may be sent again to another node
 
 	member   *upstream.Member
-	exchange *http1.Exchange
+	exchange *forward.Exchange
 	part     bool // content streamed by; head and content are with the engine already
 	retried  bool
 	released bool // the engine may have the whole call
@@ -67,7 +68,7 @@ func Down(err error) *tunnel.Problem {
 }
 
 // use makes an exchange the call's, in place of the one it had.
-func (a *Attempt) use(m *upstream.Member, x *http1.Exchange) {
+func (a *Attempt) use(m *upstream.Member, x *forward.Exchange) {
 	a.Done()
 	a.member, a.exchange = m, x
 }
@@ -119,7 +120,7 @@ func (a *Attempt) Stream(ctx context.Context, length int64, begin []byte) error 
 // Copy sends n bytes of content on as they come. What content fails with is returned as it is.
 func (a *Attempt) Copy(content io.Reader, n int64) error {
 	_, err := a.exchange.CopyN(content, n, nil)
-	var own *http1.UpstreamError
+	var own *forward.Fault
 	if errors.As(err, &own) {
 		return a.failed(err)
 	}
@@ -150,7 +151,7 @@ func (a *Attempt) Send(ctx context.Context, call []byte, length int64) error {
 func (a *Attempt) send() error {
 	a.released = true
 	err := a.exchange.Send(a.Engine.head(a.member, a.From, a.length), a.held)
-	if errors.Is(err, http1.ErrField) || errors.Is(err, http1.ErrOverrun) {
+	if errors.Is(err, grammar.ErrField) || errors.Is(err, forward.ErrOverrun) {
 		a.released = false // nothing was written
 	}
 	return err
@@ -175,7 +176,7 @@ func (a *Attempt) reconnect(ctx context.Context) error {
 // failover sends a call that may be repeated to another node, once, after one failed before a byte of
 // its answer.
 func (a *Attempt) failover(ctx context.Context, err error) error {
-	var up *http1.UpstreamError
+	var up *forward.Fault
 	if !a.Failover || a.part || a.retried || !errors.As(err, &up) || up.Started {
 		return a.failed(err)
 	}
@@ -196,7 +197,7 @@ func (a *Attempt) failover(ctx context.Context, err error) error {
 // answer has.
 func (a *Attempt) Await(
 	ctx context.Context, interval time.Duration, beat func(), begun func() bool,
-) (*http1.Reply, error) {
+) (*forward.Reply, error) {
 	reply, err := a.await(ctx, interval, beat)
 	if err != nil && !begun() {
 		if err := a.failover(ctx, err); err != nil {
@@ -210,7 +211,7 @@ func (a *Attempt) Await(
 	return reply, nil
 }
 
-func (a *Attempt) await(ctx context.Context, interval time.Duration, beat func()) (*http1.Reply, error) {
+func (a *Attempt) await(ctx context.Context, interval time.Duration, beat func()) (*forward.Reply, error) {
 	for {
 		there, err := a.exchange.Await(ctx, interval)
 		if err != nil {

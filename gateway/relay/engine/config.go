@@ -8,7 +8,8 @@ import (
 	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 )
 
 const (
@@ -53,16 +54,16 @@ type Caller struct {
 }
 
 // head returns the head of a call for a node. Nothing of the client's is copied.
-func (c *Config) head(m *upstream.Member, from Caller, length int64) http1.RequestHead {
+func (c *Config) head(m *upstream.Member, from Caller, length int64) forward.RequestHead {
 	host := m.Host()
 	if c.HostOf != nil {
 		host = cmp.Or(c.HostOf(from.Site), host)
 	}
-	return http1.RequestHead{
+	return forward.RequestHead{
 		Target: c.PathContext + TunnelPath, Host: host, ContentType: ContentType,
 		Authorization: c.Key.Authorization(from.Login, c.Encoded, false),
 		ContentLength: length,
-		Fields: []http1.Field{
+		Fields: []grammar.Field{
 			{Name: "X-Forwarded-For", Value: from.Addr.String()}, {Name: "X-Forwarded-Proto", Value: "https"},
 			{Name: "X-Stagelock-Reference", Value: from.Ref},
 		},

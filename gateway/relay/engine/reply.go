@@ -8,7 +8,7 @@ import (
 	"strconv"
 
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
@@ -29,7 +29,7 @@ type Answer struct {
 }
 
 // Read reads a reply and validates it. It counts as an answer of the node.
-func (a *Attempt) Read(reply *http1.Reply, want Expected) (Answer, error) {
+func (a *Attempt) Read(reply *forward.Reply, want Expected) (Answer, error) {
 	a.member.Answered()
 	if reply.Status != http.StatusOK {
 		a.exchange.Cut()
@@ -37,7 +37,7 @@ func (a *Attempt) Read(reply *http1.Reply, want Expected) (Answer, error) {
 	}
 	in := javaser.NewInput(reply, want.Buffer, want.Limits.Held)
 	r, err := liferay.ReadReply(in, want.Limits, want.Returns, false)
-	var fault *http1.UpstreamError
+	var fault *forward.Fault
 	if errors.As(err, &fault) && oversized[fault.Reason] {
 		return Answer{}, badAnswer(ReasonReply, carriedOut, err)
 	}
@@ -90,11 +90,11 @@ var turnedAway = map[int]tunnel.Reason{
 const carriedOut = "the call was carried out, but the live engine's answer was refused"
 
 // oversized are the faults of an answer that did begin.
-var oversized = map[string]bool{http1.ReasonReply: true, http1.ReasonReplyLarge: true}
+var oversized = map[string]bool{forward.ReasonReply: true, forward.ReasonReplyLarge: true}
 
 // page is an answer of something else than the tunnel, which writes objects and nothing else: a log-in, a
 // proxy's own page, another application.
-func page(reply *http1.Reply, cause error) error {
+func page(reply *forward.Reply, cause error) error {
 	what := "a page"
 	if reply.ContentType != "" {
 		what += " (" + reply.ContentType + ")"
@@ -105,7 +105,7 @@ func page(reply *http1.Reply, cause error) error {
 
 // salvageException is for a reply that is not what the method answers. The call was carried out, so an
 // exception's words are passed on.
-func (a *Attempt) salvageException(reply *http1.Reply, in *javaser.Input, want Expected, cause error) (Answer, error) {
+func (a *Attempt) salvageException(reply *forward.Reply, in *javaser.Input, want Expected, cause error) (Answer, error) {
 	if errors.Is(cause, liferay.ErrEmptyReply) {
 		a.exchange.Done()
 		return Answer{}, badAnswer(ReasonEmpty, "the live engine answered with nothing where a value was due", cause)

@@ -1,4 +1,4 @@
-package http1
+package forward
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 // bodyState says what comes next in the body of a reply.
@@ -42,7 +44,7 @@ func (r *Reply) begin() {
 	}
 }
 
-// Read reads the body. It returns io.EOF at its end and an *UpstreamError if it is cut, badly
+// Read reads the body. It returns io.EOF at its end and a *Fault if it is cut, badly
 // chunked, or longer than the limit.
 func (r *Reply) Read(p []byte) (int, error) {
 	if r.err != nil {
@@ -123,7 +125,7 @@ func (r *Reply) content(p []byte) (int, error) {
 	}
 	l := r.x.l
 	if l.r == l.w {
-		if len(p) >= bufferSize/2 {
+		if len(p) >= wire.BufferSize/2 {
 			return l.read(r.ctx, r.x.u.cfg.Now, p, 0)
 		}
 		if err := r.refill(); err != nil {

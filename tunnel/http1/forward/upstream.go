@@ -1,4 +1,4 @@
-package http1
+package forward
 
 import (
 	"cmp"
@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 // Defaults of an UpstreamConfig whose field is zero.
@@ -25,8 +27,11 @@ const (
 	DefaultMaxReply = 16 << 20
 )
 
-// UpstreamConfig says how an engine is reached.
-type UpstreamConfig struct {
+// bigCopies is how many bodies on their way to one engine get a big buffer.
+const bigCopies = 16
+
+// Config says how an engine is reached.
+type Config struct {
 	Addr string      // host:port
 	TLS  *tls.Config // nil: plain
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -43,8 +48,8 @@ type UpstreamConfig struct {
 // Upstream makes connections to one engine and keeps those that can be used again. It is safe for
 // concurrent use and starts no goroutine.
 type Upstream struct {
-	cfg              UpstreamConfig
-	small, wide, big pool
+	cfg              Config
+	small, wide, big wire.Pool
 	copies           atomic.Int32 // bodies on their way
 
 	mu     sync.Mutex // guards what follows
@@ -52,10 +57,10 @@ type Upstream struct {
 	closed bool
 }
 
-// NewUpstream returns an Upstream. It connects to nothing yet.
-func NewUpstream(cfg UpstreamConfig) *Upstream {
+// New returns an Upstream. It connects to nothing yet.
+func New(cfg Config) *Upstream {
 	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, DefaultConnectTimeout)
-	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, DefaultWriteTimeout)
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, wire.DefaultWriteTimeout)
 	cfg.MaxIdle = cmp.Or(cfg.MaxIdle, DefaultMaxIdle)
 	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, DefaultUpstreamIdle)
 	cfg.MaxReplyHead = min(cmp.Or(cfg.MaxReplyHead, DefaultMaxReplyHead), DefaultMaxReplyHead)
@@ -72,18 +77,18 @@ func NewUpstream(cfg UpstreamConfig) *Upstream {
 // link is one connection to the engine.
 type link struct {
 	nc        net.Conn
-	probe     *probe
+	probe     *wire.Probe
 	tls       *tls.Conn // nil if plain
 	buf       []byte    // holds in [r:w] what was read; a head stays in front of its body
 	r, w      int
-	writeTime lazyDeadline
+	writeTime wire.Deadline
 	idleSince time.Time
 	used      bool
 	broken    bool // a deadline may still fire, or a write failed
 }
 
 // Open returns an Exchange on a kept connection that is really alive, or on a new one; fresh asks
-// for a new one. It fails with an *UpstreamError whose Started is false. The Exchange must end
+// for a new one. It fails with a *Fault whose Started is false. The Exchange must end
 // with Done or Cut.
 func (u *Upstream) Open(ctx context.Context, fresh bool) (*Exchange, error) {
 	for !fresh {
@@ -106,8 +111,8 @@ func (u *Upstream) Open(ctx context.Context, fresh bool) (*Exchange, error) {
 	return &Exchange{u: u, l: l}, nil
 }
 
-func (u *Upstream) fault(reason string, started bool, err error) *UpstreamError {
-	return &UpstreamError{Addr: u.cfg.Addr, Reason: reason, Started: started, Err: err}
+func (u *Upstream) fault(reason string, started bool, err error) *Fault {
+	return &Fault{Addr: u.cfg.Addr, Reason: reason, Started: started, Err: err}
 }
 
 // take returns the connection used last, or nil if none is left that is young enough.
@@ -135,14 +140,14 @@ func (u *Upstream) take() (*link, error) {
 // copyBuffer lends what a body is gathered in: a big buffer as long as few bodies are on their way,
 // so that many slow clients hold little memory.
 func (u *Upstream) copyBuffer() (buf *[]byte, give func()) {
-	from, size := &u.big, bigSize
+	from, size := &u.big, wire.BigSize
 	if u.copies.Add(1) > bigCopies {
-		from, size = &u.wide, wideSize
+		from, size = &u.wide, wire.WideSize
 	}
-	buf = from.take(size)
+	buf = from.Take(size)
 	return buf, func() {
 		u.copies.Add(-1)
-		from.give(buf)
+		from.Give(buf)
 	}
 }
 
@@ -166,8 +171,8 @@ func (u *Upstream) dial(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &link{nc: nc, probe: newProbe(unwrap(nc)), buf: make([]byte, bufferSize)}
-	if t, ok := unwrap(nc).(*net.TCPConn); ok {
+	l := &link{nc: nc, probe: wire.NewProbe(wire.Unwrap(nc)), buf: make([]byte, wire.BufferSize)}
+	if t, ok := wire.Unwrap(nc).(*net.TCPConn); ok {
 		_ = t.SetNoDelay(true) // Go's default; a dialer of the caller's may have changed it
 	}
 	if u.cfg.TLS == nil {
@@ -184,7 +189,7 @@ func (u *Upstream) dial(ctx context.Context) (*link, error) {
 // alive tells whether a kept connection can carry a call: the engine has neither closed it nor
 // sent what nobody asked for.
 func (l *link) alive() bool {
-	if !l.probe.quiet() {
+	if !l.probe.Quiet() {
 		return false
 	}
 	if l.tls == nil {
@@ -192,11 +197,11 @@ func (l *link) alive() bool {
 	}
 	// What TLS has decrypted already is invisible to the kernel. A past deadline makes the read
 	// return at once.
-	if err := l.tls.SetReadDeadline(longAgo); err != nil {
+	if err := l.tls.SetReadDeadline(wire.LongAgo); err != nil {
 		return false
 	}
 	n, err := l.tls.Read(l.buf[:1])
-	return n == 0 && isTimeout(err)
+	return n == 0 && wire.IsTimeout(err)
 }
 
 // Prune closes kept connections that are too old to be used again.

@@ -1,4 +1,4 @@
-package http1
+package forward
 
 import (
 	"bytes"
@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 // flushAfter is how long CopyN gathers bytes of a slow client before it sends what it has: engines
@@ -35,7 +38,7 @@ type RequestHead struct {
 	ContentType   string
 	Authorization string
 	ContentLength int64
-	Fields        []Field
+	Fields        []grammar.Field
 }
 
 // Reused tells whether the connection has carried a call before: if it then fails before a byte of
@@ -51,11 +54,11 @@ func (x *Exchange) Queued() int64 {
 	if x.l == nil {
 		return 0
 	}
-	return int64(x.l.probe.queued())
+	return int64(x.l.probe.Queued())
 }
 
 // Send writes the head and first, which begins or is the body, in one write. It returns ErrField
-// or ErrOverrun before anything was written, and an *UpstreamError if the write failed.
+// or ErrOverrun before anything was written, and a *Fault if the write failed.
 func (x *Exchange) Send(head RequestHead, first []byte) error {
 	if x.l == nil || x.sent {
 		return ErrClosed
@@ -63,12 +66,12 @@ func (x *Exchange) Send(head RequestHead, first []byte) error {
 	if int64(len(first)) > head.ContentLength || head.ContentLength < 0 {
 		return fmt.Errorf("%w: %d bytes, %d named", ErrOverrun, len(first), head.ContentLength)
 	}
-	p, size := &x.u.small, bufferSize
-	if len(first) > bufferSize/2 {
-		p, size = &x.u.big, bigSize
+	p, size := &x.u.small, wire.BufferSize
+	if len(first) > wire.BufferSize/2 {
+		p, size = &x.u.big, wire.BigSize
 	}
-	buf := p.take(size)
-	defer p.give(buf)
+	buf := p.Take(size)
+	defer p.Give(buf)
 	b, err := appendRequestHead((*buf)[:0], head)
 	if err != nil {
 		return err
@@ -88,16 +91,16 @@ func appendRequestHead(b []byte, h RequestHead) ([]byte, error) {
 	if h.Method == "" {
 		h.Method = "POST"
 	}
-	if !known(h.Method) || h.Method != "POST" && h.ContentLength != 0 {
-		return nil, fmt.Errorf("%w: method %q with %d bytes", ErrField, h.Method, h.ContentLength)
+	if !grammar.KnownMethod(h.Method) || h.Method != "POST" && h.ContentLength != 0 {
+		return nil, fmt.Errorf("%w: method %q with %d bytes", grammar.ErrField, h.Method, h.ContentLength)
 	}
-	named := h.Host != "" && all(h.Host, inTarget)
+	named := h.Host != "" && grammar.All(h.Host, grammar.InTarget)
 	path := strings.TrimPrefix(h.Target, "http://"+h.Host) // whole for a forward proxy
-	if !named || path == "" || path[0] != '/' || !all(h.Target, inTarget) {
-		return nil, fmt.Errorf("%w: target %q, host %q", ErrField, h.Target, h.Host)
+	if !named || path == "" || path[0] != '/' || !grammar.All(h.Target, grammar.InTarget) {
+		return nil, fmt.Errorf("%w: target %q, host %q", grammar.ErrField, h.Target, h.Host)
 	}
-	if !all(h.ContentType, inValue) || !all(h.Authorization, inValue) {
-		return nil, fmt.Errorf("%w: content type or credentials", ErrField)
+	if !grammar.All(h.ContentType, grammar.InValue) || !grammar.All(h.Authorization, grammar.InValue) {
+		return nil, fmt.Errorf("%w: content type or credentials", grammar.ErrField)
 	}
 	b = append(b, h.Method...)
 	b = append(b, ' ')
@@ -107,7 +110,7 @@ func appendRequestHead(b []byte, h RequestHead) ([]byte, error) {
 	b = append(b, "\r\n"...)
 	b = appendIf(b, "Content-Type: ", h.ContentType)
 	b = appendIf(b, "Authorization: ", h.Authorization)
-	b, err := appendFields(b, h.Fields)
+	b, err := grammar.AppendFields(b, h.Fields)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +153,7 @@ func (x *Exchange) Write(p []byte) (int, error) {
 // write sends p under the write timeout. After a failure the connection cannot be used again, but
 // an answer may still be read.
 func (x *Exchange) write(p []byte) error {
-	err := x.l.writeTime.extend(x.l.nc, x.u.cfg.Now(), x.u.cfg.WriteTimeout)
+	err := x.l.writeTime.Extend(x.l.nc, x.u.cfg.Now(), x.u.cfg.WriteTimeout)
 	if err == nil {
 		_, err = x.l.nc.Write(p)
 	}
@@ -164,7 +167,7 @@ func (x *Exchange) write(p []byte) error {
 // CopyN sends n bytes of src. It gathers many reads into one write of up to 256 KiB, but holds no
 // byte for much longer than a second while src trickles. tap, if it is not nil, sees the bytes
 // before they leave and must not keep them. An error of src is returned as it is, with
-// io.ErrUnexpectedEOF if src ended early; one of the engine is an *UpstreamError.
+// io.ErrUnexpectedEOF if src ended early; one of the engine is a *Fault.
 func (x *Exchange) CopyN(src io.Reader, n int64, tap func([]byte)) (int64, error) {
 	if n > x.left {
 		return 0, fmt.Errorf("%w: %d more, %d left", ErrOverrun, n, x.left)
@@ -245,7 +248,7 @@ func (x *Exchange) Cut() {
 		return
 	}
 	x.l = nil
-	raw := unwrap(l.nc)
+	raw := wire.Unwrap(l.nc)
 	if t, ok := raw.(interface{ SetLinger(int) error }); ok {
 		_ = t.SetLinger(0) // if it fails, the close is a plain one and the object as incomplete
 	}
@@ -254,7 +257,7 @@ func (x *Exchange) Cut() {
 
 // Reply reads the head of the reply and returns it; its body is read from it. Interim replies are
 // read over. There is no deadline, but it ends with ctx, and so do reads of the body. It fails
-// with an *UpstreamError, whose Started tells whether a byte of an answer had arrived. It may be
+// with a *Fault, whose Started tells whether a byte of an answer had arrived. It may be
 // called after a write has failed: an engine that refuses may answer and close early.
 func (x *Exchange) Reply(ctx context.Context) (*Reply, error) {
 	if x.l == nil || !x.sent || x.reply.x != nil {
@@ -286,7 +289,7 @@ func (x *Exchange) Await(ctx context.Context, limit time.Duration) (bool, error)
 		switch {
 		case n > 0:
 			continue
-		case isTimeout(err) && ctx.Err() == nil:
+		case wire.IsTimeout(err) && ctx.Err() == nil:
 			return false, nil
 		}
 		x.l.broken = true

@@ -1,14 +1,14 @@
-package http1_test
+package forward_test
 
 import (
 	"testing"
 
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
 )
 
 // Many bodies at once hold little memory each; when they are gone, a body gets a big buffer again.
 func TestManyBodiesGetSmallBuffers(t *testing.T) {
-	u := http1.NewUpstream(http1.UpstreamConfig{Addr: "127.0.0.1:1"})
+	u := forward.New(forward.Config{Addr: "127.0.0.1:1"})
 	total := 0
 	var gives []func()
 	for range 64 {

@@ -1,4 +1,4 @@
-package http1
+package wire
 
 import (
 	"errors"
@@ -8,15 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// probe asks the kernel about a socket without reading from it.
-type probe struct {
+// Probe asks the kernel about a socket without reading from it.
+type Probe struct {
 	rc   syscall.RawConn
 	fds  [1]unix.PollFd
 	poll func(fd uintptr) // made once: asking allocates nothing
 }
 
-// newProbe returns nil if c is no socket.
-func newProbe(c net.Conn) *probe {
+// NewProbe returns nil if c is no socket.
+func NewProbe(c net.Conn) *Probe {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
 		return nil
@@ -25,7 +25,7 @@ func newProbe(c net.Conn) *probe {
 	if err != nil {
 		return nil
 	}
-	p := &probe{rc: rc}
+	p := &Probe{rc: rc}
 	p.poll = func(fd uintptr) {
 		p.fds[0].Fd, p.fds[0].Revents = int32(fd), 0
 		_, err := unix.Poll(p.fds[:], 0)
@@ -41,7 +41,7 @@ func newProbe(c net.Conn) *probe {
 
 // events returns which of the wanted events the socket has now; a socket that cannot be asked has
 // an error.
-func (p *probe) events(want int16) int16 {
+func (p *Probe) events(want int16) int16 {
 	p.fds[0].Events = want
 	if err := p.rc.Control(p.poll); err != nil {
 		return unix.POLLERR
@@ -49,16 +49,16 @@ func (p *probe) events(want int16) int16 {
 	return p.fds[0].Revents
 }
 
-// quiet tells whether the peer has sent nothing and has not closed.
-func (p *probe) quiet() bool { return p == nil || p.events(unix.POLLIN|unix.POLLRDHUP) == 0 }
+// Quiet reports whether the peer has sent nothing and has not closed.
+func (p *Probe) Quiet() bool { return p == nil || p.events(unix.POLLIN|unix.POLLRDHUP) == 0 }
 
-// gone tells whether the peer has closed or reset.
-func (p *probe) gone() bool {
+// Gone reports whether the peer has closed or reset.
+func (p *Probe) Gone() bool {
 	return p != nil && p.events(unix.POLLRDHUP)&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
 }
 
-// queued returns how many bytes the peer's kernel has not acknowledged.
-func (p *probe) queued() (n int) {
+// Queued returns how many bytes the peer's kernel has not acknowledged.
+func (p *Probe) Queued() (n int) {
 	if p == nil {
 		return 0
 	}
@@ -70,7 +70,7 @@ func (p *probe) queued() (n int) {
 	return n
 }
 
-func (p *probe) quickAck() {
+func (p *Probe) quickAck() {
 	_ = p.rc.Control(func(fd uintptr) { // without it the answer comes later, not wrong
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
 	})

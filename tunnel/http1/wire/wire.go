@@ -1,4 +1,4 @@
-package http1
+package wire
 
 import (
 	"crypto/tls"
@@ -7,11 +7,11 @@ import (
 
 // Wire lies between a TCP connection and TLS. While a big body flows it reads ahead, so that one
 // system call brings many TLS records; else it is not there. A listener wraps what it accepts:
-// tls.Server(http1.Wrap(c), config).
+// tls.Server(wire.Wrap(c), config).
 type Wire struct {
 	net.Conn
 
-	from *pool
+	from *Pool
 	buf  *[]byte
 	r, w int
 }
@@ -25,7 +25,7 @@ func (w *Wire) NetConn() net.Conn { return w.Conn }
 // Read reads from the buffer, and fills it first while a big body flows.
 func (w *Wire) Read(p []byte) (int, error) {
 	if w.r == w.w {
-		if w.from == nil || len(p) >= wideSize {
+		if w.from == nil || len(p) >= WideSize {
 			w.drop()
 			return w.Conn.Read(p)
 		}
@@ -40,22 +40,23 @@ func (w *Wire) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (w *Wire) widen(from *pool) {
+// Widen begins the reading ahead, with a buffer of the pool.
+func (w *Wire) Widen(from *Pool) {
 	if w.buf == nil {
-		w.buf = from.take(wideSize)
+		w.buf = from.Take(WideSize)
 	}
 	w.from = from
 }
 
-// narrow ends the reading ahead; the buffer goes back once it is empty.
-func (w *Wire) narrow() {
+// Narrow ends the reading ahead; the buffer goes back once it is empty.
+func (w *Wire) Narrow() {
 	if w.from == nil {
 		return
 	}
 	from := w.from
 	w.from = nil
 	if w.r == w.w {
-		from.give(w.buf)
+		from.Give(w.buf)
 		w.buf = nil
 	}
 }
@@ -67,8 +68,8 @@ func (w *Wire) drop() {
 	}
 }
 
-// find returns the first connection of type T in the chain of wrappers.
-func find[T net.Conn](c net.Conn) (T, bool) {
+// Find returns the first connection of type T in the chain of wrappers.
+func Find[T net.Conn](c net.Conn) (T, bool) {
 	for c != nil {
 		if t, ok := c.(T); ok {
 			return t, true
@@ -90,8 +91,8 @@ func below(c net.Conn) net.Conn {
 	return nil
 }
 
-// unwrap returns the connection under all wrappers.
-func unwrap(c net.Conn) net.Conn {
+// Unwrap returns the connection under all wrappers.
+func Unwrap(c net.Conn) net.Conn {
 	for {
 		next := below(c)
 		if next == nil {
@@ -101,8 +102,9 @@ func unwrap(c net.Conn) net.Conn {
 	}
 }
 
-func isTLS(c net.Conn) bool {
-	_, ok := find[*tls.Conn](c)
+// IsTLS reports whether there is TLS in the chain of wrappers.
+func IsTLS(c net.Conn) bool {
+	_, ok := Find[*tls.Conn](c)
 	return ok
 }
 
@@ -110,7 +112,7 @@ func isTLS(c net.Conn) bool {
 // it spares clients that do not set TCP_NODELAY a wait of 40 ms for the first answer. It does
 // nothing where the platform has no such switch.
 func QuickAck(c net.Conn) {
-	if p := newProbe(unwrap(c)); p != nil {
+	if p := NewProbe(Unwrap(c)); p != nil {
 		p.quickAck()
 	}
 }

@@ -1,4 +1,4 @@
-package http1
+package forward
 
 import (
 	"bytes"
@@ -8,6 +8,9 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
+	"github.com/stagelock/stagelock/tunnel/http1/wire"
 )
 
 const (
@@ -45,12 +48,12 @@ func (r *Reply) Field(name string) string {
 	if r.x.l == nil {
 		return ""
 	}
-	_, rest := cutLine(string(r.x.l.buf[:r.head]))
+	_, rest := grammar.CutLine(string(r.x.l.buf[:r.head]))
 	for rest != "" {
 		var line string
-		line, rest = cutLine(rest)
+		line, rest = grammar.CutLine(rest)
 		if n, v, ok := strings.Cut(line, ":"); ok && strings.EqualFold(n, name) {
-			return trimBlanks(v)
+			return grammar.Trim(v)
 		}
 	}
 	return ""
@@ -81,9 +84,9 @@ func (r *Reply) readHead() error {
 // completeHead reads until the buffer begins with a complete head and returns its length.
 func (r *Reply) completeHead() (int, error) {
 	l := r.x.l
-	var s scanner
+	var s grammar.Scanner
 	for {
-		n, err := s.find(l.buf[:l.w])
+		n, err := s.Find(l.buf[:l.w])
 		if err != nil {
 			return 0, r.x.u.fault(ReasonReply, true, err)
 		}
@@ -154,7 +157,7 @@ func (r *Reply) statusLine(line []byte) error {
 // printable allows the bytes above 7E too: nothing of a reply's head is passed on.
 func printable(b []byte) bool {
 	for _, c := range b {
-		if classes[c]&inValue == 0 && c < 0x80 {
+		if grammar.Classes[c]&grammar.InValue == 0 && c < 0x80 {
 			return false
 		}
 	}
@@ -166,10 +169,10 @@ var replyRules = map[string]struct {
 	bit  uint
 	read func(*Reply, []byte) error
 }{
-	"content-length":    {bitLength, (*Reply).readLength},
-	"transfer-encoding": {bitEncoding, (*Reply).readEncoding},
-	"connection":        {bitConnection, (*Reply).readConnection},
-	"content-type":      {bitType, (*Reply).readType},
+	"content-length":    {grammar.BitLength, (*Reply).readLength},
+	"transfer-encoding": {grammar.BitEncoding, (*Reply).readEncoding},
+	"connection":        {grammar.BitConnection, (*Reply).readConnection},
+	"content-type":      {grammar.BitType, (*Reply).readType},
 }
 
 // serialized is the content type of every good reply: it is not allocated anew.
@@ -189,12 +192,12 @@ func (r *Reply) field(line []byte) error {
 		return fmt.Errorf("%w: field %.80q", errReply, line)
 	}
 	for _, c := range line[:colon] {
-		if classes[c]&inToken == 0 {
+		if grammar.Classes[c]&grammar.InToken == 0 {
 			return fmt.Errorf("%w: field %.80q", errReply, line)
 		}
 	}
-	var low folded
-	rule, ok := replyRules[string(fold(&low, line[:colon]))]
+	var low grammar.Folded
+	rule, ok := replyRules[string(grammar.Fold(&low, line[:colon]))]
 	if !ok {
 		return nil
 	}
@@ -206,7 +209,7 @@ func (r *Reply) field(line []byte) error {
 }
 
 func (r *Reply) readLength(v []byte) error {
-	n, ok := parseLength(string(v))
+	n, ok := grammar.ParseLength(string(v))
 	if !ok {
 		return fmt.Errorf("%w: content length %.40q", errReply, v)
 	}
@@ -256,7 +259,7 @@ func (l *link) read(
 		quick = limit
 	}
 	n, err := l.readUntil(p, now().Add(quick))
-	if n > 0 || !isTimeout(err) || quick == limit {
+	if n > 0 || !wire.IsTimeout(err) || quick == limit {
 		return n, err
 	}
 	if limit > 0 {
@@ -267,7 +270,7 @@ func (l *link) read(
 		return 0, err
 	}
 	stop := context.AfterFunc(ctx, func() {
-		_ = l.nc.SetReadDeadline(longAgo) // fails on a closed connection only
+		_ = l.nc.SetReadDeadline(wire.LongAgo) // fails on a closed connection only
 	})
 	n, err = l.nc.Read(p)
 	if !stop() {
@@ -295,7 +298,7 @@ func (l *link) readUntil(p []byte, until time.Time) (int, error) {
 }
 
 // readFault says why a reply cannot be read further.
-func (x *Exchange) readFault(ctx context.Context, started bool, err error) *UpstreamError {
+func (x *Exchange) readFault(ctx context.Context, started bool, err error) *Fault {
 	reason := ReasonReplyCut
 	switch {
 	case ctx.Err() != nil:
