@@ -132,6 +132,7 @@ var mayImport = map[string][]string{
 	},
 	"gateway/relay/inflight": {"policy/calls"},
 	"gateway/relay/memory":   {"policy/calls", "store"},
+	"gateway/replica":        {"store", "store/exchange", "tunnel/source", "tunnel/sync"},
 	"gateway/status":         {},
 	"gateway/upstream":       {"tunnel/http1/forward"},
 	"gateway/visit":          {"gateway/audit", "policy", "policy/hosts", "policy/quota", "store", "tunnel"},
@@ -183,6 +184,7 @@ var mayImport = map[string][]string{
 	"policy/secret":               {"policy"},
 	"policy/topology":             {},
 	"store":                       {},
+	"store/blobs":                 {"store", "store/exchange", "tunnel/sync"},
 	"store/exchange":              {"store", "tunnel/sync"},
 	"store/exchange/exchangetest": {"store", "store/exchange", "tunnel/sync"},
 	"store/files":                 {"store"},
@@ -207,7 +209,8 @@ var mayImport = map[string][]string{
 		"archive", "archive/manifest", "archive/parts", "tunnel", "tunnel/http1/forward",
 		"tunnel/http1/grammar", "tunnel/javaser", "tunnel/liferay",
 	},
-	"tunnel/sync": {},
+	"tunnel/source": {"tunnel/sync"},
+	"tunnel/sync":   {},
 }
 
 // homes has the rooms of third-party modules that have one home.

@@ -80,6 +80,12 @@ func accept(tx store.Tx, now int64, a Acceptance) error {
 			return err
 		}
 	}
+	switch open, err := some(tx, readIntent, string(s.Object)); {
+	case err != nil:
+		return err
+	case open:
+		return fmt.Errorf("another intent of %q is open: %w", s.Object, store.ErrStale)
+	}
 	if c := a.Outcome.Change; c != nil {
 		if err := keep(tx, now, c, a); err != nil {
 			return err

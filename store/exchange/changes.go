@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel/sync"
@@ -46,8 +48,8 @@ type Changes interface {
 	// Known tells which of ids were accepted.
 	Known(ctx context.Context, ids []sync.ID) ([]bool, error)
 	// Accept keeps all of them in order, with their deliveries, or nothing. It returns
-	// store.ErrStale if an object is no longer as Outcome.After.Rev says, if a change is known
-	// already, or if the lease of fence was taken over.
+	// store.ErrStale if an object is no longer as Outcome.After.Rev says or has an open intent of
+	// another tag, if a change is known already, or if the lease of fence was taken over.
 	Accept(ctx context.Context, fence Fence, all ...Acceptance) error
 	// Intend keeps an intent. It returns store.ErrStale if one is open for the object.
 	Intend(ctx context.Context, fence Fence, in sync.Intent) error
@@ -66,3 +68,20 @@ type Changes interface {
 	// History returns accepted changes, newest first, at most limit; of one object unless it is empty.
 	History(ctx context.Context, o sync.Object, limit int) ([]Entry, error)
 }
+
+// Blobs keeps contents by their digest. It is safe for concurrent use.
+type Blobs interface {
+	// Put keeps what r says and returns its digest and size; it is on disk when nil is returned.
+	Put(ctx context.Context, r io.Reader) (sync.Digest, int64, error)
+	// Open returns a content and its size, or store.ErrNotFound. The caller closes it.
+	Open(ctx context.Context, d sync.Digest) (io.ReadCloser, int64, error)
+	// Part returns how much of a content has come so far; all of it if it is whole.
+	Part(ctx context.Context, d sync.Digest) (int64, error)
+	// Continue adds what r says behind the first from bytes of a content of that size, and reports
+	// whether it is whole now. It returns store.ErrStale if another number of bytes has come, and
+	// ErrDigest, having dropped what came, if all of it is not what d says.
+	Continue(ctx context.Context, d sync.Digest, from, size int64, r io.Reader) (bool, error)
+}
+
+// ErrDigest is returned for a content that is not what its digest says.
+var ErrDigest = errors.New("the content is not what its digest says")

@@ -29,6 +29,13 @@ func TestSQLite(t *testing.T) {
 	})
 }
 
+func TestMemory(t *testing.T) {
+	exchangetest.Test(t, func(_ testing.TB, _ string, clock *exchangetest.Clock) exchangetest.Place {
+		m := exchangetest.NewMemory(clock.Now)
+		return exchangetest.Place{Changes: m, Deliveries: m, Close: func() error { return nil }, Lost: true}
+	})
+}
+
 var shared struct {
 	once   sync.Once
 	server *postgrestest.Server

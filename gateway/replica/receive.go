@@ -1,0 +1,170 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/exchange"
+	"github.com/stagelock/stagelock/tunnel/source"
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// Reasons of an answer that is no success.
+const (
+	ReasonNeeds  = "sync.needs"
+	ReasonKept   = "sync.kept"
+	ReasonMoved  = "sync.moved"
+	ReasonEngine = "sync.engine"
+	ReasonSchema = "sync.schema"
+)
+
+// attempts bounds how often one change is judged anew because somebody was faster.
+const attempts = 5
+
+// Wanted returns what becomes of changes that are offered, without taking any: those that are known are
+// done, of the others the content is wanted. Of changes of one object that contain each other only the
+// last is wanted; the others are history once it is there, and their contents are not needed.
+func (r *Replica) Wanted(ctx context.Context, offered []sync.Offered) ([]sync.Answer, error) {
+	ids := make([]sync.ID, len(offered))
+	for i, o := range offered {
+		ids[i] = o.Change.ID
+	}
+	known, err := r.cfg.Changes.Known(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]sync.Answer, len(offered))
+	for i := range offered {
+		all[i] = sync.Answer{ID: ids[i], Status: sync.StatusWant}
+		if known[i] {
+			all[i].Status = sync.StatusDone
+		}
+	}
+	return all, nil
+}
+
+// Contained reports whether another of the changes contains the ith: it need not be sent.
+func Contained(offered []sync.Offered, i int) bool {
+	c := offered[i].Change
+	return slices.ContainsFunc(offered, func(o sync.Offered) bool {
+		return o.Change.Object == c.Object && o.Change.ID != c.ID && o.Change.Vector.Contains(c.ID)
+	})
+}
+
+// Receive takes changes that a neighbour sends and says what became of each, in their order. Contents
+// are in the blobs, but for those that another of the changes makes history.
+func (r *Replica) Receive(ctx context.Context, via sync.ServerID, offered []sync.Offered) []sync.Answer {
+	all := make([]sync.Answer, len(offered))
+	for _, i := range order(offered) {
+		c := offered[i].Change
+		all[i] = r.receive(ctx, c, sync.Intent{Change: c, Via: via, Listed: offered[i].Processed})
+		all[i].ID = c.ID
+	}
+	return all
+}
+
+// order has what others contain behind them, and everything else as it came.
+func order(offered []sync.Offered) []int {
+	var first, last []int
+	for i := range offered {
+		if Contained(offered, i) {
+			last = append(last, i)
+			continue
+		}
+		first = append(first, i)
+	}
+	return append(first, last...)
+}
+
+func (r *Replica) receive(ctx context.Context, c *sync.Change, in sync.Intent) sync.Answer {
+	var err error
+	for range attempts {
+		if r.unsettled.Load() {
+			if _, err = r.Pull(ctx); err != nil {
+				break
+			}
+		}
+		var a sync.Answer
+		if a, err = r.once(ctx, c, in); err == nil {
+			return a
+		}
+		if errors.Is(err, source.ErrMoved) { // a person's edit is a change first, and may be a conflict then
+			if _, err := r.Pull(ctx); err != nil {
+				return failure(err)
+			}
+			continue
+		}
+		if !errors.Is(err, store.ErrStale) {
+			break
+		}
+	}
+	return failure(err)
+}
+
+// failure says in which class an error is.
+func failure(err error) sync.Answer {
+	var missing *source.Missing
+	var kept *source.Kept
+	var invalid *source.Invalid
+	a := sync.Answer{Status: sync.StatusLater, Class: sync.ClassLater, Reason: ReasonEngine, Text: err.Error()}
+	switch {
+	case errors.As(err, &missing):
+		a.Status, a.Class, a.Reason = sync.StatusWait, sync.ClassWaiting, ReasonNeeds
+	case errors.As(err, &kept):
+		a.Status, a.Class, a.Reason = sync.StatusWait, sync.ClassWaiting, ReasonKept
+	case errors.As(err, &invalid):
+		a.Status, a.Class, a.Reason = sync.StatusRefused, sync.ClassNever, ReasonSchema
+	case errors.Is(err, source.ErrMoved), errors.Is(err, store.ErrStale):
+		a.Reason = ReasonMoved
+	}
+	return a
+}
+
+// once judges a change on what is known now, and carries it out.
+func (r *Replica) once(ctx context.Context, c *sync.Change, in sync.Intent) (sync.Answer, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	l := r.lock(c.Object)
+	l.Lock()
+	defer l.Unlock()
+	known, err := r.cfg.Changes.Known(ctx, []sync.ID{c.ID})
+	if err != nil {
+		return sync.Answer{}, err
+	}
+	if known[0] {
+		return sync.Answer{Status: sync.StatusDone}, nil
+	}
+	s, err := r.cfg.Changes.Object(ctx, c.Object)
+	if err != nil {
+		return sync.Answer{}, err
+	}
+	if s.Intent != nil {
+		r.unsettled.Store(true)
+		return sync.Answer{}, store.ErrStale
+	}
+	out := sync.Receive(s, c, r.cfg.Policy())
+	if !out.Superseded {
+		if here, err := r.has(ctx, c); err != nil || !here {
+			return sync.Answer{Status: sync.StatusWant}, err
+		}
+	}
+	if out.Show == nil {
+		err = r.cfg.Changes.Accept(ctx, exchange.Fence{}, exchange.Acceptance{
+			Outcome: &out, Via: in.Via, Listed: in.Listed, Targets: r.targets(c, in.Via, in.Listed)})
+		if err == nil {
+			r.cfg.Pause("accepted")
+			r.cfg.Noted(Note{what(out, in), c, in.Via})
+		}
+	} else {
+		err = r.apply(ctx, s, out, in)
+	}
+	if err != nil {
+		return sync.Answer{}, err
+	}
+	if out.After.Conflict() && !out.Superseded && !out.Ruled {
+		return sync.Answer{Status: sync.StatusHeld}, nil
+	}
+	return sync.Answer{Status: sync.StatusDone}, nil
+}

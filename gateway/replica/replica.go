@@ -1,0 +1,254 @@
+package replica
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	stdsync "sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/exchange"
+	"github.com/stagelock/stagelock/tunnel/source"
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// Config is what a Replica is built from. All fields but Pause, Fence and Noted are needed.
+type Config struct {
+	Key     ed25519.PrivateKey // of this server
+	Source  source.Source
+	Name    string // of the source's journal
+	Changes exchange.Changes
+	Blobs   exchange.Blobs
+	Policy  func() sync.Policy
+	// Targets returns the servers to which changes of an object go from here.
+	Targets func(o sync.Object) []sync.ServerID
+	// Travels reports whether objects of that kind take part.
+	Travels func(kind string) bool
+	Now     func() time.Time
+	// Fence is the lease under which the journal is read; nil for none.
+	Fence func() exchange.Fence
+	// Noted is told of everything that was accepted, after it was; nil for nobody.
+	Noted func(n Note)
+	// Pause is called at each step between two writes; tests crash there.
+	Pause func(point string)
+}
+
+// Note is one thing that was accepted.
+type Note struct {
+	What   string // made, applied, held, kept, resolved, ruled
+	Change *sync.Change
+	Via    sync.ServerID
+}
+
+// Replica is safe for concurrent use.
+type Replica struct {
+	cfg  Config
+	self sync.ServerID
+
+	// mu is held for reading by whoever applies one change, and for writing by whoever reads the
+	// journal or decides: these give numbers to new changes.
+	mu      stdsync.RWMutex
+	objects [64]stdsync.Mutex // by hash of the object, within a read lock of mu
+	seed    maphash.Seed
+	// unsettled is true while intents of a former time, or of an Apply without an answer, may be open.
+	unsettled atomic.Bool
+}
+
+// New returns a Replica.
+func New(c Config) (*Replica, error) {
+	if c.Source == nil || c.Changes == nil || c.Blobs == nil || c.Policy == nil || c.Targets == nil || c.Travels == nil ||
+		c.Now == nil || len(c.Key) != ed25519.PrivateKeySize {
+		return nil, errors.New("replica: a part of its configuration is missing")
+	}
+	if c.Fence == nil {
+		c.Fence = func() exchange.Fence { return exchange.Fence{} }
+	}
+	if c.Noted == nil {
+		c.Noted = func(Note) {}
+	}
+	if c.Pause == nil {
+		c.Pause = func(string) {}
+	}
+	r := &Replica{cfg: c, self: sync.IDOf(c.Key.Public().(ed25519.PublicKey)), seed: maphash.MakeSeed()}
+	r.unsettled.Store(true)
+	return r, nil
+}
+
+// Self returns the server that the replica is.
+func (r *Replica) Self() sync.ServerID { return r.self }
+
+func (r *Replica) lock(o sync.Object) *stdsync.Mutex {
+	return &r.objects[maphash.String(r.seed, string(o))%uint64(len(r.objects))]
+}
+
+// targets are those of o that do not have the change yet, as far as is known.
+func (r *Replica) targets(c *sync.Change, via sync.ServerID, listed []sync.ServerID) []sync.ServerID {
+	var all []sync.ServerID
+next:
+	for _, t := range r.cfg.Targets(c.Object) {
+		if t == via || t == c.ID.Origin {
+			continue
+		}
+		for _, l := range listed {
+			if l == t {
+				continue next
+			}
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// accept keeps an outcome of a change that came from elsewhere, or was decided here.
+func (r *Replica) accept(ctx context.Context, out sync.Outcome, in sync.Intent) error {
+	err := r.cfg.Changes.Accept(ctx, exchange.Fence{}, exchange.Acceptance{
+		Outcome: &out, Via: in.Via, Listed: in.Listed, Tag: in.Tag, Targets: r.targets(in.Change, in.Via, in.Listed),
+	})
+	if err == nil {
+		r.cfg.Pause("accepted")
+		r.cfg.Noted(Note{what(out, in), in.Change, in.Via})
+	}
+	return err
+}
+
+func what(out sync.Outcome, in sync.Intent) string {
+	switch {
+	case in.Via == "":
+		return "resolved"
+	case out.Superseded:
+		return "kept"
+	case out.Ruled:
+		return "ruled"
+	case out.After.Conflict():
+		return "held"
+	}
+	return "applied"
+}
+
+// apply gives the engine what out shows and then accepts it. The object's lock is held, or mu.
+func (r *Replica) apply(ctx context.Context, before sync.State, out sync.Outcome, in sync.Intent) error {
+	in.Object, in.Tag, in.Expect = before.Object, in.Change.ID.String(), before.Seq
+	if err := r.cfg.Changes.Intend(ctx, exchange.Fence{}, in); err != nil {
+		return err
+	}
+	r.cfg.Pause("intended")
+	seq, err := r.write(ctx, before, out.Show, in.Tag)
+	if source.Unchanged(err) {
+		return errors.Join(err, r.cfg.Changes.Forget(context.WithoutCancel(ctx), in.Object, in.Tag))
+	}
+	if err != nil {
+		r.unsettled.Store(true)
+		return err
+	}
+	r.cfg.Pause("applied")
+	out.After.Seq = seq
+	if err := r.accept(context.WithoutCancel(ctx), out, in); err != nil {
+		r.unsettled.Store(true)
+		return err
+	}
+	return nil
+}
+
+func (r *Replica) write(ctx context.Context, before sync.State, show *sync.Change, tag string) (int64, error) {
+	f := source.Facts{Deleted: show.Op == sync.Delete, Title: show.Title, Author: show.Author, Needs: show.Needs}
+	if f.Deleted {
+		return r.cfg.Source.Apply(ctx, before.Object, before.Seq, tag, f, nil)
+	}
+	content, _, err := r.cfg.Blobs.Open(ctx, show.Payload)
+	if err != nil {
+		return 0, err
+	}
+	seq, err := r.cfg.Source.Apply(ctx, before.Object, before.Seq, tag, f, content)
+	return seq, errors.Join(err, content.Close())
+}
+
+// settle finishes or drops every open intent. mu is held for writing.
+func (r *Replica) settle(ctx context.Context) error {
+	if !r.unsettled.Load() {
+		return nil
+	}
+	all, err := r.cfg.Changes.Intents(ctx)
+	for _, in := range all {
+		if err == nil {
+			err = r.settleOne(ctx, in)
+		}
+	}
+	if err == nil {
+		r.unsettled.Store(false)
+	}
+	return err
+}
+
+// settleOne looks for the first row of the object after what was expected: it is ours, or a person's,
+// or there is none.
+func (r *Replica) settleOne(ctx context.Context, in sync.Intent) error {
+	row, err := r.first(ctx, in)
+	if err != nil {
+		return err
+	}
+	if row.Tag != in.Tag {
+		return r.cfg.Changes.Forget(ctx, in.Object, in.Tag)
+	}
+	return r.finish(ctx, in, row.Seq)
+}
+
+func (r *Replica) first(ctx context.Context, in sync.Intent) (source.Row, error) {
+	const page = 500
+	for after := in.Expect; ; {
+		rows, err := r.cfg.Source.Changes(ctx, after, page)
+		if err != nil {
+			return source.Row{}, err
+		}
+		for _, row := range rows {
+			if row.Object == in.Object {
+				return row, nil
+			}
+			after = row.Seq
+		}
+		if len(rows) < page {
+			return source.Row{}, nil
+		}
+	}
+}
+
+// finish accepts the change of an intent that the engine has carried out.
+func (r *Replica) finish(ctx context.Context, in sync.Intent, seq int64) error {
+	s, err := r.cfg.Changes.Object(ctx, in.Object)
+	if err != nil {
+		return err
+	}
+	var out sync.Outcome
+	if in.Via == "" {
+		out = sync.Edit(s, in.Change, seq)
+	} else {
+		out = sync.Receive(s, in.Change, r.cfg.Policy())
+		out.After.Seq = seq
+	}
+	return r.accept(ctx, out, in)
+}
+
+// keep stores a content and returns its digest and size.
+func (r *Replica) keep(ctx context.Context, content io.ReadCloser) (sync.Digest, int64, error) {
+	d, n, err := r.cfg.Blobs.Put(ctx, content)
+	return d, n, errors.Join(err, content.Close())
+}
+
+// has reports whether the content of a change is here.
+func (r *Replica) has(ctx context.Context, c *sync.Change) (bool, error) {
+	if c.Op == sync.Delete {
+		return true, nil
+	}
+	content, _, err := r.cfg.Blobs.Open(ctx, c.Payload)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("content of %s: %w", c.ID, err)
+	}
+	return true, content.Close()
+}

@@ -1,0 +1,2 @@
+// Package blobs keeps contents by their digest, each in a file of a folder.
+package blobs

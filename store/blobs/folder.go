@@ -1,0 +1,192 @@
+package blobs
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	stdsync "sync"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/exchange"
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// Folder keeps each content in a file that is named after its digest. It is safe for concurrent use.
+type Folder struct {
+	dir string
+
+	mu      stdsync.Mutex // guards growing
+	growing map[sync.Digest]bool
+}
+
+var _ exchange.Blobs = (*Folder)(nil)
+
+// Open returns the Folder at dir, which is made when it is missing.
+func Open(dir string) (*Folder, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return &Folder{dir: dir, growing: map[sync.Digest]bool{}}, nil
+}
+
+func (f *Folder) path(d sync.Digest) string {
+	name := d.String()
+	return filepath.Join(f.dir, name[:2], name)
+}
+
+// Put implements exchange.Blobs.
+func (f *Folder) Put(ctx context.Context, r io.Reader) (d sync.Digest, size int64, err error) {
+	tmp, err := os.CreateTemp(f.dir, "new-*")
+	if err != nil {
+		return d, 0, err
+	}
+	defer os.Remove(tmp.Name()) // nothing once it was renamed
+	sum := sha256.New()
+	size, err = io.Copy(io.MultiWriter(tmp, sum), reader{ctx, r})
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return d, 0, fmt.Errorf("keep a content: %w", err)
+	}
+	d = sync.Digest(sum.Sum(nil))
+	if _, err := os.Stat(f.path(d)); err == nil {
+		return d, size, nil
+	}
+	return d, size, f.adopt(tmp.Name(), d)
+}
+
+// adopt gives a whole file its name.
+func (f *Folder) adopt(tmp string, d sync.Digest) error {
+	path := f.path(d)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Open implements exchange.Blobs.
+func (f *Folder) Open(_ context.Context, d sync.Digest) (io.ReadCloser, int64, error) {
+	file, err := os.Open(f.path(d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, fmt.Errorf("content %s: %w", d, store.ErrNotFound)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, file.Close())
+	}
+	return file, info.Size(), nil
+}
+
+func (f *Folder) part(d sync.Digest) string { return f.path(d) + ".part" }
+
+// Part implements exchange.Blobs.
+func (f *Folder) Part(_ context.Context, d sync.Digest) (int64, error) {
+	for _, path := range []string{f.path(d), f.part(d)} {
+		info, err := os.Stat(path)
+		if err == nil {
+			return info.Size(), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// alone lets one writer at a time add to a content.
+func (f *Folder) alone(d sync.Digest) (done func(), ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.growing[d] {
+		return nil, false
+	}
+	f.growing[d] = true
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.growing, d)
+	}, true
+}
+
+// Continue implements exchange.Blobs.
+func (f *Folder) Continue(ctx context.Context, d sync.Digest, from, size int64, r io.Reader) (bool, error) {
+	if _, err := os.Stat(f.path(d)); err == nil {
+		return true, nil
+	}
+	done, ok := f.alone(d)
+	if !ok {
+		return false, fmt.Errorf("content %s is being written: %w", d, store.ErrStale)
+	}
+	defer done()
+	if err := os.MkdirAll(filepath.Dir(f.part(d)), 0o700); err != nil {
+		return false, err
+	}
+	file, err := os.OpenFile(f.part(d), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return false, err
+	}
+	at, err := f.grow(file, from, size, reader{ctx, r})
+	if err = errors.Join(err, file.Close()); err != nil || at < size {
+		return false, err
+	}
+	return true, f.complete(d)
+}
+
+func (f *Folder) grow(file *os.File, from, size int64, r io.Reader) (int64, error) {
+	at, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return 0, err
+	}
+	if at != from {
+		return at, fmt.Errorf("%d bytes have come, not %d: %w", at, from, store.ErrStale)
+	}
+	n, err := io.Copy(file, io.LimitReader(r, size-from))
+	return at + n, errors.Join(err, file.Sync())
+}
+
+// complete holds a whole file against its digest.
+func (f *Folder) complete(d sync.Digest) error {
+	file, err := os.Open(f.part(d))
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, bufio.NewReaderSize(file, 1<<18))
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	if !equal(sum, d) {
+		return errors.Join(exchange.ErrDigest, os.Remove(f.part(d)))
+	}
+	return f.adopt(f.part(d), d)
+}
+
+func equal(sum hash.Hash, d sync.Digest) bool { return sync.Digest(sum.Sum(nil)) == d }
+
+// reader ends with its context.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

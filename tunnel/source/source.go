@@ -1,0 +1,120 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// Row is one line of an engine's journal: an object was written or deleted.
+type Row struct {
+	Seq     int64       `json:"seq"`
+	Object  sync.Object `json:"object"`
+	Tag     string      `json:"tag,omitempty"` // of the Apply that wrote it; empty: a person
+	Deleted bool        `json:"deleted,omitempty"`
+	Author  string      `json:"author,omitempty"`
+}
+
+// Facts is what is said of an object beside its content, which nobody but the engine reads.
+type Facts struct {
+	Seq     int64         `json:"seq,omitempty"`     // of its newest row
+	Deleted bool          `json:"deleted,omitempty"` // it is not there
+	Title   string        `json:"title,omitempty"`
+	Author  string        `json:"author,omitempty"`
+	Needs   []sync.Object `json:"needs,omitempty"`  // what must be there first
+	Rename  string        `json:"rename,omitempty"` // of Apply: the name that it gets, whatever the content says
+}
+
+// Source is an engine as sync needs it. It is safe for concurrent use.
+type Source interface {
+	// Changes returns what happened to objects after seq, oldest first, at most limit rows.
+	Changes(ctx context.Context, after int64, limit int) ([]Row, error)
+	// Content returns an object as it is now; the reader is nil if Facts.Deleted. An object that never
+	// was has Seq 0. The caller closes the reader.
+	Content(ctx context.Context, o sync.Object) (io.ReadCloser, Facts, error)
+	// Apply makes the object what f and content say, if its newest row is still expect (0: there is
+	// none), and returns the row that it writes, with tag. A repeat with a tag that the first row after
+	// expect has does nothing and returns that row; an empty tag is that of a person, and never a
+	// repeat. It returns ErrMoved, a Missing, a Kept or an Invalid, and has then changed nothing. After
+	// any other error nobody knows.
+	Apply(ctx context.Context, o sync.Object, expect int64, tag string, f Facts, content io.Reader) (int64, error)
+}
+
+// ErrMoved is returned where somebody edited the object meanwhile.
+var ErrMoved = errors.New("the object was edited meanwhile")
+
+// Missing is returned where what the object needs is not there.
+type Missing struct{ Objects []sync.Object }
+
+func (e *Missing) Error() string { return "it needs " + list(e.Objects) + ", which is not there" }
+
+// Kept is returned where an object cannot be deleted because of what hangs on it.
+type Kept struct{ Objects []sync.Object }
+
+func (e *Kept) Error() string { return "it is kept by " + list(e.Objects) + ", which hangs on it" }
+
+// Invalid is returned where the engine refuses the object, whenever it is tried.
+type Invalid struct{ Text string }
+
+func (e *Invalid) Error() string { return "the engine refuses it: " + e.Text }
+
+func list(all []sync.Object) string {
+	out := make([]string, len(all))
+	for i, o := range all {
+		out[i] = string(o)
+	}
+	if len(out) == 0 {
+		return "something"
+	}
+	return strings.Join(out, ", ")
+}
+
+// Unchanged reports whether err says that Apply has changed nothing.
+func Unchanged(err error) bool {
+	var m *Missing
+	var k *Kept
+	var i *Invalid
+	return errors.Is(err, ErrMoved) || errors.As(err, &m) || errors.As(err, &k) || errors.As(err, &i)
+}
+
+// refusal is one of these errors as it travels.
+type refusal struct {
+	Code    string        `json:"code"`
+	Objects []sync.Object `json:"objects,omitempty"`
+	Message string        `json:"message"`
+}
+
+func refusalOf(err error) (refusal, bool) {
+	var m *Missing
+	var k *Kept
+	var i *Invalid
+	switch {
+	case errors.Is(err, ErrMoved):
+		return refusal{Code: "moved", Message: err.Error()}, true
+	case errors.As(err, &m):
+		return refusal{Code: "missing", Objects: m.Objects, Message: err.Error()}, true
+	case errors.As(err, &k):
+		return refusal{Code: "kept", Objects: k.Objects, Message: err.Error()}, true
+	case errors.As(err, &i):
+		return refusal{Code: "invalid", Message: i.Text}, true
+	}
+	return refusal{}, false
+}
+
+func (r refusal) err() error {
+	switch r.Code {
+	case "moved":
+		return ErrMoved
+	case "missing":
+		return &Missing{r.Objects}
+	case "kept":
+		return &Kept{r.Objects}
+	case "invalid":
+		return &Invalid{r.Message}
+	}
+	return fmt.Errorf("the engine answers %q: %s", r.Code, r.Message)
+}
