@@ -125,4 +125,5 @@ func Tell(code, msg string) string {
 }
 
 // catalogue has every reason once.
-var catalogue = slices.Concat(frontReasons, visitReasons, httpReasons, streamReasons, callReasons, engineReasons)
+var catalogue = slices.Concat(frontReasons, visitReasons, httpReasons, streamReasons, callReasons, engineReasons,
+	exchangeReasons)

@@ -13,11 +13,11 @@ import (
 
 // Reasons of an answer that is no success.
 const (
-	ReasonNeeds  = "sync.needs"
-	ReasonKept   = "sync.kept"
-	ReasonMoved  = "sync.moved"
-	ReasonEngine = "sync.engine"
-	ReasonSchema = "sync.schema"
+	ReasonNeeds  = "exchange.needs"
+	ReasonKept   = "exchange.kept"
+	ReasonMoved  = "exchange.moved"
+	ReasonEngine = "exchange.engine"
+	ReasonSchema = "exchange.schema"
 )
 
 // attempts bounds how often one change is judged anew because somebody was faster.
