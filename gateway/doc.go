@@ -9,6 +9,7 @@
 //	          before anything can happen and its outcome afterwards; the same on every wire
 //	once      lets the first of equal calls pass and gives its duplicates its answer
 //	upstream  says which node of the live engine it goes to
+//	doctor    what a doctor looks at, and the desk that answers its questions
 //	native    serves HTTP/2, each request of it a visit
 //	admin     tells how the gateway is
 //	audit     the log of verdicts and outcomes, a chain of hashes with signed checkpoints; below it the

@@ -86,11 +86,13 @@ var mayImport = map[string][]string{
 	"gateway/audit/witness": {
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store", "store/files",
 	},
-	"gateway/certs":   {"store", "store/files"},
-	"gateway/cluster": {"conf", "gateway/audit", "gateway/audit/witness", "store", "store/postgres"},
-	"gateway/front":   {"gateway/visit", "policy", "tunnel", "tunnel/http1/wire"},
-	"gateway/metrics": {"gateway/status", "policy"},
-	"gateway/native":  {"gateway/front", "gateway/visit", "policy", "tunnel"},
+	"gateway/certs":            {"store", "store/files"},
+	"gateway/cluster":          {"conf", "gateway/audit", "gateway/audit/witness", "store", "store/postgres"},
+	"gateway/doctor/challenge": {},
+	"gateway/doctor/desk":      {"gateway/doctor/challenge", "policy/hosts"},
+	"gateway/front":            {"gateway/visit", "policy", "tunnel", "tunnel/http1/wire"},
+	"gateway/metrics":          {"gateway/status", "policy"},
+	"gateway/native":           {"gateway/front", "gateway/visit", "policy", "tunnel"},
 	"gateway/node": {
 		"conf", "gateway/admin", "gateway/audit", "gateway/audit/chain", "gateway/audit/witness",
 		"gateway/certs", "gateway/cluster", "gateway/front", "gateway/metrics", "gateway/native",
@@ -99,9 +101,9 @@ var mayImport = map[string][]string{
 		"store/files", "store/postgres", "store/sqlite", "tunnel",
 	},
 	"gateway/node/plan": {
-		"conf", "gateway/admin", "gateway/certs", "gateway/relay", "gateway/relay/engine",
-		"gateway/upstream", "gateway/visit", "policy/calls", "policy/hosts", "policy/quota",
-		"policy/secret", "tunnel/http1", "tunnel/javaser", "tunnel/liferay",
+		"conf", "gateway/admin", "gateway/certs", "gateway/doctor/desk", "gateway/relay",
+		"gateway/relay/engine", "gateway/upstream", "gateway/visit", "policy/calls", "policy/hosts",
+		"policy/quota", "policy/secret", "tunnel/http1", "tunnel/javaser", "tunnel/liferay",
 	},
 	"gateway/node/trial": {
 		"conf", "gateway/node/plan", "gateway/relay", "policy", "policy/calls", "policy/secret",
@@ -112,11 +114,11 @@ var mayImport = map[string][]string{
 		"tunnel/javaser", "tunnel/liferay",
 	},
 	"gateway/relay": {
-		"gateway/audit", "gateway/front", "gateway/once", "gateway/relay/answer",
-		"gateway/relay/cleanup", "gateway/relay/digest", "gateway/relay/engine",
-		"gateway/relay/inflight", "gateway/relay/memory", "gateway/visit", "policy/calls",
-		"policy/hosts", "policy/secret", "store", "tunnel", "tunnel/http1", "tunnel/javaser",
-		"tunnel/liferay",
+		"gateway/audit", "gateway/doctor/desk", "gateway/front", "gateway/once",
+		"gateway/relay/answer", "gateway/relay/cleanup", "gateway/relay/digest",
+		"gateway/relay/engine", "gateway/relay/inflight", "gateway/relay/memory", "gateway/visit",
+		"policy/calls", "policy/hosts", "policy/secret", "store", "tunnel", "tunnel/http1",
+		"tunnel/http1/grammar", "tunnel/javaser", "tunnel/liferay",
 	},
 	"gateway/relay/answer": {
 		"gateway/relay/engine", "policy", "tunnel", "tunnel/http1", "tunnel/http1/grammar",

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/doctor/desk"
 	"github.com/stagelock/stagelock/gateway/relay/engine"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
@@ -34,6 +35,7 @@ type Policy struct {
 	RepeatKeep  time.Duration
 	Abandoned   time.Duration // of a publish without a call
 	RequestKeep time.Duration
+	Desk        *desk.Desk // answers the questions of a doctor; nil: nobody does
 }
 
 // Peer is one party that may publish.
@@ -43,6 +45,9 @@ type Peer struct {
 	Verifier  *secret.Verifier
 }
 
+// From reports whether the peer may come from an address that is allowed at all.
+func (p *Peer) From(addr netip.Addr) bool { return p.Addresses == nil || p.Addresses.Contains(addr) }
+
 // target returns the outside target that calls must have.
 func (p *Policy) target() string { return p.PathContext + engine.TunnelPath }
 
@@ -50,7 +55,7 @@ func (p *Policy) target() string { return p.PathContext + engine.TunnelPath }
 func (p *Policy) candidates(addr netip.Addr) []*Peer {
 	var found []*Peer
 	for i := range p.Peers {
-		if a := p.Peers[i].Addresses; a == nil || a.Contains(addr) {
+		if p.Peers[i].From(addr) {
 			found = append(found, &p.Peers[i])
 		}
 	}

@@ -215,7 +215,7 @@ func (s *session) serveOne(ctx context.Context, req *http1.Request, refusal *htt
 	defer r.publishes.Leave()
 	p := r.enterPolicy()
 	c := &call{
-		session: s, Visit: r.cfg.Visits.Open(s.Socket, &p.Rules), policy: p, steps: liferaySteps, req: req, refusal: refusal,
+		session: s, Visit: r.cfg.Visits.Open(s.Socket, &p.Rules), policy: p, steps: p.stepsOf(req), req: req, refusal: refusal,
 	}
 	c.engine.Engine, c.out = &p.Engine, answer.Writer{Conn: s.conn, Ref: c.Ref}
 	c.onEnd(p.Engine.Pool.Leave)

@@ -70,6 +70,10 @@ func (v *Visit) Fail() error {
 	return nil
 }
 
+// Charge counts a visit as n calls of its address that did not prove who made them, and returns an error
+// if that has had too many.
+func (v *Visit) Charge(n int) error { return v.rules.Quota.Charge(v.Addr, n, v.Begun) }
+
 // Admit refuses an address that is not on the list, and one of a connection over the limit.
 func (v *Visit) Admit(overLimit bool) error {
 	if !v.Allowed() {

@@ -193,13 +193,31 @@ func (l *Limiter) disconnect(k netip.Addr) {
 // and one. An address that had nothing left is not charged, and the error is a *TooFastError, which
 // is ErrTooFast: what it does is a flood.
 func (l *Limiter) Fail(a netip.Addr, now time.Time) error {
+	if err := l.charge(a, 1, true, now); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Charge is Fail for what is no failure and costs n calls.
+func (l *Limiter) Charge(a netip.Addr, n int, now time.Time) error {
+	if err := l.charge(a, n, false, now); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (l *Limiter) charge(a netip.Addr, n int, failed bool, now time.Time) *TooFastError {
 	if l == nil || l.addresses == nil || !a.IsValid() {
 		return &TooFastError{RetryAfter: defaultMaxDelay}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now = l.advance(now)
-	l.stats.Failures++
+	if failed {
+		l.stats.Failures++
+		n += l.c.FailureCost
+	}
 	b, shared := l.addresses.bucket(identity(a), now)
 	if shared {
 		l.stats.Shared++
@@ -208,7 +226,7 @@ func (l *Limiter) Fail(a netip.Addr, now time.Time) error {
 		l.stats.TooFast++
 		return &TooFastError{RetryAfter: l.until(b, now)}
 	}
-	b.ReserveN(now, min(1+l.c.FailureCost, l.c.AddressBurst))
+	b.ReserveN(now, min(n, l.c.AddressBurst))
 	return nil
 }
 

@@ -128,6 +128,7 @@ func (b *builder) policy(limiter *quota.Limiter) *relay.Policy {
 	}
 	b.hosts("admin.allow", c.Admin.Allow, false)
 	p.Engine = b.engine()
+	p.Desk = b.desk(p)
 	return p
 }
 
