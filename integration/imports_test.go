@@ -65,7 +65,7 @@ var mayImport = map[string][]string{
 		"gateway/audit/proof", "gateway/node", "integration/engine", "integration/engine/servlet",
 		"policy/secret", "store", "tunnel", "tunnel/liferay", "tunnel/publisher",
 	},
-	"cmd/stagelock/term":   {"archive/refusal", "tunnel/publisher"},
+	"cmd/stagelock/term":   {"archive/refusal", "policy", "tunnel/publisher"},
 	"conf":                 {"conf/settings", "conf/settings/scalar", "conf/vendor"},
 	"conf/format":          {},
 	"conf/settings":        {"conf/settings/scalar"},

@@ -293,6 +293,9 @@ func (w want) denied(t testing.TB, g *harness.Gateway, a answer) {
 	if ev := w.check(t, g, a); ev.Verdict != audit.Deny {
 		t.Errorf("the verdict is %s", ev.Verdict)
 	}
+	if got := a.head.Get("X-Stagelock-Reason"); got != string(w.reason) && a.head.Get("X-Accel-Buffering") == "" { // else it had begun
+		t.Errorf("the answer's reason is %q, want %q", got, w.reason)
+	}
 }
 
 // allowed checks that a call was let through, carried out, and answered without an exception.

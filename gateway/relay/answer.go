@@ -37,7 +37,7 @@ func (c *call) closing() bool { return c.OverLimit || c.Ending() || c.relay.Drai
 func (c *call) refuse(ctx context.Context, err error) {
 	p := asProblem(err)
 	c.engine.Cut() // short of its length: the engine never had a complete object
-	c.answer.end = string(p.Reason)
+	c.answer.end, c.out.Reason = string(p.Reason), string(p.Reason)
 	c.Deny(ctx, c, p, c.stopped)
 	text := answer.InWords(p)
 	if !text || c.out.Begun() {
@@ -58,9 +58,12 @@ func (c *call) refuse(ctx context.Context, err error) {
 }
 
 func (c *call) refuseInWords(p *tunnel.Problem, ends bool) {
-	status := 0
-	if c.refusal != nil {
-		if status = c.refusal.Status; status == 0 {
+	status, e := 0, c.refusal
+	if e == nil && p.Code == tunnel.BadRequest { // a body that came too slowly has a status of its own
+		_ = errors.As(p, &e)
+	}
+	if e != nil {
+		if status = e.Status; status == 0 {
 			return // its client is gone, or takes no answer
 		}
 	}

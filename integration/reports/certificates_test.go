@@ -163,10 +163,16 @@ func certificates() []report {
 }
 
 func privateAuthorities() []report {
-	const private = "an engine behind its house's authority"
-	return []report{
-		{"48-upstream-private-ca", private, func(t *testing.T, d *desk) {
-			s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	const kind = "an engine behind its house's authority"
+	behind := func(name, settings string, trusted bool) report {
+		return report{"48-upstream-private-ca/" + name, kind, func(t *testing.T, d *desk) {
+			asked := make(chan struct{}, 100)
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				select {
+				case asked <- struct{}{}:
+				default:
+				}
+			}))
 			d.certificate("engine", "127.0.0.1", -time.Hour, day)
 			pair, err := tls.LoadX509KeyPair(d.path("engine.pem"), d.path("engine.key"))
 			if err != nil {
@@ -176,8 +182,21 @@ func privateAuthorities() []report {
 			s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 			s.StartTLS()
 			defer s.Close()
-			d.config(setup{node: s.URL})
-			d.expect(0, []string{"upstream.ca"}, "doctor", "--config", "gateway.yaml")
-		}},
+			d.gateway(setup{node: s.URL, upstream: settings})
+			if trusted {
+				select {
+				case <-asked:
+				case <-time.After(limit):
+					t.Errorf("the engine is not asked how it is:\n%s", d.read("gateway.log"))
+				}
+				return
+			}
+			for end := time.Now().Add(limit); !strings.Contains(d.read("gateway.log"), "engine.upstream.ca"); <-time.After(10 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("the cure is not said:\n%s", d.read("gateway.log"))
+				}
+			}
+		}}
 	}
+	return []report{behind("unknown", "", false), behind("named", ", ca: engine.pem", true)}
 }

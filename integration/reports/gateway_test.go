@@ -36,12 +36,13 @@ type started struct {
 
 // setup is what differs between the gateways of the reports.
 type setup struct {
-	host   string // 127.0.0.1 if empty
-	port   string // 0 if empty
-	hosts  string // YAML map; { allow: ["127.0.0.1"] } if empty
-	node   string // of the engine; one that is not there if empty
-	engine string // more of its section
-	more   string // lines at the top level
+	host     string // 127.0.0.1 if empty
+	port     string // 0 if empty
+	hosts    string // YAML map; { allow: ["127.0.0.1"] } if empty
+	node     string // of the engine; one that is not there if empty
+	engine   string // more of its section
+	upstream string // more of upstream's, behind a comma
+	more     string // lines at the top level
 }
 
 // config writes the configuration of a gateway without an engine behind it.
@@ -55,9 +56,9 @@ func (d *desk) config(s setup) {
 	}
 	d.write("secret", "0f1e2d3c4b5a6978")
 	d.write("gateway.yaml", fmt.Sprintf("listen: [\"%s:%s\"]\nnames: [\"live.example.com\"]\ndata: %s\nhosts: %s\n"+
-		"engine:\n  browser_url: https://www.example.com\n  upstream: { nodes: [%q] }\n%s"+
+		"engine:\n  browser_url: https://www.example.com\n  upstream: { nodes: [%q]%s }\n%s"+
 		"peers: [{ name: staging, sites: [20143], logins: [\"publisher@example.com\"], secret: { file: secret } }]\ndrain: 100ms\n%s",
-		or(s.host, "127.0.0.1"), or(s.port, "0"), d.path("data"), or(s.hosts, `{ allow: ["127.0.0.1"] }`), or(s.node, "http://127.0.0.1:9"), s.engine, s.more))
+		or(s.host, "127.0.0.1"), or(s.port, "0"), d.path("data"), or(s.hosts, `{ allow: ["127.0.0.1"] }`), or(s.node, "http://127.0.0.1:9"), s.upstream, s.engine, s.more))
 }
 
 // gateway starts one and ends it with the test.

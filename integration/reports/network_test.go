@@ -61,7 +61,7 @@ func proxies() []report {
 		{"43-nginx-defaults/publish", kind, func(_ *testing.T, d *desk) {
 			g := d.gateway(setup{})
 			d.lar("site.lar", plain(manifest))
-			d.expect(69, []string{"nothing was sent", "added to names: there", "reference: "}, "publish", "site.lar", "--to", "https://"+g.addr, "--site", "20143",
+			d.expect(69, []string{"nothing was sent", "what to do: add the name to names", "reference: "}, "publish", "site.lar", "--to", "https://"+g.addr, "--site", "20143",
 				"--login", "publisher@example.com", "--secret-file", "secret", "--ca", g.ca)
 			if strings.Contains(d.tail, "plain HTTP") {
 				d.t.Errorf("the cure points elsewhere:\n%s", d.tail)
@@ -200,7 +200,7 @@ func slowLines() []report {
 			}
 			head := fmt.Sprintf("POST /api/liferay/do HTTP/1.1\r\nHost: live.example.com\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n",
 				d.key().Authorization("publisher@example.com", true, false), len(front)+len(part)+len(tail))
-			g.answers("", head+string(front[:len(front)/2]), "4", "limits.body_min_rate", "X-Stagelock-Reference: ")
+			g.answers("", head+string(front[:len(front)/2]), "408", "limits.body_min_rate", "X-Stagelock-Reason: http.timeout", "X-Stagelock-Reference: ")
 			d.expect(0, []string{"http.timeout"}, "audit", "list", "--data", "data")
 			if strings.Contains(d.tail, "client.cut") {
 				d.t.Errorf("the audit log says that the client went away:\n%s", d.tail)

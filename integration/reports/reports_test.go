@@ -24,7 +24,7 @@ type report struct {
 
 // reports are all cases, ordered by name.
 func reports() []report {
-	all := slices.Concat(filesOfLiferay(), overrides(), osgiFiles(), lines(), secrets(), archives(), publishers(), proxies(), certificates(), slowLines())
+	all := slices.Concat(filesOfLiferay(), overrides(), osgiFiles(), lines(), secrets(), archives(), publishers(), proxies(), probes(), tlsFailures(), privateAuthorities(), certificates(), slowLines())
 	slices.SortStableFunc(all, func(a, b report) int { return strings.Compare(a.name[:2], b.name[:2]) })
 	return all
 }

@@ -30,6 +30,7 @@ func TestOddAnswers(t *testing.T) {
 		unexecuted     bool
 		msg            string
 		reference      string
+		reason         string
 		repeatableKind publisher.Kind // of createStagingRequest, if it differs
 	}{
 		{name: "nothing where a value is due", answer: status(200, ""), kind: publisher.BadAnswer, msg: "not one that a staging tunnel gives"},
@@ -51,6 +52,13 @@ func TestOddAnswers(t *testing.T) {
 		{name: "published by somebody else", answer: own("this archive is being published now, since 10:00:00, by a@example.com; if that publish is dead, try again in 1m40s"),
 			kind: publisher.Busy, reference: ref, msg: "since 10:00:00, by a@example.com"},
 		{name: "login that is not listed", answer: own("the login \"x\" may not publish from this server; publish as a user that is listed"), kind: publisher.Denied, reference: ref, msg: "may not publish from this server"},
+		{name: "a reason that words do not tell", answer: ok(thrown(t, "com.liferay.portal.kernel.exception.PortalException", "no (stagelock reference "+ref+")"), gateway, "X-Stagelock-Reason: request.publishing"),
+			kind: publisher.Busy, reference: ref, reason: "request.publishing"},
+		{name: "too slow for a gateway", answer: status(408, "body came too slowly (reference "+ref+")", gateway, "X-Stagelock-Reason: http.timeout", "Content-Type: text/plain"),
+			kind: publisher.Slow, reference: ref, reason: "http.timeout", msg: "body came too slowly"},
+		{name: "a reason of a gateway of tomorrow", answer: ok(thrown(t, "com.liferay.portal.kernel.exception.PortalException", "no (stagelock reference "+ref+")"), gateway, "X-Stagelock-Reason: moon.full"),
+			kind: publisher.Refused, reference: ref, reason: "moon.full"},
+		{name: "a reason of nobody known", answer: status(404, "", "X-Stagelock-Reason: request.publishing"), kind: publisher.BadAnswer},
 		{name: "build", answer: portal("com.liferay.exportimport.kernel.exception.LayoutImportException", "LAR build number 6204 does not match portal build number 7413"),
 			kind: publisher.Mismatch, msg: "6204"},
 		{name: "language", answer: portal("com.liferay.portal.kernel.exception.LocaleException", "hu_HU"), kind: publisher.Mismatch, msg: "hu_HU"},
@@ -89,6 +97,9 @@ func TestOddAnswers(t *testing.T) {
 					f := failure(t, call.make(c))
 					if f.Kind != call.kind || f.Reference != tt.reference || f.Unexecuted != tt.unexecuted {
 						t.Errorf("kind %s, reference %q, unexecuted %t; want %s, %q, %t\n%v", f.Kind, f.Reference, f.Unexecuted, call.kind, tt.reference, tt.unexecuted, f.Err)
+					}
+					if f.Reason != tt.reason {
+						t.Errorf("reason %q, want %q", f.Reason, tt.reason)
 					}
 					if !strings.Contains(f.Msg, tt.msg) || f.Cure == "" || strings.Contains(f.Msg, ref) {
 						t.Errorf("message %q with cure %q, want %q", f.Msg, f.Cure, tt.msg)

@@ -19,6 +19,7 @@ import (
 const (
 	contentType = "application/x-java-serialized-object"
 	reference   = "X-Stagelock-Reference"
+	reason      = "X-Stagelock-Reason"
 	// smallPart is sent in one write with what stands around it.
 	smallPart = 64 << 10
 	// earlyAnswer is how long an answer may take that came before the whole call was sent.
@@ -75,7 +76,7 @@ func (c *Client) attempt(ctx context.Context, call *liferay.Call, returns string
 	}
 	r, f := c.read(ctx, call, reply, returns, giveUp)
 	if f != nil {
-		return nil, c.failure(call, f)
+		return nil, c.failure(call, f.because(reply))
 	}
 	return r, nil
 }
@@ -195,7 +196,7 @@ func (c *Client) unsent(ctx context.Context, x *forward.Exchange, call *liferay.
 	defer cancel()
 	if reply, replyErr := x.Reply(early); replyErr == nil && reply.Status != http.StatusOK {
 		c.reached.Store(true)
-		return c.status(call, reply)
+		return c.status(call, reply).because(reply)
 	}
 	return &Failure{Kind: Interrupted, Msg: "the connection to " + c.cfg.URL.Host +
 		" broke while the call was sent",

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -41,6 +42,7 @@ type Failure struct {
 	Known string
 
 	Reference  string          // under which a gateway's logs know the call
+	Reason     string          // a gateway's code of its refusal, if it told one
 	Status     int             // of the HTTP answer, if it was no 200
 	Thrown     *liferay.Thrown // the exception, if the answer was one
 	References []string        // what is missing, for Missing
@@ -167,6 +169,25 @@ func withDetail(msg, detail string) string {
 		return msg
 	}
 	return msg + ": " + detail
+}
+
+// kinds are what a gateway's reasons mean for the call, where its answer alone does not tell: an
+// exception of a gateway has one class, and a 400 one cure.
+var kinds = map[string]Kind{
+	"http.timeout": Slow, "request.publishing": Busy, "login.unlisted": Denied, "repeat.unknown": Uncertain,
+	"engine.lost": Uncertain, "reply.refused": BadAnswer, "reply.empty": BadAnswer,
+}
+
+// because notes the reason that a gateway told with its refusal.
+func (f *Failure) because(reply *http1.Reply) *Failure {
+	if f.Reference == "" {
+		return f
+	}
+	f.Reason = reply.Field(reason)
+	if kind, told := kinds[f.Reason]; told {
+		f.Kind = kind
+	}
+	return f
 }
 
 // gatewayKind reads what a gateway's own words mean for the call: its exceptions have one class.

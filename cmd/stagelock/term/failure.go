@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/archive/refusal"
+	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
@@ -15,6 +16,7 @@ type failed struct {
 	Exit       int      `json:"exit"`
 	Kind       string   `json:"kind,omitempty"`
 	Call       string   `json:"call,omitempty"`
+	Reason     string   `json:"reason,omitempty"` // the gateway's code
 	Message    string   `json:"message"`
 	Known      string   `json:"known,omitempty"`
 	Cure       string   `json:"cure,omitempty"`
@@ -70,6 +72,10 @@ func describe(err error) failed {
 		f.Reference, f.References, f.Known = p.Reference, p.References, p.Known
 		if p.Thrown != nil {
 			f.Exception = p.Thrown.Class
+		}
+		if r, told := policy.ReasonOf(p.Reason); told { // its words are those of the catalogue
+			f.Reason, f.Cure = r.Code, r.Cure
+			f.Message = strings.TrimSuffix(f.Message, "; "+r.Cure)
 		}
 		if p.Kind == publisher.Unreadable && p.Err != nil {
 			f.Message += ": " + p.Err.Error()

@@ -57,6 +57,29 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// A gateway's reason is explained in the catalogue's words, once.
+func TestReportOfAReason(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		f    publisher.Failure
+		want string
+	}{
+		{"the cure came with the message", publisher.Failure{Reason: "path.unknown", Msg: "nothing is here; set the remote path context on the staging server to the gateway's path_context", Cure: "check the host"},
+			"stagelock: nothing is here\n  what to do: set the remote path context on the staging server to the gateway's path_context\n"},
+		{"the message alone", publisher.Failure{Reason: "path.unknown", Msg: "nothing is here", Cure: "check the host"},
+			"stagelock: nothing is here\n  what to do: set the remote path context on the staging server to the gateway's path_context\n"},
+		{"a reason of tomorrow", publisher.Failure{Reason: "moon.full", Msg: "nothing is here", Cure: "check the host"}, "stagelock: nothing is here\n  what to do: check the host\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var errs bytes.Buffer
+			(&term.Shell{Out: &bytes.Buffer{}, Err: &errs}).Report(&tt.f)
+			if got := errs.String(); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestReport(t *testing.T) {
 	failure := &publisher.Failure{Kind: publisher.Refused, Call: "publishStagingRequest", Msg: "no\x1b[2Jway", Cure: "ask", Reference: "r-1"}
 	for _, tt := range []struct {

@@ -32,12 +32,18 @@ var (
 type Writer struct {
 	Conn *http1.Conn
 	Ref  string // of the call
+	// Reason is the code of a refusal, for clients that know the catalogue; empty for an answer.
+	Reason string
 
 	chunks *http1.Chunks // it has begun, with heartbeats
 }
 
 func (w *Writer) fields(typ grammar.Field) []grammar.Field {
-	return []grammar.Field{typ, {Name: "X-Stagelock-Reference", Value: w.Ref}}
+	fields := []grammar.Field{typ, {Name: "X-Stagelock-Reference", Value: w.Ref}}
+	if w.Reason != "" {
+		fields = append(fields, grammar.Field{Name: "X-Stagelock-Reason", Value: w.Reason})
+	}
+	return fields
 }
 
 // Begun reports whether the answer has begun: it is a 200 then, whatever follows.

@@ -142,7 +142,13 @@ func TestAProblemInWords(t *testing.T) {
 		{"without a status", tunnel.Problem{Code: tunnel.Refused, Reason: "call.unknown", Msg: "no"}, 0, 503, "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			resp, body, err := told(t, func(w *answer.Writer) { _ = w.Text(&tt.p, tt.status, 7*time.Second, false) })
+			resp, body, err := told(t, func(w *answer.Writer) {
+				w.Reason = string(tt.p.Reason)
+				_ = w.Text(&tt.p, tt.status, 7*time.Second, false)
+			})
+			if got := resp.Header.Get("X-Stagelock-Reason"); got != string(tt.p.Reason) {
+				t.Errorf("reason %q", got)
+			}
 			if err != nil || resp.StatusCode != tt.want || resp.Header.Get("Retry-After") != tt.retry || resp.Close != tt.closes {
 				t.Errorf("%v, %v", resp, err)
 			}
