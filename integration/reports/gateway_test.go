@@ -57,7 +57,7 @@ func (d *desk) config(s setup) {
 	d.write("secret", "0f1e2d3c4b5a6978")
 	d.write("gateway.yaml", fmt.Sprintf("listen: [\"%s:%s\"]\nnames: [\"live.example.com\"]\ndata: %s\nhosts: %s\n"+
 		"engine:\n  browser_url: https://www.example.com\n  upstream: { nodes: [%q]%s }\n%s"+
-		"peers: [{ name: staging, sites: [20143], logins: [\"publisher@example.com\"], secret: { file: secret } }]\ndrain: 100ms\n%s",
+		"peers: [{ name: staging, sites: [20143], logins: [\"publisher@example.com\"], secret: { file: secret } }]\ndrain: 100ms\nadmin: { listen: [\"unix:admin.sock\"] }\n%s",
 		or(s.host, "127.0.0.1"), or(s.port, "0"), d.path("data"), or(s.hosts, `{ allow: ["127.0.0.1"] }`), or(s.node, "http://127.0.0.1:9"), s.upstream, s.engine, s.more))
 }
 
