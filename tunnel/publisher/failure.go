@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -179,7 +179,7 @@ var kinds = map[string]Kind{
 }
 
 // because notes the reason that a gateway told with its refusal.
-func (f *Failure) because(reply *http1.Reply) *Failure {
+func (f *Failure) because(reply *forward.Reply) *Failure {
 	if f.Reference == "" {
 		return f
 	}
