@@ -18,6 +18,7 @@ import (
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
@@ -221,7 +222,7 @@ func (j *javaClient) answer(returns string) (any, error) {
 		return nil, &wireError{resp.StatusCode, string(body)}
 	}
 	lim := javaser.DefaultLimits()
-	r, err := liferay.ReadReply(javaser.NewInput(bytes.NewReader(body), nil, lim.Held), lim, returns, true)
+	r, err := liferay.ReadReply(source.New(bytes.NewReader(body), nil, lim.Held), lim, returns, true)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/integration/internal/harness"
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 // waiting is a call whose answer has begun with heartbeats.
@@ -30,11 +30,11 @@ func (l *line) begun(t testing.TB, beats int) waiting {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := waiting{resp, make([]byte, len(javaser.Header())+beats)}
+	w := waiting{resp, make([]byte, len(graph.Header())+beats)}
 	if _, err := io.ReadFull(resp.Body, w.begun); err != nil {
 		t.Fatal(err)
 	}
-	want := append(javaser.Header(), bytes.Repeat([]byte{javaser.Reset}, beats)...)
+	want := append(graph.Header(), bytes.Repeat([]byte{graph.Reset}, beats)...)
 	if resp.StatusCode != http.StatusOK || len(resp.TransferEncoding) == 0 || !bytes.Equal(w.begun, want) {
 		t.Errorf("began with %s %v % x", resp.Status, resp.TransferEncoding, w.begun)
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -46,15 +48,15 @@ type spec struct {
 }
 
 // tree returns the call as values that can be changed.
-func (s spec) tree(t testing.TB) *javaser.Object {
+func (s spec) tree(t testing.TB) *graph.Object {
 	t.Helper()
 	body := s.bytes(t)
 	lim := javaser.DefaultLimits()
-	v, err := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(body), nil, lim.Held), lim).Decode(javaser.Any())
+	v, err := javaser.NewDecoder(source.New(bytes.NewReader(body), nil, lim.Held), lim).Decode(graph.Any())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v.(*javaser.Object)
+	return v.(*graph.Object)
 }
 
 // callsWritten makes every call that is written another one: equal ones are repeats.
@@ -192,7 +194,7 @@ func liveEngine(t testing.TB) func(body []byte) []byte {
 
 func readCall(body []byte) (*liferay.Call, error) {
 	lim := javaser.DefaultLimits()
-	return liferay.Read(javaser.NewInput(bytes.NewReader(body), nil, lim.Held), lim, func(p liferay.Part) error {
+	return liferay.Read(source.New(bytes.NewReader(body), nil, lim.Held), lim, func(p liferay.Part) error {
 		_, err := io.Copy(io.Discard, p.Content)
 		return err
 	})

@@ -12,7 +12,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -154,11 +154,11 @@ func TestUnknownExceptionIsTold(t *testing.T) {
 	for throwable.Name != "java.lang.Throwable" {
 		throwable = throwable.Super
 	}
-	odd := &javaser.Class{
-		Name: "org.example.OddException", UID: 1, Flags: javaser.FlagSerializable, Super: throwable,
-		Fields: []javaser.Field{{Type: 'L', Name: "payload", Sig: "Ljava/lang/Object;"}},
+	odd := &graph.Class{
+		Name: "org.example.OddException", UID: 1, Flags: graph.FlagSerializable, Super: throwable,
+		Fields: []graph.Field{{Type: 'L', Name: "payload", Sig: "Ljava/lang/Object;"}},
 	}
-	o := &javaser.Object{Class: odd, Fields: make([]javaser.FieldValue, odd.FieldCount())}
+	o := &graph.Object{Class: odd, Fields: make([]graph.FieldValue, odd.FieldCount())}
 	for _, name := range []string{"stackTrace", "suppressedExceptions"} {
 		o.SetRef(name, base.Ref(name))
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -101,7 +102,7 @@ func (a answer) thrown(t testing.TB) *liferay.Thrown {
 
 func readReply(body []byte, returns string) (*liferay.Reply, error) {
 	lim := javaser.DefaultLimits()
-	return liferay.ReadReply(javaser.NewInput(bytes.NewReader(body), nil, lim.Held), lim, returns, true)
+	return liferay.ReadReply(source.New(bytes.NewReader(body), nil, lim.Held), lim, returns, true)
 }
 
 // line is one connection of a client.

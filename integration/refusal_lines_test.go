@@ -8,17 +8,17 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 // throwables returns the descriptors of the exceptions that real builds wrote, by class.
-func throwables(t testing.TB, build string) map[string]*javaser.Class {
+func throwables(t testing.TB, build string) map[string]*graph.Class {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "tunnel", "liferay", "testdata", "real", build, "*.rep.ser"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no recordings of %s: %v", build, err)
 	}
-	all := map[string]*javaser.Class{}
+	all := map[string]*graph.Class{}
 	for _, f := range files {
 		data, err := os.ReadFile(f)
 		if err != nil {
@@ -166,7 +166,7 @@ func TestRecordedCallsPass(t *testing.T) {
 // arrivedBlanked checks that a call arrived byte for byte, but for the password.
 func arrivedBlanked(t *testing.T, arrived, sent []byte) {
 	t.Helper()
-	password, _ := anyTree(t, sent).Ref("_key").(*javaser.Object).Ref("_password").(*javaser.String)
+	password, _ := anyTree(t, sent).Ref("_key").(*graph.Object).Ref("_password").(*graph.String)
 	if password == nil {
 		t.Fatal("no password in the recording")
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -125,16 +125,16 @@ func TestGatewayAnswersByItself(t *testing.T) {
 }
 
 // config returns the configuration that a publish carries.
-func config(root *javaser.Object) *javaser.Object { return arguments(root).Refs[1].(*javaser.Object) }
+func config(root *graph.Object) *graph.Object { return arguments(root).Refs[1].(*graph.Object) }
 
 // renamed describes a class of the chain anew.
-func renamed(c *javaser.Class, field string, f func(c *javaser.Class, i int)) *javaser.Class {
+func renamed(c *graph.Class, field string, f func(c *graph.Class, i int)) *graph.Class {
 	for i := range c.Fields {
 		if c.Fields[i].Name == field {
-			return extended(c, func(c *javaser.Class) { f(c, i) })
+			return extended(c, func(c *graph.Class) { f(c, i) })
 		}
 	}
-	return extended(c, func(n *javaser.Class) { n.Super = renamed(c.Super, field, f) })
+	return extended(c, func(n *graph.Class) { n.Super = renamed(c.Super, field, f) })
 }
 
 func with(key string, v any) liferay.Settings {
@@ -148,8 +148,8 @@ func TestSettingsWriteToTheRequestsSiteOnly(t *testing.T) {
 	request := a.made(t, 1)
 	good := publish(request, settings(int64(site)))
 	sent := func(s liferay.Settings) func(testing.TB, arranged) message { return sends(publish(request, s)) }
-	edit := func(f func(c *javaser.Object)) func(testing.TB, arranged) message {
-		return edits(good, func(root *javaser.Object) { f(config(root)) })
+	edit := func(f func(c *graph.Object)) func(testing.TB, arranged) message {
+		return edits(good, func(root *graph.Object) { f(config(root)) })
 	}
 	none := settings(nil)
 	delete(none, "targetGroupId")
@@ -160,40 +160,40 @@ func TestSettingsWriteToTheRequestsSiteOnly(t *testing.T) {
 		{name: "a null site", bad: sent(settings(nil)), good: sends(good), want: want{reason: "target.absent"}},
 		{name: "no site", bad: sent(none), good: sends(good), want: want{reason: "target.absent"}},
 		{name: "another remote site", bad: sent(with("remoteGroupId", int64(otherSite))), good: sent(with("remoteGroupId", int64(site))), want: want{reason: "settings.site"}},
-		{name: "null settings", bad: edit(func(c *javaser.Object) { c.SetRef("_settingsMap", nil) }), good: sends(good), want: want{reason: "stream.slot"}},
-		{name: "settings in words", bad: edit(func(c *javaser.Object) {
+		{name: "null settings", bad: edit(func(c *graph.Object) { c.SetRef("_settingsMap", nil) }), good: sends(good), want: want{reason: "stream.slot"}},
+		{name: "settings in words", bad: edit(func(c *graph.Object) {
 			c.SetRef("_settingsMap", textValue(`{"javaClass":"java.util.HashMap"}`))
 		}), good: sends(good), want: want{reason: "stream.slot"}},
-		{name: "renamed settings", bad: edit(func(c *javaser.Object) {
-			c.Class = renamed(c.Class, "_settingsMap", func(c *javaser.Class, i int) { c.Fields[i].Name = "_settingsMaq" })
+		{name: "renamed settings", bad: edit(func(c *graph.Object) {
+			c.Class = renamed(c.Class, "_settingsMap", func(c *graph.Class, i int) { c.Fields[i].Name = "_settingsMaq" })
 		}), good: sends(good), want: want{reason: "stream.shape"}},
-		{name: "settings of another type", bad: edit(func(c *javaser.Object) {
-			c.Class = renamed(c.Class, "_settingsMap", func(c *javaser.Class, i int) { c.Fields[i].Sig = "Ljava/lang/Object;" })
+		{name: "settings of another type", bad: edit(func(c *graph.Object) {
+			c.Class = renamed(c.Class, "_settingsMap", func(c *graph.Class, i int) { c.Fields[i].Sig = "Ljava/lang/Object;" })
 		}), good: sends(good), want: want{reason: "stream.shape"}},
-		{name: "no settings field", bad: edit(func(c *javaser.Object) {
+		{name: "no settings field", bad: edit(func(c *graph.Object) {
 			at := c.Class.Index("_settingsMap")
-			c.Class = renamed(c.Class, "_settingsMap", func(c *javaser.Class, i int) { c.Fields = append(c.Fields[:i], c.Fields[i+1:]...) })
+			c.Class = renamed(c.Class, "_settingsMap", func(c *graph.Class, i int) { c.Fields = append(c.Fields[:i], c.Fields[i+1:]...) })
 			c.Fields = append(c.Fields[:at:at], c.Fields[at+1:]...)
 		}), good: sends(good), want: want{reason: "stream.shape"}},
-		{name: "a gadget in the settings", bad: edit(func(c *javaser.Object) { put(c, gadget(gadgets[0])) }), good: sends(good), want: want{reason: "stream.class"}},
-		{name: "sets in the settings", bad: edit(func(c *javaser.Object) { put(c, sets(40)) }), good: sends(good), want: want{reason: "stream.class"}},
-		{name: "null configuration", bad: edits(good, func(root *javaser.Object) { arguments(root).Refs[1] = nil }), good: sends(good), want: want{reason: "call.arguments"}},
-		{name: "maps in maps", bad: edit(func(c *javaser.Object) { put(c, deepMap(c, 8)) }), good: edit(func(c *javaser.Object) { put(c, deepMap(c, 3)) }), want: want{reason: "call.arguments"}},
-		{name: "keys of two types", bad: edit(func(c *javaser.Object) {
-			m := c.Ref("_settingsMap").(*javaser.Object)
+		{name: "a gadget in the settings", bad: edit(func(c *graph.Object) { put(c, gadget(gadgets[0])) }), good: sends(good), want: want{reason: "stream.class"}},
+		{name: "sets in the settings", bad: edit(func(c *graph.Object) { put(c, sets(40)) }), good: sends(good), want: want{reason: "stream.class"}},
+		{name: "null configuration", bad: edits(good, func(root *graph.Object) { arguments(root).Refs[1] = nil }), good: sends(good), want: want{reason: "call.arguments"}},
+		{name: "maps in maps", bad: edit(func(c *graph.Object) { put(c, deepMap(c, 8)) }), good: edit(func(c *graph.Object) { put(c, deepMap(c, 3)) }), want: want{reason: "call.arguments"}},
+		{name: "keys of two types", bad: edit(func(c *graph.Object) {
+			m := c.Ref("_settingsMap").(*graph.Object)
 			m.Note[3] = valueOf(m, "targetGroupId")
 		}), good: sends(good), want: want{reason: "stream.map"}},
-		{name: "the same key twice", bad: edit(func(c *javaser.Object) {
-			m := c.Ref("_settingsMap").(*javaser.Object)
+		{name: "the same key twice", bad: edit(func(c *graph.Object) {
+			m := c.Ref("_settingsMap").(*graph.Object)
 			m.Note[3] = m.Note[1]
 		}), good: sends(good), want: want{reason: "stream.map"}},
 	})
 }
 
 // valueOf returns the value of a key of a map.
-func valueOf(m *javaser.Object, key string) javaser.Value {
+func valueOf(m *graph.Object, key string) graph.Value {
 	for i := 1; i+1 < len(m.Note); i += 2 {
-		if k, _ := javaser.Text(m.Note[i]); k == key {
+		if k, _ := graph.Text(m.Note[i]); k == key {
 			return m.Note[i+1]
 		}
 	}
@@ -201,14 +201,14 @@ func valueOf(m *javaser.Object, key string) javaser.Value {
 }
 
 // put replaces the first value of a configuration's settings.
-func put(config *javaser.Object, v javaser.Value) {
-	config.Ref("_settingsMap").(*javaser.Object).Note[2] = v
+func put(config *graph.Object, v graph.Value) {
+	config.Ref("_settingsMap").(*graph.Object).Note[2] = v
 }
 
 // deepMap nests maps of the settings' own class.
-func deepMap(config *javaser.Object, depth int) javaser.Value {
-	class := config.Ref("_settingsMap").(*javaser.Object).Class
-	var v javaser.Value = textValue("x")
+func deepMap(config *graph.Object, depth int) graph.Value {
+	class := config.Ref("_settingsMap").(*graph.Object).Class
+	var v graph.Value = textValue("x")
 	for range depth {
 		v = mapOf(class, textValue("k"), v)
 	}
@@ -216,13 +216,13 @@ func deepMap(config *javaser.Object, depth int) javaser.Value {
 }
 
 // mapOf is a HashMap of pairs.
-func mapOf(class *javaser.Class, pairs ...javaser.Value) *javaser.Object {
+func mapOf(class *graph.Class, pairs ...graph.Value) *graph.Object {
 	head := binary.BigEndian.AppendUint32(nil, 16)
 	head = binary.BigEndian.AppendUint32(head, uint32(len(pairs)/2))
-	o := &javaser.Object{Class: class, Fields: make([]javaser.FieldValue, class.FieldCount())}
+	o := &graph.Object{Class: class, Fields: make([]graph.FieldValue, class.FieldCount())}
 	o.SetBits("loadFactor", 0x3f400000)
 	o.SetBits("threshold", 12)
-	o.Note = append([]javaser.Value{javaser.Block(head)}, pairs...)
+	o.Note = append([]graph.Value{graph.Block(head)}, pairs...)
 	return o
 }
 
@@ -233,7 +233,7 @@ func TestStagedPortletsAreOnlyThat(t *testing.T) {
 	one := func(key, value string) func(testing.TB, arranged) message {
 		return sends(portlets(map[string]string{key: value}))
 	}
-	long := func(root *javaser.Object) *javaser.Object { return arguments(root).Refs[1].(*javaser.Object) }
+	long := func(root *graph.Object) *graph.Object { return arguments(root).Refs[1].(*graph.Object) }
 	runAll(t, arrange(t, listed), []refusal{
 		{name: "line break", bad: one("staged-portlet_x=true\nstagedRemotely", "true"), good: good, want: key},
 		{name: "carriage return", bad: one("staged-portlet_x\rstagedRemotely", "true"), good: good, want: key},
@@ -243,15 +243,15 @@ func TestStagedPortletsAreOnlyThat(t *testing.T) {
 		{name: "nothing behind", bad: one("staged-portlet_", "true"), good: good, want: key},
 		{name: "value with a line break", bad: one("staged-portlet_x", "true\nstagedRemotely=true"), good: good, want: want{reason: "portlet.value"}},
 		{name: "value in capitals", bad: one("staged-portlet_x", "TRUE"), good: one("staged-portlet_x", "false"), want: want{reason: "portlet.value"}},
-		{name: "null value", bad: edits(portlets(legal), func(root *javaser.Object) { long(root).Note[2] = nil }), good: good, want: want{reason: "call.arguments"}},
-		{name: "null map", bad: edits(portlets(legal), func(root *javaser.Object) { arguments(root).Refs[1] = nil }), good: good, want: want{reason: "call.arguments"}},
-		{name: "keys of two types", bad: edits(portlets(map[string]string{"staged-portlet_x": "true", "staged-portlet_y": "true"}), func(root *javaser.Object) {
+		{name: "null value", bad: edits(portlets(legal), func(root *graph.Object) { long(root).Note[2] = nil }), good: good, want: want{reason: "call.arguments"}},
+		{name: "null map", bad: edits(portlets(legal), func(root *graph.Object) { arguments(root).Refs[1] = nil }), good: good, want: want{reason: "call.arguments"}},
+		{name: "keys of two types", bad: edits(portlets(map[string]string{"staged-portlet_x": "true", "staged-portlet_y": "true"}), func(root *graph.Object) {
 			long(root).Note[3] = arguments(root).Refs[0] // the site's id
 		}), good: good, want: want{reason: "stream.slot"}},
-		{name: "one key twice", bad: edits(portlets(map[string]string{"staged-portlet_x": "true", "staged-portlet_y": "true"}), func(root *javaser.Object) {
+		{name: "one key twice", bad: edits(portlets(map[string]string{"staged-portlet_x": "true", "staged-portlet_y": "true"}), func(root *graph.Object) {
 			long(root).Note[3] = textValue("staged-portlet_x")
 		}), good: good, want: want{reason: "stream.map"}},
-		{name: "more entries than said", bad: edits(portlets(legal), func(root *javaser.Object) {
+		{name: "more entries than said", bad: edits(portlets(legal), func(root *graph.Object) {
 			long(root).Note = append(long(root).Note, textValue("staged-portlet_y"), textValue("true"))
 		}), good: good, want: want{reason: "stream.tag"}},
 	})

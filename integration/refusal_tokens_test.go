@@ -8,6 +8,8 @@ import (
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 // tokenOf returns the token that the publisher's CMS makes for a login.
@@ -40,14 +42,14 @@ func paste(t testing.TB, first, second, login string) string {
 }
 
 // anyTree reads a stream whatever stands in it.
-func anyTree(t testing.TB, body []byte) *javaser.Object {
+func anyTree(t testing.TB, body []byte) *graph.Object {
 	t.Helper()
 	lim := javaser.DefaultLimits()
-	v, err := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(body), nil, lim.Held), lim).Decode(javaser.Any())
+	v, err := javaser.NewDecoder(source.New(bytes.NewReader(body), nil, lim.Held), lim).Decode(graph.Any())
 	if err != nil {
 		t.Fatalf("%q: %v", body, err)
 	}
-	o, ok := v.(*javaser.Object)
+	o, ok := v.(*graph.Object)
 	if !ok {
 		t.Fatalf("a %T", v)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/internal/harness"
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 // refusal is one thing that must not pass, and its legal twin.
@@ -275,6 +275,6 @@ func TestCallsAreThoseOfStaging(t *testing.T) {
 }
 
 // withArgs is a legal call with other arguments.
-func withArgs(args ...javaser.Value) func(testing.TB, arranged) message {
-	return edits(checkSite(site), func(root *javaser.Object) { arguments(root).Refs = args })
+func withArgs(args ...graph.Value) func(testing.TB, arranged) message {
+	return edits(checkSite(site), func(root *graph.Object) { arguments(root).Refs = args })
 }

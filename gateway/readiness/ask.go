@@ -14,6 +14,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel/http1/forward"
 	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -86,7 +88,7 @@ func (t Target) judge(m *upstream.Member, reply *forward.Reply) *Finding {
 		return unreached(m, err)
 	case len(body) == 0:
 		return found(m, Empty, t.path())
-	case !bytes.HasPrefix(body, javaser.Header()):
+	case !bytes.HasPrefix(body, graph.Header()):
 		return found(m, Page, t.path())
 	}
 	thrown := exception(body)
@@ -102,7 +104,7 @@ func (t Target) judge(m *upstream.Member, reply *forward.Reply) *Finding {
 // exception returns the one that an answer carries, or nil.
 func exception(body []byte) *liferay.Thrown {
 	lim := javaser.DefaultLimits()
-	r, err := liferay.ReadReply(javaser.NewInput(bytes.NewReader(body), nil, lim.Held), lim, "void", false)
+	r, err := liferay.ReadReply(source.New(bytes.NewReader(body), nil, lim.Held), lim, "void", false)
 	if err == nil {
 		return r.Thrown
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -206,7 +207,7 @@ func TestTheQuestionIsHarmless(t *testing.T) {
 		if line == "6.2" && (err != nil || id.Login != readiness.Login) { // 7.x decodes it first
 			t.Errorf("%s: %+v, %v", line, id, err)
 		}
-		call, err := liferay.Read(javaser.NewInput(bytes.NewReader(body), nil, 1<<20), javaser.DefaultLimits(), nil)
+		call, err := liferay.Read(source.New(bytes.NewReader(body), nil, 1<<20), javaser.DefaultLimits(), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/tunnel/http1"
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -28,7 +28,7 @@ type call struct {
 	peer    *Peer
 	ends    []func() // give back what the call holds
 
-	in       *javaser.Input
+	in       *source.Input
 	body     digest.Body
 	wire     *liferay.Call
 	rule     *calls.Rule

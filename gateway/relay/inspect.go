@@ -10,6 +10,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -18,7 +19,7 @@ import (
 // held.
 func (c *call) inspect(ctx context.Context) error {
 	c.body.Source = c.conn
-	c.in = javaser.NewInput(&c.body, c.relay.buffer(), c.policy.Limits.Held)
+	c.in = source.New(&c.body, c.relay.buffer(), c.policy.Limits.Held)
 	wire, err := liferay.Read(c.in, c.policy.Limits, func(p liferay.Part) error { return c.stream(ctx, p) })
 	if err != nil {
 		return c.unread(ctx, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -90,7 +91,7 @@ func read(t testing.TB, b []byte) (*liferay.Call, []byte) {
 	t.Helper()
 	var content []byte
 	lim := javaser.DefaultLimits()
-	c, err := liferay.Read(javaser.NewInput(bytes.NewReader(b), nil, lim.Held), lim, func(p liferay.Part) (err error) {
+	c, err := liferay.Read(source.New(bytes.NewReader(b), nil, lim.Held), lim, func(p liferay.Part) (err error) {
 		content, err = io.ReadAll(p.Content)
 		return err
 	})
@@ -114,7 +115,7 @@ func body(t testing.TB, c *liferay.Call, content []byte) []byte {
 func reply(t testing.TB, b []byte, returns string) *liferay.Reply {
 	t.Helper()
 	lim := javaser.DefaultLimits()
-	r, err := liferay.ReadReply(javaser.NewInput(bytes.NewReader(b), nil, lim.Held), lim, returns, false)
+	r, err := liferay.ReadReply(source.New(bytes.NewReader(b), nil, lim.Held), lim, returns, false)
 	if err != nil {
 		t.Fatalf("reply %x: %v", b, err)
 	}

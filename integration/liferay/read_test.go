@@ -14,6 +14,7 @@ import (
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	wire "github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -161,7 +162,7 @@ func (r *reader) changed(t *testing.T) {
 		}
 		var content []byte
 		lim := javaser.DefaultLimits()
-		c, err := wire.Read(javaser.NewInput(bytes.NewReader(data), nil, lim.Held), lim, func(p wire.Part) (err error) {
+		c, err := wire.Read(source.New(bytes.NewReader(data), nil, lim.Held), lim, func(p wire.Part) (err error) {
 			content, err = io.ReadAll(p.Content)
 			return err
 		})

@@ -1,11 +1,16 @@
 package javaser
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
+)
 
 // maxGuess bounds what is allocated for elements that are only announced.
 const maxGuess = 16
 
-func (d *Decoder) array(slot *Slot) (Value, error) {
+func (d *Decoder) array(slot *graph.Slot) (graph.Value, error) {
 	class, shape, err := d.classDesc(slot)
 	if err != nil {
 		return nil, err
@@ -17,7 +22,7 @@ func (d *Decoder) array(slot *Slot) (Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Array{Class: class, mark: mark{shape: shape, weight: unfinished}}
+	a := &graph.Array{Class: class, Mark: graph.Mark{Shape: shape, Weight: graph.Unfinished}}
 	if err := d.assign(a); err != nil {
 		return nil, err
 	}
@@ -27,12 +32,12 @@ func (d *Decoder) array(slot *Slot) (Value, error) {
 		return nil, err
 	}
 	d.stack = d.stack[:len(d.stack)-1]
-	a.weight = d.weight - before
+	a.Weight = d.weight - before
 	return a, nil
 }
 
 // elements reads the n elements of a. Nothing is allocated for more than has arrived.
-func (d *Decoder) elements(a *Array, n int64, slot *Slot) error {
+func (d *Decoder) elements(a *graph.Array, n int64, slot *graph.Slot) error {
 	if a.Class.Name == "[B" && slot.Bulk && n > 0 {
 		return d.bulk(a, n)
 	}
@@ -47,23 +52,23 @@ func (d *Decoder) elements(a *Array, n int64, slot *Slot) error {
 	case "[J":
 		return d.longs(a, int(n))
 	}
-	if name := a.Class.Name; len(name) == 2 && width[name[1]] > 0 {
-		return d.bytes(a, width[name[1]]*int(n)) // only Any admits these: what they hold does not matter
+	if name := a.Class.Name; len(name) == 2 && graph.Width[name[1]] > 0 {
+		return d.bytes(a, graph.Width[name[1]]*int(n)) // only Any admits these: what they hold does not matter
 	}
 	return d.refs(a, int(n))
 }
 
-func (d *Decoder) bulk(a *Array, n int64) error {
+func (d *Decoder) bulk(a *graph.Array, n int64) error {
 	if d.Bulk == nil || d.bulked || n > d.lim.Bulk {
 		return d.failf(RuleLimit, "a byte array of %d bytes", n)
 	}
 	d.bulked = true
 	a.Bulk = n
-	return d.in.bulk(n, func(c *Content) error { return d.Bulk(d.in.Held(), n, c) })
+	return d.in.Bulk(n, func(c *source.Content) error { return d.Bulk(d.in.Held(), n, c) })
 }
 
-func (d *Decoder) bytes(a *Array, n int) error {
-	b, err := d.in.take(n)
+func (d *Decoder) bytes(a *graph.Array, n int) error {
+	b, err := d.in.Take(n)
 	if err != nil {
 		return d.broken(err)
 	}
@@ -71,8 +76,8 @@ func (d *Decoder) bytes(a *Array, n int) error {
 	return nil
 }
 
-func (d *Decoder) ints(a *Array, n int) error {
-	b, err := d.in.take(4 * n)
+func (d *Decoder) ints(a *graph.Array, n int) error {
+	b, err := d.in.Take(4 * n)
 	if err != nil {
 		return d.broken(err)
 	}
@@ -83,8 +88,8 @@ func (d *Decoder) ints(a *Array, n int) error {
 	return nil
 }
 
-func (d *Decoder) longs(a *Array, n int) error {
-	b, err := d.in.take(8 * n)
+func (d *Decoder) longs(a *graph.Array, n int) error {
+	b, err := d.in.Take(8 * n)
 	if err != nil {
 		return d.broken(err)
 	}
@@ -95,12 +100,12 @@ func (d *Decoder) longs(a *Array, n int) error {
 	return nil
 }
 
-func (d *Decoder) refs(a *Array, n int) error {
+func (d *Decoder) refs(a *graph.Array, n int) error {
 	top := len(d.stack) - 1
 	a.Refs = d.room(min(n, maxGuess))
 	for i := range n {
 		d.stack[top].at = i
-		v, err := d.value(a.shape.Elem)
+		v, err := d.value(a.Shape.Elem)
 		if err != nil {
 			return err
 		}

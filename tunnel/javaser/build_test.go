@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 // The pieces of streams, written out by hand: the encoder under test must not make its own evidence.
@@ -88,75 +90,75 @@ var (
 )
 
 // classOf is the same class as a table has it.
-func classOf(s spec, super *javaser.Class, fields ...javaser.Field) *javaser.Class {
-	return &javaser.Class{Name: s.name, UID: s.uid, Flags: s.flags, Super: super, Fields: fields}
+func classOf(s spec, super *graph.Class, fields ...graph.Field) *graph.Class {
+	return &graph.Class{Name: s.name, UID: s.uid, Flags: s.flags, Super: super, Fields: fields}
 }
 
 // grammar is one place for everything, so that every rule can be reached.
 type grammar struct {
-	root, key, bulk, sealed                    *javaser.Slot
-	node, hash, tree, list, date, objects, box *javaser.Shape
-	longs, bytes                               *javaser.Shape
+	root, key, bulk, sealed                    *graph.Slot
+	node, hash, tree, list, date, objects, box *graph.Shape
+	longs, bytes                               *graph.Shape
 }
 
 func newGrammar() *grammar {
 	g := &grammar{
-		root: &javaser.Slot{Null: true, String: true},
-		key:  &javaser.Slot{String: true},
-		bulk: &javaser.Slot{Bulk: true}, sealed: &javaser.Slot{Sealed: true},
+		root: &graph.Slot{Null: true, String: true},
+		key:  &graph.Slot{String: true},
+		bulk: &graph.Slot{Bulk: true}, sealed: &graph.Slot{Sealed: true},
 	}
-	node := classOf(nodeSpec, nil, javaser.Field{Type: 'I', Name: "n"},
-		javaser.Field{Type: 'L', Name: "next", Sig: "Lt/Node;"},
-		javaser.Field{Type: 'L', Name: "text", Sig: "Ljava/lang/String;"})
-	g.node = &javaser.Shape{Class: node, Slots: []javaser.Slot{{}, {Null: true, String: true}}}
-	child := &javaser.Shape{
-		Class: classOf(childSpec, node, javaser.Field{Type: 'Z', Name: "small"}), Super: g.node,
+	node := classOf(nodeSpec, nil, graph.Field{Type: 'I', Name: "n"},
+		graph.Field{Type: 'L', Name: "next", Sig: "Lt/Node;"},
+		graph.Field{Type: 'L', Name: "text", Sig: "Ljava/lang/String;"})
+	g.node = &graph.Shape{Class: node, Slots: []graph.Slot{{}, {Null: true, String: true}}}
+	child := &graph.Shape{
+		Class: classOf(childSpec, node, graph.Field{Type: 'Z', Name: "small"}), Super: g.node,
 	}
-	g.node.Slots[0] = javaser.Slot{Null: true, Cycle: true, Shapes: []*javaser.Shape{g.node, child}}
-	g.hash = &javaser.Shape{
-		Class: classOf(mapSpec, nil, javaser.Field{Type: 'F', Name: "loadFactor"}, javaser.Field{Type: 'I', Name: "threshold"}),
-		Data:  javaser.MapData, Key: g.key, Elem: g.root,
+	g.node.Slots[0] = graph.Slot{Null: true, Cycle: true, Shapes: []*graph.Shape{g.node, child}}
+	g.hash = &graph.Shape{
+		Class: classOf(mapSpec, nil, graph.Field{Type: 'F', Name: "loadFactor"}, graph.Field{Type: 'I', Name: "threshold"}),
+		Data:  graph.MapData, Key: g.key, Elem: g.root,
 	}
-	g.tree = &javaser.Shape{
-		Class: classOf(treeSpec, nil, javaser.Field{Type: 'L', Name: "comparator", Sig: "Ljava/util/Comparator;"}),
-		Slots: []javaser.Slot{{Null: true}}, Data: javaser.TreeData, Key: g.key, Elem: g.root,
+	g.tree = &graph.Shape{
+		Class: classOf(treeSpec, nil, graph.Field{Type: 'L', Name: "comparator", Sig: "Ljava/util/Comparator;"}),
+		Slots: []graph.Slot{{Null: true}}, Data: graph.TreeData, Key: g.key, Elem: g.root,
 	}
-	g.list = &javaser.Shape{
-		Class: classOf(listSpec, nil, javaser.Field{Type: 'I', Name: "size"}), Data: javaser.ListData, Elem: g.root,
+	g.list = &graph.Shape{
+		Class: classOf(listSpec, nil, graph.Field{Type: 'I', Name: "size"}), Data: graph.ListData, Elem: g.root,
 	}
-	g.date = &javaser.Shape{Class: classOf(dateSpec, nil), Data: javaser.TimeData}
-	g.objects = &javaser.Shape{Class: classOf(objectsSpec, nil), Elem: g.root}
-	g.bytes, g.longs = &javaser.Shape{Class: classOf(bytesSpec, nil)}, &javaser.Shape{Class: classOf(longsSpec, nil)}
-	g.bulk.Shapes = []*javaser.Shape{g.bytes}
-	g.box = &javaser.Shape{Class: &javaser.Class{Name: "t.Box", UID: 5, Flags: 2, Fields: []javaser.Field{
+	g.date = &graph.Shape{Class: classOf(dateSpec, nil), Data: graph.TimeData}
+	g.objects = &graph.Shape{Class: classOf(objectsSpec, nil), Elem: g.root}
+	g.bytes, g.longs = &graph.Shape{Class: classOf(bytesSpec, nil)}, &graph.Shape{Class: classOf(longsSpec, nil)}
+	g.bulk.Shapes = []*graph.Shape{g.bytes}
+	g.box = &graph.Shape{Class: &graph.Class{Name: "t.Box", UID: 5, Flags: 2, Fields: []graph.Field{
 		{Type: '[', Name: "a", Sig: "[B"}, {Type: '[', Name: "b", Sig: "[B"},
 		{Type: 'L', Name: "secret", Sig: "Ljava/lang/String;"}, {Type: 'L', Name: "text", Sig: "Ljava/lang/String;"},
-	}}, Slots: []javaser.Slot{
+	}}, Slots: []graph.Slot{
 		{Null: true, Bulk: true, Shapes: g.bulk.Shapes}, {Null: true, Bulk: true, Shapes: g.bulk.Shapes},
 		*g.sealed, {Null: true, String: true},
 	}}
-	g.root.Shapes = []*javaser.Shape{
+	g.root.Shapes = []*graph.Shape{
 		g.node, child, g.hash, g.tree, g.list, g.date, g.objects, g.bytes, g.longs, g.box,
 		{Class: classOf(intsSpec, nil)},
-		{Class: classOf(keySpec, nil), Data: javaser.BlockData}, g.model(),
+		{Class: classOf(keySpec, nil), Data: graph.BlockData}, g.model(),
 	}
-	longKey := &javaser.Shape{Class: &javaser.Class{Name: "t.Long", UID: 3, Flags: 2,
-		Fields: []javaser.Field{{Type: 'J', Name: "value"}}}}
-	g.key.Shapes = []*javaser.Shape{longKey}
+	longKey := &graph.Shape{Class: &graph.Class{Name: "t.Long", UID: 3, Flags: 2,
+		Fields: []graph.Field{{Type: 'J', Name: "value"}}}}
+	g.key.Shapes = []*graph.Shape{longKey}
 	return g
 }
 
 // model is a class by form with a map that must be there.
-func (g *grammar) model() *javaser.Shape {
-	required := javaser.Field{Type: 'L', Name: "_map", Sig: "Ljava/util/Map;"}
-	return &javaser.Shape{Open: &javaser.Open{
-		Name: "t.Model", MaxFields: 4, Required: []javaser.Field{required},
-		Refs: map[string]*javaser.Slot{"_map": {Shapes: []*javaser.Shape{g.hash}}},
+func (g *grammar) model() *graph.Shape {
+	required := graph.Field{Type: 'L', Name: "_map", Sig: "Ljava/util/Map;"}
+	return &graph.Shape{Open: &graph.Open{
+		Name: "t.Model", MaxFields: 4, Required: []graph.Field{required},
+		Refs: map[string]*graph.Slot{"_map": {Shapes: []*graph.Shape{g.hash}}},
 	}}
 }
 
-func decode(data []byte, slot *javaser.Slot, lim javaser.Limits) (javaser.Value, error) {
-	in := javaser.NewInput(bytes.NewReader(data), nil, lim.Held)
+func decode(data []byte, slot *graph.Slot, lim javaser.Limits) (graph.Value, error) {
+	in := source.New(bytes.NewReader(data), nil, lim.Held)
 	return javaser.NewDecoder(in, lim).Decode(slot)
 }
 
@@ -186,7 +188,7 @@ func expect(t *testing.T, data []byte, rule javaser.Rule) {
 		t.Errorf("%x\nrefused: %v", data, err)
 		return
 	}
-	again, err := javaser.Append(nil, v)
+	again, err := graph.Append(nil, v)
 	if err != nil || !bytes.Equal(again, data) {
 		t.Errorf("written back differently: %v\n got %x\nwant %x", err, again, data)
 	}

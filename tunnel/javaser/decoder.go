@@ -3,6 +3,9 @@ package javaser
 import (
 	"encoding/binary"
 	"errors"
+
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 // Decoder reads one stream. It is used once, by one goroutine.
@@ -10,28 +13,28 @@ type Decoder struct {
 	// Bulk gets the content of the one byte array that may stream: held is everything kept so far,
 	// size the bytes that the array claims, and c must be read to its end. A nil Bulk refuses such
 	// arrays; an array of no bytes is kept.
-	Bulk func(held []byte, size int64, c *Content) error
+	Bulk func(held []byte, size int64, c *source.Content) error
 	// Resets allows heartbeats between the header and the object.
 	Resets bool
 	// Common has texts by themselves that many streams carry: they are shared in place of being
 	// copied. Only ASCII without NUL, which is the same in a stream and in Go, belongs here.
 	Common map[string]string
 
-	in      *Input
+	in      *source.Input
 	lim     Limits
 	handles []any // *Class or Value; nil for a class that is being described, and for a type
 	types   []typeName
 	classes []string // described so far
 	stack   []frame
-	fields  []Field // of the descriptors by form that are being read
+	fields  []graph.Field // of the descriptors by form that are being read
 	weight  int64
 	depth   int
 	bulked  bool // there was a bulk array
 
-	objects slab[Object]
-	strings slab[String]
-	values  slab[FieldValue]
-	places  slab[Value]
+	objects slab[graph.Object]
+	strings slab[graph.String]
+	values  slab[graph.FieldValue]
+	places  slab[graph.Value]
 	first   struct { // room for small streams, so that they need no allocation of their own
 		handles [40]any
 		types   [12]typeName
@@ -48,12 +51,12 @@ type typeName struct {
 
 // frame is a place on the way from the root, for paths in errors and for Bulk.
 type frame struct {
-	value Value
+	value graph.Value
 	at    int // field or element, -1 in the note
 }
 
 // NewDecoder returns a Decoder of in.
-func NewDecoder(in *Input, lim Limits) *Decoder {
+func NewDecoder(in *source.Input, lim Limits) *Decoder {
 	d := &Decoder{in: in, lim: lim}
 	d.handles, d.types = d.first.handles[:0], d.first.types[:0]
 	d.classes, d.stack = d.first.classes[:0], d.first.stack[:0]
@@ -62,7 +65,7 @@ func NewDecoder(in *Input, lim Limits) *Decoder {
 
 // Decode reads the header and the one object that may stand in root, and makes sure that nothing
 // follows. Its errors are *Error, or what Bulk returned.
-func (d *Decoder) Decode(root *Slot) (Value, error) {
+func (d *Decoder) Decode(root *graph.Slot) (graph.Value, error) {
 	if err := d.header(); err != nil {
 		return nil, err
 	}
@@ -70,8 +73,8 @@ func (d *Decoder) Decode(root *Slot) (Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.in.end(); err != nil {
-		if errors.Is(err, errTrailing) {
+	if err := d.in.End(); err != nil {
+		if errors.Is(err, source.ErrTrailing) {
 			return nil, d.fail(RuleTrailing, "bytes after the object")
 		}
 		return nil, d.broken(err)
@@ -81,8 +84,8 @@ func (d *Decoder) Decode(root *Slot) (Value, error) {
 
 // Open returns the values that are being read, the root first. Only inside Bulk, or after an error,
 // is that of use: fields and elements that were read before are in place.
-func (d *Decoder) Open() []Value {
-	vs := make([]Value, len(d.stack))
+func (d *Decoder) Open() []graph.Value {
+	vs := make([]graph.Value, len(d.stack))
 	for i, f := range d.stack {
 		vs[i] = f.value
 	}
@@ -90,27 +93,27 @@ func (d *Decoder) Open() []Value {
 }
 
 func (d *Decoder) header() error {
-	b, err := d.in.take(4)
+	b, err := d.in.Take(4)
 	if err != nil {
 		return d.broken(err)
 	}
-	if binary.BigEndian.Uint16(b) != magic || binary.BigEndian.Uint16(b[2:]) != version {
+	if binary.BigEndian.Uint16(b) != graph.Magic || binary.BigEndian.Uint16(b[2:]) != graph.Version {
 		return d.fail(RuleHeader, "not a Java object stream of version 5")
 	}
 	for d.Resets {
-		if err := d.in.need(1); err != nil {
+		if err := d.in.Need(1); err != nil {
 			return d.broken(err)
 		}
-		if d.in.buf[d.in.pos] != tcReset {
+		if d.in.Next() != graph.TagReset {
 			return nil
 		}
-		d.in.pos++
+		d.in.Skip()
 	}
 	return nil
 }
 
 // value reads one value into a place.
-func (d *Decoder) value(slot *Slot) (Value, error) {
+func (d *Decoder) value(slot *graph.Slot) (graph.Value, error) {
 	tag, err := d.u8()
 	if err != nil {
 		return nil, err
@@ -119,28 +122,28 @@ func (d *Decoder) value(slot *Slot) (Value, error) {
 		return nil, d.fail(RuleWeight, "too many values")
 	}
 	switch tag {
-	case tcNull:
+	case graph.TagNull:
 		return d.null(slot)
-	case tcReference:
+	case graph.TagReference:
 		return d.reference(slot)
-	case tcString, tcLongString:
+	case graph.TagString, graph.TagLongString:
 		return d.text(slot, tag)
-	case tcObject:
+	case graph.TagObject:
 		return d.nested(slot, (*Decoder).object)
-	case tcArray:
+	case graph.TagArray:
 		return d.nested(slot, (*Decoder).array)
 	}
 	return nil, d.failf(RuleTag, "type code %#02x", tag)
 }
 
-func (d *Decoder) null(slot *Slot) (Value, error) {
+func (d *Decoder) null(slot *graph.Slot) (graph.Value, error) {
 	if !slot.Null && !slot.Sealed {
 		return nil, d.fail(RuleSlot, "null may not stand here")
 	}
 	return nil, nil
 }
 
-func (d *Decoder) nested(slot *Slot, read func(*Decoder, *Slot) (Value, error)) (Value, error) {
+func (d *Decoder) nested(slot *graph.Slot, read func(*Decoder, *graph.Slot) (graph.Value, error)) (graph.Value, error) {
 	if d.depth++; d.depth > d.lim.Depth {
 		return nil, d.fail(RuleDepth, "objects nested too deep")
 	}
@@ -149,7 +152,7 @@ func (d *Decoder) nested(slot *Slot, read func(*Decoder, *Slot) (Value, error)) 
 	return v, err
 }
 
-func (d *Decoder) reference(slot *Slot) (Value, error) {
+func (d *Decoder) reference(slot *graph.Slot) (graph.Value, error) {
 	if slot.Sealed {
 		return nil, d.fail(RuleSealed, "a reference may not stand here")
 	}
@@ -158,41 +161,41 @@ func (d *Decoder) reference(slot *Slot) (Value, error) {
 		return nil, err
 	}
 	switch v := d.handles[i].(type) {
-	case *String:
+	case *graph.String:
 		if !slot.String {
 			return nil, d.fail(RuleSlot, "a string may not stand here")
 		}
-		if v.sealed != nil {
+		if v.Sealed != nil {
 			return nil, d.fail(RuleSealed, "refers to a value that is cut out on the way")
 		}
 		return v, nil
-	case *Object:
-		return v, d.refer(slot, v, &v.mark)
-	case *Array:
-		return v, d.refer(slot, v, &v.mark)
+	case *graph.Object:
+		return v, d.refer(slot, v, &v.Mark)
+	case *graph.Array:
+		return v, d.refer(slot, v, &v.Mark)
 	}
 	return nil, d.fail(RuleHandle, "refers to something that is no value")
 }
 
 // refer checks that a value read elsewhere may stand in slot too.
-func (d *Decoder) refer(slot *Slot, v Value, m *mark) error {
-	if m.weight == unfinished {
+func (d *Decoder) refer(slot *graph.Slot, v graph.Value, m *graph.Mark) error {
+	if m.Weight == graph.Unfinished {
 		top := len(d.stack) - 1
-		if slot.any || slot.Cycle && top >= 0 && d.stack[top].value == v {
+		if slot.Anything || slot.Cycle && top >= 0 && d.stack[top].value == v {
 			return nil
 		}
 		return d.fail(RuleHandle, "refers to an object that is not finished")
 	}
-	if !slot.admits(m.shape) {
-		return d.failf(RuleSlot, "a reference to %s may not stand here", m.shape.name())
+	if !slot.Admits(m.Shape) {
+		return d.failf(RuleSlot, "a reference to %s may not stand here", m.Shape.Name())
 	}
-	if d.weight += m.weight; d.weight > d.lim.Weight {
+	if d.weight += m.Weight; d.weight > d.lim.Weight {
 		return d.fail(RuleWeight, "shared containers expand too far")
 	}
 	return nil
 }
 
-func (d *Decoder) text(slot *Slot, tag byte) (Value, error) {
+func (d *Decoder) text(slot *graph.Slot, tag byte) (graph.Value, error) {
 	if !slot.String && !slot.Sealed {
 		return nil, d.fail(RuleSlot, "a string may not stand here")
 	}
@@ -204,21 +207,21 @@ func (d *Decoder) text(slot *Slot, tag byte) (Value, error) {
 	s := d.strings.one()
 	s.Text = text
 	if slot.Sealed {
-		s.sealed = &span{from, d.in.Offset()}
+		s.Sealed = &graph.Extent{From: from, To: d.in.Offset()}
 	}
 	return s, d.assign(s)
 }
 
 // chars reads the length and the characters of a string.
 func (d *Decoder) chars(tag byte) (string, error) {
-	if tag == tcString {
+	if tag == graph.TagString {
 		return d.utf()
 	}
 	n, err := d.u64()
 	if err != nil {
 		return "", err
 	}
-	if n <= maxShortString || n > uint64(max(0, d.lim.Held)) {
+	if n <= graph.MaxShortString || n > uint64(max(0, d.lim.Held)) {
 		return "", d.failf(RuleLength, "long string of %d bytes", n)
 	}
 	return d.decoded(int(n))

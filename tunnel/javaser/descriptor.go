@@ -1,10 +1,14 @@
 package javaser
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+)
 
 // classDesc reads a class descriptor, or a reference to one, and returns it with the shape that
 // slot has for it.
-func (d *Decoder) classDesc(slot *Slot) (*Class, *Shape, error) {
+func (d *Decoder) classDesc(slot *graph.Slot) (*graph.Class, *graph.Shape, error) {
 	class, shape, err := d.descriptor(0, slot)
 	if err == nil && class == nil {
 		err = d.fail(RuleClass, "no class")
@@ -14,16 +18,16 @@ func (d *Decoder) classDesc(slot *Slot) (*Class, *Shape, error) {
 
 // place knows the shapes of the classes that may stand in it: a slot, or what is above a class.
 type place interface {
-	find(class string) *Shape
+	Find(class string) *graph.Shape
 }
 
 // above is the place of a shape's superclass.
-type above Shape
+type above graph.Shape
 
-func (a *above) find(class string) *Shape { return (*Shape)(a).above(class) }
+func (a *above) Find(class string) *graph.Shape { return (*graph.Shape)(a).Above(class) }
 
 // descriptor reads a descriptor of a class that has a shape in that place; class is nil for null.
-func (d *Decoder) descriptor(level int, in place) (*Class, *Shape, error) {
+func (d *Decoder) descriptor(level int, in place) (*graph.Class, *graph.Shape, error) {
 	if level >= d.lim.Supers {
 		return nil, nil, d.fail(RuleDepth, "too many superclasses")
 	}
@@ -32,11 +36,11 @@ func (d *Decoder) descriptor(level int, in place) (*Class, *Shape, error) {
 		return nil, nil, err
 	}
 	switch tag {
-	case tcNull:
+	case graph.TagNull:
 		return nil, nil, nil
-	case tcReference:
+	case graph.TagReference:
 		return d.knownClass(in)
-	case tcClassDesc:
+	case graph.TagClassDesc:
 		return d.newClass(level, in)
 	}
 	return nil, nil, d.failf(RuleTag, "type code %#02x in place of a class", tag)
@@ -44,16 +48,16 @@ func (d *Decoder) descriptor(level int, in place) (*Class, *Shape, error) {
 
 // knownClass reads a reference to a descriptor, which may have been read in a place that sees it
 // differently.
-func (d *Decoder) knownClass(in place) (*Class, *Shape, error) {
+func (d *Decoder) knownClass(in place) (*graph.Class, *graph.Shape, error) {
 	i, err := d.handle()
 	if err != nil {
 		return nil, nil, err
 	}
-	class, ok := d.handles[i].(*Class)
+	class, ok := d.handles[i].(*graph.Class)
 	if !ok {
 		return nil, nil, d.fail(RuleHandle, "refers to something that is no finished class")
 	}
-	shape := in.find(class.Name)
+	shape := in.Find(class.Name)
 	if shape == nil {
 		return nil, nil, d.failf(RuleClass, "%s may not stand here", class.Name)
 	}
@@ -64,43 +68,43 @@ func (d *Decoder) knownClass(in place) (*Class, *Shape, error) {
 }
 
 // fits checks a descriptor that was read in another place against shape.
-func (d *Decoder) fits(class *Class, shape *Shape) error {
+func (d *Decoder) fits(class *graph.Class, shape *graph.Shape) error {
 	for {
-		if shape.Open == nil && !class.like(shape.Class, shape.AnyUID) {
+		if shape.Open == nil && !class.Like(shape.Class, shape.AnyUID) {
 			return d.failf(RuleShape, "%s has another layout here", class.Name)
 		}
-		if shape.Open != nil && !shape.Open.accepts(class.Fields, d.lim.Fields) {
+		if shape.Open != nil && !shape.Open.Accepts(class.Fields, d.lim.Fields) {
 			return d.failf(RuleShape, "%s has another form here", class.Name)
 		}
 		if class.Super == nil {
 			break
 		}
-		up := shape.above(class.Super.Name)
+		up := shape.Above(class.Super.Name)
 		if up == nil {
 			return d.failf(RuleShape, "%s may not extend %s", class.Name, class.Super.Name)
 		}
 		class, shape = class.Super, up
 	}
-	if !shape.rooted() {
+	if !shape.Rooted() {
 		return d.failf(RuleShape, "%s has no superclass", class.Name)
 	}
 	return nil
 }
 
-func (d *Decoder) newClass(level int, in place) (*Class, *Shape, error) {
+func (d *Decoder) newClass(level int, in place) (*graph.Class, *graph.Shape, error) {
 	name, err := d.utf()
 	if err != nil {
 		return nil, nil, err
 	}
-	shape := in.find(name)
+	shape := in.Find(name)
 	if shape == nil {
 		return nil, nil, d.failf(RuleClass, "class %q may not stand here", clip(name))
 	}
-	if err := d.once(shape.name()); err != nil {
+	if err := d.once(shape.Name()); err != nil {
 		return nil, nil, err
 	}
 	at, fields := len(d.handles), len(d.fields)
-	read := Class{Name: shape.name()}
+	read := graph.Class{Name: shape.Name()}
 	if err := d.assign(nil); err != nil {
 		return nil, nil, err
 	}
@@ -132,7 +136,7 @@ func (d *Decoder) once(name string) error {
 }
 
 // ownPart reads what stands between a descriptor's name and its superclass.
-func (d *Decoder) ownPart(c *Class, shape *Shape) error {
+func (d *Decoder) ownPart(c *graph.Class, shape *graph.Shape) error {
 	uid, err := d.u64()
 	if err != nil {
 		return err
@@ -154,14 +158,14 @@ func (d *Decoder) ownPart(c *Class, shape *Shape) error {
 		return err
 	}
 	end, err := d.u8()
-	if err == nil && end != tcEndBlock {
+	if err == nil && end != graph.TagEndBlock {
 		err = d.failf(RuleAnnotation, "%s carries data in its annotation", c.Name)
 	}
 	return err
 }
 
 // pinned compares a descriptor with the one that the table has.
-func (d *Decoder) pinned(c *Class, n int, shape *Shape) error {
+func (d *Decoder) pinned(c *graph.Class, n int, shape *graph.Shape) error {
 	want := shape.Class
 	if c.UID != want.UID && !shape.AnyUID || c.Flags != want.Flags {
 		return d.failf(RuleShape, "%s is not of the version or kind that is known", c.Name)
@@ -177,7 +181,7 @@ func (d *Decoder) pinned(c *Class, n int, shape *Shape) error {
 	return nil
 }
 
-func (d *Decoder) pinnedField(class string, want Field) error {
+func (d *Decoder) pinnedField(class string, want graph.Field) error {
 	typ, err := d.u8()
 	if err != nil {
 		return err
@@ -207,10 +211,10 @@ func (d *Decoder) signature(want string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if tag == tcReference {
+	if tag == graph.TagReference {
 		return d.knownType()
 	}
-	if tag != tcString {
+	if tag != graph.TagString {
 		return "", d.failf(RuleTag, "type code %#02x in place of a type", tag)
 	}
 	raw, err := d.raw()
@@ -244,29 +248,29 @@ func (d *Decoder) knownType() (string, error) {
 	return d.types[i].sig, nil
 }
 
-func (d *Decoder) super(level int, shape *Shape) (*Class, error) {
+func (d *Decoder) super(level int, shape *graph.Shape) (*graph.Class, error) {
 	super, _, err := d.descriptor(level+1, (*above)(shape))
 	if err != nil {
 		return nil, err
 	}
-	if super == nil && !shape.rooted() {
-		return nil, d.failf(RuleShape, "%s has no superclass", shape.name())
+	if super == nil && !shape.Rooted() {
+		return nil, d.failf(RuleShape, "%s has no superclass", shape.Name())
 	}
 	return super, nil
 }
 
 // finish returns the descriptor that was read: the table's or a recorded one where nothing differs
 // from it, else a copy.
-func (d *Decoder) finish(read *Class, shape *Shape) (*Class, error) {
+func (d *Decoder) finish(read *graph.Class, shape *graph.Shape) (*graph.Class, error) {
 	if shape.Open == nil && read.UID == shape.Class.UID && read.Super == shape.Class.Super {
 		return shape.Class, nil
 	}
 	for _, k := range shape.Known {
-		if read.Super == k.Super && k.like(read, false) {
+		if read.Super == k.Super && k.Like(read, false) {
 			return k, nil
 		}
 	}
-	if shape.Open != nil && !shape.Open.any {
+	if shape.Open != nil && !shape.Open.Anything {
 		if err := d.unique(read); err != nil {
 			return nil, err
 		}
@@ -277,10 +281,10 @@ func (d *Decoder) finish(read *Class, shape *Shape) (*Class, error) {
 }
 
 // unique makes sure that no field of c has the name of one above it.
-func (d *Decoder) unique(c *Class) error {
+func (d *Decoder) unique(c *graph.Class) error {
 	for super := c.Super; super != nil; super = super.Super {
 		for _, f := range c.Fields {
-			if slices.ContainsFunc(super.Fields, func(g Field) bool { return f.Name == g.Name }) {
+			if slices.ContainsFunc(super.Fields, func(g graph.Field) bool { return f.Name == g.Name }) {
 				return d.failf(RuleTwice, "field %s of %s is in %s too", f.Name, c.Name, super.Name)
 			}
 		}

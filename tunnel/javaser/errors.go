@@ -63,9 +63,6 @@ func (e *Error) Ended() bool { return errors.Is(e.Err, errEnded) }
 // errEnded is the end of a source that itself found nothing wrong with that.
 var errEnded = fmt.Errorf("%w", io.ErrUnexpectedEOF)
 
-// errBulkUnread is the fault of a Bulk func that left content behind.
-var errBulkUnread = errors.New("javaser: Bulk returned before the content was read")
-
 // Where returns the slot that was refused, such as ObjectValuePair._value.MethodHandler, and the
 // offset behind its token in the body, in bytes.
 func (e *Error) Where() (path string, offset int64) { return e.Path, e.Offset }

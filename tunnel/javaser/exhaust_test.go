@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 // tap counts what is read from it.
@@ -44,11 +46,11 @@ func (e *endless) Read(p []byte) (int, error) {
 const fixedCost = 16 << 10
 
 // costs decodes src and returns the rule, what was read and what was allocated.
-func costs(src io.Reader, slot *javaser.Slot) (rule string, read, allocated int64) {
+func costs(src io.Reader, slot *graph.Slot) (rule string, read, allocated int64) {
 	var before, after runtime.MemStats
 	tapped, lim := &tap{src: src}, javaser.DefaultLimits()
 	runtime.ReadMemStats(&before)
-	_, err := javaser.NewDecoder(javaser.NewInput(tapped, nil, lim.Held), lim).Decode(slot)
+	_, err := javaser.NewDecoder(source.New(tapped, nil, lim.Held), lim).Decode(slot)
 	runtime.ReadMemStats(&after)
 	return ruleOf(err), tapped.read, int64(after.TotalAlloc - before.TotalAlloc)
 }
@@ -217,7 +219,7 @@ func TestZeroLimitsRefuse(t *testing.T) {
 	if _, err := decode(stream(str("x")), newGrammar().root, javaser.Limits{}); ruleOf(err) != string(javaser.RuleLimit) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := decode(stream(str("x")), &javaser.Slot{}, javaser.DefaultLimits()); ruleOf(err) != string(javaser.RuleSlot) {
+	if _, err := decode(stream(str("x")), &graph.Slot{}, javaser.DefaultLimits()); ruleOf(err) != string(javaser.RuleSlot) {
 		t.Errorf("a zero slot: %v", err)
 	}
 }

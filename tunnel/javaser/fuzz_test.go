@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 // FuzzDecode: what the grammar accepts is written back byte for byte, with any chunks, and nothing costs more than its limits.
@@ -23,8 +25,8 @@ func FuzzDecode(f *testing.F) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		var content []byte
-		d := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(data), nil, lim.Held), lim)
-		d.Bulk = func(_ []byte, _ int64, c *javaser.Content) (err error) {
+		d := javaser.NewDecoder(source.New(bytes.NewReader(data), nil, lim.Held), lim)
+		d.Bulk = func(_ []byte, _ int64, c *source.Content) (err error) {
 			content, err = io.ReadAll(c)
 			return err
 		}
@@ -41,9 +43,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		var again []byte
 		if content == nil {
-			again, err = javaser.Append(nil, v)
+			again, err = graph.Append(nil, v)
 		} else {
-			head, tail, splitErr := javaser.Split(v)
+			head, tail, splitErr := graph.Split(v)
 			again, err = cat(head, content, tail), splitErr
 		}
 		if err != nil || !bytes.Equal(again, data) {
@@ -61,9 +63,9 @@ func FuzzAny(f *testing.F) {
 	lim := javaser.DefaultLimits()
 	lim.Handles, lim.Array, lim.Weight, lim.Held = 1_000, 1_000, 5_000, 64<<10
 	f.Fuzz(func(t *testing.T, data []byte) {
-		in := javaser.NewInput(bytes.NewReader(data), nil, lim.Held)
+		in := source.New(bytes.NewReader(data), nil, lim.Held)
 		d := javaser.NewDecoder(in, lim)
-		if _, err := d.Decode(javaser.Any()); err == nil && in.Offset() != int64(len(data)) {
+		if _, err := d.Decode(graph.Any()); err == nil && in.Offset() != int64(len(data)) {
 			t.Errorf("%d of %d bytes were read", in.Offset(), len(data))
 		}
 		if len(d.Open()) > lim.Depth {

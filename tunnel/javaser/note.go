@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 // maxTable is the largest hash table a map of the allowed size has: a larger one is an attack on
@@ -11,20 +13,20 @@ import (
 const maxTable = 1 << 18
 
 // note reads what the writeObject method of a class added, up to the end mark.
-func (d *Decoder) note(o *Object, class *Class, shape *Shape) error {
+func (d *Decoder) note(o *graph.Object, class *graph.Class, shape *graph.Shape) error {
 	var err error
 	switch shape.Data {
-	case NoData:
+	case graph.NoData:
 		return nil
-	case MapData:
+	case graph.MapData:
 		err = d.mapData(o, shape)
-	case TreeData:
+	case graph.TreeData:
 		err = d.treeData(o, shape)
-	case ListData:
+	case graph.ListData:
 		err = d.listData(o, shape)
-	case TimeData:
+	case graph.TimeData:
 		err = d.timeData(o)
-	case anyData:
+	case graph.AnyData:
 		return d.anyNote(o, class, shape)
 	}
 	if err != nil {
@@ -38,36 +40,36 @@ func (d *Decoder) endNote() error {
 	if err != nil {
 		return err
 	}
-	if tag != tcEndBlock {
+	if tag != graph.TagEndBlock {
 		return d.failf(RuleTag, "type code %#02x behind the data of an object", tag)
 	}
 	return nil
 }
 
 // room returns an empty slice for n values.
-func (d *Decoder) room(n int) []Value { return d.places.many(n)[:0] }
+func (d *Decoder) room(n int) []graph.Value { return d.places.many(n)[:0] }
 
 // block reads one short block of exactly n bytes.
-func (d *Decoder) block(n int) (Block, error) {
-	head, err := d.in.take(2)
+func (d *Decoder) block(n int) (graph.Block, error) {
+	head, err := d.in.Take(2)
 	if err != nil {
 		return nil, d.broken(err)
 	}
-	if head[0] != tcBlockData || int(head[1]) != n {
+	if head[0] != graph.TagBlockData || int(head[1]) != n {
 		return nil, d.failf(RuleLength, "not one block of %d bytes", n)
 	}
 	return d.blockBytes(n)
 }
 
-func (d *Decoder) blockBytes(n int) (Block, error) {
-	b, err := d.in.take(n)
+func (d *Decoder) blockBytes(n int) (graph.Block, error) {
+	b, err := d.in.Take(n)
 	if err != nil {
 		return nil, d.broken(err)
 	}
-	return append(Block{}, b...), nil
+	return append(graph.Block{}, b...), nil
 }
 
-func (d *Decoder) timeData(o *Object) error {
+func (d *Decoder) timeData(o *graph.Object) error {
 	block, err := d.block(8)
 	o.Note = append(d.room(1), block)
 	return err
@@ -75,25 +77,25 @@ func (d *Decoder) timeData(o *Object) error {
 
 // external reads the one block of an externalizable class. Java's writer begins a second one only
 // behind 1,024 bytes.
-func (d *Decoder) external(o *Object) error {
+func (d *Decoder) external(o *graph.Object) error {
 	tag, err := d.u8()
 	if err != nil {
 		return err
 	}
 	var n uint32
 	switch tag {
-	case tcBlockData:
+	case graph.TagBlockData:
 		short, err := d.u8()
 		if err != nil {
 			return err
 		}
 		n = uint32(short)
-	case tcBlockLong:
+	case graph.TagBlockLong:
 		if n, err = d.u32(); err != nil {
 			return err
 		}
 	}
-	if n == 0 || n > maxBlock || (n <= maxShortBlock) != (tag == tcBlockData) {
+	if n == 0 || n > graph.MaxBlock || (n <= graph.MaxShortBlock) != (tag == graph.TagBlockData) {
 		return d.failf(RuleLength, "a block of %d bytes with type code %#02x", n, tag)
 	}
 	block, err := d.blockBytes(int(n))
@@ -104,7 +106,7 @@ func (d *Decoder) external(o *Object) error {
 	return d.endNote()
 }
 
-func (d *Decoder) mapData(o *Object, shape *Shape) error {
+func (d *Decoder) mapData(o *graph.Object, shape *graph.Shape) error {
 	factor := math.Float32frombits(uint32(o.Bits("loadFactor")))
 	if !(factor >= 0.5 && factor <= 1) {
 		return d.failf(RuleMap, "a load factor of %v", factor)
@@ -123,7 +125,7 @@ func (d *Decoder) mapData(o *Object, shape *Shape) error {
 	return d.entries(o, shape, block, binary.BigEndian.Uint32(block[4:]))
 }
 
-func (d *Decoder) treeData(o *Object, shape *Shape) error {
+func (d *Decoder) treeData(o *graph.Object, shape *graph.Shape) error {
 	block, err := d.block(4)
 	if err != nil {
 		return err
@@ -132,7 +134,7 @@ func (d *Decoder) treeData(o *Object, shape *Shape) error {
 }
 
 // entries reads the n entries of a map behind the block that says how many there are.
-func (d *Decoder) entries(o *Object, shape *Shape, block Block, n uint32) error {
+func (d *Decoder) entries(o *graph.Object, shape *graph.Shape, block graph.Block, n uint32) error {
 	if int64(n) > int64(d.lim.Array) {
 		return d.failf(RuleLimit, "a map of %d entries", n)
 	}
@@ -146,7 +148,7 @@ func (d *Decoder) entries(o *Object, shape *Shape, block Block, n uint32) error 
 	return nil
 }
 
-func (d *Decoder) entry(o *Object, shape *Shape, keys *keySet) error {
+func (d *Decoder) entry(o *graph.Object, shape *graph.Shape, keys *keySet) error {
 	top := len(d.stack) - 1
 	d.stack[top].at = -1 - len(o.Note)
 	key, err := d.value(shape.Key)
@@ -174,9 +176,9 @@ type keySet struct {
 	longs map[uint64]struct{}
 }
 
-func (k *keySet) add(v Value) (msg string) {
+func (k *keySet) add(v graph.Value) (msg string) {
 	switch v := v.(type) {
-	case *String:
+	case *graph.String:
 		if k.texts == nil {
 			k.texts = make(map[string]struct{}, k.size)
 		}
@@ -184,7 +186,7 @@ func (k *keySet) add(v Value) (msg string) {
 			return fmt.Sprintf("key %q stands twice", clip(v.Text))
 		}
 		k.texts[v.Text] = struct{}{}
-	case *Object:
+	case *graph.Object:
 		bits := v.Bits("value")
 		if k.longs == nil {
 			k.longs = make(map[uint64]struct{}, k.size)
@@ -202,7 +204,7 @@ func (k *keySet) add(v Value) (msg string) {
 	return ""
 }
 
-func (d *Decoder) listData(o *Object, shape *Shape) error {
+func (d *Decoder) listData(o *graph.Object, shape *graph.Shape) error {
 	size := uint32(o.Bits("size"))
 	block, err := d.block(4)
 	if err != nil {
@@ -228,19 +230,19 @@ func (d *Decoder) listData(o *Object, shape *Shape) error {
 }
 
 // anyNote reads whatever a class added, up to the end mark.
-func (d *Decoder) anyNote(o *Object, class *Class, shape *Shape) error {
-	if class.Flags&(FlagWriteMethod|FlagExternal) == 0 {
+func (d *Decoder) anyNote(o *graph.Object, class *graph.Class, shape *graph.Shape) error {
+	if class.Flags&(graph.FlagWriteMethod|graph.FlagExternal) == 0 {
 		return nil
 	}
 	for {
-		if err := d.in.need(1); err != nil {
+		if err := d.in.Need(1); err != nil {
 			return d.broken(err)
 		}
-		switch d.in.buf[d.in.pos] {
-		case tcEndBlock:
-			d.in.pos++
+		switch d.in.Next() {
+		case graph.TagEndBlock:
+			d.in.Skip()
 			return nil
-		case tcBlockData, tcBlockLong:
+		case graph.TagBlockData, graph.TagBlockLong:
 			if err := d.anyBlock(o); err != nil {
 				return err
 			}
@@ -254,13 +256,13 @@ func (d *Decoder) anyNote(o *Object, class *Class, shape *Shape) error {
 	}
 }
 
-func (d *Decoder) anyBlock(o *Object) error {
+func (d *Decoder) anyBlock(o *graph.Object) error {
 	tag, err := d.u8()
 	if err != nil {
 		return err
 	}
 	n := uint32(0)
-	if tag == tcBlockLong {
+	if tag == graph.TagBlockLong {
 		n, err = d.u32()
 	} else {
 		var short byte

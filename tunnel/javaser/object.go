@@ -1,8 +1,12 @@
 package javaser
 
-import "encoding/binary"
+import (
+	"encoding/binary"
 
-func (d *Decoder) object(slot *Slot) (Value, error) {
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+)
+
+func (d *Decoder) object(slot *graph.Slot) (graph.Value, error) {
 	class, shape, err := d.classDesc(slot)
 	if err != nil {
 		return nil, err
@@ -11,33 +15,33 @@ func (d *Decoder) object(slot *Slot) (Value, error) {
 		return nil, d.fail(RuleClass, "an array class where an object begins")
 	}
 	o := d.objects.one()
-	o.Class, o.mark = class, mark{shape: shape, weight: unfinished}
+	o.Class, o.Mark = class, graph.Mark{Shape: shape, Weight: graph.Unfinished}
 	if err := d.assign(o); err != nil {
 		return nil, err
 	}
 	before := d.weight
 	d.stack = append(d.stack, frame{o, -1})
-	if shape.Data != BlockData {
+	if shape.Data != graph.BlockData {
 		o.Fields = d.values.many(class.FieldCount())
 	}
 	if err := d.classData(o, class, shape); err != nil {
 		return nil, err
 	}
 	d.stack = d.stack[:len(d.stack)-1]
-	o.weight = d.weight - before
+	o.Weight = d.weight - before
 	return o, nil
 }
 
 // classData reads the fields and the added data of class, its superclass's before.
-func (d *Decoder) classData(o *Object, class *Class, shape *Shape) error {
+func (d *Decoder) classData(o *graph.Object, class *graph.Class, shape *graph.Shape) error {
 	first := 0
 	if class.Super != nil {
-		if err := d.classData(o, class.Super, shape.above(class.Super.Name)); err != nil {
+		if err := d.classData(o, class.Super, shape.Above(class.Super.Name)); err != nil {
 			return err
 		}
 		first = class.Super.FieldCount()
 	}
-	if shape.Data == BlockData {
+	if shape.Data == graph.BlockData {
 		return d.external(o)
 	}
 	top := len(d.stack) - 1
@@ -52,12 +56,12 @@ func (d *Decoder) classData(o *Object, class *Class, shape *Shape) error {
 	return d.note(o, class, shape)
 }
 
-func (d *Decoder) fieldValue(to *FieldValue, f Field, shape *Shape, refs *int) (err error) {
+func (d *Decoder) fieldValue(to *graph.FieldValue, f graph.Field, shape *graph.Shape, refs *int) (err error) {
 	if f.Primitive() {
 		to.Bits, err = d.primitive(f.Type)
 		return err
 	}
-	slot := shape.slot(f, *refs)
+	slot := shape.SlotOf(f, *refs)
 	*refs++
 	to.Ref, err = d.value(slot)
 	return err
@@ -65,7 +69,7 @@ func (d *Decoder) fieldValue(to *FieldValue, f Field, shape *Shape, refs *int) (
 
 // primitive reads a primitive value and extends its sign.
 func (d *Decoder) primitive(typ byte) (uint64, error) {
-	b, err := d.in.take(width[typ])
+	b, err := d.in.Take(graph.Width[typ])
 	if err != nil {
 		return 0, d.broken(err)
 	}
@@ -82,6 +86,3 @@ func (d *Decoder) primitive(typ byte) (uint64, error) {
 	}
 	return binary.BigEndian.Uint64(b), nil
 }
-
-// width has the bytes of each primitive type.
-var width = [256]int{'B': 1, 'Z': 1, 'C': 2, 'S': 2, 'I': 4, 'F': 4, 'J': 8, 'D': 8}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 func (d *Decoder) fail(rule Rule, msg string) error { return d.failure(rule, msg) }
@@ -30,39 +32,21 @@ func (d *Decoder) path() string {
 
 func (f frame) name() string {
 	switch v := f.value.(type) {
-	case *Object:
-		if field, ok := v.Class.fieldAt(f.at); ok {
+	case *graph.Object:
+		if field, ok := v.Class.FieldAt(f.at); ok {
 			return short(v.Class.Name) + "." + field.Name
 		}
 		if n := -1 - f.at; n > 0 {
 			return short(v.Class.Name) + "{" + strconv.Itoa(n-1) + "}"
 		}
 		return short(v.Class.Name)
-	case *Array:
+	case *graph.Array:
 		if f.at >= 0 {
 			return short(v.Class.Name) + "[" + strconv.Itoa(f.at) + "]"
 		}
 		return short(v.Class.Name)
 	}
 	return "?"
-}
-
-// fieldAt returns the i-th field of the whole chain.
-func (c *Class) fieldAt(i int) (Field, bool) {
-	if i < 0 {
-		return Field{}, false
-	}
-	if c.Super != nil {
-		above := c.Super.FieldCount()
-		if i < above {
-			return c.Super.fieldAt(i)
-		}
-		i -= above
-	}
-	if i >= len(c.Fields) {
-		return Field{}, false
-	}
-	return c.Fields[i], true
 }
 
 // short returns a class name without its package.

@@ -9,6 +9,8 @@ import (
 	"testing/iotest"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 // box has content in its first field, and text behind it.
@@ -17,11 +19,11 @@ func box(content []byte) []byte {
 }
 
 // readBox decodes a box from src with a buffer of that capacity, and returns its content and what was held before and behind it.
-func readBox(src io.Reader, capacity int) (v javaser.Value, before, content, behind []byte, err error) {
+func readBox(src io.Reader, capacity int) (v graph.Value, before, content, behind []byte, err error) {
 	lim := javaser.DefaultLimits()
-	in := javaser.NewInput(src, make([]byte, 0, capacity), lim.Held)
+	in := source.New(src, make([]byte, 0, capacity), lim.Held)
 	d := javaser.NewDecoder(in, lim)
-	d.Bulk = func(held []byte, size int64, c *javaser.Content) error {
+	d.Bulk = func(held []byte, size int64, c *source.Content) error {
 		before = bytes.Clone(held)
 		content, err = io.ReadAll(c)
 		if int64(len(content)) != size || c.Len() != 0 {
@@ -56,11 +58,11 @@ func TestAnyChunking(t *testing.T) {
 				if got := cat(before, content, behind); !bytes.Equal(got, data) {
 					t.Errorf("%d + %d + %d bytes differ from the stream", len(before), len(content), len(behind))
 				}
-				first, last, err := javaser.Split(v)
+				first, last, err := graph.Split(v)
 				if err != nil || !bytes.Equal(first, before) || !bytes.Equal(last, behind) {
 					t.Errorf("written back differently: %v", err)
 				}
-				secret := v.(*javaser.Object).Ref("secret").(*javaser.String)
+				secret := v.(*graph.Object).Ref("secret").(*graph.String)
 				if from, to := secret.Span(); string(data[from:to]) != string(str("secret")) {
 					t.Errorf("the secret is said to stand at %d to %d", from, to)
 				}
@@ -77,27 +79,27 @@ func TestContentIsOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		data []byte
-		bulk func([]byte, int64, *javaser.Content) error
+		bulk func([]byte, int64, *source.Content) error
 		want func(error) bool
 	}{
-		{"two contents", two, func(_ []byte, _ int64, c *javaser.Content) error { _, err := io.Copy(io.Discard, c); return err },
+		{"two contents", two, func(_ []byte, _ int64, c *source.Content) error { _, err := io.Copy(io.Discard, c); return err },
 			func(err error) bool { return ruleOf(err) == string(javaser.RuleLimit) }},
-		{"content left behind", box([]byte("abc")), func([]byte, int64, *javaser.Content) error { return nil },
+		{"content left behind", box([]byte("abc")), func([]byte, int64, *source.Content) error { return nil },
 			func(err error) bool { return err != nil && ruleOf(err) != string(javaser.RuleTag) }},
-		{"an error of the reader's", box([]byte("abc")), func([]byte, int64, *javaser.Content) error { return mine },
+		{"an error of the reader's", box([]byte("abc")), func([]byte, int64, *source.Content) error { return mine },
 			func(err error) bool { return errors.Is(err, mine) }},
 		{"more than the limit", stream(object(boxSpec.bytes(), array(bytesSpec.bytes(), u32(lim.Bulk+1)))),
-			func([]byte, int64, *javaser.Content) error { return mine },
+			func([]byte, int64, *source.Content) error { return mine },
 			func(err error) bool { return ruleOf(err) == string(javaser.RuleLimit) }},
 		{"a negative size", stream(object(boxSpec.bytes(), array(bytesSpec.bytes(), u32(-1)))),
-			func([]byte, int64, *javaser.Content) error { return mine },
+			func([]byte, int64, *source.Content) error { return mine },
 			func(err error) bool { return ruleOf(err) == string(javaser.RuleLimit) }},
 		{"content cut off", stream(object(boxSpec.bytes(), array(bytesSpec.bytes(), u32(9), []byte("abc")))),
-			func(_ []byte, _ int64, c *javaser.Content) error { _, err := io.Copy(io.Discard, c); return err },
+			func(_ []byte, _ int64, c *source.Content) error { _, err := io.Copy(io.Discard, c); return err },
 			func(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(tt.data), nil, lim.Held), lim)
+			d := javaser.NewDecoder(source.New(bytes.NewReader(tt.data), nil, lim.Held), lim)
 			d.Bulk = tt.bulk
 			if _, err := d.Decode(newGrammar().root); !tt.want(err) {
 				t.Errorf("got %v", err)
@@ -115,9 +117,9 @@ func TestHeldCountsBothSides(t *testing.T) {
 		int64(len(data) - len(payload) - 1): string(javaser.RuleLimit),
 	} {
 		lim := javaser.DefaultLimits()
-		in := javaser.NewInput(bytes.NewReader(data), make([]byte, 0, 128<<10), held)
+		in := source.New(bytes.NewReader(data), make([]byte, 0, 128<<10), held)
 		d := javaser.NewDecoder(in, lim)
-		d.Bulk = func(_ []byte, _ int64, c *javaser.Content) error { _, err := io.Copy(io.Discard, c); return err }
+		d.Bulk = func(_ []byte, _ int64, c *source.Content) error { _, err := io.Copy(io.Discard, c); return err }
 		if _, err := d.Decode(newGrammar().root); ruleOf(err) != want {
 			t.Errorf("%d bytes held: got %v, want %s", held, err, want)
 		}
@@ -137,7 +139,7 @@ func TestReadersThatFail(t *testing.T) {
 				for _, fault := range []error{io.EOF, io.ErrUnexpectedEOF, mine} {
 					src := io.MultiReader(bytes.NewReader(tt.data[:n]), iotest.ErrReader(fault))
 					lim := javaser.DefaultLimits()
-					_, err := javaser.NewDecoder(javaser.NewInput(src, nil, lim.Held), lim).Decode(newGrammar().root)
+					_, err := javaser.NewDecoder(source.New(src, nil, lim.Held), lim).Decode(newGrammar().root)
 					var e *javaser.Error
 					if !errors.As(err, &e) || e.Rule != javaser.RuleTruncated || e.Ended() != (fault == io.EOF) {
 						t.Fatalf("cut at %d by %v: %v", n, fault, err)
@@ -149,7 +151,7 @@ func TestReadersThatFail(t *testing.T) {
 			}
 			src := io.MultiReader(bytes.NewReader(tt.data), iotest.ErrReader(mine))
 			lim := javaser.DefaultLimits()
-			_, err := javaser.NewDecoder(javaser.NewInput(src, nil, lim.Held), lim).Decode(newGrammar().root)
+			_, err := javaser.NewDecoder(source.New(src, nil, lim.Held), lim).Decode(newGrammar().root)
 			if !errors.Is(err, mine) {
 				t.Errorf("an error behind the object: %v", err)
 			}
@@ -168,7 +170,7 @@ func (s silent) Read(p []byte) (int, error) {
 func TestSilentReaders(t *testing.T) {
 	for _, data := range [][]byte{stream(str("x")), stream(str("x"))[:6], nil} {
 		lim := javaser.DefaultLimits()
-		in := javaser.NewInput(silent{bytes.NewReader(data)}, nil, lim.Held)
+		in := source.New(silent{bytes.NewReader(data)}, nil, lim.Held)
 		if _, err := javaser.NewDecoder(in, lim).Decode(newGrammar().root); !errors.Is(err, io.ErrNoProgress) {
 			t.Errorf("%d bytes: %v", len(data), err)
 		}
@@ -177,7 +179,7 @@ func TestSilentReaders(t *testing.T) {
 
 func TestResets(t *testing.T) {
 	beats := func(n int) []byte {
-		return cat(stream(), bytes.Repeat([]byte{javaser.Reset}, n), str("x"))
+		return cat(stream(), bytes.Repeat([]byte{graph.Reset}, n), str("x"))
 	}
 	for _, tt := range []struct {
 		name   string
@@ -190,13 +192,13 @@ func TestResets(t *testing.T) {
 		{"none", beats(0), true, "accepted"},
 		{"one", beats(1), true, "accepted"},
 		{"20,000", beats(20_000), true, "accepted"},
-		{"behind the object", append(beats(1), javaser.Reset), true, string(javaser.RuleTrailing)},
-		{"alone", stream([]byte{javaser.Reset}), true, string(javaser.RuleTruncated)},
+		{"behind the object", append(beats(1), graph.Reset), true, string(javaser.RuleTrailing)},
+		{"alone", stream([]byte{graph.Reset}), true, string(javaser.RuleTruncated)},
 		{"more than may be held", beats(5 << 20), true, string(javaser.RuleLimit)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			lim := javaser.DefaultLimits()
-			d := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(tt.data), nil, lim.Held), lim)
+			d := javaser.NewDecoder(source.New(bytes.NewReader(tt.data), nil, lim.Held), lim)
 			d.Resets = tt.resets
 			if _, err := d.Decode(newGrammar().root); ruleOf(err) != tt.want {
 				t.Errorf("got %v, want %s", err, tt.want)
@@ -210,7 +212,7 @@ func TestBuffersAreReused(t *testing.T) {
 	lim, buf := javaser.DefaultLimits(), make([]byte, 0, 16)
 	for range 3 {
 		data := stream(str(many('x', 5_000)))
-		in := javaser.NewInput(bytes.NewReader(data), buf, lim.Held)
+		in := source.New(bytes.NewReader(data), buf, lim.Held)
 		if _, err := javaser.NewDecoder(in, lim).Decode(newGrammar().root); err != nil {
 			t.Fatal(err)
 		}
@@ -228,13 +230,13 @@ func TestBuffersAreReused(t *testing.T) {
 func TestCommonTexts(t *testing.T) {
 	data := stream(array(objectsSpec.bytes(), u32(3), str("shared"), str("own"), object(modelSpec.bytes(), u64(1), hashMap(0), null)))
 	lim := javaser.DefaultLimits()
-	d := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(data), nil, lim.Held), lim)
+	d := javaser.NewDecoder(source.New(bytes.NewReader(data), nil, lim.Held), lim)
 	d.Common = map[string]string{"shared": "shared", "_map": "_map", "Ljava/util/Map;": "Ljava/util/Map;"}
 	v, err := d.Decode(newGrammar().root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := javaser.Append(nil, v); err != nil || !bytes.Equal(got, data) {
+	if got, err := graph.Append(nil, v); err != nil || !bytes.Equal(got, data) {
 		t.Errorf("written back as %x, %v", got, err)
 	}
 }
@@ -242,13 +244,13 @@ func TestCommonTexts(t *testing.T) {
 // TestKnownDescriptors: a descriptor that a recording has is shared; one that differs in anything is read for itself.
 func TestKnownDescriptors(t *testing.T) {
 	g := newGrammar()
-	known := &javaser.Class{Name: "t.Model", UID: 99, Flags: 2, Fields: []javaser.Field{
+	known := &graph.Class{Name: "t.Model", UID: 99, Flags: 2, Fields: []graph.Field{
 		{Type: 'J', Name: "_id"}, {Type: 'L', Name: "_map", Sig: "Ljava/util/Map;"},
 		{Type: 'L', Name: "_name", Sig: "Ljava/lang/String;"},
 	}}
 	model := g.model()
-	model.Known = []*javaser.Class{known}
-	slot := &javaser.Slot{Shapes: []*javaser.Shape{model}}
+	model.Known = []*graph.Class{known}
+	slot := &graph.Slot{Shapes: []*graph.Shape{model}}
 	for _, tt := range []struct {
 		name   string
 		class  []byte
@@ -265,10 +267,10 @@ func TestKnownDescriptors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := v.(*javaser.Object).Class == known; got != tt.shared {
+			if got := v.(*graph.Object).Class == known; got != tt.shared {
 				t.Errorf("shared: %v", got)
 			}
-			if got, err := javaser.Append(nil, v); err != nil || !bytes.Equal(got, data) {
+			if got, err := graph.Append(nil, v); err != nil || !bytes.Equal(got, data) {
 				t.Errorf("written back as %x, %v", got, err)
 			}
 		})

@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 // maxCommon is the longest text that is looked up among the common ones.
@@ -24,7 +27,7 @@ func (d *Decoder) raw() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := d.in.take(int(n))
+	b, err := d.in.Take(int(n))
 	if err != nil {
 		return nil, d.broken(err)
 	}
@@ -32,7 +35,7 @@ func (d *Decoder) raw() ([]byte, error) {
 }
 
 func (d *Decoder) decoded(n int) (string, error) {
-	b, err := d.in.take(n)
+	b, err := d.in.Take(n)
 	if err != nil {
 		return "", d.broken(err)
 	}
@@ -46,7 +49,7 @@ func (d *Decoder) shared(b []byte) (string, error) {
 			return s, nil
 		}
 	}
-	s, err := decodeText(b)
+	s, err := graph.DecodeText(b)
 	if err != nil {
 		return "", d.fail(RuleText, err.Error())
 	}
@@ -68,7 +71,7 @@ func (d *Decoder) handle() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	i := int64(n) - baseHandle
+	i := int64(n) - graph.BaseHandle
 	if i < 0 || i >= int64(len(d.handles)) {
 		return 0, d.failf(RuleHandle, "handle %#x is not assigned", n)
 	}
@@ -76,7 +79,7 @@ func (d *Decoder) handle() (int, error) {
 }
 
 func (d *Decoder) u8() (byte, error) {
-	b, err := d.in.take(1)
+	b, err := d.in.Take(1)
 	if err != nil {
 		return 0, d.broken(err)
 	}
@@ -84,7 +87,7 @@ func (d *Decoder) u8() (byte, error) {
 }
 
 func (d *Decoder) u16() (uint16, error) {
-	b, err := d.in.take(2)
+	b, err := d.in.Take(2)
 	if err != nil {
 		return 0, d.broken(err)
 	}
@@ -92,7 +95,7 @@ func (d *Decoder) u16() (uint16, error) {
 }
 
 func (d *Decoder) u32() (uint32, error) {
-	b, err := d.in.take(4)
+	b, err := d.in.Take(4)
 	if err != nil {
 		return 0, d.broken(err)
 	}
@@ -100,7 +103,7 @@ func (d *Decoder) u32() (uint32, error) {
 }
 
 func (d *Decoder) u64() (uint64, error) {
-	b, err := d.in.take(8)
+	b, err := d.in.Take(8)
 	if err != nil {
 		return 0, d.broken(err)
 	}
@@ -109,7 +112,7 @@ func (d *Decoder) u64() (uint64, error) {
 
 // broken turns the reader's error into one that names the place.
 func (d *Decoder) broken(err error) error {
-	if errors.Is(err, errHeld) {
+	if errors.Is(err, source.ErrHeld) {
 		return d.fail(RuleLimit, "more bytes than a call may hold besides its content")
 	}
 	if errors.Is(err, io.EOF) {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 // maxSettingsDepth is how deep maps and lists nest in settings, call rules section 2.
@@ -45,7 +45,7 @@ func (c *Call) readArguments() error {
 			return err
 		}
 		c.Args[i] = plain(v)
-		if o, ok := v.(*javaser.Object); ok && o.Class.Name == classConfig {
+		if o, ok := v.(*graph.Object); ok && o.Class.Name == classConfig {
 			if err := c.readSettings(o); err != nil {
 				return err
 			}
@@ -54,10 +54,10 @@ func (c *Call) readArguments() error {
 	return nil
 }
 
-func (c *Call) checkArgument(i int, v javaser.Value) error {
+func (c *Call) checkArgument(i int, v graph.Value) error {
 	typ := c.Method.Parameters[i]
 	if typ == "java.lang.String" {
-		if _, ok := v.(*javaser.String); ok || v == nil {
+		if _, ok := v.(*graph.String); ok || v == nil {
 			return nil
 		}
 		return c.unfit(i, "is not text")
@@ -69,7 +69,7 @@ func (c *Call) checkArgument(i int, v javaser.Value) error {
 	if typ != "java.util.Map" {
 		return nil
 	}
-	for n, value := range v.(*javaser.Object).Note[1:] {
+	for n, value := range v.(*graph.Object).Note[1:] {
 		if n%2 == 1 && className(value) != mapValues[c.Method.Name] {
 			return c.unfit(i, "has a value of type "+className(value))
 		}
@@ -83,11 +83,11 @@ func (c *Call) unfit(i int, msg string) error {
 }
 
 // className returns the class of an object or array, "" for text and "null" for null.
-func className(v javaser.Value) string {
+func className(v graph.Value) string {
 	switch v := v.(type) {
-	case *javaser.Object:
+	case *graph.Object:
 		return v.Class.Name
-	case *javaser.Array:
+	case *graph.Array:
 		return v.Class.Name
 	case nil:
 		return "null"
@@ -95,8 +95,8 @@ func className(v javaser.Value) string {
 	return ""
 }
 
-func (c *Call) readSettings(config *javaser.Object) error {
-	settings, ok := config.Ref("_settingsMap").(*javaser.Object)
+func (c *Call) readSettings(config *graph.Object) error {
+	settings, ok := config.Ref("_settingsMap").(*graph.Object)
 	if !ok {
 		return problem(ReasonArguments, "a configuration without settings", nil)
 	}
@@ -110,8 +110,8 @@ func (c *Call) readSettings(config *javaser.Object) error {
 }
 
 // nesting returns how deep maps and lists stand in each other in v.
-func nesting(v javaser.Value) int {
-	o, ok := v.(*javaser.Object)
+func nesting(v graph.Value) int {
+	o, ok := v.(*graph.Object)
 	if !ok || len(o.Note) == 0 || o.Class.Name == "java.util.Date" {
 		return 0
 	}
@@ -123,19 +123,19 @@ func nesting(v javaser.Value) int {
 }
 
 // plain returns v as a plain value, see tunnel.Call.
-func plain(v javaser.Value) any {
+func plain(v graph.Value) any {
 	switch v := v.(type) {
-	case *javaser.String:
+	case *graph.String:
 		return v.Text
-	case *javaser.Array:
+	case *graph.Array:
 		return plainArray(v)
-	case *javaser.Object:
+	case *graph.Object:
 		return plainObject(v)
 	}
 	return nil
 }
 
-func plainArray(a *javaser.Array) any {
+func plainArray(a *graph.Array) any {
 	if a.Bulk > 0 || a.Class.Name == "[B" {
 		return tunnel.Content{Size: a.Bulk + int64(len(a.Bytes))}
 	}
@@ -149,7 +149,7 @@ func plainArray(a *javaser.Array) any {
 	return out
 }
 
-func plainObject(o *javaser.Object) any {
+func plainObject(o *graph.Object) any {
 	switch o.Class.Name {
 	case "java.lang.Long", "java.lang.Integer":
 		return int64(o.Bits("value"))
@@ -164,29 +164,29 @@ func plainObject(o *javaser.Object) any {
 		}
 		return out
 	case "java.util.Date":
-		return time.UnixMilli(int64(binary.BigEndian.Uint64(o.Note[0].(javaser.Block)))).UTC()
+		return time.UnixMilli(int64(binary.BigEndian.Uint64(o.Note[0].(graph.Block)))).UTC()
 	case "java.util.Locale":
 		return plainLocale(o)
 	case "sun.util.calendar.ZoneInfo":
-		id, _ := javaser.Text(o.Ref("ID"))
+		id, _ := graph.Text(o.Ref("ID"))
 		return id
 	}
 	return nil
 }
 
-func plainLocale(o *javaser.Object) string {
-	language, _ := javaser.Text(o.Ref("language"))
-	if country, _ := javaser.Text(o.Ref("country")); country != "" {
+func plainLocale(o *graph.Object) string {
+	language, _ := graph.Text(o.Ref("language"))
+	if country, _ := graph.Text(o.Ref("country")); country != "" {
 		return language + "_" + country
 	}
 	return language
 }
 
-func plainMap(o *javaser.Object) any {
+func plainMap(o *graph.Object) any {
 	out := make(map[string]any, len(o.Note)/2)
 	for i := 1; i+1 < len(o.Note); i += 2 {
-		key, ok := javaser.Text(o.Note[i])
-		if n, isLong := o.Note[i].(*javaser.Object); !ok && isLong {
+		key, ok := graph.Text(o.Note[i])
+		if n, isLong := o.Note[i].(*graph.Object); !ok && isLong {
 			key = strconv.FormatInt(int64(n.Bits("value")), 10)
 		}
 		out[key] = plain(o.Note[i+1])

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -22,7 +23,7 @@ func BenchmarkSmallCall(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				in := javaser.NewInput(bytes.NewReader(data), buf, lim.Held)
+				in := source.New(bytes.NewReader(data), buf, lim.Held)
 				if _, err := liferay.Read(in, lim, nil); err != nil {
 					b.Fatal(err)
 				}
@@ -50,7 +51,7 @@ func BenchmarkPart(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		in := javaser.NewInput(bytes.NewReader(body), buf, lim.Held)
+		in := source.New(bytes.NewReader(body), buf, lim.Held)
 		_, err := liferay.Read(in, lim, func(p liferay.Part) error {
 			_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, p.Content, copyBuf)
 			return err

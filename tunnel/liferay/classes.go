@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 //go:embed classes.json
@@ -21,7 +21,7 @@ var textsList string
 const jdk = "jdk"
 
 // classTable has the classes of each build by name.
-type classTable map[string]map[string]*javaser.Class
+type classTable map[string]map[string]*graph.Class
 
 var classes = sync.OnceValue(func() classTable {
 	t, err := loadClasses(classesJSON)
@@ -56,9 +56,9 @@ func loadClasses(data []byte) (classTable, error) {
 			byBuild[b][r.Name] = r
 		}
 	}
-	t, shared := classTable{}, map[string]*javaser.Class{}
+	t, shared := classTable{}, map[string]*graph.Class{}
 	for b, own := range byBuild {
-		t[b] = map[string]*javaser.Class{}
+		t[b] = map[string]*graph.Class{}
 		for name := range own {
 			c, err := linkClass(own, name, shared)
 			if err != nil {
@@ -70,18 +70,18 @@ func loadClasses(data []byte) (classTable, error) {
 	return t, nil
 }
 
-func linkClass(own map[string]classRecord, name string, shared map[string]*javaser.Class) (*javaser.Class, error) {
+func linkClass(own map[string]classRecord, name string, shared map[string]*graph.Class) (*graph.Class, error) {
 	r, ok := own[name]
 	if !ok {
 		return nil, fmt.Errorf("class %s is missing", name)
 	}
-	c := &javaser.Class{Name: r.Name, UID: r.UID, Flags: r.Flags}
+	c := &graph.Class{Name: r.Name, UID: r.UID, Flags: r.Flags}
 	for _, f := range r.Fields {
 		parts := strings.Split(f, " ")
 		if len(parts) < 2 || len(parts[0]) != 1 {
 			return nil, fmt.Errorf("field %q of %s", f, name)
 		}
-		field := javaser.Field{Type: parts[0][0], Name: parts[1]}
+		field := graph.Field{Type: parts[0][0], Name: parts[1]}
 		if len(parts) == 3 {
 			field.Sig = parts[2]
 		}
@@ -102,7 +102,7 @@ func linkClass(own map[string]classRecord, name string, shared map[string]*javas
 }
 
 // fits says whether build has c, or no build has it in this version.
-func (t classTable) fits(c *javaser.Class, build string) bool {
+func (t classTable) fits(c *graph.Class, build string) bool {
 	if own := t[build][c.Name]; own != nil && own.UID == c.UID {
 		return true
 	}
@@ -115,7 +115,7 @@ func (t classTable) fits(c *javaser.Class, build string) bool {
 }
 
 // of returns the class of that name in a build, or the one that Java itself has.
-func (t classTable) of(build, name string) *javaser.Class {
+func (t classTable) of(build, name string) *graph.Class {
 	if c := t[build][name]; c != nil {
 		return c
 	}
@@ -123,7 +123,7 @@ func (t classTable) of(build, name string) *javaser.Class {
 }
 
 // pinned returns a class that is the same in all builds; it panics where classes.json lacks it.
-func (t classTable) pinned(name string) *javaser.Class {
+func (t classTable) pinned(name string) *graph.Class {
 	if c := t[jdk][name]; c != nil {
 		return c
 	}
@@ -136,8 +136,8 @@ func (t classTable) pinned(name string) *javaser.Class {
 }
 
 // all returns the distinct classes of that name in all builds.
-func (t classTable) all(name string) []*javaser.Class {
-	var found []*javaser.Class
+func (t classTable) all(name string) []*graph.Class {
+	var found []*graph.Class
 	for _, build := range append(Builds(), jdk) {
 		if c := t[build][name]; c != nil && !slices.Contains(found, c) {
 			found = append(found, c)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 const build7 = "7.4.3.112"
@@ -18,15 +20,15 @@ const build7 = "7.4.3.112"
 // edit is a recorded request as a tree that can be bent and written again. It is read without any rule of ours.
 type edit struct {
 	t                             testing.TB
-	root, principal, handler, key *javaser.Object
-	args                          *javaser.Array
-	classes                       map[string]*javaser.Class
+	root, principal, handler, key *graph.Object
+	args                          *graph.Array
+	classes                       map[string]*graph.Class
 }
 
-func loose(t testing.TB, data []byte) javaser.Value {
+func loose(t testing.TB, data []byte) graph.Value {
 	t.Helper()
 	lim := javaser.DefaultLimits()
-	v, err := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(data), nil, lim.Held), lim).Decode(javaser.Any())
+	v, err := javaser.NewDecoder(source.New(bytes.NewReader(data), nil, lim.Held), lim).Decode(graph.Any())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,18 +55,18 @@ func jdkFile(t testing.TB, name string) []byte {
 
 // edited opens a recorded request.
 func edited(t testing.TB, build, name string) *edit {
-	e := &edit{t: t, classes: map[string]*javaser.Class{}}
-	e.root = loose(t, recorded(t, build, name+".req")).(*javaser.Object)
-	e.principal, e.handler = e.root.Ref("_key").(*javaser.Object), e.root.Ref("_value").(*javaser.Object)
-	e.args, e.key = e.handler.Ref("_arguments").(*javaser.Array), e.handler.Ref("_methodKey").(*javaser.Object)
+	e := &edit{t: t, classes: map[string]*graph.Class{}}
+	e.root = loose(t, recorded(t, build, name+".req")).(*graph.Object)
+	e.principal, e.handler = e.root.Ref("_key").(*graph.Object), e.root.Ref("_value").(*graph.Object)
+	e.args, e.key = e.handler.Ref("_arguments").(*graph.Array), e.handler.Ref("_methodKey").(*graph.Object)
 	e.learn(e.root)
 	return e
 }
 
 // learn keeps the classes in v, so that a value made for the test shares them.
-func (e *edit) learn(v javaser.Value) {
+func (e *edit) learn(v graph.Value) {
 	switch v := v.(type) {
-	case *javaser.Object:
+	case *graph.Object:
 		for c := v.Class; c != nil; c = c.Super {
 			if e.classes[c.Name] == nil {
 				e.classes[c.Name] = c
@@ -81,7 +83,7 @@ func (e *edit) learn(v javaser.Value) {
 		for _, n := range v.Note {
 			e.learn(n)
 		}
-	case *javaser.Array:
+	case *graph.Array:
 		if e.classes[v.Class.Name] == nil {
 			e.classes[v.Class.Name] = v.Class
 		}
@@ -92,7 +94,7 @@ func (e *edit) learn(v javaser.Value) {
 }
 
 // class returns a class of the request, or the one that a sample of Java has.
-func (e *edit) class(name string) *javaser.Class {
+func (e *edit) class(name string) *graph.Class {
 	e.t.Helper()
 	if c := e.classes[name]; c != nil {
 		return c
@@ -107,35 +109,35 @@ func (e *edit) class(name string) *javaser.Class {
 	return e.classes[name]
 }
 
-func (e *edit) object(class string) *javaser.Object {
+func (e *edit) object(class string) *graph.Object {
 	c := e.class(class)
-	return &javaser.Object{Class: c, Fields: make([]javaser.FieldValue, c.FieldCount())}
+	return &graph.Object{Class: c, Fields: make([]graph.FieldValue, c.FieldCount())}
 }
 
-func (e *edit) boxed(class string, bits uint64) *javaser.Object {
+func (e *edit) boxed(class string, bits uint64) *graph.Object {
 	o := e.object(class)
 	o.SetBits("value", bits)
 	return o
 }
 
-func (e *edit) long(n int64) *javaser.Object { return e.boxed("java.lang.Long", uint64(n)) }
+func (e *edit) long(n int64) *graph.Object { return e.boxed("java.lang.Long", uint64(n)) }
 
-func text(s string) *javaser.String { return &javaser.String{Text: s} }
+func text(s string) *graph.String { return &graph.String{Text: s} }
 
-func (e *edit) texts(list ...string) *javaser.Array {
-	a := &javaser.Array{Class: e.class("[Ljava.lang.String;")}
+func (e *edit) texts(list ...string) *graph.Array {
+	a := &graph.Array{Class: e.class("[Ljava.lang.String;")}
 	for _, s := range list {
 		a.Refs = append(a.Refs, text(s))
 	}
 	return a
 }
 
-func (e *edit) bytes(b ...byte) *javaser.Array {
-	return &javaser.Array{Class: e.class("[B"), Bytes: b}
+func (e *edit) bytes(b ...byte) *graph.Array {
+	return &graph.Array{Class: e.class("[B"), Bytes: b}
 }
 
 // hash returns a map of that class with entries, key before value.
-func (e *edit) hash(class string, entries ...javaser.Value) *javaser.Object {
+func (e *edit) hash(class string, entries ...graph.Value) *graph.Object {
 	o := e.object(class)
 	buckets := 16
 	for buckets*3/4 < len(entries)/2 {
@@ -145,24 +147,24 @@ func (e *edit) hash(class string, entries ...javaser.Value) *javaser.Object {
 	o.SetBits("threshold", uint64(buckets*3/4))
 	head := binary.BigEndian.AppendUint32(nil, uint32(buckets))
 	head = binary.BigEndian.AppendUint32(head, uint32(len(entries)/2))
-	o.Note = append([]javaser.Value{javaser.Block(head)}, entries...)
+	o.Note = append([]graph.Value{graph.Block(head)}, entries...)
 	return o
 }
 
-func (e *edit) list(elements ...javaser.Value) *javaser.Object {
+func (e *edit) list(elements ...graph.Value) *graph.Object {
 	o := e.object("java.util.ArrayList")
 	o.SetBits("size", uint64(len(elements)))
-	size := javaser.Block(binary.BigEndian.AppendUint32(nil, uint32(len(elements))))
-	o.Note = append([]javaser.Value{size}, elements...)
+	size := graph.Block(binary.BigEndian.AppendUint32(nil, uint32(len(elements))))
+	o.Note = append([]graph.Value{size}, elements...)
 	return o
 }
 
 // setArgs replaces the arguments.
-func (e *edit) setArgs(vs ...javaser.Value) { e.args.Refs = vs }
+func (e *edit) setArgs(vs ...graph.Value) { e.args.Refs = vs }
 
 // method replaces the method key.
 func (e *edit) method(service, name string, params ...string) {
-	e.key.Note = []javaser.Value{javaser.Block(keyBlock(service, name, params...))}
+	e.key.Note = []graph.Value{graph.Block(keyBlock(service, name, params...))}
 }
 
 const staging = "com.liferay.exportimport.kernel.service.StagingServiceUtil"
@@ -186,12 +188,12 @@ func keyBlock(service, name string, params ...string) []byte {
 }
 
 // settings returns the map of the configuration among the arguments, and a func that replaces it.
-func (e *edit) settings() (own *javaser.Object, replace func(javaser.Value)) {
+func (e *edit) settings() (own *graph.Object, replace func(graph.Value)) {
 	e.t.Helper()
 	for _, a := range e.args.Refs {
-		if o, ok := a.(*javaser.Object); ok {
-			if m, ok := o.Ref("_settingsMap").(*javaser.Object); ok {
-				return m, func(v javaser.Value) { o.SetRef("_settingsMap", v) }
+		if o, ok := a.(*graph.Object); ok {
+			if m, ok := o.Ref("_settingsMap").(*graph.Object); ok {
+				return m, func(v graph.Value) { o.SetRef("_settingsMap", v) }
 			}
 		}
 	}
@@ -201,7 +203,7 @@ func (e *edit) settings() (own *javaser.Object, replace func(javaser.Value)) {
 
 func (e *edit) data() []byte {
 	e.t.Helper()
-	data, err := javaser.Append(nil, e.root)
+	data, err := graph.Append(nil, e.root)
 	if err != nil {
 		e.t.Fatal(err)
 	}

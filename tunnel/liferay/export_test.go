@@ -1,6 +1,9 @@
 package liferay
 
-import "github.com/stagelock/stagelock/tunnel/javaser"
+import (
+	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+)
 
 // ReadKey is for tests of the method key's block alone.
 var ReadKey = readKey
@@ -8,10 +11,10 @@ var ReadKey = readKey
 // Places of the wire, for tests that read one value.
 
 // SettingsValue is what may stand in a settings map.
-func SettingsValue() *javaser.Slot { return shapesOf().settings[0].Elem }
+func SettingsValue() *graph.Slot { return shapesOf().settings[0].Elem }
 
 // ThrownReply is the reply of a method that returns nothing.
-func ThrownReply() *javaser.Slot { return shapesOf().replies["void"] }
+func ThrownReply() *graph.Slot { return shapesOf().replies["void"] }
 
 // Plain is a value as policy sees it.
 var Plain = plain

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -21,7 +22,7 @@ func FuzzRead(f *testing.F) {
 	recordings(f, "req", func(_, _, _ string, data []byte) { f.Add(data) })
 	f.Fuzz(func(t *testing.T, data []byte) {
 		lim := small()
-		in := javaser.NewInput(bytes.NewReader(data), nil, lim.Held)
+		in := source.New(bytes.NewReader(data), nil, lim.Held)
 		var content, head []byte
 		part := false
 		call, err := liferay.Read(in, lim, func(p liferay.Part) (err error) {
@@ -67,7 +68,7 @@ func FuzzReply(f *testing.F) {
 	})
 	f.Fuzz(func(t *testing.T, typ byte, data []byte) {
 		lim := small()
-		in := javaser.NewInput(bytes.NewReader(data), nil, lim.Held)
+		in := source.New(bytes.NewReader(data), nil, lim.Held)
 		r, err := liferay.ReadReply(in, lim, types[int(typ)%len(types)], false)
 		if err != nil {
 			return

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -109,7 +111,7 @@ func readRequest(data []byte) error {
 func readReply(returns string) func([]byte) error {
 	return func(data []byte) error {
 		lim := javaser.DefaultLimits()
-		_, err := liferay.ReadReply(javaser.NewInput(bytes.NewReader(data), nil, lim.Held), lim, returns, false)
+		_, err := liferay.ReadReply(source.New(bytes.NewReader(data), nil, lim.Held), lim, returns, false)
 		return err
 	}
 }
@@ -151,7 +153,7 @@ func asKey(value []byte) []byte {
 }
 
 var positions = []position{
-	{"in place of the call", nil, func(_ testing.TB, v []byte) []byte { return joined(javaser.Header(), v) }, readRequest},
+	{"in place of the call", nil, func(_ testing.TB, v []byte) []byte { return joined(graph.Header(), v) }, readRequest},
 	{"behind the call", []byte{}, func(t testing.TB, v []byte) []byte { return append(recorded(t, build7, create+".req"), v...) }, readRequest},
 	{"an argument", marked, bentAt(create, func(e *edit) { e.setArgs(e.long(1), text(marker)) }), readRequest},
 	{"the first argument", marked, bentAt(create, func(e *edit) {
@@ -172,14 +174,14 @@ var positions = []position{
 	{"a setting", marked, bentAt(publish, func(e *edit) { e.setting(text(marker)) }), readRequest},
 	{"an element of a setting", marked, bentAt(publish, func(e *edit) { e.setting(e.list(text(marker))) }), readRequest},
 	{"a field of a configuration", marked, bentAt(publish, func(e *edit) {
-		e.args.Refs[1].(*javaser.Object).SetRef("_name", text(marker))
+		e.args.Refs[1].(*graph.Object).SetRef("_name", text(marker))
 	}), readRequest},
 	{"a field of an unknown type", []byte{}, func(t testing.TB, v []byte) []byte {
 		if len(v) == 0 {
 			return recorded(t, build7, publish+".req") // it is null there
 		}
 		return bentAt(publish, func(e *edit) {
-			e.args.Refs[1].(*javaser.Object).SetRef("_escapedModel", text(marker))
+			e.args.Refs[1].(*graph.Object).SetRef("_escapedModel", text(marker))
 		})(t, v)
 	}, readRequest},
 	{"the login", loginText, func(t testing.TB, v []byte) []byte {
@@ -197,8 +199,8 @@ var positions = []position{
 			return recorded(t, build7, create+".req")
 		}
 		e := edited(t, build7, create)
-		e.root.Class.Fields = append(e.root.Class.Fields, javaser.Field{Type: 'L', Name: "_z", Sig: "Ljava/lang/Object;"})
-		e.root.Fields = append(e.root.Fields, javaser.FieldValue{Ref: text(marker)})
+		e.root.Class.Fields = append(e.root.Class.Fields, graph.Field{Type: 'L', Name: "_z", Sig: "Ljava/lang/Object;"})
+		e.root.Fields = append(e.root.Fields, graph.FieldValue{Ref: text(marker)})
 		return replaced(t, e.data(), marked, v)
 	}, readRequest},
 	{"a method key's block", nil, func(t testing.TB, v []byte) []byte {
@@ -210,8 +212,8 @@ var positions = []position{
 		data := recorded(t, build7, create+".req")
 		return joined(data[:len(data)-1], v, []byte{0x78})
 	}, readRequest},
-	{"in place of an answer", []byte{0x74, 0, 0}, func(_ testing.TB, v []byte) []byte { return joined(javaser.Header(), v) }, readReply("java.lang.String")},
-	{"in place of nothing", emptyReply(), func(_ testing.TB, v []byte) []byte { return joined(javaser.Header(), v) }, readReply("void")},
+	{"in place of an answer", []byte{0x74, 0, 0}, func(_ testing.TB, v []byte) []byte { return joined(graph.Header(), v) }, readReply("java.lang.String")},
+	{"in place of nothing", emptyReply(), func(_ testing.TB, v []byte) []byte { return joined(graph.Header(), v) }, readReply("void")},
 	{"an exception's message", marked, thrownAt(string(marked), "", ""), readReply("void")},
 	{"an exception's cause", []byte{0x70}, func(t testing.TB, v []byte) []byte {
 		data := thrownAt(string(marked), string(marked), "")(t, nil)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -51,7 +53,7 @@ func TestSamplesOfJava(t *testing.T) {
 			if strings.HasPrefix(name, "exception") {
 				slot = liferay.ThrownReply()
 			}
-			v, err := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(data), nil, lim.Held), lim).Decode(slot)
+			v, err := javaser.NewDecoder(source.New(bytes.NewReader(data), nil, lim.Held), lim).Decode(slot)
 			if refused, ok := refusedSamples[name]; ok {
 				seen++
 				if reasonOf(err) != string(refused.rule) {
@@ -62,7 +64,7 @@ func TestSamplesOfJava(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, err := javaser.Append(nil, v); err != nil || !bytes.Equal(again, data) {
+			if again, err := graph.Append(nil, v); err != nil || !bytes.Equal(again, data) {
 				t.Errorf("written back differently: %v\n got %x\nwant %x", err, again, data)
 			}
 		})

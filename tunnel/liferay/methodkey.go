@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 // Limits of a method key: far above the longest real one.
@@ -126,7 +126,7 @@ func (k *keyReader) wide(n int) string {
 
 // appendKey writes the block of a MethodKey as a 7.x client outside a portal does: class loader
 // names do not matter to engines.
-func appendKey(m tunnel.Method) javaser.Block {
+func appendKey(m tunnel.Method) graph.Block {
 	b := appendKeyClass(make([]byte, 4, 256), m.Service)
 	b = appendKeyText(b, m.Name)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(m.Parameters)))

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -26,7 +27,7 @@ func TestMutantsOfRequests(t *testing.T) {
 		s := recorded[r.IntN(len(recorded))]
 		data := mutate(r, s.data, recorded)
 		var content []byte
-		in := javaser.NewInput(bytes.NewReader(data), buf, lim.Held)
+		in := source.New(bytes.NewReader(data), buf, lim.Held)
 		call, err := liferay.Read(in, lim, func(p liferay.Part) (err error) {
 			content, err = io.ReadAll(p.Content)
 			return err

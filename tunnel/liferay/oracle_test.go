@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -117,31 +119,31 @@ func (o *oracle) piece() ([]byte, error) {
 }
 
 // placeOf returns where a sample of Java belongs.
-func placeOf(name string) *javaser.Slot {
+func placeOf(name string) *graph.Slot {
 	if strings.HasPrefix(name, "exception") {
 		return liferay.ThrownReply()
 	}
 	return liferay.SettingsValue()
 }
 
-func strict(data []byte, slot *javaser.Slot) (javaser.Value, error) {
+func strict(data []byte, slot *graph.Slot) (graph.Value, error) {
 	lim := liferay.ReplyLimits()
-	return javaser.NewDecoder(javaser.NewInput(bytes.NewReader(data), nil, lim.Held), lim).Decode(slot)
+	return javaser.NewDecoder(source.New(bytes.NewReader(data), nil, lim.Held), lim).Decode(slot)
 }
 
 // classNames returns the classes in v.
-func classNames(v javaser.Value, into map[string]bool, seen map[javaser.Value]bool) {
-	var class *javaser.Class
-	var inner []javaser.Value
+func classNames(v graph.Value, into map[string]bool, seen map[graph.Value]bool) {
+	var class *graph.Class
+	var inner []graph.Value
 	switch v := v.(type) {
-	case *javaser.Object:
+	case *graph.Object:
 		class, inner = v.Class, v.Note
 		for _, f := range v.Fields {
-			if _, isBlock := f.Ref.(javaser.Block); !isBlock {
+			if _, isBlock := f.Ref.(graph.Block); !isBlock {
 				inner = append(inner[:len(inner):len(inner)], f.Ref)
 			}
 		}
-	case *javaser.Array:
+	case *graph.Array:
 		class, inner = v.Class, v.Refs
 	}
 	if class == nil || seen[v] {
@@ -195,7 +197,7 @@ func TestJavaReadsWhatIsWritten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		written, err := javaser.Append(nil, v)
+		written, err := graph.Append(nil, v)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,15 +229,15 @@ func TestJavaReadsSettings(t *testing.T) {
 	e := edited(t, build7, publish)
 	var streams [][]byte
 	for n := range 200 {
-		entries := []javaser.Value{}
+		entries := []graph.Value{}
 		for i := range n {
-			entries = append(entries, text(fmt.Sprintf("key%d", i)), []javaser.Value{
+			entries = append(entries, text(fmt.Sprintf("key%d", i)), []graph.Value{
 				nil, text("é\x00😀"), e.long(int64(i)), e.boxed("java.lang.Boolean", 1), e.boxed("java.lang.Integer", uint64(i)),
 				e.date(uint64(i)), e.zone("UTC"), e.texts("a", "b"), e.list(text("x")), e.sample("locale-en-US"),
 				e.hash("java.util.HashMap", e.long(1), text("y")),
 			}[i%11])
 		}
-		data, err := javaser.Append(nil, e.hash("java.util.HashMap", entries...))
+		data, err := graph.Append(nil, e.hash("java.util.HashMap", entries...))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -331,12 +333,12 @@ func TestMutantsAgainstJava(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if again, err := javaser.Append(nil, value); err != nil || !bytes.Equal(again, batch[i]) {
+			if again, err := graph.Append(nil, value); err != nil || !bytes.Equal(again, batch[i]) {
 				differ++
 				t.Errorf("%s: accepted, but written back differently: %v\n%x", names[i], err, batch[i])
 			}
 			own := map[string]bool{}
-			classNames(value, own, map[javaser.Value]bool{})
+			classNames(value, own, map[graph.Value]bool{})
 			slices.Sort(v.classes)
 			if v.accepted && !slices.Equal(slices.Sorted(maps.Keys(own)), v.classes) {
 				differ++

@@ -5,6 +5,8 @@ import (
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 // Reasons of refusals that are the wire's own; those of the stream itself are javaser's rules.
@@ -19,9 +21,9 @@ const methodUpdate = "updateStagingRequest"
 // Call is a call of the tunnel, with what is needed to write it again.
 type Call struct {
 	tunnel.Call
-	root     *javaser.Object
-	args     *javaser.Array
-	password *javaser.String // nil if the body carries null
+	root     *graph.Object
+	args     *graph.Array
+	password *graph.String // nil if the body carries null
 }
 
 // Part is a call that carries content, at the moment its content begins. Its method is not known
@@ -32,14 +34,14 @@ type Part struct {
 	Name    string
 	Size    int64  // bytes of the content
 	Held    []byte // everything before the content, valid until the func returns
-	Content *javaser.Content
+	Content *source.Content
 }
 
 // Read reads one request from in. For a call that carries content it calls part, which must read
 // the content to its end, and keeps what follows: in.Held returns the whole body, or what stands
 // behind the content. Refusals are *tunnel.Problem; errors of part are returned as they are. A nil
 // part refuses calls with content.
-func Read(in *javaser.Input, lim javaser.Limits, part func(Part) error) (*Call, error) {
+func Read(in *source.Input, lim javaser.Limits, part func(Part) error) (*Call, error) {
 	shapes := shapesOf()
 	d := shapes.decoder(in, lim)
 	var early *partReader
@@ -51,7 +53,7 @@ func Read(in *javaser.Input, lim javaser.Limits, part func(Part) error) (*Call, 
 	if err != nil {
 		return nil, refusal(err)
 	}
-	call, err := callOf(v.(*javaser.Object))
+	call, err := callOf(v.(*graph.Object))
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +70,7 @@ type partReader struct {
 	called  bool
 }
 
-func (r *partReader) read(held []byte, size int64, c *javaser.Content) error {
+func (r *partReader) read(held []byte, size int64, c *source.Content) error {
 	p, err := partOf(r.decoder.Open(), size)
 	if err != nil {
 		return err
@@ -97,18 +99,18 @@ func problem(reason tunnel.Reason, msg string, err error) *tunnel.Problem {
 
 // partOf reads what is known when content begins: the principal, the request's id, and the part's
 // name.
-func partOf(open []javaser.Value, size int64) (*Part, error) {
+func partOf(open []graph.Value, size int64) (*Part, error) {
 	unfit := problem(ReasonArguments, "content stands where no call carries it", nil)
 	if len(open) != 4 {
 		return nil, unfit
 	}
-	pair, _ := open[0].(*javaser.Object)
-	args, _ := open[2].(*javaser.Array)
+	pair, _ := open[0].(*graph.Object)
+	args, _ := open[2].(*graph.Array)
 	if pair == nil || args == nil || len(args.Refs) != 2 {
 		return nil, unfit
 	}
-	id, isLong := args.Refs[0].(*javaser.Object)
-	name, isText := javaser.Text(args.Refs[1])
+	id, isLong := args.Refs[0].(*graph.Object)
+	name, isText := graph.Text(args.Refs[1])
 	if !isLong || !isText || id.Class.Name != "java.lang.Long" {
 		return nil, unfit
 	}
@@ -121,27 +123,27 @@ func partOf(open []javaser.Value, size int64) (*Part, error) {
 }
 
 // callOf reads a whole decoded request.
-func callOf(root *javaser.Object) (*Call, error) {
+func callOf(root *graph.Object) (*Call, error) {
 	c := &Call{root: root}
-	handler, _ := root.Ref("_value").(*javaser.Object)
+	handler, _ := root.Ref("_value").(*graph.Object)
 	if handler == nil {
 		return nil, problem(ReasonArguments, "a call without a method", nil)
 	}
 	if err := c.readPrincipal(); err != nil {
 		return nil, err
 	}
-	key := handler.Ref("_methodKey").(*javaser.Object)
-	method, err := readKey(key.Note[0].(javaser.Block))
+	key := handler.Ref("_methodKey").(*graph.Object)
+	method, err := readKey(key.Note[0].(graph.Block))
 	if err != nil {
 		return nil, problem(ReasonKey, "the call does not name a method in the form that a publisher writes", err)
 	}
 	c.Method = method
-	c.args = handler.Ref("_arguments").(*javaser.Array)
+	c.args = handler.Ref("_arguments").(*graph.Array)
 	return c, c.readArguments()
 }
 
 func (c *Call) readPrincipal() error {
-	p, ok := c.root.Ref("_key").(*javaser.Object)
+	p, ok := c.root.Ref("_key").(*graph.Object)
 	if !ok {
 		return problem(ReasonArguments, "a call without a principal", nil)
 	}
@@ -150,17 +152,17 @@ func (c *Call) readPrincipal() error {
 		c.Line = Line62
 	}
 	c.Principal.CompanyID = int64(p.Bits("_companyId"))
-	c.Principal.Login, c.Principal.HasLogin = javaser.Text(p.Ref("_login"))
-	c.Principal.URL, _ = javaser.Text(p.Ref("_url"))
-	c.password, _ = p.Ref("_password").(*javaser.String)
+	c.Principal.Login, c.Principal.HasLogin = graph.Text(p.Ref("_login"))
+	c.Principal.URL, _ = graph.Text(p.Ref("_url"))
+	c.password, _ = p.Ref("_password").(*graph.String)
 	return nil
 }
 
 // WrittenFor says whether an engine of that build can read the call: a class of the tunnel's own whose
 // version another build is known by is not. A version that nobody recorded may be a later patch's.
 func (c *Call) WrittenFor(build string) bool {
-	for _, o := range []javaser.Value{c.root, c.root.Ref("_key"), c.root.Ref("_value")} {
-		own, ok := o.(*javaser.Object)
+	for _, o := range []graph.Value{c.root, c.root.Ref("_key"), c.root.Ref("_value")} {
+		own, ok := o.(*graph.Object)
 		if ok && !classes().fits(own.Class, build) {
 			return false
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -33,7 +34,7 @@ func recordings(t testing.TB, kind string, fn func(build, method, name string, d
 func read(data []byte) (*liferay.Call, []byte, error) {
 	lim := javaser.DefaultLimits()
 	var content []byte
-	in := javaser.NewInput(bytes.NewReader(data), nil, lim.Held)
+	in := source.New(bytes.NewReader(data), nil, lim.Held)
 	call, err := liferay.Read(in, lim, func(p liferay.Part) (err error) {
 		content, err = io.ReadAll(p.Content)
 		return err
@@ -90,7 +91,7 @@ func TestRepliesAreWrittenBack(t *testing.T) {
 				typ = "void"
 			}
 			lim := javaser.DefaultLimits()
-			r, err := liferay.ReadReply(javaser.NewInput(bytes.NewReader(data), nil, lim.Held), lim, typ, false)
+			r, err := liferay.ReadReply(source.New(bytes.NewReader(data), nil, lim.Held), lim, typ, false)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 var (
@@ -36,13 +38,13 @@ func (t *Thrown) Error() string {
 type Reply struct {
 	Value  any     // as in tunnel.Call.Args; nil for nothing, for models and for an exception
 	Thrown *Thrown // nil for a value
-	root   javaser.Value
+	root   graph.Value
 }
 
 // ReadReply reads the reply of a method that returns the Java type returns. Its errors are
 // *javaser.Error for a stream that is not allowed, ErrEmptyReply, ErrReturnType, or the reader's
 // own. With resets it allows heartbeats before the object, as a client must.
-func ReadReply(in *javaser.Input, lim javaser.Limits, returns string, resets bool) (*Reply, error) {
+func ReadReply(in *source.Input, lim javaser.Limits, returns string, resets bool) (*Reply, error) {
 	shapes := shapesOf()
 	slot, ok := shapes.replies[returns]
 	if !ok {
@@ -76,7 +78,7 @@ func forReply(lim javaser.Limits) javaser.Limits {
 
 // isEmpty says whether the source ended before the first byte, or behind the heartbeats that stand
 // in for nothing. A source that failed there is not empty: what it would have said is not known.
-func isEmpty(err error, in *javaser.Input, resets bool) bool {
+func isEmpty(err error, in *source.Input, resets bool) bool {
 	var e *javaser.Error
 	if !errors.As(err, &e) || e.Rule != javaser.RuleTruncated || !e.Ended() {
 		return false
@@ -85,8 +87,8 @@ func isEmpty(err error, in *javaser.Input, resets bool) bool {
 	if !resets || len(arrived) == 0 {
 		return len(arrived) == 0
 	}
-	beats, ok := bytes.CutPrefix(arrived, javaser.Header())
-	return ok && len(bytes.TrimLeft(beats, string(rune(javaser.Reset)))) == 0
+	beats, ok := bytes.CutPrefix(arrived, graph.Header())
+	return ok && len(bytes.TrimLeft(beats, string(rune(graph.Reset)))) == 0
 }
 
 // Append appends the stream of the reply to dst.
@@ -94,7 +96,7 @@ func (r *Reply) Append(dst []byte) ([]byte, error) {
 	if r.root == nil {
 		return dst, nil
 	}
-	return javaser.Append(dst, r.root)
+	return graph.Append(dst, r.root)
 }
 
 // primaryKeys has the field that holds the id of a model.
@@ -108,7 +110,7 @@ func (r *Reply) ID() int64 {
 	if n, ok := r.Value.(int64); ok {
 		return n
 	}
-	o, ok := r.root.(*javaser.Object)
+	o, ok := r.root.(*graph.Object)
 	if !ok || primaryKeys[o.Class.Name] == "" {
 		return 0
 	}
@@ -118,37 +120,37 @@ func (r *Reply) ID() int64 {
 // MissingReferences returns the names of the references that a publish found missing: those that
 // made it fail, and those that are only warned of. ok is false for a reply that is something else.
 func (r *Reply) MissingReferences() (hard, weak []string, ok bool) {
-	o, isObject := r.root.(*javaser.Object)
+	o, isObject := r.root.(*graph.Object)
 	if !isObject || !strings.HasSuffix(o.Class.Name, ".MissingReferences") {
 		return nil, nil, false
 	}
 	return names(o.Ref("_dependencyMissingReferences")), names(o.Ref("_weakMissingReferences")), true
 }
 
-func names(v javaser.Value) []string {
-	o, ok := v.(*javaser.Object)
+func names(v graph.Value) []string {
+	o, ok := v.(*graph.Object)
 	if !ok || len(o.Note) == 0 {
 		return nil
 	}
 	var out []string
 	for i := 2; i < len(o.Note); i += 2 {
-		m := o.Note[i].(*javaser.Object)
-		name, _ := javaser.Text(m.Ref("_displayName"))
-		class, _ := javaser.Text(m.Ref("_className"))
+		m := o.Note[i].(*graph.Object)
+		name, _ := graph.Text(m.Ref("_displayName"))
+		class, _ := graph.Text(m.Ref("_className"))
 		out = append(out, class+" "+name)
 	}
 	return out
 }
 
 // thrown returns the exception that v is, or nil.
-func thrown(v javaser.Value) *Thrown {
-	o, ok := v.(*javaser.Object)
+func thrown(v graph.Value) *Thrown {
+	o, ok := v.(*graph.Object)
 	if !ok {
 		return nil
 	}
 	for c := o.Class; c != nil; c = c.Super {
 		if c.Name == "java.lang.Throwable" {
-			msg, _ := javaser.Text(o.Ref("detailMessage"))
+			msg, _ := graph.Text(o.Ref("detailMessage"))
 			return &Thrown{Class: o.Class.Name, Message: msg, Type: int(int32(o.Bits("_type")))}
 		}
 	}
@@ -159,8 +161,8 @@ func thrown(v javaser.Value) *Thrown {
 // its class and message are all that may be told of it. What stands behind the message need not be
 // readable; a body that was cut off tells nothing.
 func Glimpse(body []byte, lim javaser.Limits) (*Thrown, bool) {
-	d := javaser.NewDecoder(javaser.NewInput(bytes.NewReader(body), nil, lim.Held), forReply(lim))
-	v, err := d.Decode(javaser.Any())
+	d := javaser.NewDecoder(source.New(bytes.NewReader(body), nil, lim.Held), forReply(lim))
+	v, err := d.Decode(graph.Any())
 	var e *javaser.Error
 	if errors.As(err, &e) && e.Rule != javaser.RuleTruncated {
 		if open := d.Open(); len(open) > 0 {

@@ -13,22 +13,24 @@ import (
 	"testing/iotest"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
 func reply(src io.Reader, returns string, resets bool) (*liferay.Reply, error) {
 	lim := javaser.DefaultLimits()
-	return liferay.ReadReply(javaser.NewInput(src, nil, lim.Held), lim, returns, resets)
+	return liferay.ReadReply(source.New(src, nil, lim.Held), lim, returns, resets)
 }
 
 // thrower makes exceptions of classes that an engine may have.
 type thrower struct {
 	*edit
-	empty *javaser.Object
+	empty *graph.Object
 }
 
 func newThrower(t testing.TB) *thrower {
-	e := &edit{t: t, classes: map[string]*javaser.Class{}}
+	e := &edit{t: t, classes: map[string]*graph.Class{}}
 	data, err := liferay.AppendThrown(nil, build7, liferay.Thrown{Class: liferay.ClassPortalException})
 	if err != nil {
 		t.Fatal(err)
@@ -39,14 +41,14 @@ func newThrower(t testing.TB) *thrower {
 }
 
 // subclass makes a class that extends another.
-func (th *thrower) subclass(name, super string, fields ...javaser.Field) *javaser.Class {
-	c := &javaser.Class{Name: name, UID: 1, Flags: 2, Fields: fields, Super: th.class(super)}
+func (th *thrower) subclass(name, super string, fields ...graph.Field) *graph.Class {
+	c := &graph.Class{Name: name, UID: 1, Flags: 2, Fields: fields, Super: th.class(super)}
 	th.classes[name] = c
 	return c
 }
 
 // exception makes one with that many stack frames; without a cause it refers to itself, as Java does.
-func (th *thrower) exception(class, message string, frames int, cause javaser.Value) *javaser.Object {
+func (th *thrower) exception(class, message string, frames int, cause graph.Value) *graph.Object {
 	o := th.object(class)
 	o.SetRef("cause", o)
 	if cause != nil {
@@ -54,7 +56,7 @@ func (th *thrower) exception(class, message string, frames int, cause javaser.Va
 	}
 	o.SetRef("detailMessage", text(message))
 	o.SetRef("suppressedExceptions", th.empty)
-	trace := &javaser.Array{Class: th.class("[Ljava.lang.StackTraceElement;")}
+	trace := &graph.Array{Class: th.class("[Ljava.lang.StackTraceElement;")}
 	for i := range frames {
 		f := th.object("java.lang.StackTraceElement")
 		f.SetBits("lineNumber", uint64(i))
@@ -67,9 +69,9 @@ func (th *thrower) exception(class, message string, frames int, cause javaser.Va
 	return o
 }
 
-func (th *thrower) write(v javaser.Value) []byte {
+func (th *thrower) write(v graph.Value) []byte {
 	th.t.Helper()
-	data, err := javaser.Append(nil, v)
+	data, err := graph.Append(nil, v)
 	if err != nil {
 		th.t.Fatal(err)
 	}
@@ -80,18 +82,18 @@ const portal = liferay.ClassPortalException
 
 // TestExceptions has what an exception may be and carry. Refused ones still tell their class, and their message if it was read.
 func TestExceptions(t *testing.T) {
-	object := func(name, sig string) javaser.Field { return javaser.Field{Type: sig[0], Name: name, Sig: sig} }
-	own := func(field javaser.Field, v func(th *thrower) javaser.Value) func(th *thrower) *javaser.Object {
-		return func(th *thrower) *javaser.Object {
+	object := func(name, sig string) graph.Field { return graph.Field{Type: sig[0], Name: name, Sig: sig} }
+	own := func(field graph.Field, v func(th *thrower) graph.Value) func(th *thrower) *graph.Object {
+		return func(th *thrower) *graph.Object {
 			th.subclass("com.liferay.x.OwnException", portal, field)
 			o := th.exception("com.liferay.x.OwnException", "m", 0, nil)
 			o.SetRef(field.Name, v(th))
 			return o
 		}
 	}
-	chain := func(depth int) func(th *thrower) *javaser.Object {
-		return func(th *thrower) *javaser.Object {
-			var cause javaser.Value
+	chain := func(depth int) func(th *thrower) *graph.Object {
+		return func(th *thrower) *graph.Object {
+			var cause graph.Value
 			for i := range depth - 1 {
 				name := fmt.Sprintf("com.liferay.x.Cause%dException", i)
 				th.subclass(name, portal)
@@ -102,44 +104,44 @@ func TestExceptions(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, reason, glimpse string
-		make                  func(th *thrower) *javaser.Object
+		make                  func(th *thrower) *graph.Object
 	}{
-		{"plain", "accepted", "", func(th *thrower) *javaser.Object { return th.exception(portal, "m", 0, nil) }},
-		{"of a module of the vendor's", "accepted", "", func(th *thrower) *javaser.Object {
+		{"plain", "accepted", "", func(th *thrower) *graph.Object { return th.exception(portal, "m", 0, nil) }},
+		{"of a module of the vendor's", "accepted", "", func(th *thrower) *graph.Object {
 			th.subclass("com.liferay.x.y.OddException$Must_Not1", portal)
 			return th.exception("com.liferay.x.y.OddException$Must_Not1", "m", 3, nil)
 		}},
-		{"of Java", "accepted", "", func(th *thrower) *javaser.Object {
+		{"of Java", "accepted", "", func(th *thrower) *graph.Object {
 			th.subclass("java.lang.IllegalStateException", "java.lang.RuntimeException")
 			return th.exception("java.lang.IllegalStateException", "m", 3, nil)
 		}},
-		{"Throwable itself", "accepted", "", func(th *thrower) *javaser.Object { return th.exception("java.lang.Throwable", "m", 3, nil) }},
-		{"of somebody else", "stream.class", "org.x.EvilException: m", func(th *thrower) *javaser.Object {
+		{"Throwable itself", "accepted", "", func(th *thrower) *graph.Object { return th.exception("java.lang.Throwable", "m", 3, nil) }},
+		{"of somebody else", "stream.class", "org.x.EvilException: m", func(th *thrower) *graph.Object {
 			th.subclass("org.x.EvilException", portal)
 			return th.exception("org.x.EvilException", "m", 3, nil)
 		}},
-		{"of the vendor's name only", "stream.class", "com.liferayx.Evil: m", func(th *thrower) *javaser.Object {
+		{"of the vendor's name only", "stream.class", "com.liferayx.Evil: m", func(th *thrower) *graph.Object {
 			th.subclass("com.liferayx.Evil", portal)
 			return th.exception("com.liferayx.Evil", "m", 3, nil)
 		}},
-		{"of a name with a line break", "stream.class", "com.liferay.\nEvil: m", func(th *thrower) *javaser.Object {
+		{"of a name with a line break", "stream.class", "com.liferay.\nEvil: m", func(th *thrower) *graph.Object {
 			th.subclass("com.liferay.\nEvil", portal)
 			return th.exception("com.liferay.\nEvil", "m", 3, nil)
 		}},
-		{"of a name of 300 letters", "stream.class", "com.liferay." + strings.Repeat("x", 300) + ": m", func(th *thrower) *javaser.Object {
+		{"of a name of 300 letters", "stream.class", "com.liferay." + strings.Repeat("x", 300) + ": m", func(th *thrower) *graph.Object {
 			th.subclass("com.liferay."+strings.Repeat("x", 300), portal)
 			return th.exception("com.liferay."+strings.Repeat("x", 300), "m", 3, nil)
 		}},
-		{"a class of the vendor's that is none", "stream.shape", "-", func(th *thrower) *javaser.Object {
-			th.classes["com.liferay.x.Evil"] = &javaser.Class{Name: "com.liferay.x.Evil", UID: 1, Flags: 2}
+		{"a class of the vendor's that is none", "stream.shape", "-", func(th *thrower) *graph.Object {
+			th.classes["com.liferay.x.Evil"] = &graph.Class{Name: "com.liferay.x.Evil", UID: 1, Flags: 2}
 			return th.object("com.liferay.x.Evil")
 		}},
-		{"a superclass of somebody else", "stream.class", "com.liferay.x.Own: m", func(th *thrower) *javaser.Object {
+		{"a superclass of somebody else", "stream.class", "com.liferay.x.Own: m", func(th *thrower) *graph.Object {
 			th.subclass("org.x.Evil", portal)
 			th.subclass("com.liferay.x.Own", "org.x.Evil")
 			return th.exception("com.liferay.x.Own", "m", 3, nil)
 		}},
-		{"nine superclasses", "stream.depth", "-", func(th *thrower) *javaser.Object {
+		{"nine superclasses", "stream.depth", "-", func(th *thrower) *graph.Object {
 			super := portal
 			for i := range 6 {
 				name := fmt.Sprintf("com.liferay.x.C%d", i)
@@ -152,74 +154,74 @@ func TestExceptions(t *testing.T) {
 		{"ten causes with 120 frames each", "accepted", "", chain(11)},
 		{"60 causes", "accepted", "", chain(60)},
 		{"70 causes", "stream.depth", portal, chain(70)},
-		{"a cause of somebody else", "stream.class", portal + ": m", func(th *thrower) *javaser.Object {
+		{"a cause of somebody else", "stream.class", portal + ": m", func(th *thrower) *graph.Object {
 			th.subclass("org.x.EvilException", portal)
 			return th.exception(portal, "m", 3, th.exception("org.x.EvilException", "inner", 0, nil))
 		}},
-		{"causes in a ring", "stream.handle", portal + ": m", func(th *thrower) *javaser.Object {
+		{"causes in a ring", "stream.handle", portal + ": m", func(th *thrower) *graph.Object {
 			inner := th.exception("java.lang.Exception", "inner", 0, nil)
 			outer := th.exception(portal, "m", 3, inner)
 			inner.SetRef("cause", outer)
 			return outer
 		}},
-		{"no cause, as null", "accepted", "", func(th *thrower) *javaser.Object {
+		{"no cause, as null", "accepted", "", func(th *thrower) *graph.Object {
 			o := th.exception(portal, "m", 0, nil)
 			o.SetRef("cause", nil)
 			return o
 		}},
-		{"one that was seen before", "accepted", "", func(th *thrower) *javaser.Object {
+		{"one that was seen before", "accepted", "", func(th *thrower) *graph.Object {
 			inner := th.exception("java.lang.Exception", "inner", 2, nil)
 			o := th.exception(portal, "m", 3, inner)
 			o.SetRef("suppressedExceptions", th.list(inner))
 			return o
 		}},
-		{"one that it suppressed", "accepted", "", func(th *thrower) *javaser.Object {
+		{"one that it suppressed", "accepted", "", func(th *thrower) *graph.Object {
 			o := th.exception(portal, "m", 3, nil)
 			o.SetRef("suppressedExceptions", th.list(th.exception("java.lang.Exception", "inner", 2, nil)))
 			return o
 		}},
-		{"text that it suppressed", "stream.slot", portal + ": m", func(th *thrower) *javaser.Object {
+		{"text that it suppressed", "stream.slot", portal + ": m", func(th *thrower) *graph.Object {
 			o := th.exception(portal, "m", 3, nil)
 			o.SetRef("suppressedExceptions", th.list(text("x")))
 			return o
 		}},
-		{"itself that it suppressed", "stream.handle", portal + ": m", func(th *thrower) *javaser.Object {
+		{"itself that it suppressed", "stream.handle", portal + ": m", func(th *thrower) *graph.Object {
 			o := th.exception(portal, "m", 3, nil)
 			o.SetRef("suppressedExceptions", th.list(o))
 			return o
 		}},
-		{"no stack", "accepted", "", func(th *thrower) *javaser.Object {
+		{"no stack", "accepted", "", func(th *thrower) *graph.Object {
 			o := th.exception(portal, "m", 0, nil)
 			o.SetRef("stackTrace", nil)
 			return o
 		}},
-		{"60,000 frames", "stream.weight", portal + ": m", func(th *thrower) *javaser.Object { return th.exception(portal, "m", 60_000, nil) }},
+		{"60,000 frames", "stream.weight", portal + ": m", func(th *thrower) *graph.Object { return th.exception(portal, "m", 60_000, nil) }},
 
-		{"text of its own", "accepted", "", own(object("_a", "Ljava/lang/String;"), func(*thrower) javaser.Value { return text("x") })},
-		{"texts", "accepted", "", own(object("_a", "[Ljava/lang/String;"), func(th *thrower) javaser.Value { return th.texts("x") })},
-		{"numbers", "accepted", "", own(object("_a", "[J"), func(th *thrower) javaser.Value {
-			return &javaser.Array{Class: th.class("[J"), Longs: []int64{1}}
+		{"text of its own", "accepted", "", own(object("_a", "Ljava/lang/String;"), func(*thrower) graph.Value { return text("x") })},
+		{"texts", "accepted", "", own(object("_a", "[Ljava/lang/String;"), func(th *thrower) graph.Value { return th.texts("x") })},
+		{"numbers", "accepted", "", own(object("_a", "[J"), func(th *thrower) graph.Value {
+			return &graph.Array{Class: th.class("[J"), Longs: []int64{1}}
 		})},
-		{"a Date", "accepted", "", own(object("_a", "Ljava/util/Date;"), func(th *thrower) javaser.Value { return th.date(1) })},
-		{"a Locale", "accepted", "", own(object("_a", "Ljava/util/Locale;"), func(th *thrower) javaser.Value { return th.sample("locale-en-US") })},
-		{"a list of Locale and text", "accepted", "", own(object("_a", "Ljava/util/List;"), func(th *thrower) javaser.Value {
+		{"a Date", "accepted", "", own(object("_a", "Ljava/util/Date;"), func(th *thrower) graph.Value { return th.date(1) })},
+		{"a Locale", "accepted", "", own(object("_a", "Ljava/util/Locale;"), func(th *thrower) graph.Value { return th.sample("locale-en-US") })},
+		{"a list of Locale and text", "accepted", "", own(object("_a", "Ljava/util/List;"), func(th *thrower) graph.Value {
 			return th.list(th.sample("locale-en-US"), text("x"), nil)
 		})},
-		{"an empty list", "accepted", "", own(object("_a", "Ljava/util/List;"), func(th *thrower) javaser.Value { return th.empty })},
-		{"a list of numbers", "stream.class", "com.liferay.x.OwnException: m", own(object("_a", "Ljava/util/List;"), func(th *thrower) javaser.Value {
+		{"an empty list", "accepted", "", own(object("_a", "Ljava/util/List;"), func(th *thrower) graph.Value { return th.empty })},
+		{"a list of numbers", "stream.class", "com.liferay.x.OwnException: m", own(object("_a", "Ljava/util/List;"), func(th *thrower) graph.Value {
 			return th.list(th.long(1))
 		})},
-		{"null of any type", "accepted", "", own(object("_a", "Lorg/x/Evil;"), func(*thrower) javaser.Value { return nil })},
-		{"an object of any type", "stream.class", "com.liferay.x.OwnException: m", own(object("_a", "Ljava/lang/Object;"), func(th *thrower) javaser.Value {
+		{"null of any type", "accepted", "", own(object("_a", "Lorg/x/Evil;"), func(*thrower) graph.Value { return nil })},
+		{"an object of any type", "stream.class", "com.liferay.x.OwnException: m", own(object("_a", "Ljava/lang/Object;"), func(th *thrower) graph.Value {
 			return th.long(1)
 		})},
-		{"a map", "stream.class", "com.liferay.x.OwnException: m", own(object("_a", "Ljava/util/Map;"), func(th *thrower) javaser.Value {
+		{"a map", "stream.class", "com.liferay.x.OwnException: m", own(object("_a", "Ljava/util/Map;"), func(th *thrower) graph.Value {
 			return th.hash("java.util.HashMap")
 		})},
-		{"a second exception in a field", "stream.class", "com.liferay.x.OwnException: m", own(object("_a", "Ljava/lang/Throwable;"), func(th *thrower) javaser.Value {
+		{"a second exception in a field", "stream.class", "com.liferay.x.OwnException: m", own(object("_a", "Ljava/lang/Throwable;"), func(th *thrower) graph.Value {
 			return th.exception(portal, "inner", 0, nil)
 		})},
-		{"a field that hides the message", "stream.twice", "com.liferay.x.OwnException", own(object("detailMessage", "Ljava/lang/String;"), func(*thrower) javaser.Value {
+		{"a field that hides the message", "stream.twice", "com.liferay.x.OwnException", own(object("detailMessage", "Ljava/lang/String;"), func(*thrower) graph.Value {
 			return nil
 		})},
 	} {
@@ -275,7 +277,7 @@ func TestAnswers(t *testing.T) {
 		"a group":     recorded(t, build7, "015-getGroup.rep"),
 		"a layout":    recorded(t, build7, "017-getLayoutByUuidAndGroupId.rep"),
 		"a name":      recorded(t, build7, "026-fetchByClassNameId.rep"),
-		"a header":    javaser.Header(),
+		"a header":    graph.Header(),
 		"a second":    append(value(true), 0x70),
 		"a heartbeat": {0xac, 0xed, 0, 5, 0x79},
 	}
@@ -351,7 +353,7 @@ func TestHeartbeats(t *testing.T) {
 		t.Fatal(err)
 	}
 	beats := func(n int, rest []byte) []byte {
-		return joined(javaser.Header(), bytes.Repeat([]byte{javaser.Reset}, n), rest)
+		return joined(graph.Header(), bytes.Repeat([]byte{graph.Reset}, n), rest)
 	}
 	for _, tt := range []struct {
 		name, returns string
@@ -451,59 +453,59 @@ func TestWrittenReplies(t *testing.T) {
 // writes.
 func TestClassNameByForm(t *testing.T) {
 	const impl = "com.liferay.portal.model.impl.ClassName"
-	field := func(name, sig string) javaser.Field {
+	field := func(name, sig string) graph.Field {
 		if len(sig) == 1 {
-			return javaser.Field{Type: sig[0], Name: name}
+			return graph.Field{Type: sig[0], Name: name}
 		}
-		return javaser.Field{Type: sig[0], Name: name, Sig: sig}
+		return graph.Field{Type: sig[0], Name: name, Sig: sig}
 	}
-	root := &javaser.Class{Name: "com.liferay.portal.kernel.model.impl.BaseModelImpl", UID: 1, Flags: 2,
-		Fields: []javaser.Field{field("_cachedModel", "Z"), field("_new", "Z")}}
-	own := []javaser.Field{field("_classNameId", "J"), field("_value", "Ljava/lang/String;")}
-	object := func(names [3]string, fields []javaser.Field, super *javaser.Class) *javaser.Object {
-		model := &javaser.Class{Name: names[0], UID: 2, Flags: 2, Fields: fields, Super: super}
-		base := &javaser.Class{Name: names[1], UID: 3, Flags: 2, Super: model}
-		c := &javaser.Class{Name: names[2], UID: 4, Flags: 2, Super: base}
-		return &javaser.Object{Class: c, Fields: make([]javaser.FieldValue, c.FieldCount())}
+	root := &graph.Class{Name: "com.liferay.portal.kernel.model.impl.BaseModelImpl", UID: 1, Flags: 2,
+		Fields: []graph.Field{field("_cachedModel", "Z"), field("_new", "Z")}}
+	own := []graph.Field{field("_classNameId", "J"), field("_value", "Ljava/lang/String;")}
+	object := func(names [3]string, fields []graph.Field, super *graph.Class) *graph.Object {
+		model := &graph.Class{Name: names[0], UID: 2, Flags: 2, Fields: fields, Super: super}
+		base := &graph.Class{Name: names[1], UID: 3, Flags: 2, Super: model}
+		c := &graph.Class{Name: names[2], UID: 4, Flags: 2, Super: base}
+		return &graph.Object{Class: c, Fields: make([]graph.FieldValue, c.FieldCount())}
 	}
 	chain := [3]string{impl + "ModelImpl", impl + "BaseImpl", impl + "Impl"}
 	for _, tt := range []struct {
 		name string
 		ok   bool
-		make func() *javaser.Object
+		make func() *graph.Object
 	}{
-		{"of a build not known", true, func() *javaser.Object { return object(chain, own, root) }},
-		{"a number more", true, func() *javaser.Object {
-			return object(chain, append([]javaser.Field{field("_another", "J")}, own...), root)
+		{"of a build not known", true, func() *graph.Object { return object(chain, own, root) }},
+		{"a number more", true, func() *graph.Object {
+			return object(chain, append([]graph.Field{field("_another", "J")}, own...), root)
 		}},
-		{"a reference that is null", true, func() *javaser.Object {
-			return object(chain, append([]javaser.Field{}, own[0], field("_more", "Lcom/x/Y;"), own[1]), root)
+		{"a reference that is null", true, func() *graph.Object {
+			return object(chain, append([]graph.Field{}, own[0], field("_more", "Lcom/x/Y;"), own[1]), root)
 		}},
-		{"a reference that is not", false, func() *javaser.Object {
-			o := object(chain, append([]javaser.Field{}, own[0], field("_more", "Lcom/x/Y;"), own[1]), root)
+		{"a reference that is not", false, func() *graph.Object {
+			o := object(chain, append([]graph.Field{}, own[0], field("_more", "Lcom/x/Y;"), own[1]), root)
 			o.SetRef("_more", object(chain, own, root))
 			return o
 		}},
-		{"itself inside", false, func() *javaser.Object {
-			o := object(chain, append([]javaser.Field{}, own[0], field("_escapedModel", "Lcom/liferay/portal/kernel/model/ClassName;"), own[1]), root)
+		{"itself inside", false, func() *graph.Object {
+			o := object(chain, append([]graph.Field{}, own[0], field("_escapedModel", "Lcom/liferay/portal/kernel/model/ClassName;"), own[1]), root)
 			o.SetRef("_escapedModel", o)
 			return o
 		}},
-		{"a class less", false, func() *javaser.Object {
+		{"a class less", false, func() *graph.Object {
 			o := object(chain, own, root)
-			o.Class = &javaser.Class{Name: impl + "Impl", UID: 4, Flags: 2, Super: o.Class.Super.Super}
+			o.Class = &graph.Class{Name: impl + "Impl", UID: 4, Flags: 2, Super: o.Class.Super.Super}
 			return o
 		}},
-		{"another name", false, func() *javaser.Object {
+		{"another name", false, func() *graph.Object {
 			return object([3]string{chain[0], chain[1], "com.liferay.portal.model.impl.ClassNamesImpl"}, own, root)
 		}},
-		{"another model", false, func() *javaser.Object {
+		{"another model", false, func() *graph.Object {
 			return object([3]string{"com.liferay.portal.model.impl.GroupModelImpl", chain[1], chain[2]}, own, root)
 		}},
-		{"another root", false, func() *javaser.Object {
-			return object(chain, own, &javaser.Class{Name: "org.x.BaseModelImpl", UID: 1, Flags: 2, Fields: root.Fields})
+		{"another root", false, func() *graph.Object {
+			return object(chain, own, &graph.Class{Name: "org.x.BaseModelImpl", UID: 1, Flags: 2, Fields: root.Fields})
 		}},
-		{"a writer of its own", false, func() *javaser.Object {
+		{"a writer of its own", false, func() *graph.Object {
 			o := object(chain, own, root)
 			o.Class.Flags = 3
 			return o
@@ -513,7 +515,7 @@ func TestClassNameByForm(t *testing.T) {
 			o := tt.make()
 			o.SetBits("_classNameId", 5)
 			o.SetRef("_value", text("com.liferay.portal.kernel.model.Company"))
-			data, err := javaser.Append(nil, o)
+			data, err := graph.Append(nil, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -525,13 +527,13 @@ func TestClassNameByForm(t *testing.T) {
 }
 
 // extended adds a reference field to a class of an object's chain, in the order of Java's writer.
-func extended(t testing.TB, o *javaser.Object, class string, f javaser.Field, v javaser.Value) {
+func extended(t testing.TB, o *graph.Object, class string, f graph.Field, v graph.Value) {
 	t.Helper()
 	for c := o.Class; c != nil; c = c.Super {
 		if c.Name != class {
 			continue
 		}
-		at := slices.IndexFunc(c.Fields, func(g javaser.Field) bool { return !g.Primitive() && g.Name > f.Name })
+		at := slices.IndexFunc(c.Fields, func(g graph.Field) bool { return !g.Primitive() && g.Name > f.Name })
 		if at < 0 {
 			at = len(c.Fields)
 		}
@@ -540,7 +542,7 @@ func extended(t testing.TB, o *javaser.Object, class string, f javaser.Field, v 
 			before = c.Super.FieldCount()
 		}
 		c.Fields = slices.Insert(c.Fields, at, f)
-		o.Fields = slices.Insert(o.Fields, before+at, javaser.FieldValue{Ref: v})
+		o.Fields = slices.Insert(o.Fields, before+at, graph.FieldValue{Ref: v})
 		return
 	}
 	t.Fatalf("%s has no %s in its chain", o.Class.Name, class)
@@ -550,27 +552,27 @@ func extended(t testing.TB, o *javaser.Object, class string, f javaser.Field, v 
 // a colour scheme and a theme that are null on the wire.
 func TestModelsOfNewerBuildsByForm(t *testing.T) {
 	const models = "com.liferay.portal.model.impl."
-	scheme := javaser.Field{Type: 'L', Name: "_colorScheme", Sig: "Lcom/liferay/portal/kernel/model/ColorScheme;"}
-	theme := javaser.Field{Type: 'L', Name: "_theme", Sig: "Lcom/liferay/portal/kernel/model/Theme;"}
-	word := javaser.Field{Type: 'L', Name: "_oneMore", Sig: "Ljava/lang/String;"}
+	scheme := graph.Field{Type: 'L', Name: "_colorScheme", Sig: "Lcom/liferay/portal/kernel/model/ColorScheme;"}
+	theme := graph.Field{Type: 'L', Name: "_theme", Sig: "Lcom/liferay/portal/kernel/model/Theme;"}
+	word := graph.Field{Type: 'L', Name: "_oneMore", Sig: "Ljava/lang/String;"}
 	for _, build := range []string{"7.3", "7.4.3.51", "7.4.3.112"} {
 		for _, tt := range []struct {
 			name, returns string
 			ok            bool
-			change        func(o *javaser.Object)
+			change        func(o *graph.Object)
 		}{
-			{"getLayoutByUuidAndGroupId", "com.liferay.portal.kernel.model.Layout", true, func(o *javaser.Object) {
+			{"getLayoutByUuidAndGroupId", "com.liferay.portal.kernel.model.Layout", true, func(o *graph.Object) {
 				extended(t, o, models+"LayoutImpl", scheme, nil)
 				extended(t, o, models+"LayoutImpl", theme, nil)
 			}},
-			{"getLayoutByUuidAndGroupId", "com.liferay.portal.kernel.model.Layout", false, func(o *javaser.Object) {
-				extended(t, o, models+"LayoutImpl", theme, &javaser.Object{Class: &javaser.Class{Name: "org.x.Theme", UID: 1, Flags: 2}})
+			{"getLayoutByUuidAndGroupId", "com.liferay.portal.kernel.model.Layout", false, func(o *graph.Object) {
+				extended(t, o, models+"LayoutImpl", theme, &graph.Object{Class: &graph.Class{Name: "org.x.Theme", UID: 1, Flags: 2}})
 			}},
-			{"getGroup", "com.liferay.portal.kernel.model.Group", true, func(o *javaser.Object) {
+			{"getGroup", "com.liferay.portal.kernel.model.Group", true, func(o *graph.Object) {
 				extended(t, o, models+"GroupModelImpl", word, text("more"))
 			}},
-			{"getGroup", "com.liferay.portal.kernel.model.Group", false, func(o *javaser.Object) {
-				extended(t, o, models+"GroupModelImpl", word, &javaser.Object{Class: &javaser.Class{Name: "org.x.Word", UID: 1, Flags: 2}})
+			{"getGroup", "com.liferay.portal.kernel.model.Group", false, func(o *graph.Object) {
+				extended(t, o, models+"GroupModelImpl", word, &graph.Object{Class: &graph.Class{Name: "org.x.Word", UID: 1, Flags: 2}})
 			}},
 		} {
 			t.Run(fmt.Sprint(build, " ", tt.name, " ", tt.ok), func(t *testing.T) {
@@ -583,12 +585,12 @@ func TestModelsOfNewerBuildsByForm(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					o, ok := loose(t, data).(*javaser.Object)
+					o, ok := loose(t, data).(*graph.Object)
 					if !ok || !strings.HasPrefix(o.Class.Name, models) {
 						continue // an exception
 					}
 					tt.change(o)
-					if data, err = javaser.Append(nil, o); err != nil {
+					if data, err = graph.Append(nil, o); err != nil {
 						t.Fatal(err)
 					}
 					if _, err := reply(bytes.NewReader(data), tt.returns, false); (err == nil) != tt.ok {

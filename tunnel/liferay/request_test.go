@@ -10,6 +10,8 @@ import (
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -41,7 +43,7 @@ var requests = []struct {
 	}},
 	{"a Date as an argument", create, "stream.class", func(e *edit) { e.setArgs(e.long(1), e.object("java.util.Date")) }},
 	{"a long[] as an argument", create, "stream.class", func(e *edit) {
-		e.setArgs(e.long(1), &javaser.Array{Class: e.class("[J"), Longs: []int64{1}})
+		e.setArgs(e.long(1), &graph.Array{Class: e.class("[J"), Longs: []int64{1}})
 	}},
 	{"an int", create, "accepted", func(e *edit) {
 		e.setArgs(e.boxed("java.lang.Integer", 1<<32-1), text("x"))
@@ -163,35 +165,35 @@ var requests = []struct {
 	}},
 	{"100,000 entries", publish, "accepted", func(e *edit) { e.setting(e.wide(100_000)) }},
 	{"100,001 entries", publish, "stream.limit", func(e *edit) { e.setting(e.wide(100_001)) }},
-	{"an array of nothing", publish, "accepted", func(e *edit) { e.setting(&javaser.Array{Class: e.class("[Ljava.lang.Object;")}) }},
+	{"an array of nothing", publish, "accepted", func(e *edit) { e.setting(&graph.Array{Class: e.class("[Ljava.lang.Object;")}) }},
 	{"an array of objects", publish, "stream.slot", func(e *edit) {
-		e.setting(&javaser.Array{Class: e.class("[Ljava.lang.Object;"), Refs: []javaser.Value{nil}})
+		e.setting(&graph.Array{Class: e.class("[Ljava.lang.Object;"), Refs: []graph.Value{nil}})
 	}},
 	{"an Integer[]", publish, "accepted", func(e *edit) {
-		e.setting(&javaser.Array{Class: e.class("[Ljava.lang.Integer;"), Refs: []javaser.Value{nil, e.boxed("java.lang.Integer", 7)}})
+		e.setting(&graph.Array{Class: e.class("[Ljava.lang.Integer;"), Refs: []graph.Value{nil, e.boxed("java.lang.Integer", 7)}})
 	}},
 	{"content in the settings", publish, "stream.class", func(e *edit) { e.setting(e.bytes(1)) }},
 	{"the configuration in its settings", publish, "stream.handle", func(e *edit) { e.setting(e.args.Refs[1]) }},
 	{"a principal in the settings", publish, "stream.slot", func(e *edit) { e.setting(e.principal) }},
 }
 
-func (e *edit) part(args ...javaser.Value) {
+func (e *edit) part(args ...graph.Value) {
 	e.setArgs(args...)
 	e.method(staging, "updateStagingRequest", "long", "java.lang.String", "[B")
 }
 
-func (e *edit) publishMap(m javaser.Value) {
+func (e *edit) publishMap(m graph.Value) {
 	e.setArgs(e.long(1), e.boxed("java.lang.Boolean", 0), m)
 	e.method(staging, "publishStagingRequest", "long", "boolean", "java.util.Map")
 }
 
 // setting adds a setting of that value.
-func (e *edit) setting(v javaser.Value) {
+func (e *edit) setting(v graph.Value) {
 	own, set := e.settings()
 	set(e.hash("java.util.HashMap", append(own.Note[1:len(own.Note):len(own.Note)], text("added"), v)...))
 }
 
-func (e *edit) nested(depth int) javaser.Value {
+func (e *edit) nested(depth int) graph.Value {
 	v := e.list()
 	for range depth - 1 {
 		v = e.list(v)
@@ -199,8 +201,8 @@ func (e *edit) nested(depth int) javaser.Value {
 	return v
 }
 
-func (e *edit) wide(n int) javaser.Value {
-	entries := make([]javaser.Value, 0, 2*n)
+func (e *edit) wide(n int) graph.Value {
+	entries := make([]graph.Value, 0, 2*n)
 	for i := range n {
 		entries = append(entries, e.long(int64(i)), nil)
 	}
@@ -239,7 +241,7 @@ func TestContentWithoutReader(t *testing.T) {
 	e := edited(t, build7, create)
 	e.part(e.long(1), text("a"), e.bytes(1))
 	lim := javaser.DefaultLimits()
-	in := javaser.NewInput(bytes.NewReader(e.data()), nil, lim.Held)
+	in := source.New(bytes.NewReader(e.data()), nil, lim.Held)
 	if _, err := liferay.Read(in, lim, nil); reasonOf(err) != "stream.limit" {
 		t.Errorf("got %v", err)
 	}
@@ -252,7 +254,7 @@ func TestPartIsKnownEarly(t *testing.T) {
 	data := e.data()
 	lim, mine := javaser.DefaultLimits(), fmt.Errorf("mine")
 	called := false
-	in := javaser.NewInput(bytes.NewReader(data), nil, lim.Held)
+	in := source.New(bytes.NewReader(data), nil, lim.Held)
 	_, err := liferay.Read(in, lim, func(p liferay.Part) error {
 		called = true
 		if p.ID != 77 || p.Name != "a.zip00" || p.Size != 3 || p.Principal.Login != "publisher@example.com" || p.Line != liferay.Line7 {
@@ -272,22 +274,22 @@ func TestPartIsKnownEarly(t *testing.T) {
 func TestPlainValues(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		v    func(e *edit) javaser.Value
+		v    func(e *edit) graph.Value
 		want string
 	}{
-		{"null", func(e *edit) javaser.Value { return nil }, "<nil>"},
-		{"text", func(e *edit) javaser.Value { return text("x") }, "x"},
-		{"Long", func(e *edit) javaser.Value { return e.long(-5) }, "-5"},
-		{"Integer", func(e *edit) javaser.Value { return e.boxed("java.lang.Integer", 1<<64-7) }, "-7"},
-		{"Boolean", func(e *edit) javaser.Value { return e.boxed("java.lang.Boolean", 1) }, "true"},
-		{"Date", func(e *edit) javaser.Value { return e.date(1_700_000_000_000) }, "2023-11-14 22:13:20 +0000 UTC"},
-		{"Locale", func(e *edit) javaser.Value { return e.sample("locale-en-US") }, "en_US"},
-		{"Locale without a country", func(e *edit) javaser.Value { return e.sample("locale-language") }, "de"},
-		{"zone", func(e *edit) javaser.Value { return e.zone("UTC") }, "UTC"},
-		{"long[]", func(e *edit) javaser.Value { return &javaser.Array{Class: e.class("[J"), Longs: []int64{1, -2}} }, "[1 -2]"},
-		{"String[]", func(e *edit) javaser.Value { return e.texts("a", "b") }, "[a b]"},
-		{"list", func(e *edit) javaser.Value { return e.list(text("a"), nil, e.list()) }, "[a <nil> []]"},
-		{"map", func(e *edit) javaser.Value {
+		{"null", func(e *edit) graph.Value { return nil }, "<nil>"},
+		{"text", func(e *edit) graph.Value { return text("x") }, "x"},
+		{"Long", func(e *edit) graph.Value { return e.long(-5) }, "-5"},
+		{"Integer", func(e *edit) graph.Value { return e.boxed("java.lang.Integer", 1<<64-7) }, "-7"},
+		{"Boolean", func(e *edit) graph.Value { return e.boxed("java.lang.Boolean", 1) }, "true"},
+		{"Date", func(e *edit) graph.Value { return e.date(1_700_000_000_000) }, "2023-11-14 22:13:20 +0000 UTC"},
+		{"Locale", func(e *edit) graph.Value { return e.sample("locale-en-US") }, "en_US"},
+		{"Locale without a country", func(e *edit) graph.Value { return e.sample("locale-language") }, "de"},
+		{"zone", func(e *edit) graph.Value { return e.zone("UTC") }, "UTC"},
+		{"long[]", func(e *edit) graph.Value { return &graph.Array{Class: e.class("[J"), Longs: []int64{1, -2}} }, "[1 -2]"},
+		{"String[]", func(e *edit) graph.Value { return e.texts("a", "b") }, "[a b]"},
+		{"list", func(e *edit) graph.Value { return e.list(text("a"), nil, e.list()) }, "[a <nil> []]"},
+		{"map", func(e *edit) graph.Value {
 			return e.hash("java.util.HashMap", e.long(-1), text("a"), e.long(2), e.texts("b"))
 		}, "map[-1:a 2:[b]]"},
 	} {
@@ -305,21 +307,21 @@ func TestPlainValues(t *testing.T) {
 	}
 }
 
-func (e *edit) date(ms uint64) javaser.Value {
+func (e *edit) date(ms uint64) graph.Value {
 	o := e.object("java.util.Date")
-	o.Note = []javaser.Value{javaser.Block(binary.BigEndian.AppendUint64(nil, ms))}
+	o.Note = []graph.Value{graph.Block(binary.BigEndian.AppendUint64(nil, ms))}
 	return o
 }
 
-func (e *edit) zone(id string) javaser.Value {
+func (e *edit) zone(id string) graph.Value {
 	o := e.object("sun.util.calendar.ZoneInfo")
 	o.SetRef("ID", text(id))
 	return o
 }
 
 // sample is an object that Java wrote, of the classes of this request.
-func (e *edit) sample(name string) javaser.Value {
-	o := loose(e.t, jdkFile(e.t, name)).(*javaser.Object)
+func (e *edit) sample(name string) graph.Value {
+	o := loose(e.t, jdkFile(e.t, name)).(*graph.Object)
 	o.Class = e.class(o.Class.Name)
 	return o
 }
@@ -365,7 +367,7 @@ func (c chunked) Read(p []byte) (int, error) { return c.r.Read(p[:min(len(p), c.
 func blank(t *testing.T, data []byte, chunk int) []byte {
 	t.Helper()
 	lim := javaser.DefaultLimits()
-	in := javaser.NewInput(chunked{bytes.NewReader(data), chunk}, nil, lim.Held)
+	in := source.New(chunked{bytes.NewReader(data), chunk}, nil, lim.Held)
 	var sent []byte
 	call, err := liferay.Read(in, lim, func(p liferay.Part) error {
 		sent = append(sent, p.Blank(p.Held)...)
@@ -386,7 +388,7 @@ func blank(t *testing.T, data []byte, chunk int) []byte {
 func TestBlankPasswords(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
-		password javaser.Value
+		password graph.Value
 		shorter  int64
 	}{
 		{"null stays", nil, 0},

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 // Class names of the envelope.
@@ -22,18 +24,18 @@ const (
 // shapes are what may stand where, in requests and in replies.
 type shapes struct {
 	table  classTable
-	common map[string]string         // texts that need no copy
-	basic  map[string]*javaser.Shape // by class name: values that nest nothing
+	common map[string]string       // texts that need no copy
+	basic  map[string]*graph.Shape // by class name: values that nest nothing
 
-	request    *javaser.Slot
-	settings   []*javaser.Shape // the map of an ExportImportConfiguration
-	replies    map[string]*javaser.Slot
+	request    *graph.Slot
+	settings   []*graph.Shape // the map of an ExportImportConfiguration
+	replies    map[string]*graph.Slot
 	throwables throwables
 }
 
 var shapesOf = sync.OnceValue(func() *shapes {
 	table := classes()
-	s := &shapes{table: table, common: table.texts(), basic: map[string]*javaser.Shape{}}
+	s := &shapes{table: table, common: table.texts(), basic: map[string]*graph.Shape{}}
 	s.basics()
 	s.request = s.requestSlot()
 	s.throwables.init(s)
@@ -42,27 +44,27 @@ var shapesOf = sync.OnceValue(func() *shapes {
 })
 
 // decoder returns a decoder of in that shares the common texts.
-func (s *shapes) decoder(in *javaser.Input, lim javaser.Limits) *javaser.Decoder {
+func (s *shapes) decoder(in *source.Input, lim javaser.Limits) *javaser.Decoder {
 	d := javaser.NewDecoder(in, lim)
 	d.Common = s.common
 	return d
 }
 
-func orNull(shapes ...*javaser.Shape) javaser.Slot {
-	return javaser.Slot{Null: true, Shapes: shapes}
+func orNull(shapes ...*graph.Shape) graph.Slot {
+	return graph.Slot{Null: true, Shapes: shapes}
 }
 
-var text = javaser.Slot{Null: true, String: true}
+var text = graph.Slot{Null: true, String: true}
 
 // pin returns the shape of a class whose fields are the same everywhere.
-func (s *shapes) pin(name string, super *javaser.Shape, slots ...javaser.Slot) *javaser.Shape {
-	return &javaser.Shape{Class: s.table.pinned(name), Super: super, Slots: slots}
+func (s *shapes) pin(name string, super *graph.Shape, slots ...graph.Slot) *graph.Shape {
+	return &graph.Shape{Class: s.table.pinned(name), Super: super, Slots: slots}
 }
 
 // basics are the leaves: boxed values, dates, locales, time zones, and arrays of them.
 func (s *shapes) basics() {
 	number := s.pin("java.lang.Number", nil)
-	for name, shape := range map[string]*javaser.Shape{
+	for name, shape := range map[string]*graph.Shape{
 		"java.lang.Long":    s.pin("java.lang.Long", number),
 		"java.lang.Integer": s.pin("java.lang.Integer", number),
 		"java.lang.Boolean": s.pin("java.lang.Boolean", nil),
@@ -73,9 +75,9 @@ func (s *shapes) basics() {
 		s.basic[name] = shape
 	}
 	date := s.pin("java.util.Date", nil)
-	date.Data = javaser.TimeData
+	date.Data = graph.TimeData
 	locale := s.pin("java.util.Locale", nil, text, text, text, text, text)
-	locale.Data = javaser.EmptyData
+	locale.Data = graph.EmptyData
 	ints, longs := orNull(s.basic["[I"]), orNull(s.basic["[J"])
 	zone := s.pin("sun.util.calendar.ZoneInfo", s.pin("java.util.TimeZone", nil, text), ints, ints, longs)
 	s.basic["java.util.Date"], s.basic["java.util.Locale"] = date, locale
@@ -91,7 +93,7 @@ func (s *shapes) basics() {
 	}
 }
 
-func (s *shapes) arrayOf(name string, elem javaser.Slot) *javaser.Shape {
+func (s *shapes) arrayOf(name string, elem graph.Slot) *graph.Shape {
 	shape := s.pin(name, nil)
 	shape.Elem = &elem
 	return shape
@@ -99,26 +101,26 @@ func (s *shapes) arrayOf(name string, elem javaser.Slot) *javaser.Shape {
 
 // maps returns the shape of HashMap, the one map of the tunnel: the vendor's client copies the linked
 // ones of its parameters.
-func (s *shapes) maps(key, elem *javaser.Slot) []*javaser.Shape {
+func (s *shapes) maps(key, elem *graph.Slot) []*graph.Shape {
 	hash := s.pin("java.util.HashMap", nil)
-	hash.Data, hash.Key, hash.Elem = javaser.MapData, key, elem
-	return []*javaser.Shape{hash}
+	hash.Data, hash.Key, hash.Elem = graph.MapData, key, elem
+	return []*graph.Shape{hash}
 }
 
-func (s *shapes) list(elem *javaser.Slot) *javaser.Shape {
+func (s *shapes) list(elem *graph.Slot) *graph.Shape {
 	shape := s.pin("java.util.ArrayList", nil)
-	shape.Data, shape.Elem = javaser.ListData, elem
+	shape.Data, shape.Elem = graph.ListData, elem
 	return shape
 }
 
 // settingsValue is what may stand in a settings map, call rules section 2.
-func (s *shapes) settingsValue() *javaser.Slot {
-	value := &javaser.Slot{Null: true, String: true}
+func (s *shapes) settingsValue() *graph.Slot {
+	value := &graph.Slot{Null: true, String: true}
 	for _, name := range settingsClasses {
 		value.Shapes = append(value.Shapes, s.basic[name])
 	}
-	value.Shapes = append(value.Shapes, s.arrayOf("[Ljava.lang.Object;", javaser.Slot{}))
-	key := &javaser.Slot{String: true, Shapes: []*javaser.Shape{s.basic["java.lang.Long"]}}
+	value.Shapes = append(value.Shapes, s.arrayOf("[Ljava.lang.Object;", graph.Slot{}))
+	key := &graph.Slot{String: true, Shapes: []*graph.Shape{s.basic["java.lang.Long"]}}
 	s.settings = s.maps(key, value)
 	value.Shapes = append(append(value.Shapes, s.settings...), s.list(value))
 	return value
@@ -133,10 +135,10 @@ var settingsClasses = []string{
 
 // configuration is ExportImportConfigurationImpl by form: its settings map must stand in its own
 // field and must be there, as the engine feeds a string to a second deserializer where it is not.
-func (s *shapes) configuration() *javaser.Shape {
+func (s *shapes) configuration() *graph.Shape {
 	s.settingsValue()
-	own := javaser.Field{Type: 'L', Name: "_settingsMap", Sig: "Ljava/util/Map;"}
-	settings := &javaser.Slot{Shapes: s.settings}
+	own := graph.Field{Type: 'L', Name: "_settingsMap", Sig: "Ljava/util/Map;"}
+	settings := &graph.Slot{Shapes: s.settings}
 	base := s.model(kernelBaseModel)
 	config := "com.liferay.portlet.exportimport.model.impl.ExportImportConfiguration"
 	m := s.model(config + "ModelImpl")
@@ -145,43 +147,43 @@ func (s *shapes) configuration() *javaser.Shape {
 	b.Super = m
 	impl := s.model(classConfig)
 	impl.Super = b
-	impl.Open.MaxFields, impl.Open.Required = 8, []javaser.Field{own}
-	impl.Open.Refs = map[string]*javaser.Slot{own.Name: settings}
+	impl.Open.MaxFields, impl.Open.Required = 8, []graph.Field{own}
+	impl.Open.Refs = map[string]*graph.Slot{own.Name: settings}
 	return impl
 }
 
 // model is one class of a model's chain by form: primitives, strings and dates; everything else is
 // null.
-func (s *shapes) model(name string) *javaser.Shape {
+func (s *shapes) model(name string) *graph.Shape {
 	date := orNull(s.basic["java.util.Date"])
-	return &javaser.Shape{
-		Open:  &javaser.Open{Name: name, Refs: map[string]*javaser.Slot{"Ljava/util/Date;": &date}},
+	return &graph.Shape{
+		Open:  &graph.Open{Name: name, Refs: map[string]*graph.Slot{"Ljava/util/Date;": &date}},
 		Known: s.table.all(name),
 	}
 }
 
-func (s *shapes) requestSlot() *javaser.Slot {
-	argument := javaser.Slot{Null: true, String: true, Bulk: true, Shapes: []*javaser.Shape{
+func (s *shapes) requestSlot() *graph.Slot {
+	argument := graph.Slot{Null: true, String: true, Bulk: true, Shapes: []*graph.Shape{
 		s.basic["java.lang.Long"], s.basic["java.lang.Boolean"], s.basic["java.lang.Integer"], s.basic["[B"],
 	}}
 	config := s.configuration()
-	value := &javaser.Slot{Null: true, String: true, Shapes: []*javaser.Shape{s.basic["[Ljava.lang.String;"]}}
-	argument.Shapes = append(argument.Shapes, s.maps(&javaser.Slot{String: true}, value)...)
-	argument.Shapes = append(argument.Shapes, config, s.list(&javaser.Slot{Shapes: []*javaser.Shape{config}}))
+	value := &graph.Slot{Null: true, String: true, Shapes: []*graph.Shape{s.basic["[Ljava.lang.String;"]}}
+	argument.Shapes = append(argument.Shapes, s.maps(&graph.Slot{String: true}, value)...)
+	argument.Shapes = append(argument.Shapes, config, s.list(&graph.Slot{Shapes: []*graph.Shape{config}}))
 	key := s.pin(classKey, nil)
-	key.Data = javaser.BlockData
+	key.Data = graph.BlockData
 	handler := s.pin(classHandler, nil,
-		javaser.Slot{Shapes: []*javaser.Shape{s.arrayOf("[Ljava.lang.Object;", argument)}},
-		javaser.Slot{Shapes: []*javaser.Shape{key}})
+		graph.Slot{Shapes: []*graph.Shape{s.arrayOf("[Ljava.lang.Object;", argument)}},
+		graph.Slot{Shapes: []*graph.Shape{key}})
 	handler.AnyUID, handler.Known = true, s.table.all(classHandler)
 	pair := s.pin(classPair, nil,
-		javaser.Slot{Shapes: []*javaser.Shape{s.principal(classPrincipal62), s.principal(classPrincipal7)}},
-		javaser.Slot{Shapes: []*javaser.Shape{handler}})
-	return &javaser.Slot{Shapes: []*javaser.Shape{pair}}
+		graph.Slot{Shapes: []*graph.Shape{s.principal(classPrincipal62), s.principal(classPrincipal7)}},
+		graph.Slot{Shapes: []*graph.Shape{handler}})
+	return &graph.Slot{Shapes: []*graph.Shape{pair}}
 }
 
-func (s *shapes) principal(name string) *javaser.Shape {
-	shape := s.pin(name, nil, text, javaser.Slot{Sealed: true}, text)
+func (s *shapes) principal(name string) *graph.Shape {
+	shape := s.pin(name, nil, text, graph.Slot{Sealed: true}, text)
 	shape.AnyUID, shape.Known = true, s.table.all(name)
 	return shape
 }

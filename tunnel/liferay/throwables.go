@@ -3,22 +3,22 @@ package liferay
 import (
 	"strings"
 
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 // throwables knows the exceptions that a reply may carry: the vendor's by package, Java's own by
 // name.
 type throwables struct {
-	family *javaser.Family
-	fields map[string]*javaser.Slot  // what an exception may carry besides text and numbers, by signature
-	named  map[string]*javaser.Shape // of Throwable itself, of Java's own, and of those in recordings
+	family *graph.Family
+	fields map[string]*graph.Slot  // what an exception may carry besides text and numbers, by signature
+	named  map[string]*graph.Shape // of Throwable itself, of Java's own, and of those in recordings
 }
 
 func (t *throwables) init(s *shapes) {
-	t.family = &javaser.Family{Name: "throwables"}
+	t.family = &graph.Family{Name: "throwables"}
 	empty := s.pin("java.util.Collections$EmptyList", nil) // one object in all of Java: two fields may share it
 	t.fields = thrownFields(s, empty)
-	t.named = map[string]*javaser.Shape{"java.lang.Throwable": t.root(s, empty)}
+	t.named = map[string]*graph.Shape{"java.lang.Throwable": t.root(s, empty)}
 	for _, name := range strings.Fields(jdkThrowables) {
 		t.named[name] = t.open(name)
 	}
@@ -37,18 +37,18 @@ func (t *throwables) init(s *shapes) {
 }
 
 // root is java.lang.Throwable: a cause, a message, where it was thrown, and what was suppressed.
-func (t *throwables) root(s *shapes, empty *javaser.Shape) *javaser.Shape {
+func (t *throwables) root(s *shapes, empty *graph.Shape) *graph.Shape {
 	element := s.model("java.lang.StackTraceElement")
 	element.Open.MaxFields, element.Open.Refs = 8, nil
-	trace := orNull(s.arrayOf("[Ljava.lang.StackTraceElement;", javaser.Slot{Shapes: []*javaser.Shape{element}}))
-	cause := javaser.Slot{Null: true, Cycle: true, Dynamic: t.shape}
-	list := s.list(&javaser.Slot{Dynamic: t.shape})
-	inner := javaser.Slot{Shapes: []*javaser.Shape{list}}
+	trace := orNull(s.arrayOf("[Ljava.lang.StackTraceElement;", graph.Slot{Shapes: []*graph.Shape{element}}))
+	cause := graph.Slot{Null: true, Cycle: true, Dynamic: t.shape}
+	list := s.list(&graph.Slot{Dynamic: t.shape})
+	inner := graph.Slot{Shapes: []*graph.Shape{list}}
 	fixed := s.pin("java.util.Collections$UnmodifiableList",
 		s.pin("java.util.Collections$UnmodifiableCollection", nil, inner), inner)
 	suppressed := orNull(empty, fixed, list)
 	root := s.pin("java.lang.Throwable", nil, cause, text, trace, suppressed)
-	root.Data, root.Family = javaser.EmptyData, t.family
+	root.Data, root.Family = graph.EmptyData, t.family
 	return root
 }
 
@@ -56,7 +56,7 @@ func (t *throwables) root(s *shapes, empty *javaser.Shape) *javaser.Shape {
 const vendorPackage = "com.liferay."
 
 // shape returns the shape of an exception class, by form, or nil for a class that is none.
-func (t *throwables) shape(class string) *javaser.Shape {
+func (t *throwables) shape(class string) *graph.Shape {
 	if known := t.named[class]; known != nil {
 		return known
 	}
@@ -71,20 +71,20 @@ func odd(r rune) bool {
 	return r != '.' && r != '_' && r != '$' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
 
-func (t *throwables) open(class string) *javaser.Shape {
-	return &javaser.Shape{Family: t.family, Open: &javaser.Open{
+func (t *throwables) open(class string) *graph.Shape {
+	return &graph.Shape{Family: t.family, Open: &graph.Open{
 		Name: class, MaxFields: 32, Refs: t.fields, Supers: t.shape,
 	}}
 }
 
-func thrownFields(s *shapes, empty *javaser.Shape) map[string]*javaser.Slot {
-	item := &javaser.Slot{Null: true, String: true, Shapes: []*javaser.Shape{s.basic["java.util.Locale"]}}
-	of := func(shapes ...*javaser.Shape) *javaser.Slot {
+func thrownFields(s *shapes, empty *graph.Shape) map[string]*graph.Slot {
+	item := &graph.Slot{Null: true, String: true, Shapes: []*graph.Shape{s.basic["java.util.Locale"]}}
+	of := func(shapes ...*graph.Shape) *graph.Slot {
 		slot := orNull(shapes...)
 		return &slot
 	}
 	missing := of(s.missingReferences()...)
-	return map[string]*javaser.Slot{
+	return map[string]*graph.Slot{
 		"[Ljava/lang/String;": of(s.basic["[Ljava.lang.String;"]),
 		"[Ljava/util/Locale;": of(s.basic["[Ljava.util.Locale;"]),
 		"[J":                  of(s.basic["[J"]),

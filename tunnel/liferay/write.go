@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 // Settings are the settings of a publish by configuration, by key. Values are nil, string, bool,
@@ -49,7 +49,7 @@ func NewCall(build string, p Principal, m tunnel.Method, args ...any) (*Call, er
 		list.Refs = append(list.Refs, v)
 	}
 	key := w.object(classKey)
-	key.Note = []javaser.Value{appendKey(m)}
+	key.Note = []graph.Value{appendKey(m)}
 	handler := w.object(classHandler)
 	handler.SetRef("_arguments", list)
 	handler.SetRef("_methodKey", key)
@@ -63,14 +63,14 @@ func NewCall(build string, p Principal, m tunnel.Method, args ...any) (*Call, er
 }
 
 // Append appends the body of the call to dst. It fails for a call that carries content, see Split.
-func (c *Call) Append(dst []byte) ([]byte, error) { return javaser.Append(dst, c.root) }
+func (c *Call) Append(dst []byte) ([]byte, error) { return graph.Append(dst, c.root) }
 
 // Split returns the body of a call that carries content, before and behind it.
-func (c *Call) Split() (head, tail []byte, err error) { return javaser.Split(c.root) }
+func (c *Call) Split() (head, tail []byte, err error) { return graph.Split(c.root) }
 
 // SetLong changes argument i, a Long, in the call and in what is written of it.
 func (c *Call) SetLong(i int, n int64) error {
-	o, ok := c.args.Refs[i].(*javaser.Object)
+	o, ok := c.args.Refs[i].(*graph.Object)
 	if !ok || o.Class.Name != "java.lang.Long" {
 		return fmt.Errorf("argument %d of %s is no Long", i+1, c.Method.Name)
 	}
@@ -86,49 +86,49 @@ type writer struct {
 	err   error
 }
 
-func (w *writer) class(name string) *javaser.Class {
+func (w *writer) class(name string) *graph.Class {
 	c := w.table.of(w.build, name)
 	if c == nil && w.err == nil {
 		w.err = fmt.Errorf("build %s has no class %s", w.build, name)
 	}
 	if c == nil {
-		return &javaser.Class{Name: name, Flags: javaser.FlagSerializable}
+		return &graph.Class{Name: name, Flags: graph.FlagSerializable}
 	}
 	return c
 }
 
-func (w *writer) object(name string) *javaser.Object {
+func (w *writer) object(name string) *graph.Object {
 	c := w.class(name)
-	return &javaser.Object{Class: c, Fields: make([]javaser.FieldValue, c.FieldCount())}
+	return &graph.Object{Class: c, Fields: make([]graph.FieldValue, c.FieldCount())}
 }
 
-func (w *writer) array(name string) *javaser.Array { return &javaser.Array{Class: w.class(name)} }
+func (w *writer) array(name string) *graph.Array { return &graph.Array{Class: w.class(name)} }
 
-func (w *writer) principal(p Principal) *javaser.Object {
+func (w *writer) principal(p Principal) *graph.Object {
 	name := classPrincipal7
 	if profile(w.build) == Line62 {
 		name = classPrincipal62
 	}
 	o := w.object(name)
-	o.SetRef("_login", &javaser.String{Text: p.Login})
-	o.SetRef("_password", &javaser.String{Text: p.Password})
-	o.SetRef("_url", &javaser.String{Text: p.URL})
+	o.SetRef("_login", &graph.String{Text: p.Login})
+	o.SetRef("_password", &graph.String{Text: p.Password})
+	o.SetRef("_url", &graph.String{Text: p.URL})
 	return o
 }
 
-func (w *writer) boxed(class string, bits uint64) *javaser.Object {
+func (w *writer) boxed(class string, bits uint64) *graph.Object {
 	o := w.object(class)
 	o.SetBits("value", bits)
 	return o
 }
 
 // value turns a plain value into what Java would write for it.
-func (w *writer) value(v any) (javaser.Value, error) {
+func (w *writer) value(v any) (graph.Value, error) {
 	switch v := v.(type) {
 	case nil:
 		return nil, nil
 	case string:
-		return &javaser.String{Text: v}, nil
+		return &graph.String{Text: v}, nil
 	case bool:
 		bits := uint64(0)
 		if v {
@@ -147,7 +147,7 @@ func (w *writer) value(v any) (javaser.Value, error) {
 	return w.container(v)
 }
 
-func (w *writer) container(v any) (javaser.Value, error) {
+func (w *writer) container(v any) (graph.Value, error) {
 	switch v := v.(type) {
 	case []int64:
 		a := w.array("[J")
@@ -156,7 +156,7 @@ func (w *writer) container(v any) (javaser.Value, error) {
 	case []string:
 		a := w.array("[Ljava.lang.String;")
 		for _, s := range v {
-			a.Refs = append(a.Refs, &javaser.String{Text: s})
+			a.Refs = append(a.Refs, &graph.String{Text: s})
 		}
 		return a, nil
 	case map[string]string:
@@ -169,7 +169,7 @@ func (w *writer) container(v any) (javaser.Value, error) {
 		return w.locale(v), nil
 	case Zone:
 		o := w.object("sun.util.calendar.ZoneInfo")
-		o.SetRef("ID", &javaser.String{Text: v.ID})
+		o.SetRef("ID", &graph.String{Text: v.ID})
 		return o, nil
 	case Settings:
 		return w.configuration(v)
@@ -179,13 +179,13 @@ func (w *writer) container(v any) (javaser.Value, error) {
 
 // hashMap writes a HashMap of m in the order of its keys; Java's order follows from hashes and
 // means nothing.
-func hashMap[K cmp.Ordered, V any](w *writer, m map[K]V) (javaser.Value, error) {
+func hashMap[K cmp.Ordered, V any](w *writer, m map[K]V) (graph.Value, error) {
 	keys := make([]K, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	o, note := w.object("java.util.HashMap"), []javaser.Value{tableOf(len(m))}
+	o, note := w.object("java.util.HashMap"), []graph.Value{tableOf(len(m))}
 	for _, k := range keys {
 		for _, part := range []any{k, m[k]} {
 			v, err := w.value(part)
@@ -195,7 +195,7 @@ func hashMap[K cmp.Ordered, V any](w *writer, m map[K]V) (javaser.Value, error) 
 			note = append(note, v)
 		}
 	}
-	buckets := binary.BigEndian.Uint32(note[0].(javaser.Block))
+	buckets := binary.BigEndian.Uint32(note[0].(graph.Block))
 	o.SetBits("loadFactor", uint64(math.Float32bits(0.75)))
 	o.SetBits("threshold", uint64(buckets/4*3))
 	o.Note = note
@@ -203,7 +203,7 @@ func hashMap[K cmp.Ordered, V any](w *writer, m map[K]V) (javaser.Value, error) 
 }
 
 // tableOf returns what HashMap writes first: the size of its table for n entries, and n.
-func tableOf(n int) javaser.Block {
+func tableOf(n int) graph.Block {
 	buckets := 16
 	for buckets*3/4 < n {
 		buckets *= 2
@@ -212,11 +212,11 @@ func tableOf(n int) javaser.Block {
 	return binary.BigEndian.AppendUint32(b, uint32(n))
 }
 
-func (w *writer) locale(l Locale) javaser.Value {
-	o, empty := w.object("java.util.Locale"), &javaser.String{}
+func (w *writer) locale(l Locale) graph.Value {
+	o, empty := w.object("java.util.Locale"), &graph.String{}
 	o.SetBits("hashcode", math.MaxUint64) // -1: not computed yet
-	o.SetRef("language", &javaser.String{Text: l.Language})
-	o.SetRef("country", &javaser.String{Text: l.Country})
+	o.SetRef("language", &graph.String{Text: l.Language})
+	o.SetRef("country", &graph.String{Text: l.Country})
 	for _, name := range []string{"extensions", "script", "variant"} {
 		o.SetRef(name, empty)
 	}
@@ -224,7 +224,7 @@ func (w *writer) locale(l Locale) javaser.Value {
 }
 
 // configuration writes an ExportImportConfigurationImpl that carries nothing but its settings.
-func (w *writer) configuration(s Settings) (javaser.Value, error) {
+func (w *writer) configuration(s Settings) (graph.Value, error) {
 	m, err := hashMap(w, s)
 	if err != nil {
 		return nil, err

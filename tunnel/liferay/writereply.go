@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 // TypeWrongSecret is the type of a RemoteAuthException for a wrong shared secret.
@@ -30,11 +30,11 @@ func AppendValue(dst []byte, build string, v any) ([]byte, error) {
 }
 
 // append writes what was made, unless the build lacks a class of it.
-func (w *writer) append(dst []byte, v javaser.Value) ([]byte, error) {
+func (w *writer) append(dst []byte, v graph.Value) ([]byte, error) {
 	if w.err != nil {
 		return dst, w.err
 	}
-	return javaser.Append(dst, v)
+	return graph.Append(dst, v)
 }
 
 // AppendThrown appends the stream of an exception to dst, without a stack trace, in the classes of
@@ -66,7 +66,7 @@ func AppendRemoteAuth(dst []byte, build string, typ int, message string) ([]byte
 	return w.append(dst, o)
 }
 
-func throws(c *javaser.Class) bool {
+func throws(c *graph.Class) bool {
 	for ; c != nil; c = c.Super {
 		if c.Name == "java.lang.Throwable" {
 			return true
@@ -75,11 +75,11 @@ func throws(c *javaser.Class) bool {
 	return false
 }
 
-func (w *writer) thrown(t Thrown) *javaser.Object {
+func (w *writer) thrown(t Thrown) *graph.Object {
 	o := w.object(t.Class)
 	o.SetRef("cause", o) // Java's way to say: none was given
 	if t.Message != "" {
-		o.SetRef("detailMessage", &javaser.String{Text: t.Message})
+		o.SetRef("detailMessage", &graph.String{Text: t.Message})
 	}
 	o.SetRef("stackTrace", w.array("[Ljava.lang.StackTraceElement;"))
 	o.SetRef("suppressedExceptions", w.object("java.util.Collections$EmptyList"))
@@ -101,24 +101,24 @@ func AppendMissing(dst []byte, build string, hard, weak []MissingReference) ([]b
 		if err != nil {
 			return dst, err
 		}
-		note := []javaser.Value{tableOf(len(list))}
+		note := []graph.Value{tableOf(len(list))}
 		for i, r := range list {
 			key := fmt.Sprintf("%s#%s#%d", r.ClassName, r.ClassPK, i)
-			note = append(note, &javaser.String{Text: key}, w.missing(pkg+"MissingReference", r))
+			note = append(note, &graph.String{Text: key}, w.missing(pkg+"MissingReference", r))
 		}
-		m.(*javaser.Object).Note = note
+		m.(*graph.Object).Note = note
 		o.SetRef(field, m)
 	}
 	return w.append(dst, o)
 }
 
-func (w *writer) missing(class string, r MissingReference) javaser.Value {
+func (w *writer) missing(class string, r MissingReference) graph.Value {
 	o := w.object(class)
 	for name, text := range map[string]string{
 		"_className": r.ClassName, "_classPK": r.ClassPK, "_displayName": r.DisplayName, "_type": r.Type,
 		"_referrerClassName": "",
 	} {
-		o.SetRef(name, &javaser.String{Text: text})
+		o.SetRef(name, &graph.String{Text: text})
 	}
 	o.SetBits("_groupId", uint64(r.Group))
 	if m, err := hashMap(w, map[string]string{}); err == nil {
@@ -159,7 +159,7 @@ func appendModel(dst []byte, build, class string, m Model) ([]byte, error) {
 				o.SetBits(name, 1)
 			}
 		case string:
-			o.SetRef(name, &javaser.String{Text: v})
+			o.SetRef(name, &graph.String{Text: v})
 		default:
 			return dst, fmt.Errorf("field %s of %s: a value of type %T", name, class, v)
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel/http1/forward"
 	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -123,7 +125,7 @@ func (c *Client) write(ctx context.Context, x *forward.Exchange, call *liferay.C
 		return err
 	}
 	head := c.head(int64(len(front)) + part.size + int64(len(tail)))
-	content := &source{ctx: ctx, r: part.content, tell: func(n int64) { part.tell(n, x.Queued()) }}
+	content := &contentReader{ctx: ctx, r: part.content, tell: func(n int64) { part.tell(n, x.Queued()) }}
 	if part.size <= smallPart {
 		whole := bytes.NewBuffer(front)
 		if _, err := io.CopyN(whole, content, part.size); err != nil {
@@ -142,8 +144,8 @@ func (c *Client) write(ctx context.Context, x *forward.Exchange, call *liferay.C
 	return err
 }
 
-// source reads content until ctx ends, and remembers what it failed with.
-type source struct {
+// contentReader reads content until ctx ends, and remembers what it failed with.
+type contentReader struct {
 	ctx  context.Context
 	r    io.Reader
 	n    int64
@@ -151,7 +153,7 @@ type source struct {
 	err  error
 }
 
-func (s *source) Read(p []byte) (int, error) {
+func (s *contentReader) Read(p []byte) (int, error) {
 	if s.ctx.Err() != nil {
 		s.err = context.Cause(s.ctx)
 		return 0, s.err
@@ -167,7 +169,7 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // blame tells a fault of the content from one of the connection.
-func (s *source) blame(err error) error {
+func (s *contentReader) blame(err error) error {
 	var up *forward.Fault
 	if s.err == nil || errors.As(err, &up) {
 		return err
@@ -217,7 +219,7 @@ func (c *Client) read(ctx context.Context, call *liferay.Call, reply *forward.Re
 		c.tell(Progress{Stage: Stage(call.Method.Name), Beats: n})
 	}}
 	defer src.stop()
-	r, err := liferay.ReadReply(javaser.NewInput(src, nil, lim.Held), lim, returns, true)
+	r, err := liferay.ReadReply(source.New(src, nil, lim.Held), lim, returns, true)
 	switch {
 	case src.err != nil: // an answer that was cut short is no empty one
 		f := c.unanswered(ctx, call, src.err)
@@ -248,8 +250,8 @@ func (a *answer) Read(p []byte) (int, error) {
 	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		a.err = err
 	}
-	if n > 0 && (p[n-1] == javaser.Reset) && bytes.Count(p[:n],
-		[]byte{javaser.Reset}) >= n-len(javaser.Header()) {
+	if n > 0 && (p[n-1] == graph.Reset) && bytes.Count(p[:n],
+		[]byte{graph.Reset}) >= n-len(graph.Header()) {
 		a.beats++
 		a.watch()
 		a.beat(a.beats)

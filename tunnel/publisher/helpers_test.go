@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
@@ -131,7 +132,7 @@ func toRequest(req *http.Request, body []byte, conn int) request {
 	r := request{authorization: req.Header.Get("Authorization"), target: req.RequestURI, host: req.Host,
 		length: req.ContentLength, conn: conn}
 	lim := javaser.DefaultLimits()
-	call, err := liferay.Read(javaser.NewInput(bytes.NewReader(body), nil, lim.Held), lim, func(p liferay.Part) (err error) {
+	call, err := liferay.Read(source.New(bytes.NewReader(body), nil, lim.Held), lim, func(p liferay.Part) (err error) {
 		r.content, err = io.ReadAll(p.Content)
 		return err
 	})

@@ -10,7 +10,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/http1/grammar"
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -53,7 +53,7 @@ func (w *Writer) Begun() bool { return w.chunks != nil }
 // that Java skips.
 func (w *Writer) Beat() error {
 	if w.chunks != nil {
-		_, err := w.chunks.Write([]byte{javaser.Reset})
+		_, err := w.chunks.Write([]byte{graph.Reset})
 		return err
 	}
 	chunks, err := w.Conn.Chunked(http.StatusOK, w.fields(serialized))
@@ -61,7 +61,7 @@ func (w *Writer) Beat() error {
 		return err
 	}
 	w.chunks = chunks
-	_, err = chunks.Write(append(javaser.Header(), javaser.Reset))
+	_, err = chunks.Write(append(graph.Header(), graph.Reset))
 	return err
 }
 
@@ -74,7 +74,7 @@ func (w *Writer) Value(body []byte, ends bool) error {
 	case len(body) == 0:
 		return w.chunks.Close()
 	}
-	return w.chunks.Finish(body[len(javaser.Header()):])
+	return w.chunks.Finish(body[len(graph.Header()):])
 }
 
 // Abort ends an answer that has begun so that nobody takes it for one.

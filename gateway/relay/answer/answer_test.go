@@ -13,6 +13,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -50,7 +52,7 @@ func told(t *testing.T, write func(w *answer.Writer)) (*http.Response, []byte, e
 // read reads a stream as Java's client does, heartbeats and all.
 func read(t *testing.T, body []byte, returns string) *liferay.Reply {
 	t.Helper()
-	r, err := liferay.ReadReply(javaser.NewInput(strings.NewReader(string(body)), nil, 1<<20), javaser.DefaultLimits(), returns, true)
+	r, err := liferay.ReadReply(source.New(strings.NewReader(string(body)), nil, 1<<20), javaser.DefaultLimits(), returns, true)
 	if err != nil {
 		t.Fatalf("%x: %v", body, err)
 	}
@@ -107,7 +109,7 @@ func TestNothing(t *testing.T) {
 		})
 		want := 0
 		if beats > 0 {
-			want = len(javaser.Header()) + beats
+			want = len(graph.Header()) + beats
 		}
 		if err != nil || resp.StatusCode != 200 || len(body) != want {
 			t.Errorf("after %d beats: %x, %v", beats, body, err)

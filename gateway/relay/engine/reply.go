@@ -10,6 +10,8 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1/forward"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -35,7 +37,7 @@ func (a *Attempt) Read(reply *forward.Reply, want Expected) (Answer, error) {
 		a.exchange.Cut()
 		return Answer{}, unexpectedStatus(reply.Status)
 	}
-	in := javaser.NewInput(reply, want.Buffer, want.Limits.Held)
+	in := source.New(reply, want.Buffer, want.Limits.Held)
 	r, err := liferay.ReadReply(in, want.Limits, want.Returns, false)
 	var fault *forward.Fault
 	if errors.As(err, &fault) && oversized[fault.Reason] {
@@ -105,13 +107,13 @@ func page(reply *forward.Reply, cause error) error {
 
 // salvageException is for a reply that is not what the method answers. The call was carried out, so an
 // exception's words are passed on.
-func (a *Attempt) salvageException(reply *forward.Reply, in *javaser.Input, want Expected, cause error) (Answer, error) {
+func (a *Attempt) salvageException(reply *forward.Reply, in *source.Input, want Expected, cause error) (Answer, error) {
 	if errors.Is(cause, liferay.ErrEmptyReply) {
 		a.exchange.Done()
 		return Answer{}, badAnswer(ReasonEmpty, "the live engine answered with nothing where a value was due", cause)
 	}
 	body, err := reply.AppendTo(in.Everything())
-	if !bytes.HasPrefix(body, javaser.Header()[:1]) {
+	if !bytes.HasPrefix(body, graph.Header()[:1]) {
 		a.exchange.Cut()
 		return Answer{}, page(reply, cause)
 	}

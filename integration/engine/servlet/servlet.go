@@ -14,6 +14,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/lar"
 	"github.com/stagelock/stagelock/integration/engine/staging"
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -119,7 +120,7 @@ func (s *Servlet) invoke(w http.ResponseWriter, r *http.Request, login string) {
 	lim := javaser.DefaultLimits()
 	lim.Bulk = math.MaxInt32 // the longest array that Java has
 	var part *staging.Part
-	c, err := liferay.Read(javaser.NewInput(r.Body, nil, lim.Held), lim, func(p liferay.Part) (err error) {
+	c, err := liferay.Read(source.New(r.Body, nil, lim.Held), lim, func(p liferay.Part) (err error) {
 		part, err = s.cfg.Live.Spool(p.Content)
 		return err
 	})

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 // class is one descriptor as classes.json has it.
@@ -27,7 +27,7 @@ const own = "stagelock."
 // table holds every distinct descriptor with the builds it was seen in.
 type table map[string]*class
 
-func (t table) add(c *javaser.Class, build string) {
+func (t table) add(c *graph.Class, build string) {
 	if c == nil {
 		return
 	}

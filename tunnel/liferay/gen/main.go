@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 func main() {
@@ -50,7 +52,7 @@ type collector struct {
 	texts   words
 	build   string // of the stream that is being walked through
 	request bool
-	seen    map[javaser.Value]bool
+	seen    map[graph.Value]bool
 }
 
 func (c *collector) file(name string) error {
@@ -58,20 +60,20 @@ func (c *collector) file(name string) error {
 	if err != nil || len(data) == 0 {
 		return err
 	}
-	in := javaser.NewInput(bytes.NewReader(data), nil, int64(len(data)))
-	v, err := javaser.NewDecoder(in, javaser.DefaultLimits()).Decode(javaser.Any())
+	in := source.New(bytes.NewReader(data), nil, int64(len(data)))
+	v, err := javaser.NewDecoder(in, javaser.DefaultLimits()).Decode(graph.Any())
 	if err != nil {
 		return err
 	}
-	c.build, c.seen = filepath.Base(filepath.Dir(name)), map[javaser.Value]bool{}
+	c.build, c.seen = filepath.Base(filepath.Dir(name)), map[graph.Value]bool{}
 	c.request = strings.HasSuffix(name, ".req.ser")
 	c.value(v)
 	return nil
 }
 
-func (c *collector) value(v javaser.Value) {
+func (c *collector) value(v graph.Value) {
 	switch v := v.(type) {
-	case *javaser.Object:
+	case *graph.Object:
 		if c.seen[v] {
 			return
 		}
@@ -82,11 +84,11 @@ func (c *collector) value(v javaser.Value) {
 		}
 		for i, n := range v.Note {
 			c.value(n)
-			if key, ok := javaser.Text(n); ok && i%2 == 1 && strings.HasSuffix(v.Class.Name, "HashMap") {
+			if key, ok := graph.Text(n); ok && i%2 == 1 && strings.HasSuffix(v.Class.Name, "HashMap") {
 				c.word(key)
 			}
 		}
-	case *javaser.Array:
+	case *graph.Array:
 		if c.seen[v] {
 			return
 		}
@@ -95,7 +97,7 @@ func (c *collector) value(v javaser.Value) {
 		for _, e := range v.Refs {
 			c.value(e)
 		}
-	case javaser.Block:
+	case graph.Block:
 		for _, w := range keyWords(v) {
 			c.word(w)
 		}

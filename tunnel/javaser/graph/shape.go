@@ -1,4 +1,6 @@
-package javaser
+package graph
+
+import "slices"
 
 // Slot says what may stand in one place. The zero Slot admits nothing.
 type Slot struct {
@@ -12,19 +14,19 @@ type Slot struct {
 	// Sealed allows null or a string written out in full that nothing refers to later.
 	Sealed bool
 	// Bulk lets the content of a byte array stream to Decoder.Bulk.
-	Bulk bool
-	any  bool
+	Bulk     bool
+	Anything bool
 }
 
 // Any returns a Slot for everything that the grammar allows, within the limits. It is for looking
 // into a stream that is not going anywhere: what was read through it is neither checked nor fit to
 // be written.
 func Any() *Slot {
-	return &Slot{Null: true, String: true, Cycle: true, any: true, Dynamic: anyShape}
+	return &Slot{Null: true, String: true, Cycle: true, Anything: true, Dynamic: anyShape}
 }
 
 func anyShape(class string) *Shape {
-	return &Shape{Open: &Open{Name: class, any: true, Supers: anyShape}, Data: anyData, Elem: Any()}
+	return &Shape{Open: &Open{Name: class, Anything: true, Supers: anyShape}, Data: AnyData, Elem: Any()}
 }
 
 // Data says what a class adds to its fields in writeObject or writeExternal.
@@ -39,7 +41,7 @@ const (
 	TreeData       // TreeMap: size, and the entries
 	TimeData       // Date: 8 bytes
 	BlockData      // one block of bytes, flags of an externalizable class
-	anyData        // whatever the flags of the descriptor announce
+	AnyData        // whatever the flags of the descriptor announce
 )
 
 // Shape says what one class looks like in a certain place, and what may stand in its fields.
@@ -73,13 +75,14 @@ type Open struct {
 	Required  []Field          // must be among the fields
 	Refs      map[string]*Slot // by field name, then by signature
 	Supers    func(class string) *Shape
-	any       bool
+	Anything  bool
 }
 
 // Family names a group of classes, such as all exceptions.
 type Family struct{ Name string }
 
-func (s *Shape) name() string {
+// Name returns the name of the class.
+func (s *Shape) Name() string {
 	if s.Open != nil {
 		return s.Open.Name
 	}
@@ -90,10 +93,10 @@ func (s *Shape) same(other *Shape) bool {
 	return s == other || s.Family != nil && s.Family == other.Family
 }
 
-// find returns the shape of the class of that name, or nil.
-func (s *Slot) find(name string) *Shape {
+// Find returns the shape of the class of that name, or nil.
+func (s *Slot) Find(name string) *Shape {
 	for _, sh := range s.Shapes {
-		if name == sh.name() {
+		if name == sh.Name() {
 			return sh
 		}
 	}
@@ -103,9 +106,9 @@ func (s *Slot) find(name string) *Shape {
 	return nil
 }
 
-// admits says whether a value that was read as sh may be referred to from s.
-func (s *Slot) admits(sh *Shape) bool {
-	if s.any {
+// Admits says whether a value that was read as sh may be referred to from s.
+func (s *Slot) Admits(sh *Shape) bool {
+	if s.Anything {
 		return true
 	}
 	for _, own := range s.Shapes {
@@ -116,7 +119,7 @@ func (s *Slot) admits(sh *Shape) bool {
 	if s.Dynamic == nil {
 		return false
 	}
-	own := s.Dynamic(sh.name())
+	own := s.Dynamic(sh.Name())
 	return own != nil && own.same(sh)
 }
 
@@ -125,13 +128,13 @@ var (
 	nullOrString = Slot{Null: true, String: true}
 )
 
-// slot returns what may stand in an object field of a class read as s: the i-th object field of its
+// SlotOf returns what may stand in an object field of a class read as s: the i-th object field of its
 // own.
-func (s *Shape) slot(f Field, i int) *Slot {
+func (s *Shape) SlotOf(f Field, i int) *Slot {
 	if s.Open == nil {
 		return &s.Slots[i]
 	}
-	if s.Open.any {
+	if s.Open.Anything {
 		return s.Elem
 	}
 	if slot := s.Open.Refs[f.Name]; slot != nil {
@@ -146,18 +149,51 @@ func (s *Shape) slot(f Field, i int) *Slot {
 	return &nullOnly
 }
 
-// above returns the shape of the superclass of that name, or nil.
-func (s *Shape) above(name string) *Shape {
+// Above returns the shape of the superclass of that name, or nil.
+func (s *Shape) Above(name string) *Shape {
 	if s.Open != nil && s.Open.Supers != nil {
 		return s.Open.Supers(name)
 	}
-	if s.Super != nil && s.Super.name() == name {
+	if s.Super != nil && s.Super.Name() == name {
 		return s.Super
 	}
 	return nil
 }
 
-// rooted says whether the class may stand without a superclass.
-func (s *Shape) rooted() bool {
-	return s.Super == nil && (s.Open == nil || s.Open.Supers == nil || s.Open.any)
+// Rooted says whether the class may stand without a superclass.
+func (s *Shape) Rooted() bool {
+	return s.Super == nil && (s.Open == nil || s.Open.Supers == nil || s.Open.Anything)
+}
+
+// Accepts reports whether fields are in the form: the order of Java's writer, no name twice, those
+// that are required.
+func (o *Open) Accepts(fields []Field, most int) bool {
+	if o.Anything {
+		return true
+	}
+	if o.MaxFields > 0 {
+		most = o.MaxFields
+	}
+	if len(fields) > most {
+		return false
+	}
+	for i := 1; i < len(fields); i++ {
+		if !inOrder(fields[i-1], fields[i]) {
+			return false
+		}
+	}
+	for _, want := range o.Required {
+		if !slices.Contains(fields, want) {
+			return false
+		}
+	}
+	return true
+}
+
+// inOrder says whether b may follow a: primitives first, each group by name.
+func inOrder(a, b Field) bool {
+	if a.Primitive() != b.Primitive() {
+		return a.Primitive()
+	}
+	return a.Name < b.Name
 }

@@ -1,4 +1,4 @@
-package javaser
+package source
 
 import (
 	"errors"
@@ -20,9 +20,9 @@ type Input struct {
 	next [1]byte
 }
 
-// NewInput returns an Input that reads src and keeps up to max bytes, in buf's capacity as long as
+// New returns an Input that reads src and keeps up to max bytes, in buf's capacity as long as
 // it is enough. The caller gets the buffer back, grown or not, from Buffer.
-func NewInput(src io.Reader, buf []byte, max int64) *Input {
+func New(src io.Reader, buf []byte, max int64) *Input {
 	return &Input{src: src, buf: buf[:0], max: max}
 }
 
@@ -36,10 +36,10 @@ func (in *Input) Buffer() []byte { return in.buf[:0] }
 // Offset returns the stream offset of the next byte to parse.
 func (in *Input) Offset() int64 { return in.base + int64(in.pos) }
 
-// need makes n bytes available at pos.
-func (in *Input) need(n int) error {
+// Need makes n bytes available at pos.
+func (in *Input) Need(n int) error {
 	if int64(in.pos)+int64(n) > in.max {
-		return errHeld
+		return ErrHeld
 	}
 	for len(in.buf)-in.pos < n {
 		if len(in.buf) == cap(in.buf) {
@@ -63,11 +63,11 @@ func (in *Input) grow() {
 	in.buf = grown
 }
 
-// take returns the next n bytes, valid until the next call, and moves behind them.
-func (in *Input) take(n int) ([]byte, error) {
+// Take returns the next n bytes, valid until the next call, and moves behind them.
+func (in *Input) Take(n int) ([]byte, error) {
 	end := in.pos + n
 	if end > len(in.buf) || int64(end) > in.max {
-		if err := in.need(n); err != nil {
+		if err := in.Need(n); err != nil {
 			return nil, err
 		}
 	}
@@ -76,14 +76,20 @@ func (in *Input) take(n int) ([]byte, error) {
 	return b, nil
 }
 
-// end returns nil if nothing follows.
-func (in *Input) end() error {
+// Next returns the next byte, which Need made available.
+func (in *Input) Next() byte { return in.buf[in.pos] }
+
+// Skip moves behind the next byte, which Need made available.
+func (in *Input) Skip() { in.pos++ }
+
+// End returns nil if nothing follows.
+func (in *Input) End() error {
 	if in.pos < len(in.buf) {
-		return errTrailing
+		return ErrTrailing
 	}
 	n, err := in.src.Read(in.next[:])
 	if n > 0 {
-		return errTrailing
+		return ErrTrailing
 	}
 	if errors.Is(err, io.EOF) {
 		return nil
@@ -94,9 +100,12 @@ func (in *Input) end() error {
 	return err
 }
 
+// Sentinels for the decoder.
 var (
-	errHeld     = errors.New("too many bytes")
-	errTrailing = errors.New("bytes follow")
+	ErrHeld     = errors.New("too many bytes")
+	ErrTrailing = errors.New("bytes follow")
+	// errBulkUnread is the fault of a Bulk func that left content behind.
+	errBulkUnread = errors.New("javaser: Bulk returned before the content was read")
 )
 
 // Content is the content of a bulk array, which streams by. It is valid until Bulk returns.
@@ -131,8 +140,8 @@ func (c *Content) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// bulk gives the content to fn, and forgets what was held before it.
-func (in *Input) bulk(size int64, fn func(*Content) error) error {
+// Bulk gives the content to fn, and forgets what was held before it.
+func (in *Input) Bulk(size int64, fn func(*Content) error) error {
 	in.max -= int64(in.pos)
 	c := &Content{in: in, left: size}
 	if err := fn(c); err != nil {

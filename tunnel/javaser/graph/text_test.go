@@ -1,10 +1,10 @@
-package javaser_test
+package graph_test
 
 import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/stagelock/stagelock/tunnel/javaser"
+	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
 func TestText(t *testing.T) {
@@ -35,15 +35,15 @@ func TestText(t *testing.T) {
 		{name: "low half first", raw: "\xed\xb8\x80\xed\xa0\xbd", bad: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := javaser.DecodeText([]byte(tt.raw))
+			got, err := graph.DecodeText([]byte(tt.raw))
 			if (err != nil) != tt.bad || got != tt.want {
 				t.Fatalf("got %q, %v", got, err)
 			}
 			if tt.bad {
 				return
 			}
-			if back := javaser.AppendText(nil, got); string(back) != tt.raw || javaser.TextLen(got) != len(tt.raw) {
-				t.Errorf("written back as %q, of %d bytes", back, javaser.TextLen(got))
+			if back := graph.AppendText(nil, got); string(back) != tt.raw || graph.TextLen(got) != len(tt.raw) {
+				t.Errorf("written back as %q, of %d bytes", back, graph.TextLen(got))
 			}
 		})
 	}
@@ -55,16 +55,16 @@ func FuzzText(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		if s, err := javaser.DecodeText(raw); err == nil {
+		if s, err := graph.DecodeText(raw); err == nil {
 			if !utf8.ValidString(s) {
 				t.Errorf("%q became %q", raw, s)
 			}
-			if back := javaser.AppendText(nil, s); string(back) != string(raw) || javaser.TextLen(s) != len(raw) {
+			if back := graph.AppendText(nil, s); string(back) != string(raw) || graph.TextLen(s) != len(raw) {
 				t.Errorf("%q became %q became %q", raw, s, back)
 			}
 		}
 		if utf8.Valid(raw) {
-			s, err := javaser.DecodeText(javaser.AppendText(nil, string(raw)))
+			s, err := graph.DecodeText(graph.AppendText(nil, string(raw)))
 			if err != nil || s != string(raw) {
 				t.Errorf("%q was written and read as %q, %v", raw, s, err)
 			}

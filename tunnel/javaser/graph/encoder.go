@@ -1,4 +1,4 @@
-package javaser
+package graph
 
 import (
 	"encoding/binary"
@@ -45,7 +45,7 @@ type encoder struct {
 func (e *encoder) value(v Value) error {
 	switch v := v.(type) {
 	case nil:
-		e.dst = append(e.dst, tcNull)
+		e.dst = append(e.dst, TagNull)
 		return nil
 	case *String:
 		if !e.known(v) {
@@ -79,7 +79,7 @@ func (e *encoder) known(v Value) bool {
 }
 
 func (e *encoder) reference(h uint32) {
-	e.dst = binary.BigEndian.AppendUint32(append(e.dst, tcReference), baseHandle+h)
+	e.dst = binary.BigEndian.AppendUint32(append(e.dst, TagReference), BaseHandle+h)
 }
 
 func (e *encoder) assign(v Value) {
@@ -92,10 +92,10 @@ func (e *encoder) assign(v Value) {
 
 func (e *encoder) text(s *String) {
 	n := textLen(s.Text)
-	if n <= maxShortString {
-		e.dst = binary.BigEndian.AppendUint16(append(e.dst, tcString), uint16(n))
+	if n <= MaxShortString {
+		e.dst = binary.BigEndian.AppendUint16(append(e.dst, TagString), uint16(n))
 	} else {
-		e.dst = binary.BigEndian.AppendUint64(append(e.dst, tcLongString), uint64(n))
+		e.dst = binary.BigEndian.AppendUint64(append(e.dst, TagLongString), uint64(n))
 	}
 	e.dst = appendText(e.dst, s.Text)
 	e.assign(s)
@@ -111,7 +111,7 @@ func (e *encoder) object(o *Object) error {
 	if o.Class == nil || o.Class.IsArray() {
 		return errors.New("an object without a class")
 	}
-	e.dst = append(e.dst, tcObject)
+	e.dst = append(e.dst, TagObject)
 	e.class(o.Class)
 	e.assign(o)
 	if o.Class.Flags&FlagExternal != 0 {
@@ -146,7 +146,7 @@ func (e *encoder) note(values []Value) error {
 			return err
 		}
 	}
-	e.dst = append(e.dst, tcEndBlock)
+	e.dst = append(e.dst, TagEndBlock)
 	return nil
 }
 
@@ -154,7 +154,7 @@ func (e *encoder) field(f Field, v FieldValue) error {
 	if !f.Primitive() {
 		return e.value(v.Ref)
 	}
-	switch width[f.Type] {
+	switch Width[f.Type] {
 	case 1:
 		e.dst = append(e.dst, byte(v.Bits))
 	case 2:
@@ -168,24 +168,24 @@ func (e *encoder) field(f Field, v FieldValue) error {
 }
 
 func (e *encoder) block(b Block) {
-	if len(b) <= maxShortBlock {
-		e.dst = append(e.dst, tcBlockData, byte(len(b)))
+	if len(b) <= MaxShortBlock {
+		e.dst = append(e.dst, TagBlockData, byte(len(b)))
 	} else {
-		e.dst = binary.BigEndian.AppendUint32(append(e.dst, tcBlockLong), uint32(len(b)))
+		e.dst = binary.BigEndian.AppendUint32(append(e.dst, TagBlockLong), uint32(len(b)))
 	}
 	e.dst = append(e.dst, b...)
 }
 
 func (e *encoder) class(c *Class) {
 	if c == nil {
-		e.dst = append(e.dst, tcNull)
+		e.dst = append(e.dst, TagNull)
 		return
 	}
 	if h, ok := e.classes[c]; ok {
 		e.reference(h)
 		return
 	}
-	e.dst = append(e.dst, tcClassDesc)
+	e.dst = append(e.dst, TagClassDesc)
 	if e.classes == nil {
 		e.classes, e.sigs = map[*Class]uint32{}, map[string]uint32{}
 	}
@@ -198,7 +198,7 @@ func (e *encoder) class(c *Class) {
 	for _, f := range c.Fields {
 		e.descField(f)
 	}
-	e.dst = append(e.dst, tcEndBlock)
+	e.dst = append(e.dst, TagEndBlock)
 	e.class(c.Super)
 }
 
@@ -214,12 +214,12 @@ func (e *encoder) descField(f Field) {
 	}
 	e.sigs[f.Sig] = e.next
 	e.next++
-	e.dst = append(e.dst, tcString)
+	e.dst = append(e.dst, TagString)
 	e.short(f.Sig)
 }
 
 func (e *encoder) array(a *Array) error {
-	e.dst = append(e.dst, tcArray)
+	e.dst = append(e.dst, TagArray)
 	e.class(a.Class)
 	e.assign(a)
 	if a.Bulk > 0 {

@@ -1,4 +1,4 @@
-package javaser
+package graph
 
 import "slices"
 
@@ -10,19 +10,19 @@ type Value interface{ isValue() }
 // String is a Java string.
 type String struct {
 	Text   string
-	sealed *span // set if it was read from a sealed slot: nothing may refer to it
+	Sealed *Extent // set if it was read from a sealed slot: nothing may refer to it
 }
 
-// span is where something was read: the stream offsets of its first byte and of the byte behind it.
-type span struct{ from, to int64 }
+// Extent is where something was read: the stream offsets of its first byte and of the byte behind it.
+type Extent struct{ From, To int64 }
 
 // Span returns where a string of a sealed slot was read: the stream offsets of its tag and of the
 // byte behind it. Both are 0 for a string that was not read from one.
 func (s *String) Span() (from, to int64) {
-	if s.sealed == nil {
+	if s.Sealed == nil {
 		return 0, 0
 	}
-	return s.sealed.from, s.sealed.to
+	return s.Sealed.From, s.Sealed.To
 }
 
 // Object is an instance of a serializable or externalizable class.
@@ -30,7 +30,7 @@ type Object struct {
 	Class  *Class
 	Fields []FieldValue // of the whole chain, the root superclass's first, in descriptor order
 	Note   []Value      // what the class's writeObject or writeExternal added
-	mark
+	Mark
 }
 
 // FieldValue is the value of one field: Bits for a primitive one (sign-extended, or IEEE 754 bits),
@@ -48,7 +48,7 @@ type Array struct {
 	Ints  []int32
 	Longs []int64
 	Bulk  int64 // bytes of a byte array whose content streamed by instead of being kept
-	mark
+	Mark
 }
 
 // Block is primitive data between the objects of a Note.
@@ -59,14 +59,14 @@ func (*Object) isValue() {}
 func (*Array) isValue()  {}
 func (Block) isValue()   {}
 
-// mark is what a Decoder remembers of a value that can be referred to.
-type mark struct {
-	shape  *Shape
-	weight int64 // values inside it when every reference is expanded
+// Mark is what a Decoder remembers of a value that can be referred to.
+type Mark struct {
+	Shape  *Shape
+	Weight int64 // values inside it when every reference is expanded
 }
 
-// unfinished is the weight of a value that is still being read.
-const unfinished = -1
+// Unfinished is the weight of a value that is still being read.
+const Unfinished = -1
 
 // Class is a class descriptor as it stands in a stream.
 type Class struct {
@@ -87,8 +87,8 @@ type Field struct {
 // Primitive says whether the field's value stands in Bits.
 func (f Field) Primitive() bool { return f.Type != 'L' && f.Type != '[' }
 
-// like says whether c has the layout of want. The UIDs may differ with anyUID.
-func (c *Class) like(want *Class, anyUID bool) bool {
+// Like says whether c has the layout of want. The UIDs may differ with anyUID.
+func (c *Class) Like(want *Class, anyUID bool) bool {
 	return c == want ||
 		c.Flags == want.Flags && (anyUID || c.UID == want.UID) && slices.Equal(c.Fields, want.Fields)
 }
@@ -178,4 +178,22 @@ func Text(v Value) (string, bool) {
 		return s.Text, true
 	}
 	return "", false
+}
+
+// FieldAt returns the i-th field of the whole chain.
+func (c *Class) FieldAt(i int) (Field, bool) {
+	if i < 0 {
+		return Field{}, false
+	}
+	if c.Super != nil {
+		above := c.Super.FieldCount()
+		if i < above {
+			return c.Super.FieldAt(i)
+		}
+		i -= above
+	}
+	if i >= len(c.Fields) {
+		return Field{}, false
+	}
+	return c.Fields[i], true
 }

@@ -1,4 +1,4 @@
-package javaser
+package graph
 
 import (
 	"errors"
@@ -7,9 +7,9 @@ import (
 
 var errText = errors.New("not modified UTF-8 as Java writes it, or half a surrogate pair")
 
-// decodeText returns the text of modified UTF-8 in the only form that Java writes: no overlong form
+// DecodeText returns the text of modified UTF-8 in the only form that Java writes: no overlong form
 // but that of U+0000, supplementary characters as two surrogates, no lone surrogate.
-func decodeText(b []byte) (string, error) {
+func DecodeText(b []byte) (string, error) {
 	for _, c := range b {
 		if c == 0 || c >= 0x80 {
 			return decodeWide(b)

@@ -1,8 +1,0 @@
-package javaser
-
-// For tests of the text codec alone.
-var (
-	DecodeText = decodeText
-	AppendText = appendText
-	TextLen    = textLen
-)
