@@ -19,6 +19,16 @@ type cluster struct {
 	other    arranged
 	database *postgrestest.Server
 	key      string // file of the key that they share
+	change   []func(*harness.Options)
+}
+
+// options are those of the gateway of that name.
+func (c cluster) options(name string) harness.Options {
+	o := shared(name, c.database.URL(), c.key)
+	for _, change := range c.change {
+		change(&o)
+	}
+	return o
 }
 
 // shared has a gateway of that name use the database at url.
@@ -26,12 +36,13 @@ func shared(name, url, key string) harness.Options {
 	o := listed
 	o.Extra = []string{
 		"quota: { failure_cost: 1, per_address_burst: 1000000 }", "heartbeat: 1s", "store: postgres", "cluster:",
-		"  node: " + name, "  key_file: " + fmt.Sprintf("%q", key), "  postgres: { url: { value: " + fmt.Sprintf("%q", url) + " } }",
+		"  node: " + name, "  key_file: " + fmt.Sprintf("%q", key),
+		"  patience: 1s", "  lease: 3s", "  drain_notice: 10ms", "  postgres: { url: { value: " + fmt.Sprintf("%q", url) + " } }",
 	}
 	return o
 }
 
-func startCluster(t *testing.T) cluster {
+func startCluster(t *testing.T, change ...func(*harness.Options)) cluster {
 	t.Helper()
 	db, err := postgrestest.Start(t.Context())
 	if errors.Is(err, postgrestest.ErrMissing) {
@@ -49,7 +60,8 @@ func startCluster(t *testing.T) cluster {
 	if err := os.WriteFile(key, []byte(strings.Repeat("0f", 32)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := cluster{slow: slowly(t, shared("gate-a", db.URL(), key)), database: db, key: key}
+	c := cluster{database: db, key: key, change: change}
+	c.slow = slowly(t, c.options("gate-a"))
 	c.other = c.join(t, "gate-b")
 	return c
 }
@@ -57,7 +69,7 @@ func startCluster(t *testing.T) cluster {
 // join starts another gateway.
 func (c cluster) join(t *testing.T, name string) arranged {
 	t.Helper()
-	return arrangeTo(t, shared(name, c.database.URL(), c.key), c.sink)
+	return arrangeTo(t, c.options(name), c.sink)
 }
 
 // members returns the database's view of the gateways, and ends the lives of those named.
@@ -169,6 +181,7 @@ func TestDatabaseIsAway(t *testing.T) {
 // A second gateway under a name that is taken ends the first one, which says so.
 func TestGatewaysOfOneName(t *testing.T) {
 	c := startCluster(t)
+	allowed(t, c.other.Gateway, once(t, c.other.Gateway, create(site, 1).message(t)))
 	again := c.join(t, "gate-b")
 	if err := c.other.Ended(); err == nil || !strings.Contains(err.Error(), "cluster.node") {
 		t.Errorf("the former gate-b ended with %v", err)

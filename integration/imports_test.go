@@ -141,7 +141,10 @@ var mayImport = map[string][]string{
 	"integration":            {},
 	"integration/balancers":  {},
 	"integration/engine": {
-		"integration/engine/author", "integration/engine/content", "integration/engine/control", "integration/engine/journal", "integration/engine/lar", "integration/engine/remote", "integration/engine/revisions", "integration/engine/servlet", "integration/engine/staging", "tunnel", "tunnel/source",
+		"integration/engine/author", "integration/engine/content", "integration/engine/control",
+		"integration/engine/lar", "integration/engine/remote", "integration/engine/revisions",
+		"integration/engine/servlet", "integration/engine/staging",
+		"tunnel",
 	},
 	"integration/engine/arrivals": {"integration/engine/content"},
 	"integration/engine/author": {
@@ -154,7 +157,6 @@ var mayImport = map[string][]string{
 		"integration/engine/revisions", "integration/engine/staging",
 	},
 	"integration/engine/directory": {"integration/engine/content"},
-	"integration/engine/journal":   {"integration/engine/content", "integration/engine/content/vault", "integration/engine/revisions", "tunnel/source", "tunnel/sync"},
 	"integration/engine/lar": {
 		"archive", "archive/manifest", "archive/refusal", "integration/engine/content",
 		"integration/engine/content/vault", "integration/engine/revisions",

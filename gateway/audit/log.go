@@ -142,12 +142,17 @@ var errMissing = errors.New("the file of the newest checkpoint is not there")
 // alarm writes what is wrong into the log, with the checkpoint as evidence, as the file will be
 // overwritten.
 func (l *Log) alarm(ctx context.Context, msg []byte, diff error) error {
+	return l.alarmOf(ctx, msg, diff, map[string]string{})
+}
+
+// alarmOf is alarm with more fields.
+func (l *Log) alarmOf(ctx context.Context, msg []byte, diff error, fields map[string]string) error {
 	l.mu.Lock()
 	l.found = diff.Error()
 	l.mu.Unlock()
 	ev := Event{Kind: KindAlarm, Time: l.cfg.Now(), Node: l.cfg.Node, Detail: diff.Error()}
-	if msg != nil {
-		ev.Fields = map[string]string{NoteField: string(msg)}
+	if ev.Fields = fields; msg != nil {
+		ev.Fields[NoteField] = string(msg)
 	}
 	return l.commit(ctx, []*pending{l.newPending(&ev)})
 }

@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/store"
 )
 
-// errWriter is a log that somebody else writes under the same name.
-var errWriter = errors.New("another process writes this log")
+// ErrWriter is in the error of Append to a log that somebody else writes under the same name.
+var ErrWriter = errors.New("another process writes this log")
 
 // keep appends what build makes. A store whose log does not end where this process left it is looked at:
 // it may have kept what it could not say it kept, or it may have been set back. Then everything is
@@ -41,6 +42,7 @@ func (l *Log) try(ctx context.Context, build func() error) error {
 	if err != nil {
 		l.w.seq, l.w.head = seq, head
 	}
+	l.w.begun = l.w.begun || err == nil
 	return err
 }
 
@@ -65,8 +67,10 @@ func (l *Log) rejoin(ctx context.Context) error {
 		return l.readHead(ctx)
 	case last.Seq == had && (had == 0 || err == nil && split.Hash == l.w.head):
 		return nil
+	case last.Seq >= had && !l.w.begun: // by the process before this one, after the log was opened
+		return l.readHead(ctx)
 	case last.Seq >= had:
-		return fmt.Errorf("%w: %w", errWriter, store.ErrStale)
+		return fmt.Errorf("%w: %w", ErrWriter, store.ErrStale)
 	}
 	return l.setBack(ctx, last.Seq)
 }
@@ -83,7 +87,8 @@ func (l *Log) setBack(ctx context.Context, end store.Seq) error {
 	if err := l.readHead(ctx); err != nil {
 		return err
 	}
-	if err := l.alarm(ctx, msg, fmt.Errorf("the log ends at %d, it had %d records: the store was set back", end, had)); err != nil {
+	found := fmt.Errorf("the log ends at %d, it had %d records: the store was set back", end, had)
+	if err := l.alarmOf(ctx, msg, found, map[string]string{HadField: strconv.FormatUint(uint64(had), 10)}); err != nil {
 		return err
 	}
 	if l.cfg.SetBack != nil {

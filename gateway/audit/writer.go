@@ -19,6 +19,8 @@ const (
 	patience = 10 * time.Millisecond
 	// NoteField is the field that holds a checkpoint in an event.
 	NoteField = "checkpoint"
+	// HadField is the field of an alarm that holds how many records a log had that was set back.
+	HadField = "had"
 )
 
 // pending is an event that waits for the writer, its members encoded already.
@@ -50,6 +52,7 @@ type writer struct {
 	slab      []byte
 	ends      []int
 	recs      []store.Record
+	begun     bool   // this process has written
 	doubtful  []byte // last record of a group that may have been kept, see doubt
 }
 

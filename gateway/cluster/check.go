@@ -19,7 +19,7 @@ func PostgresConfig(c *conf.Config) postgres.Config {
 	p := c.Cluster.Postgres
 	return postgres.Config{
 		URL: p.URL.Value.Reveal(), Schema: p.Schema, Cluster: c.Cluster.Name, Connections: p.Connections, Pooler: p.Pooler,
-		Manual: c.Cluster.Migrate == "manual",
+		Patience: c.Cluster.Patience, Manual: c.Cluster.Migrate == "manual",
 	}
 }
 
@@ -40,15 +40,15 @@ func Check(ctx context.Context, c *conf.Config, life string) []conf.Problem {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	k := &checks{conf: c, life: life}
-	report, err := postgres.Inspect(ctx, PostgresConfig(c))
+	pc := PostgresConfig(c)
+	pc.Manual, pc.Patience = true, 0
+	report, err := postgres.Inspect(ctx, pc)
 	if err != nil {
 		k.warn(urlPath(c), "names a database that cannot be reached from here now, so what stands in it was not looked at: "+
 			err.Error(), "start the server, or correct the URL; stagelock store check says more")
 		return k.problems
 	}
 	k.server(report)
-	pc := PostgresConfig(c)
-	pc.Manual = true
 	plan, err := postgres.Plan(ctx, pc)
 	if err != nil || len(plan) == 0 || !plan[0].Applied { // no gateway has started yet
 		return k.problems

@@ -67,11 +67,34 @@ func (n *Node) lease() time.Duration {
 	return embeddedLease
 }
 
+// patience is how long a call waits for the store, and for the gateway to be a member again.
+func (n *Node) patience() time.Duration {
+	if n.conf.Store == "postgres" {
+		return n.conf.Cluster.Patience
+	}
+	return 0
+}
+
+// away returns why the store that gateways share cannot be reached now, or nil.
+func (n *Node) away() error {
+	if db, ok := n.database.(interface{ Away() error }); ok {
+		return db.Away()
+	}
+	return nil
+}
+
 // unwritable returns why nothing can be carried out now, or nil.
 func (n *Node) unwritable() error {
-	if err := n.visits.Broken(); err != nil {
-		return err
+	for _, why := range []func() error{n.away, n.visits.Broken} {
+		if err := why(); err != nil {
+			return err
+		}
 	}
+	return n.leaseless()
+}
+
+// leaseless returns why others may take this gateway for dead, or nil.
+func (n *Node) leaseless() error {
 	if !n.life.Holds() {
 		return errNoLease
 	}
@@ -80,7 +103,11 @@ func (n *Node) unwritable() error {
 
 // sharedProblems returns what keeps a gateway that shares its store from serving, in words.
 func (n *Node) sharedProblems() (all []string) {
-	if err := n.unwritable(); err != nil {
+	for _, why := range []func() error{n.away, n.visits.Broken, n.leaseless} {
+		err := why()
+		if err == nil {
+			continue
+		}
 		all = append(all, "the database that the gateways share cannot be used, so every publish is refused: "+err.Error()+
 			"; it is tried again and again; see stagelock store check")
 	}

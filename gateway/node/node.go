@@ -190,7 +190,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 
 func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
 	n.visits, err = visit.New(visit.Config{
-		Audit: n.audit, Log: n.cfg.Log, Now: n.cfg.Now, Strangers: func() int { return n.relay.Policy().Strangers },
+		Audit: n.audit, Log: n.cfg.Log, Now: n.cfg.Now, Away: n.away, Strangers: func() int { return n.relay.Policy().Strangers },
 	})
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
 	}
 	keep := func() time.Duration { return n.relay.Policy().RepeatKeep }
 	n.once, err = once.New(once.Config{
-		Repeats: n.database.Repeats(), Owner: n.life, Now: n.cfg.Now, Keep: keep,
+		Repeats: n.database.Repeats(), Owner: n.life, Now: n.cfg.Now, Keep: keep, Patience: n.patience(),
 	})
 	return err
 }
@@ -309,7 +309,9 @@ func (n *Node) Ready() (status int, body []byte) { return n.probes.Ready() }
 // configured time is over. It closes the node.
 func (n *Node) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, n.Close()) }()
-	if err := n.note(context.WithoutCancel(ctx), audit.KindStart, "version "+n.cfg.Version, n.conf); err != nil {
+	if err := n.note(context.WithoutCancel(ctx), audit.KindStart, "version "+n.cfg.Version, n.conf); errors.Is(err, audit.ErrWriter) {
+		return fmt.Errorf("%w: give each gateway its own cluster.node", err)
+	} else if err != nil {
 		return fmt.Errorf("the audit log cannot be written: %w; make room on its disk", err)
 	}
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))

@@ -61,6 +61,8 @@ type Config struct {
 	Now     func() time.Time
 	// Keep is how long an answer is kept for duplicates.
 	Keep func() time.Duration
+	// Patience is how long a call waits for a lease that ran out to be taken anew.
+	Patience time.Duration
 }
 
 // Calls knows the guarded calls. The store has the truth, also of other gateways; this process keeps
@@ -149,7 +151,7 @@ func (c *Calls) Claim(
 			}
 			continue // it was not carried out: this one takes its turn
 		}
-		turn, err := c.begin(ctx, f)
+		turn, err := c.beginUnder(ctx, f, b)
 		if turn == nil && err == nil {
 			turn, err = c.follow(ctx, call, b)
 		}
@@ -171,19 +173,76 @@ func (c *Calls) board(call Call) (f *flight, own bool) {
 	return f, true
 }
 
+// beginUnder is begin with signs of life, for a store may be away. A client that goes meanwhile leaves
+// nothing behind.
+func (c *Calls) beginUnder(ctx context.Context, f *flight, b *beats) (turn *Turn, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		turn, err = c.begin(ctx, f)
+	}()
+	gone := b.await(context.WithoutCancel(ctx), done)
+	<-done
+	if gone != nil && turn != nil && turn.First() {
+		return nil, errors.Join(gone, turn.Finish(ctx, Result{}))
+	}
+	return turn, err
+}
+
+// leasePoll is how often a call that waits for a lease looks.
+const leasePoll = 50 * time.Millisecond
+
+// awaitLease waits for the gateway to be a member again, and reports whether it is.
+func (c *Calls) awaitLease(ctx context.Context) bool {
+	late, poll := time.NewTimer(c.cfg.Patience), time.NewTicker(leasePoll)
+	defer late.Stop()
+	defer poll.Stop()
+	for !c.cfg.Owner.Holds() {
+		select {
+		case <-poll.C:
+		case <-late.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// claim keeps rep as running for this gateway. If its life has just ended, as it does when the store was
+// away, it waits for the next one: nothing was carried out yet.
+func (c *Calls) claim(ctx context.Context, rep store.Repeat) (store.Repeat, bool, error) {
+	for {
+		rep.Owner, rep.Node = c.cfg.Owner.Owner()
+		known, fresh, err := c.cfg.Repeats.Begin(ctx, rep, c.keep())
+		if !errors.Is(err, store.ErrStale) || c.cfg.Patience == 0 {
+			return known, fresh, err
+		}
+		if id, _ := c.cfg.Owner.Owner(); id == rep.Owner && c.cfg.Owner.Holds() { // it has not noticed yet
+			select {
+			case <-time.After(leasePoll):
+			case <-ctx.Done():
+				return known, fresh, err
+			}
+		}
+		if !c.awaitLease(ctx) {
+			return known, fresh, err
+		}
+	}
+}
+
 // begin keeps a call as running, or returns what the store knows of an equal one; nothing at all if
 // that one is under way elsewhere.
 func (c *Calls) begin(ctx context.Context, f *flight) (*Turn, error) {
-	id, node := c.cfg.Owner.Owner()
 	rep := store.Repeat{
-		Key: f.call.Key, Scope: f.call.Scope, Reference: f.call.Reference, Owner: id, Node: node,
-		Age: c.age(f.call),
+		Key: f.call.Key, Scope: f.call.Scope, Reference: f.call.Reference, Age: c.age(f.call),
 	}
-	known, fresh, err := c.cfg.Repeats.Begin(ctx, rep, c.keep())
+	known, fresh, err := c.claim(ctx, rep)
+	id, _ := c.cfg.Owner.Owner()
 	if err == nil && !fresh && known.State == store.RepeatRunning && known.Owner == id {
 		// One of this life that is not under way: the store could not be told that it was void.
 		if err = c.cfg.Repeats.Void(ctx, known.Key, known.Reference); err == nil {
-			known, fresh, err = c.cfg.Repeats.Begin(ctx, rep, c.keep())
+			known, fresh, err = c.claim(ctx, rep)
 		}
 	}
 	if err == nil && fresh {

@@ -36,6 +36,32 @@ func (t *Turn) Reference() string { return t.reference }
 // lease of this process ran out.
 func (t *Turn) Holds() bool { return t.calls.cfg.Owner.Holds() }
 
+// ErrLease is returned by Again for a gateway that others may take for dead.
+var ErrLease = errors.New("the lease of the store ran out, and was not taken anew in time")
+
+// Again begins a first call anew whose gateway's lease ran out before it was carried out, as one does while
+// the store is away: under the gateway's next life, if that begins in time and nobody has claimed an equal
+// call meanwhile. The error is ErrLease, or a *StoreError.
+func (t *Turn) Again(ctx context.Context) error {
+	c, call := t.calls, t.flight.call
+	if !c.awaitLease(ctx) {
+		return ErrLease
+	}
+	if err := c.cfg.Repeats.Void(ctx, call.Key, t.reference); err != nil {
+		return &StoreError{err}
+	}
+	_, fresh, err := c.claim(ctx, store.Repeat{
+		Key: call.Key, Scope: call.Scope, Reference: t.reference, Age: c.age(call),
+	})
+	if err != nil {
+		return &StoreError{err}
+	}
+	if !fresh {
+		return ErrLease
+	}
+	return nil
+}
+
 // Record keeps the answer on disk before it leaves, so that it survives the process. The error is a
 // *StoreError.
 func (t *Turn) Record(ctx context.Context, answer []byte) error {

@@ -12,7 +12,7 @@ func (c *call) forward(ctx context.Context) error {
 	if !c.forwards() {
 		return nil
 	}
-	if err := c.holds(); err != nil {
+	if err := c.holds(ctx); err != nil {
 		return err
 	}
 	if err := c.release(ctx); err != nil {

@@ -109,7 +109,7 @@ func (c *call) unproven(reason tunnel.Reason, msg string, err error) error {
 // ready makes sure that a verdict could be written, before the body is used, and keeps the peer to
 // its pace.
 func (c *call) ready(ctx context.Context) error {
-	if err := c.relay.cfg.Visits.Writable(ctx); err != nil {
+	if err := c.relay.cfg.Visits.Ready(ctx, c.policy.Heartbeat); err != nil {
 		return tunnel.NotBegun(visit.ReasonStore, "the gateway cannot write its log", err)
 	}
 	// No longer than a publisher waits without a sign of life: its CMS gives up after 30 s.

@@ -3,6 +3,8 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -72,11 +74,37 @@ func leaseLost(err error) error {
 }
 
 // holds refuses a guarded call whose duplicates may have been told that nobody knows.
-func (c *call) holds() error {
+func (c *call) holds(ctx context.Context) error {
 	if c.turn == nil || c.turn.Holds() {
 		return nil
 	}
-	return leaseLost(nil)
+	if err := c.patiently(func() error { return c.turn.Again(ctx) }); err != nil {
+		return leaseLost(err)
+	}
+	return nil
+}
+
+// patiently runs what may wait for a store that is away, with signs of life for the publisher.
+func (c *call) patiently(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if fault := recover(); fault != nil {
+				done <- fmt.Errorf("fault: %v", fault)
+			}
+		}()
+		done <- f()
+	}()
+	t := time.NewTicker(c.policy.Heartbeat)
+	defer t.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-t.C:
+			c.live()
+		}
+	}
 }
 
 func (c *call) digest() string {
@@ -127,8 +155,11 @@ func (c *call) record(ctx context.Context) error {
 	if c.duplicate() {
 		v.Verdict, v.Reason, v.Detail = audit.Answer, ReasonRepeat, c.answer.end
 	}
-	if err := c.Allow(ctx, c, v); err != nil {
+	if err := c.patiently(func() error { return c.Allow(ctx, c, v) }); err != nil {
 		return err
+	}
+	if c.answer.gone { // while the log was waited for
+		return abandoned(nil)
 	}
 	c.relay.cfg.Pause("record committed")
 	return nil
@@ -143,7 +174,8 @@ func (c *call) keep(ctx context.Context) error {
 	if c.turn != nil { // at once with the other, so that they share a commit
 		writes.Go(func() error { return c.turn.Record(ctx, c.answer.body) })
 	}
-	if err := errors.Join(c.keepRequest(ctx), writes.Wait()); err != nil {
+	keep := func() error { return errors.Join(c.keepRequest(ctx), writes.Wait()) }
+	if err := c.patiently(keep); err != nil {
 		return problem(tunnel.BadAnswer, visit.ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
 	}
 	c.relay.cfg.Pause("answer recorded")

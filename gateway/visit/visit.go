@@ -200,10 +200,14 @@ func (v *Visit) Close(ctx context.Context, s Subject, then func()) {
 	}
 	s.Describe(&ev)
 	ctx = context.WithoutCancel(ctx)
-	v.visits.background.do(func() {
+	away := v.visits.cfg.Away != nil && v.visits.cfg.Away() != nil
+	taken := v.visits.background.do(away, func() {
 		if _, err := v.visits.cfg.Audit.AppendSoon(ctx, ev); err != nil {
 			_ = v.visits.Unwritten(err)
 		}
 		then()
 	})
+	if !taken {
+		then()
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -58,6 +57,8 @@ type Config struct {
 	Log   *logrus.Entry
 	Now   func() time.Time
 	NewID func() string // nil: UUIDs of version 7
+	// Away returns why the store cannot be reached now, or nil; nil: it is never away.
+	Away func() error
 	// Strangers returns how many refusals of addresses that are not allowed get a record of their own
 	// a second; as many may come at once.
 	Strangers func() int
@@ -167,6 +168,45 @@ func (v *Visits) Writable(ctx context.Context) error {
 	return nil
 }
 
+// readyPoll is how often Ready looks again.
+const readyPoll = 50 * time.Millisecond
+
+// Ready waits up to wait for log and store to be there for a visit that begins, and returns why they are
+// not.
+func (v *Visits) Ready(ctx context.Context, wait time.Duration) error {
+	err := v.missing(ctx)
+	if err == nil {
+		return nil
+	}
+	over, poll := time.NewTimer(wait), time.NewTicker(readyPoll)
+	defer over.Stop()
+	defer poll.Stop()
+	for err != nil {
+		select {
+		case <-poll.C:
+			err = v.missing(ctx)
+		case <-over.C:
+			return err
+		case <-ctx.Done():
+			return err
+		}
+	}
+	return nil
+}
+
+// missing returns why log or store cannot be used now.
+func (v *Visits) missing(ctx context.Context) error {
+	if v.cfg.Away != nil {
+		if err := v.cfg.Away(); err != nil {
+			return err
+		}
+	}
+	return v.Writable(ctx)
+}
+
+// Lost returns how many outcomes were not recorded since the start, as the store was away for too long.
+func (v *Visits) Lost() int64 { return v.background.lost.Load() }
+
 // Count counts a refusal that has no visit, as of a connection that was closed at accept.
 func (v *Visits) Count(r tunnel.Reason) { v.refusals.add(r) }
 
@@ -175,23 +215,3 @@ func (v *Visits) Refusals() map[tunnel.Reason]int64 { return v.refusals.all() }
 
 // Wait returns when what is written behind answers is written.
 func (v *Visits) Wait() { v.background.all.Wait() }
-
-// background does what follows an answer without the next call waiting for it, most of it writes
-// that share an fsync.
-type background struct {
-	once   sync.Once
-	places chan struct{}
-	all    sync.WaitGroup
-}
-
-// maxBackground bounds what is left to do behind answers; beyond it the connection waits.
-const maxBackground = 512
-
-func (b *background) do(f func()) {
-	b.once.Do(func() { b.places = make(chan struct{}, maxBackground) })
-	b.places <- struct{}{}
-	b.all.Go(func() {
-		defer func() { <-b.places }()
-		f()
-	})
-}

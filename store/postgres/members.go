@@ -40,7 +40,7 @@ type members struct{ *db }
 
 func (s members) Join(ctx context.Context, m store.Member, ttl time.Duration) (time.Time, error) {
 	var now time.Time
-	err := s.write(ctx, fmt.Sprintf("join as %q", m.Node), func(ctx context.Context) error {
+	err := s.write(hastily(ctx), fmt.Sprintf("join as %q", m.Node), func(ctx context.Context) error {
 		return pgx.BeginFunc(ctx, s.lives, func(tx pgx.Tx) error {
 			for _, step := range []struct {
 				query string
@@ -64,7 +64,7 @@ func (s members) Join(ctx context.Context, m store.Member, ttl time.Duration) (t
 
 func (s members) Renew(ctx context.Context, m store.Member, ttl time.Duration) (time.Time, error) {
 	var now time.Time
-	err := s.write(ctx, fmt.Sprintf("renew the life of %q", m.Node), func(ctx context.Context) error {
+	err := s.write(hastily(ctx), fmt.Sprintf("renew the life of %q", m.Node), func(ctx context.Context) error {
 		rows, err := s.lives.Query(ctx, s.sql(renewLife), raw(m.ID), raw(string(m.State)), raw(m.ConfigDigest),
 			int64(m.Offset), micros(ttl), int64(m.Calls))
 		if err != nil {
@@ -92,7 +92,7 @@ func oneTime(rows pgx.Rows) (time.Time, error) {
 }
 
 func (s members) Leave(ctx context.Context, id string) error {
-	return s.write(ctx, "leave", func(ctx context.Context) error {
+	return s.write(hastily(ctx), "leave", func(ctx context.Context) error {
 		_, err := s.lives.Exec(ctx, s.sql(leave), raw(id))
 		return err
 	})
@@ -100,7 +100,7 @@ func (s members) Leave(ctx context.Context, id string) error {
 
 func (s members) Members(ctx context.Context) ([]store.Member, error) {
 	var all []store.Member
-	err := s.read(ctx, "members", func(ctx context.Context) error {
+	err := s.read(hastily(ctx), "members", func(ctx context.Context) error {
 		rows, err := s.calls.Query(ctx, s.sql(readMembers))
 		if err != nil {
 			return err

@@ -41,6 +41,9 @@ type Config struct {
 	Connections int    // for calls, default 16, at least 4; the audit log and the member's lease have one each
 	Pooler      bool   // a pooler in transaction mode is in front: no prepared statements
 	Manual      bool   // migrations are applied by Migrate only
+	// Patience is how long what is asked of the database waits for one that is away, or failing over, from
+	// when it went away: what comes later is refused at once.
+	Patience time.Duration
 	// Offset is added to the server's clock. Only tests set it.
 	Offset func() time.Duration
 }
@@ -53,6 +56,7 @@ type Store struct {
 	lives  *pgxpool.Pool // one connection: nor the lease
 	closed atomic.Bool
 
+	outage   outage
 	warnings []string
 }
 
@@ -184,17 +188,20 @@ func (s *Store) write(ctx context.Context, what string, fn func(ctx context.Cont
 	return s.run(context.WithoutCancel(ctx), what, fn)
 }
 
-// run calls fn until it met no other transaction and no connection that had gone away, and makes the
-// contracts' errors of its own.
+// run calls fn until it met no other transaction and no connection that had gone away, waits for a server
+// that is away, and makes the contracts' errors of its own.
 func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Context) error) error {
 	err := ctx.Err()
-	for n := 0; err == nil || n > 0 && n < attempts && (sqlstate.Again(err) || sqlstate.Broken(err)); n++ {
+	for n := 0; err == nil || n > 0 && s.again(ctx, n, err); n++ {
 		if s.closed.Load() {
 			return fmt.Errorf("%s: %w", what, store.ErrClosed)
 		}
 		timed, cancel := context.WithTimeout(ctx, statementTime)
 		err = fn(timed)
 		cancel()
+		if err == nil || !sqlstate.Away(err) {
+			s.outage.over()
+		}
 		if err == nil {
 			return nil
 		}

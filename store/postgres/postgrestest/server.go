@@ -69,20 +69,24 @@ func (s *Server) start(ctx context.Context) error {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	f, err := os.OpenFile(filepath.Join(s.data(), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(f, settings, s.dir)
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := s.configure(); err != nil {
 		return err
 	}
 	return s.run()
 }
 
+func (s *Server) configure() error {
+	f, err := os.OpenFile(filepath.Join(s.data(), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, settings, s.dir)
+	return errors.Join(err, f.Close())
+}
+
 func (s *Server) run() (err error) {
 	s.server, err = launch(s.command(context.Background(), filepath.Join(s.bin, "postgres"), "-D", s.data()),
-		"ready to accept connections")
+		"ready to accept ")
 	return err
 }
 
@@ -131,3 +135,6 @@ func programs() (string, error) {
 	}
 	return "", fmt.Errorf("%w: PostgreSQL is not installed: apt-get install postgresql", ErrMissing)
 }
+
+// Kill ends the server at once, as a machine that dies does.
+func (s *Server) Kill() { s.server.end(syscall.SIGQUIT) }

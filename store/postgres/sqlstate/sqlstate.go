@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,6 +28,7 @@ const (
 	readOnly            = "25006"
 	adminShutdown       = "57P01"
 	crashShutdown       = "57P02"
+	startingUp          = "57P03"
 )
 
 // Code returns the SQLSTATE of err, "" if the server did not say one.
@@ -59,6 +61,23 @@ func Broken(err error) bool {
 	}
 	return errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
 }
+
+// Away reports whether err says that there is no server that takes writes now: none answers, it goes down
+// or comes up, or another one is about to take its place.
+func Away(err error) bool {
+	var connect *pgconn.ConnectError
+	switch c := Code(err); {
+	case errors.As(err, &connect):
+		return !strings.Contains(err.Error(), "password authentication")
+	case c != "":
+		return c == adminShutdown || c == crashShutdown || c == startingUp || c == readOnly
+	}
+	return Broken(err) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// ReadOnly reports whether a connection leads to a server that takes no writes, as one does that was
+// replaced.
+func ReadOnly(err error) bool { return Code(err) == readOnly }
 
 // cures has what to do about a code.
 var cures = map[string]string{

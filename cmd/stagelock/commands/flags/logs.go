@@ -61,7 +61,7 @@ func openShared(ctx context.Context, cfg *conf.Config) (*Logs, error) {
 // OpenShared opens the database that gateways share, and changes nothing in it.
 func OpenShared(ctx context.Context, cfg *conf.Config) (*postgres.Store, error) {
 	pc := cluster.PostgresConfig(cfg)
-	pc.Manual = true
+	pc.Manual, pc.Patience = true, 0
 	db, err := postgres.Open(ctx, pc)
 	if err != nil {
 		return nil, &term.DataError{Msg: "the database that the gateways share cannot be read: " + err.Error(),

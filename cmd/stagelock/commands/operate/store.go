@@ -46,7 +46,9 @@ func (sh shell) database(c *cli.Context) (postgres.Config, error) {
 			Cure: "there is nothing to do; write store: postgres for a database that several gateways share",
 		}
 	}
-	return cluster.PostgresConfig(cfg), nil
+	pc := cluster.PostgresConfig(cfg)
+	pc.Patience = 0 // whoever looks wants to know now
+	return pc, nil
 }
 
 // storeReport is what a check found, for a script.
