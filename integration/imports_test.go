@@ -51,8 +51,8 @@ var mayImport = map[string][]string{
 	},
 	"cmd/stagelock/commands/operate": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/admin", "gateway/certs",
-		"gateway/cluster", "gateway/node", "gateway/node/trial", "gateway/status", "policy",
-		"policy/calls", "policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay",
+		"gateway/cluster", "gateway/node", "gateway/node/trial", "gateway/status", "policy", "policy/calls",
+		"policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay",
 	},
 	"cmd/stagelock/commands/publish": {
 		"archive", "archive/manifest", "archive/parts", "archive/repack",
@@ -92,13 +92,15 @@ var mayImport = map[string][]string{
 	"gateway/doctor/desk":      {"gateway/doctor/challenge", "policy/hosts"},
 	"gateway/front":            {"gateway/visit", "policy", "tunnel", "tunnel/http1/wire"},
 	"gateway/metrics":          {"gateway/status", "policy"},
-	"gateway/native":           {"gateway/front", "gateway/visit", "policy", "tunnel"},
+	"gateway/native": {
+		"gateway/audit", "gateway/front", "gateway/metrics", "gateway/visit", "policy", "tunnel",
+	},
 	"gateway/node": {
 		"conf", "gateway/admin", "gateway/audit", "gateway/audit/chain", "gateway/audit/witness",
 		"gateway/certs", "gateway/cluster", "gateway/front", "gateway/metrics", "gateway/native",
 		"gateway/node/plan", "gateway/once", "gateway/readiness", "gateway/relay", "gateway/relay/memory",
-		"gateway/status", "gateway/upstream", "gateway/visit", "policy/hosts", "policy/quota", "store",
-		"store/files", "store/postgres", "store/sqlite", "tunnel",
+		"gateway/status", "gateway/upstream", "gateway/visit", "gateway/watch", "policy/calls",
+		"policy/hosts", "policy/quota", "store", "store/files", "store/postgres", "store/sqlite", "tunnel",
 	},
 	"gateway/node/plan": {
 		"conf", "gateway/admin", "gateway/certs", "gateway/doctor/desk", "gateway/relay",
@@ -114,11 +116,11 @@ var mayImport = map[string][]string{
 		"tunnel/javaser", "tunnel/javaser/graph", "tunnel/javaser/source", "tunnel/liferay",
 	},
 	"gateway/relay": {
-		"gateway/audit", "gateway/doctor/desk", "gateway/front", "gateway/once", "gateway/relay/answer",
-		"gateway/relay/cleanup", "gateway/relay/digest", "gateway/relay/engine",
-		"gateway/relay/inflight", "gateway/relay/memory", "gateway/visit", "policy/calls",
-		"policy/hosts", "policy/secret", "store", "tunnel", "tunnel/http1", "tunnel/http1/grammar",
-		"tunnel/javaser", "tunnel/javaser/source", "tunnel/liferay",
+		"gateway/audit", "gateway/doctor/desk", "gateway/front", "gateway/metrics", "gateway/once",
+		"gateway/relay/answer", "gateway/relay/cleanup", "gateway/relay/digest", "gateway/relay/engine",
+		"gateway/relay/inflight", "gateway/relay/memory", "gateway/visit", "policy/calls", "policy/hosts",
+		"policy/secret", "store", "tunnel", "tunnel/http1", "tunnel/http1/grammar", "tunnel/javaser",
+		"tunnel/javaser/source", "tunnel/liferay",
 	},
 	"gateway/relay/answer": {
 		"gateway/relay/engine", "policy", "tunnel", "tunnel/http1", "tunnel/http1/grammar",
@@ -138,6 +140,7 @@ var mayImport = map[string][]string{
 	"gateway/status":         {},
 	"gateway/upstream":       {"tunnel/http1/forward"},
 	"gateway/visit":          {"gateway/audit", "policy", "policy/hosts", "policy/quota", "store", "tunnel"},
+	"gateway/watch":          {"gateway/audit", "gateway/audit/trail", "gateway/metrics", "gateway/status", "store"},
 	"integration":            {},
 	"integration/balancers":  {},
 	"integration/engine": {

@@ -134,10 +134,16 @@ func (m *Manager) Expiry() (time.Time, error) {
 	return first.NotAfter, nil
 }
 
+// soon is how long before its end an operator wants to know of a certificate that he renews himself.
+const soon = 30 * 24 * time.Hour
+
 // Shown is a certificate that clients are shown.
 type Shown struct {
 	Name     string // the first that it is for
 	NotAfter time.Time
+	// Soon is how long before its end it should have been renewed: 30 days, less for one of a shorter
+	// life that the gateway renews itself.
+	Soon time.Duration
 	// Problem says what is wrong with it and what to do; empty: nothing.
 	Problem string
 }
@@ -153,7 +159,10 @@ func (m *Manager) Shown() []Shown {
 	}
 	var all []Shown
 	for _, leaf := range leaves {
-		one := Shown{Name: subject(leaf), NotAfter: leaf.NotAfter}
+		one := Shown{Name: subject(leaf), NotAfter: leaf.NotAfter, Soon: soon}
+		if _, own := src.(*fileSource); !own { // which renews when a third of its life is left
+			one.Soon = min(soon, leaf.NotAfter.Sub(leaf.NotBefore)/4)
+		}
 		if !leaf.NotAfter.After(now) {
 			one.Problem = fmt.Sprintf("certificate of %s ran out on %s: %s", one.Name, day(leaf.NotAfter), cure)
 		}

@@ -41,6 +41,9 @@ type Call struct {
 	Repeat  Repeat
 }
 
+// Exception is the Reason of a call that the engine answered with an exception.
+const Exception = "exception"
+
 // Repeat says how a call was served that is a duplicate of another.
 type Repeat string
 
@@ -81,7 +84,7 @@ func New(c Config) (*Metrics, error) {
 	if c.State == nil {
 		return nil, errors.New("metrics: nobody to ask for the state")
 	}
-	m := &Metrics{registry: prometheus.NewRegistry(), methods: set(c.Methods), reasons: map[string]bool{}}
+	m := &Metrics{registry: prometheus.NewRegistry(), methods: set(c.Methods), reasons: map[string]bool{Exception: true}}
 	for _, r := range policy.Reasons() {
 		m.reasons[r.Code] = true
 	}

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -133,7 +134,13 @@ func (s *scraped) Collect(ch chan<- prometheus.Metric) {
 		if r.counter {
 			typ = prometheus.CounterValue
 		}
+		seen := map[string]bool{} // two certificates may have one name
 		r.read(&now, func(v float64, labels ...string) {
+			key := strings.Join(labels, "\x00")
+			if seen[key] {
+				return
+			}
+			seen[key] = true
 			ch <- prometheus.MustNewConstMetric(r.desc, typ, v, labels...)
 		})
 	}

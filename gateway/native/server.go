@@ -9,7 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/front"
+	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/tunnel"
@@ -25,9 +27,13 @@ const ReasonPath tunnel.Reason = "path.unknown"
 type Config struct {
 	Visits *visit.Visits
 	Rules  func() *visit.Rules // those in use
+	Meter  Meter
 	// Health answers the health paths; ok is false for any other path.
 	Health func(path string) (status int, body []byte, ok bool)
 }
+
+// Meter counts requests. *metrics.Metrics is one.
+type Meter interface{ Call(c metrics.Call) }
 
 // Server serves connections that speak HTTP/2. It is safe for concurrent use.
 type Server struct {
@@ -39,7 +45,7 @@ type Server struct {
 
 // New returns a Server that serves once Run is called.
 func New(c Config) (*Server, error) {
-	if c.Visits == nil || c.Rules == nil || c.Health == nil {
+	if c.Visits == nil || c.Rules == nil || c.Meter == nil || c.Health == nil {
 		return nil, errors.New("native: a part of its configuration is missing")
 	}
 	s := &Server{cfg: c, hand: handed{conns: make(chan net.Conn), ended: make(chan struct{})}, done: make(chan struct{})}
@@ -124,6 +130,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		var p *tunnel.Problem
 		if errors.As(err, &p) {
 			v.Deny(r.Context(), nil, p, step.name)
+			s.cfg.Meter.Call(metrics.Call{Ref: v.Ref, Verdict: string(audit.Deny), Reason: string(p.Reason), At: v.Begun})
 			http.Error(w, policy.Tell(string(p.Reason), p.Msg)+" (reference "+v.Ref+")", status(p.Code))
 			return
 		}

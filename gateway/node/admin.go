@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,6 +19,8 @@ import (
 	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/gateway/status"
+	"github.com/stagelock/stagelock/gateway/watch"
+	"github.com/stagelock/stagelock/policy/calls"
 )
 
 // AdminAddresses returns where a gateway of that configuration has its admin listener. It can do
@@ -34,16 +38,44 @@ func AdminAddresses(c *conf.Config) []admin.Address {
 	return all
 }
 
-// openAdmin binds the admin listener. It is the last: what it shows is there.
-func (n *Node) openAdmin(ctx context.Context, p *relay.Policy) (err error) {
-	var methods []string
-	for _, r := range p.Preset.Rules() {
-		methods = append(methods, r.Method)
-	}
-	n.meter, err = metrics.New(metrics.Config{Version: n.cfg.Version, Methods: methods, State: n.Status})
+// desk is what those who run the gateway look at it with.
+type desk struct {
+	meter    *metrics.Metrics
+	recorder *watch.Recorder // the audit log, while it is written
+	admin    *admin.Server
+	loaded   loaded
+	named    string // of this gateway
+	since    time.Time
+}
+
+// openWatch makes what the rooms count with.
+func (n *Node) openWatch(_ context.Context, p *relay.Policy) (err error) {
+	n.meter, err = metrics.New(metrics.Config{Version: n.cfg.Version, Methods: methods(), State: n.Status})
 	if err != nil {
 		return err
 	}
+	n.meter.Expect(p.Names())
+	n.recorder, err = watch.NewRecorder(watch.Config{Audit: n.audit, Meter: n.meter, Log: n.cfg.Log, Now: n.cfg.Now})
+	return err
+}
+
+// methods are those of all lines: a reload may change the line.
+func methods() []string {
+	all := map[string]bool{}
+	for _, line := range calls.Lines() {
+		preset, err := calls.NewPreset(line)
+		if err != nil {
+			continue // Lines has those that there are
+		}
+		for _, r := range preset.Rules() {
+			all[r.Method] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// openAdmin binds the admin listener. It is the last: what it shows is there.
+func (n *Node) openAdmin(ctx context.Context, _ *relay.Policy) (err error) {
 	n.admin, err = admin.New(admin.Config{
 		Status: n.Status, Reload: n.reloadFor, Metrics: n.meter.Handler(), Rules: n.adminRules, Log: n.cfg.Log,
 	})
@@ -126,7 +158,7 @@ func (n *Node) noteChanges(ctx context.Context, next *conf.Config, changes []con
 	if len(names) > 0 {
 		ev.Detail = "loaded; changed: " + strings.Join(names, ", ")
 	}
-	_, err := n.audit.Append(ctx, ev)
+	_, err := n.recorder.Append(ctx, ev)
 	return err
 }
 

@@ -81,7 +81,7 @@ func (n *Node) openWitness(ctx context.Context, name string, key ed25519.Private
 // witnessed records what is wrong with the logs of other gateways, or with the notes over them.
 func (n *Node) witnessed(ctx context.Context, what string) {
 	n.cfg.Log.WithField("found", what).Error("the audit logs are not as they were; see stagelock audit verify")
-	if _, err := n.audit.AppendSoon(ctx, audit.Event{Kind: audit.KindWitness, Detail: what}); err != nil {
+	if _, err := n.recorder.AppendSoon(ctx, audit.Event{Kind: audit.KindWitness, Detail: what}); err != nil {
 		n.cfg.Log.WithError(err).Error("what is wrong with the logs cannot be recorded")
 	}
 }

@@ -24,7 +24,6 @@ import (
 	"github.com/stagelock/stagelock/gateway/certs"
 	"github.com/stagelock/stagelock/gateway/cluster"
 	"github.com/stagelock/stagelock/gateway/front"
-	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/native"
 	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/once"
@@ -33,6 +32,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/gateway/visit"
+	"github.com/stagelock/stagelock/gateway/watch"
 	"github.com/stagelock/stagelock/policy/quota"
 	"github.com/stagelock/stagelock/store"
 )
@@ -54,7 +54,8 @@ type Config struct {
 
 // Node is one running gateway.
 type Node struct {
-	cfg       Config
+	cfg Config
+	desk
 	database  store.Database
 	witness   *witness.Witness // nil: the store is the gateway's own
 	audit     *audit.Log
@@ -66,14 +67,9 @@ type Node struct {
 	native    *native.Server
 	front     *front.Front
 	probes    *admin.Probes
-	meter     *metrics.Metrics
-	admin     *admin.Server
-	named     string // of this gateway
-	since     time.Time
 	listeners []net.Listener
 	closers   []func() error // in the order of opening
 
-	loaded  loaded
 	used    atomic.Pointer[conf.Config]      // conf, for who must not wait for a reload
 	probing atomic.Pointer[readiness.Prober] // prober, likewise
 	mu      sync.Mutex                       // guards what a reload replaces
@@ -92,7 +88,8 @@ func New(ctx context.Context, c Config) (*Node, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	n := &Node{cfg: c, conf: c.Conf, since: c.Now()}
+	n := &Node{cfg: c, conf: c.Conf}
+	n.since = c.Now()
 	n.used.Store(c.Conf)
 	n.loaded.taken(n.since, digest(c.Conf), nil)
 	for _, open := range []func(context.Context) error{
@@ -179,7 +176,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 	}
 	n.probes = admin.NewProbes(n.facts)
 	for _, open := range []func(context.Context, *relay.Policy) error{
-		n.openVisits, n.openRelay, n.openNative, n.openFront, n.openAdmin,
+		n.openWatch, n.openVisits, n.openRelay, n.openNative, n.openFront, n.openAdmin,
 	} {
 		if err := open(ctx, policy); err != nil {
 			return err
@@ -190,7 +187,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 
 func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
 	n.visits, err = visit.New(visit.Config{
-		Audit: n.audit, Log: n.cfg.Log, Now: n.cfg.Now, Away: n.away, Strangers: func() int { return n.relay.Policy().Strangers },
+		Audit: n.recorder, Log: n.cfg.Log, Now: n.cfg.Now, Away: n.away, Strangers: func() int { return n.relay.Policy().Strangers },
 	})
 	if err != nil {
 		return err
@@ -200,26 +197,26 @@ func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
 	}
 	keep := func() time.Duration { return n.relay.Policy().RepeatKeep }
 	n.once, err = once.New(once.Config{
-		Repeats: n.database.Repeats(), Owner: n.life, Now: n.cfg.Now, Keep: keep, Patience: n.patience(),
+		Repeats: watch.TimedRepeats(n.database.Repeats(), n.meter), Owner: n.life, Now: n.cfg.Now, Keep: keep, Patience: n.patience(),
 	})
 	return err
 }
 
 func (n *Node) openRelay(_ context.Context, p *relay.Policy) (err error) {
 	known, err := memory.New(memory.Config{
-		Requests: n.database.Requests(), Pages: n.database.Pages(), Values: n.database.Values(),
+		Requests: watch.TimedRequests(n.database.Requests(), n.meter), Pages: n.database.Pages(), Values: n.database.Values(),
 	})
 	if err != nil {
 		return err
 	}
 	n.relay, err = relay.New(relay.Config{
-		Visits: n.visits, Once: n.once, Memory: known, Log: n.cfg.Log, Health: n.probes.Answer, Pause: n.cfg.Pause,
+		Visits: n.visits, Once: n.once, Memory: known, Meter: n.meter, Log: n.cfg.Log, Health: n.probes.Answer, Pause: n.cfg.Pause,
 	}, p)
 	return err
 }
 
 func (n *Node) openNative(context.Context, *relay.Policy) (err error) {
-	n.native, err = native.New(native.Config{Visits: n.visits, Rules: n.rules, Health: n.probes.Answer})
+	n.native, err = native.New(native.Config{Visits: n.visits, Rules: n.rules, Meter: n.meter, Health: n.probes.Answer})
 	return err
 }
 
@@ -322,7 +319,8 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	n.mu.Unlock()
 	defer n.unwatch()
 	var serving errgroup.Group
-	runs := []func(context.Context) error{n.life.Run, n.visits.Run, n.relay.Run, n.native.Run, n.watchLogs, n.admin.Run}
+	runs := []func(context.Context) error{n.life.Run, n.visits.Run, n.relay.Run, n.native.Run, n.watchLogs, n.admin.Run, n.recorder.Run,
+		(&watch.Expiry{Shown: n.certificates, Log: n.cfg.Log, Now: n.cfg.Now}).Run}
 	for _, l := range n.listeners {
 		runs = append(runs, func(ctx context.Context) error { return n.front.Serve(ctx, l) })
 	}
@@ -401,7 +399,7 @@ func (n *Node) note(ctx context.Context, kind audit.Kind, detail string, c *conf
 	if c != nil {
 		ev.ConfigDigest = digest(c)
 	}
-	_, err := n.audit.Append(ctx, ev)
+	_, err := n.recorder.Append(ctx, ev)
 	return err
 }
 

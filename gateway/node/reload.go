@@ -86,6 +86,7 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 	}
 	listen.Commit()
 	n.relay.Use(policy)
+	n.meter.Expect(policy.Names())
 	if n.started && n.pool != old {
 		n.stop()
 		n.watch(context.WithoutCancel(ctx), n.pool, n.prober)

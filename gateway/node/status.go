@@ -27,10 +27,16 @@ func (n *Node) Status() status.Status {
 		s.Engine = append(s.Engine, status.Engine{Name: m.Name(), Up: m.Up(),
 			Failures: status.Failures{Calls: f.Calls.Load(), Probes: f.Probes.Load()}})
 	}
-	for _, shown := range n.certs.Shown() {
-		s.Certificates = append(s.Certificates, status.Certificate(shown))
-	}
+	s.Certificates = n.certificates()
 	return s
+}
+
+func (n *Node) certificates() []status.Certificate {
+	var all []status.Certificate
+	for _, shown := range n.certs.Shown() {
+		all = append(all, status.Certificate(shown))
+	}
+	return all
 }
 
 func (n *Node) auditStatus() status.Audit {

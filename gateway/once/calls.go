@@ -147,13 +147,15 @@ func (c *Calls) Claim(
 				return nil, err
 			}
 			if f.carried {
-				return &Turn{calls: c, reference: f.call.Reference, answer: f.answer}, nil
+				return &Turn{calls: c, reference: f.call.Reference, answer: f.answer, waited: true}, nil
 			}
 			continue // it was not carried out: this one takes its turn
 		}
 		turn, err := c.beginUnder(ctx, f, b)
 		if turn == nil && err == nil {
-			turn, err = c.follow(ctx, call, b)
+			if turn, err = c.follow(ctx, call, b); turn != nil {
+				turn.waited = true
+			}
 		}
 		if turn != nil || err != nil {
 			return turn, err

@@ -13,6 +13,7 @@ type Turn struct {
 	flight    *flight // of a first call
 	reference string
 	answer    []byte
+	waited    bool // for the first one
 	finished  bool
 	recorded  bool
 }
@@ -28,6 +29,9 @@ func (t *Turn) First() bool { return t.flight != nil }
 
 // Answer returns the answer of the first call, for a duplicate. It must not be changed.
 func (t *Turn) Answer() []byte { return t.answer }
+
+// Waited reports whether a duplicate waited for the first call to end; else the answer was there.
+func (t *Turn) Waited() bool { return t.waited }
 
 // Reference returns the id of the first call.
 func (t *Turn) Reference() string { return t.reference }

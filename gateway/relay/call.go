@@ -3,8 +3,10 @@ package relay
 import (
 	"cmp"
 	"context"
+	"strings"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/relay/answer"
 	"github.com/stagelock/stagelock/gateway/relay/digest"
@@ -43,6 +45,7 @@ type call struct {
 	out     answer.Writer
 	answer  answered
 	stopped string // the step that refused it
+	meter   metrics.Call
 }
 
 // answered is what the publisher gets, and how the call ended.
@@ -102,6 +105,27 @@ func (o outcome) Describe(ev *audit.Event) {
 	ev.Line = ""
 	ev.Status, ev.BytesOut, ev.End = o.answer.status, int64(len(o.answer.body)), o.answer.end
 	ev.Upstream = o.engine.Node()
+}
+
+// measure counts a call that was answered; err is what was refused. A probe of health is no call.
+func (c *call) measure(err error) {
+	if err == nil && c.meter.Verdict == "" {
+		return
+	}
+	m := &c.meter
+	m.Ref, m.Peer, m.KeyID, m.At = c.Ref, c.Peer, c.KeyID, c.Begun
+	m.In, m.Out = c.req.ContentLength, int64(len(c.answer.body))
+	m.Gateway = c.relay.cfg.Visits.Now().Sub(c.Begun) - m.Engine
+	if c.wire != nil {
+		m.Method = c.wire.Method.Name
+	}
+	switch {
+	case err != nil:
+		m.Verdict, m.Reason = cmp.Or(m.Verdict, string(audit.Deny)), string(asProblem(err).Reason)
+	case strings.HasPrefix(c.answer.end, "exception "):
+		m.Reason = metrics.Exception
+	}
+	c.relay.cfg.Meter.Call(*m)
 }
 
 // line returns the build whose classes an answer to this call is written in.

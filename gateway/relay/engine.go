@@ -45,7 +45,9 @@ func (c *call) receive(ctx context.Context) error {
 	if !c.forwards() {
 		return nil
 	}
+	begun := c.relay.cfg.Visits.Now()
 	reply, err := c.engine.Await(ctx, c.policy.Heartbeat, c.live, c.out.Begun)
+	c.meter.Engine = c.relay.cfg.Visits.Now().Sub(begun)
 	if err != nil {
 		return err
 	}

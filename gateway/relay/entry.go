@@ -118,7 +118,9 @@ func (c *call) ready(ctx context.Context) error {
 		return problem(tunnel.Refused, ReasonBusy, "too many calls of this peer are under way", nil)
 	}
 	c.onEnd(leave)
-	return pause(ctx, c.policy.Quota.Delay(c.peer.Name, c.Begun))
+	wait := c.policy.Quota.Delay(c.peer.Name, c.Begun)
+	c.meter.Delayed = wait > 0
+	return pause(ctx, wait)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

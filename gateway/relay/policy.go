@@ -61,3 +61,12 @@ func (p *Policy) candidates(addr netip.Addr) []*Peer {
 	}
 	return found
 }
+
+// Names returns the names of the peers.
+func (p *Policy) Names() []string {
+	var all []string
+	for i := range p.Peers {
+		all = append(all, p.Peers[i].Name)
+	}
+	return all
+}

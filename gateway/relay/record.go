@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/relay/digest"
 	"github.com/stagelock/stagelock/gateway/visit"
@@ -42,6 +43,10 @@ func (c *call) repeat(ctx context.Context) error {
 	}
 	c.turn = turn
 	if !turn.First() {
+		c.meter.Repeat = metrics.Answered
+		if turn.Waited() {
+			c.meter.Repeat = metrics.Waited
+		}
 		c.answer.body, c.answer.end = turn.Answer(), "repeat of "+turn.Reference()
 		return nil
 	}
@@ -57,6 +62,7 @@ func (c *call) unclaimed(ctx context.Context, err error) error {
 	var unwritten *once.StoreError
 	switch {
 	case errors.As(err, &unknown):
+		c.meter.Repeat = metrics.Unknown
 		return tunnel.MayHaveRun(ReasonUnknown, unknown.Error(), nil)
 	case errors.Is(err, store.ErrStale):
 		return leaseLost(err)
@@ -155,9 +161,12 @@ func (c *call) record(ctx context.Context) error {
 	if c.duplicate() {
 		v.Verdict, v.Reason, v.Detail = audit.Answer, ReasonRepeat, c.answer.end
 	}
+	begun := c.relay.cfg.Visits.Now()
 	if err := c.patiently(func() error { return c.Allow(ctx, c, v) }); err != nil {
 		return err
 	}
+	c.meter.Verdict, c.meter.Reason = string(v.Verdict), string(v.Reason)
+	c.meter.Record = c.relay.cfg.Visits.Now().Sub(begun)
 	if c.answer.gone { // while the log was waited for
 		return abandoned(nil)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/gateway/front"
+	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/relay/answer"
 	"github.com/stagelock/stagelock/gateway/relay/inflight"
@@ -26,6 +27,7 @@ type Config struct {
 	Visits *visit.Visits
 	Once   *once.Calls
 	Memory *memory.Memory
+	Meter  Meter
 	Log    *logrus.Entry
 	// Health answers the health paths; ok is false for any other path.
 	Health func(path string) (status int, body []byte, ok bool)
@@ -34,9 +36,12 @@ type Config struct {
 	Pause func(point string)
 }
 
+// Meter counts calls. *metrics.Metrics is one.
+type Meter interface{ Call(c metrics.Call) }
+
 // whole reports whether everything is set that a Relay cannot do without.
 func (c *Config) whole() bool {
-	return c.Visits != nil && c.Once != nil && c.Memory != nil && c.Log != nil && c.Health != nil
+	return c.Visits != nil && c.Once != nil && c.Memory != nil && c.Meter != nil && c.Log != nil && c.Health != nil
 }
 
 // Points returns the points on the way of a call at which a process may die, in order. The first is
@@ -221,9 +226,11 @@ func (s *session) serveOne(ctx context.Context, req *http1.Request, refusal *htt
 	c.onEnd(p.Engine.Pool.Leave)
 	c.onEnd(r.cfg.Once.Enter(c.Begun))
 	defer c.finish(ctx)
-	if err := c.guarded(ctx); err != nil {
+	err := c.guarded(ctx)
+	if err != nil {
 		c.refuse(ctx, err)
 	}
+	c.measure(err)
 	c.Close(ctx, outcome{c}, func() { r.cfg.Pause("outcome appended") })
 	return c.goesOn()
 }

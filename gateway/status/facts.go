@@ -25,9 +25,7 @@ type Fact struct {
 
 // When things are worth a word.
 const (
-	Soon   = 30 * 24 * time.Hour // before a certificate runs out
-	Urgent = 3 * 24 * time.Hour
-	tight  = 1 << 30 // bytes that are free
+	tight = 1 << 30 // bytes that are free
 )
 
 // Facts returns what a status says, in words, in the order in which an operator asks.
@@ -98,7 +96,7 @@ func (s *Status) certificates() []Fact {
 		switch {
 		case c.Problem != "":
 			f.Mark, f.Words = Bad, c.Problem
-		case left < Soon:
+		case left < c.Soon:
 			f.Mark, f.Words = Warn, f.Words+": renew it and reload"
 		}
 		all = append(all, f)

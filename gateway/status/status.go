@@ -62,7 +62,9 @@ type Config struct {
 type Certificate struct {
 	Name     string    `json:"name"`
 	NotAfter time.Time `json:"not_after"`
-	Problem  string    `json:"problem,omitempty"` // with its cure
+	// Soon is how long before its end it should have been renewed.
+	Soon    time.Duration `json:"soon_ns"`
+	Problem string        `json:"problem,omitempty"` // with its cure
 }
 
 // Audit is the state of the audit log.

@@ -47,6 +47,10 @@ type Publish struct {
 
 	parts map[string]bool
 	made  bool // its create call is in the log
+
+	// what a Follower knows of it
+	under int        // calls that passed and have no outcome yet
+	told  PublishEnd // how it ended as it was told; empty: it was not
 }
 
 // Publishes returns the publishes of one log, or of those of several gateways, oldest first. Those whose
@@ -93,18 +97,19 @@ const (
 	createCall  = "createStagingRequest"
 	updateCall  = "updateStagingRequest"
 	publishCall = "publishStagingRequest"
+	cleanUpCall = "cleanUpStagingRequest"
 )
 
-func (p *publishes) take(ev *audit.Event) {
+// take returns the publish that the event is about; nil if it is about none.
+func (p *publishes) take(ev *audit.Event) *Publish {
 	if ev.Kind != audit.KindVerdict && ev.Kind != audit.KindOutcome {
-		return
+		return nil
 	}
 	if ev.MethodName() == createCall {
-		p.create(ev)
-		return
+		return p.create(ev)
 	}
 	if ev.Request == 0 {
-		return
+		return nil
 	}
 	one := p.running[ev.Request]
 	if one == nil {
@@ -113,6 +118,7 @@ func (p *publishes) take(ev *audit.Event) {
 		p.running[ev.Request] = one
 	}
 	one.take(ev)
+	return one
 }
 
 func (p *publishes) begin(ev *audit.Event) *Publish {
@@ -123,32 +129,36 @@ func (p *publishes) begin(ev *audit.Event) *Publish {
 }
 
 // create takes the verdict on a call that makes a request, or its outcome, which tells the request.
-func (p *publishes) create(ev *audit.Event) {
+func (p *publishes) create(ev *audit.Event) *Publish {
 	if ev.Kind == audit.KindVerdict {
 		one := p.begin(ev)
 		one.Checksum, one.made = ev.Checksum, true
 		if ev.Verdict == audit.Deny {
 			one.ended(Refused, ev)
-			return
+			return one
 		}
 		p.created[ev.Ref] = one
-		return
+		return one
 	}
 	one := p.created[ev.Ref]
 	if one == nil {
-		return
+		return nil
 	}
 	delete(p.created, ev.Ref)
 	one.Last = ev.Time
 	if ev.Request == 0 {
 		one.ended(Failed, ev)
-		return
+		if !strings.HasPrefix(ev.End, "exception ") {
+			one.Reason = cmp.Or(one.Reason, tunnel.Reason(ev.End))
+		}
+		return one
 	}
 	one.Request = ev.Request
 	if early := p.running[ev.Request]; early != nil && !early.made && !early.Begun.Before(one.Begun) {
 		p.join(one, early)
 	}
 	p.running[ev.Request] = one // an engine that was set up anew may give a number again
+	return one
 }
 
 // join adds calls of a request that were recorded before the outcome of its create call was: that is
@@ -156,6 +166,7 @@ func (p *publishes) create(ev *audit.Event) {
 func (p *publishes) join(one, early *Publish) {
 	one.Archive, one.Parts, one.Bytes, one.parts = early.Archive, early.Parts, early.Bytes, early.parts
 	one.End, one.Reason, one.Detail, one.Last = early.End, early.Reason, early.Detail, early.Last
+	one.under, one.told = one.under+early.under, early.told
 	if early.End != Unfinished {
 		one.Ref = early.Ref
 	}

@@ -1,0 +1,263 @@
+package watch_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/metrics"
+	"github.com/stagelock/stagelock/gateway/status"
+	"github.com/stagelock/stagelock/gateway/watch"
+	"github.com/stagelock/stagelock/store"
+)
+
+// book is an audit log in memory, and a meter.
+type book struct {
+	mu        sync.Mutex
+	err       error
+	events    []audit.Event
+	records   map[string]int
+	lost      int
+	publishes []metrics.Publish
+}
+
+func (b *book) Append(_ context.Context, ev audit.Event) (store.Seq, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return 0, b.err
+	}
+	b.events = append(b.events, ev)
+	return store.Seq(len(b.events)), nil
+}
+
+func (b *book) AppendSoon(ctx context.Context, ev audit.Event) (store.Seq, error) {
+	return b.Append(ctx, ev)
+}
+
+func (b *book) Recorded(kind string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.records == nil {
+		b.records = map[string]int{}
+	}
+	b.records[kind]++
+}
+
+func (b *book) OutcomeLost() { b.lost++ }
+
+func (b *book) Publish(p metrics.Publish) { b.publishes = append(b.publishes, p) }
+
+func newRecorder(t *testing.T, b *book) (*watch.Recorder, *bytes.Buffer) {
+	t.Helper()
+	var out bytes.Buffer
+	log := logrus.New()
+	log.SetOutput(&out)
+	log.SetFormatter(&logrus.TextFormatter{DisableColors: true, DisableTimestamp: true})
+	r, err := watch.NewRecorder(watch.Config{Audit: b, Meter: b, Log: logrus.NewEntry(log), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, &out
+}
+
+func verdict(ref, method string, request int64) audit.Event {
+	ev := audit.Event{Kind: audit.KindVerdict, Ref: ref, Verdict: audit.Allow, Peer: "staging", Login: "p@example.com",
+		Addr: netip.MustParseAddr("10.1.2.3"), About: audit.About{Method: "S#" + method + "(long)", Request: request, Site: 20143}}
+	if method == "updateStagingRequest" {
+		ev.Part, ev.Size = "site.lar00", 1000
+	}
+	return ev
+}
+
+func outcome(ref, method string, request int64, end string) audit.Event {
+	return audit.Event{Kind: audit.KindOutcome, Ref: ref, About: audit.About{Method: "S#" + method + "(long)", Request: request}, Ended: audit.Ended{End: end}}
+}
+
+// publish writes what a whole publish leaves in the log.
+func publish(t *testing.T, r *watch.Recorder, end string) {
+	t.Helper()
+	for _, ev := range []audit.Event{
+		verdict("c", "createStagingRequest", 0), outcome("c", "createStagingRequest", 7, "answered"),
+		verdict("u", "updateStagingRequest", 7), outcome("u", "updateStagingRequest", 7, "answered"),
+		verdict("p", "publishStagingRequest", 7), outcome("p", "publishStagingRequest", 7, end),
+		verdict("x", "cleanUpStagingRequest", 7), outcome("x", "cleanUpStagingRequest", 7, "answered"),
+	} {
+		write := r.Append
+		if ev.Kind == audit.KindOutcome {
+			write = r.AppendSoon
+		}
+		if _, err := write(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// One line says who published what, from where, into which site, and how it ended.
+func TestOneLineForEachPublish(t *testing.T) {
+	for _, tt := range []struct{ end, result, level, words, reason string }{
+		{"answered", "ok", "info", "published", ""},
+		{"exception com.liferay.portal.kernel.exception.PortalException", "failed", "warning", "publish failed", "detail="},
+		{"engine.down", "failed", "warning", "publish failed", "reason=engine.down"},
+		{"engine.lost", "unknown", "error", "nobody knows how a publish ended", "reason=engine.lost"},
+	} {
+		t.Run(tt.end, func(t *testing.T) {
+			b := &book{}
+			r, out := newRecorder(t, b)
+			publish(t, r, tt.end)
+			if n := strings.Count(out.String(), "\n"); n != 1 {
+				t.Fatalf("%d lines: %s", n, out)
+			}
+			for _, want := range []string{"level=" + tt.level, tt.words, "login=p@example.com", "by=staging", "peer=10.1.2.3", "site=20143",
+				"archive=site.lar", "bytes=1000", "parts=1", "took=", "result=" + tt.result, "req=p", tt.reason} {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("%q is not in %s", want, out)
+				}
+			}
+			if len(b.publishes) != 1 || b.publishes[0].Result != tt.result || b.publishes[0].Peer != "staging" || b.publishes[0].Bytes != 1000 {
+				t.Errorf("counted %+v", b.publishes)
+			}
+			if b.records["verdict"] != 4 || b.records["outcome"] != 4 {
+				t.Errorf("records %v", b.records)
+			}
+		})
+	}
+}
+
+// Text of a publisher cannot write lines of its own into the log.
+func TestPublisherWritesNoLines(t *testing.T) {
+	b := &book{}
+	r, out := newRecorder(t, b)
+	ev := verdict("c", "createStagingRequest", 0)
+	ev.Login, ev.Verdict, ev.Reason = "a\nlevel=info msg=published result=ok", audit.Deny, "site.denied"
+	if _, err := r.Append(t.Context(), ev); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "\n"); n != 1 {
+		t.Errorf("%d lines: %s", n, out)
+	}
+}
+
+// What could not be written is not counted as written, and the end of a call is noticed nevertheless.
+func TestLogThatCannotBeWritten(t *testing.T) {
+	b := &book{}
+	r, out := newRecorder(t, b)
+	for _, ev := range []audit.Event{verdict("c", "createStagingRequest", 0), outcome("c", "createStagingRequest", 7, "answered"),
+		verdict("u", "updateStagingRequest", 7), outcome("u", "updateStagingRequest", 7, "answered"), verdict("p", "publishStagingRequest", 7)} {
+		if _, err := r.Append(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.err = errors.New("disk full")
+	if _, err := r.Append(t.Context(), verdict("q", "publishStagingRequest", 7)); !errors.Is(err, b.err) {
+		t.Errorf("verdict: %v", err)
+	}
+	if _, err := r.AppendSoon(t.Context(), outcome("p", "publishStagingRequest", 7, "answered")); !errors.Is(err, b.err) {
+		t.Errorf("outcome: %v", err)
+	}
+	if b.lost != 1 || b.records["verdict"] != 3 || b.records["outcome"] != 2 {
+		t.Errorf("lost %d, records %v", b.lost, b.records)
+	}
+	if !strings.Contains(out.String(), "result=ok") {
+		t.Errorf("log: %s", out)
+	}
+}
+
+// A publish that its publisher left is told after a while.
+func TestPublishThatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{}
+		r, out := newRecorder(t, b)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		for _, ev := range []audit.Event{verdict("c", "createStagingRequest", 0), outcome("c", "createStagingRequest", 7, "answered")} {
+			if _, err := r.Append(ctx, ev); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if out.Len() > 0 {
+			t.Errorf("too early: %s", out)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if !strings.Contains(out.String(), "publish given up by its publisher") || len(b.publishes) != 1 || b.publishes[0].Result != "unfinished" {
+			t.Errorf("log: %s, counted %v", out, b.publishes)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A certificate is told of once a day from its time on, louder at its end; one that has time is not.
+func TestExpiry(t *testing.T) {
+	const day = 24 * time.Hour
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name string
+		left time.Duration
+		soon time.Duration
+		fail string
+		want string // level
+	}{
+		{"two months", 60 * day, 30 * day, "", ""},
+		{"29 days", 29 * day, 30 * day, "", "warning"},
+		{"13 days", 13 * day, 30 * day, "", "warning"},
+		{"two days", 2 * day, 30 * day, "", "error"},
+		{"over", -day, 30 * day, "certificate of a ran out on 2025-12-31: put a new one there", "error"},
+		{"none yet", 0, 0, "no certificate yet: open port 443", "error"},
+		{"one of six days that is renewed in time", 3 * day, 36 * time.Hour, "", ""},
+		{"one of six days that was not", day, 36 * time.Hour, "", "warning"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out bytes.Buffer
+			log := logrus.New()
+			log.SetOutput(&out)
+			at := now
+			e := watch.Expiry{Log: logrus.NewEntry(log), Now: func() time.Time { return at }, Shown: func() []status.Certificate {
+				return []status.Certificate{{Name: "a", NotAfter: now.Add(tt.left), Soon: tt.soon, Problem: tt.fail}}
+			}}
+			lines := func() int { return strings.Count(out.String(), "\n") }
+			e.Look()
+			e.Look()
+			at = at.Add(23 * time.Hour)
+			if tt.left > 2*day || tt.fail != "" {
+				e.Look()
+			}
+			if want := map[bool]int{true: 0, false: 1}[tt.want == ""]; lines() != want {
+				t.Fatalf("%d lines, want %d: %s", lines(), want, &out)
+			}
+			if !strings.Contains(out.String(), tt.fail) || tt.want != "" && !strings.Contains(out.String(), "level="+tt.want) {
+				t.Errorf("log: %s", &out)
+			}
+			if tt.want == "" {
+				return
+			}
+			at = now.Add(25 * time.Hour)
+			before := lines()
+			e.Look()
+			if lines() != before+1 {
+				t.Errorf("a day later: %s", &out)
+			}
+		})
+	}
+}
+
+func TestRecorderNeedsItsParts(t *testing.T) {
+	if _, err := watch.NewRecorder(watch.Config{}); err == nil {
+		t.Error("a recorder without a log")
+	}
+}
