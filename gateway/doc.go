@@ -11,14 +11,17 @@
 //	upstream  says which node of the live engine it goes to
 //	doctor    what a doctor looks at, and the desk that answers its questions
 //	native    serves HTTP/2, each request of it a visit
-//	admin     tells how the gateway is
+//	admin     the listener for those who run the gateway: health, metrics, status, reload, profiles
+//	status    what a gateway says of itself, in one value, in words too
+//	metrics   what it counts, for Prometheus
+//	watch     looks on: counts events, says how each publish ended, warns of certificates
 //	audit     the log of verdicts and outcomes, a chain of hashes with signed checkpoints; below it the
 //	          chain, the proof that it is whole, the retention of what is old, the trail of a publish
 //	certs     the certificate of the listeners
 //	node      builds all of that from a configuration, runs, reloads and drains it; below it the plan that
 //	          a configuration makes, and the trial of a call
 //
-// Arrows point down only: node knows all; relay and native know visit; relay knows once and upstream;
-// visit knows audit. once knows neither wire nor connection, upstream no call, relay no store but by
+// Arrows point down only: node knows all; relay and native know visit and metrics; relay knows once and
+// upstream; visit knows audit; metrics and admin know status and ask nobody else. once knows neither wire nor connection, upstream no call, relay no store but by
 // its contracts. integration/imports_test.go holds these rules as exact lists.
 package gateway

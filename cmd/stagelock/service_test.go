@@ -70,7 +70,7 @@ func TestServiceManagerIsTold(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "300000")
 	file, _ := configFile(t, upstream(t))
 	p := start(t, file)
-	if m := waitFor(t, messages, "READY=1"); !strings.Contains(m, "STATUS=listening on 127.0.0.1:") {
+	if m := waitFor(t, messages, "READY=1"); !strings.Contains(m, "STATUS=ready; 0 publishes running; listening on 127.0.0.1:") {
 		t.Errorf("ready: %q", m)
 	}
 	waitFor(t, messages, "WATCHDOG=1")
@@ -160,81 +160,6 @@ func TestSocketActivation(t *testing.T) {
 			}
 		}
 	}
-}
-
-// Gateways follow each other on one socket while publishers go on calling: no call is lost.
-func TestSwapsUnderLoadLoseNoCall(t *testing.T) {
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	socket, err := l.File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
-	address, stop, err := (&raw{answer: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}).serve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
-	file, _ := configFile(t, address)
-	setListen(t, file, l.Addr().String())
-	p := handed(t, file, socket)
-	const clients, swaps = 8, 10
-	done := make(chan error, clients)
-	stopped := make(chan struct{})
-	var wg sync.WaitGroup
-	for range clients {
-		client := p.client(t)
-		wg.Go(func() {
-			for {
-				select {
-				case done <- client.CheckRemoteStagingGroup(context.Background(), liveSite):
-				case <-stopped:
-					return
-				}
-			}
-		})
-	}
-	calls := 0
-	for range swaps {
-		for range 5 * clients {
-			if err := <-done; err != nil {
-				t.Errorf("call %d: %v", calls, err)
-			}
-			calls++
-		}
-		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan int, 1)
-		go func() { ended <- p.exit() }()
-		code := -1
-		for code < 0 {
-			select {
-			case err := <-done:
-				if calls++; err != nil {
-					t.Errorf("call %d, at a swap: %v", calls, err)
-				}
-			case code = <-ended:
-			}
-		}
-		if code != 0 {
-			t.Errorf("exit code %d: %s", code, p.log)
-		}
-		p = handed(t, file, socket)
-	}
-	for range clients {
-		if err := <-done; err != nil {
-			t.Errorf("call %d: %v", calls, err)
-		}
-		calls++
-	}
-	close(stopped)
-	wg.Wait()
-	t.Logf("%d calls over %d swaps", calls, swaps)
 }
 
 // A socket that the configuration does not name is a mistake, and not left open.

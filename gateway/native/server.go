@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
@@ -41,6 +42,8 @@ type Server struct {
 	http *http.Server
 	hand handed
 	done chan struct{}
+
+	draining atomic.Bool
 }
 
 // New returns a Server that serves once Run is called.
@@ -70,6 +73,14 @@ func connContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
+// Drain tells clients that their connections end, and returns when the requests under way have their
+// answers, or ctx ends. What was not begun they ask elsewhere.
+func (s *Server) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	s.hand.Close()
+	return s.http.Shutdown(ctx)
+}
+
 // Run serves until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	defer close(s.done)
@@ -79,6 +90,9 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	defer stop()
 	err := s.http.Serve(&s.hand)
+	if s.draining.Load() {
+		<-ctx.Done() // connections are still being served
+	}
 	if ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/front"
@@ -121,5 +122,18 @@ func (n *Node) handOver(work context.Context) {
 	defer cancel()
 	if err := n.front.HandOver(ctx); err != nil {
 		n.cfg.Log.WithError(err).Warn("calls were in progress when the sockets were handed over")
+	}
+	n.drainNative(work)
+}
+
+// goAway is how long clients of HTTP/2 have to take note that their connections end.
+const goAway = 3 * time.Second
+
+// drainNative ends the connections of HTTP/2 without cutting a request.
+func (n *Node) drainNative(work context.Context) {
+	ctx, cancel := context.WithTimeout(work, goAway)
+	defer cancel()
+	if err := n.native.Drain(ctx); err != nil {
+		n.cfg.Log.WithError(err).Warn("requests over HTTP/2 were in progress")
 	}
 }

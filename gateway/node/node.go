@@ -366,6 +366,7 @@ func (n *Node) drain(work context.Context) {
 	if err := n.relay.Drain(ctx, n.front.CloseIdle); err != nil {
 		n.cfg.Log.WithError(err).Warn("drain ended before every publish did")
 	}
+	n.drainNative(work)
 }
 
 // watch runs the health checks of a pool until it is replaced. The caller holds mu.

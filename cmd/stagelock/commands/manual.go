@@ -136,6 +136,12 @@ var sections = []struct {
 		{"SIGHUP", "reads the configuration again; a bad one changes nothing"},
 		{"SIGINT, SIGTERM", "the first one lets publishes in progress end, the second one ends at once"},
 	}},
+	{"FILES", "In the data folder of a gateway:", [][2]string{
+		{"admin.sock", "the socket of stagelock status and stagelock reload; whoever opens it is the operator"},
+		{"audit, audit.checkpoint, audit.key, audit.key.pub", "the audit log, its newest checkpoint, and the keys that sign and verify it"},
+		{"stagelock.db", "requests and repeats, unless store is postgres"},
+		{"tls", "certificates, and ca.pem, which publishers must trust if tls.source is local"},
+	}},
 	{"EXIT STATUS", "", [][2]string{
 		{"0", "done"},
 		{"1", "the gateway could not start or is not ready; what was asked for is not there"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -49,20 +50,34 @@ func (sh shell) runGateway(c *cli.Context) error {
 		log.WithField("setting", p.Path).Warn(p.Msg + "; " + p.Cure)
 	}
 	first := firstStart(cfg)
-	given, err := activation.Listeners()
+	given, givenAdmin, err := sockets()
 	if err != nil {
 		return fmt.Errorf("the sockets of the service manager cannot be used: %w", err)
 	}
 	n, err := node.New(c.Context, node.Config{Conf: cfg, Load: load, Log: log, Version: sh.Version, Now: sh.Now,
-		Listeners: given})
+		Listeners: given, AdminListeners: givenAdmin})
 	if err != nil {
 		return errors.New(oneLine(err))
 	}
 	if err := sh.greet(n, first); err != nil {
 		return errors.Join(err, n.Close())
 	}
-	s := &service{node: n, log: log, manager: newManager(log), drain: cfg.Drain, listen: addresses(n)}
+	s := &service{node: n, log: log, manager: newManager(log), drain: cfg.Drain}
 	return s.run(c.Context, sh.Hangups)
+}
+
+// sockets are those that a service manager bound: by their name (FileDescriptorName) for the admin
+// listener, or for publishers.
+func sockets() (publishers, admin []net.Listener, err error) {
+	named, err := activation.ListenersWithNames()
+	for name, all := range named {
+		if name == "admin" || name == "metrics" {
+			admin = append(admin, all...)
+			continue
+		}
+		publishers = append(publishers, all...)
+	}
+	return publishers, admin, err
 }
 
 // service is a gateway that runs.
@@ -71,16 +86,15 @@ type service struct {
 	log     *logrus.Entry
 	manager *manager
 	drain   time.Duration
-	listen  string
 }
 
 // run runs the node until it is told to stop, reloads it meanwhile, and tells the service manager.
 func (s *service) run(ctx context.Context, hangups <-chan os.Signal) error {
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() { s.manager.watch(beside, func() { s.node.Health() }) })
+	s.manager.ready(s.status())
+	wg.Go(func() { s.manager.watch(beside, s.status) })
 	wg.Go(func() { s.reloads(ctx, beside, hangups) })
-	s.manager.ready("listening on " + s.listen)
 	err := s.node.Run(ctx)
 	stop()
 	wg.Wait()
@@ -108,13 +122,34 @@ func (s *service) reloads(ctx, beside context.Context, hangups <-chan os.Signal)
 
 func (s *service) reload(ctx context.Context) {
 	s.manager.reloading()
-	if _, err := s.node.Reload(ctx); err != nil {
+	r, err := s.node.Reload(ctx)
+	if err != nil {
 		s.log.WithError(err).Error("reload")
-		s.manager.ready("listening on " + s.listen + "; the last reload was refused, see the log")
-		return
+	} else {
+		s.log.WithField("changed", len(r.Changes)).Info("configuration loaded")
 	}
-	s.log.Info("configuration loaded")
-	s.manager.ready("listening on " + s.listen)
+	s.manager.ready(s.status())
+}
+
+// status is what the service manager shows of the gateway, in one line.
+func (s *service) status() string {
+	now := s.node.Status()
+	line := "ready"
+	if !now.Ready {
+		line = "not ready: " + strings.Join(now.Problems, "; ")
+	}
+	line += fmt.Sprintf("; %s running; listening on %s", publishes(now.Traffic.Publishes), addresses(s.node))
+	if !now.Config.OK {
+		line += "; the last reload was refused, see the log"
+	}
+	return strings.ReplaceAll(line, "\n", " ")
+}
+
+func publishes(n int) string {
+	if n == 1 {
+		return "1 publish"
+	}
+	return fmt.Sprintf("%d publishes", n)
 }
 
 func addresses(n *node.Node) string {

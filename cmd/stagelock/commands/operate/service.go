@@ -3,6 +3,7 @@ package operate
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -48,16 +49,32 @@ func (m *manager) stopping(drain time.Duration) {
 // stopSlack is how long a gateway takes to close what it has open.
 const stopSlack = 15 * time.Second
 
-// watch tells the service manager that the gateway lives as long as alive returns.
-func (m *manager) watch(ctx context.Context, alive func()) {
-	if m.watchdog <= 0 {
+// statusEvery is how often the service manager hears how the gateway is, if that has changed.
+const statusEvery = 10 * time.Second
+
+// watch tells the service manager that the gateway lives as long as status returns, and what it
+// returns.
+func (m *manager) watch(ctx context.Context, status func() string) {
+	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return
 	}
-	ticks := time.NewTicker(m.watchdog / 3)
+	every := statusEvery
+	if m.watchdog > 0 {
+		every = min(every, m.watchdog/3)
+	}
+	ticks := time.NewTicker(every)
 	defer ticks.Stop()
-	for {
-		alive()
-		m.say(daemon.SdNotifyWatchdog)
+	for last := ""; ; {
+		var states []string
+		if now := status(); now != last {
+			last, states = now, append(states, "STATUS="+now)
+		}
+		if m.watchdog > 0 {
+			states = append([]string{daemon.SdNotifyWatchdog}, states...)
+		}
+		if len(states) > 0 {
+			m.say(states...)
+		}
 		select {
 		case <-ticks.C:
 		case <-ctx.Done():
