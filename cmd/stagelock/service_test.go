@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -180,6 +181,57 @@ func TestSocketThatNobodyListensOn(t *testing.T) {
 	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec stagelock run --config "$0"`, file)
 	cmd.ExtraFiles, cmd.Stderr = []*os.File{socket}, &errs
 	if err := cmd.Run(); err == nil || !strings.Contains(errs.String(), fmt.Sprintf("hands over a socket at %s", l.Addr())) {
+		t.Errorf("%v: %s", err, errs.String())
+	}
+}
+
+// The service manager's sockets have names: one is the admin listener's, which a swap does not lose
+// either; one that admin.listen does not name is a mistake.
+func TestNamedSockets(t *testing.T) {
+	var files []*os.File
+	var addresses []string
+	for range 2 {
+		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		f, err := l.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files, addresses = append(files, f), append(addresses, l.Addr().String())
+	}
+	file, _ := configFile(t, void(t), `admin: {listen: ["`+addresses[1]+`"]}`, "")
+	setListen(t, file, addresses[0])
+	run := func(names string, more ...string) *exec.Cmd {
+		cmd := exec.Command("sh", "-c", `f=$0; LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=`+names+` exec stagelock run --json --config "$f" "$@"`)
+		cmd.Args = append(cmd.Args, append([]string{file}, more...)...)
+		cmd.ExtraFiles = files
+		return cmd
+	}
+	for _, name := range []string{"admin", "metrics"} {
+		p := startCommand(t, run("tunnel:"+name))
+		res, err := http.Get("http://" + addresses[1] + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if err := p.client(t).CheckRemoteStagingGroup(t.Context(), liveSite); err != nil || res.StatusCode != http.StatusOK {
+			t.Errorf("%s: %v, %s", name, err, res.Status)
+		}
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if code := p.exit(); code != 0 {
+			t.Errorf("%s: exit code %d: %s", name, code, p.log)
+		}
+	}
+	var errs bytes.Buffer
+	cmd := run("tunnel:admin", "--set", "admin.listen=127.0.0.1:0")
+	cmd.Stdout, cmd.Stderr = &errs, &errs
+	if err := cmd.Run(); err == nil || !strings.Contains(errs.String(), "a socket at "+addresses[1]+" for the admin listener") {
 		t.Errorf("%v: %s", err, errs.String())
 	}
 }
