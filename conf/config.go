@@ -120,6 +120,8 @@ type Peer struct {
 	Logins          []string `yaml:"logins" example:"publisher@example.com" doc:"Logins it may act as; absent for any login that live knows."`
 	PartMaxBytes    Size     `yaml:"part_max_bytes" default:"128MiB" min:"1kB" max:"2GiB" doc:"Largest part of an archive: at least the sender's staging.remote.transfer.buffer.size."`
 	ArchiveMaxBytes Size     `yaml:"archive_max_bytes" default:"0" doc:"Largest archive; 0 for no limit."`
+	Principals      []string `yaml:"principals" example:"*@staging.example.com -> *@example.com" doc:"Under which login of live its publishers act, where the two sides know them by different ones: entries as login -> login. A star stands for the same text on both sides. A login without an entry stays. The audit log keeps the publisher's own."`
+	Types           []string `yaml:"types" example:"web-content" doc:"Types of content it may publish: pages, web-content, documents, tags, categories, blogs, wiki, message-boards, bookmarks, calendars, lists, forms, templates, the id of an application, or the class of a model; absent for all. An archive whose manifest did not come through this gateway is not published."`
 	Secret          Keys     `yaml:"secret" example:"file=/etc/stagelock/staging.secret" doc:"The shared secret with which this peer's tokens are made."`
 }
 
@@ -143,6 +145,7 @@ type Engine struct {
 	Line        string   `yaml:"line" was:"line" default:"7.4" oneof:"6.2 7.0 7.1 7.2 7.3 7.4" cure:"write the line: 2024.Q4, 7.4.3.112 and 7.4 u92 are 7.4, 7.0.10 is 7.0" doc:"Version line of the live engine, or a version of it such as 2024.Q4. It decides which remote calls exist."`
 	PathContext string   `yaml:"path_context" was:"path_context" doc:"Path context that publishers use, such as /live; empty for none."`
 	BrowserURL  *url.URL `yaml:"browser_url" example:"https://www.example.com" doc:"Address under which browsers see the live sites, with the path context they use. Links to live that publishers are shown begin with it; without it they are the engine's own, and none where that is an address of its nodes."`
+	PatchLevel  string   `yaml:"patch_level" default:"warn" oneof:"equal warn any" doc:"What becomes of a publish if the two engines do not say the same product, version and patch level. equal: it is refused, also if one of them does not say. warn: the log tells. any: nobody looks. Live's level is that of its Liferay-Portal header."`
 	Upstream    Upstream `yaml:"upstream" was:"upstream" doc:"Where the engine is and how it is reached."`
 	Liferay     Liferay  `yaml:"liferay" was:"liferay" doc:"Liferay's own files, read as they are. Keys of this file win over what stands there."`
 }

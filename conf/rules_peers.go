@@ -46,6 +46,12 @@ var peerRules = []rule{
 				return when(p.Logins != nil && len(p.Logins) == 0, join(path, "logins"))
 			})
 		}},
+	{"peer-no-type", false, "is an empty list: nothing could be published", "list types, or drop the key for every type",
+		func(_ *loader, c *Config) []finding {
+			return eachPeer(c, func(p *Peer, path string) []finding {
+				return when(p.Types != nil && len(p.Types) == 0, join(path, "types"))
+			})
+		}},
 	{"peer-login", false, "can be no login: %s", "write the login as the publisher's Liferay sends it",
 		func(_ *loader, c *Config) []finding {
 			return eachPeer(c, func(p *Peer, path string) []finding {

@@ -189,6 +189,7 @@ var ruleRows = []struct {
 	{"peer-any-site", "[20143]", "any", []string{"live.yaml:6: warning: peers[0].sites: lets the peer publish into every site"}},
 	{"peer-any-login", "    logins: [publisher@example.com]\n", "", []string{"live.yaml:5: warning: peers[0].logins: is not given: the peer may act as any login"}},
 	{"peer-no-login", "[publisher@example.com]", "[]", []string{"live.yaml:7: peers[0].logins: is an empty list"}},
+	{"peer-no-type", "    sites:", "    types: []\n    sites:", []string{"live.yaml:6: peers[0].types: is an empty list"}},
 	{"peer-login", "[publisher@example.com]", "['a:b', '', \"a\\tb\", ok]", []string{
 		"live.yaml:7: peers[0].logins[0]: can be no login: a colon", "live.yaml:7: peers[0].logins[1]: can be no login: it is empty",
 		"live.yaml:7: peers[0].logins[2]: can be no login: it has a control"}},

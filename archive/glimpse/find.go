@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
 )
 
 // Unseen is a manifest that cannot be read from what was kept.
@@ -25,8 +26,8 @@ func unseen(format string, args ...any) error { return &Unseen{fmt.Sprintf(forma
 var errGap = errors.New("it was not kept")
 
 // Manifest reads the manifest of the archive that the parts are, from what was kept of them. Errors are
-// *Unseen, or what archive.ReadManifest returns.
-func Manifest(parts []Sight, lim archive.Limits) (*archive.Manifest, error) {
+// *Unseen, or what manifest.Read returns.
+func Manifest(parts []Sight, lim archive.Limits) (*manifest.Manifest, error) {
 	b := assemble(parts)
 	dir, err := b.directory()
 	if err != nil {
@@ -40,7 +41,7 @@ func Manifest(parts []Sight, lim archive.Limits) (*archive.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := archive.ReadManifest(r, lim)
+	m, err := manifest.Read(r, lim)
 	switch {
 	case err != nil && r.err != nil:
 		return nil, unseen("%v", r.err)
@@ -170,7 +171,7 @@ func parseRecord(b []byte) (rec record, err error) {
 		return rec, unseen("its record in the directory is cut")
 	}
 	name := string(b[central : central+nameLen])
-	if name != archive.ManifestName {
+	if name != manifest.Name {
 		return rec, unseen("its directory spells its name %q", name)
 	}
 	rec = record{method: le.Uint16(b[10:]), crc: le.Uint32(b[16:]), compressed: int64(le.Uint32(b[20:])),
@@ -217,7 +218,7 @@ func (b *bits) content(rec record, lim archive.Limits) (*checked, error) {
 	}
 	nameLen, extraLen := int64(binary.LittleEndian.Uint16(h[26:])), int64(binary.LittleEndian.Uint16(h[28:]))
 	name, err := b.take(rec.offset+local, int(nameLen))
-	if err != nil || string(name) != archive.ManifestName {
+	if err != nil || string(name) != manifest.Name {
 		return nil, unseen("its own header has another name than its record in the directory")
 	}
 	if rec.size > lim.Manifest {

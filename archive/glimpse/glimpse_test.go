@@ -18,11 +18,12 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/archive/glimpse"
+	"github.com/stagelock/stagelock/archive/manifest"
 )
 
 var at = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func manifest(models int) string {
+func text(models int) string {
 	var b strings.Builder
 	b.WriteString(`<root><header type="layout-set" build-number="7413" group-id="20121" available-locales="en_US"/><Layout>`)
 	for i := range models {
@@ -46,7 +47,7 @@ func pack(t testing.TB, text string, entries ...entry) []byte {
 	r := rand.New(rand.NewPCG(1, uint64(len(entries))))
 	for _, e := range entries {
 		data := []byte(text)
-		if e.name != archive.ManifestName {
+		if e.name != manifest.Name {
 			data = make([]byte, e.size)
 			for i := range data {
 				data[i] = byte(r.Uint32())
@@ -67,23 +68,23 @@ func site(before, behind int) []entry {
 	var all []entry
 	for i := range before + behind {
 		if i == before {
-			all = append(all, entry{name: archive.ManifestName})
+			all = append(all, entry{name: manifest.Name})
 		}
 		all = append(all, entry{fmt.Sprintf("group/20121/com.liferay.portal.kernel.model.Layout/%d.xml", i), 700 + i*13})
 	}
 	if behind == 0 {
-		all = append(all, entry{name: archive.ManifestName})
+		all = append(all, entry{name: manifest.Name})
 	}
 	return all
 }
 
-func real(t testing.TB, lar []byte) *archive.Manifest {
+func real(t testing.TB, lar []byte) *manifest.Manifest {
 	t.Helper()
 	a, err := archive.Open(bytes.NewReader(lar), int64(len(lar)), archive.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := a.Manifest()
+	m, err := manifest.Of(a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,7 @@ func (g *gate) part(i int, content []byte, piece int) {
 	}
 }
 
-func (g *gate) manifest() (*archive.Manifest, error) {
+func (g *gate) manifest() (*manifest.Manifest, error) {
 	var all []glimpse.Sight
 	for i := range g.kept {
 		s, _ := g.sight(i)
@@ -194,9 +195,9 @@ var orders = map[string]func(n int, r *rand.Rand) []int{
 // found is what a reader of the whole archive reads.
 func TestTheManifestIsFoundInAnyOrderOfAnyParts(t *testing.T) {
 	for what, entries := range map[string][]entry{
-		"last": site(40, 0), "first": site(0, 40), "in the middle": site(20, 20), "alone": {{name: archive.ManifestName}},
+		"last": site(40, 0), "first": site(0, 40), "in the middle": site(20, 20), "alone": {{name: manifest.Name}},
 	} {
-		lar := pack(t, manifest(300), entries...)
+		lar := pack(t, text(300), entries...)
 		want := real(t, lar)
 		for _, size := range []int{1, 7, 46, 100, 1000, 4096, len(lar) - 1, len(lar)} {
 			if size == 1 && what != "alone" || size < 46 && len(lar) > 20_000 {
@@ -224,7 +225,7 @@ func TestTheManifestIsFoundInAnyOrderOfAnyParts(t *testing.T) {
 
 // A part that did not come through is missed, and never made up for.
 func TestAMissingPartIsUnseen(t *testing.T) {
-	lar := pack(t, manifest(300), site(20, 5)...)
+	lar := pack(t, text(300), site(20, 5)...)
 	parts := cut(lar, 1000)
 	for missing := range parts {
 		g := newGate(t)
@@ -243,7 +244,7 @@ func TestAMissingPartIsUnseen(t *testing.T) {
 
 // What is kept of a large archive is little, also when its parts come backwards.
 func TestLittleIsKept(t *testing.T) {
-	lar := pack(t, manifest(100), entry{"a", 40 << 20}, entry{"b", 20 << 20}, entry{name: archive.ManifestName})
+	lar := pack(t, text(100), entry{"a", 40 << 20}, entry{"b", 20 << 20}, entry{name: manifest.Name})
 	for order, of := range orders {
 		g := newGate(t)
 		parts := cut(lar, 5<<20)
@@ -298,14 +299,14 @@ func patched(t testing.TB, b []byte, nth int, old, new string) []byte {
 // Everything by which two readers could be shown two manifests is unseen.
 func TestDoubleFacedArchives(t *testing.T) {
 	const evil = `<root><header type="layout-set" build-number="7413"/><Evil><staged-model/></Evil></root>`
-	good := manifest(3)
+	good := text(3)
 	plain := zipped(t, func(w *zip.Writer) {
-		put(t, w, zip.FileHeader{Name: archive.ManifestName, Method: zip.Deflate}, good)
+		put(t, w, zip.FileHeader{Name: manifest.Name, Method: zip.Deflate}, good)
 		put(t, w, zip.FileHeader{Name: "another.xml_", Method: zip.Deflate}, evil)
 	})
 	two := zipped(t, func(w *zip.Writer) {
-		put(t, w, zip.FileHeader{Name: archive.ManifestName}, good)
-		put(t, w, zip.FileHeader{Name: archive.ManifestName}, evil)
+		put(t, w, zip.FileHeader{Name: manifest.Name}, good)
+		put(t, w, zip.FileHeader{Name: manifest.Name}, evil)
 	})
 	for _, tt := range []struct {
 		name string
@@ -313,16 +314,16 @@ func TestDoubleFacedArchives(t *testing.T) {
 		want string
 	}{
 		{"named twice", two, "names it twice"},
-		{"another header of its own", patched(t, plain, 1, archive.ManifestName, "manifest.xmx"), "has another name"},
-		{"hidden behind another's header", patched(t, patched(t, plain, 2, "another.xml_", archive.ManifestName), 2, archive.ManifestName, "xxxifest.xml"),
+		{"another header of its own", patched(t, plain, 1, manifest.Name, "manifest.xmx"), "has another name"},
+		{"hidden behind another's header", patched(t, patched(t, plain, 2, "another.xml_", manifest.Name), 2, manifest.Name, "xxxifest.xml"),
 			"has another name"},
-		{"not named by the directory", patched(t, plain, 2, archive.ManifestName, "manifest.xmx"), "does not name it"},
+		{"not named by the directory", patched(t, plain, 2, manifest.Name, "manifest.xmx"), "does not name it"},
 		{"another spelling", zipped(t, func(w *zip.Writer) {
-			put(t, w, zip.FileHeader{Name: "./" + archive.ManifestName}, evil)
+			put(t, w, zip.FileHeader{Name: "./" + manifest.Name}, evil)
 		}), "spells its name"},
 		{"another spelling beside it", zipped(t, func(w *zip.Writer) {
-			put(t, w, zip.FileHeader{Name: archive.ManifestName}, good)
-			put(t, w, zip.FileHeader{Name: "/" + archive.ManifestName}, evil)
+			put(t, w, zip.FileHeader{Name: manifest.Name}, good)
+			put(t, w, zip.FileHeader{Name: "/" + manifest.Name}, evil)
 		}), "names it twice"},
 		{"a comment", append(bytes.Clone(plain), "comment"...), "end record"},
 		{"bytes in front", append([]byte("#!/bin/sh\n"), plain...), "does not end before"},
@@ -331,7 +332,7 @@ func TestDoubleFacedArchives(t *testing.T) {
 		{"encrypted", flagged(plain), "encrypted"},
 		{"another checksum", summed(plain), "not what its record"},
 		{"a manifest that is none", zipped(t, func(w *zip.Writer) {
-			put(t, w, zip.FileHeader{Name: archive.ManifestName, Method: zip.Deflate}, "<root>")
+			put(t, w, zip.FileHeader{Name: manifest.Name, Method: zip.Deflate}, "<root>")
 		}), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -355,7 +356,7 @@ func TestDoubleFacedArchives(t *testing.T) {
 }
 
 // recordOf is where the directory's record of the manifest is.
-func recordOf(lar []byte) int { return bytes.LastIndex(lar, []byte(archive.ManifestName)) - 46 }
+func recordOf(lar []byte) int { return bytes.LastIndex(lar, []byte(manifest.Name)) - 46 }
 
 func flagged(lar []byte) []byte {
 	lar = bytes.Clone(lar)
@@ -371,10 +372,10 @@ func summed(lar []byte) []byte {
 
 // A document that is itself an archive with a manifest, stored as it is, is no second manifest.
 func TestAnArchiveInsideOfAnArchive(t *testing.T) {
-	inner := pack(t, manifest(5), site(2, 0)...)
+	inner := pack(t, text(5), site(2, 0)...)
 	var b bytes.Buffer
 	w := archive.NewWriter(&b)
-	for _, err := range []error{w.PutStored("documents/old.lar", at, inner), w.Put(archive.ManifestName, at, []byte(manifest(9))), w.Close()} {
+	for _, err := range []error{w.PutStored("documents/old.lar", at, inner), w.Put(manifest.Name, at, []byte(text(9))), w.Close()} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -437,8 +438,8 @@ func FuzzSight(f *testing.F) {
 
 // FuzzParts cuts anything anywhere: what is found is what a reader of the whole finds, or nothing.
 func FuzzParts(f *testing.F) {
-	f.Add(pack(f, manifest(3), site(2, 2)...), uint16(60), uint64(1))
-	f.Add(pack(f, manifest(30), site(5, 0)...), uint16(200), uint64(2))
+	f.Add(pack(f, text(3), site(2, 2)...), uint16(60), uint64(1))
+	f.Add(pack(f, text(30), site(5, 0)...), uint16(200), uint64(2))
 	f.Fuzz(func(t *testing.T, lar []byte, size uint16, seed uint64) {
 		if len(lar) == 0 || len(lar) > 1<<16 {
 			return
@@ -457,14 +458,14 @@ func FuzzParts(f *testing.F) {
 			t.Fatalf("found in what is no archive: %v", err)
 		}
 		for _, e := range a.File {
-			if e.Name != archive.ManifestName {
+			if e.Name != manifest.Name {
 				continue
 			}
 			r, err := e.Open()
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := archive.ReadManifest(r, archive.DefaultLimits())
+			want, err := manifest.Read(r, archive.DefaultLimits())
 			if err != nil || !cmp.Equal(want, m) {
 				t.Fatalf("found %+v, the archive has %+v, %v", m, want, err)
 			}

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"strings"
 
-	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/manifest"
 )
 
 // Most is how long what stands behind a header may be: the manifest with its header, compressed.
@@ -21,7 +21,7 @@ const (
 	spelled = 64
 	// edge is what is kept of both ends of a part: a header with the name, and the end records with
 	// those of ZIP64.
-	edge = central + spelled + int64(len(archive.ManifestName)) + 98
+	edge = central + spelled + int64(len(manifest.Name)) + 98
 )
 
 var signatures = map[string]int64{"PK\x03\x04": local, "PK\x01\x02": central}
@@ -109,16 +109,16 @@ func (w *Watcher) Sight() Sight {
 func headersIn(b []byte, seen int) []span {
 	var all []span
 	for at := 0; ; {
-		i := bytes.Index(b[at:], []byte(archive.ManifestName))
+		i := bytes.Index(b[at:], []byte(manifest.Name))
 		if i < 0 {
 			return all
 		}
 		name := at + i
-		if at = name + 1; name+len(archive.ManifestName) <= seen {
+		if at = name + 1; name+len(manifest.Name) <= seen {
 			continue
 		}
 		for begin := name; begin >= 0 && name-begin <= spelled && isSpelling(b[begin:name]); begin-- {
-			all = append(all, headersBefore(b, begin, name+len(archive.ManifestName))...)
+			all = append(all, headersBefore(b, begin, name+len(manifest.Name))...)
 		}
 	}
 }
@@ -177,5 +177,5 @@ func beginsWith(rest []byte, signature string, length int64) bool {
 		return true
 	}
 	name := strings.TrimLeft(string(rest[length:]), `./\`)
-	return strings.HasPrefix(archive.ManifestName, name)
+	return strings.HasPrefix(manifest.Name, name)
 }

@@ -55,6 +55,7 @@ type Portlet struct {
 	SchemaVersion string `json:"schemaVersion,omitempty"`
 	DisplayName   string `json:"displayName,omitempty"`
 	Path          string `json:"path,omitempty"`
+	Data          string `json:"-"` // false: only its settings are there; older exporters do not say
 }
 
 // Layout is a page.
@@ -278,7 +279,7 @@ func date(to *time.Time) func(string) error {
 func (p *manifestParser) portlet(attrs attributes) *refusal.Refusal {
 	p.m.Portlets = append(p.m.Portlets, Portlet{
 		ID: attrs["portlet-id"], LayoutID: attrs["layout-id"], SchemaVersion: attrs["schema-version"],
-		DisplayName: attrs["display-name"], Path: attrs["path"],
+		DisplayName: attrs["display-name"], Path: attrs["path"], Data: attrs["portlet-data"],
 	})
 	return nil
 }

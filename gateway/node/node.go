@@ -30,6 +30,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/readiness"
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
+	"github.com/stagelock/stagelock/gateway/relay/sights"
 	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/gateway/watch"
@@ -210,7 +211,8 @@ func (n *Node) openRelay(_ context.Context, p *relay.Policy) (err error) {
 		return err
 	}
 	n.relay, err = relay.New(relay.Config{
-		Visits: n.visits, Once: n.once, Memory: known, Meter: n.meter, Log: n.cfg.Log, Health: n.probes.Answer, Pause: n.cfg.Pause,
+		Visits: n.visits, Once: n.once, Memory: known, Meter: n.meter, Sights: sights.New(n.database.Values()),
+		Log: n.cfg.Log, Health: n.probes.Answer, Pause: n.cfg.Pause,
 	}, p)
 	return err
 }

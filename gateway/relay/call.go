@@ -12,6 +12,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/digest"
 	"github.com/stagelock/stagelock/gateway/relay/engine"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
+	"github.com/stagelock/stagelock/gateway/relay/sights"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -39,7 +40,9 @@ type call struct {
 	request  int64       // staging request that the call names or created, 0 for none
 	reserved func()      // takes a part back from those under way; nil: it is not among them
 	decision calls.Decision
-	turn     *once.Turn // of a guarded call
+	turn     *once.Turn        // of a guarded call
+	levels   map[string]string // what the two engines say they are
+	sight    *sights.Watch     // of a part that is looked at; nil: none
 
 	engine  engine.Attempt
 	out     answer.Writer

@@ -158,7 +158,7 @@ func by(r store.Request) string {
 func (c *call) cleanUpAbandoned(ctx context.Context, r store.Request) error {
 	own := cleanup.Call{
 		Service: c.wire.Method.Service, Build: c.policy.Build, Found: r,
-		From: engine.Caller{Login: c.Login, Addr: c.Addr, Site: r.Site}, Engine: &c.policy.Engine,
+		From: engine.Caller{Login: c.actsAs(), Addr: c.Addr, Site: r.Site}, Engine: &c.policy.Engine,
 		Expected: c.expected("void", nil), Heartbeat: c.policy.Heartbeat, Live: c.live, Begun: c.out.Begun,
 		Because: "before call " + c.Ref + ": the publish of " + by(r) + " was abandoned",
 	}
@@ -166,7 +166,7 @@ func (c *call) cleanUpAbandoned(ctx context.Context, r store.Request) error {
 		return err
 	}
 	moved := once.Call{Scope: c.scope(calls.RequestScope(r.ID)), Begun: c.Begun}
-	if err := errors.Join(c.relay.cfg.Memory.CleanedUp(ctx, r.ID), c.relay.cfg.Once.Moved(ctx, moved)); err != nil {
+	if err := errors.Join(c.relay.cfg.Memory.CleanedUp(ctx, r.ID), c.relay.cfg.Sights.Forget(ctx, r.ID), c.relay.cfg.Once.Moved(ctx, moved)); err != nil {
 		return c.relay.cfg.Visits.Unwritten(err)
 	}
 	c.relay.publishes.Ended(r.ID)

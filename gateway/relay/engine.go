@@ -15,6 +15,9 @@ func (c *call) forward(ctx context.Context) error {
 	if err := c.holds(ctx); err != nil {
 		return err
 	}
+	if err := c.leaves(ctx); err != nil {
+		return err
+	}
 	if err := c.release(ctx); err != nil {
 		return err
 	}
@@ -32,7 +35,7 @@ func (c *call) release(ctx context.Context) error {
 
 // address names the call to the engine's side.
 func (c *call) address() {
-	c.engine.From = engine.Caller{Login: c.Login, Addr: c.Addr, Ref: c.Ref, Site: c.site()}
+	c.engine.From = engine.Caller{Login: c.actsAs(), Addr: c.Addr, Ref: c.Ref, Site: c.site(), Level: c.req.Level}
 	c.engine.Request, c.engine.Home, c.engine.Failover = c.request, c.past.Home, c.rule.Failover
 }
 

@@ -64,12 +64,16 @@ func (c *call) stream(ctx context.Context, p liferay.Part) error {
 	if err := c.reserve(ctx); err != nil {
 		return err
 	}
+	content, err := c.watched(ctx, p.Content)
+	if err != nil {
+		return err
+	}
 	c.address()
 	if err := c.engine.Stream(ctx, c.forwardedLength(), c.wire.Blank(p.Held)); err != nil {
 		return err
 	}
 	c.relay.cfg.Pause("content forwarded")
-	err := c.engine.Copy(p.Content, p.Size)
+	err = c.engine.Copy(content, p.Size)
 	var told *tunnel.Problem
 	if err == nil || errors.As(err, &told) {
 		return err

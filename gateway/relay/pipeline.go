@@ -21,6 +21,8 @@ var liferaySteps = []step{
 	{"inspect", (*call).inspect},  // the body through the validator; a part's content streams on, its tail is held
 	{"judge", (*call).judge},      // class, method, types and arguments against the policy
 	{"engine", (*call).reachable}, // an engine that is up, for what is to be carried out
+	{"level", (*call).level},      // patch levels that fit, before content moves
+	{"content", (*call).contents}, // a manifest that was seen, of content that the peer may publish
 	{"earlier", (*call).earlier},  // an archive that is being published already
 	{"repeat", (*call).repeat},    // a duplicate of a guarded call gets the first one's answer
 	{"record", (*call).record},    // the verdict, on disk

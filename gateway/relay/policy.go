@@ -8,7 +8,10 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/engine"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/policy/contents"
 	"github.com/stagelock/stagelock/policy/hosts"
+	"github.com/stagelock/stagelock/policy/levels"
+	"github.com/stagelock/stagelock/policy/principals"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/javaser"
@@ -30,6 +33,7 @@ type Policy struct {
 	Limits      javaser.Limits
 	ReplyMax    int64
 	Engine      engine.Config
+	PatchLevel  levels.Policy
 	Heartbeat   time.Duration
 	RetryAfter  time.Duration
 	RepeatKeep  time.Duration
@@ -43,6 +47,9 @@ type Peer struct {
 	calls.Peer
 	Addresses *hosts.Set // nil: every address that is allowed at all
 	Verifier  *secret.Verifier
+
+	Principals *principals.Table // logins of live for its own; nil: they are the same
+	Contents   *contents.Set     // what it may publish; nil: everything
 }
 
 // From reports whether the peer may come from an address that is allowed at all.

@@ -21,8 +21,14 @@ const (
 	ReasonCut        tunnel.Reason = "client.cut"         // the client went away before its call was complete
 	ReasonUnknown    tunnel.Reason = "repeat.unknown"     // a repeat of a call of which nobody knows how it ended
 	ReasonRepeat     tunnel.Reason = "repeat.answered"
+	ReasonDenied     tunnel.Reason = "content.denied" // a type that the peer may not publish
+	ReasonUnseen     tunnel.Reason = "content.unseen" // the manifest did not come through, or cannot be read
+	ReasonUnequal    tunnel.Reason = "level.unequal"
 	ReasonAnswered   tunnel.Reason = "call.answered" // the gateway answered by itself
 )
+
+// ReasonUnknownLevel is a patch level that one of the engines does not say.
+const ReasonUnknownLevel tunnel.Reason = "level.unknown"
 
 func problem(code tunnel.Code, reason tunnel.Reason, msg string, err error) *tunnel.Problem {
 	return &tunnel.Problem{Code: code, Reason: reason, Msg: msg, Err: err}

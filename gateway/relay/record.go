@@ -153,7 +153,7 @@ func (c *call) keepRefusal(ctx context.Context) {
 
 // record writes the verdict before the engine can act on the call.
 func (c *call) record(ctx context.Context) error {
-	v := visit.Verdict{Verdict: audit.Allow, Fields: c.facts.Event}
+	v := visit.Verdict{Verdict: audit.Allow, Fields: c.noted()}
 	if c.decision == calls.AnswerVoid {
 		v.Verdict, v.Reason = audit.Answer, ReasonAnswered
 		v.Detail = "answered by the gateway: " + c.rule.Kind.String()
@@ -183,7 +183,7 @@ func (c *call) keep(ctx context.Context) error {
 	if c.turn != nil { // at once with the other, so that they share a commit
 		writes.Go(func() error { return c.turn.Record(ctx, c.answer.body) })
 	}
-	keep := func() error { return errors.Join(c.keepRequest(ctx), writes.Wait()) }
+	keep := func() error { return errors.Join(c.keepRequest(ctx), c.keepSight(ctx), writes.Wait()) }
 	if err := c.patiently(keep); err != nil {
 		return problem(tunnel.BadAnswer, visit.ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
 	}
@@ -213,7 +213,7 @@ func (c *call) keepRequest(ctx context.Context) error {
 		return nil
 	case calls.CleanUp:
 		c.relay.publishes.Ended(c.request)
-		return memory.CleanedUp(ctx, c.request)
+		return errors.Join(memory.CleanedUp(ctx, c.request), c.relay.cfg.Sights.Forget(ctx, c.request))
 	}
 	return nil
 }

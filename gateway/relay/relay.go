@@ -17,6 +17,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/answer"
 	"github.com/stagelock/stagelock/gateway/relay/inflight"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
+	"github.com/stagelock/stagelock/gateway/relay/sights"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -28,6 +29,7 @@ type Config struct {
 	Once   *once.Calls
 	Memory *memory.Memory
 	Meter  Meter
+	Sights *sights.Keeper // of the archives whose peers may not publish everything
 	Log    *logrus.Entry
 	// Health answers the health paths; ok is false for any other path.
 	Health func(path string) (status int, body []byte, ok bool)
@@ -41,7 +43,7 @@ type Meter interface{ Call(c metrics.Call) }
 
 // whole reports whether everything is set that a Relay cannot do without.
 func (c *Config) whole() bool {
-	return c.Visits != nil && c.Once != nil && c.Memory != nil && c.Meter != nil && c.Log != nil && c.Health != nil
+	return c.Visits != nil && c.Once != nil && c.Memory != nil && c.Meter != nil && c.Sights != nil && c.Log != nil && c.Health != nil
 }
 
 // Points returns the points on the way of a call at which a process may die, in order. The first is
@@ -128,6 +130,7 @@ func (r *Relay) prune(ctx context.Context) {
 	if err := r.cfg.Memory.Prune(ctx, keep, max(keep, idleKeep), pageKeep); err != nil {
 		r.cfg.Log.WithError(err).Warn("old requests and pages cannot be forgotten")
 	}
+	r.pruneSights(ctx)
 }
 
 // buffer returns a small buffer for what is held of a call.

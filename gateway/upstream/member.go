@@ -28,6 +28,7 @@ type Member struct {
 	running  atomic.Int32 // calls that it has
 	seen     atomic.Bool  // it answered once
 	refuses  atomic.Bool  // it would not take a publish
+	says     atomic.Pointer[string]
 }
 
 // Failures count what failed at a node since the pool was made.
@@ -126,6 +127,9 @@ func (m *Member) ask(ctx context.Context, client *http.Client, path string) erro
 		return err
 	}
 	resp.Body.Close()
+	if says := resp.Header.Get("Liferay-Portal"); says != "" {
+		m.says.Store(&says)
+	}
 	if resp.StatusCode >= http.StatusInternalServerError {
 		return fmt.Errorf("health path answers %s", resp.Status)
 	}

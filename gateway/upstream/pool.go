@@ -157,6 +157,22 @@ func (p *Pool) State() map[string]bool {
 	return state
 }
 
+// Says returns what the nodes say they are, product, version and patch level, each text once; nothing
+// stands for a node that has not said anything.
+func (p *Pool) Says() []string {
+	var all []string
+	for _, m := range p.members {
+		text := ""
+		if says := m.says.Load(); says != nil {
+			text = *says
+		}
+		if !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
 // candidates returns the nodes that a call may go to: those that are up, or else those of which
 // only probes say that they are not.
 func (p *Pool) candidates(except *Member) []*Member {

@@ -51,6 +51,9 @@ type Config struct {
 	Buffer    int64
 	LoginBy   content.LoginBy
 
+	// Patch is its patch level: with it the engine says on both sides what it is, without it nothing.
+	Patch string
+
 	Now      func() time.Time
 	Rand     io.Reader // source of uuids; nil means crypto/rand
 	Verify   servlet.VerifyFunc
@@ -125,9 +128,9 @@ func (e *Engine) fill(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	e.Staging = remote.New(remote.Config{Line: cfg.Line, Authorize: cfg.Authorize, Roots: cfg.Roots,
-		Buffer: cfg.Buffer, Known: cfg.LoginBy}, e.Store, e.Archives)
+		Buffer: cfg.Buffer, Known: cfg.LoginBy, Level: cfg.level()}, e.Store, e.Archives)
 	e.servlet, err = servlet.New(servlet.Config{Live: e.Live, Store: e.Store, Line: cfg.Line, Context: cfg.Context,
-		CompanyID: cfg.CompanyID, HideExceptions: cfg.HideExceptions, Verify: cfg.Verify})
+		Level: cfg.level(), CompanyID: cfg.CompanyID, HideExceptions: cfg.HideExceptions, Verify: cfg.Verify})
 	if err != nil {
 		return err
 	}
@@ -177,6 +180,14 @@ func (c Config) withDefaults() Config {
 		c.URL = "http://localhost:8080"
 	}
 	return c
+}
+
+// level is what the engine says it is.
+func (c Config) level() string {
+	if c.Patch == "" {
+		return ""
+	}
+	return "Stagelock Engine " + c.Line + " " + c.Patch
 }
 
 func isNumber(s string) bool {

@@ -19,6 +19,7 @@ type Request struct {
 	ContentLength    int64    // 0 for GET and HEAD
 	ForwardedFor     []string // values of X-Forwarded-For in the order of their lines, unread
 	UserAgent        string
+	Level            string // what the sender's engine says it is, of grammar.LevelField; at most 200 bytes
 	KeepAlive        bool
 	ExpectContinue   bool
 	Probe            bool // of one of Profile.Probes; Host and version are not looked at
@@ -30,6 +31,9 @@ type Request struct {
 func (r *Request) reset() {
 	*r = Request{KeepAlive: true, ForwardedFor: r.ForwardedFor[:0]}
 }
+
+// maxLevel is how much is read of what an engine says it is.
+const maxLevel = 200
 
 // fieldRule says what is done with a field of one name; fields without a rule are read over.
 type fieldRule struct {
@@ -70,6 +74,10 @@ var rules = byName(
 	once("expect", grammar.BitExpect, ReasonExpect, (*Request).readExpect),
 	once("user-agent", grammar.BitAgent, ReasonHeader, func(r *Request, v string) *Error {
 		r.UserAgent = v
+		return nil
+	}),
+	once("x-stagelock-level", grammar.BitLevel, ReasonHeader, func(r *Request, v string) *Error {
+		r.Level = v[:min(len(v), maxLevel)]
 		return nil
 	}),
 	fieldRule{name: "x-forwarded-for", read: func(r *Request, v string) *Error {

@@ -41,6 +41,8 @@ type Config struct {
 	Login     string
 	Authorize func(login string) string // makes the Authorization header; nil or "" sends none
 
+	Level string // product, version and patch level of the engine that publishes; empty says nothing
+
 	Site    int64 // group id of the live site
 	Private bool  // its private pages instead of the public ones
 	// Map publishes in the older form, a map of parameters with a validate before it. 6.2 knows no

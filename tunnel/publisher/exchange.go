@@ -102,6 +102,9 @@ func (c *Client) head(length int64) forward.RequestHead {
 			{Name: "User-Agent", Value: "stagelock"}, {Name: "Accept", Value: "*/*"},
 		},
 	}
+	if c.cfg.Level != "" {
+		h.Fields = append(h.Fields, grammar.Field{Name: grammar.LevelField, Value: c.cfg.Level})
+	}
 	if c.absolute() != "" {
 		h.Fields = append(h.Fields, proxyLogin(c.cfg.Proxy)...)
 	}

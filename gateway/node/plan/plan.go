@@ -22,6 +22,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/hosts"
+	"github.com/stagelock/stagelock/policy/levels"
 	"github.com/stagelock/stagelock/policy/quota"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -124,6 +125,7 @@ func (b *builder) policy(limiter *quota.Limiter) *relay.Policy {
 		Peers: b.peers(), CallsAtOnce: c.Quota.CallsPerPeer, Strangers: c.Audit.Strangers,
 		Profile: b.profile(), Limits: b.limits(), ReplyMax: int64(c.Limits.Reply),
 		Heartbeat: c.Heartbeat, RetryAfter: c.RetryAfter,
+		PatchLevel: levels.Policy(c.Engine.PatchLevel),
 		RepeatKeep: c.Repeats.Keep, RequestKeep: c.Requests.Keep, Abandoned: c.Requests.Abandoned,
 	}
 	b.hosts("admin.allow", c.Admin.Allow, false)
@@ -223,6 +225,7 @@ func (b *builder) peers() []relay.Peer {
 				p.Addresses = &hosts.Set{}
 			}
 		}
+		b.publishing(at, c, &p)
 		p.Verifier = secret.NewVerifier(secret.VerifierConfig{Keys: b.keys(at, c), Logins: c.Logins})
 		all = append(all, p)
 	}

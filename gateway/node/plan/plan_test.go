@@ -54,6 +54,8 @@ func TestGoodConfigurationHasNoProblem(t *testing.T) {
 func TestProblemsNameTheLine(t *testing.T) {
 	for _, tt := range []struct{ name, old, new, want string }{
 		{"unknown key", `data: data`, "data: data\nlisen: x", "stagelock.yaml:4: lisen"},
+		{"no type of content", `    sites: [20143]`, "    sites: [20143]\n    types: [pages, page]", `stagelock.yaml:12: peers[0].types[1]: "page" is no type of content`},
+		{"no mapping of logins", `    sites: [20143]`, "    sites: [20143]\n    principals: ['a -> b', 'a']", `stagelock.yaml:12: peers[0].principals[1]: "a" does not say which login`},
 		{"host bits", `"10.1.2.0/24"`, `"10.1.2.3/24"`, "stagelock.yaml:5: hosts.allow[0]: \"10.1.2.3/24\""},
 		{"mapped prefix that is all of IPv4", `"10.1.2.0/24"`, `"::ffff:0:0/96"`, "stagelock.yaml:5: hosts.allow[0]"},
 		{"short mapped prefix", `"10.1.2.0/24"`, `"::ffff:10.0.0.0/8"`, "stagelock.yaml:5: hosts.allow[0]"},

@@ -51,6 +51,7 @@ type Caller struct {
 	Addr  netip.Addr
 	Ref   string // of the call
 	Site  int64  // that it is about; 0: none
+	Level string // what the staging engine says it is, for another gateway behind this one
 }
 
 // head returns the head of a call for a node. Nothing of the client's is copied.
@@ -59,7 +60,7 @@ func (c *Config) head(m *upstream.Member, from Caller, length int64) forward.Req
 	if c.HostOf != nil {
 		host = cmp.Or(c.HostOf(from.Site), host)
 	}
-	return forward.RequestHead{
+	h := forward.RequestHead{
 		Target: c.PathContext + TunnelPath, Host: host, ContentType: ContentType,
 		Authorization: c.Key.Authorization(from.Login, c.Encoded, false),
 		ContentLength: length,
@@ -68,6 +69,10 @@ func (c *Config) head(m *upstream.Member, from Caller, length int64) forward.Req
 			{Name: "X-Stagelock-Reference", Value: from.Ref},
 		},
 	}
+	if from.Level != "" {
+		h.Fields = append(h.Fields, grammar.Field{Name: grammar.LevelField, Value: from.Level})
+	}
+	return h
 }
 
 // BrowserURL rewrites a link of the engine's own for browsers. One that begins with an inner address of

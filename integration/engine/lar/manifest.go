@@ -46,6 +46,7 @@ type portletXML struct {
 	ID       string `xml:"portlet-id,attr"`
 	Schema   string `xml:"schema-version,attr"`
 	Required bool   `xml:"validate-existing-data-handler,attr"`
+	Data     bool   `xml:"portlet-data,attr"` // there is some of it
 }
 
 type modelsXML struct {
@@ -79,7 +80,7 @@ func (a *Archives) manifest(x *exporting) ([]byte, error) {
 	for _, app := range applications {
 		schema, deployed := a.cfg.Portlets[app.portlet]
 		if deployed && x.exports(app.of) {
-			m.Portlets = append(m.Portlets, portletXML{ID: app.portlet, Schema: schema, Required: true})
+			m.Portlets = append(m.Portlets, portletXML{ID: app.portlet, Schema: schema, Required: true, Data: x.holds(app.of)})
 		}
 	}
 	x.byRef = map[[2]string]content.Item{}
@@ -144,6 +145,12 @@ func (x *exporting) exports(of content.Type) bool {
 		return slices.ContainsFunc(x.items, func(it content.Item) bool { return content.TypeOf(it.Kind) == of })
 	}
 	return false
+}
+
+// holds reports whether content of a type is in the archive, or its deletion.
+func (x *exporting) holds(of content.Type) bool {
+	return slices.ContainsFunc(x.items, func(it content.Item) bool { return content.TypeOf(it.Kind) == of }) ||
+		slices.ContainsFunc(x.deletions, func(d deletion) bool { return content.TypeOf(d.kind) == of })
 }
 
 func (x *exporting) counts() []summaryXML {

@@ -19,6 +19,7 @@ type Config struct {
 	Authorize func(login string) string // makes the Authorization header of the shared secret
 	Roots     *x509.CertPool            // authorities to trust; nil means the system's
 	Buffer    int64                     // length of a part: staging.remote.transfer.buffer.size; 0 means 10 MiB
+	Level     string                    // what this engine says it is; empty says nothing
 	Known     content.LoginBy           // by what of the publishing user live knows it; empty means the mail address
 }
 
@@ -85,7 +86,7 @@ func (s *Staging) allowed(
 
 // client calls the live side of a connection as a user.
 func (s *Staging) client(c Connection, u content.User, more func(*publisher.Config)) (*publisher.Client, error) {
-	cfg := publisher.Config{URL: c.url(), Build: s.cfg.Line, Login: s.cfg.Known.Login(u), Authorize: s.cfg.Authorize, Site: c.Site,
+	cfg := publisher.Config{URL: c.url(), Build: s.cfg.Line, Login: s.cfg.Known.Login(u), Authorize: s.cfg.Authorize, Site: c.Site, Level: s.cfg.Level,
 		Roots: s.cfg.Roots, Buffer: s.cfg.Buffer}
 	if more != nil {
 		more(&cfg)

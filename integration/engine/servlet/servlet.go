@@ -33,7 +33,8 @@ type Config struct {
 	Line           string // version line whose class names and manners it has: 6.2, 7.0 to 7.4
 	Context        string // path context before /api/liferay/do, such as /portal
 	CompanyID      int64
-	HideExceptions bool // PortalException("Invocation failed due to <class>") instead of the exception itself
+	Level          string // what every answer says the engine is; empty says nothing
+	HideExceptions bool   // PortalException("Invocation failed due to <class>") instead of the exception itself
 	Verify         VerifyFunc
 }
 
@@ -57,6 +58,9 @@ func (s *Servlet) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 func (s *Servlet) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Content-Type"] = nil // the vendor's servlet sends none
+	if s.cfg.Level != "" {
+		w.Header().Set("Liferay-Portal", s.cfg.Level)
+	}
 	switch authorization := r.Header.Get("Authorization"); {
 	case !s.mapped(r.URL.Path):
 		s.refuse(w, r, http.StatusNotFound)

@@ -53,6 +53,7 @@ type Options struct {
 	Extra      []string           // more lines of YAML, at the top level
 	Peer       []string           // more lines of YAML, of the peer
 	Health     string             // YAML map, of the checks of the engine's health
+	Level      string             // what becomes of unequal patch levels; not said if empty
 	Inner      []string           // more lines of YAML, of the engine's upstream
 	Dir        string             // data folder; a new one if empty
 	Pause      func(point string) // see node.Config
@@ -91,6 +92,9 @@ func (o Options) YAML(data string) string {
 		health = strings.Replace(health, "{", "{ call: 0s, ", 1)
 	}
 	lines = slices.Insert(lines, slices.Index(lines, "  upstream:")+1, "    health: "+health)
+	if o.Level != "" {
+		lines = slices.Insert(lines, slices.Index(lines, "  upstream:"), "  patch_level: "+o.Level)
+	}
 	for _, l := range o.Inner {
 		lines = slices.Insert(lines, slices.Index(lines, "  upstream:")+1, "    "+l)
 	}

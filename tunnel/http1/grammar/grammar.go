@@ -11,6 +11,9 @@ import (
 // Field is one header field to write.
 type Field struct{ Name, Value string }
 
+// LevelField is the field in which an engine that calls says its product, version and patch level.
+const LevelField = "X-Stagelock-Level"
+
 // ErrField refuses to write a head field that would not be one field for every reader.
 var ErrField = errors.New("field cannot be written")
 
@@ -107,6 +110,7 @@ const (
 	BitConnection
 	BitExpect
 	BitAgent
+	BitLevel
 )
 
 const longestRule = len("transfer-encoding")

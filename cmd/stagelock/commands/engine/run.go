@@ -42,6 +42,7 @@ func (sh shell) engineCommand() *cli.Command {
 				&cli.Int64Flag{Name: "company", Value: 20097, Usage: "id of its portal instance"},
 				&cli.StringFlag{Name: "url", Usage: "scheme, host and port of its own pages"},
 				&cli.StringFlag{Name: "ca", Usage: "file with the authority that live gateways' certificates are signed by"},
+				&cli.StringFlag{Name: "patch", Usage: "patch level that it says it has, to gateways and to live, such as 92"},
 				&cli.StringFlag{Name: "login-by", Value: "mail", Usage: "by what live knows its users: mail, screen-name or id"},
 				&cli.StringFlag{Name: "buffer", Value: "10MiB", Usage: "length of the parts that it publishes in"},
 				&cli.BoolFlag{Name: "json", Usage: "print JSON"},
@@ -104,7 +105,7 @@ func (sh shell) engineConfig(c *cli.Context, dir string) (engine.Config, error) 
 		fmt.Fprintf(sh.Err, "stagelock: warning: the shared secret %s; %s\n", p.Msg, p.Cure)
 	}
 	cfg := engine.Config{Dir: dir, Build: build, Line: line, CompanyID: c.Int64("company"), URL: c.String("url"),
-		Context: c.String("context"), AnyBuild: c.Bool("any-build"), Now: sh.Now, Rand: sh.Rand,
+		Context: c.String("context"), Patch: c.String("patch"), AnyBuild: c.Bool("any-build"), Now: sh.Now, Rand: sh.Rand,
 		Verify:    servlet.Tokens(line, key.Token),
 		Authorize: func(login string) string { return key.Authorization(login, false, false) }}
 	if cfg.LoginBy = content.LoginBy(c.String("login-by")); !cfg.LoginBy.Valid() {

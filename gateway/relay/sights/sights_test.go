@@ -1,0 +1,203 @@
+package sights_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagelock/stagelock/archive"
+	"github.com/stagelock/stagelock/archive/glimpse"
+	"github.com/stagelock/stagelock/gateway/relay/sights"
+	"github.com/stagelock/stagelock/policy/contents"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/sqlite"
+)
+
+const request = 31001
+
+// gateways are two gateways that share a store.
+type gateways struct {
+	testing.TB
+	values store.Values
+	all    []*sights.Keeper
+}
+
+func newGateways(t testing.TB) *gateways {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.db")
+	g := &gateways{TB: t}
+	for range 2 {
+		db, err := sqlite.Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		g.values = db.Values()
+		g.all = append(g.all, sights.New(g.values))
+	}
+	return g
+}
+
+func (g *gateways) must(err error) {
+	g.Helper()
+	if err != nil {
+		g.Fatal(err)
+	}
+}
+
+// pack returns an archive whose manifest has that summary.
+func pack(t testing.TB, manifest string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := archive.NewWriter(&b)
+	noise := make([]byte, 3000)
+	for i := range noise {
+		noise[i] = byte(rand.Uint32())
+	}
+	for _, err := range []error{
+		w.Put("group/1/a", time.Time{}, noise), w.Put("manifest.xml", time.Time{}, []byte("<root><header type=\"layout-set\"/>"+manifest+"</root>")), w.Close(),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.Bytes()
+}
+
+func name(i int) string { return fmt.Sprintf("a.lar%03d", i) }
+
+// watch lets a part go by a gateway, up to where its tail would leave.
+func (g *gateways) watch(k *sights.Keeper, i int, content []byte) *sights.Watch {
+	g.Helper()
+	w, err := k.Watch(g.Context(), request, name(i))
+	g.must(err)
+	_, err = w.Write(content)
+	g.must(errors.Join(err, w.Leaves(g.Context())))
+	return w
+}
+
+func parts(lar []byte) [][]byte {
+	var all [][]byte
+	for rest := lar; len(rest) > 0; rest = rest[min(500, len(rest)):] {
+		all = append(all, rest[:min(500, len(rest))])
+	}
+	return all
+}
+
+// publish has the parts go by both gateways in turn, in that order.
+func (g *gateways) publish(lar []byte) {
+	g.Helper()
+	all := parts(lar)
+	for n, i := range rand.Perm(len(all)) {
+		g.must(g.watch(g.all[n%2], i, all[i]).Taken(g.Context()))
+	}
+}
+
+func TestWhatIsJudged(t *testing.T) {
+	const article = `<manifest-summary><staged-model manifest-summary-key="com.liferay.journal.model.JournalArticle" addition-count="%d" deletion-count="%d"/></manifest-summary>`
+	for _, tt := range []struct{ name, manifest, types, denied string }{
+		{"nothing in it", "", "tags", ""},
+		{"added", fmt.Sprintf(article, 1, 0), "tags", "web-content"},
+		{"deleted", fmt.Sprintf(article, 0, 1), "tags", "web-content"},
+		{"counted as none", fmt.Sprintf(article, 0, 0), "tags", ""},
+		{"an application with data", `<site-portlets><portlet portlet-id="36" portlet-data="true"/></site-portlets>`, "tags", "wiki"},
+		{"an application with settings only", `<site-portlets><portlet portlet-id="36" portlet-data="false"/></site-portlets>`, "tags", ""},
+		{"an old application, which does not say", `<portlets><portlet portlet-id="36"/></portlets>`, "tags", "wiki"},
+		{"a page of old", `<layouts><layout layout-id="1"/></layouts>`, "wiki", "pages"},
+		{"allowed", fmt.Sprintf(article, 1, 1), "web-content", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := newGateways(t)
+			g.publish(pack(t, tt.manifest))
+			for _, k := range g.all {
+				err := k.Judge(t.Context(), request, contents.New([]string{tt.types}))
+				var d *sights.Denied
+				if tt.denied == "" && err != nil || tt.denied != "" && (!errors.As(err, &d) || !strings.Contains(d.Error(), tt.denied)) {
+					t.Errorf("%v, want %q", err, tt.denied)
+				}
+			}
+		})
+	}
+}
+
+func isUnseen(err error) bool {
+	var u *glimpse.Unseen
+	return errors.As(err, &u)
+}
+
+// A part of which nobody knows whether live took it leaves the archive unseen, until it was sent again
+// and its answer is known.
+func TestAPartOfUnknownEnd(t *testing.T) {
+	g := newGateways(t)
+	all := parts(pack(t, ""))
+	for i, p := range all {
+		w := g.watch(g.all[0], i, p)
+		if i != 2 {
+			g.must(w.Taken(t.Context()))
+		}
+	}
+	judge := func() error { return g.all[1].Judge(t.Context(), request, contents.New(nil)) }
+	if err := judge(); !isUnseen(err) || !strings.Contains(err.Error(), name(2)) {
+		t.Errorf("with a part under way: %v", err)
+	}
+	again := g.watch(g.all[1], 2, all[2])
+	g.must(again.Refused(t.Context())) // live has it already, and nobody knows what it got
+	if err := judge(); !isUnseen(err) {
+		t.Errorf("with a part that live had: %v", err)
+	}
+	g.must(g.watch(g.all[1], 2, all[2]).Taken(t.Context()))
+	if err := judge(); err != nil {
+		t.Errorf("with all parts: %v", err)
+	}
+}
+
+func TestNothingIsKeptForEver(t *testing.T) {
+	g := newGateways(t)
+	lar := pack(t, "")
+	left := func() int {
+		keys, err := g.values.List(t.Context(), "archives", true)
+		g.must(err)
+		return len(keys)
+	}
+	g.publish(lar)
+	g.must(g.all[0].Prune(t.Context(), func(_ context.Context, id int64) bool { return id == request }))
+	if left() == 0 {
+		t.Error("a request that is known was forgotten")
+	}
+	g.must(g.all[0].Prune(t.Context(), func(context.Context, int64) bool { return false }))
+	if n := left(); n != 0 {
+		t.Errorf("%d keys of a request that nobody knows", n)
+	}
+	g.publish(lar)
+	for range 2 {
+		g.must(g.all[1].Forget(t.Context(), request))
+	}
+	if n := left(); n != 0 {
+		t.Errorf("%d keys of a request that was cleaned up", n)
+	}
+	if err := g.all[0].Judge(t.Context(), request, contents.New(nil)); !isUnseen(err) {
+		t.Errorf("what is forgotten: %v", err)
+	}
+}
+
+// Names of parts that are no series are as good as any: only their order counts.
+func TestOddNamesOfParts(t *testing.T) {
+	g := newGateways(t)
+	lar := pack(t, "")
+	for i, n := range []string{"00", "05", "99"} {
+		w, err := g.all[0].Watch(t.Context(), request, n)
+		g.must(err)
+		from := i * len(lar) / 3
+		_, err = w.Write(lar[from : (i+1)*len(lar)/3])
+		g.must(errors.Join(err, w.Taken(t.Context())))
+	}
+	if err := g.all[0].Judge(t.Context(), request, contents.New(nil)); err != nil {
+		t.Error(err)
+	}
+}
