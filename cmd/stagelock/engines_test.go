@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,6 +105,7 @@ hosts:
 engine:
   line: "7.4"
   path_context: %[4]q
+  patch_level: %[10]s
   upstream: {nodes: [%[5]q], path_context: %[6]q}
 peers:
   - name: staging
@@ -112,7 +114,7 @@ peers:
     secret: {file: %[8]q, algorithm: AES, hex: true}
 %[9]s
 `, net.JoinHostPort(strings.Trim(address, "[]"), "0"), address, ts.MkAbs(name+".data"), ts.Getenv(name+"_CONTEXT"), args[1],
-		ts.Getenv(name+"_INNER"), args[2], ts.MkAbs("secret"), strings.Join(args[3:], "\n"))
+		ts.Getenv(name+"_INNER"), args[2], ts.MkAbs("secret"), strings.Join(args[3:], "\n"), cmp.Or(ts.Getenv(name+"_LEVEL"), "warn"))
 	ts.Check(os.WriteFile(ts.MkAbs(name+".yaml"), []byte(text), 0o600))
 	started := s.start(ts, name, "run", "--json", "--config", name+".yaml")
 	var listen []string
@@ -134,12 +136,14 @@ func (s services) pair(ts *testscript.TestScript, _ bool, args []string) {
 		"inner_CONTEXT": "/inner", "inner_INNER": "/portal", "outer_CONTEXT": "/outer", "outer_INNER": "/inner"} {
 		ts.Setenv(name, value)
 	}
-	s.engine(ts, false, []string{"live", "--context", "/portal"})
-	s.gateway(ts, false, append([]string{"inner", ts.Getenv("live"), publisher}, args...))
+	s.engine(ts, false, append([]string{"live", "--context", "/portal"}, strings.Fields(ts.Getenv("live_FLAGS"))...))
+	logins := cmp.Or(ts.Getenv("logins"), publisher)
+	s.gateway(ts, false, append([]string{"inner", ts.Getenv("live"), logins}, args...))
 	ts.Setenv("outer_TRUST", ts.Getenv("inner_CA"))
 	address := ts.Getenv("inner_HOST") + ":" + ts.Getenv("inner_PORT")
-	s.gateway(ts, false, []string{"outer", "https://" + address, publisher})
-	s.engine(ts, false, []string{"staging", "--ca", ts.Getenv("outer_CA"), "--buffer", "2KiB"})
+	s.gateway(ts, false, []string{"outer", "https://" + address, logins})
+	s.engine(ts, false, append([]string{"staging", "--ca", ts.Getenv("outer_CA"), "--buffer", "2KiB"},
+		strings.Fields(ts.Getenv("staging_FLAGS"))...))
 	for _, side := range []struct {
 		engine, site, actions string
 	}{
