@@ -21,6 +21,7 @@ import (
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/store/sqlite"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // selective is a live engine whose gateway lets its peer publish some types only.
@@ -157,7 +158,7 @@ func TestContentPolicy(t *testing.T) {
 // of it.
 func (g *selective) refused(err error, reason, want string) {
 	g.Helper()
-	var f *publisher.Failure
+	var f *failure.Failure
 	if !errors.As(err, &f) || !strings.Contains(f.Error(), want) || f.Reference == "" {
 		g.Errorf("published with %v, want %q", err, want)
 		return
@@ -299,7 +300,7 @@ func TestContentPolicyOfRealArchives(t *testing.T) {
 		lar := readFile(t, file)
 		allowed := strings.Contains(file, "wiki") || strings.Contains(file, "message-boards")
 		_, err := g.client(nil).Publish(t.Context(), bytes.NewReader(lar), int64(len(lar)))
-		var f *publisher.Failure
+		var f *failure.Failure
 		denied := errors.As(err, &f) && strings.Contains(f.Error(), "may not publish")
 		if allowed == denied || allowed && err != nil {
 			t.Errorf("%s: %v", file, err)

@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "integration/engine",
 		"integration/engine/content", "integration/engine/control", "integration/engine/directory",
 		"integration/engine/remote", "integration/engine/servlet", "tunnel/publisher",
+		"tunnel/publisher/failure",
 	},
 	"cmd/stagelock/commands/flags": {
 		"archive", "cmd/stagelock/term", "conf", "gateway/audit", "gateway/audit/chain",
@@ -58,15 +59,16 @@ var mayImport = map[string][]string{
 	"cmd/stagelock/commands/publish": {
 		"archive", "archive/manifest", "archive/parts", "archive/repack",
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "policy/secret", "tunnel/liferay",
-		"tunnel/publisher",
+		"tunnel/publisher", "tunnel/publisher/failure",
 	},
 	"cmd/stagelock/commands/sync": {"cmd/stagelock/commands/flags", "cmd/stagelock/term", "policy/topology"},
 	"cmd/stagelock/demo": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/audit",
 		"gateway/audit/proof", "gateway/node", "integration/engine", "integration/engine/servlet",
 		"policy/secret", "store", "tunnel", "tunnel/liferay", "tunnel/publisher",
+		"tunnel/publisher/failure",
 	},
-	"cmd/stagelock/term":   {"archive/refusal", "policy", "tunnel/publisher"},
+	"cmd/stagelock/term":   {"archive/refusal", "policy", "tunnel/publisher", "tunnel/publisher/failure"},
 	"conf":                 {"conf/settings", "conf/settings/scalar", "conf/vendor"},
 	"conf/format":          {},
 	"conf/settings":        {"conf/settings/scalar"},
@@ -170,7 +172,8 @@ var mayImport = map[string][]string{
 		"integration/engine/content/vault", "integration/engine/revisions",
 	},
 	"integration/engine/remote": {
-		"integration/engine/content", "integration/engine/lar", "integration/engine/revisions", "tunnel/publisher",
+		"integration/engine/content", "integration/engine/lar", "integration/engine/revisions",
+		"tunnel/publisher", "tunnel/publisher/failure",
 	},
 	"integration/engine/revisions": {"integration/engine/content"},
 	"integration/engine/servlet": {
@@ -219,15 +222,23 @@ var mayImport = map[string][]string{
 	"tunnel/javaser":              {"tunnel/javaser/graph", "tunnel/javaser/source"},
 	"tunnel/javaser/graph":        {},
 	"tunnel/javaser/source":       {},
-	"tunnel/liferay":              {"tunnel", "tunnel/javaser", "tunnel/javaser/graph", "tunnel/javaser/source"},
-	"tunnel/liferay/gen":          {"tunnel/javaser", "tunnel/javaser/graph", "tunnel/javaser/source"},
+	"tunnel/liferay": {
+		"tunnel", "tunnel/javaser", "tunnel/javaser/graph", "tunnel/javaser/source",
+		"tunnel/liferay/schema",
+	},
+	"tunnel/liferay/gen":    {"tunnel/javaser", "tunnel/javaser/graph", "tunnel/javaser/source"},
+	"tunnel/liferay/schema": {"tunnel/javaser", "tunnel/javaser/graph", "tunnel/javaser/source"},
 	"tunnel/publisher": {
 		"archive", "archive/manifest", "archive/parts", "tunnel", "tunnel/http1/forward",
 		"tunnel/http1/grammar", "tunnel/javaser", "tunnel/javaser/graph", "tunnel/javaser/source",
-		"tunnel/liferay",
+		"tunnel/liferay", "tunnel/publisher/failure", "tunnel/publisher/methods",
+		"tunnel/publisher/proxy",
 	},
-	"tunnel/source": {"tunnel/sync"},
-	"tunnel/sync":   {},
+	"tunnel/publisher/failure": {"tunnel/http1/forward", "tunnel/liferay", "tunnel/publisher/proxy"},
+	"tunnel/publisher/methods": {"tunnel", "tunnel/liferay"},
+	"tunnel/publisher/proxy":   {"tunnel/http1/grammar"},
+	"tunnel/source":            {"tunnel/sync"},
+	"tunnel/sync":              {},
 }
 
 // homes has the rooms of third-party modules that have one home.

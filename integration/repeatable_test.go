@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/policy/calls"
-	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/methods"
 )
 
 // The client sends again what the policy does not guard, and nothing else: validate among what it
@@ -21,9 +21,9 @@ func TestPublisherRepeatsWhatThePolicyDoesNotGuard(t *testing.T) {
 				continue
 			}
 			seen++
-			if publisher.Repeatable(r.Method) == r.Guarded {
+			if methods.Repeatable(r.Method) == r.Guarded {
 				t.Errorf("line %s: %s: repeatable %t, guarded %t", line, r.Signature(),
-					publisher.Repeatable(r.Method), r.Guarded)
+					methods.Repeatable(r.Method), r.Guarded)
 			}
 		}
 	}

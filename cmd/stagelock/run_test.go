@@ -27,6 +27,7 @@ import (
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/files"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 const (
@@ -319,7 +320,7 @@ func TestPolicyTestAgreesWithTheGateway(t *testing.T) {
 			for _, site := range []int64{liveSite, liveSite + 1, 0, -1} {
 				at := fmt.Sprintf("secret %s, login %s, site %d", name, user, site)
 				err := p.clientOf(t, secretText, user).CheckRemoteStagingGroup(t.Context(), site)
-				var failure *publisher.Failure
+				var failure *failure.Failure
 				if err != nil && !errors.As(err, &failure) {
 					t.Fatalf("%s: %v", at, err)
 				}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // log is what a gateway says while it runs.
@@ -73,7 +74,7 @@ func TestWithoutALine(t *testing.T) {
 			r := tt.start(t, g)
 			content := lar(t, 2<<20)
 			_, err := r.client(t, nil).Publish(t.Context(), bytes.NewReader(content), int64(len(content)))
-			var f *publisher.Failure
+			var f *failure.Failure
 			if !errors.As(err, &f) {
 				t.Fatalf("published: %v", err)
 			}

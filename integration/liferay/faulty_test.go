@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
-	wire "github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
 // faulty stands in place of an engine that fails in a way of the test's choice.
@@ -40,7 +40,7 @@ func newFaulty(t testing.TB) *faulty {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := wire.AppendValue(nil, "7.4.3.112", int64(40201))
+	id, err := liferay.AppendValue(nil, "7.4.3.112", int64(40201))
 	if err != nil {
 		t.Fatal(err)
 	}

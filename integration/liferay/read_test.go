@@ -15,7 +15,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/javaser/source"
-	wire "github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
 // seen is what the line's real classes make of a stream.
@@ -65,9 +65,9 @@ func (r *reader) look(t *testing.T, name string, body []byte) seen {
 var samples = map[string]any{
 	"long": int64(1)<<40 + 5, "int": int64(7), "boolean": true, "java.lang.String": "\u00fc\u4f8b\U0001F600\x00 text", "[B": tunnel.Content{Size: 5},
 	"java.util.Map": map[string][]string{"a": {"b", "c"}, "\u4f8b": {}, "d": {""}},
-	"com.liferay.exportimport.kernel.model.ExportImportConfiguration": wire.Settings{
-		"targetGroupId": int64(20143), "layoutIds": []int64{1, 2}, "locale": wire.Locale{Language: "hu", Country: "HU"},
-		"timezone": wire.Zone{ID: "UTC"}, "privateLayout": false, "remoteAddress": "live.example.com", "remotePort": int32(443), "fileName": nil,
+	"com.liferay.exportimport.kernel.model.ExportImportConfiguration": liferay.Settings{
+		"targetGroupId": int64(20143), "layoutIds": []int64{1, 2}, "locale": liferay.Locale{Language: "hu", Country: "HU"},
+		"timezone": liferay.Zone{ID: "UTC"}, "privateLayout": false, "remoteAddress": "live.example.com", "remotePort": int32(443), "fileName": nil,
 		"parameterMap": map[string][]string{"range": {"all"}}, "layoutIdMap": map[int64]bool{1: true, 2: false},
 	},
 }
@@ -93,7 +93,7 @@ func (r *reader) written(t *testing.T) {
 		if len(args) != len(m.Parameters) {
 			continue
 		}
-		c, err := wire.NewCall(r.build, wire.Principal{Login: harness.Login, Password: "x", URL: "https://live.example.com"}, m, args...)
+		c, err := liferay.NewCall(r.build, liferay.Principal{Login: harness.Login, Password: "x", URL: "https://live.example.com"}, m, args...)
 		if err != nil {
 			t.Errorf("%s: %v", m.Signature(), err)
 			continue
@@ -136,7 +136,7 @@ func declared(t *testing.T, build string) []tunnel.Method {
 }
 
 // whole is the body of a call, with the content if it carries one.
-func whole(t *testing.T, c *wire.Call, content []byte) []byte {
+func whole(t *testing.T, c *liferay.Call, content []byte) []byte {
 	t.Helper()
 	head, tail, err := c.Split()
 	if err != nil {
@@ -162,7 +162,7 @@ func (r *reader) changed(t *testing.T) {
 		}
 		var content []byte
 		lim := javaser.DefaultLimits()
-		c, err := wire.Read(source.New(bytes.NewReader(data), nil, lim.Held), lim, func(p wire.Part) (err error) {
+		c, err := liferay.Read(source.New(bytes.NewReader(data), nil, lim.Held), lim, func(p liferay.Part) (err error) {
 			content, err = io.ReadAll(p.Content)
 			return err
 		})
@@ -189,18 +189,20 @@ func (r *reader) changed(t *testing.T) {
 // answers reads replies as the gateway and the engine write them.
 func (r *reader) answers(t *testing.T) {
 	for name, write := range map[string]func() ([]byte, error){
-		"Long":    func() ([]byte, error) { return wire.AppendValue(nil, r.build, int64(40201)) },
-		"String":  func() ([]byte, error) { return wire.AppendValue(nil, r.build, "\u4f8b") },
-		"Boolean": func() ([]byte, error) { return wire.AppendValue(nil, r.build, true) },
-		"Group":   func() ([]byte, error) { return wire.AppendGroup(nil, r.build, wire.Model{"_groupId": int64(site)}) },
-		"Layout":  func() ([]byte, error) { return wire.AppendLayout(nil, r.build, wire.Model{"_plid": int64(7)}) },
+		"Long":    func() ([]byte, error) { return liferay.AppendValue(nil, r.build, int64(40201)) },
+		"String":  func() ([]byte, error) { return liferay.AppendValue(nil, r.build, "\u4f8b") },
+		"Boolean": func() ([]byte, error) { return liferay.AppendValue(nil, r.build, true) },
+		"Group": func() ([]byte, error) {
+			return liferay.AppendGroup(nil, r.build, liferay.Model{"_groupId": int64(site)})
+		},
+		"Layout": func() ([]byte, error) { return liferay.AppendLayout(nil, r.build, liferay.Model{"_plid": int64(7)}) },
 		"MissingReferences": func() ([]byte, error) {
-			return wire.AppendMissing(nil, r.build, nil, []wire.MissingReference{{ClassName: "a.B", ClassPK: "1", DisplayName: "x", Type: "weak"}})
+			return liferay.AppendMissing(nil, r.build, nil, []liferay.MissingReference{{ClassName: "a.B", ClassPK: "1", DisplayName: "x", Type: "weak"}})
 		},
 		"PortalException": func() ([]byte, error) {
-			return wire.AppendThrown(nil, r.build, wire.Thrown{Class: wire.ClassPortalException, Message: "\u4f8b (reference x)"})
+			return liferay.AppendThrown(nil, r.build, liferay.Thrown{Class: liferay.ClassPortalException, Message: "\u4f8b (reference x)"})
 		},
-		"RemoteAuthException": func() ([]byte, error) { return wire.AppendRemoteAuth(nil, r.build, wire.TypeWrongSecret, "no") },
+		"RemoteAuthException": func() ([]byte, error) { return liferay.AppendRemoteAuth(nil, r.build, liferay.TypeWrongSecret, "no") },
 	} {
 		body, err := write()
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/liferay/schema"
 )
 
 // maxSettingsDepth is how deep maps and lists nest in settings, call rules section 2.
@@ -23,7 +24,7 @@ var parameterClasses = map[string][]string{
 	"[B":             {"[B"},
 	"java.util.Map":  {"java.util.HashMap"},
 	"java.util.List": {"java.util.ArrayList"},
-	"com.liferay.exportimport.kernel.model.ExportImportConfiguration": {classConfig},
+	"com.liferay.exportimport.kernel.model.ExportImportConfiguration": {schema.ClassConfig},
 }
 
 // mapValues has the class of a map argument's values by method; the empty name is text itself.
@@ -45,7 +46,7 @@ func (c *Call) readArguments() error {
 			return err
 		}
 		c.Args[i] = plain(v)
-		if o, ok := v.(*graph.Object); ok && o.Class.Name == classConfig {
+		if o, ok := v.(*graph.Object); ok && o.Class.Name == schema.ClassConfig {
 			if err := c.readSettings(o); err != nil {
 				return err
 			}

@@ -3,6 +3,8 @@ package liferay
 import (
 	"fmt"
 	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/liferay/schema"
 )
 
 // The packages of the two profiles of the wire.
@@ -13,7 +15,7 @@ const (
 
 // Builds returns the recorded builds of the CMS, oldest first.
 func Builds() []string {
-	return []string{"6.2", "7.0", "7.1", "7.2", "7.3", "7.4.3.51", "7.4.3.112"}
+	return schema.Builds()
 }
 
 // BuildOf returns the recorded build that stands for a version line or build: the newest one of
@@ -26,12 +28,4 @@ func BuildOf(line string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("version line %q is not one of %s", line, strings.Join(known, ", "))
-}
-
-// profile returns the wire profile of a build or line.
-func profile(build string) string {
-	if build == Line62 {
-		return Line62
-	}
-	return Line7
 }

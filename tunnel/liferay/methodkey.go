@@ -10,6 +10,7 @@ import (
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/liferay/schema"
 )
 
 // Limits of a method key: far above the longest real one.
@@ -25,7 +26,7 @@ var errKey = errors.New("not a method key of class names")
 // parameter types. Only class tags pass; context names (class loaders) are bounded and ignored, as
 // the engine falls back from unknown ones.
 func readKey(b []byte) (tunnel.Method, error) {
-	k := keyReader{b: b, common: shapesOf().common}
+	k := keyReader{b: b, common: schema.Shapes().Common}
 	if n := k.u32(); int64(n) != int64(len(k.b)) {
 		return tunnel.Method{}, fmt.Errorf("%w: length %d in a block of %d", errKey, n, len(b))
 	}

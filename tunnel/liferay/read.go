@@ -7,6 +7,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 	"github.com/stagelock/stagelock/tunnel/javaser/source"
+	"github.com/stagelock/stagelock/tunnel/liferay/schema"
 )
 
 // Reasons of refusals that are the wire's own; those of the stream itself are javaser's rules.
@@ -42,14 +43,14 @@ type Part struct {
 // behind the content. Refusals are *tunnel.Problem; errors of part are returned as they are. A nil
 // part refuses calls with content.
 func Read(in *source.Input, lim javaser.Limits, part func(Part) error) (*Call, error) {
-	shapes := shapesOf()
-	d := shapes.decoder(in, lim)
+	shapes := schema.Shapes()
+	d := shapes.Decoder(in, lim)
 	var early *partReader
 	if part != nil {
 		early = &partReader{decoder: d, part: part}
 		d.Bulk = early.read
 	}
-	v, err := d.Decode(shapes.request)
+	v, err := d.Decode(shapes.Request)
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -148,7 +149,7 @@ func (c *Call) readPrincipal() error {
 		return problem(ReasonArguments, "a call without a principal", nil)
 	}
 	c.Line = Line7
-	if p.Class.Name == classPrincipal62 {
+	if p.Class.Name == schema.ClassPrincipal62 {
 		c.Line = Line62
 	}
 	c.Principal.CompanyID = int64(p.Bits("_companyId"))
@@ -163,7 +164,7 @@ func (c *Call) readPrincipal() error {
 func (c *Call) WrittenFor(build string) bool {
 	for _, o := range []graph.Value{c.root, c.root.Ref("_key"), c.root.Ref("_value")} {
 		own, ok := o.(*graph.Object)
-		if ok && !classes().fits(own.Class, build) {
+		if ok && !schema.Classes().Fits(own.Class, build) {
 			return false
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 	"github.com/stagelock/stagelock/tunnel/javaser/source"
+	"github.com/stagelock/stagelock/tunnel/liferay/schema"
 )
 
 var (
@@ -45,12 +46,12 @@ type Reply struct {
 // *javaser.Error for a stream that is not allowed, ErrEmptyReply, ErrReturnType, or the reader's
 // own. With resets it allows heartbeats before the object, as a client must.
 func ReadReply(in *source.Input, lim javaser.Limits, returns string, resets bool) (*Reply, error) {
-	shapes := shapesOf()
-	slot, ok := shapes.replies[returns]
+	shapes := schema.Shapes()
+	slot, ok := shapes.Replies[returns]
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrReturnType, returns)
 	}
-	d := shapes.decoder(in, forReply(lim))
+	d := shapes.Decoder(in, forReply(lim))
 	d.Resets = resets
 	v, err := d.Decode(slot)
 	if err != nil {
@@ -101,7 +102,7 @@ func (r *Reply) Append(dst []byte) ([]byte, error) {
 
 // primaryKeys has the field that holds the id of a model.
 var primaryKeys = map[string]string{
-	modelImpl + "GroupImpl": "_groupId", modelImpl + "LayoutImpl": "_plid", modelImpl + "ClassNameImpl": "_classNameId",
+	schema.ModelImpl + "GroupImpl": "_groupId", schema.ModelImpl + "LayoutImpl": "_plid", schema.ModelImpl + "ClassNameImpl": "_classNameId",
 }
 
 // ID returns the id that the reply carries: a Long itself, or the primary key of a site, a page or a

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/liferay/schema"
 )
 
 // Settings are the settings of a publish by configuration, by key. Values are nil, string, bool,
@@ -34,7 +35,7 @@ type Principal struct {
 // (an ExportImportConfiguration), and one tunnel.Content, whose bytes the caller sends between the
 // two pieces that Split returns.
 func NewCall(build string, p Principal, m tunnel.Method, args ...any) (*Call, error) {
-	w := &writer{build: build, table: classes()}
+	w := &writer{build: build, table: schema.Classes()}
 	list := w.array("[Ljava.lang.Object;")
 	for i, a := range args {
 		if i < len(m.Parameters) && m.Parameters[i] == "int" {
@@ -48,12 +49,12 @@ func NewCall(build string, p Principal, m tunnel.Method, args ...any) (*Call, er
 		}
 		list.Refs = append(list.Refs, v)
 	}
-	key := w.object(classKey)
+	key := w.object(schema.ClassKey)
 	key.Note = []graph.Value{appendKey(m)}
-	handler := w.object(classHandler)
+	handler := w.object(schema.ClassHandler)
 	handler.SetRef("_arguments", list)
 	handler.SetRef("_methodKey", key)
-	pair := w.object(classPair)
+	pair := w.object(schema.ClassPair)
 	pair.SetRef("_key", w.principal(p))
 	pair.SetRef("_value", handler)
 	if w.err != nil {
@@ -82,12 +83,12 @@ func (c *Call) SetLong(i int, n int64) error {
 // writer makes objects of one build's classes. Its first error stays.
 type writer struct {
 	build string
-	table classTable
+	table schema.Table
 	err   error
 }
 
 func (w *writer) class(name string) *graph.Class {
-	c := w.table.of(w.build, name)
+	c := w.table.Of(w.build, name)
 	if c == nil && w.err == nil {
 		w.err = fmt.Errorf("build %s has no class %s", w.build, name)
 	}
@@ -105,9 +106,9 @@ func (w *writer) object(name string) *graph.Object {
 func (w *writer) array(name string) *graph.Array { return &graph.Array{Class: w.class(name)} }
 
 func (w *writer) principal(p Principal) *graph.Object {
-	name := classPrincipal7
+	name := schema.ClassPrincipal7
 	if profile(w.build) == Line62 {
-		name = classPrincipal62
+		name = schema.ClassPrincipal62
 	}
 	o := w.object(name)
 	o.SetRef("_login", &graph.String{Text: p.Login})
@@ -229,7 +230,15 @@ func (w *writer) configuration(s Settings) (graph.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := w.object(classConfig)
+	o := w.object(schema.ClassConfig)
 	o.SetRef("_settingsMap", m)
 	return o, nil
+}
+
+// profile returns the wire profile of a build or line.
+func profile(build string) string {
+	if build == Line62 {
+		return Line62
+	}
+	return Line7
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/liferay/schema"
 )
 
 // TypeWrongSecret is the type of a RemoteAuthException for a wrong shared secret.
@@ -21,7 +22,7 @@ type MissingReference struct {
 
 // AppendValue appends the stream of a reply to dst: of int64 (Long), bool, or string.
 func AppendValue(dst []byte, build string, v any) ([]byte, error) {
-	w := &writer{build: build, table: classes()}
+	w := &writer{build: build, table: schema.Classes()}
 	value, err := w.value(v)
 	if err != nil {
 		return dst, err
@@ -40,8 +41,8 @@ func (w *writer) append(dst []byte, v graph.Value) ([]byte, error) {
 // AppendThrown appends the stream of an exception to dst, without a stack trace, in the classes of
 // that build. A class that no recording has becomes a PortalException that names it.
 func AppendThrown(dst []byte, build string, t Thrown) ([]byte, error) {
-	w := &writer{build: build, table: classes()}
-	if c := w.table.of(build, t.Class); c == nil || !throws(c) {
+	w := &writer{build: build, table: schema.Classes()}
+	if c := w.table.Of(build, t.Class); c == nil || !schema.Throws(c) {
 		t = Thrown{Class: ClassPortalException, Message: t.Error()}
 	}
 	return w.append(dst, w.thrown(t))
@@ -56,7 +57,7 @@ const (
 // AppendRemoteAuth appends a RemoteAuthException of that type to dst, as the vendor's servlet
 // answers a wrong secret.
 func AppendRemoteAuth(dst []byte, build string, typ int, message string) ([]byte, error) {
-	w := &writer{build: build, table: classes()}
+	w := &writer{build: build, table: schema.Classes()}
 	class := "com.liferay.portal.kernel.security.auth.RemoteAuthException"
 	if profile(build) == Line62 {
 		class = "com.liferay.portal.security.auth.RemoteAuthException"
@@ -64,15 +65,6 @@ func AppendRemoteAuth(dst []byte, build string, typ int, message string) ([]byte
 	o := w.thrown(Thrown{Class: class, Message: message})
 	o.SetBits("_type", uint64(typ))
 	return w.append(dst, o)
-}
-
-func throws(c *graph.Class) bool {
-	for ; c != nil; c = c.Super {
-		if c.Name == "java.lang.Throwable" {
-			return true
-		}
-	}
-	return false
 }
 
 func (w *writer) thrown(t Thrown) *graph.Object {
@@ -88,7 +80,7 @@ func (w *writer) thrown(t Thrown) *graph.Object {
 
 // AppendMissing appends a MissingReferences reply to dst.
 func AppendMissing(dst []byte, build string, hard, weak []MissingReference) ([]byte, error) {
-	w := &writer{build: build, table: classes()}
+	w := &writer{build: build, table: schema.Classes()}
 	pkg := "com.liferay.exportimport.kernel.lar."
 	if profile(build) == Line62 {
 		pkg = "com.liferay.portal.kernel.lar."
@@ -133,22 +125,22 @@ type Model map[string]any
 
 // AppendGroup appends a site to dst as GroupImpl of that build.
 func AppendGroup(dst []byte, build string, m Model) ([]byte, error) {
-	return appendModel(dst, build, modelImpl+"GroupImpl", m)
+	return appendModel(dst, build, schema.ModelImpl+"GroupImpl", m)
 }
 
 // AppendLayout appends a page to dst as LayoutImpl of that build.
 func AppendLayout(dst []byte, build string, m Model) ([]byte, error) {
-	return appendModel(dst, build, modelImpl+"LayoutImpl", m)
+	return appendModel(dst, build, schema.ModelImpl+"LayoutImpl", m)
 }
 
 // AppendClassName appends a model's class name to dst as ClassNameImpl of that build. 6.2 has no
 // call that answers one.
 func AppendClassName(dst []byte, build string, m Model) ([]byte, error) {
-	return appendModel(dst, build, modelImpl+"ClassNameImpl", m)
+	return appendModel(dst, build, schema.ModelImpl+"ClassNameImpl", m)
 }
 
 func appendModel(dst []byte, build, class string, m Model) ([]byte, error) {
-	w := &writer{build: build, table: classes()}
+	w := &writer{build: build, table: schema.Classes()}
 	o := w.object(class)
 	for name, v := range maps.All(m) {
 		switch v := v.(type) {

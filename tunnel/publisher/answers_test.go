@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 const ref = "0190a1b2-0000-7000-8000-000000000001"
@@ -26,60 +27,60 @@ func TestOddAnswers(t *testing.T) {
 	portal := func(class, msg string) string { return ok(thrown(t, class, msg)) }
 	tests := []struct {
 		name, answer   string
-		kind           publisher.Kind
+		kind           failure.Kind
 		unexecuted     bool
 		msg            string
 		reference      string
 		reason         string
-		repeatableKind publisher.Kind // of createStagingRequest, if it differs
+		repeatableKind failure.Kind // of createStagingRequest, if it differs
 	}{
-		{name: "nothing where a value is due", answer: status(200, ""), kind: publisher.BadAnswer, msg: "not one that a staging tunnel gives"},
-		{name: "web page", answer: status(200, "<html>hello</html>"), kind: publisher.BadAnswer},
-		{name: "redirect", answer: status(302, "", "Location: https://live.example.com/login"), kind: publisher.BadAnswer, msg: "redirect to \"https://live.example.com/login\""},
-		{name: "no http", answer: "220 mail.example.com ESMTP\r\n\r\n", kind: publisher.BadAnswer},
-		{name: "wrong path", answer: status(404, ""), kind: publisher.BadAnswer, msg: "no staging tunnel is at this address"},
+		{name: "nothing where a value is due", answer: status(200, ""), kind: failure.BadAnswer, msg: "not one that a staging tunnel gives"},
+		{name: "web page", answer: status(200, "<html>hello</html>"), kind: failure.BadAnswer},
+		{name: "redirect", answer: status(302, "", "Location: https://live.example.com/login"), kind: failure.BadAnswer, msg: "redirect to \"https://live.example.com/login\""},
+		{name: "no http", answer: "220 mail.example.com ESMTP\r\n\r\n", kind: failure.BadAnswer},
+		{name: "wrong path", answer: status(404, ""), kind: failure.BadAnswer, msg: "no staging tunnel is at this address"},
 		{name: "address denied", answer: status(403, "address 10.0.0.9 is not on the list of allowed hosts (reference "+ref+")\n", gateway, "Content-Type: text/plain; charset=utf-8"),
-			kind: publisher.Denied, msg: "address 10.0.0.9 is not on the list of allowed hosts", reference: ref},
-		{name: "denied by a portal", answer: status(403, ""), kind: publisher.Denied, msg: "does not let this machine in"},
-		{name: "too large for a proxy", answer: status(413, ""), kind: publisher.TooLarge, msg: "larger than the other side takes"},
+			kind: failure.Denied, msg: "address 10.0.0.9 is not on the list of allowed hosts", reference: ref},
+		{name: "denied by a portal", answer: status(403, ""), kind: failure.Denied, msg: "does not let this machine in"},
+		{name: "too large for a proxy", answer: status(413, ""), kind: failure.TooLarge, msg: "larger than the other side takes"},
 		{name: "gateway without engine", answer: status(503, "the live engine cannot be reached; nothing was carried out (reference "+ref+")", gateway, "Retry-After: 5", "Content-Type: text/plain"),
-			kind: publisher.Unavailable, unexecuted: true, msg: "the live engine cannot be reached", reference: ref},
-		{name: "503 without a promise", answer: status(503, ""), kind: publisher.Unavailable},
-		{name: "bad gateway", answer: status(502, "<html>"), kind: publisher.Uncertain, msg: "failed with status 502", repeatableKind: publisher.Unavailable},
-		{name: "wrong host", answer: status(421, ""), kind: publisher.BadAnswer, msg: "does not serve this host name"},
-		{name: "slow line", answer: status(408, ""), kind: publisher.Slow, msg: "too slowly"},
-		{name: "HTTP/1.0", answer: "HTTP/1.0 200 OK\r\n\r\n", kind: publisher.BadAnswer, msg: "answers in HTTP/1.0"},
+			kind: failure.Unavailable, unexecuted: true, msg: "the live engine cannot be reached", reference: ref},
+		{name: "503 without a promise", answer: status(503, ""), kind: failure.Unavailable},
+		{name: "bad gateway", answer: status(502, "<html>"), kind: failure.Uncertain, msg: "failed with status 502", repeatableKind: failure.Unavailable},
+		{name: "wrong host", answer: status(421, ""), kind: failure.BadAnswer, msg: "does not serve this host name"},
+		{name: "slow line", answer: status(408, ""), kind: failure.Slow, msg: "too slowly"},
+		{name: "HTTP/1.0", answer: "HTTP/1.0 200 OK\r\n\r\n", kind: failure.BadAnswer, msg: "answers in HTTP/1.0"},
 		{name: "published by somebody else", answer: own("this archive is being published now, since 10:00:00, by a@example.com; if that publish is dead, try again in 1m40s"),
-			kind: publisher.Busy, reference: ref, msg: "since 10:00:00, by a@example.com"},
-		{name: "login that is not listed", answer: own("the login \"x\" may not publish from this server; publish as a user that is listed"), kind: publisher.Denied, reference: ref, msg: "may not publish from this server"},
+			kind: failure.Busy, reference: ref, msg: "since 10:00:00, by a@example.com"},
+		{name: "login that is not listed", answer: own("the login \"x\" may not publish from this server; publish as a user that is listed"), kind: failure.Denied, reference: ref, msg: "may not publish from this server"},
 		{name: "a reason that words do not tell", answer: ok(thrown(t, "com.liferay.portal.kernel.exception.PortalException", "no (stagelock reference "+ref+")"), gateway, "X-Stagelock-Reason: request.publishing"),
-			kind: publisher.Busy, reference: ref, reason: "request.publishing"},
+			kind: failure.Busy, reference: ref, reason: "request.publishing"},
 		{name: "too slow for a gateway", answer: status(408, "body came too slowly (reference "+ref+")", gateway, "X-Stagelock-Reason: http.timeout", "Content-Type: text/plain"),
-			kind: publisher.Slow, reference: ref, reason: "http.timeout", msg: "body came too slowly"},
+			kind: failure.Slow, reference: ref, reason: "http.timeout", msg: "body came too slowly"},
 		{name: "a reason of a gateway of tomorrow", answer: ok(thrown(t, "com.liferay.portal.kernel.exception.PortalException", "no (stagelock reference "+ref+")"), gateway, "X-Stagelock-Reason: moon.full"),
-			kind: publisher.Refused, reference: ref, reason: "moon.full"},
-		{name: "a reason of nobody known", answer: status(404, "", "X-Stagelock-Reason: request.publishing"), kind: publisher.BadAnswer},
+			kind: failure.Refused, reference: ref, reason: "moon.full"},
+		{name: "a reason of nobody known", answer: status(404, "", "X-Stagelock-Reason: request.publishing"), kind: failure.BadAnswer},
 		{name: "build", answer: portal("com.liferay.exportimport.kernel.exception.LayoutImportException", "LAR build number 6204 does not match portal build number 7413"),
-			kind: publisher.Mismatch, msg: "6204"},
-		{name: "language", answer: portal("com.liferay.portal.kernel.exception.LocaleException", "hu_HU"), kind: publisher.Mismatch, msg: "hu_HU"},
-		{name: "wrong secret", answer: ok(thrown(t, "com.liferay.portal.kernel.security.auth.RemoteAuthException", "")), kind: publisher.Denied, msg: "shared secret"},
-		{name: "no permission", answer: portal("com.liferay.portal.kernel.security.auth.PrincipalException", "User 7 must have"), kind: publisher.Denied, msg: "may not do this"},
-		{name: "no such site", answer: portal("com.liferay.portal.kernel.exception.NoSuchGroupException", "No Group exists"), kind: publisher.Exception, msg: "no site with this id"},
-		{name: "engine failed", answer: portal("com.liferay.portal.kernel.exception.SystemException", "disk"), kind: publisher.Exception, msg: "SystemException: disk"},
-		{name: "refused by a gateway", answer: own("the call updateUser is not a staging call"), kind: publisher.Refused, msg: "the call updateUser is not a staging call", reference: ref},
-		{name: "gateway does not know", answer: own("the live engine went away before it answered: the call may have been carried out"), kind: publisher.Uncertain, reference: ref},
-		{name: "gateway refused the answer", answer: own("the call was carried out, but the live engine's answer was refused"), kind: publisher.BadAnswer, reference: ref},
-		{name: "the engine's words through a gateway", answer: ok(thrown(t, "com.liferay.portal.kernel.exception.PortalException", "x was carried out"), gateway), kind: publisher.Exception, reference: ref},
-		{name: "closed without a word", answer: "", kind: publisher.Uncertain, repeatableKind: publisher.Unreachable},
-		{name: "cut in the middle", answer: strings.TrimSuffix(status(200, "\xac\xed\x00\x05sr"), "sr"), kind: publisher.Uncertain, repeatableKind: publisher.Interrupted},
+			kind: failure.Mismatch, msg: "6204"},
+		{name: "language", answer: portal("com.liferay.portal.kernel.exception.LocaleException", "hu_HU"), kind: failure.Mismatch, msg: "hu_HU"},
+		{name: "wrong secret", answer: ok(thrown(t, "com.liferay.portal.kernel.security.auth.RemoteAuthException", "")), kind: failure.Denied, msg: "shared secret"},
+		{name: "no permission", answer: portal("com.liferay.portal.kernel.security.auth.PrincipalException", "User 7 must have"), kind: failure.Denied, msg: "may not do this"},
+		{name: "no such site", answer: portal("com.liferay.portal.kernel.exception.NoSuchGroupException", "No Group exists"), kind: failure.Exception, msg: "no site with this id"},
+		{name: "engine failed", answer: portal("com.liferay.portal.kernel.exception.SystemException", "disk"), kind: failure.Exception, msg: "SystemException: disk"},
+		{name: "refused by a gateway", answer: own("the call updateUser is not a staging call"), kind: failure.Refused, msg: "the call updateUser is not a staging call", reference: ref},
+		{name: "gateway does not know", answer: own("the live engine went away before it answered: the call may have been carried out"), kind: failure.Uncertain, reference: ref},
+		{name: "gateway refused the answer", answer: own("the call was carried out, but the live engine's answer was refused"), kind: failure.BadAnswer, reference: ref},
+		{name: "the engine's words through a gateway", answer: ok(thrown(t, "com.liferay.portal.kernel.exception.PortalException", "x was carried out"), gateway), kind: failure.Exception, reference: ref},
+		{name: "closed without a word", answer: "", kind: failure.Uncertain, repeatableKind: failure.Unreachable},
+		{name: "cut in the middle", answer: strings.TrimSuffix(status(200, "\xac\xed\x00\x05sr"), "sr"), kind: failure.Uncertain, repeatableKind: failure.Interrupted},
 		{name: "heartbeats, then cut", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n\xac\xed\x00\x05y\r\n1\r\ny\r\n",
-			kind: publisher.Uncertain, repeatableKind: publisher.Interrupted},
+			kind: failure.Uncertain, repeatableKind: failure.Interrupted},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, call := range []struct {
 				name string
-				kind publisher.Kind
+				kind failure.Kind
 				make func(*publisher.Client) error
 			}{
 				{"publish", tt.kind, func(c *publisher.Client) error {
@@ -94,7 +95,7 @@ func TestOddAnswers(t *testing.T) {
 				t.Run(call.name, func(t *testing.T) {
 					s := &script{answers: []string{closing(tt.answer)}}
 					c := client(t, config(t, "http://"+s.serve(t)))
-					f := failure(t, call.make(c))
+					f := failureOf(t, call.make(c))
 					if f.Kind != call.kind || f.Reference != tt.reference || f.Unexecuted != tt.unexecuted {
 						t.Errorf("kind %s, reference %q, unexecuted %t; want %s, %q, %t\n%v", f.Kind, f.Reference, f.Unexecuted, call.kind, tt.reference, tt.unexecuted, f.Err)
 					}
@@ -118,7 +119,7 @@ func closing(answer string) string {
 	return strings.Replace(answer, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)
 }
 
-func or(a, b publisher.Kind) publisher.Kind {
+func or(a, b failure.Kind) failure.Kind {
 	if a == "" {
 		return b
 	}
@@ -196,7 +197,7 @@ func TestStaleConnection(t *testing.T) {
 			if len(tt.want) == 3 && err != nil {
 				t.Error(err)
 			}
-			if len(tt.want) == 2 && failure(t, err).Kind != publisher.Uncertain {
+			if len(tt.want) == 2 && failureOf(t, err).Kind != failure.Uncertain {
 				t.Errorf("%v, want an uncertain failure", err)
 			}
 			if got := s.methods(); !slices.Equal(got, tt.want) {
@@ -222,24 +223,24 @@ func TestCannotConnect(t *testing.T) {
 		name, url string
 		roots     *x509.CertPool
 		dial      func(context.Context, string, string) (net.Conn, error)
-		kind      publisher.Kind
+		kind      failure.Kind
 		msg       string
 	}{
-		{"closed port", "http://" + closed, nil, nil, publisher.Unreachable, "nothing listens at " + closed},
-		{"unknown authority", tlsServer.URL, x509.NewCertPool(), nil, publisher.TLS, "not trusted here"},
-		{"another name", strings.Replace(tlsServer.URL, "127.0.0.1", "localhost", 1), trusted, nil, publisher.TLS, "not for localhost"},
-		{"no TLS there", strings.Replace(plain, "http:", "https:", 1), nil, nil, publisher.TLS, "does not speak TLS"},
+		{"closed port", "http://" + closed, nil, nil, failure.Unreachable, "nothing listens at " + closed},
+		{"unknown authority", tlsServer.URL, x509.NewCertPool(), nil, failure.TLS, "not trusted here"},
+		{"another name", strings.Replace(tlsServer.URL, "127.0.0.1", "localhost", 1), trusted, nil, failure.TLS, "not for localhost"},
+		{"no TLS there", strings.Replace(plain, "http:", "https:", 1), nil, nil, failure.TLS, "does not speak TLS"},
 		{"unknown name", "http://live.invalid", nil, func(context.Context, string, string) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Name: "live.invalid", IsNotFound: true}}
-		}, publisher.Unreachable, "the name live.invalid is not known"},
+		}, failure.Unreachable, "the name live.invalid is not known"},
 		{"silence", "http://192.0.2.1", nil, func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return nil, context.DeadlineExceeded
-		}, publisher.Unreachable, "no answer from 192.0.2.1:80"},
+		}, failure.Unreachable, "no answer from 192.0.2.1:80"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := config(t, tt.url)
 			cfg.Roots, cfg.Dial = tt.roots, tt.dial
-			f := failure(t, client(t, cfg).CheckRemoteStagingGroup(t.Context(), site))
+			f := failureOf(t, client(t, cfg).CheckRemoteStagingGroup(t.Context(), site))
 			if f.Kind != tt.kind || !strings.Contains(f.Msg, tt.msg) || f.Cure == "" || !f.Unexecuted {
 				t.Errorf("%s: %q (%s), unexecuted %t: %v", f.Kind, f.Msg, f.Cure, f.Unexecuted, f.Err)
 			}

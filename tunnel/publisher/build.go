@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // anyArchive are limits that hold nothing back: an archive was checked by whoever publishes it.
@@ -46,15 +47,15 @@ func lineOfNumber(n int) string {
 }
 
 // fits refuses an archive of which it can be known that live would refuse it once it had it.
-func (c *Client) fits(h manifest.Header) *Failure {
+func (c *Client) fits(h manifest.Header) *failure.Failure {
 	if h.RootPortletID != "" && c.cfg.Map {
-		return &Failure{Kind: Mismatch, Unexecuted: true,
+		return &failure.Failure{Kind: failure.Mismatch, Unexecuted: true,
 			Msg: "the archive holds the data of one application, " + h.RootPortletID +
 				", which this version line publishes with pages only",
 			Cure: "export the pages with that application's data"}
 	}
 	if of, live := lineOfNumber(h.BuildNumber), lineOf(c.build); of != "" && of != live && !c.cfg.AnyBuild {
-		return &Failure{Kind: Mismatch, Unexecuted: true,
+		return &failure.Failure{Kind: failure.Mismatch, Unexecuted: true,
 			Msg: "the archive is of " + of + " (build " + strconv.Itoa(h.BuildNumber) + "), live is " + live,
 			Cure: "export it again on a server of live's version; if live is of another line, name it with " +
 				"--line " + of + "; --any-build sends it all the same"}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
+	"github.com/stagelock/stagelock/tunnel/publisher/methods"
 )
 
 // CheckRemoteStagingGroup asks whether the site is there and the caller may reach it.
@@ -28,7 +30,7 @@ func (c *Client) UpdateStagingRequest(ctx context.Context, id int64, name string
 }
 
 func (c *Client) update(ctx context.Context, id int64, name string, part *body) error {
-	m, returns, err := c.method("updateStagingRequest", 3)
+	m, returns, err := methods.Find(c.build, "updateStagingRequest", 3)
 	if err != nil {
 		return err
 	}
@@ -105,7 +107,7 @@ func (c *Client) UpdateStagedPortlets(ctx context.Context, site int64, flags map
 // Do makes a staging call of the Client's build by name. Arguments are as liferay.NewCall takes
 // them. An exception that the call throws is a *Failure.
 func (c *Client) Do(ctx context.Context, name string, args ...any) (*liferay.Reply, error) {
-	m, returns, err := c.method(name, len(args))
+	m, returns, err := methods.Find(c.build, name, len(args))
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +149,7 @@ func (c *Client) find(ctx context.Context, name string, args ...any) (*liferay.R
 		return nil, err
 	}
 	if hard, _, ok := r.MissingReferences(); ok && len(hard) > 0 {
-		return r, missing(name, hard)
+		return r, failure.Lacking(name, hard)
 	}
 	return r, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/tunnel/http1/forward"
 	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/publisher/proxy"
 )
 
 // Defaults of a Config whose field is zero.
@@ -103,7 +104,8 @@ func New(cfg Config) (*Client, error) {
 	cfg.Map = cfg.Map || build == liferay.Line62
 	c := &Client{cfg: cfg.complete(), build: build, target: cfg.URL.EscapedPath() + path}
 	c.up = forward.New(forward.Config{
-		Addr: address(cfg.URL), TLS: tlsConfig(cfg), Dial: c.dialer(),
+		Addr: proxy.Address(cfg.URL), TLS: tlsConfig(cfg),
+		Dial:           proxy.Dialer(c.cfg.Dial, cfg.Proxy, cfg.Roots, cfg.URL.Scheme == "https"),
 		ConnectTimeout: c.cfg.ConnectTimeout, Now: c.cfg.Now,
 	})
 	return c, nil
@@ -174,14 +176,6 @@ func (c *Client) Build() string { return c.build }
 // however often it is sent.
 func (c *Client) Gateway() bool { return c.gateway.Load() }
 
-func address(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return net.JoinHostPort(u.Hostname(), port)
-}
-
 func tlsConfig(cfg Config) *tls.Config {
 	if cfg.URL.Scheme != "https" {
 		return nil
@@ -198,4 +192,12 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// absolute is what stands in front of the path of a call that a proxy forwards.
+func (c *Client) absolute() string {
+	if c.cfg.Proxy == nil || c.cfg.URL.Scheme == "https" {
+		return ""
+	}
+	return "http://" + c.cfg.URL.Host
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/integration/engine"
-	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // startEngine returns the address of a reference engine of that line, which knows one publisher.
@@ -83,7 +83,7 @@ func TestApplicationInMapForm(t *testing.T) {
 		}
 		content := readFile(t, file)
 		_, err := client(t, cfg).Publish(t.Context(), bytes.NewReader(content), int64(len(content)))
-		if f := failure(t, err); f.Kind != publisher.Mismatch || !f.Unexecuted {
+		if f := failureOf(t, err); f.Kind != failure.Mismatch || !f.Unexecuted {
 			t.Errorf("%s: %v", f.Kind, err)
 		}
 	}
@@ -113,7 +113,7 @@ func TestEngineCalls(t *testing.T) {
 			t.Error(call)
 		}
 	}
-	if f := failure(t, c.CheckRemoteStagingGroup(ctx, 404)); f.Kind != publisher.Exception || f.Thrown == nil {
+	if f := failureOf(t, c.CheckRemoteStagingGroup(ctx, 404)); f.Kind != failure.Exception || f.Thrown == nil {
 		t.Errorf("unknown site: %v", f)
 	}
 }
@@ -126,7 +126,7 @@ func TestEngineRefusesStrangers(t *testing.T) {
 			if cfg.Login = tt.login; tt.login == "" {
 				cfg.Authorize = nil
 			}
-			if f := failure(t, client(t, cfg).CheckRemoteStagingGroup(t.Context(), site)); f.Kind != publisher.Denied {
+			if f := failureOf(t, client(t, cfg).CheckRemoteStagingGroup(t.Context(), site)); f.Kind != failure.Denied {
 				t.Errorf("%s: %v", f.Kind, f)
 			}
 		})

@@ -16,12 +16,14 @@ import (
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
+	"github.com/stagelock/stagelock/tunnel/publisher/methods"
+	"github.com/stagelock/stagelock/tunnel/publisher/proxy"
 )
 
 const (
 	contentType = "application/x-java-serialized-object"
 	reference   = "X-Stagelock-Reference"
-	reason      = "X-Stagelock-Reason"
 	// smallPart is sent in one write with what stands around it.
 	smallPart = 64 << 10
 	// earlyAnswer is how long an answer may take that came before the whole call was sent.
@@ -43,8 +45,8 @@ func (c *Client) send(ctx context.Context, call *liferay.Call, returns string,
 	part *body) (*liferay.Reply, error) {
 	name := call.Method.Name
 	r, err := c.attempt(ctx, call, returns, part, false)
-	var f *Failure
-	if errors.As(err, &f) && f.stale && part == nil && (f.Unexecuted || Repeatable(name)) {
+	var f *failure.Failure
+	if errors.As(err, &f) && f.Stale && part == nil && (f.Unexecuted || methods.Repeatable(name)) {
 		r, err = c.attempt(ctx, call, returns, part, true)
 	}
 	return r, err
@@ -55,21 +57,21 @@ func (c *Client) attempt(ctx context.Context, call *liferay.Call, returns string
 	fresh bool) (*liferay.Reply, error) {
 	x, err := c.up.Open(ctx, fresh)
 	if err != nil {
-		return nil, c.failure(call, unconnected(ctx, c.cfg.URL, err))
+		return nil, c.failure(call, failure.Unconnected(ctx, c.cfg.URL, err))
 	}
 	defer x.Done()
 	reused := x.Reused()
 	if err := c.write(ctx, x, call, part); err != nil {
 		f := c.unsent(ctx, x, call, err)
-		f.stale = reused && f.broke
+		f.Stale = reused && f.Broke
 		return nil, c.failure(call, f)
 	}
 	hearing, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	reply, err := x.Reply(hearing)
 	if err != nil {
-		f := c.unanswered(ctx, call, err)
-		f.stale = reused
+		f := failure.Unanswered(ctx, c.cfg.URL, methods.Repeatable(call.Method.Name), err)
+		f.Stale = reused
 		return nil, c.failure(call, f)
 	}
 	c.reached.Store(true)
@@ -78,17 +80,17 @@ func (c *Client) attempt(ctx context.Context, call *liferay.Call, returns string
 	}
 	r, f := c.read(ctx, call, reply, returns, giveUp)
 	if f != nil {
-		return nil, c.failure(call, f.because(reply))
+		return nil, c.failure(call, f.Because(reply))
 	}
 	return r, nil
 }
 
 // failure adds to f which call it was. A connection that breaks where there never was an answer is
 // one to a wrong address.
-func (c *Client) failure(call *liferay.Call, f *Failure) *Failure {
+func (c *Client) failure(call *liferay.Call, f *failure.Failure) *failure.Failure {
 	f.Call = call.Method.Name
-	if f.Kind == Interrupted && !c.reached.Load() {
-		f.Kind = Unreachable
+	if f.Kind == failure.Interrupted && !c.reached.Load() {
+		f.Kind = failure.Unreachable
 		f.Cure = "check the address and its port, and that this machine's address is let in there"
 	}
 	return f
@@ -106,7 +108,7 @@ func (c *Client) head(length int64) forward.RequestHead {
 		h.Fields = append(h.Fields, grammar.Field{Name: grammar.LevelField, Value: c.cfg.Level})
 	}
 	if c.absolute() != "" {
-		h.Fields = append(h.Fields, proxyLogin(c.cfg.Proxy)...)
+		h.Fields = append(h.Fields, proxy.Login(c.cfg.Proxy)...)
 	}
 	if c.cfg.Authorize != nil {
 		h.Authorization = c.cfg.Authorize(c.cfg.Login)
@@ -188,31 +190,31 @@ func (e *sourceError) Unwrap() error { return e.err }
 
 // unsent is a call that did not leave whole, so that it cannot have been carried out. The other
 // side may have said why.
-func (c *Client) unsent(ctx context.Context, x *forward.Exchange, call *liferay.Call, err error) *Failure {
+func (c *Client) unsent(ctx context.Context, x *forward.Exchange, call *liferay.Call, err error) *failure.Failure {
 	var up *forward.Fault
 	switch {
 	case ctx.Err() != nil:
-		return stopped(ctx, true)
+		return failure.GivenUp(ctx, true)
 	case !errors.As(err, &up):
-		return &Failure{Kind: Unreadable, Msg: "the content could not be read", Unexecuted: true, Err: err,
+		return &failure.Failure{Kind: failure.Unreadable, Msg: "the content could not be read", Unexecuted: true, Err: err,
 			Cure: "check the file and its disk, then publish again"}
 	}
 	early, cancel := context.WithTimeout(ctx, earlyAnswer)
 	defer cancel()
 	if reply, replyErr := x.Reply(early); replyErr == nil && reply.Status != http.StatusOK {
 		c.reached.Store(true)
-		return c.status(call, reply).because(reply)
+		return c.status(call, reply).Because(reply)
 	}
-	return &Failure{Kind: Interrupted, Msg: "the connection to " + c.cfg.URL.Host +
+	return &failure.Failure{Kind: failure.Interrupted, Msg: "the connection to " + c.cfg.URL.Host +
 		" broke while the call was sent",
 		Cure: "try again; if it happens at the same place, ask who runs the network for a proxy " +
 			"with a size limit",
-		Err: err, Unexecuted: true, broke: true}
+		Err: err, Unexecuted: true, Broke: true}
 }
 
 // read reads the answer of a call that was sent whole. giveUp ends reads of it.
 func (c *Client) read(ctx context.Context, call *liferay.Call, reply *forward.Reply, returns string,
-	giveUp func()) (*liferay.Reply, *Failure) {
+	giveUp func()) (*liferay.Reply, *failure.Failure) {
 	if reply.Status != http.StatusOK {
 		return nil, c.status(call, reply)
 	}
@@ -225,13 +227,13 @@ func (c *Client) read(ctx context.Context, call *liferay.Call, reply *forward.Re
 	r, err := liferay.ReadReply(source.New(src, nil, lim.Held), lim, returns, true)
 	switch {
 	case src.err != nil: // an answer that was cut short is no empty one
-		f := c.unanswered(ctx, call, src.err)
+		f := failure.Unanswered(ctx, c.cfg.URL, methods.Repeatable(call.Method.Name), src.err)
 		f.Reference = ref
 		return nil, f
 	case err != nil:
-		return nil, badAnswer(err, ref)
+		return nil, failure.Answer(err, ref)
 	case r.Thrown != nil:
-		return nil, thrown(r.Thrown, ref)
+		return nil, failure.Thrown(r.Thrown, ref)
 	}
 	return r, nil
 }
@@ -277,11 +279,11 @@ func (a *answer) stop() {
 }
 
 // status turns an answer that is no 200 into what it means.
-func (c *Client) status(call *liferay.Call, reply *forward.Reply) *Failure {
+func (c *Client) status(call *liferay.Call, reply *forward.Reply) *failure.Failure {
 	text := words(reply)
-	f := statusFailure(reply.Status, c.cfg.URL, reply.Field("Location"))
-	if f.Kind == Uncertain && Repeatable(call.Method.Name) {
-		f.Kind, f.Cure = Unavailable, "try again later; ask who runs the proxy or balancer in front of live"
+	f := failure.OfStatus(reply.Status, c.cfg.URL, reply.Field("Location"))
+	if f.Kind == failure.Uncertain && methods.Repeatable(call.Method.Name) {
+		f.Kind, f.Cure = failure.Unavailable, "try again later; ask who runs the proxy or balancer in front of live"
 		f.Msg = "something between here and live failed with status " + strconv.Itoa(reply.Status)
 	}
 	f.Reference, f.Status = reply.Field(reference), reply.Status

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // FuzzAnswer lets a server answer with any bytes. Whatever comes, a publish ends with an answer or with a Failure that says what
@@ -34,7 +35,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		c := client(t, cfg)
 		r, err := c.PublishStagingRequest(t.Context(), 7, publisher.DefaultSettings(site, false, nil))
-		var failed *publisher.Failure
+		var failed *failure.Failure
 		switch {
 		case err == nil && r == nil:
 			t.Error("neither an answer nor a failure")
@@ -43,9 +44,9 @@ func FuzzAnswer(f *testing.F) {
 			if !ok {
 				t.Error("an answer that is none of a publish")
 			}
-		case !errors.As(err, &failed) || failed.Kind == "" || failed.Msg == "" || failed.Cure == "" && failed.Kind != publisher.Stopped:
+		case !errors.As(err, &failed) || failed.Kind == "" || failed.Msg == "" || failed.Cure == "" && failed.Kind != failure.Stopped:
 			t.Errorf("failure %+v", err)
-		case failed.Unexecuted && failed.Kind != publisher.Unavailable:
+		case failed.Unexecuted && failed.Kind != failure.Unavailable:
 			t.Errorf("%s: said to be not carried out", failed.Kind)
 		}
 		if n := sent.Load(); n != 1 {

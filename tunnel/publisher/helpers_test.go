@@ -22,6 +22,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 const (
@@ -203,10 +204,10 @@ func client(t testing.TB, cfg publisher.Config) *publisher.Client {
 	return c
 }
 
-// failure returns err as the Failure that it must be.
-func failure(t testing.TB, err error) *publisher.Failure {
+// failureOf returns err as the Failure that it must be.
+func failureOf(t testing.TB, err error) *failure.Failure {
 	t.Helper()
-	var f *publisher.Failure
+	var f *failure.Failure
 	if !errors.As(err, &f) {
 		t.Fatalf("error %v (%T), want a *Failure", err, err)
 	}

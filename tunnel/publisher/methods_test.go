@@ -8,7 +8,7 @@ import (
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/liferay"
-	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/methods"
 )
 
 // notMade are calls that no Client makes: live answers no event, and makes no call of its own. The newest portal asks
@@ -36,7 +36,7 @@ func TestCallsAreDeclaredAsTheVendorDoes(t *testing.T) {
 				want[tunnel.Method{Service: d.Service, Name: d.Method, Parameters: d.Parameters}.Signature()] = d.Returns
 			}
 		}
-		got := publisher.Declared(build)
+		got := methods.Declared(build)
 		for _, s := range slices.Sorted(maps.Keys(want)) {
 			if got[s] != want[s] {
 				t.Errorf("%s: %s returns %q, want %q", build, s, got[s], want[s])
@@ -50,7 +50,7 @@ func TestCallsAreDeclaredAsTheVendorDoes(t *testing.T) {
 }
 
 func TestRepeatableUnknownCall(t *testing.T) {
-	if publisher.Repeatable("reboot") {
+	if methods.Repeatable("reboot") {
 		t.Error("an unknown call may be repeated")
 	}
 }

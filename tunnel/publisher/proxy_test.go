@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // forwardProxy is a proxy as companies have them: CONNECT for TLS, whole addresses for the rest.
@@ -71,16 +71,16 @@ func TestForwardProxy(t *testing.T) {
 	roots.AddCert(secure.Certificate())
 	for _, tt := range []struct {
 		name, to, user, wants string
-		kind                  publisher.Kind
+		kind                  failure.Kind
 		says, seen            string
 	}{
 		{"TLS", secure.URL, "", "", "", "", "CONNECT " + strings.TrimPrefix(secure.URL, "https://")},
 		{"TLS, with a login", secure.URL, "me:s3cret@", "me:s3cret", "", "", "CONNECT"},
-		{"TLS, without the login", secure.URL, "", "me:s3cret", publisher.Unreachable, "it answers 407", "CONNECT"},
+		{"TLS, without the login", secure.URL, "", "me:s3cret", failure.Unreachable, "it answers 407", "CONNECT"},
 		{"plain", plain, "", "", "", "", "POST " + plain + "/api/liferay/do"},
 		{"plain, with a login", plain, "me:s3cret@", "me:s3cret", "", "", "POST"},
-		{"plain, without the login", plain, "", "me:s3cret", publisher.Denied, "the proxy wants a login", "POST"},
-		{"nobody behind it", "https://127.0.0.1:1", "", "", publisher.Unreachable, "it answers 502", "CONNECT"},
+		{"plain, without the login", plain, "", "me:s3cret", failure.Denied, "the proxy wants a login", "POST"},
+		{"nobody behind it", "https://127.0.0.1:1", "", "", failure.Unreachable, "it answers 502", "CONNECT"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &forwardProxy{login: tt.wants}
@@ -95,7 +95,7 @@ func TestForwardProxy(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 			if tt.kind != "" {
-				if f := failure(t, err); f.Kind != tt.kind || !strings.Contains(f.Msg, tt.says) || strings.Contains(f.Error()+f.Cure, "s3cret") {
+				if f := failureOf(t, err); f.Kind != tt.kind || !strings.Contains(f.Msg, tt.says) || strings.Contains(f.Error()+f.Cure, "s3cret") {
 					t.Errorf("%s: %q (%s)", f.Kind, f.Msg, f.Cure)
 				}
 			}
@@ -114,8 +114,8 @@ func TestProxyThatIsAway(t *testing.T) {
 	cfg.Dial = func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.DNSError{Name: "proxy.invalid", IsNotFound: true}
 	}
-	f := failure(t, client(t, cfg).CheckRemoteStagingGroup(t.Context(), site))
-	if f.Kind != publisher.Unreachable || !strings.Contains(f.Msg, "the proxy proxy.invalid:3128 cannot be reached") {
+	f := failureOf(t, client(t, cfg).CheckRemoteStagingGroup(t.Context(), site))
+	if f.Kind != failure.Unreachable || !strings.Contains(f.Msg, "the proxy proxy.invalid:3128 cannot be reached") {
 		t.Errorf("%s: %v", f.Kind, f)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // Stage is a step of a publish; each is named like the call that it makes, but for reading the
@@ -33,12 +34,12 @@ type Progress struct {
 	Done, Total int64 // bytes of the archive, of StageRead and StageUpload
 	// Arrived is how much of Done the other side has taken, as far as this machine can tell.
 	Arrived int64
-	Skipped int64         // bytes that an earlier publish has sent
-	Beats   int64         // heartbeats of the live side while it works
-	Retry   int           // which attempt comes next; 0 if nothing failed
-	Wait    time.Duration // until then
-	Err     *Failure      // why
-	Note    string        // something to know, in plain words; all else is zero
+	Skipped int64            // bytes that an earlier publish has sent
+	Beats   int64            // heartbeats of the live side while it works
+	Retry   int              // which attempt comes next; 0 if nothing failed
+	Wait    time.Duration    // until then
+	Err     *failure.Failure // why
+	Note    string           // something to know, in plain words; all else is zero
 }
 
 // Result is a publish that succeeded, as far as it came if it did not.
@@ -140,7 +141,7 @@ func (p *publication) remember() error {
 	var busy *BusyError
 	switch {
 	case errors.As(err, &busy):
-		return &Failure{Kind: Busy, Msg: busy.Error(), Err: err, Unexecuted: true,
+		return &failure.Failure{Kind: failure.Busy, Msg: busy.Error(), Err: err, Unexecuted: true,
 			Cure: "wait until that one ends"}
 	case err != nil:
 		p.note("how far it came cannot be kept, so a publish that is cut begins anew: " + err.Error())
@@ -162,12 +163,12 @@ func (p *publication) digest(ctx context.Context) error {
 	d, err := parts.Digest(ctx, meter)
 	switch {
 	case ctx.Err() != nil:
-		return stopped(ctx, true)
+		return failure.GivenUp(ctx, true)
 	case err == nil && d.Bytes != p.Bytes:
 		err = io.ErrUnexpectedEOF
 		fallthrough
 	case err != nil:
-		return &Failure{Kind: Unreadable, Msg: "the archive could not be read", Err: err, Unexecuted: true,
+		return &failure.Failure{Kind: failure.Unreadable, Msg: "the archive could not be read", Err: err, Unexecuted: true,
 			Cure: "check the file and its disk, then publish again"}
 	}
 	p.MD5 = d.MD5
@@ -227,33 +228,33 @@ func (p *publication) end(ctx context.Context, err error) error {
 // stays reports whether what was sent is left on live for the next publish to go on behind it: a
 // line that broke, with somebody who remembers.
 func (p *publication) stays(err error) bool {
-	var f *Failure
+	var f *failure.Failure
 	if !errors.As(err, &f) || p.entry == nil || p.unsaved || p.asked || p.Arrived == 0 {
 		return false
 	}
-	return f.Kind == Interrupted || f.Kind == Unreachable || f.Kind == Unavailable || f.Kind == Slow
+	return f.Kind == failure.Interrupted || f.Kind == failure.Unreachable || f.Kind == failure.Unavailable || f.Kind == failure.Slow
 }
 
 // known adds to a failure what is known of the publish.
 func (p *publication) known(err error) error {
-	var f *Failure
+	var f *failure.Failure
 	if !errors.As(err, &f) {
 		return err
 	}
 	switch {
-	case f.Kind == Busy:
+	case f.Kind == failure.Busy:
 	case p.Request == 0:
 		f.Known = "nothing was sent"
 	case !p.asked:
 		f.Known = fmt.Sprintf("%d of %d parts had arrived; nothing was imported; %s", p.Arrived, p.Parts, p.whereabouts(f))
-	case f.Kind == Stopped || f.Kind == Uncertain:
+	case f.Kind == failure.Stopped || f.Kind == failure.Uncertain:
 		f.Known = fmt.Sprintf("all %d parts had arrived and live was asked to import; whether it did is not known", p.Parts)
 	}
 	return err
 }
 
 // whereabouts says what became of the parts.
-func (p *publication) whereabouts(f *Failure) string {
+func (p *publication) whereabouts(f *failure.Failure) string {
 	switch {
 	case p.cleaned:
 		return "what had arrived was removed from live"

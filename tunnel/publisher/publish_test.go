@@ -18,6 +18,7 @@ import (
 
 	"github.com/stagelock/stagelock/tunnel/liferay"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 const (
@@ -110,28 +111,28 @@ func TestCleanUpFollowsEveryFailure(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		answers []string
-		kind    publisher.Kind
+		kind    failure.Kind
 		want    []string
 	}{
-		{"check", []string{portal}, publisher.Exception, []string{check}},
-		{"create", []string{fine, portal}, publisher.Exception, []string{check, create}},
-		{"update", []string{fine, long(t, 7), portal, fine}, publisher.Exception, []string{check, create, update, cleanUp}},
-		{"publish", []string{fine, long(t, 7), fine, portal, fine}, publisher.Exception, []string{check, create, update, pub, cleanUp}},
-		{"missing references", []string{fine, long(t, 7), fine, hard, fine}, publisher.Missing, []string{check, create, update, pub, cleanUp}},
-		{"no answer to publish", []string{fine, long(t, 7), fine, "", fine}, publisher.Uncertain, []string{check, create, update, pub, cleanUp}},
-		{"no answer to update", []string{fine, long(t, 7), "", fine}, publisher.Interrupted, []string{check, create, update, cleanUp}},
+		{"check", []string{portal}, failure.Exception, []string{check}},
+		{"create", []string{fine, portal}, failure.Exception, []string{check, create}},
+		{"update", []string{fine, long(t, 7), portal, fine}, failure.Exception, []string{check, create, update, cleanUp}},
+		{"publish", []string{fine, long(t, 7), fine, portal, fine}, failure.Exception, []string{check, create, update, pub, cleanUp}},
+		{"missing references", []string{fine, long(t, 7), fine, hard, fine}, failure.Missing, []string{check, create, update, pub, cleanUp}},
+		{"no answer to publish", []string{fine, long(t, 7), fine, "", fine}, failure.Uncertain, []string{check, create, update, pub, cleanUp}},
+		{"no answer to update", []string{fine, long(t, 7), "", fine}, failure.Interrupted, []string{check, create, update, cleanUp}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &script{answers: tt.answers}
 			_, err := publish(t, s, nil, lar(500))
-			f := failure(t, err)
+			f := failureOf(t, err)
 			if f.Kind != tt.kind || f.Call != tt.want[len(tt.want)-1-cleaned(tt.want)] {
 				t.Errorf("%s of %s: %v", f.Kind, f.Call, err)
 			}
 			if got := s.methods(); !slices.Equal(got, tt.want) {
 				t.Errorf("calls %v, want %v", got, tt.want)
 			}
-			if tt.kind == publisher.Missing && !slices.Equal(f.References, []string{"a.B Logo"}) {
+			if tt.kind == failure.Missing && !slices.Equal(f.References, []string{"a.B Logo"}) {
 				t.Errorf("missing %v", f.References)
 			}
 		})
@@ -148,7 +149,7 @@ func cleaned(calls []string) int {
 func TestFailedCleanUpLeavesThePublishDone(t *testing.T) {
 	s := &script{answers: []string{fine, long(t, 7), fine, missing(t, nil, []liferay.MissingReference{{ClassName: "a.B", DisplayName: "Logo"}}), status(404, "")}}
 	res, err := publish(t, s, nil, lar(500))
-	if err != nil || failure(t, res.CleanUp).Kind != publisher.BadAnswer {
+	if err != nil || failureOf(t, res.CleanUp).Kind != failure.BadAnswer {
 		t.Errorf("publish %v, clean-up %v", err, res.CleanUp)
 	}
 	if !slices.Equal(res.Weak, []string{"a.B Logo"}) {
@@ -186,7 +187,7 @@ func TestRetryAfter(t *testing.T) {
 			if waits != tt.waits || told != waits || (err != nil) != tt.fails {
 				t.Errorf("%d waits, %d told, error %v", waits, told, err)
 			}
-			if tt.fails && failure(t, err).Kind != publisher.Unavailable {
+			if tt.fails && failureOf(t, err).Kind != failure.Unavailable {
 				t.Error(err)
 			}
 		})
@@ -198,8 +199,8 @@ func TestEarlyRefusalOfAPart(t *testing.T) {
 	s := &script{answers: []string{status(413, "")}, early: true}
 	c := client(t, config(t, "http://"+s.serve(t)))
 	content := lar(32 << 20)
-	f := failure(t, c.UpdateStagingRequest(t.Context(), 7, "a.zip00", bytes.NewReader(content), int64(len(content))))
-	if f.Kind != publisher.TooLarge && f.Kind != publisher.Unreachable { // the reset may overtake the answer
+	f := failureOf(t, c.UpdateStagingRequest(t.Context(), 7, "a.zip00", bytes.NewReader(content), int64(len(content))))
+	if f.Kind != failure.TooLarge && f.Kind != failure.Unreachable { // the reset may overtake the answer
 		t.Errorf("%s: %v", f.Kind, f)
 	}
 }
@@ -210,8 +211,8 @@ func TestContentThatCannotBeRead(t *testing.T) {
 	broken := errors.New("disk")
 	for _, size := range []int64{2000, 2 << 20} {
 		content := io.MultiReader(bytes.NewReader(lar(500)), iotest.ErrReader(broken))
-		f := failure(t, c.UpdateStagingRequest(t.Context(), 7, "a.zip00", content, size))
-		if f.Kind != publisher.Unreadable || !f.Unexecuted || !errors.Is(f, broken) {
+		f := failureOf(t, c.UpdateStagingRequest(t.Context(), 7, "a.zip00", content, size))
+		if f.Kind != failure.Unreadable || !f.Unexecuted || !errors.Is(f, broken) {
 			t.Errorf("%d bytes: %s, unexecuted %t: %v", size, f.Kind, f.Unexecuted, f.Err)
 		}
 	}
@@ -219,7 +220,7 @@ func TestContentThatCannotBeRead(t *testing.T) {
 		t.Errorf("calls %v arrived whole", got)
 	}
 	_, err := c.Publish(t.Context(), bytes.NewReader(lar(500)), 600)
-	if f := failure(t, err); f.Kind != publisher.Unreadable {
+	if f := failureOf(t, err); f.Kind != failure.Unreadable {
 		t.Errorf("a short archive: %v", err)
 	}
 }
@@ -236,7 +237,7 @@ func TestStopped(t *testing.T) {
 		}
 	}
 	_, err := client(t, cfg).Publish(ctx, bytes.NewReader(lar(5000)), 5000)
-	if f := failure(t, err); f.Kind != publisher.Stopped || !errors.Is(err, context.Canceled) {
+	if f := failureOf(t, err); f.Kind != failure.Stopped || !errors.Is(err, context.Canceled) {
 		t.Errorf("%s: %v", f.Kind, err)
 	}
 	if got, want := s.methods(), []string{check, create, update, cleanUp}; !slices.Equal(got, want) {

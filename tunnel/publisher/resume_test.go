@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // notebook is a journal in memory, whose owner can die.
@@ -89,7 +90,7 @@ func TestGoesOnBehindThePartsThatArrived(t *testing.T) {
 	content := siteLAR(t)
 	l.breakAfter(12_500, true)
 	res, err := client(t, cfg).Publish(t.Context(), bytes.NewReader(content), int64(len(content)))
-	f := failure(t, err)
+	f := failureOf(t, err)
 	if res.Arrived == 0 || res.Arrived == res.Parts || len(n.notes) != 1 {
 		t.Fatalf("%d of %d parts arrived, %d notes: %v", res.Arrived, res.Parts, len(n.notes), err)
 	}
@@ -148,7 +149,7 @@ func TestPartWhoseAnswerWasNotHeardIsKnownAgain(t *testing.T) {
 		}
 	}
 	_, err := client(t, cfg).Publish(killed, bytes.NewReader(content), int64(len(content)))
-	if failure(t, err).Kind != publisher.Stopped || len(n.notes) != 1 {
+	if failureOf(t, err).Kind != failure.Stopped || len(n.notes) != 1 {
 		t.Fatalf("%v, %d notes", err, len(n.notes))
 	}
 	for k, c := range n.notes {
@@ -195,7 +196,7 @@ func TestBeginsAnewWhereNothingIsLeft(t *testing.T) {
 			l.breakAfter(12_500, true)
 			c := client(t, cfg)
 			res, err := c.Publish(t.Context(), bytes.NewReader(content), int64(len(content)))
-			if failure(t, err); res.Arrived == 0 {
+			if failureOf(t, err); res.Arrived == 0 {
 				t.Fatal("nothing arrived")
 			}
 			l.mend()
@@ -231,7 +232,7 @@ func TestTwoPublishesOfOneArchive(t *testing.T) {
 		if _, err := client(t, cfg).Publish(t.Context(), bytes.NewReader(content), int64(len(content))); err != nil {
 			t.Errorf("journal %t: the first: %v", journal, err)
 		}
-		if f := failure(t, second); f.Kind != publisher.Busy || f.Cure == "" {
+		if f := failureOf(t, second); f.Kind != failure.Busy || f.Cure == "" {
 			t.Errorf("journal %t: the second: %s: %v", journal, f.Kind, f)
 		}
 	}
@@ -272,21 +273,21 @@ func TestLostAnswers(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		answers []string
-		kind    publisher.Kind // of the failure; empty: none
+		kind    failure.Kind // of the failure; empty: none
 		want    []string
 	}{
 		{"part, gateway", []string{fromGateway, long(t, 7), "", fromGateway, none, fine}, "", []string{check, create, update, update, pub, cleanUp}},
 		{"part that had arrived, gateway", []string{fromGateway, long(t, 7), "", busy, none, fine}, "", []string{check, create, update, update, pub, cleanUp}},
-		{"part, portal", []string{fine, long(t, 7), "", fine}, publisher.Interrupted, []string{check, create, update, cleanUp}},
+		{"part, portal", []string{fine, long(t, 7), "", fine}, failure.Interrupted, []string{check, create, update, cleanUp}},
 		{"publish, gateway", []string{fromGateway, long(t, 7), fine, "", none, fine}, "", []string{check, create, update, pub, pub, cleanUp}},
-		{"publish, portal", []string{fine, long(t, 7), fine, "", fine}, publisher.Uncertain, []string{check, create, update, pub, cleanUp}},
+		{"publish, portal", []string{fine, long(t, 7), fine, "", fine}, failure.Uncertain, []string{check, create, update, pub, cleanUp}},
 		{"check and create, portal", []string{fine, "", long(t, 7), fine, none, fine}, "", []string{check, create, create, update, pub, cleanUp}},
-		{"part of somebody else", []string{fine, long(t, 7), busy}, publisher.Busy, []string{check, create, update}},
+		{"part of somebody else", []string{fine, long(t, 7), busy}, failure.Busy, []string{check, create, update}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &script{answers: tt.answers}
 			_, err := publish(t, s, nil, lar(500))
-			if tt.kind == "" && err != nil || tt.kind != "" && failure(t, err).Kind != tt.kind {
+			if tt.kind == "" && err != nil || tt.kind != "" && failureOf(t, err).Kind != tt.kind {
 				t.Errorf("%v, want %q", err, tt.kind)
 			}
 			if got := s.methods(); !slices.Equal(got, tt.want) {
@@ -309,7 +310,7 @@ func TestPublishIsNotSentAgainOnceItMayBeForgotten(t *testing.T) {
 		}
 		c.CleanUpTimeout = 1
 	}, lar(500))
-	if f := failure(t, err); f.Kind != publisher.Uncertain || !strings.Contains(f.Known, "whether it did is not known") {
+	if f := failureOf(t, err); f.Kind != failure.Uncertain || !strings.Contains(f.Known, "whether it did is not known") {
 		t.Errorf("%s: %v; %s", f.Kind, f, f.Known)
 	}
 	if waited < time.Minute || waited > 2*time.Minute {
@@ -342,7 +343,7 @@ func TestRestartOfTheOtherSideIsWaitedFor(t *testing.T) {
 	cfg.Wait = func(context.Context, time.Duration) error { waits++; return nil }
 	cfg.AnyBuild = true
 	_, err := client(t, cfg).Publish(t.Context(), bytes.NewReader(content), int64(len(content)))
-	if f := failure(t, err); f.Kind != publisher.Unreachable || waits != 0 || f.Known != "nothing was sent" {
+	if f := failureOf(t, err); f.Kind != failure.Unreachable || waits != 0 || f.Known != "nothing was sent" {
 		t.Errorf("%s after %d waits; %s", f.Kind, waits, f.Known)
 	}
 }
@@ -388,8 +389,8 @@ func TestStoppedSaysWhatIsKnown(t *testing.T) {
 				}
 			}
 			_, err := client(t, cfg).Publish(ctx, bytes.NewReader(lar(2500)), 2500)
-			f := failure(t, err)
-			if f.Kind != publisher.Stopped || f.Known != tt.known {
+			f := failureOf(t, err)
+			if f.Kind != failure.Stopped || f.Known != tt.known {
 				t.Errorf("%s: %q, want %q", f.Kind, f.Known, tt.known)
 			}
 		})
@@ -431,7 +432,7 @@ func TestMismatchIsToldBeforeTheUpload(t *testing.T) {
 			}
 			continue
 		}
-		if f := failure(t, err); f.Kind != publisher.Mismatch || f.Msg != tt.says || !strings.Contains(f.Cure, "--any-build") {
+		if f := failureOf(t, err); f.Kind != failure.Mismatch || f.Msg != tt.says || !strings.Contains(f.Cure, "--any-build") {
 			t.Errorf("%s: %s: %q; %s", tt.line, f.Kind, f.Msg, f.Cure)
 		}
 		if got := s.methods(); len(got) != 0 {

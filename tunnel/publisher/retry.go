@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
+	"github.com/stagelock/stagelock/tunnel/publisher/methods"
 )
 
 const (
@@ -27,16 +30,16 @@ func (c *Client) try(ctx context.Context, stage Stage, call func() error) error 
 		if err == nil {
 			return nil
 		}
-		var f *Failure
+		var f *failure.Failure
 		if !errors.As(err, &f) {
 			return fmt.Errorf("%s: %w", stage, err)
 		}
 		pause := min(cmp.Or(f.RetryAfter, time.Second<<min(attempt-1, 10)), longestPause)
-		if !c.again(stage, f) || waited+pause > c.patience() || f.uncertain() && stage != StageUpload && lost+pause > remembered {
+		if !c.again(stage, f) || waited+pause > c.patience() || f.Uncertain() && stage != StageUpload && lost+pause > remembered {
 			return err
 		}
 		waited += pause
-		if f.uncertain() || lost > 0 {
+		if f.Uncertain() || lost > 0 {
 			lost += pause
 		}
 		c.tell(Progress{Stage: stage, Retry: attempt + 1, Wait: pause, Err: f})
@@ -58,20 +61,17 @@ func (c *Client) patience() time.Duration {
 // carried out for certain, or it may be carried out twice, or a gateway answers whoever sends it
 // again with the first one's answer. An address that was never reached is told at once: a wrong
 // port stays wrong.
-func (c *Client) again(stage Stage, f *Failure) bool {
+func (c *Client) again(stage Stage, f *failure.Failure) bool {
 	switch {
-	case f.uncertain():
+	case f.Uncertain():
 		return c.gateway.Load()
-	case f.Kind == Unavailable:
+	case f.Kind == failure.Unavailable:
 		return f.Unexecuted || stage != StagePublish && stage != StageValidate && stage != StageUpload
-	case f.Kind == Interrupted:
-		return f.Unexecuted || Repeatable(f.Call)
+	case f.Kind == failure.Interrupted:
+		return f.Unexecuted || methods.Repeatable(f.Call)
 	}
-	return f.Kind == Unreachable && f.Unexecuted && c.reached.Load()
+	return f.Kind == failure.Unreachable && f.Unexecuted && c.reached.Load()
 }
-
-// uncertain reports whether the answer of the call was lost on the way.
-func (f *Failure) uncertain() bool { return f.Kind == Uncertain && f.broke }
 
 func (c *Client) tell(p Progress) {
 	if c.cfg.Progress != nil {

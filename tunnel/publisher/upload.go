@@ -12,6 +12,7 @@ import (
 
 	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // Key identifies a publish: the same archive to the same site, under the same login.
@@ -79,8 +80,8 @@ func partsName(build, md5 string) string {
 // upload sends the parts from the first one that live does not have.
 func (p *publication) upload(ctx context.Context) error {
 	err := p.parts(ctx)
-	var f *Failure
-	gone := []Kind{Refused, Exception, Busy}
+	var f *failure.Failure
+	gone := []failure.Kind{failure.Refused, failure.Exception, failure.Busy}
 	if p.resumed && p.sent == 0 && errors.As(err, &f) && slices.Contains(gone, f.Kind) {
 		p.note("what an earlier publish has sent is gone: " + f.Msg + "; sending it all again")
 		p.resumed, p.Arrived, p.Resumed = false, 0, 0
@@ -122,14 +123,14 @@ func (p *publication) part(ctx context.Context, part parts.Part) error {
 	err := p.c.try(ctx, StageUpload, func() error {
 		content := io.NewSectionReader(p.lar, part.Offset, part.Size)
 		err := p.c.sendPart(ctx, p.Request, part, content, tell)
-		var f *Failure
+		var f *failure.Failure
 		if !errors.As(err, &f) {
 			return err
 		}
-		if f.duplicate() && mayBeThere {
+		if f.Duplicate() && mayBeThere {
 			return nil // it had arrived, and its answer was lost
 		}
-		mayBeThere = mayBeThere || f.uncertain()
+		mayBeThere = mayBeThere || f.Uncertain()
 		return err
 	})
 	if err != nil {
@@ -141,18 +142,18 @@ func (p *publication) part(ctx context.Context, part parts.Part) error {
 
 // broken says of a part that was not taken what that means for the publish: nothing was imported.
 func (p *publication) broken(err error, part parts.Part) error {
-	var f *Failure
+	var f *failure.Failure
 	if !errors.As(err, &f) {
 		return err
 	}
 	switch {
-	case f.duplicate():
+	case f.Duplicate():
 		p.ours = false
-		f.Kind = Busy
+		f.Kind = failure.Busy
 		f.Msg = "parts of this archive are on live already: it is being published by somebody else, or a publish of it was cut"
 		f.Cure = "wait until that one ends; if none is going on, publish with --restart, which removes those parts first"
-	case f.uncertain():
-		f.Kind = Interrupted
+	case f.Uncertain():
+		f.Kind = failure.Interrupted
 		f.Msg = fmt.Sprintf("the connection broke before live had answered for part %d of %d", part.Index+1, p.Parts)
 		f.Cure = "publish again"
 	}
@@ -234,7 +235,7 @@ func (p *publication) save() {
 
 func (p *publication) note(text string) { p.c.tell(Progress{Note: text}) }
 
-func uncuttable(err error) *Failure {
-	return &Failure{Kind: Unreadable, Msg: "the archive cannot be cut into parts", Err: err,
+func uncuttable(err error) *failure.Failure {
+	return &failure.Failure{Kind: failure.Unreadable, Msg: "the archive cannot be cut into parts", Err: err,
 		Unexecuted: true, Cure: "use another --buffer"}
 }

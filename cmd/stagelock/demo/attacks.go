@@ -11,13 +11,14 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // attack is something that must not pass a gateway.
 type attack struct {
 	name   string
 	method string // that the engine must not carry out
-	try    func(context.Context, *Environment) (*publisher.Failure, error)
+	try    func(context.Context, *Environment) (*failure.Failure, error)
 }
 
 var attacks = []attack{
@@ -32,14 +33,14 @@ var attacks = []attack{
 var errPassed = errors.New("it was not stopped")
 
 // refusal returns the failure that an attack must end with.
-func refusal(err error) (*publisher.Failure, error) {
-	var f *publisher.Failure
+func refusal(err error) (*failure.Failure, error) {
+	var f *failure.Failure
 	switch {
 	case err == nil:
 		return nil, errPassed
 	case !errors.As(err, &f):
 		return nil, err
-	case f.Kind != publisher.Denied && f.Kind != publisher.Refused:
+	case f.Kind != failure.Denied && f.Kind != failure.Refused:
 		return nil, f
 	}
 	return f, nil
@@ -47,7 +48,7 @@ func refusal(err error) (*publisher.Failure, error) {
 
 // with makes calls as the attacker.
 func with(e *Environment, change func(*publisher.Config),
-	call func(*publisher.Client) error) (*publisher.Failure, error) {
+	call func(*publisher.Client) error) (*failure.Failure, error) {
 	c, err := e.client(change)
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func check(ctx context.Context, site int64) func(*publisher.Client) error {
 	return func(c *publisher.Client) error { return c.CheckRemoteStagingGroup(ctx, site) }
 }
 
-func guessedSecret(ctx context.Context, e *Environment) (*publisher.Failure, error) {
+func guessedSecret(ctx context.Context, e *Environment) (*failure.Failure, error) {
 	guessed, err := keyOf(hex.EncodeToString([]byte("0123456789abcdef")))
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func guessedSecret(ctx context.Context, e *Environment) (*publisher.Failure, err
 // errUntried is an attack that this machine is not fit for.
 var errUntried = errors.New("this machine has no second loopback address")
 
-func foreignAddress(ctx context.Context, e *Environment) (*publisher.Failure, error) {
+func foreignAddress(ctx context.Context, e *Environment) (*failure.Failure, error) {
 	l, err := net.Listen("tcp", "127.0.0.2:0")
 	if err != nil {
 		return nil, errUntried
@@ -85,7 +86,7 @@ func foreignAddress(ctx context.Context, e *Environment) (*publisher.Failure, er
 	return with(e, func(c *publisher.Config) { c.Dial = d.DialContext }, check(ctx, e.site))
 }
 
-func foreignService(ctx context.Context, e *Environment) (*publisher.Failure, error) {
+func foreignService(ctx context.Context, e *Environment) (*failure.Failure, error) {
 	m := tunnel.Method{Service: "com.liferay.portal.kernel.service.UserServiceUtil",
 		Name: "getUserById", Parameters: []string{"long"}}
 	return with(e, nil, func(c *publisher.Client) error {
@@ -94,13 +95,13 @@ func foreignService(ctx context.Context, e *Environment) (*publisher.Failure, er
 	})
 }
 
-func foreignSite(ctx context.Context, e *Environment) (*publisher.Failure, error) {
+func foreignSite(ctx context.Context, e *Environment) (*failure.Failure, error) {
 	lar := []byte("an archive that never gets so far")
 	return with(e, func(c *publisher.Config) {
 		c.Settings = liferay.Settings{"targetGroupId": int64(otherSite)}
 	}, func(c *publisher.Client) error {
 		_, err := c.Publish(ctx, bytes.NewReader(lar), int64(len(lar)))
-		var f *publisher.Failure
+		var f *failure.Failure
 		if errors.As(err, &f) && f.Call != "publishStagingRequest" {
 			return fmt.Errorf("stopped too early: %w", errors.New(f.Error()))
 		}
@@ -108,7 +109,7 @@ func foreignSite(ctx context.Context, e *Environment) (*publisher.Failure, error
 	})
 }
 
-func lineBreak(ctx context.Context, e *Environment) (*publisher.Failure, error) {
+func lineBreak(ctx context.Context, e *Environment) (*failure.Failure, error) {
 	return with(e, nil, func(c *publisher.Client) error {
 		return c.UpdateStagedPortlets(ctx, e.site,
 			map[string]string{"staged-portlet_blogs=true\nstagedRemotely": "true"})

@@ -7,7 +7,7 @@ import (
 	"syscall"
 
 	"github.com/stagelock/stagelock/archive/refusal"
-	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // The exit codes, as the documentation of the command tells them.
@@ -35,12 +35,12 @@ var exits = []struct {
 	{as[*OutputError], ExitOutput},
 	{as[*ConfigError], ExitConfig},
 	{as[*UncleanError], ExitUnclean},
-	{kind(publisher.Denied, publisher.Refused), ExitDenied},
-	{kind(publisher.Unavailable, publisher.Interrupted, publisher.Busy, publisher.Slow), ExitAgain},
-	{kind(publisher.Uncertain), ExitUnclean},
-	{kind(publisher.Exception, publisher.Missing, publisher.Unreadable, publisher.Mismatch,
-		publisher.TooLarge), ExitData},
-	{kind(publisher.Unreachable, publisher.TLS, publisher.BadAnswer), ExitUnavailable},
+	{kind(failure.Denied, failure.Refused), ExitDenied},
+	{kind(failure.Unavailable, failure.Interrupted, failure.Busy, failure.Slow), ExitAgain},
+	{kind(failure.Uncertain), ExitUnclean},
+	{kind(failure.Exception, failure.Missing, failure.Unreadable, failure.Mismatch,
+		failure.TooLarge), ExitData},
+	{kind(failure.Unreachable, failure.TLS, failure.BadAnswer), ExitUnavailable},
 	{as[*UnavailableError], ExitUnavailable},
 	{as[*DeniedError], ExitDenied},
 	{as[*DataError], ExitData},
@@ -56,9 +56,9 @@ func as[T error](err error) bool {
 	return errors.As(err, &target)
 }
 
-func kind(kinds ...publisher.Kind) func(error) bool {
+func kind(kinds ...failure.Kind) func(error) bool {
 	return func(err error) bool {
-		var f *publisher.Failure
+		var f *failure.Failure
 		return errors.As(err, &f) && slices.Contains(kinds, f.Kind)
 	}
 }
@@ -68,7 +68,7 @@ func ExitCode(err error) int {
 	if err == nil {
 		return ExitOK
 	}
-	if kind(publisher.Stopped)(err) {
+	if kind(failure.Stopped)(err) {
 		return stoppedBy(err)
 	}
 	for _, e := range exits {

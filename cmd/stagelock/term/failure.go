@@ -7,7 +7,7 @@ import (
 
 	"github.com/stagelock/stagelock/archive/refusal"
 	"github.com/stagelock/stagelock/policy"
-	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // failed is a failure for a script.
@@ -60,7 +60,7 @@ func (sh *Shell) Report(err error) int {
 
 func describe(err error) failed {
 	f := failed{Message: err.Error()}
-	var p *publisher.Failure
+	var p *failure.Failure
 	var d *DataError
 	var u *UsageError
 	var away *UnavailableError
@@ -77,7 +77,7 @@ func describe(err error) failed {
 			f.Reason, f.Cure = r.Code, r.Cure
 			f.Message = strings.TrimSuffix(f.Message, "; "+r.Cure)
 		}
-		if p.Kind == publisher.Unreadable && p.Err != nil {
+		if p.Kind == failure.Unreadable && p.Err != nil {
 			f.Message += ": " + p.Err.Error()
 		}
 	case errors.As(err, &r):

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stagelock/stagelock/archive/refusal"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
-	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -23,29 +23,29 @@ func TestExitCodes(t *testing.T) {
 		{nil, 0},
 		{errors.New("port in use"), 1},
 		{&term.UncleanError{Err: errors.New("x")}, 3},
-		{&publisher.Failure{Kind: publisher.Uncertain}, 3},
-		{&publisher.Failure{Kind: publisher.Stopped}, 3},
-		{&publisher.Failure{Kind: publisher.Stopped, Err: term.Signal{Signal: os.Interrupt}}, 130},
-		{&publisher.Failure{Kind: publisher.Stopped, Err: term.Signal{Signal: syscall.SIGTERM}}, 143},
-		{&publisher.Failure{Kind: publisher.Mismatch}, 65},
-		{&publisher.Failure{Kind: publisher.TooLarge}, 65},
-		{&publisher.Failure{Kind: publisher.Interrupted}, 75},
-		{&publisher.Failure{Kind: publisher.Busy}, 75},
-		{&publisher.Failure{Kind: publisher.Slow}, 75},
+		{&failure.Failure{Kind: failure.Uncertain}, 3},
+		{&failure.Failure{Kind: failure.Stopped}, 3},
+		{&failure.Failure{Kind: failure.Stopped, Err: term.Signal{Signal: os.Interrupt}}, 130},
+		{&failure.Failure{Kind: failure.Stopped, Err: term.Signal{Signal: syscall.SIGTERM}}, 143},
+		{&failure.Failure{Kind: failure.Mismatch}, 65},
+		{&failure.Failure{Kind: failure.TooLarge}, 65},
+		{&failure.Failure{Kind: failure.Interrupted}, 75},
+		{&failure.Failure{Kind: failure.Busy}, 75},
+		{&failure.Failure{Kind: failure.Slow}, 75},
 		{term.Usagef("x"), 64},
 		{&term.DataError{}, 65},
 		{&refusal.Refusal{}, 65},
 		{fmt.Errorf("open: %w", fs.ErrNotExist), 65},
-		{&publisher.Failure{Kind: publisher.Exception}, 65},
-		{&publisher.Failure{Kind: publisher.Missing}, 65},
-		{&publisher.Failure{Kind: publisher.Unreadable, Err: fs.ErrNotExist}, 65},
-		{&publisher.Failure{Kind: publisher.Unreachable}, 69},
-		{&publisher.Failure{Kind: publisher.TLS}, 69},
-		{&publisher.Failure{Kind: publisher.BadAnswer}, 69},
+		{&failure.Failure{Kind: failure.Exception}, 65},
+		{&failure.Failure{Kind: failure.Missing}, 65},
+		{&failure.Failure{Kind: failure.Unreadable, Err: fs.ErrNotExist}, 65},
+		{&failure.Failure{Kind: failure.Unreachable}, 69},
+		{&failure.Failure{Kind: failure.TLS}, 69},
+		{&failure.Failure{Kind: failure.BadAnswer}, 69},
 		{&term.OutputError{Err: fs.ErrNotExist}, 73},
-		{&publisher.Failure{Kind: publisher.Unavailable}, 75},
-		{&publisher.Failure{Kind: publisher.Denied}, 77},
-		{&publisher.Failure{Kind: publisher.Refused}, 77},
+		{&failure.Failure{Kind: failure.Unavailable}, 75},
+		{&failure.Failure{Kind: failure.Denied}, 77},
+		{&failure.Failure{Kind: failure.Refused}, 77},
 		{&term.ConfigError{}, 78},
 	} {
 		if got := term.ExitCode(tt.err); got != tt.want {
@@ -61,14 +61,14 @@ func TestExitCodes(t *testing.T) {
 func TestReportOfAReason(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		f    publisher.Failure
+		f    failure.Failure
 		want string
 	}{
-		{"the cure came with the message", publisher.Failure{Reason: "path.unknown", Msg: "nothing is here; set the remote path context on the staging server to the gateway's path_context", Cure: "check the host"},
+		{"the cure came with the message", failure.Failure{Reason: "path.unknown", Msg: "nothing is here; set the remote path context on the staging server to the gateway's path_context", Cure: "check the host"},
 			"stagelock: nothing is here\n  what to do: set the remote path context on the staging server to the gateway's path_context\n"},
-		{"the message alone", publisher.Failure{Reason: "path.unknown", Msg: "nothing is here", Cure: "check the host"},
+		{"the message alone", failure.Failure{Reason: "path.unknown", Msg: "nothing is here", Cure: "check the host"},
 			"stagelock: nothing is here\n  what to do: set the remote path context on the staging server to the gateway's path_context\n"},
-		{"a reason of tomorrow", publisher.Failure{Reason: "moon.full", Msg: "nothing is here", Cure: "check the host"}, "stagelock: nothing is here\n  what to do: check the host\n"},
+		{"a reason of tomorrow", failure.Failure{Reason: "moon.full", Msg: "nothing is here", Cure: "check the host"}, "stagelock: nothing is here\n  what to do: check the host\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var errs bytes.Buffer
@@ -81,7 +81,7 @@ func TestReportOfAReason(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
-	failure := &publisher.Failure{Kind: publisher.Refused, Call: "publishStagingRequest", Msg: "no\x1b[2Jway", Cure: "ask", Reference: "r-1"}
+	failure := &failure.Failure{Kind: failure.Refused, Call: "publishStagingRequest", Msg: "no\x1b[2Jway", Cure: "ask", Reference: "r-1"}
 	for _, tt := range []struct {
 		name string
 		json bool

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // What is left counts what the other side has taken: neither what waits in this machine, nor what an
@@ -47,7 +48,7 @@ func TestStreamForScripts(t *testing.T) {
 	}
 	now = now.Add(time.Second)
 	d.Update(upload(2, 600))
-	d.Update(publisher.Progress{Stage: publisher.StageUpload, Retry: 2, Wait: time.Second, Err: &publisher.Failure{Msg: "cut"}})
+	d.Update(publisher.Progress{Stage: publisher.StageUpload, Retry: 2, Wait: time.Second, Err: &failure.Failure{Msg: "cut"}})
 	d.Update(publisher.Progress{Note: "going on"})
 	d.Update(publisher.Progress{Stage: publisher.StagePublish, Beats: 3})
 	d.Close()
@@ -74,7 +75,7 @@ func TestLinesForPeople(t *testing.T) {
 	d.Update(publisher.Progress{Stage: publisher.StageUpload, Part: 1, Parts: 1, Total: 1000})
 	now = now.Add(10 * time.Second)
 	d.Update(publisher.Progress{Stage: publisher.StageUpload, Part: 1, Parts: 1, Done: 900, Arrived: 500, Total: 1000})
-	d.Update(publisher.Progress{Stage: publisher.StageUpload, Retry: 2, Wait: time.Second, Err: &publisher.Failure{Msg: "the line broke"}})
+	d.Update(publisher.Progress{Stage: publisher.StageUpload, Retry: 2, Wait: time.Second, Err: &failure.Failure{Msg: "the line broke"}})
 	d.Close()
 	for _, want := range []string{"note: going on with 3 of 5 parts?[2J", "uploading  50 %  part 1 of 1, 500 bytes of 1000 bytes, 10.0 s left", "the line broke; attempt 2 in 1.0 s"} {
 		if !strings.Contains(errs.String(), want) {

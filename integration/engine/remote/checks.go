@@ -7,6 +7,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // marker is the setting by which a site is told from itself: written here and read there.
@@ -70,8 +71,8 @@ func (s *Staging) sameScope(
 		return nil
 	}
 	r, err := client.Do(ctx, "fetchByClassNameId", class)
-	var f *publisher.Failure
-	if errors.As(err, &f) && f.Kind == publisher.BadAnswer {
+	var f *failure.Failure
+	if errors.As(err, &f) && f.Kind == failure.BadAnswer {
 		return nil // an id that live does not know is answered with nothing
 	}
 	if err != nil {
@@ -128,7 +129,7 @@ func changeSettings(ctx context.Context, tx *content.Tx, site int64, change func
 
 // explained makes of a call that failed the error that the documentation has for it.
 func (c Connection) explained(err error) error {
-	var f *publisher.Failure
+	var f *failure.Failure
 	if !errors.As(err, &f) {
 		return err
 	}
@@ -145,11 +146,11 @@ func (c Connection) explained(err error) error {
 		}
 	}
 	switch f.Kind {
-	case publisher.Unreachable, publisher.TLS, publisher.BadAnswer, publisher.Unavailable:
+	case failure.Unreachable, failure.TLS, failure.BadAnswer, failure.Unavailable:
 		return content.Errorf(NoConnection, "unable to connect to the remote site at %s: %s", c.url(), why)
-	case publisher.Denied:
+	case failure.Denied:
 		return content.Errorf(NoAuthentication, "unable to authenticate with the remote site at %s: %s", c.url(), why)
-	case publisher.Refused:
+	case failure.Refused:
 		return content.Errorf(RemoteRefused, "the remote site at %s refused: %s", c.url(), why)
 	}
 	return err

@@ -13,6 +13,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/lar"
 	"github.com/stagelock/stagelock/integration/engine/revisions"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // Why staging was not turned on or off, each with the values that its Error carries.
@@ -81,8 +82,8 @@ func (s *Staging) attach(ctx context.Context, c Connection, at content.Site, u c
 		return err
 	}
 	if err := client.EnableStaging(ctx, c.Site); err != nil {
-		var f *publisher.Failure
-		if errors.As(err, &f) && f.Kind == publisher.Uncertain {
+		var f *failure.Failure
+		if errors.As(err, &f) && f.Kind == failure.Uncertain {
 			return halfEnabled(c, err)
 		}
 		return c.explained(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // Why an application is not published onto a page, each with the values that its Error carries.
@@ -55,7 +56,7 @@ func (s *Staging) place(ctx context.Context, client *publisher.Client, st State,
 // plidOf returns the id that a page has on live.
 func plidOf(ctx context.Context, client *publisher.Client, page content.Item, c Connection) (int64, error) {
 	r, err := client.Do(ctx, "getLayoutByUuidAndGroupId", page.UUID, c.Site, page.Private)
-	var f *publisher.Failure
+	var f *failure.Failure
 	if errors.As(err, &f) && f.Thrown != nil && strings.Contains(f.Thrown.Error(), "NoSuchLayoutException") {
 		return 0, content.Errorf(NotOnLive, "the page %q is not in the remote site %d", page.Name, c.Site)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/lar"
 	"github.com/stagelock/stagelock/integration/engine/revisions"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // Options say what a publish takes. The zero value takes everything that is staged, the public pages
@@ -103,7 +104,7 @@ func (s *Staging) carryOut(
 	p.State = Succeeded
 	if err != nil {
 		p.State = Failed
-		p.Outcome.Message, p.Outcome.Cure, p.Outcome.Missing = failure(err)
+		p.Outcome.Message, p.Outcome.Cure, p.Outcome.Missing = failed(err)
 	}
 	p.Finished = s.store.Now()
 	if err := s.finish(context.WithoutCancel(ctx), p); err != nil {
@@ -115,9 +116,9 @@ func (s *Staging) carryOut(
 	return p
 }
 
-// failure is what a publish that failed tells.
-func failure(err error) (msg, cure string, missing []string) {
-	var f *publisher.Failure
+// failed is what a publish that failed tells.
+func failed(err error) (msg, cure string, missing []string) {
+	var f *failure.Failure
 	if errors.As(err, &f) {
 		return f.Error(), f.Cure, f.References
 	}

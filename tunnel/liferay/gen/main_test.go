@@ -19,7 +19,7 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := os.ReadFile(filepath.Join("..", name))
+		want, err := os.ReadFile(filepath.Join("..", "schema", name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine/control"
-	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // shell is what the commands see of the world.
@@ -80,13 +80,13 @@ func explained(ctx context.Context, err error) error {
 		return err
 	case !errors.As(err, &f):
 		if errors.Is(err, control.ErrNoEngine) {
-			return &publisher.Failure{Kind: publisher.BadAnswer, Msg: err.Error(),
+			return &failure.Failure{Kind: failure.BadAnswer, Msg: err.Error(),
 				Cure: "--engine is the address for commands, which engine run prints with --json"}
 		}
-		return &publisher.Failure{Kind: publisher.Unreachable, Msg: "the engine cannot be reached", Err: err,
+		return &failure.Failure{Kind: failure.Unreachable, Msg: "the engine cannot be reached", Err: err,
 			Cure: "see that it runs: stagelock engine run; its data folder names where it listens"}
 	case f.Status == 401 || f.Status == 403:
-		return &publisher.Failure{Kind: publisher.Denied, Msg: f.Message, Cure: f.Cure}
+		return &failure.Failure{Kind: failure.Denied, Msg: f.Message, Cure: f.Cure}
 	}
 	return &term.DataError{Msg: f.Message, Cure: f.Cure}
 }

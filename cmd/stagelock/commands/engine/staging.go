@@ -15,6 +15,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/control"
 	"github.com/stagelock/stagelock/integration/engine/remote"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 func typeNames() string {
@@ -282,11 +283,11 @@ func (sh shell) follow(c *cli.Context, name string, in any) error {
 }
 
 func failedPublish(p remote.Publication) error {
-	kind := publisher.Exception
+	kind := failure.Exception
 	if len(p.Outcome.Missing) > 0 {
-		kind = publisher.Missing
+		kind = failure.Missing
 	}
-	return &publisher.Failure{Kind: kind, Msg: fmt.Sprintf("publish %d of site %d failed: %s", p.ID, p.Site,
+	return &failure.Failure{Kind: kind, Msg: fmt.Sprintf("publish %d of site %d failed: %s", p.ID, p.Site,
 		p.Outcome.Message), Cure: p.Outcome.Cure, References: p.Outcome.Missing}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 func (sh shell) publishCommand() *cli.Command {
@@ -127,7 +128,7 @@ func (sh shell) check(c *cli.Context, lar *input, show term.Display) error {
 		show.Update(publisher.Progress{Stage: term.StageVerify, Done: done, Total: total})
 	})
 	if err != nil && c.Context.Err() != nil {
-		return &publisher.Failure{Kind: publisher.Stopped, Msg: "stopped", Known: "nothing was sent",
+		return &failure.Failure{Kind: failure.Stopped, Msg: "stopped", Known: "nothing was sent",
 			Unexecuted: true, Err: context.Cause(c.Context)}
 	}
 	return named(lar.name, err)

@@ -1,4 +1,4 @@
-package publisher
+package methods
 
 import (
 	"fmt"
@@ -91,18 +91,6 @@ func (d declared) in(build string) bool {
 	return build >= d.from && (d.to == "" || build <= d.to)
 }
 
-// method finds a method by its name and number of arguments, which no build has twice.
-func (c *Client) method(name string, args int) (tunnel.Method, string, error) {
-	for _, d := range declarations {
-		if d.name == name && len(d.parameters) == args && d.in(c.build) {
-			m, returns := d.of(c.build)
-			return m, returns, nil
-		}
-	}
-	return tunnel.Method{}, "", fmt.Errorf("build %s has no staging call %s with %d arguments",
-		c.build, name, args)
-}
-
 // of returns the method and the type it returns, under the names of the build.
 func (d declared) of(build string) (tunnel.Method, string) {
 	m := tunnel.Method{Service: d.service, Name: d.name, Parameters: slices.Clone(d.parameters)}
@@ -118,4 +106,28 @@ func (d declared) of(build string) (tunnel.Method, string) {
 func Repeatable(method string) bool {
 	i := slices.IndexFunc(declarations, func(d declared) bool { return d.name == method })
 	return i >= 0 && !declarations[i].once
+}
+
+// Find returns the method of that name and number of arguments, which no build has twice, and the type it
+// returns, under the names of the build.
+func Find(build, name string, args int) (tunnel.Method, string, error) {
+	for _, d := range declarations {
+		if d.name == name && len(d.parameters) == args && d.in(build) {
+			m, returns := d.of(build)
+			return m, returns, nil
+		}
+	}
+	return tunnel.Method{}, "", fmt.Errorf("build %s has no staging call %s with %d arguments", build, name, args)
+}
+
+// Declared returns the calls that the build has, by signature, with what each returns.
+func Declared(build string) map[string]string {
+	all := map[string]string{}
+	for _, d := range declarations {
+		if d.in(build) {
+			m, returns := d.of(build)
+			all[m.Signature()] = returns
+		}
+	}
+	return all
 }

@@ -1,4 +1,4 @@
-package publisher
+package failure
 
 import (
 	"cmp"
@@ -51,8 +51,8 @@ type Failure struct {
 	Unexecuted bool
 	Err        error // the cause, for a log
 
-	stale bool // a reused connection died before an answer began
-	broke bool // there was a connection, and it broke
+	Stale bool // a reused connection died before an answer began
+	Broke bool // there was a connection, and it broke
 }
 
 // Error returns the call, what happened and the reference.
@@ -75,8 +75,8 @@ func (f *Failure) Unwrap() error {
 	return f.Err
 }
 
-// duplicate reports whether the call was a part that live has already.
-func (f *Failure) duplicate() bool {
+// Duplicate reports whether the call was a part that live has already.
+func (f *Failure) Duplicate() bool {
 	if f.Thrown == nil {
 		return false
 	}
@@ -84,8 +84,8 @@ func (f *Failure) duplicate() bool {
 	return strings.HasSuffix(class, ".DuplicateFileException") || strings.HasSuffix(class, ".DuplicateFileEntryException")
 }
 
-// missing is a publish or validate that found references that must be there.
-func missing(call string, names []string) *Failure {
+// Lacking is a publish or validate that found references that must be there.
+func Lacking(call string, names []string) *Failure {
 	return &Failure{Kind: Missing, Call: call, References: names,
 		Msg:  "the live site lacks content that the archive refers to; nothing was imported",
 		Cure: "publish what is missing first, or include it in the export"}
@@ -131,8 +131,8 @@ var known = []struct {
 		cureAgain, Busy},
 }
 
-// thrown is a call that answered with an exception.
-func thrown(t *liferay.Thrown, ref string) *Failure {
+// Thrown is a call that answered with an exception.
+func Thrown(t *liferay.Thrown, ref string) *Failure {
 	f := &Failure{Thrown: t, Reference: ref}
 	msg, own := strings.CutSuffix(t.Message, " (stagelock reference "+ref+")")
 	if own = own && ref != ""; own {
@@ -178,8 +178,11 @@ var kinds = map[string]Kind{
 	"engine.lost": Uncertain, "reply.refused": BadAnswer, "reply.empty": BadAnswer,
 }
 
-// because notes the reason that a gateway told with its refusal.
-func (f *Failure) because(reply *forward.Reply) *Failure {
+// reason is the field in which a gateway tells the code of its refusal.
+const reason = "X-Stagelock-Reason"
+
+// Because notes the reason that a gateway told with its refusal.
+func (f *Failure) Because(reply *forward.Reply) *Failure {
 	if f.Reference == "" {
 		return f
 	}
@@ -205,8 +208,12 @@ func gatewayKind(msg string) (Kind, string) {
 	return Refused, "the gateway's audit log says which rule it was; ask its operator and name the reference"
 }
 
-func badAnswer(err error, ref string) *Failure {
+// Answer is an answer that no staging tunnel gives.
+func Answer(err error, ref string) *Failure {
 	return &Failure{Kind: BadAnswer, Reference: ref, Err: err,
 		Msg:  "the answer is not one that a staging tunnel gives",
 		Cure: "check the address and the path context; something else may be listening there"}
 }
+
+// Uncertain reports whether the answer of the call was lost on the way.
+func (f *Failure) Uncertain() bool { return f.Kind == Uncertain && f.Broke }

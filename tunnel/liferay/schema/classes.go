@@ -1,4 +1,4 @@
-package liferay
+package schema
 
 import (
 	_ "embed"
@@ -20,10 +20,11 @@ var textsList string
 // jdk is the name under which classes.json keeps what no build of the CMS wrote, but a Java 17 did.
 const jdk = "jdk"
 
-// classTable has the classes of each build by name.
-type classTable map[string]map[string]*graph.Class
+// Table has the classes of each build by name.
+type Table map[string]map[string]*graph.Class
 
-var classes = sync.OnceValue(func() classTable {
+// Classes returns the classes of the recorded builds, read once.
+var Classes = sync.OnceValue(func() Table {
 	t, err := loadClasses(classesJSON)
 	if err != nil {
 		panic("liferay: classes.json: " + err.Error())
@@ -42,7 +43,7 @@ type classRecord struct {
 
 // loadClasses builds the table. Builds that share a class share its pointer, as long as they share
 // its superclasses.
-func loadClasses(data []byte) (classTable, error) {
+func loadClasses(data []byte) (Table, error) {
 	var records []classRecord
 	if err := json.Unmarshal(data, &records); err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func loadClasses(data []byte) (classTable, error) {
 			byBuild[b][r.Name] = r
 		}
 	}
-	t, shared := classTable{}, map[string]*graph.Class{}
+	t, shared := Table{}, map[string]*graph.Class{}
 	for b, own := range byBuild {
 		t[b] = map[string]*graph.Class{}
 		for name := range own {
@@ -101,8 +102,13 @@ func linkClass(own map[string]classRecord, name string, shared map[string]*graph
 	return shared[key], nil
 }
 
-// fits says whether build has c, or no build has it in this version.
-func (t classTable) fits(c *graph.Class, build string) bool {
+// Builds returns the recorded builds, oldest first.
+func Builds() []string {
+	return []string{"6.2", "7.0", "7.1", "7.2", "7.3", "7.4.3.51", "7.4.3.112"}
+}
+
+// Fits says whether build has c, or no build has it in this version.
+func (t Table) Fits(c *graph.Class, build string) bool {
 	if own := t[build][c.Name]; own != nil && own.UID == c.UID {
 		return true
 	}
@@ -114,8 +120,8 @@ func (t classTable) fits(c *graph.Class, build string) bool {
 	return true
 }
 
-// of returns the class of that name in a build, or the one that Java itself has.
-func (t classTable) of(build, name string) *graph.Class {
+// Of returns the class of that name in a build, or the one that Java itself has.
+func (t Table) Of(build, name string) *graph.Class {
 	if c := t[build][name]; c != nil {
 		return c
 	}
@@ -123,7 +129,7 @@ func (t classTable) of(build, name string) *graph.Class {
 }
 
 // pinned returns a class that is the same in all builds; it panics where classes.json lacks it.
-func (t classTable) pinned(name string) *graph.Class {
+func (t Table) pinned(name string) *graph.Class {
 	if c := t[jdk][name]; c != nil {
 		return c
 	}
@@ -136,7 +142,7 @@ func (t classTable) pinned(name string) *graph.Class {
 }
 
 // all returns the distinct classes of that name in all builds.
-func (t classTable) all(name string) []*graph.Class {
+func (t Table) all(name string) []*graph.Class {
 	var found []*graph.Class
 	for _, build := range append(Builds(), jdk) {
 		if c := t[build][name]; c != nil && !slices.Contains(found, c) {
@@ -148,7 +154,7 @@ func (t classTable) all(name string) []*graph.Class {
 
 // texts returns what many streams carry: the names in descriptors, of methods, their parameter
 // types and of map keys.
-func (t classTable) texts() map[string]string {
+func (t Table) texts() map[string]string {
 	common := map[string]string{"true": "true", "false": "false"}
 	for _, text := range strings.Split(textsList, "\n") {
 		common[text] = text

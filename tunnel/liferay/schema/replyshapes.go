@@ -1,13 +1,13 @@
-package liferay
+package schema
 
 import "github.com/stagelock/stagelock/tunnel/javaser/graph"
 
 // replySlots has what a method of each return type may answer, exceptions included. A void method
 // answers nothing or throws.
-func (s *shapes) replySlots() map[string]*graph.Slot {
+func (s *Set) replySlots() map[string]*graph.Slot {
 	group := s.groupShape()
 	layout := s.layoutShape(group)
-	className := s.chainOf(modelImpl+"ClassName", nil)
+	className := s.chainOf(ModelImpl+"ClassName", nil)
 	missing := s.missingReferences()
 	slots := map[string]*graph.Slot{
 		"void":                                      {},
@@ -30,7 +30,7 @@ func (s *shapes) replySlots() map[string]*graph.Slot {
 
 // chainOf links the three classes that the vendor generates for a model, and the root of all models
 // of either line.
-func (s *shapes) chainOf(name string, own map[string]*graph.Slot) *graph.Shape {
+func (s *Set) chainOf(name string, own map[string]*graph.Slot) *graph.Shape {
 	root7, root62 := s.model(kernelBaseModel), s.model(portalBaseModel)
 	model := s.model(name + "ModelImpl")
 	model.Open.Supers = func(class string) *graph.Shape {
@@ -55,10 +55,10 @@ func named(class string, among ...*graph.Shape) *graph.Shape {
 	return nil
 }
 
-func (s *shapes) groupShape() *graph.Shape {
+func (s *Set) groupShape() *graph.Shape {
 	other := &graph.Slot{Null: true}
 	properties := s.properties()
-	group := s.chainOf(modelImpl+"Group", map[string]*graph.Slot{
+	group := s.chainOf(ModelImpl+"Group", map[string]*graph.Slot{
 		"_liveGroup": other, "_stagingGroup": other,
 		"_typeSettingsProperties": properties, "_typeSettingsUnicodeProperties": properties,
 	})
@@ -66,15 +66,15 @@ func (s *shapes) groupShape() *graph.Shape {
 	return group
 }
 
-func (s *shapes) layoutShape(group *graph.Shape) *graph.Shape {
+func (s *Set) layoutShape(group *graph.Shape) *graph.Shape {
 	master, properties := &graph.Slot{Null: true}, s.properties()
 	groups := orNull(group)
-	set := s.chainOf(modelImpl+"LayoutSet", map[string]*graph.Slot{
+	set := s.chainOf(ModelImpl+"LayoutSet", map[string]*graph.Slot{
 		"_settingsProperties": properties, "_settingsUnicodeProperties": properties, "_group": &groups,
 		"_virtualHostnames": s.hostnames(),
 	})
 	sets := orNull(set)
-	layout := s.chainOf(modelImpl+"Layout", map[string]*graph.Slot{
+	layout := s.chainOf(ModelImpl+"Layout", map[string]*graph.Slot{
 		"_layoutSet": &sets, "_masterLayout": master,
 		"_typeSettingsProperties": properties, "_typeSettingsUnicodeProperties": properties,
 	})
@@ -84,7 +84,7 @@ func (s *shapes) layoutShape(group *graph.Shape) *graph.Shape {
 
 // hostnames is what a LayoutSet of 7.3 and later knows of its site's host names, each with a
 // language: a TreeMap in the order that strings have, without a comparator.
-func (s *shapes) hostnames() *graph.Slot {
+func (s *Set) hostnames() *graph.Slot {
 	tree := s.pin("java.util.TreeMap", nil, graph.Slot{Null: true})
 	tree.Data, tree.Key, tree.Elem = graph.TreeData, &graph.Slot{String: true}, &text
 	slot := orNull(tree)
@@ -93,7 +93,7 @@ func (s *shapes) hostnames() *graph.Slot {
 
 // properties is UnicodeProperties: a HashMap of strings with one or two primitive fields of its
 // own.
-func (s *shapes) properties() *graph.Slot {
+func (s *Set) properties() *graph.Slot {
 	hash := s.maps(&graph.Slot{String: true}, &text)[0]
 	own := s.model("com.liferay.portal.kernel.util.UnicodeProperties")
 	own.Open.MaxFields, own.Super = 2, hash
@@ -102,7 +102,7 @@ func (s *shapes) properties() *graph.Slot {
 }
 
 // missingReferences is the answer of validate and publish, of either line.
-func (s *shapes) missingReferences() []*graph.Shape {
+func (s *Set) missingReferences() []*graph.Shape {
 	var all []*graph.Shape
 	for _, pkg := range []string{"com.liferay.portal.kernel.lar.", "com.liferay.exportimport.kernel.lar."} {
 		one := s.model(pkg + "MissingReference")

@@ -1,4 +1,4 @@
-package liferay
+package schema
 
 import (
 	"sync"
@@ -10,43 +10,44 @@ import (
 
 // Class names of the envelope.
 const (
-	classPair        = "com.liferay.portal.kernel.util.ObjectValuePair"
-	classHandler     = "com.liferay.portal.kernel.util.MethodHandler"
-	classKey         = "com.liferay.portal.kernel.util.MethodKey"
-	classPrincipal62 = "com.liferay.portal.security.auth.HttpPrincipal"
-	classPrincipal7  = "com.liferay.portal.kernel.security.auth.HttpPrincipal"
-	classConfig      = "com.liferay.portlet.exportimport.model.impl.ExportImportConfigurationImpl"
+	ClassPair        = "com.liferay.portal.kernel.util.ObjectValuePair"
+	ClassHandler     = "com.liferay.portal.kernel.util.MethodHandler"
+	ClassKey         = "com.liferay.portal.kernel.util.MethodKey"
+	ClassPrincipal62 = "com.liferay.portal.security.auth.HttpPrincipal"
+	ClassPrincipal7  = "com.liferay.portal.kernel.security.auth.HttpPrincipal"
+	ClassConfig      = "com.liferay.portlet.exportimport.model.impl.ExportImportConfigurationImpl"
 	kernelBaseModel  = "com.liferay.portal.kernel.model.impl.BaseModelImpl"
-	modelImpl        = "com.liferay.portal.model.impl."
-	portalBaseModel  = modelImpl + "BaseModelImpl"
+	ModelImpl        = "com.liferay.portal.model.impl."
+	portalBaseModel  = ModelImpl + "BaseModelImpl"
 )
 
-// shapes are what may stand where, in requests and in replies.
-type shapes struct {
-	table  classTable
-	common map[string]string       // texts that need no copy
+// Set are what may stand where, in requests and in replies.
+type Set struct {
+	table  Table
+	Common map[string]string       // texts that need no copy
 	basic  map[string]*graph.Shape // by class name: values that nest nothing
 
-	request    *graph.Slot
-	settings   []*graph.Shape // the map of an ExportImportConfiguration
-	replies    map[string]*graph.Slot
+	Request    *graph.Slot
+	Settings   []*graph.Shape // the map of an ExportImportConfiguration
+	Replies    map[string]*graph.Slot
 	throwables throwables
 }
 
-var shapesOf = sync.OnceValue(func() *shapes {
-	table := classes()
-	s := &shapes{table: table, common: table.texts(), basic: map[string]*graph.Shape{}}
+// Shapes returns what may stand where, made once.
+var Shapes = sync.OnceValue(func() *Set {
+	table := Classes()
+	s := &Set{table: table, Common: table.texts(), basic: map[string]*graph.Shape{}}
 	s.basics()
-	s.request = s.requestSlot()
+	s.Request = s.requestSlot()
 	s.throwables.init(s)
-	s.replies = s.replySlots()
+	s.Replies = s.replySlots()
 	return s
 })
 
-// decoder returns a decoder of in that shares the common texts.
-func (s *shapes) decoder(in *source.Input, lim javaser.Limits) *javaser.Decoder {
+// Decoder returns a decoder of in that shares the common texts.
+func (s *Set) Decoder(in *source.Input, lim javaser.Limits) *javaser.Decoder {
 	d := javaser.NewDecoder(in, lim)
-	d.Common = s.common
+	d.Common = s.Common
 	return d
 }
 
@@ -57,12 +58,12 @@ func orNull(shapes ...*graph.Shape) graph.Slot {
 var text = graph.Slot{Null: true, String: true}
 
 // pin returns the shape of a class whose fields are the same everywhere.
-func (s *shapes) pin(name string, super *graph.Shape, slots ...graph.Slot) *graph.Shape {
+func (s *Set) pin(name string, super *graph.Shape, slots ...graph.Slot) *graph.Shape {
 	return &graph.Shape{Class: s.table.pinned(name), Super: super, Slots: slots}
 }
 
 // basics are the leaves: boxed values, dates, locales, time zones, and arrays of them.
-func (s *shapes) basics() {
+func (s *Set) basics() {
 	number := s.pin("java.lang.Number", nil)
 	for name, shape := range map[string]*graph.Shape{
 		"java.lang.Long":    s.pin("java.lang.Long", number),
@@ -93,7 +94,7 @@ func (s *shapes) basics() {
 	}
 }
 
-func (s *shapes) arrayOf(name string, elem graph.Slot) *graph.Shape {
+func (s *Set) arrayOf(name string, elem graph.Slot) *graph.Shape {
 	shape := s.pin(name, nil)
 	shape.Elem = &elem
 	return shape
@@ -101,28 +102,28 @@ func (s *shapes) arrayOf(name string, elem graph.Slot) *graph.Shape {
 
 // maps returns the shape of HashMap, the one map of the tunnel: the vendor's client copies the linked
 // ones of its parameters.
-func (s *shapes) maps(key, elem *graph.Slot) []*graph.Shape {
+func (s *Set) maps(key, elem *graph.Slot) []*graph.Shape {
 	hash := s.pin("java.util.HashMap", nil)
 	hash.Data, hash.Key, hash.Elem = graph.MapData, key, elem
 	return []*graph.Shape{hash}
 }
 
-func (s *shapes) list(elem *graph.Slot) *graph.Shape {
+func (s *Set) list(elem *graph.Slot) *graph.Shape {
 	shape := s.pin("java.util.ArrayList", nil)
 	shape.Data, shape.Elem = graph.ListData, elem
 	return shape
 }
 
 // settingsValue is what may stand in a settings map, call rules section 2.
-func (s *shapes) settingsValue() *graph.Slot {
+func (s *Set) settingsValue() *graph.Slot {
 	value := &graph.Slot{Null: true, String: true}
 	for _, name := range settingsClasses {
 		value.Shapes = append(value.Shapes, s.basic[name])
 	}
 	value.Shapes = append(value.Shapes, s.arrayOf("[Ljava.lang.Object;", graph.Slot{}))
 	key := &graph.Slot{String: true, Shapes: []*graph.Shape{s.basic["java.lang.Long"]}}
-	s.settings = s.maps(key, value)
-	value.Shapes = append(append(value.Shapes, s.settings...), s.list(value))
+	s.Settings = s.maps(key, value)
+	value.Shapes = append(append(value.Shapes, s.Settings...), s.list(value))
 	return value
 }
 
@@ -135,17 +136,17 @@ var settingsClasses = []string{
 
 // configuration is ExportImportConfigurationImpl by form: its settings map must stand in its own
 // field and must be there, as the engine feeds a string to a second deserializer where it is not.
-func (s *shapes) configuration() *graph.Shape {
+func (s *Set) configuration() *graph.Shape {
 	s.settingsValue()
 	own := graph.Field{Type: 'L', Name: "_settingsMap", Sig: "Ljava/util/Map;"}
-	settings := &graph.Slot{Shapes: s.settings}
+	settings := &graph.Slot{Shapes: s.Settings}
 	base := s.model(kernelBaseModel)
 	config := "com.liferay.portlet.exportimport.model.impl.ExportImportConfiguration"
 	m := s.model(config + "ModelImpl")
 	m.Super = base
 	b := s.model(config + "BaseImpl")
 	b.Super = m
-	impl := s.model(classConfig)
+	impl := s.model(ClassConfig)
 	impl.Super = b
 	impl.Open.MaxFields, impl.Open.Required = 8, []graph.Field{own}
 	impl.Open.Refs = map[string]*graph.Slot{own.Name: settings}
@@ -154,7 +155,7 @@ func (s *shapes) configuration() *graph.Shape {
 
 // model is one class of a model's chain by form: primitives, strings and dates; everything else is
 // null.
-func (s *shapes) model(name string) *graph.Shape {
+func (s *Set) model(name string) *graph.Shape {
 	date := orNull(s.basic["java.util.Date"])
 	return &graph.Shape{
 		Open:  &graph.Open{Name: name, Refs: map[string]*graph.Slot{"Ljava/util/Date;": &date}},
@@ -162,7 +163,7 @@ func (s *shapes) model(name string) *graph.Shape {
 	}
 }
 
-func (s *shapes) requestSlot() *graph.Slot {
+func (s *Set) requestSlot() *graph.Slot {
 	argument := graph.Slot{Null: true, String: true, Bulk: true, Shapes: []*graph.Shape{
 		s.basic["java.lang.Long"], s.basic["java.lang.Boolean"], s.basic["java.lang.Integer"], s.basic["[B"],
 	}}
@@ -170,19 +171,19 @@ func (s *shapes) requestSlot() *graph.Slot {
 	value := &graph.Slot{Null: true, String: true, Shapes: []*graph.Shape{s.basic["[Ljava.lang.String;"]}}
 	argument.Shapes = append(argument.Shapes, s.maps(&graph.Slot{String: true}, value)...)
 	argument.Shapes = append(argument.Shapes, config, s.list(&graph.Slot{Shapes: []*graph.Shape{config}}))
-	key := s.pin(classKey, nil)
+	key := s.pin(ClassKey, nil)
 	key.Data = graph.BlockData
-	handler := s.pin(classHandler, nil,
+	handler := s.pin(ClassHandler, nil,
 		graph.Slot{Shapes: []*graph.Shape{s.arrayOf("[Ljava.lang.Object;", argument)}},
 		graph.Slot{Shapes: []*graph.Shape{key}})
-	handler.AnyUID, handler.Known = true, s.table.all(classHandler)
-	pair := s.pin(classPair, nil,
-		graph.Slot{Shapes: []*graph.Shape{s.principal(classPrincipal62), s.principal(classPrincipal7)}},
+	handler.AnyUID, handler.Known = true, s.table.all(ClassHandler)
+	pair := s.pin(ClassPair, nil,
+		graph.Slot{Shapes: []*graph.Shape{s.principal(ClassPrincipal62), s.principal(ClassPrincipal7)}},
 		graph.Slot{Shapes: []*graph.Shape{handler}})
 	return &graph.Slot{Shapes: []*graph.Shape{pair}}
 }
 
-func (s *shapes) principal(name string) *graph.Shape {
+func (s *Set) principal(name string) *graph.Shape {
 	shape := s.pin(name, nil, text, graph.Slot{Sealed: true}, text)
 	shape.AnyUID, shape.Known = true, s.table.all(name)
 	return shape

@@ -1,4 +1,4 @@
-package liferay
+package schema
 
 import (
 	"strings"
@@ -14,7 +14,7 @@ type throwables struct {
 	named  map[string]*graph.Shape // of Throwable itself, of Java's own, and of those in recordings
 }
 
-func (t *throwables) init(s *shapes) {
+func (t *throwables) init(s *Set) {
 	t.family = &graph.Family{Name: "throwables"}
 	empty := s.pin("java.util.Collections$EmptyList", nil) // one object in all of Java: two fields may share it
 	t.fields = thrownFields(s, empty)
@@ -24,7 +24,7 @@ func (t *throwables) init(s *shapes) {
 	}
 	for _, classes := range s.table {
 		for name, c := range classes {
-			if throws(c) && strings.HasPrefix(name, vendorPackage) {
+			if Throws(c) && strings.HasPrefix(name, vendorPackage) {
 				t.named[name] = t.open(name)
 			}
 		}
@@ -37,7 +37,7 @@ func (t *throwables) init(s *shapes) {
 }
 
 // root is java.lang.Throwable: a cause, a message, where it was thrown, and what was suppressed.
-func (t *throwables) root(s *shapes, empty *graph.Shape) *graph.Shape {
+func (t *throwables) root(s *Set, empty *graph.Shape) *graph.Shape {
 	element := s.model("java.lang.StackTraceElement")
 	element.Open.MaxFields, element.Open.Refs = 8, nil
 	trace := orNull(s.arrayOf("[Ljava.lang.StackTraceElement;", graph.Slot{Shapes: []*graph.Shape{element}}))
@@ -60,7 +60,7 @@ func (t *throwables) shape(class string) *graph.Shape {
 	if known := t.named[class]; known != nil {
 		return known
 	}
-	if !strings.HasPrefix(class, vendorPackage) || len(class) > maxName || strings.ContainsFunc(class, odd) {
+	if !strings.HasPrefix(class, vendorPackage) || len(class) > maxClassName || strings.ContainsFunc(class, odd) {
 		return nil
 	}
 	return t.open(class)
@@ -77,7 +77,7 @@ func (t *throwables) open(class string) *graph.Shape {
 	}}
 }
 
-func thrownFields(s *shapes, empty *graph.Shape) map[string]*graph.Slot {
+func thrownFields(s *Set, empty *graph.Shape) map[string]*graph.Slot {
 	item := &graph.Slot{Null: true, String: true, Shapes: []*graph.Shape{s.basic["java.util.Locale"]}}
 	of := func(shapes ...*graph.Shape) *graph.Slot {
 		slot := orNull(shapes...)
@@ -162,3 +162,16 @@ java.util.concurrent.TimeoutException
 java.util.zip.DataFormatException
 java.util.zip.ZipException
 `
+
+// maxClassName is the longest name of a class that is taken.
+const maxClassName = 256
+
+// Throws reports whether the class is a Throwable.
+func Throws(c *graph.Class) bool {
+	for ; c != nil; c = c.Super {
+		if c.Name == "java.lang.Throwable" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,29 +1,24 @@
-package publisher
+package failure
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"syscall"
-	"time"
 
 	"github.com/stagelock/stagelock/tunnel/http1/forward"
-	"github.com/stagelock/stagelock/tunnel/http1/grammar"
-	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/publisher/proxy"
 )
 
-// unconnected is a connection that could not be made.
-func unconnected(ctx context.Context, u *url.URL, err error) *Failure {
+// Unconnected is a connection that could not be made.
+func Unconnected(ctx context.Context, u *url.URL, err error) *Failure {
 	if ctx.Err() != nil {
-		return stopped(ctx, true)
+		return GivenUp(ctx, true)
 	}
 	f := &Failure{Err: err, Unexecuted: true}
 	for _, c := range causes {
@@ -32,7 +27,7 @@ func unconnected(ctx context.Context, u *url.URL, err error) *Failure {
 			return f
 		}
 	}
-	f.Kind, f.Msg = Unreachable, "no connection to "+address(u)
+	f.Kind, f.Msg = Unreachable, "no connection to "+proxy.Address(u)
 	f.Cure = "check the address and the network between here and there"
 	return f
 }
@@ -61,102 +56,20 @@ var causes = []cause{
 		"a firewall may drop the packets; ask for this machine's address to be let through"},
 }
 
-// proxyError is a proxy that could not be reached or did not let the connection pass.
-type proxyError struct {
-	proxy  string // its address
-	status string // of its answer; empty if there was none
-	err    error
-}
-
-func (e *proxyError) Error() string {
-	if e.status != "" {
-		return "proxy " + e.proxy + " answers " + e.status
-	}
-	return "proxy " + e.proxy + ": " + e.err.Error()
-}
-
-func (e *proxyError) Unwrap() error { return e.err }
-
 func proxyRefused(err error, u *url.URL) (string, bool) {
-	var e *proxyError
-	if !errors.As(err, &e) || e.status == "" {
+	var e *proxy.Error
+	if !errors.As(err, &e) || e.Status == "" {
 		return "", false
 	}
-	return "the proxy " + e.proxy + " does not let the connection to " + address(u) + " pass: it answers " + e.status, true
+	return "the proxy " + e.Proxy + " does not let the connection to " + proxy.Address(u) + " pass: it answers " + e.Status, true
 }
 
 func proxyAway(err error, _ *url.URL) (string, bool) {
-	var e *proxyError
+	var e *proxy.Error
 	if !errors.As(err, &e) {
 		return "", false
 	}
-	return "the proxy " + e.proxy + " cannot be reached", true
-}
-
-// dialer returns what makes the connections: straight, or through the proxy. A proxy is asked for a
-// tunnel where TLS follows, and forwards plain calls itself.
-func (c *Client) dialer() func(context.Context, string, string) (net.Conn, error) {
-	proxy := c.cfg.Proxy
-	if proxy == nil {
-		return c.cfg.Dial
-	}
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		nc, err := c.cfg.Dial(ctx, network, address(proxy))
-		if err != nil {
-			return nil, &proxyError{proxy: address(proxy), err: err}
-		}
-		if proxy.Scheme == "https" {
-			nc = tls.Client(nc, &tls.Config{ServerName: proxy.Hostname(), RootCAs: c.cfg.Roots, MinVersion: tls.VersionTLS12})
-		}
-		if c.cfg.URL.Scheme != "https" {
-			return nc, nil
-		}
-		if err := connect(ctx, nc, proxy, addr); err != nil {
-			return nil, errors.Join(err, nc.Close())
-		}
-		return nc, nil
-	}
-}
-
-// connect asks the proxy for a tunnel to addr.
-func connect(ctx context.Context, nc net.Conn, proxy *url.URL, addr string) error {
-	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) }) // wakes what waits
-	defer stop()
-	req := "CONNECT " + addr + " HTTP/1.1\r\nHost: " + addr + "\r\n"
-	for _, f := range proxyLogin(proxy) {
-		req += f.Name + ": " + f.Value + "\r\n"
-	}
-	if _, err := io.WriteString(nc, req+"\r\n"); err != nil {
-		return &proxyError{proxy: address(proxy), err: err}
-	}
-	r := bufio.NewReaderSize(nc, 4<<10)
-	//nolint:bodyclose // reading the body to its end would eat the tunnel; the caller ends the connection
-	answer, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect})
-	if err != nil {
-		return &proxyError{proxy: address(proxy), err: err}
-	}
-	if answer.StatusCode/100 != 2 || r.Buffered() > 0 {
-		return &proxyError{proxy: address(proxy), status: answer.Status}
-	}
-	return nil
-}
-
-// absolute is what stands in front of the path of a call that a proxy forwards.
-func (c *Client) absolute() string {
-	if c.cfg.Proxy == nil || c.cfg.URL.Scheme == "https" {
-		return ""
-	}
-	return "http://" + c.cfg.URL.Host
-}
-
-// proxyLogin is the field with the login for a proxy, if its address has one.
-func proxyLogin(proxy *url.URL) []grammar.Field {
-	if proxy.User == nil {
-		return nil
-	}
-	password, _ := proxy.User.Password()
-	basic := base64.StdEncoding.EncodeToString([]byte(proxy.User.Username() + ":" + password))
-	return []grammar.Field{{Name: "Proxy-Authorization", Value: "Basic " + basic}}
+	return "the proxy " + e.Proxy + " cannot be reached", true
 }
 
 func unknownAuthority(err error, u *url.URL) (string, bool) {
@@ -198,18 +111,18 @@ func unknownName(err error, u *url.URL) (string, bool) {
 }
 
 func closedPort(err error, u *url.URL) (string, bool) {
-	return "nothing listens at " + address(u), errors.Is(err, syscall.ECONNREFUSED)
+	return "nothing listens at " + proxy.Address(u), errors.Is(err, syscall.ECONNREFUSED)
 }
 
 func silent(err error, u *url.URL) (string, bool) {
 	var e net.Error
 	timeout := errors.As(err, &e) && e.Timeout() || errors.Is(err, context.DeadlineExceeded)
-	return "no answer from " + address(u), timeout || errors.Is(err, syscall.EHOSTUNREACH) ||
+	return "no answer from " + proxy.Address(u), timeout || errors.Is(err, syscall.EHOSTUNREACH) ||
 		errors.Is(err, syscall.ENETUNREACH)
 }
 
-// stopped is a call whose caller gave up.
-func stopped(ctx context.Context, unexecuted bool) *Failure {
+// GivenUp is a call whose caller gave up.
+func GivenUp(ctx context.Context, unexecuted bool) *Failure {
 	f := &Failure{Kind: Stopped, Err: context.Cause(ctx), Unexecuted: unexecuted,
 		Msg: "stopped before the call was sent"}
 	if !unexecuted {
@@ -219,25 +132,26 @@ func stopped(ctx context.Context, unexecuted bool) *Failure {
 	return f
 }
 
-// unanswered is a call that was sent whole and whose answer did not come, or not to its end.
-func (c *Client) unanswered(ctx context.Context, call *liferay.Call, err error) *Failure {
+// Unanswered is a call that was sent whole and whose answer did not come, or not to its end. One that is
+// repeatable may be made again.
+func Unanswered(ctx context.Context, u *url.URL, repeatable bool, err error) *Failure {
 	if ctx.Err() != nil {
-		return stopped(ctx, false)
+		return GivenUp(ctx, false)
 	}
 	var up *forward.Fault
 	switch {
 	case errors.Is(err, forward.ErrOldVersion):
 		return &Failure{Kind: BadAnswer, Err: err,
-			Msg: c.cfg.URL.Host + " answers in HTTP/1.0, in which an answer that was cut looks whole",
+			Msg: u.Host + " answers in HTTP/1.0, in which an answer that was cut looks whole",
 			Cure: "something in front of live is set to HTTP/1.0, or is no web server of today: have its operator set it " +
 				"to 1.1 (nginx: proxy_http_version 1.1)"}
 	case errors.As(err, &up) && up.Reason == forward.ReasonReply:
-		return badAnswer(err, "")
+		return Answer(err, "")
 	}
-	f := &Failure{Kind: Uncertain, Err: err, broke: true,
+	f := &Failure{Kind: Uncertain, Err: err, Broke: true,
 		Msg:  "the connection broke before the answer came: the call may have been carried out",
 		Cure: "look at the live site, or at the gateway's audit log, before you publish again"}
-	if Repeatable(call.Method.Name) {
+	if repeatable {
 		f.Kind, f.Msg, f.Cure = Interrupted, "the connection broke before the answer came", "try again"
 	}
 	return f
@@ -274,9 +188,9 @@ var meanings = map[int]Failure{
 		Cure: "try again later"},
 }
 
-// statusFailure says what an answer means that is no 200. Nothing of a call that may have been
+// OfStatus says what an answer means that is no 200. Nothing of a call that may have been
 // carried out is called undone.
-func statusFailure(status int, u *url.URL, location string) *Failure {
+func OfStatus(status int, u *url.URL, location string) *Failure {
 	if f, ok := meanings[status]; ok {
 		return &f
 	}

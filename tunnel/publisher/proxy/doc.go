@@ -1,0 +1,2 @@
+// Package proxy reaches a live environment through an HTTP proxy.
+package proxy
