@@ -48,6 +48,7 @@ type Front struct {
 	cfg      Config
 	tls      *tls.Config
 	open     connections
+	stalled  stalls
 	overflow chan struct{}
 	trouble  troubles
 	conns    sync.WaitGroup
@@ -108,14 +109,21 @@ func (f *Front) retry(ctx context.Context, err error) bool {
 	if !errors.As(err, &op) || !op.Temporary() {
 		return false
 	}
-	f.cfg.Log.WithError(err).Warn("a connection cannot be accepted: raise the limit of open files if this goes on")
+	f.trouble.count(unaccepted)
+	if n, due := f.stalled.due(f.cfg.Visits.Now()); due {
+		f.cfg.Log.WithError(err).WithField("times", n).Error("connections cannot be accepted, publishers wait: " +
+			"raise the limit of open files (LimitNOFILE), or lower quota.connections")
+	}
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(5 * time.Millisecond):
+	case <-time.After(acceptPause):
 		return true
 	}
 }
+
+// acceptPause is how long is waited before a connection is accepted that could not be.
+const acceptPause = 20 * time.Millisecond
 
 // Open returns how many connections are open.
 func (f *Front) Open() int { return int(f.open.count.Load()) }
@@ -137,13 +145,11 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 	}()
 	rules, socket := f.cfg.Rules(), addrOf(raw.RemoteAddr())
 	if rules.Drop && !rules.Local(socket.Addr()) {
-		f.trouble.count(string(visit.ReasonHost))
 		f.turn(visit.ReasonHost)
 		return
 	}
 	release, overLimit, ok := f.place(rules, socket.Addr())
 	if !ok {
-		f.trouble.count(string(visit.ReasonConnections))
 		f.turn(visit.ReasonConnections)
 		return
 	}

@@ -38,6 +38,28 @@ const (
 // open. It is counted and nothing else.
 const silent = "silent"
 
+// unaccepted is a connection that could not be accepted, for want of open files in most cases. It
+// waits, and is counted each time that it is tried.
+const unaccepted = "files"
+
+// stalls says when it is to be told that connections cannot be accepted: at once, then once a minute.
+type stalls struct {
+	mu   sync.Mutex
+	n    int64 // since it was last told
+	told time.Time
+}
+
+func (s *stalls) due(now time.Time) (n int64, due bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n++
+	if !s.told.IsZero() && now.Sub(s.told) < troubleWindow {
+		return s.n, false
+	}
+	n, s.n, s.told = s.n, 0, now
+	return n, true
+}
+
 // greeted is what the first message of a TLS client told.
 type greeted struct{ versions []uint16 }
 

@@ -48,8 +48,21 @@ type desk struct {
 	since    time.Time
 }
 
+// ownFiles is how many files a gateway has open beside those of its connections, about.
+const ownFiles = 100
+
+// tellFiles warns if connections may come that cannot be accepted: one takes a file, and another one
+// while a call of it is with the engine.
+func (n *Node) tellFiles() {
+	if most, need := openFiles(), uint64(2*n.conf.Quota.Connections+ownFiles); most > 0 && most < need {
+		n.cfg.Log.WithField("setting", "quota.connections").Warnf("%d open files are allowed, and %d connections may need %d: "+
+			"raise the limit (LimitNOFILE), or lower quota.connections", most, n.conf.Quota.Connections, need)
+	}
+}
+
 // openWatch makes what the rooms count with.
 func (n *Node) openWatch(_ context.Context, p *relay.Policy) (err error) {
+	n.tellFiles()
 	n.meter, err = metrics.New(metrics.Config{Version: n.cfg.Version, Methods: methods(), State: n.Status})
 	if err != nil {
 		return err

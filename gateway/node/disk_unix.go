@@ -19,3 +19,12 @@ func diskOf(dir string) status.Disk {
 	size := func(blocks uint64) int64 { return int64(min(blocks*block, math.MaxInt64)) }
 	return status.Disk{Path: dir, Free: size(fs.Bavail), Size: size(fs.Blocks)}
 }
+
+// openFiles returns how many files the process may have open; 0: not known.
+func openFiles() uint64 {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return 0
+	}
+	return uint64(limit.Cur)
+}

@@ -41,6 +41,7 @@ func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 	if conf.Fatal(problems) {
 		text := lines(problems)
 		n.loaded.refused(n.cfg.Now(), text)
+		n.cfg.Log.WithField("problems", text).Error(ErrReload.Error())
 		err := fmt.Errorf("%w:\n%s", ErrReload, text)
 		return r, errors.Join(err, n.note(ctx, audit.KindConfig, "refused: "+text, nil))
 	}
@@ -51,6 +52,7 @@ func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 	n.conf = next
 	n.used.Store(next)
 	n.loaded.taken(n.cfg.Now(), digest(next), r.Restart)
+	n.cfg.Log.WithField("changed", names(r.Changes)).Info("configuration loaded")
 	return r, n.noteChanges(ctx, next, r.Changes)
 }
 
@@ -119,4 +121,13 @@ func (n *Node) certConfig(c *conf.Config) certs.Config {
 		cc.Shared = n.cfg.Conf.ClusterKey()
 	}
 	return cc
+}
+
+// names are the settings that were changed, in one line.
+func names(changes []conf.Change) string {
+	var all []string
+	for _, c := range changes {
+		all = append(all, c.Path)
+	}
+	return strings.Join(all, ", ")
 }

@@ -55,11 +55,33 @@ func (b *book) Recorded(kind string) {
 
 func (b *book) OutcomeLost() { b.lost++ }
 
-func (b *book) Publish(p metrics.Publish) { b.publishes = append(b.publishes, p) }
+func (b *book) Publish(p metrics.Publish) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.publishes = append(b.publishes, p)
+}
 
-func newRecorder(t *testing.T, b *book) (*watch.Recorder, *bytes.Buffer) {
+// page is what a log has written so far.
+type page struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (p *page) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.Write(b)
+}
+
+func (p *page) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.String()
+}
+
+func newRecorder(t *testing.T, b *book) (*watch.Recorder, *page) {
 	t.Helper()
-	var out bytes.Buffer
+	var out page
 	log := logrus.New()
 	log.SetOutput(&out)
 	log.SetFormatter(&logrus.TextFormatter{DisableColors: true, DisableTimestamp: true})
@@ -187,7 +209,7 @@ func TestPublishThatIsLeft(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if out.Len() > 0 {
+		if out.String() != "" {
 			t.Errorf("too early: %s", out)
 		}
 		time.Sleep(2 * time.Minute)

@@ -122,11 +122,8 @@ func (s *service) reloads(ctx, beside context.Context, hangups <-chan os.Signal)
 
 func (s *service) reload(ctx context.Context) {
 	s.manager.reloading()
-	r, err := s.node.Reload(ctx)
-	if err != nil {
+	if _, err := s.node.Reload(ctx); err != nil && !errors.Is(err, node.ErrReload) { // which it has said itself
 		s.log.WithError(err).Error("reload")
-	} else {
-		s.log.WithField("changed", len(r.Changes)).Info("configuration loaded")
 	}
 	s.manager.ready(s.status())
 }
