@@ -28,9 +28,10 @@ var mayImport = map[string][]string{
 	"cmd/stagelock": {"cmd/stagelock/commands", "cmd/stagelock/term"},
 	"cmd/stagelock/commands": {
 		"cmd/stagelock/commands/audit", "cmd/stagelock/commands/cluster",
-		"cmd/stagelock/commands/engine", "cmd/stagelock/commands/flags",
-		"cmd/stagelock/commands/operate", "cmd/stagelock/commands/publish",
-		"cmd/stagelock/commands/sync", "cmd/stagelock/demo", "cmd/stagelock/term",
+		"cmd/stagelock/commands/doctor", "cmd/stagelock/commands/engine",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/commands/operate",
+		"cmd/stagelock/commands/publish", "cmd/stagelock/commands/sync", "cmd/stagelock/demo",
+		"cmd/stagelock/term",
 	},
 	"cmd/stagelock/commands/audit": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/audit",
@@ -39,6 +40,11 @@ var mayImport = map[string][]string{
 	},
 	"cmd/stagelock/commands/cluster": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/cluster",
+	},
+	"cmd/stagelock/commands/doctor": {
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/admin",
+		"gateway/doctor", "gateway/doctor/portal", "gateway/node", "gateway/readiness",
+		"gateway/status",
 	},
 	"cmd/stagelock/commands/engine": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "integration/engine",
@@ -89,10 +95,16 @@ var mayImport = map[string][]string{
 	"gateway/audit/witness": {
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store", "store/files",
 	},
-	"gateway/certs":            {"store", "store/files"},
-	"gateway/cluster":          {"conf", "gateway/audit", "gateway/audit/witness", "store", "store/postgres"},
+	"gateway/certs":   {"store", "store/files"},
+	"gateway/cluster": {"conf", "gateway/audit", "gateway/audit/witness", "store", "store/postgres"},
+	"gateway/doctor": {
+		"conf", "gateway/doctor/challenge", "gateway/doctor/desk", "gateway/doctor/portal",
+		"gateway/readiness", "gateway/status", "policy", "policy/secret", "tunnel/publisher",
+		"tunnel/publisher/failure",
+	},
 	"gateway/doctor/challenge": {},
 	"gateway/doctor/desk":      {"gateway/doctor/challenge", "policy/hosts"},
+	"gateway/doctor/portal":    {"conf/format"},
 	"gateway/front":            {"gateway/visit", "policy", "tunnel", "tunnel/http1/wire"},
 	"gateway/metrics":          {"gateway/status", "policy"},
 	"gateway/native": {

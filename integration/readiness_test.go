@@ -12,8 +12,8 @@ import (
 	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
-// readiness is what the health path tells a balancer.
-type readiness struct {
+// toldReady is what the health path tells a balancer.
+type toldReady struct {
 	Ready    bool            `json:"ready"`
 	Problems []string        `json:"problems"`
 	Warnings []string        `json:"warnings"`
@@ -21,7 +21,7 @@ type readiness struct {
 }
 
 // probe asks as HAProxy does.
-func probe(t *testing.T, g *harness.Gateway) (status int, h readiness) {
+func probe(t *testing.T, g *harness.Gateway) (status int, h toldReady) {
 	t.Helper()
 	c, err := g.Dial(t.Context())
 	if err != nil {
@@ -41,7 +41,7 @@ func probe(t *testing.T, g *harness.Gateway) (status int, h readiness) {
 }
 
 // awaitTold waits until health has something to say of the engine.
-func awaitTold(t *testing.T, g *harness.Gateway) (status int, h readiness) {
+func awaitTold(t *testing.T, g *harness.Gateway) (status int, h toldReady) {
 	t.Helper()
 	await(t, "the engine's answer", func() bool {
 		status, h = probe(t, g)

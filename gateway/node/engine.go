@@ -1,7 +1,9 @@
 package node
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
@@ -69,3 +71,25 @@ func place(c *conf.Config, setting string) string {
 	}
 	return setting
 }
+
+// AskEngine asks the live engine of a configuration, which must have no fatal problem, whether a publish
+// would pass, and returns why not.
+func AskEngine(ctx context.Context, c *conf.Config) []readiness.Finding {
+	p, problems := plan.Policy(plan.Options{Conf: c})
+	if conf.Fatal(problems) || p.Engine.Pool == nil {
+		return nil
+	}
+	defer p.Engine.Pool.Close()
+	var found []readiness.Finding
+	for _, m := range p.Engine.Pool.Members() {
+		ctx, cancel := context.WithTimeout(ctx, askTime)
+		if f := questionFor(p).Ask(ctx, m); f != nil {
+			found = append(found, *f)
+		}
+		cancel()
+	}
+	return found
+}
+
+// askTime is how long one node may take.
+const askTime = 10 * time.Second

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/audit"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/cluster"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/doctor"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/operate"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/publish"
@@ -63,7 +64,7 @@ func app(sh *term.Shell) *cli.App {
 		},
 		Commands: slices.Concat(
 			[]*cli.Command{demo.Command(sh)}, operate.Commands(sh), publish.Commands(sh), audit.Commands(sh),
-			cluster.Commands(sh), engine.Commands(sh), sync.Commands(sh),
+			cluster.Commands(sh), doctor.Commands(sh), engine.Commands(sh), sync.Commands(sh),
 			[]*cli.Command{s.versionCommand(), s.manualCommand(), s.completionCommand()},
 		),
 	}

@@ -58,6 +58,8 @@ type Options struct {
 	Dir        string             // data folder; a new one if empty
 	Pause      func(point string) // see node.Config
 	LogTo      io.Writer
+
+	PreviousSecret string // of the publisher; none if empty
 }
 
 // YAML returns the configuration that o describes, listening on a free port of the loopback
@@ -85,7 +87,7 @@ func (o Options) YAML(data string) string {
 		"  upstream:", "    nodes: ["+fmt.Sprintf("%q", o.Upstream)+"]", "    path_context: "+fmt.Sprintf("%q", o.Inside),
 		"    secret: "+key(or(o.Engine, or(o.Secret, Secret))),
 		"peers:", "  - name: staging", "    sites: "+or(o.Sites, "[any]"),
-		"    secret: "+key(or(o.Secret, Secret)),
+		"    secret: "+o.keys(key(or(o.Secret, Secret)), key),
 	)
 	health := or(o.Health, "{}")
 	if !strings.Contains(health, "call:") { // most tests count what comes to the engine
@@ -301,4 +303,12 @@ func VerifyLog(dir string) (proof.Report, error) {
 	}
 	return proof.Verify(context.Background(), log, proof.Trust{Keys: []ed25519.PublicKey{pub},
 		Notes: []proof.Note{{Text: newest, From: "audit.checkpoint"}}})
+}
+
+// keys are the publisher's secrets as YAML.
+func (o Options) keys(current string, key func(string) string) string {
+	if o.PreviousSecret == "" {
+		return current
+	}
+	return strings.TrimSuffix(current, "}") + ", previous: " + key(o.PreviousSecret) + " }"
 }

@@ -50,6 +50,9 @@ func ReadSecret(sh *term.Shell, c *cli.Context) (string, error) {
 	return s, nil
 }
 
+// SecretFile reads the shared secret from a file; - is standard input.
+func SecretFile(sh *term.Shell, file string) (string, error) { return secretFrom(sh, file) }
+
 func secretFrom(sh *term.Shell, file string) (string, error) {
 	if file == "-" {
 		line, err := bufio.NewReader(io.LimitReader(sh.In, 4096)).ReadString('\n')

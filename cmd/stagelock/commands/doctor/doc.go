@@ -1,0 +1,2 @@
+// Package doctor has the command that looks at everything a publish needs.
+package doctor

@@ -1,0 +1,134 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/stagelock/stagelock/gateway/doctor/portal"
+	"github.com/stagelock/stagelock/policy/secret"
+	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
+)
+
+// login makes the first call of a publish, which only asks: does live know the login, is there such a
+// site, and may the login reach it.
+func login(ctx context.Context, p *patient) []Line {
+	k, findings := secret.NewKey(secret.KeyConfig{ID: "doctor", Algorithm: p.Secret.Algorithm, Secret: []byte(p.Secret.Text), Hex: p.Secret.Hex, Line: p.Build})
+	if k == nil {
+		return []Line{bad(fmt.Sprintf("the secret makes no key: %v", findings), "make one with stagelock secret new")}
+	}
+	build := cmp.Or(p.me.Line, p.Build, "7.4")
+	c, err := publisher.New(publisher.Config{URL: p.To, Build: build, Login: p.Login, Site: p.Site, Roots: p.verify, Dial: p.client(nil).Transport.(*http.Transport).DialContext,
+		Authorize: func(login string) string { return k.Authorization(login, false, build == "6.2") }})
+	if err != nil {
+		return []Line{note("not looked at: " + err.Error())}
+	}
+	defer c.Close()
+	err = c.CheckRemoteStagingGroup(ctx, p.Site)
+	var f *failure.Failure
+	switch {
+	case err == nil:
+		return []Line{ok(fmt.Sprintf("%s may reach site %d", p.Login, p.Site))}
+	case errors.As(err, &f):
+		return []Line{p.denied(f)}
+	}
+	return []Line{bad(err.Error(), "see the reference in the log there")}
+}
+
+// denied says which of login, site and engine a call failed for.
+func (p *patient) denied(f *failure.Failure) Line {
+	text, class := f.Msg, ""
+	if f.Thrown != nil {
+		class = f.Thrown.Class[strings.LastIndexByte(f.Thrown.Class, '.')+1:]
+		text = f.Thrown.Message
+	}
+	text += " (reference " + f.Reference + ")"
+	switch {
+	case strings.HasPrefix(f.Reason, "login."):
+		return bad("the gateway there does not let this login publish: "+text, "add it to the peer's logins there, or enter one that is listed")
+	case strings.HasPrefix(f.Reason, "site."):
+		return bad(fmt.Sprintf("site %d is not open to this peer: %s", p.Site, text), "add its id to the peer's sites there, or mend Remote Site ID").as("site")
+	case strings.HasPrefix(f.Reason, "engine."), f.Kind == failure.Unavailable:
+		return bad("the engine behind the gateway there takes no calls: "+text, "run stagelock doctor there").as("engine")
+	case class == "NoSuchGroupException":
+		return bad(fmt.Sprintf("there is no site %d: %s", p.Site, text), "enter the id of the live site as Remote Site ID: Site Settings shows it").as("site")
+	case class == "RemoteAuthException":
+		return bad("live does not know "+p.Login+": "+text, "use a login that live has; its mail address, or its screen name in 6.2")
+	case class == "PrincipalException" || strings.Contains(class, "MustHavePermission"):
+		return bad(p.Login+" may not publish into the site: "+text, "give the user Update and Publish Staging of the live site").as("permission")
+	}
+	return bad(cmp.Or(text, f.Error()), cmp.Or(f.Cure, "see the reference in the log there"))
+}
+
+var version = regexp.MustCompile(`\b(6\.2|7\.[0-4])\b(?:\.\d+)*`)
+
+// line compares the version lines of both portals.
+func line(ctx context.Context, p *patient) []Line {
+	own := p.Build
+	if p.PortalURL != nil {
+		res, err := p.versionHeader(ctx)
+		if err != nil {
+			return []Line{note("not looked at: the portal here does not answer: " + err.Error())}
+		}
+		if m := version.FindStringSubmatch(res); m != nil {
+			own = m[1]
+		}
+	}
+	if own == "" || p.me.Line == "" {
+		return []Line{note("not looked at: the portal here does not tell its version; name it with --line")}
+	}
+	if own != p.me.Line {
+		return []Line{bad(fmt.Sprintf("staging is %s, live %s: publish between equal lines, and better between equal patch levels", own, p.me.Line),
+			"update the older of the two portals; or mend engine.line there")}
+	}
+	return []Line{ok("both are " + own)}
+}
+
+// versionHeader returns what the portal here says it is.
+func (p *patient) versionHeader(ctx context.Context) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, p.PortalURL.String(), nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(req)
+	if err != nil {
+		return "", err
+	}
+	res.Body.Close()
+	return res.Header.Get("Liferay-Portal"), nil
+}
+
+// buffer compares the size of the parts that the portal here sends with what is taken there.
+func buffer(_ context.Context, p *patient) []Line {
+	v := p.Portal.Get(portal.Buffer)
+	size, err := strconv.ParseInt(v.Text, 10, 64)
+	if err != nil {
+		size = defaultBuffer
+	}
+	if size <= p.me.PartMax {
+		return []Line{ok(fmt.Sprintf("parts of %s are taken", bytesOf(size)))}
+	}
+	return []Line{bad(fmt.Sprintf("the portal here sends parts of %s, and %s are taken there", bytesOf(size), bytesOf(p.me.PartMax)),
+		fmt.Sprintf("%s=%d, or raise part_max_bytes there", portal.Buffer, min(p.me.PartMax, defaultBuffer))).in(v)}
+}
+
+// defaultBuffer is the size of parts where nobody says otherwise.
+const defaultBuffer = 10 << 20
+
+func bytesOf(n int64) string {
+	for _, u := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= u.size {
+			return strconv.FormatFloat(float64(n)/float64(u.size), 'f', -1, 64) + " " + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10) + " bytes"
+}

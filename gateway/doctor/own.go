@@ -1,0 +1,193 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/doctor/portal"
+	"github.com/stagelock/stagelock/gateway/readiness"
+	"github.com/stagelock/stagelock/gateway/status"
+	"github.com/stagelock/stagelock/policy"
+)
+
+// Own is the gateway here.
+type Own struct {
+	Conf     *conf.Config   // nil: it cannot be read
+	Problems []conf.Problem // of its configuration
+	// Engine asks the live engine whether a publish would pass.
+	Engine func(ctx context.Context) []readiness.Finding
+	// Status asks the gateway that runs.
+	Status func(ctx context.Context) (*status.Status, error)
+}
+
+// usable reports whether the configuration can be used.
+func (o *Own) usable() bool { return o.Conf != nil && !conf.Fatal(o.Problems) }
+
+// configuration tells what validate does.
+func configuration(_ context.Context, p *patient) []Line {
+	var lines []Line
+	for _, c := range p.Own.Problems {
+		l := bad(strings.TrimSpace(c.Path+" "+c.Msg), c.Cure)
+		if c.Warning {
+			l = note(l.Words)
+		}
+		l.File, l.At = c.File, c.Line
+		lines = append(lines, l)
+	}
+	if len(lines) == 0 {
+		return []Line{ok("the configuration can be used")}
+	}
+	return lines
+}
+
+// status asks the gateway once.
+func (p *patient) status(ctx context.Context) *status.Status {
+	if p.own == nil && p.ownErr == nil && p.Own.Status != nil {
+		p.own, p.ownErr = p.Own.Status(ctx)
+	}
+	return p.own
+}
+
+// running looks whether the gateway runs, and what keeps it from being ready.
+func running(ctx context.Context, p *patient) []Line {
+	s := p.status(ctx)
+	if s == nil {
+		return []Line{note(fmt.Sprintf("no gateway runs here, as far as its socket tells: %v", p.ownErr))}
+	}
+	var lines []Line
+	for _, problem := range s.Problems {
+		if !strings.HasPrefix(problem, "the live engine") && !strings.HasPrefix(problem, "no node of the live engine") { // see engine
+			words, cure, _ := strings.Cut(problem, "; ")
+			lines = append(lines, bad(words, cure))
+		}
+	}
+	if s.Audit.Problem != "" && s.Ready {
+		lines = append(lines, bad("the audit log is not whole: "+s.Audit.Problem, "see stagelock audit verify").as("log"))
+	}
+	if !s.Config.OK && s.Config.Problem != "" {
+		lines = append(lines, bad("the last reload was refused: "+strings.ReplaceAll(s.Config.Problem, "\n", "; "), "mend the configuration and reload").as("reload"))
+	}
+	if len(s.Config.Restart) > 0 {
+		lines = append(lines, note("changed, and counts after a restart only: "+strings.Join(s.Config.Restart, ", ")).as("reload"))
+	}
+	if len(lines) == 0 {
+		lines = append(lines, ok("the gateway "+s.Version+" runs"))
+	}
+	return lines
+}
+
+// engine asks the live engine.
+func engine(ctx context.Context, p *patient) []Line {
+	if !p.Own.usable() || p.Own.Engine == nil {
+		return []Line{note("not looked at: it needs a configuration that can be used")}
+	}
+	kinds := map[readiness.Kind]string{
+		readiness.Secret: "engine.secret", readiness.Path: "engine.path", readiness.Page: "engine.path", readiness.Authority: "engine.tls",
+		readiness.Name: "engine.tls", readiness.Expired: "engine.tls", readiness.Plain: "engine.tls", readiness.Address: "engine.address",
+		readiness.Redirect: "engine.redirect", readiness.Host: "engine.host", readiness.Empty: "engine.line", readiness.Unable: "engine.line",
+	}
+	var lines []Line
+	for _, f := range p.Own.Engine(ctx) {
+		id := kinds[f.Kind]
+		if id == "" {
+			id = "engine.up"
+		}
+		at := p.Own.Conf.Problem(settingOf(p.Own.Conf, f.Setting), "", "")
+		l := bad(f.Msg, f.Cure).as(id)
+		l.File, l.At = at.File, at.Line
+		lines = append(lines, l)
+	}
+	if len(lines) == 0 {
+		lines = append(lines, ok("the live engine would take a publish").as("engine.up"))
+	}
+	return append(lines, p.validHosts()...)
+}
+
+// settingOf is where a finding's setting is written: a secret stands in a file, or as a value.
+func settingOf(c *conf.Config, setting string) string {
+	if setting != "engine.upstream.secret" {
+		return setting
+	}
+	if c.Engine.Upstream.Secret.File != "" {
+		return setting + ".file"
+	}
+	return setting + ".value"
+}
+
+// validHosts looks whether the portal takes the Host that the gateway says.
+func (p *patient) validHosts() []Line {
+	v, c := p.Portal.Get(portal.ValidHosts), p.Own.Conf
+	if !v.Set() || strings.Contains(v.Text, "*") || c.Engine.Upstream.Host != "" {
+		return nil
+	}
+	valid := strings.Split(v.Text, ",")
+	for _, n := range c.Engine.Upstream.Nodes {
+		if !slices.ContainsFunc(valid, func(h string) bool { return strings.TrimSpace(h) == n.Hostname() }) {
+			return []Line{bad(fmt.Sprintf("the portal does not take the Host %s, which the gateway says", n.Hostname()),
+				fmt.Sprintf("engine.upstream.host: %s", strings.TrimSpace(valid[0]))).as("engine.host").in(v)}
+		}
+	}
+	return nil
+}
+
+// ownCertificates looks at those that publishers are shown.
+func ownCertificates(ctx context.Context, p *patient) []Line {
+	s := p.status(ctx)
+	if s == nil {
+		return nil
+	}
+	var lines []Line
+	for _, c := range s.Certificates {
+		left := c.NotAfter.Sub(p.Now())
+		switch {
+		case c.Problem != "":
+			words, cure, _ := strings.Cut(c.Problem, ": ")
+			lines = append(lines, bad(words, cure))
+		case left < ending:
+			lines = append(lines, bad(fmt.Sprintf("the certificate of %s ends on %s", c.Name, c.NotAfter.UTC().Format("2006-01-02")), "renew it and reload"))
+		default:
+			lines = append(lines, ok(fmt.Sprintf("%s, valid %d days", c.Name, int(left.Hours()/24))))
+		}
+	}
+	return lines
+}
+
+// disk looks whether two of the largest archives would have room.
+func disk(ctx context.Context, p *patient) []Line {
+	s := p.status(ctx)
+	if s == nil || s.Disk.Size == 0 {
+		return nil
+	}
+	need := int64(1 << 30)
+	if p.Own.Conf != nil {
+		for _, peer := range p.Own.Conf.Peers {
+			need = max(need, 2*int64(peer.ArchiveMaxBytes))
+		}
+	}
+	if s.Disk.Free < need {
+		return []Line{bad(fmt.Sprintf("%s has %d MiB left, and two of the largest archives take %d", s.Disk.Path, s.Disk.Free>>20, need>>20), "make room")}
+	}
+	return []Line{ok(fmt.Sprintf("%s has %d MiB left", s.Disk.Path, s.Disk.Free>>20))}
+}
+
+// refusedConnections tells of connections that came to nothing.
+func refusedConnections(ctx context.Context, p *patient) []Line {
+	s := p.status(ctx)
+	if s == nil {
+		return nil
+	}
+	var lines []Line
+	for _, why := range slices.Sorted(maps.Keys(s.Traffic.Turned)) {
+		r, known := policy.ReasonOf(why)
+		if family := r.Family(); !known || family != "hello" && family != "proxy" {
+			continue
+		}
+		lines = append(lines, bad(fmt.Sprintf("%s: %d times since %s; the log has the addresses", r.Meaning, s.Traffic.Turned[why],
+			s.Since.UTC().Format("2006-01-02 15:04 MST")), r.Cure))
+	}
+	return lines
+}

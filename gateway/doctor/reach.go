@@ -1,0 +1,149 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// scheme looks whether publishers are told to use TLS, and who answers plain HTTP.
+func scheme(ctx context.Context, p *patient) []Line {
+	if p.To.Scheme == "https" {
+		return nil
+	}
+	where := ""
+	client := p.client(nil)
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.To.String(), nil)
+	if err == nil {
+		if res, err := client.Do(req); err == nil {
+			res.Body.Close()
+			if res.StatusCode/100 == 3 {
+				where = fmt.Sprintf("; what answers redirects to %s, which Java's client does not follow for a POST", res.Header.Get("Location"))
+			}
+		}
+	}
+	p.To.Scheme = "https"
+	return []Line{bad("http carries secrets and content in the clear, and no gateway takes it"+where,
+		"tick Use a Secure Network Connection, and enter the port of https")}
+}
+
+// names looks the other end up.
+func names(ctx context.Context, p *patient) []Line {
+	host := p.To.Hostname()
+	if a, err := netip.ParseAddr(host); err == nil {
+		p.addrs, p.known[named] = []netip.Addr{a}, true
+		return []Line{ok(host + " is an address")}
+	}
+	var lines []Line
+	for _, family := range []struct{ id, network, name string }{{"dns.v4", "ip4", "IPv4"}, {"dns.v6", "ip6", "IPv6"}} {
+		found, err := p.Resolve(ctx, family.network, host)
+		if err != nil || len(found) == 0 {
+			lines = append(lines, note("no "+family.name+" address; nothing to do").as(family.id))
+			continue
+		}
+		p.addrs = append(p.addrs, found...)
+		lines = append(lines, ok(fmt.Sprintf("%s is %s", host, list(found))).as(family.id))
+	}
+	if len(p.addrs) == 0 {
+		return []Line{bad(host+" has no address", "look at the name that is entered as Remote Host, and at this machine's name server")}
+	}
+	p.known[named] = true
+	return lines
+}
+
+func list[T fmt.Stringer](all []T) string {
+	var texts []string
+	for _, a := range all {
+		texts = append(texts, a.String())
+	}
+	return strings.Join(texts, ", ")
+}
+
+// onlyIPv4 looks whether the portal's JVM can reach any of the addresses.
+func onlyIPv4(_ context.Context, p *patient) []Line {
+	o := p.Portal.Option("java.net.preferIPv4Stack")
+	if o.Text != "true" {
+		return nil
+	}
+	for _, a := range p.addrs {
+		if a.Unmap().Is4() {
+			return []Line{ok("the portal's JVM uses IPv4 only, and there is an IPv4 address")}
+		}
+	}
+	return []Line{bad(p.To.Hostname()+" has IPv6 addresses only, and the portal's JVM is told to use IPv4 only",
+		"remove -Djava.net.preferIPv4Stack=true").in(o)}
+}
+
+// connect connects to each address.
+func connect(ctx context.Context, p *patient) []Line {
+	var lines []Line
+	for _, a := range p.addrs {
+		addr := net.JoinHostPort(a.Unmap().String(), p.port())
+		begun := p.Now()
+		conn, err := p.dial(ctx, addr)
+		if err != nil {
+			lines = append(lines, unreached(addr, err, p.Patience))
+			continue
+		}
+		conn.Close()
+		p.known[reached] = true
+		lines = append(lines, ok(fmt.Sprintf("%s answers in %d ms", addr, p.Now().Sub(begun).Milliseconds())))
+	}
+	if p.known[reached] { // Java tries the next address too, as long as one answers
+		for i := range lines {
+			if lines[i].Mark == Bad && strings.Contains(lines[i].Words, "[") {
+				lines[i].Mark = Note
+			}
+		}
+	}
+	return lines
+}
+
+func (p *patient) dial(ctx context.Context, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Patience)
+	defer cancel()
+	return p.Dial(ctx, "tcp", addr)
+}
+
+// unreached says why a connection could not be made.
+func unreached(addr string, err error, patience time.Duration) Line {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return bad(addr+" refuses connections", "start the gateway there, or mend the port; a firewall may refuse too")
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return bad("there is no way to "+addr, "look at the routes of this machine, and at the address of the name")
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return bad(fmt.Sprintf("%s gives no answer in %s: a firewall drops it", addr, patience), "have the firewalls between let this machine through to that port")
+	}
+	return bad(addr+" cannot be reached: "+err.Error(), "look at the line between")
+}
+
+// client calls the other end as publishers do: HTTP/1.1, one connection after the other.
+func (p *patient) client(t *http.Transport) *http.Client {
+	if t == nil {
+		t = &http.Transport{}
+	}
+	t.DisableCompression, t.DialContext = true, func(ctx context.Context, _, addr string) (net.Conn, error) {
+		var err error
+		for _, a := range p.addrs {
+			_, port, _ := net.SplitHostPort(addr)
+			var conn net.Conn
+			if conn, err = p.dial(ctx, net.JoinHostPort(a.Unmap().String(), port)); err == nil {
+				return conn, nil
+			}
+		}
+		if len(p.addrs) == 0 {
+			return p.dial(ctx, addr)
+		}
+		return nil, err
+	}
+	return &http.Client{Transport: t}
+}

@@ -1,0 +1,182 @@
+package doctor
+
+import (
+	"context"
+	"crypto/x509"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/stagelock/stagelock/gateway/doctor/desk"
+	"github.com/stagelock/stagelock/gateway/doctor/portal"
+	"github.com/stagelock/stagelock/gateway/status"
+)
+
+// Secret is a shared secret as its operator wrote it.
+type Secret struct {
+	Text      string
+	Hex       bool
+	Algorithm string
+	Place     portal.Value // where it stands, if in a file of the portal's
+}
+
+// Config says what is looked at. What is zero is not.
+type Config struct {
+	To     *url.URL // of the other gateway, with the path context that publishers enter
+	Secret *Secret
+	Login  string
+	Site   int64
+	Build  string // version line of the portal here; 7.4 if empty
+	Both   bool   // the other end looks back
+	Port   uint16 // of the gateway here, for the other end to look at
+	Quick  bool   // without the probes that wait
+
+	Portal     *portal.Portal // the files of the portal here
+	PortalURL  *url.URL       // the portal here itself
+	Truststore string         // whom the JVM of the portal trusts
+	Roots      *x509.CertPool // whom this machine trusts; nil: the system's authorities
+	Own        *Own           // the gateway here
+
+	Dial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	Resolve  func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	Keytool  func(ctx context.Context, file string) ([]*x509.Certificate, error) // reads a trust store
+	Now      func() time.Time
+	Silences []time.Duration // of answers that are waited for; nil: 20, 65 and 125 s
+	Patience time.Duration   // for a connection; 0: 5 s
+	Tell     func(Line)      // each line as soon as it is known; nil: nobody
+}
+
+// patient is what is looked at, and what was found so far.
+type patient struct {
+	Config
+	addrs  []netip.Addr
+	me     *desk.Me
+	verify *x509.CertPool // who issued the other end's certificate is among them; nil: the system's
+	known  map[fact]bool
+	own    *status.Status // of the gateway here
+	ownErr error
+	// stranger is the answer that refused this machine's address.
+	stranger *answered
+}
+
+// fact is what a check found that others need.
+type fact string
+
+const (
+	named     fact = "an address"   // the name has one
+	reached   fact = "a connection" // TCP
+	encrypted fact = "TLS"          //
+	trusted   fact = "a trusted certificate"
+	met       fact = "a stagelock gateway at the other end that answers"
+	proved    fact = "a secret that is right"
+)
+
+// check is one thing to look at.
+type check struct {
+	id    string
+	asked func(*patient) bool // nil: always
+	needs fact                // found by an earlier one
+	run   func(context.Context, *patient) []Line
+}
+
+func toward(p *patient) bool     { return p.To != nil }
+func withSecret(p *patient) bool { return p.To != nil && p.Secret != nil }
+func withLogin(p *patient) bool  { return withSecret(p) && p.Login != "" && p.Site != 0 }
+func withFiles(p *patient) bool  { return p.Portal != nil }
+func ofOwn(p *patient) bool      { return p.Own != nil }
+
+// checks are all of them, in the order in which one needs the other.
+var checks = []check{
+	{"conf", ofOwn, "", configuration},
+	{"ready", ofOwn, "", running},
+	{"engine", ofOwn, "", engine},
+	{"certificate", ofOwn, "", ownCertificates},
+	{"disk", ofOwn, "", disk},
+	{"refused", ofOwn, "", refusedConnections},
+
+	{"secret.lines", withFiles, "", secretLines},
+	{"engine.hosts", withFiles, "", openHosts},
+	{"timeout", withFiles, "", shortTimeout},
+	{"jvm.tls", withFiles, "", oldProtocols},
+	{"jvm.proxy", withFiles, "", jvmProxy},
+	{"jvm.trust", withFiles, "", otherTruststore},
+
+	{"scheme", toward, "", scheme},
+	{"dns", toward, "", names},
+	{"jvm.ipv4", both(toward, withFiles), named, onlyIPv4},
+	{"tcp", toward, named, connect},
+	{"tls", toward, reached, handshake},
+	{"tls.jvm", both(toward, func(p *patient) bool { return p.Truststore != "" }), encrypted, truststore},
+	{"path", toward, encrypted, path},
+	{"address", toward, encrypted, address},
+	{"clock", toward, met, clock},
+	{"secret", withSecret, met, compare},
+	{"login", withLogin, proved, login},
+	{"line", both(toward, func(p *patient) bool { return p.PortalURL != nil || p.Build != "" }), met, line},
+	{"buffer", both(toward, withFiles), met, buffer},
+	{"probe.size", toward, met, size},
+	{"probe.reuse", toward, met, reuse},
+	{"probe.idle", toward, met, idle},
+	{"both", both(toward, func(p *patient) bool { return p.Both }), met, lookBack},
+}
+
+func both(a, b func(*patient) bool) func(*patient) bool {
+	return func(p *patient) bool { return a(p) && b(p) }
+}
+
+// Run makes every check that the configuration asks for. A check that cannot be made says why.
+func Run(ctx context.Context, c Config) Report {
+	p := &patient{Config: c.withDefaults(), known: map[fact]bool{}}
+	var r Report
+	for _, k := range checks {
+		if k.asked != nil && !k.asked(p) || ctx.Err() != nil {
+			continue
+		}
+		lines := []Line{note("not looked at: it needs " + string(k.needs))}
+		if k.needs == "" || p.known[k.needs] {
+			lines = k.run(ctx, p)
+		}
+		for _, l := range lines {
+			r.add(k.id, l)
+			if c.Tell != nil {
+				c.Tell(r.Lines[len(r.Lines)-1])
+			}
+		}
+	}
+	r.Unreachable = c.To != nil && !p.known[reached]
+	return r
+}
+
+func (c Config) withDefaults() Config {
+	if c.To != nil {
+		to := *c.To
+		to.Path = strings.TrimSuffix(to.Path, "/")
+		c.To = &to
+	}
+	if c.Dial == nil {
+		c.Dial = new(net.Dialer).DialContext
+	}
+	if c.Resolve == nil {
+		c.Resolve = net.DefaultResolver.LookupNetIP
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Silences == nil {
+		c.Silences = []time.Duration{20 * time.Second, 65 * time.Second, 125 * time.Second}
+	}
+	if c.Patience == 0 {
+		c.Patience = 5 * time.Second
+	}
+	return c
+}
+
+// port is the one that publishers enter.
+func (p *patient) port() string {
+	if port := p.To.Port(); port != "" {
+		return port
+	}
+	return map[string]string{"http": "80"}[p.To.Scheme] + map[string]string{"https": "443"}[p.To.Scheme]
+}

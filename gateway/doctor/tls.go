@@ -1,0 +1,155 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ending is how long before its end a certificate is worth a word: those who renew by themselves have
+// done it long before.
+const ending = 7 * 24 * time.Hour
+
+// handshake makes TLS as Java does, and looks at the certificate.
+func handshake(ctx context.Context, p *patient) []Line {
+	state, err := p.greet(ctx)
+	if err != nil {
+		return []Line{ungreeted(err)}
+	}
+	p.known[encrypted] = true
+	lines := p.certificate(state)
+	if len(lines) == 0 {
+		p.known[trusted], p.verify = p.Truststore == "", p.Roots
+		leaf := state.PeerCertificates[0]
+		lines = append(lines, ok(fmt.Sprintf("issued by %q, valid %d days", leaf.Issuer.CommonName, int(leaf.NotAfter.Sub(p.Now()).Hours()/24))).as("tls.chain"))
+	}
+	return lines
+}
+
+// greet returns what the other end shows.
+func (p *patient) greet(ctx context.Context) (*tls.ConnectionState, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Patience)
+	defer cancel()
+	var err error
+	for _, a := range p.addrs {
+		var conn net.Conn
+		if conn, err = p.dial(ctx, net.JoinHostPort(a.Unmap().String(), p.port())); err != nil {
+			continue
+		}
+		secure := tls.Client(conn, &tls.Config{ServerName: p.To.Hostname(), MinVersion: tls.VersionTLS12,
+			InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}) //nolint:gosec // what is shown is judged below
+		if err = secure.HandshakeContext(ctx); err == nil {
+			state := secure.ConnectionState()
+			secure.Close()
+			return &state, nil
+		}
+		conn.Close()
+	}
+	return nil, err
+}
+
+// ungreeted says why there is no TLS.
+func ungreeted(err error) Line {
+	var record tls.RecordHeaderError
+	text := err.Error()
+	switch {
+	case errors.As(err, &record):
+		return bad("the port answers, but not with TLS", "enter the port of https, or have what stands there end TLS")
+	case strings.Contains(text, "protocol version"), strings.Contains(text, "unsupported versions"), strings.Contains(text, "unsupported protocol"):
+		return bad("the other end speaks no TLS 1.2 or newer", "update what ends TLS there: publishers' JVMs take nothing older").as("tls.version")
+	case strings.Contains(text, "handshake failure"), strings.Contains(text, "cipher"):
+		return bad("there is no cipher in common", "allow ECDHE with AES-GCM on what ends TLS there").as("tls.cipher")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return bad("the connection is closed before TLS begins: this machine's address is not admitted there, or a balancer has nothing behind it",
+			"add this machine's address to hosts.allow there; look at the balancer's own checks")
+	case errors.Is(err, context.DeadlineExceeded):
+		return bad("the port takes connections and says nothing", "look whether the gateway there hangs, or what listens in its place")
+	}
+	return bad("TLS fails: "+text, "look at what ends TLS there")
+}
+
+// certificate says what is wrong with what was shown.
+func (p *patient) certificate(state *tls.ConnectionState) []Line {
+	leaf, host, now := state.PeerCertificates[0], p.To.Hostname(), p.Now()
+	var lines []Line
+	day := func(t time.Time) string { return t.UTC().Format("2006-01-02") }
+	switch {
+	case !leaf.NotAfter.After(now):
+		lines = append(lines, bad("the certificate ran out on "+day(leaf.NotAfter), "renew it there and reload").as("tls.expiry"))
+	case leaf.NotBefore.After(now):
+		lines = append(lines, bad("the certificate is valid from "+day(leaf.NotBefore)+" on", "look at the clocks of both machines").as("tls.expiry"))
+	case leaf.NotAfter.Before(now.Add(ending)):
+		lines = append(lines, bad("the certificate ends on "+day(leaf.NotAfter), "renew it there and reload: it should have happened by itself").as("tls.expiry"))
+	}
+	if err := leaf.VerifyHostname(host); err != nil {
+		lines = append(lines, bad("the certificate is not for "+host+": "+strings.TrimPrefix(err.Error(), "x509: "),
+			"enter a name that it is for as Remote Host, or add this one to names there").as("tls.name"))
+	}
+	if l, broken := p.chain(state.PeerCertificates, p.Roots); broken && p.Truststore == "" {
+		lines = append(lines, l.as("tls.chain"))
+	}
+	return lines
+}
+
+// chain looks who issued a certificate. When it is valid is another matter.
+func (p *patient) chain(shown []*x509.Certificate, roots *x509.CertPool) (Line, bool) {
+	leaf, between := shown[0], x509.NewCertPool()
+	for _, c := range shown[1:] {
+		between.AddCert(c)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: middle(leaf, p.Now())})
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case err == nil || !errors.As(err, &unknown):
+		return Line{}, false
+	case len(shown) == 1 && len(leaf.IssuingCertificateURL) > 0:
+		return bad("the server sends no intermediate certificate: browsers mend that, Java does not",
+			"put the whole chain into the certificate file there"), true
+	}
+	return bad(fmt.Sprintf("issued by %q, whom this machine does not trust", leaf.Issuer.CommonName),
+		"name the authority's file with --ca, and have the portal's JVM trust it: stagelock ca prints the commands there"), true
+}
+
+// middle is now, or a time at which the certificate was valid.
+func middle(leaf *x509.Certificate, now time.Time) time.Time {
+	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+		return leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore) / 2)
+	}
+	return now
+}
+
+// truststore looks whether the portal's JVM trusts the other end.
+func truststore(ctx context.Context, p *patient) []Line {
+	all, err := p.Keytool(ctx, p.Truststore)
+	if err != nil {
+		return []Line{note("not looked at: the trust store cannot be read: " + err.Error())}
+	}
+	state, err := p.greet(ctx)
+	if err != nil {
+		return []Line{note("not looked at: " + err.Error())}
+	}
+	roots := x509.NewCertPool()
+	for _, c := range all {
+		roots.AddCert(c)
+	}
+	l, broken := p.chain(state.PeerCertificates, roots)
+	if !broken {
+		p.known[trusted], p.verify = true, roots
+		return []Line{ok(fmt.Sprintf("the portal's JVM trusts it: %s has %d certificates, one is its authority", p.Truststore, len(all)))}
+	}
+	if strings.Contains(l.Words, "intermediate") {
+		return []Line{l.as("tls.chain")}
+	}
+	last := state.PeerCertificates[len(state.PeerCertificates)-1]
+	l = bad(fmt.Sprintf("the portal's JVM does not trust it: %s has %d certificates, none is %q", p.Truststore, len(all), last.Issuer.CommonName),
+		fmt.Sprintf("keytool -importcert -alias stagelock -file ca.pem -keystore %s, with the file that stagelock ca names there", p.Truststore))
+	l.File = p.Truststore
+	return []Line{l}
+}
