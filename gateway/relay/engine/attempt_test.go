@@ -193,6 +193,8 @@ func TestWhatAReplyBecomes(t *testing.T) {
 		{"nothing where a value is due", says(200, nil), "long", tunnel.BadAnswer, engine.ReasonEmpty, ""},
 		{"another type", says(200, value(t, true)), "long", tunnel.BadAnswer, engine.ReasonReply, ""},
 		{"a page", says(200, []byte("<html>")), "long", tunnel.Refused, engine.ReasonPage, ""},
+		{"a page behind blanks", says(200, []byte("\r\n <!DOCTYPE html>")), "long", tunnel.Refused, engine.ReasonPage, ""},
+		{"garbage that is no page", says(200, []byte("abc")), "long", tunnel.BadAnswer, engine.ReasonReply, ""},
 		{"too long", says(200, append([]byte("\xac\xed\x00\x05"), make([]byte, 2<<20)...)), "long", tunnel.BadAnswer, engine.ReasonReply, ""},
 		{"the gateway's own secret refused", says(200, wrongSecret), "long", tunnel.Refused, engine.ReasonRefusing, ""},
 		{"redirect", says(302, nil), "long", tunnel.Refused, engine.ReasonRedirect, ""},

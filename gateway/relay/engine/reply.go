@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1/forward"
@@ -94,6 +95,13 @@ const carriedOut = "the call was carried out, but the live engine's answer was r
 // oversized are the faults of an answer that did begin.
 var oversized = map[string]bool{forward.ReasonReply: true, forward.ReasonReplyLarge: true}
 
+// isPage reports whether a browser would show the answer. Any other garbage may come of a tunnel that is broken.
+func isPage(contentType string, body []byte) bool {
+	body = bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\ufeff")), " \t\r\n")
+	return bytes.HasPrefix(body, []byte("<")) ||
+		!bytes.HasPrefix(body, graph.Header()[:1]) && strings.HasPrefix(strings.ToLower(contentType), "text/html")
+}
+
 // page is an answer of something else than the tunnel, which writes objects and nothing else: a log-in, a
 // proxy's own page, another application.
 func page(reply *forward.Reply, cause error) error {
@@ -113,7 +121,7 @@ func (a *Attempt) salvageException(reply *forward.Reply, in *source.Input, want 
 		return Answer{}, badAnswer(ReasonEmpty, "the live engine answered with nothing where a value was due", cause)
 	}
 	body, err := reply.AppendTo(in.Everything())
-	if !bytes.HasPrefix(body, graph.Header()[:1]) {
+	if isPage(reply.ContentType, body) {
 		a.exchange.Cut()
 		return Answer{}, page(reply, cause)
 	}
