@@ -37,11 +37,31 @@ func (p *patient) transport() *http.Transport {
 		InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}} //nolint:gosec // see tls.go
 }
 
+// Questions cost: a gateway that had too many is asked again after a while.
+const (
+	tries = 4
+	pause = time.Second
+)
+
 // ask asks a question of the desk under a path context, with a client of its own if c is nil.
-func (p *patient) ask(ctx context.Context, c *http.Client, context, name string, body io.Reader, length int64) (answered, error) {
-	u := url.URL{Scheme: "https", Host: p.To.Host, Path: context + desk.Path + name}
-	return p.send(ctx, c, http.MethodPost, &u, body, length)
+func (p *patient) ask(ctx context.Context, c *http.Client, under, name string, body func() io.Reader, length int64) (a answered, err error) {
+	u := url.URL{Scheme: "https", Host: p.To.Host, Path: under + desk.Path + name}
+	for range tries {
+		a, err = p.send(ctx, c, http.MethodPost, &u, body(), length)
+		if err != nil || !a.ours || a.status != http.StatusServiceUnavailable {
+			return a, err
+		}
+		select {
+		case <-ctx.Done():
+			return a, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	return a, err
 }
+
+// text is the body of a question.
+func text(s string) func() io.Reader { return func() io.Reader { return strings.NewReader(s) } }
 
 func (p *patient) send(ctx context.Context, c *http.Client, method string, u *url.URL, body io.Reader, length int64) (a answered, err error) {
 	if c == nil {
@@ -100,7 +120,7 @@ func (p *patient) question(ctx context.Context, c *http.Client, name string, abo
 	if err != nil {
 		return answered{}, err
 	}
-	a, err := p.ask(ctx, c, p.To.Path, name, bytes.NewReader(b), int64(len(b)))
+	a, err := p.ask(ctx, c, p.To.Path, name, text(string(b)), int64(len(b)))
 	if err != nil {
 		return a, err
 	}
@@ -138,11 +158,17 @@ func path(ctx context.Context, p *patient) []Line {
 	case found && a.status == http.StatusMethodNotAllowed:
 		p.known[met], p.me = true, me
 		return []Line{ok(tunnel.Path + " is the tunnel")}
+	case found && me.Context == p.To.Path:
+		return []Line{bad(fmt.Sprintf("something between changes the path: %s does not arrive as the tunnel's", tunnel.Path),
+			"have it pass the path on as it is: nginx proxy_pass without a path, no rewrite")}
 	case found:
 		p.known[met], p.me = true, me
 		told := fmt.Sprintf("the path context there is %q, and %q was entered", me.Context, p.To.Path)
 		p.To.Path = me.Context
 		return []Line{bad(told, fmt.Sprintf("enter %q as Remote Path Context", me.Context))}
+	}
+	if first.ours {
+		a = first
 	}
 	return []Line{instead(a)}
 }
@@ -150,6 +176,9 @@ func path(ctx context.Context, p *patient) []Line {
 // instead is what answers where a gateway should, and answers no questions.
 func instead(a answered) Line {
 	switch {
+	case a.ours && a.status == http.StatusBadRequest:
+		words, cure, _ := strings.Cut(firstLine(a.body), "; ")
+		return bad("the gateway there refuses what arrives: "+words, cure)
 	case a.ours:
 		return note(fmt.Sprintf("a gateway is there and answers no questions (status %d): it is older, or slows this machine down", a.status))
 	case a.status/100 == 3:
@@ -173,7 +202,7 @@ func by(server string) string {
 func (p *patient) meet(ctx context.Context) (me *desk.Me, a answered, found bool) {
 	for _, context := range []string{p.To.Path, ""} {
 		var err error
-		a, err = p.ask(ctx, nil, context, "me", strings.NewReader("{}"), 2)
+		a, err = p.ask(ctx, nil, context, "me", text("{}"), 2)
 		me = &desk.Me{}
 		if err == nil && a.status == http.StatusOK && a.ours && json.Unmarshal(a.body, me) == nil {
 			return me, a, true

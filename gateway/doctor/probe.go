@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/doctor/desk"
@@ -40,7 +39,7 @@ func size(ctx context.Context, p *patient) []Line {
 		if n > p.me.PartMax+64<<10 || n > largest {
 			continue // see buffer
 		}
-		a, err := p.ask(ctx, nil, p.To.Path, "size", io.LimitReader(zeros{}, n), n)
+		a, err := p.ask(ctx, nil, p.To.Path, "size", func() io.Reader { return io.LimitReader(zeros{}, n) }, n)
 		switch {
 		case err != nil:
 			return []Line{bad(fmt.Sprintf("a body of %s breaks off, %s got through: %v", bytesOf(n), bytesOf(passed), err),
@@ -118,7 +117,7 @@ func (p *patient) silences(ctx context.Context) (time.Duration, string) {
 func (p *patient) heldBack(ctx context.Context) (bool, error) {
 	long := time.Duration(4.5 * p.me.Beat * float64(time.Second))
 	body := fmt.Sprintf(`{"seconds":%g,"beats":true}`, long.Seconds())
-	a, err := p.ask(ctx, nil, p.To.Path, "wait", strings.NewReader(body), int64(len(body)))
+	a, err := p.ask(ctx, nil, p.To.Path, "wait", text(body), int64(len(body)))
 	if err == nil && a.status != http.StatusOK {
 		err = fmt.Errorf("status %d%s", a.status, by(a.server))
 	}

@@ -58,13 +58,13 @@ func (p *patient) greet(ctx context.Context) (*tls.ConnectionState, error) {
 // ungreeted says why there is no TLS.
 func ungreeted(err error) Line {
 	var record tls.RecordHeaderError
-	text := err.Error()
+	says := err.Error()
 	switch {
 	case errors.As(err, &record):
 		return bad("the port answers, but not with TLS", "enter the port of https, or have what stands there end TLS")
-	case strings.Contains(text, "protocol version"), strings.Contains(text, "unsupported versions"), strings.Contains(text, "unsupported protocol"):
+	case strings.Contains(says, "protocol version"), strings.Contains(says, "unsupported versions"), strings.Contains(says, "unsupported protocol"):
 		return bad("the other end speaks no TLS 1.2 or newer", "update what ends TLS there: publishers' JVMs take nothing older").as("tls.version")
-	case strings.Contains(text, "handshake failure"), strings.Contains(text, "cipher"):
+	case strings.Contains(says, "handshake failure"), strings.Contains(says, "cipher"):
 		return bad("there is no cipher in common", "allow ECDHE with AES-GCM on what ends TLS there").as("tls.cipher")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return bad("the connection is closed before TLS begins: this machine's address is not admitted there, or a balancer has nothing behind it",
@@ -72,7 +72,7 @@ func ungreeted(err error) Line {
 	case errors.Is(err, context.DeadlineExceeded):
 		return bad("the port takes connections and says nothing", "look whether the gateway there hangs, or what listens in its place")
 	}
-	return bad("TLS fails: "+text, "look at what ends TLS there")
+	return bad("TLS fails: "+says, "look at what ends TLS there")
 }
 
 // certificate says what is wrong with what was shown.
