@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
@@ -157,6 +158,42 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		if strings.Contains(m.text, secret) {
 			t.Errorf("%q is in the scrape", secret)
 		}
+	}
+}
+
+// A gateway is scraped, and asked how it is, while it reads its configuration anew.
+func TestScrapesWhileReloading(t *testing.T) {
+	v := newEnvironment(t, harness.EngineOptions{})
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if scrape(t, v.gateway).sum("stagelock_store_up") != 1 || v.gateway.Node.Status().Version != "test" {
+						t.Error("it is not well")
+					}
+				}
+			}
+		})
+	}
+	good := readFile(t, v.gateway.File)
+	for i := range 10 {
+		text := append(bytes.Clone(good), []byte("heartbeat: "+strconv.Itoa(i+10)+"s\n")...)
+		if err := os.WriteFile(v.gateway.File, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.gateway.Node.Reload(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	all.Wait()
+	if got := scrape(t, v.gateway).sum("stagelock_config_info"); got != 1 {
+		t.Errorf("%v configurations", got)
 	}
 }
 

@@ -42,10 +42,12 @@ func AdminAddresses(c *conf.Config) []admin.Address {
 type desk struct {
 	meter    *metrics.Metrics
 	recorder *watch.Recorder // the audit log, while it is written
-	admin    *admin.Server
-	loaded   loaded
-	named    string // of this gateway
-	since    time.Time
+
+	neighbours watch.Neighbours
+	admin      *admin.Server
+	loaded     loaded
+	named      string // of this gateway
+	since      time.Time
 }
 
 // ownFiles is how many files a gateway has open beside those of its connections, about.
@@ -54,7 +56,7 @@ const ownFiles = 100
 // tellFiles warns if connections may come that cannot be accepted: one takes a file, and another one
 // while a call of it is with the engine.
 func (n *Node) tellFiles() {
-	if most, need := openFiles(), uint64(2*n.conf.Quota.Connections+ownFiles); most > 0 && most < need {
+	if most, need := watch.OpenFiles(), uint64(2*n.conf.Quota.Connections+ownFiles); most > 0 && most < need {
 		n.cfg.Log.WithField("setting", "quota.connections").Warnf("%d open files are allowed, and %d connections may need %d: "+
 			"raise the limit (LimitNOFILE), or lower quota.connections", most, n.conf.Quota.Connections, need)
 	}
@@ -63,12 +65,16 @@ func (n *Node) tellFiles() {
 // openWatch makes what the rooms count with.
 func (n *Node) openWatch(_ context.Context, p *relay.Policy) (err error) {
 	n.tellFiles()
+	n.neighbours.Members = n.database.Members()
 	n.meter, err = metrics.New(metrics.Config{Version: n.cfg.Version, Methods: methods(), State: n.Status})
 	if err != nil {
 		return err
 	}
 	n.meter.Expect(p.Names())
-	n.recorder, err = watch.NewRecorder(watch.Config{Audit: n.audit, Meter: n.meter, Log: n.cfg.Log, Now: n.cfg.Now})
+	n.recorder, err = watch.NewRecorder(watch.Config{
+		Audit: n.audit, Meter: n.meter, Requests: n.database.Requests(), Shared: n.conf.Store == "postgres",
+		Log: n.cfg.Log, Now: n.cfg.Now,
+	})
 	return err
 }
 

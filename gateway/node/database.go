@@ -61,8 +61,8 @@ func (n *Node) agreeOnKey(ctx context.Context, db store.Database) error {
 
 // lease is how long others wait for this gateway if it dies.
 func (n *Node) lease() time.Duration {
-	if n.conf.Store == "postgres" {
-		return n.conf.Cluster.Lease
+	if n.cfg.Conf.Store == "postgres" {
+		return n.cfg.Conf.Cluster.Lease
 	}
 	return embeddedLease
 }

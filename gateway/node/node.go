@@ -104,7 +104,7 @@ func New(ctx context.Context, c Config) (*Node, error) {
 }
 
 // data is the folder of what the node must not lose.
-func (n *Node) data() DataDir { return DataDir(n.conf.Data) }
+func (n *Node) data() DataDir { return DataDir(n.cfg.Conf.Data) } // read at start only
 
 func (n *Node) openData(context.Context) error {
 	for _, folder := range []string{n.data().Audit(), n.data().TLS()} {
@@ -234,21 +234,6 @@ func (n *Node) openFront(context.Context, *relay.Policy) (err error) {
 // rules returns who may visit now.
 func (n *Node) rules() *visit.Rules { return &n.relay.Policy().Rules }
 
-// facts gathers what health is made of. It neither waits nor writes.
-func (n *Node) facts() admin.Facts {
-	f := admin.Facts{
-		Log: n.audit.Err(), Nodes: n.relay.Policy().Engine.Pool.State(),
-		Stopping: n.relay.Draining(), Refusals: n.visits.Refusals(),
-	}
-	if _, shared := n.logs(); shared {
-		f.Shared = n.sharedProblems()
-	} else {
-		f.Unwritable = n.unwritable()
-	}
-	f.Engine, f.Unasked = n.engineFacts()
-	return f
-}
-
 func firstFatal(problems []conf.Problem) string {
 	for _, p := range problems {
 		if !p.Warning {
@@ -298,12 +283,6 @@ func (n *Node) CA() (path, fingerprint, keytool string, ok bool) {
 	return path, fingerprint, n.certs.KeytoolLine(), true
 }
 
-// Health returns how the node is.
-func (n *Node) Health() admin.Health { return n.probes.Health() }
-
-// Ready returns what the health path tells: 200 if publishes can pass, else 503, and why as JSON.
-func (n *Node) Ready() (status int, body []byte) { return n.probes.Ready() }
-
 // Run serves until ctx ends, then drains: publishes in progress go on until they end or the
 // configured time is over. It closes the node.
 func (n *Node) Run(ctx context.Context) (err error) {
@@ -321,12 +300,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	n.mu.Unlock()
 	defer n.unwatch()
 	var serving errgroup.Group
-	runs := []func(context.Context) error{n.life.Run, n.visits.Run, n.relay.Run, n.native.Run, n.watchLogs, n.admin.Run, n.recorder.Run,
-		(&watch.Expiry{Shown: n.certificates, Log: n.cfg.Log, Now: n.cfg.Now}).Run}
-	for _, l := range n.listeners {
-		runs = append(runs, func(ctx context.Context) error { return n.front.Serve(ctx, l) })
-	}
-	for _, run := range runs {
+	for _, run := range n.runs() {
 		serving.Go(func() error {
 			err := run(work)
 			if err != nil {
@@ -351,6 +325,21 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	err = <-failed
 	n.visits.Wait()
 	return errors.Join(err, n.note(context.WithoutCancel(ctx), audit.KindStop, "", nil))
+}
+
+// runs are what goes on as long as the node serves.
+func (n *Node) runs() []func(context.Context) error {
+	expiry := watch.Expiry{Shown: n.certificates, Log: n.cfg.Log, Now: n.cfg.Now}
+	runs := []func(context.Context) error{
+		n.life.Run, n.visits.Run, n.relay.Run, n.native.Run, n.watchLogs, n.admin.Run, n.recorder.Run, expiry.Run,
+	}
+	if n.conf.Store == "postgres" {
+		runs = append(runs, n.neighbours.Run)
+	}
+	for _, l := range n.listeners {
+		runs = append(runs, func(ctx context.Context) error { return n.front.Serve(ctx, l) })
+	}
+	return runs
 }
 
 var errStopped = errors.New("the gateway stopped")

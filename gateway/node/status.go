@@ -3,18 +3,26 @@ package node
 import (
 	"os"
 
+	"github.com/stagelock/stagelock/gateway/admin"
 	"github.com/stagelock/stagelock/gateway/status"
+	"github.com/stagelock/stagelock/gateway/watch"
 	"github.com/stagelock/stagelock/store/files"
 )
+
+// Health returns how the node is.
+func (n *Node) Health() admin.Health { return n.probes.Health() }
+
+// Ready returns what the health path tells: 200 if publishes can pass, else 503, and why as JSON.
+func (n *Node) Ready() (status int, body []byte) { return n.probes.Ready() }
 
 // Status returns how the node is, in full. It neither waits nor writes, and asks nobody over the
 // network.
 func (n *Node) Status() status.Status {
-	h, c := n.Health(), n.used.Load()
+	h := n.Health()
 	s := status.Status{
 		Ready: h.Ready, Problems: h.Problems, Version: n.cfg.Version, Node: n.named, Now: n.cfg.Now(), Since: n.since,
 		Stopping: n.relay.Draining(), Admin: n.admin.Addrs(), Refusals: h.Refusals,
-		Config: n.loaded.get(), Audit: n.auditStatus(), Store: n.storeStatus(c.Store), Disk: diskOf(string(n.data())),
+		Config: n.loaded.get(), Audit: n.auditStatus(), Store: n.storeStatus(n.cfg.Conf.Store), Disk: watch.Disk(string(n.data())),
 		Traffic: status.Traffic{
 			Publishes: n.relay.Publishing(), Calls: n.relay.Running(), Connections: n.front.Open(), Turned: n.front.Refused(),
 		},
@@ -44,6 +52,9 @@ func (n *Node) auditStatus() status.Audit {
 	if err := n.audit.Err(); err != nil {
 		a.Problem = err.Error()
 	}
+	if _, shared := n.logs(); shared {
+		return a // it lies with the store
+	}
 	segments, err := files.Segments(n.data().Audit())
 	if err != nil && a.Problem == "" {
 		a.Problem = err.Error()
@@ -59,10 +70,31 @@ func (n *Node) storeStatus(kind string) status.Store {
 	if err := n.unwritable(); err != nil {
 		s.Up, s.Problem = false, err.Error()
 	}
+	if kind == "postgres" {
+		s.Cluster = &status.Member{
+			Name: n.cfg.Conf.Cluster.Name, Lease: n.lease(), Members: n.neighbours.States(), Clock: n.life.Offset(),
+		}
+		return s
+	}
 	for _, end := range []string{"", "-wal"} {
 		if info, err := os.Stat(n.data().Database() + end); err == nil {
 			s.Bytes += info.Size()
 		}
 	}
 	return s
+}
+
+// facts gathers what health is made of. It neither waits nor writes.
+func (n *Node) facts() admin.Facts {
+	f := admin.Facts{
+		Log: n.audit.Err(), Nodes: n.relay.Policy().Engine.Pool.State(),
+		Stopping: n.relay.Draining(), Refusals: n.visits.Refusals(),
+	}
+	if _, shared := n.logs(); shared {
+		f.Shared = n.sharedProblems()
+	} else {
+		f.Unwritable = n.unwritable()
+	}
+	f.Engine, f.Unasked = n.engineFacts()
+	return f
 }

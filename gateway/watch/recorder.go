@@ -26,12 +26,21 @@ type Meter interface {
 	Publish(p metrics.Publish)
 }
 
+// Requests knows staging requests, also those that another process made. store.Requests is one.
+type Requests interface {
+	Request(ctx context.Context, id int64) (store.Request, error)
+}
+
 // Config is what a Recorder is built from.
 type Config struct {
-	Audit Log
-	Meter Meter
-	Log   *logrus.Entry
-	Now   func() time.Time
+	Audit    Log
+	Meter    Meter
+	Requests Requests
+	// Shared says that other gateways see calls of the same publishes: one that has come to nothing here
+	// may have ended there, and is not told.
+	Shared bool
+	Log    *logrus.Entry
+	Now    func() time.Time
 }
 
 // Recorder is an audit log that is looked at while it is written. It is safe for concurrent use.
@@ -42,7 +51,7 @@ type Recorder struct {
 
 // NewRecorder returns a Recorder that has seen nothing yet.
 func NewRecorder(c Config) (*Recorder, error) {
-	if c.Audit == nil || c.Meter == nil || c.Log == nil || c.Now == nil {
+	if c.Audit == nil || c.Meter == nil || c.Requests == nil || c.Log == nil || c.Now == nil {
 		return nil, errors.New("watch: a part of its configuration is missing")
 	}
 	r := &Recorder{cfg: c}
@@ -109,8 +118,35 @@ var results = map[trail.PublishEnd]struct {
 	trail.Unfinished: {"unfinished", logrus.WarnLevel, "publish given up by its publisher"},
 }
 
+// whole adds what another process has seen of a publish: one before a restart, or another gateway.
+func (r *Recorder) whole(p trail.Publish) trail.Publish {
+	if p.Request == 0 {
+		return p
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	defer cancel()
+	known, err := r.cfg.Requests.Request(ctx, p.Request)
+	if err != nil {
+		return p // what this process has seen is told
+	}
+	if known.PartBytes > p.Bytes {
+		p.Parts, p.Bytes = known.PartCount, known.PartBytes
+	}
+	if !known.CreatedAt.IsZero() && known.CreatedAt.Before(p.Begun) {
+		p.Begun = known.CreatedAt
+	}
+	return p
+}
+
+// askTime is how long the store may take to tell of a request.
+const askTime = 2 * time.Second
+
 // ended counts a publish and says how it ended, in one line.
 func (r *Recorder) ended(p trail.Publish) {
+	if r.cfg.Shared && p.End == trail.Unfinished {
+		return
+	}
+	p = r.whole(p)
 	how, took := results[p.End], max(0, p.Last.Sub(p.Begun))
 	r.cfg.Meter.Publish(metrics.Publish{Peer: p.Peer, Result: how.name, Took: took, Bytes: p.Bytes})
 	fields := logrus.Fields{

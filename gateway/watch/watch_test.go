@@ -27,6 +27,8 @@ type book struct {
 	events    []audit.Event
 	records   map[string]int
 	lost      int
+	requests  map[int64]store.Request
+	shared    bool
 	publishes []metrics.Publish
 }
 
@@ -42,6 +44,13 @@ func (b *book) Append(_ context.Context, ev audit.Event) (store.Seq, error) {
 
 func (b *book) AppendSoon(ctx context.Context, ev audit.Event) (store.Seq, error) {
 	return b.Append(ctx, ev)
+}
+
+func (b *book) Request(_ context.Context, id int64) (store.Request, error) {
+	if r, ok := b.requests[id]; ok {
+		return r, nil
+	}
+	return store.Request{}, store.ErrNotFound
 }
 
 func (b *book) Recorded(kind string) {
@@ -85,7 +94,7 @@ func newRecorder(t *testing.T, b *book) (*watch.Recorder, *page) {
 	log := logrus.New()
 	log.SetOutput(&out)
 	log.SetFormatter(&logrus.TextFormatter{DisableColors: true, DisableTimestamp: true})
-	r, err := watch.NewRecorder(watch.Config{Audit: b, Meter: b, Log: logrus.NewEntry(log), Now: time.Now})
+	r, err := watch.NewRecorder(watch.Config{Audit: b, Meter: b, Requests: b, Shared: b.shared, Log: logrus.NewEntry(log), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,4 +291,109 @@ func TestRecorderNeedsItsParts(t *testing.T) {
 	if _, err := watch.NewRecorder(watch.Config{}); err == nil {
 		t.Error("a recorder without a log")
 	}
+}
+
+// A publish that began before a restart, or at another gateway, is told whole, and one that has come
+// to nothing here is not told where another gateway may have ended it.
+func TestPublishOfSeveralProcesses(t *testing.T) {
+	begun := time.Now().Add(-time.Hour)
+	for _, tt := range []struct {
+		name   string
+		shared bool
+		events []audit.Event
+		want   []string // of the line; none: no line
+	}{
+		{"after a restart", false, []audit.Event{verdict("p", "publishStagingRequest", 7), outcome("p", "publishStagingRequest", 7, "answered")},
+			[]string{"result=ok", "bytes=5000", "parts=5", "took=1h0m"}},
+		{"it fails after a restart", false, []audit.Event{verdict("p", "publishStagingRequest", 7), outcome("p", "publishStagingRequest", 7, "exception a.B")},
+			[]string{"result=failed", "bytes=5000"}},
+		{"one of its parts came here", true, []audit.Event{verdict("u", "updateStagingRequest", 7), outcome("u", "updateStagingRequest", 7, "answered"),
+			verdict("x", "cleanUpStagingRequest", 7), outcome("x", "cleanUpStagingRequest", 7, "answered")}, nil},
+		{"its end came here", true, []audit.Event{verdict("p", "publishStagingRequest", 7), outcome("p", "publishStagingRequest", 7, "answered")},
+			[]string{"result=ok", "bytes=5000"}},
+		{"a part was refused here", true, []audit.Event{verdict("u", "updateStagingRequest", 7), outcome("u", "updateStagingRequest", 7, "part.size"),
+			verdict("x", "cleanUpStagingRequest", 7), outcome("x", "cleanUpStagingRequest", 7, "answered")}, []string{"result=failed", "reason=part.size"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := &book{shared: tt.shared, requests: map[int64]store.Request{7: {ID: 7, CreatedAt: begun, PartCount: 5, PartBytes: 5000}}}
+			r, out := newRecorder(t, b)
+			for _, ev := range tt.events {
+				if _, err := r.Append(t.Context(), ev); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if (out.String() == "") != (tt.want == nil) || len(b.publishes) != min(1, len(tt.want)) {
+				t.Errorf("log %q, counted %v", out, b.publishes)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("%q is not in %s", want, out)
+				}
+			}
+		})
+	}
+}
+
+func TestMachine(t *testing.T) {
+	dir := t.TempDir()
+	if d := watch.Disk(dir); d.Path != dir || d.Size > 0 && (d.Free <= 0 || d.Free > d.Size) {
+		t.Errorf("%+v", d)
+	}
+	if d := watch.Disk(dir + "/nothing"); d.Size != 0 {
+		t.Errorf("a folder that is not there: %+v", d)
+	}
+	if n := watch.OpenFiles(); n == 1 {
+		t.Errorf("%d", n)
+	}
+}
+
+// crowd is what a store knows of gateways.
+type crowd struct {
+	members
+	mu  sync.Mutex
+	all []store.Member
+	err error
+}
+
+func (c *crowd) Members(context.Context) ([]store.Member, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all, c.err
+}
+
+// members does what nobody asks for here.
+type members struct{}
+
+func (members) Join(context.Context, store.Member, time.Duration) (t time.Time, err error)  { return }
+func (members) Renew(context.Context, store.Member, time.Duration) (t time.Time, err error) { return }
+func (members) Leave(context.Context, string) error                                         { return nil }
+
+func TestNeighbours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &crowd{all: []store.Member{{Node: "a", State: store.MemberUp}, {Node: "b", State: store.MemberUp}, {Node: "c", State: store.MemberDraining},
+			{Node: "c", State: store.MemberUp, Over: true}}}
+		n := watch.Neighbours{Members: c}
+		if got := n.States(); len(got) != 0 {
+			t.Errorf("before it was asked: %v", got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- n.Run(ctx) }()
+		synctest.Wait()
+		if got := n.States(); got[string(store.MemberUp)] != 2 || got[string(store.MemberDraining)] != 1 || len(got) != 2 {
+			t.Errorf("states %v", got)
+		}
+		c.mu.Lock()
+		c.err = errors.New("the database is away")
+		c.mu.Unlock()
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if got := n.States(); len(got) != 0 {
+			t.Errorf("while nobody answers: %v", got)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -7,6 +7,9 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"os"
+	"os/user"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,6 +132,7 @@ func (b *builder) policy(limiter *quota.Limiter) *relay.Policy {
 		RepeatKeep: c.Repeats.Keep, RequestKeep: c.Requests.Keep, Abandoned: c.Requests.Abandoned,
 	}
 	b.hosts("admin.allow", c.Admin.Allow, false)
+	b.adminGroup()
 	p.Engine = b.engine()
 	p.Desk = b.desk(p)
 	return p
@@ -146,6 +150,27 @@ func quotaOf(q conf.Quota) quota.Config {
 func own() *hosts.Set {
 	set, _ := hosts.New(hosts.Config{Allow: []string{hosts.ServerIP}, Interfaces: interfaces})
 	return set
+}
+
+// adminGroup reports a group that could not come as far as the socket.
+func (b *builder) adminGroup() {
+	c := b.cfg
+	if c.Admin.Group == "" {
+		return
+	}
+	if _, err := user.LookupGroup(c.Admin.Group); err != nil {
+		b.add("admin.group", "is not known on this machine", "make it with groupadd, or name another one", false)
+	}
+	for i, e := range c.Admin.Listen {
+		if e.Socket == "" {
+			continue
+		}
+		dir := filepath.Dir(c.SocketFile(e))
+		if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o011 == 0 {
+			b.add(fmt.Sprintf("admin.listen[%d]", i), "lies in "+dir+", which nobody but its owner can enter: "+
+				"the group of admin.group does not reach it", "write unix: and a path elsewhere, such as unix:/run/stagelock/admin.sock", true)
+		}
+	}
 }
 
 // AdminHosts are the machines that may read at the admin listener, beside this one.

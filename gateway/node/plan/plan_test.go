@@ -2,7 +2,9 @@ package plan_test
 
 import (
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,6 +58,9 @@ func TestProblemsNameTheLine(t *testing.T) {
 		{"unknown key", `data: data`, "data: data\nlisen: x", "stagelock.yaml:4: lisen"},
 		{"no type of content", `    sites: [20143]`, "    sites: [20143]\n    types: [pages, page]", `stagelock.yaml:12: peers[0].types[1]: "page" is no type of content`},
 		{"no mapping of logins", `    sites: [20143]`, "    sites: [20143]\n    principals: ['a -> b', 'a']", `stagelock.yaml:12: peers[0].principals[1]: "a" does not say which login`},
+		{"admin: a group that nobody knows", `data: data`, "data: data\nadmin: {group: no-such-group-here}", "stagelock.yaml:4: admin.group: is not known on this machine"},
+		{"admin: host bits", `data: data`, "data: data\nadmin: {listen: '0.0.0.0:1', allow: [10.1.2.3/24]}", "stagelock.yaml:4: admin.allow[0]: \"10.1.2.3/24\""},
+		{"admin: everybody", `data: data`, "data: data\nadmin: {listen: '0.0.0.0:1', allow: ['0.0.0.0/0']}", "stagelock.yaml:4: admin.allow[0]"},
 		{"host bits", `"10.1.2.0/24"`, `"10.1.2.3/24"`, "stagelock.yaml:5: hosts.allow[0]: \"10.1.2.3/24\""},
 		{"mapped prefix that is all of IPv4", `"10.1.2.0/24"`, `"::ffff:0:0/96"`, "stagelock.yaml:5: hosts.allow[0]"},
 		{"short mapped prefix", `"10.1.2.0/24"`, `"::ffff:10.0.0.0/8"`, "stagelock.yaml:5: hosts.allow[0]"},
@@ -106,5 +111,24 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	}
 	if strings.Contains(got, "short\"") {
 		t.Errorf("a secret is printed:\n%s", got)
+	}
+}
+
+// A group that cannot come as far as the socket is told so.
+func TestSocketThatItsGroupDoesNotReach(t *testing.T) {
+	g, err := user.LookupGroupId(strconv.Itoa(os.Getgid()))
+	if err != nil {
+		t.Skip("the group of this user has no name")
+	}
+	for mode, want := range map[os.FileMode]bool{0o700: true, 0o750: false, 0o711: false} {
+		dir := filepath.Join(t.TempDir(), "d")
+		if err := os.Mkdir(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Replace(good, "data: data", "data: data\nadmin: {group: "+g.Name+", listen: 'unix:"+dir+"/a.sock'}", 1)
+		got := strings.Join(problems(t, text), "\n")
+		if strings.Contains(got, "warning: admin.listen[0]: lies in "+dir+", which nobody but its owner can enter") != want {
+			t.Errorf("mode %o: %s", mode, got)
+		}
 	}
 }

@@ -35,7 +35,11 @@ func (sh shell) gateway(c *cli.Context) (*admin.Client, error) {
 	}
 	cfg, problems := load()
 	if cfg == nil {
-		return nil, flags.BadConfig(sh.Shell, problems)
+		err := flags.BadConfig(sh.Shell, problems)
+		if !sh.JSON {
+			fmt.Fprintln(sh.Err, "No gateway was asked: where it listens stands in that file. One that runs goes on as before; name its socket with --socket.")
+		}
+		return nil, err
 	}
 	at, ok := adminAddress(cfg)
 	if !ok {

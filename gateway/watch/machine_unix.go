@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package node
+package watch
 
 import (
 	"math"
@@ -9,8 +9,8 @@ import (
 	"github.com/stagelock/stagelock/gateway/status"
 )
 
-// diskOf returns how much room there is where dir lies.
-func diskOf(dir string) status.Disk {
+// Disk returns how much room there is where dir lies.
+func Disk(dir string) status.Disk {
 	var fs syscall.Statfs_t
 	if syscall.Statfs(dir, &fs) != nil {
 		return status.Disk{Path: dir}
@@ -20,8 +20,8 @@ func diskOf(dir string) status.Disk {
 	return status.Disk{Path: dir, Free: size(fs.Bavail), Size: size(fs.Blocks)}
 }
 
-// openFiles returns how many files the process may have open; 0: not known.
-func openFiles() uint64 {
+// OpenFiles returns how many files the process may have open; 0: not known.
+func OpenFiles() uint64 {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 0
