@@ -324,7 +324,12 @@ func (c *crash) check(t *testing.T) {
 	if err != nil || !r.OK() {
 		t.Errorf("audit log: record %d: %s, %v", r.FirstBad, r.Msg, err)
 	}
-	verdicts := c.verdicts(t)
+	c.compare(t, c.verdicts(t))
+}
+
+// compare holds the engine's ledger against the verdicts, by reference, and what publishers were told.
+func (c *crash) compare(t *testing.T, verdicts map[string]audit.Verdict) {
+	t.Helper()
 	times, succeeded := map[string]int{}, map[told]bool{}
 	for _, x := range c.seen(t) {
 		if verdicts[x.ref] != audit.Allow {

@@ -8,9 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
-	"time"
 
-	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/front"
 	"github.com/stagelock/stagelock/policy/hosts"
 )
@@ -102,38 +100,4 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
-}
-
-// handOver lets the calls in progress end. The service manager keeps the sockets: what comes from now
-// on waits for the next gateway, which also goes on with the publishes in progress.
-func (n *Node) handOver(work context.Context) {
-	n.mu.Lock()
-	limit := n.conf.Drain
-	n.mu.Unlock()
-	if err := n.note(work, audit.KindDrain, "the sockets are handed over, at most "+limit.String(), nil); err != nil {
-		n.cfg.Log.WithError(err).Error("drain cannot be recorded")
-	}
-	for _, l := range n.listeners {
-		if err := ignoreClosed(l.Close()); err != nil {
-			n.cfg.Log.WithError(err).Warn("a listener cannot be closed")
-		}
-	}
-	ctx, cancel := context.WithTimeout(work, limit)
-	defer cancel()
-	if err := n.front.HandOver(ctx); err != nil {
-		n.cfg.Log.WithError(err).Warn("calls were in progress when the sockets were handed over")
-	}
-	n.drainNative(work)
-}
-
-// goAway is how long clients of HTTP/2 have to take note that their connections end.
-const goAway = 3 * time.Second
-
-// drainNative ends the connections of HTTP/2 without cutting a request.
-func (n *Node) drainNative(work context.Context) {
-	ctx, cancel := context.WithTimeout(work, goAway)
-	defer cancel()
-	if err := n.native.Drain(ctx); err != nil {
-		n.cfg.Log.WithError(err).Warn("requests over HTTP/2 were in progress")
-	}
 }

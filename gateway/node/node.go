@@ -316,11 +316,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		return err
 	case <-ctx.Done():
 	}
-	if len(n.cfg.Listeners) > 0 {
-		n.handOver(work)
-	} else {
-		n.drain(work)
-	}
+	n.end(work)
 	stop(errStopped)
 	err = <-failed
 	n.visits.Wait()
@@ -343,22 +339,6 @@ func (n *Node) runs() []func(context.Context) error {
 }
 
 var errStopped = errors.New("the gateway stopped")
-
-// drain serves what is in progress.
-func (n *Node) drain(work context.Context) {
-	n.mu.Lock()
-	limit := n.conf.Drain
-	n.mu.Unlock()
-	if err := n.note(work, audit.KindDrain, "at most "+limit.String(), nil); err != nil {
-		n.cfg.Log.WithError(err).Error("drain cannot be recorded")
-	}
-	ctx, cancel := context.WithTimeout(work, limit)
-	defer cancel()
-	if err := n.relay.Drain(ctx, n.front.CloseIdle); err != nil {
-		n.cfg.Log.WithError(err).Warn("drain ended before every publish did")
-	}
-	n.drainNative(work)
-}
 
 // watch runs the health checks of a pool until it is replaced. The caller holds mu.
 func (n *Node) watch(ctx context.Context, pool *upstream.Pool, prober *readiness.Prober) {

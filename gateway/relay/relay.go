@@ -60,6 +60,7 @@ type Relay struct {
 	cfg       Config
 	policy    atomic.Pointer[Policy]
 	buffers   sync.Pool
+	leaving   atomic.Bool // Announce was called
 	publishes inflight.Publishes
 	peers     inflight.Places
 	parts     inflight.Parts
@@ -176,8 +177,12 @@ func (r *Relay) Drain(ctx context.Context, stopped func()) error {
 	}
 }
 
-// Draining reports whether Drain was called.
-func (r *Relay) Draining() bool { return r.publishes.Stopped() }
+// Announce has every answer from now on end its connection, and health say that the gateway stops; all
+// calls are served as before. It is for gateways that have others beside them.
+func (r *Relay) Announce() { r.leaving.Store(true) }
+
+// Draining reports whether Announce or Drain was called.
+func (r *Relay) Draining() bool { return r.leaving.Load() || r.publishes.Stopped() }
 
 // finishTime is how long a connection that ends may take to have its last answer acknowledged.
 const finishTime = 2 * time.Second

@@ -1,0 +1,246 @@
+package integration_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/proof"
+	notes "github.com/stagelock/stagelock/gateway/audit/witness"
+	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/store/postgres"
+	"github.com/stagelock/stagelock/store/postgres/postgrestest"
+)
+
+// fleetHost is the name under which publishers know the gateways of a fleet.
+const fleetHost = "live.example.com"
+
+// fleet is gateways in processes of their own that share a database, HAProxy in front of them, and one
+// engine behind.
+type fleet struct {
+	crash                       // what publishers do, through HAProxy
+	server *postgrestest.Server // the database
+	db     *postgres.Store      // as the test sees it
+	gates  []*gate
+}
+
+// gate is one gateway of a fleet.
+type gate struct {
+	name, file, addr string
+	child            *child
+}
+
+// newFleet starts a database, HAProxy and gateways of these names; more are lines of their configuration.
+func newFleet(t *testing.T, names []string, more ...string) *fleet {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("gateways in processes of their own take a while")
+	}
+	haproxy, err := exec.LookPath("haproxy")
+	if err != nil {
+		if haproxy, err = exec.LookPath("/usr/sbin/haproxy"); err != nil {
+			t.Skip("HAProxy is not installed: apt-get install haproxy")
+		}
+	}
+	server, err := postgrestest.Start(t.Context())
+	if errors.Is(err, postgrestest.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	f := &fleet{server: server, crash: crash{key: harness.NewKey(t, harness.Secret), dir: t.TempDir(), lars: map[string][]byte{}}}
+	f.engine = harness.StartEngine(t, harness.EngineOptions{Documents: "4.0.0", Before: f.before})
+	for _, name := range names {
+		f.add(t, name, server.URL(), more)
+	}
+	f.front(t, haproxy)
+	f.open(t)
+	return f
+}
+
+// add makes a gateway known: its port is the one that it gets at its first start.
+func (f *fleet) add(t *testing.T, name, url string, more []string) {
+	t.Helper()
+	key := filepath.Join(f.dir, "cluster.key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("0f", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := harness.Options{
+		Upstream: f.engine.URL, Context: "/live", Allow: `["127.0.0.0/8"]`, Hosts: []string{`proxy_protocol: ["127.0.0.1"]`},
+		Names: `["` + fleetHost + `", "127.0.0.1"]`,
+		Extra: append(append([]string{"drain: 30s", "store: postgres", "cluster:", "  node: " + name, "  key_file: " + key, "  lease: 3s",
+			"  drain_notice: 5s", "  postgres: { url: { value: " + fmt.Sprintf("%q", url) + " } }"}, more...), unhurried...),
+	}
+	data := filepath.Join(f.dir, name)
+	first, err := startChild(errand{File: writeConfig(t, o, data, "127.0.0.1:0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.roots == nil {
+		pem, err := os.ReadFile(first.CA)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.roots = x509.NewCertPool()
+		f.roots.AppendCertsFromPEM(pem)
+	}
+	g := &gate{name: name, addr: first.Addr, child: first}
+	g.file = writeConfig(t, o, data, g.addr)
+	f.gates = append(f.gates, g)
+	t.Cleanup(func() { _ = g.child.cmd.Process.Kill(); <-g.child.ended })
+}
+
+// front runs HAProxy with the configuration that the page of balancers shows, but for names and addresses.
+func (f *fleet) front(t *testing.T, program string) {
+	t.Helper()
+	text, err := os.ReadFile("balancers/haproxy-cluster.cfg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	socket, err := l.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	f.addr = l.Addr().String()
+	change := []string{"bind :443", "bind fd@3", "/etc/haproxy/stagelock-ca.pem", filepath.Join(f.dir, f.gates[0].name, "tls", "ca.pem"),
+		"timeout client  60s", "timeout client 10m", "timeout server  60s", "timeout server 10m", // a database may be away
+		"    server gate-a 10.0.0.1:8443\n    server gate-b 10.0.0.2:8443\n", f.servers()}
+	conf := filepath.Join(f.dir, "haproxy.cfg")
+	if err := os.WriteFile(conf, []byte(strings.NewReplacer(change...).Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "-db", "-f", conf)
+	cmd.ExtraFiles = []*os.File{socket}
+	out := &strings.Builder{}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("HAProxy: %s", out)
+		}
+	})
+	f.awaitFront(t)
+}
+
+func (f *fleet) servers() string {
+	all := ""
+	for _, g := range f.gates {
+		all += fmt.Sprintf("    server %s %s\n", g.name, g.addr)
+	}
+	return all
+}
+
+func (f *fleet) tls() *tls.Config {
+	return &tls.Config{RootCAs: f.roots, ServerName: fleetHost, MinVersion: tls.VersionTLS12}
+}
+
+// awaitFront waits until a gateway answers through HAProxy.
+func (f *fleet) awaitFront(t *testing.T) {
+	t.Helper()
+	c := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: f.tls(),
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, f.addr)
+		}}}
+	look, late := time.NewTicker(50*time.Millisecond), time.After(time.Minute)
+	defer look.Stop()
+	for {
+		res, err := c.Get("https://" + fleetHost + "/-/ready")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		select {
+		case <-look.C:
+		case <-late:
+			t.Fatalf("no gateway answers through HAProxy: %v, %v", res, err)
+		}
+	}
+}
+
+// open opens the database for the test.
+func (f *fleet) open(t *testing.T) {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), postgres.Config{URL: f.server.URL(), Cluster: "live", Manual: true, Patience: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	f.db = db
+}
+
+// relaunch starts the process of a gateway that has ended; point and hit say where it dies.
+func (g *gate) relaunch(point string, hit int64) error {
+	<-g.child.ended
+	p, err := startChild(errand{File: g.file, Point: point, Hit: hit})
+	if err == nil {
+		g.child = p
+	}
+	return err
+}
+
+// client is a publisher that comes through HAProxy, each call on a connection of its own, so that the
+// gateways take turns.
+func (f *fleet) client() *javaClient {
+	j := f.crash.client(true)
+	j.host, j.tls = fleetHost, f.tls()
+	return j
+}
+
+// logs returns the verdicts of all gateways by reference, and fails unless the logs are whole.
+func (f *fleet) logs(t *testing.T) map[string]audit.Verdict {
+	t.Helper()
+	verdicts := map[string]audit.Verdict{}
+	for _, g := range f.gates {
+		err := audit.List(t.Context(), f.db.Logs().Log(g.name), audit.Filter{Kinds: []audit.Kind{audit.KindVerdict}},
+			func(ev audit.Event) error {
+				verdicts[ev.Ref] = ev.Verdict
+				return nil
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys, err := notes.StoredKeys(t.Context(), f.db.Values())
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust := notes.Trust{Now: time.Now, Newest: map[string][]proof.Note{}}
+	for _, k := range keys {
+		trust.Keys = append(trust.Keys, k.Key)
+	}
+	r, err := notes.Verify(t.Context(), f.db.Logs(), trust)
+	if err != nil || r.Bad != "" {
+		t.Errorf("notes over the logs: %s, %v", r.Bad, err)
+	}
+	for _, l := range r.Logs {
+		if !l.OK() {
+			t.Errorf("log %s, record %d: %s", l.Log, l.FirstBad, l.Msg)
+		}
+	}
+	return verdicts
+}

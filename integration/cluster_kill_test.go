@@ -1,0 +1,232 @@
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stagelock/stagelock/archive/archivetest"
+	"github.com/stagelock/stagelock/gateway/relay"
+)
+
+// Long forms: how often gateways of a fleet are killed, restarted in order, and their database restarted.
+var (
+	clusterKills = flag.Int("cluster-kills", 10, "how often one of two gateways is killed, at each point of a call's way in turn")
+	rolls        = flag.Int("rolls", 3, "how often the gateways are restarted one after the other under publishers")
+	rollers      = flag.Int("rollers", 6, "how many publishers publish meanwhile")
+)
+
+// One of two gateways is killed at each point of a call's way, in whichever call of a publish comes to it.
+// Its publisher goes on by way of the other one, or is told what happened.
+func TestClusterKill(t *testing.T) {
+	f := newFleet(t, []string{"gate-a", "gate-b"})
+	points := relay.Points()
+	went, told := 0, 0
+	for i := range *clusterKills {
+		point := points[i%len(points)]
+		victim := f.gates[i%2]
+		hit := int64(1 + i/len(points)%5)
+		first := f.killOne(t, victim, point, hit)
+		if first == nil {
+			went++
+		} else {
+			told++
+		}
+		if t.Failed() {
+			t.Fatalf("kill %d of %s at %q, hit %d", i+1, victim.name, point, hit)
+		}
+		if i%20 == 19 || i == *clusterKills-1 {
+			f.compare(t, f.logs(t))
+		}
+	}
+	f.arrived(t, *clusterKills)
+	t.Logf("%d kills: %d publishes went on, %d were told that a call may have been carried out or was not, and published again; "+
+		"%d calls carried out", *clusterKills, went, told, len(f.seen(t)))
+}
+
+// killOne publishes until a gateway has died at the point, and returns how that publish ended.
+func (f *fleet) killOne(t *testing.T, victim *gate, point string, hit int64) (first error) {
+	t.Helper()
+	if err := victim.child.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := victim.relaunch(point, hit); err != nil {
+		t.Fatal(err)
+	}
+	f.awaitUp(t, victim)
+	ended, restarted := victim.child.ended, make(chan error, 1)
+	go func() { restarted <- victim.relaunch("", 0) }()
+	for {
+		lar := f.export(t)
+		first = f.session(t.Context(), f.client(), lar)
+		definite(t, first, true)
+		if first != nil {
+			f.finishAll(t, lar)
+		}
+		select {
+		case <-ended: // in this session
+			if err := <-restarted; err != nil {
+				t.Fatal(err)
+			}
+			return first
+		default:
+		}
+		if first != nil {
+			t.Fatalf("a publish that met no kill failed: %v", first)
+		}
+	}
+}
+
+// finishAll publishes anew until it succeeds.
+func (f *fleet) finishAll(t *testing.T, lar []byte) {
+	t.Helper()
+	for try := 0; ; try++ {
+		err := f.again(t.Context(), f.client(), f.client(), lar)
+		if err == nil {
+			return
+		}
+		definite(t, err, true)
+		if try == 5 {
+			t.Fatalf("publish %d after the kill: %v", try+1, err)
+		}
+	}
+}
+
+// awaitUp waits until a gateway says itself that it is ready.
+func (f *fleet) awaitUp(t *testing.T, g *gate) {
+	t.Helper()
+	look, late := time.NewTicker(20*time.Millisecond), time.After(time.Minute)
+	defer look.Stop()
+	for {
+		members, err := f.db.Members().Members(t.Context())
+		for _, m := range members {
+			if err == nil && m.Node == g.name && !m.Over {
+				return
+			}
+		}
+		select {
+		case <-look.C:
+		case <-late:
+			t.Fatalf("%s is no member: %v", g.name, err)
+		}
+	}
+}
+
+// crowd is publishers who publish one archive after the other.
+type crowd struct {
+	wg     sync.WaitGroup
+	stop   chan struct{}
+	calls  atomic.Int64
+	mu     sync.Mutex
+	failed []string
+}
+
+// publishing begins to publish through HAProxy, each publisher another archive into the same site.
+func (f *fleet) publishing(t *testing.T, n int) *crowd {
+	c := &crowd{stop: make(chan struct{})}
+	for i := range n {
+		j := f.client()
+		j.succeeded = func(string) { c.calls.Add(1) }
+		c.wg.Go(func() {
+			defer j.close()
+			for round := 0; ; round++ {
+				select {
+				case <-c.stop:
+					return
+				default:
+				}
+				lar := generate(t, archivetest.Options{Bytes: 4000, Entries: 1, Seed: uint64(1000000*(i+1) + round)})
+				if err := j.publish(context.Background(), lar, killBuffer); err != nil {
+					c.mu.Lock()
+					c.failed = append(c.failed, fmt.Sprintf("publisher %d, archive %d: %v", i, round, err))
+					c.mu.Unlock()
+				}
+			}
+		})
+	}
+	return c
+}
+
+// end stops the publishers and reports what failed.
+func (c *crowd) end(t *testing.T, did string) {
+	t.Helper()
+	close(c.stop)
+	c.wg.Wait()
+	for i, text := range c.failed {
+		if i == 5 {
+			break
+		}
+		t.Errorf("%s", text)
+	}
+	t.Logf("%s: %d calls succeeded, %d publishes failed", did, c.calls.Load(), len(c.failed))
+}
+
+// Both gateways are restarted one after the other, again and again, while publishers publish: no call
+// fails.
+func TestClusterRollingRestarts(t *testing.T) {
+	f := newFleet(t, []string{"gate-a", "gate-b"})
+	c := f.publishing(t, *rollers)
+	for i := range *rolls {
+		g := f.gates[i%2]
+		if err := errors.Join(g.child.stop(), g.relaunch("", 0)); err != nil {
+			t.Fatal(err)
+		}
+		f.awaitUp(t, g)
+		f.awaitServing(t)
+	}
+	c.end(t, fmt.Sprintf("%d restarts under %d publishers", *rolls, *rollers))
+	f.compare(t, f.logs(t))
+}
+
+// awaitServing waits until both gateways are checked by HAProxy, as an operator does between two restarts.
+func (f *fleet) awaitServing(t *testing.T) {
+	t.Helper()
+	count := func() map[string]int {
+		n := map[string]int{}
+		heads, err := f.db.Logs().Heads(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range heads {
+			n[h.Log] = int(h.Record.Seq)
+		}
+		return n
+	}
+	before := count()
+	look, late := time.NewTicker(50*time.Millisecond), time.After(time.Minute)
+	defer look.Stop()
+	for {
+		now, all := count(), true
+		for _, g := range f.gates {
+			all = all && now[g.name] >= before[g.name]+20
+		}
+		if all {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-late:
+			t.Fatalf("not every gateway is given calls: %v, %v", before, now)
+		}
+	}
+}
+
+// The database crashes and comes back while publishers publish: no call fails.
+func TestClusterDatabaseRestarts(t *testing.T) {
+	f := newFleet(t, []string{"gate-a", "gate-b"}, "  patience: 2m")
+	c := f.publishing(t, *rollers)
+	for range *rolls {
+		f.awaitServing(t)
+		if err := f.server.Crash(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.awaitServing(t)
+	c.end(t, fmt.Sprintf("%d restarts of the database under %d publishers", *rolls, *rollers))
+	f.compare(t, f.logs(t))
+}
