@@ -18,9 +18,9 @@ import (
 // was begun.
 var ErrClosed = errors.New("archive writer is closed")
 
-// Writer writes archives in the form that Open accepts. Names are held to the same rules; whether
-// content stays below Limits.Ratio is the caller's matter when it streams (Create), and seen to by
-// Put. After an error, w holds no archive.
+// Writer writes archives in the form that Open accepts with the default limits: names are held to the
+// same rules, and content that would inflate beyond Limits.Ratio is kept as it is. After an error, w
+// holds no archive.
 type Writer struct {
 	w       io.Writer
 	n       int64
@@ -52,7 +52,6 @@ func (w *Writer) Create(name string, modified time.Time) (io.Writer, error) {
 		return nil, w.err
 	}
 	e := &entryWriter{w: w, c: c, sum: crc32.NewIEEE(), start: w.n}
-	e.deflate = w.deflater(e.out())
 	w.open = e
 	return e, nil
 }
@@ -179,9 +178,7 @@ func (w *Writer) endEntry() {
 	if w.open = nil; e == nil || w.err != nil {
 		return
 	}
-	if err := e.deflate.Close(); err != nil && w.err == nil {
-		w.err = err
-	}
+	e.end()
 	e.c.Crc, e.c.Full, e.c.Packed = e.sum.Sum32(), e.n, w.n-e.start
 	w.write(descriptor(e.c))
 	w.finish(e.c)
@@ -288,15 +285,16 @@ func (w *Writer) deflater(out io.Writer) *flate.Writer {
 
 // entryWriter deflates the content of one entry.
 type entryWriter struct {
-	w       *Writer
-	c       *record.Central
-	deflate *flate.Writer
-	sum     interface {
+	w   *Writer
+	c   *record.Central
+	sum interface {
 		io.Writer
 		Sum32() uint32
 	}
-	n     int64
-	start int64
+	n      int64
+	start  int64
+	chunk  []byte // content that is not packed yet, at most a ratioWindow
+	packed bytes.Buffer
 }
 
 // Write implements io.Writer.
@@ -307,21 +305,61 @@ func (e *entryWriter) Write(p []byte) (int, error) {
 	if e.w.err != nil {
 		return 0, e.w.err
 	}
-	n, err := e.deflate.Write(p)
-	e.n += int64(n)
-	_, _ = e.sum.Write(p[:n])
-	return n, err
-}
-
-func (e *entryWriter) out() io.Writer {
-	return writerFunc(func(p []byte) (int, error) {
-		if e.w.write(p); e.w.err != nil {
-			return 0, e.w.err
+	e.n += int64(len(p))
+	_, _ = e.sum.Write(p) // a hash takes everything
+	for rest := p; len(rest) > 0; {
+		n := min(len(rest), ratioWindow-len(e.chunk))
+		e.chunk = append(e.chunk, rest[:n]...)
+		if rest = rest[n:]; len(e.chunk) == ratioWindow {
+			e.pack()
 		}
-		return len(p), nil
-	})
+	}
+	return len(p), e.w.err
 }
 
-type writerFunc func([]byte) (int, error)
+// fewest is how short a whole chunk may become: readers hold each stretch to the ratio by itself.
+const fewest = 16 << 10
 
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+// pack writes the chunk as blocks of the entry's one deflate stream, none of which refers to an earlier
+// chunk. A chunk that would inflate too much is kept as it is.
+func (e *entryWriter) pack() {
+	e.blocks(flate.DefaultCompression)
+	if len(e.chunk) == ratioWindow && e.packed.Len() < fewest {
+		e.blocks(flate.NoCompression)
+	}
+	e.w.write(e.packed.Bytes())
+	e.chunk = e.chunk[:0]
+}
+
+func (e *entryWriter) blocks(level int) {
+	e.packed.Reset()
+	fw := e.w.deflater(&e.packed)
+	if level == flate.NoCompression {
+		fw = plain(&e.packed)
+	}
+	_, err := fw.Write(e.chunk)
+	if err = errors.Join(err, fw.Flush()); err != nil {
+		panic("archive: deflate to memory: " + err.Error())
+	}
+}
+
+// plain returns a writer of blocks that are not compressed.
+func plain(out io.Writer) *flate.Writer {
+	fw, err := flate.NewWriter(out, flate.NoCompression)
+	if err != nil {
+		panic("archive: no compression is an unknown level: " + err.Error())
+	}
+	return fw
+}
+
+// end writes what is left and the block that ends the stream.
+func (e *entryWriter) end() {
+	if len(e.chunk) > 0 {
+		e.pack()
+	}
+	e.packed.Reset()
+	if err := e.w.deflater(&e.packed).Close(); err != nil {
+		panic("archive: deflate to memory: " + err.Error())
+	}
+	e.w.write(e.packed.Bytes())
+}

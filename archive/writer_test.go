@@ -1,10 +1,13 @@
 package archive_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -226,4 +229,73 @@ func TestWriterAndReaderAreInverse(t *testing.T) {
 			}
 		}
 	})
+}
+
+// text is what compresses well, though not beyond every limit.
+func text(lines int) []byte {
+	var b bytes.Buffer
+	for i := range lines {
+		fmt.Fprintf(&b, "line %d of many\n", i)
+	}
+	return b.Bytes()
+}
+
+// Content that is streamed and would inflate beyond the limits in any stretch is kept as it is, and read
+// by every reader: a disk image with empty regions made a publish fail.
+func TestStreamedContentStaysWithinTheRatio(t *testing.T) {
+	noise := noise(3 << 20)
+	zeros := make([]byte, 5<<20)
+	for name, data := range map[string][]byte{
+		"zeros": zeros, "noise": noise, "nothing": nil, "zeros within": slices.Concat(noise, zeros, noise[:1000]),
+		"text": text(400_000), "short": []byte("x"),
+		"a MiB": zeros[:1<<20], "a MiB and one": zeros[:1<<20+1],
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			w := archive.NewWriter(&b)
+			to, err := w.Create("big", time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for rest := data; len(rest) > 0; {
+				n := min(len(rest), 70_000)
+				if _, err := to.Write(rest[:n]); err != nil {
+					t.Fatal(err)
+				}
+				rest = rest[n:]
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			a, err := archive.Open(bytes.NewReader(b.Bytes()), int64(b.Len()), archive.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Verify(t.Context(), nil); err != nil {
+				t.Error(err)
+			}
+			e, _ := a.Lookup("big")
+			in, err := a.Open(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(in); err != nil || !bytes.Equal(got, data) {
+				t.Errorf("read %d bytes of %d, %v", len(got), len(data), err)
+			}
+			z, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := z.File[0].Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(other); err != nil || !bytes.Equal(got, data) {
+				t.Errorf("another reader read %d bytes, %v", len(got), err)
+			}
+			if name == "text" && e.Compressed > e.Size/3 {
+				t.Errorf("text of %d bytes became %d", e.Size, e.Compressed)
+			}
+		})
+	}
 }

@@ -29,18 +29,21 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the commands as a user does; each script is named after what it shows.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
+
+func runScripts(t *testing.T, dir string) {
+	t.Helper()
 	lars, err := filepath.Abs("../../archive/testdata/lar")
 	if err != nil {
 		t.Fatal(err)
 	}
 	run := services{&sync.Map{}}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsWith, "environment": startEnvironment, "append": appendTo, "hold": hold,
 			"engine": run.engine, "gateway": run.gateway, "ended": run.stop, "killed": run.kill, "capture": capture,
-			"port": portOf, "pair": run.pair,
+			"port": portOf, "pair": run.pair, "random": randomFile, "peak": run.peak,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond != "ipv6" {

@@ -49,9 +49,9 @@ type Summary struct {
 	Watermark int64 // hand it to Published once live has it
 }
 
-// maxBuffered is how long content may be to be packed in memory, where its ratio can be kept within
-// an archive's limits.
-const maxBuffered = 32 << 20
+// maxBuffered is how long content may be to be packed in memory, where what does not become smaller is
+// kept as it is.
+const maxBuffered = 1 << 20
 
 // exporting is what goes into one archive.
 type exporting struct {
