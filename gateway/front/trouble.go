@@ -75,6 +75,7 @@ func greet(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 
 // The alerts of TLS by which clients say what they do not like (RFC 8446, section 6.2).
 const (
+	alertClose            = 0
 	alertHandshakeFailure = 40
 	alertBadCertificate   = 42
 	alertUnknownCA        = 48
@@ -102,28 +103,63 @@ func untrusted(how string) verdict {
 	return verdict{ReasonUntrusted, "the client does not trust the gateway's certificate: it " + how}
 }
 
+// failure is a handshake that failed, as far as it is known.
+type failure struct {
+	error
+	*greeted
+	lowest  uint16 // version that is taken
+	alert   uint64 // of the client
+	alerted bool
+}
+
+// met reports whether the client said what it speaks.
+func (f failure) met() bool { return len(f.versions) > 0 }
+
+func (f failure) is(target ...error) bool {
+	return slices.ContainsFunc(target, func(t error) bool { return errors.Is(f.error, t) })
+}
+
+// verdicts are looked through in this order.
+var verdicts = []struct {
+	fits func(failure) bool
+	say  func(failure) verdict
+}{
+	{func(f failure) bool { return f.is(proxyproto.ErrNoProxyProtocol) }, func(failure) verdict {
+		return verdict{ReasonProxyAbsent, "a balancer of hosts.proxy_protocol sent no PROXY protocol header"}
+	}},
+	{func(f failure) bool { var r tls.RecordHeaderError; return errors.As(f.error, &r) }, func(f failure) verdict {
+		var record tls.RecordHeaderError
+		errors.As(f.error, &record)
+		return foreign(record.RecordHeader)
+	}},
+	{func(f failure) bool { return f.alerted && f.alert >= alertBadCertificate && f.alert <= alertUnknownCA }, func(f failure) verdict {
+		return untrusted(fmt.Sprintf("answers with the alert %q", strings.TrimPrefix(errors.Unwrap(f.error).Error(), "tls: ")))
+	}},
+	{func(f failure) bool {
+		return f.met() && slices.Max(f.versions) < f.lowest || f.alerted && f.alert == alertVersion
+	}, func(f failure) verdict {
+		return verdict{ReasonVersion, "the client's newest TLS is " + versionName(f.versions) + ", older than the lowest that is taken"}
+	}},
+	{func(f failure) bool {
+		return strings.Contains(f.Error(), "cipher suite") || f.alerted && f.alert == alertHandshakeFailure
+	}, func(failure) verdict { return verdict{ReasonCipher, "client and gateway have no cipher in common"} }},
+	{func(f failure) bool { return f.met() && (f.is(io.EOF) || f.alerted && f.alert == alertClose) }, func(failure) verdict {
+		return untrusted("hung up when it saw it")
+	}},
+	{func(f failure) bool { return f.is(io.EOF) }, func(failure) verdict { return verdict{} }},
+	{func(f failure) bool { return f.is(os.ErrDeadlineExceeded, context.DeadlineExceeded) }, func(failure) verdict {
+		return verdict{ReasonFailed, "the client did not end its TLS handshake in time"}
+	}},
+}
+
 // explain says why a handshake failed.
 func explain(err error, g *greeted, lowest uint16) verdict {
-	var record tls.RecordHeaderError
-	alert, alerted := alertOf(err)
-	met := len(g.versions) > 0
-	switch {
-	case errors.Is(err, proxyproto.ErrNoProxyProtocol):
-		return verdict{ReasonProxyAbsent, "a balancer of hosts.proxy_protocol sent no PROXY protocol header"}
-	case errors.As(err, &record):
-		return foreign(record.RecordHeader)
-	case alerted && alert >= alertBadCertificate && alert <= alertUnknownCA:
-		return untrusted(fmt.Sprintf("answers with the alert %q", strings.TrimPrefix(errors.Unwrap(err).Error(), "tls: ")))
-	case met && slices.Max(g.versions) < lowest, alerted && alert == alertVersion:
-		return verdict{ReasonVersion, "the client's newest TLS is " + versionName(g.versions) + ", older than the lowest that is taken"}
-	case strings.Contains(err.Error(), "cipher suite"), alerted && alert == alertHandshakeFailure:
-		return verdict{ReasonCipher, "client and gateway have no cipher in common"}
-	case met && (errors.Is(err, io.EOF) || alerted && alert == 0):
-		return untrusted("hung up when it saw it")
-	case errors.Is(err, io.EOF):
-		return verdict{}
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return verdict{ReasonFailed, "the client did not end its TLS handshake in time"}
+	f := failure{error: err, greeted: g, lowest: lowest}
+	f.alert, f.alerted = alertOf(err)
+	for _, v := range verdicts {
+		if v.fits(f) {
+			return v.say(f)
+		}
 	}
 	return verdict{ReasonFailed, "the TLS handshake failed"}
 }
