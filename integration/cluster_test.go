@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/store/postgres"
@@ -187,4 +188,47 @@ func TestGatewaysOfOneName(t *testing.T) {
 		t.Errorf("the former gate-b ended with %v", err)
 	}
 	allowed(t, again.Gateway, once(t, again.Gateway, create(site, 2).message(t)))
+}
+
+// until waits until a metric of a gateway has that value.
+func until(t *testing.T, g *harness.Gateway, want float64, name string, labels ...string) scraped {
+	t.Helper()
+	late := time.After(20 * time.Second)
+	for {
+		m := scrape(t, g)
+		if m.sum(name, labels...) == want {
+			return m
+		}
+		select {
+		case <-late:
+			t.Fatalf("%s%q is %v, want %v", name, labels, m.sum(name, labels...), want)
+		default:
+		}
+	}
+}
+
+// Each gateway tells how many there are, and how it stands to the database that they share.
+func TestMetricsOfACluster(t *testing.T) {
+	c := startCluster(t)
+	m := until(t, c.other.Gateway, 2, "stagelock_members", `state="up"`)
+	for name, want := range map[string]float64{"stagelock_member_lease_seconds": 3, "stagelock_store_up": 1, "stagelock_audit_verified": 1} {
+		if got := m.sum(name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if off := m.sum("stagelock_clock_offset_seconds"); off < -1 || off > 1 || !strings.Contains(m.text, "\nstagelock_clock_offset_seconds ") {
+		t.Errorf("the clock is %v off", off)
+	}
+	now := c.other.Gateway.Node.Status()
+	for _, f := range now.Facts() {
+		if f.ID == "store" && f.Words != "postgres, can be written, cluster live of 2" || f.ID == "audit" && f.Mark != "ok" {
+			t.Errorf("%+v", f)
+		}
+	}
+	c.database.Stop()
+	until(t, c.other.Gateway, 0, "stagelock_store_up")
+	if err := c.database.Run(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, c.other.Gateway, 1, "stagelock_store_up")
 }
