@@ -40,6 +40,9 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 	    echo "$$p $$t"; $(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$p; \
 	  done; done
 
+prove: ## show every promise with its number; PROVE=long tries the full counts
+	$(GO) run ./integration/prove
+
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 

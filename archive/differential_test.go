@@ -211,18 +211,20 @@ func TestNothingAcceptedThatReadersReadDifferently(t *testing.T) {
 	})
 	t.Run("JDK", func(t *testing.T) {
 		file, stream := javaViews(t, all)
-		differ := 0
+		differ, taken := 0, 0
 		for i := range all {
 			if std[i] == file[i] && std[i] == stream[i] {
 				continue
 			}
 			differ++
 			if ours[i] != unreadable {
+				taken++
 				t.Errorf("archive %d is accepted; archive/zip reads %.8s, ZipFile %.8s, ZipInputStream %.8s",
 					i, std[i], file[i], stream[i])
 			}
 		}
-		t.Logf("%d archives: %d accepted, %d read differently by the three readers", len(all), accepted, differ)
+		t.Logf("%d accepted, %d read differently by the three readers", accepted, differ)
+		t.Logf("prove: %d crafted archives, %d accepted that readers read differently", len(all), taken)
 		if differ < len(all)/10 {
 			t.Errorf("only %d are read differently: the comparison has no teeth", differ)
 		}

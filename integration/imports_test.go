@@ -202,6 +202,7 @@ var mayImport = map[string][]string{
 		"integration/engine/servlet", "policy/secret", "store", "store/files", "store/postgres",
 	},
 	"integration/liferay":         {},
+	"integration/prove":           {},
 	"integration/reports":         {},
 	"policy":                      {},
 	"policy/calls":                {},

@@ -88,6 +88,7 @@ func TestOddMessagesStayOutside(t *testing.T) {
 			}
 		})
 	}
+	prove(t, "%d heads that general servers repair, %d forwarded", len(oddHeads), len(a.sink.Calls()))
 	legal := headOnly(t, "POST /api/liferay/do HTTP/1.1\nHost: ADDR\nAUTH\nLEN\n\n", body)
 	allowed(t, a.Gateway, once(t, a.Gateway, legal))
 	if n := len(a.sink.Whole()); n != 1 {

@@ -127,6 +127,9 @@ var verdicts = []struct {
 	{func(f failure) bool { return f.is(proxyproto.ErrNoProxyProtocol) }, func(failure) verdict {
 		return verdict{ReasonProxyAbsent, "a balancer of hosts.proxy_protocol sent no PROXY protocol header"}
 	}},
+	{func(f failure) bool { return f.is(errProxyHeader) }, func(f failure) verdict {
+		return verdict{ReasonProxyAbsent, "a balancer of hosts.proxy_protocol sent a " + f.Error()}
+	}},
 	{func(f failure) bool { var r tls.RecordHeaderError; return errors.As(f.error, &r) }, func(f failure) verdict {
 		var record tls.RecordHeaderError
 		errors.As(f.error, &record)

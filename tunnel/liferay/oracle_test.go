@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -301,6 +302,15 @@ func mutate(r *rand.Rand, data []byte, others []sample) []byte {
 	return out
 }
 
+// ruleOf returns the rule by which a stream was refused.
+func ruleOf(err error) javaser.Rule {
+	var rule *javaser.Error
+	if errors.As(err, &rule) {
+		return rule.Rule
+	}
+	return "another"
+}
+
 // TestMutantsAgainstJava bends objects that Java wrote and lets both read them: where both accept, both have seen the same
 // classes; whatever we accept is written back byte for byte.
 func TestMutantsAgainstJava(t *testing.T) {
@@ -312,6 +322,7 @@ func TestMutantsAgainstJava(t *testing.T) {
 		total /= 20
 	}
 	var both, ours, java, differ int
+	refused := map[javaser.Rule]int{} // what Java takes and we do not
 	for done := 0; done < total; {
 		batch := make([][]byte, 0, 5_000)
 		names := make([]string, 0, cap(batch))
@@ -329,6 +340,7 @@ func TestMutantsAgainstJava(t *testing.T) {
 				ours++
 			case v.accepted:
 				java++
+				refused[ruleOf(err)]++
 			}
 			if err != nil {
 				return
@@ -346,7 +358,8 @@ func TestMutantsAgainstJava(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d mutants: %d accepted by both, %d by us alone, %d by Java alone, %d differ", total, both, ours, java, differ)
+	t.Logf("%d accepted by both, %d by us alone, %d by Java alone, by rule: %v", both, ours, java, refused)
+	t.Logf("prove: %d changed streams before Java's reader, %d read otherwise or not in the form that Java writes", total, differ)
 	if both < total/1000 {
 		t.Errorf("%d of %d mutants were accepted: the test sees too little", both, total)
 	}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const passed = "=== RUN   TestX\n    x_test.go:7: prove: 18 shapes, 0 forwarded\n--- PASS: TestX (0.00s)\n"
+
+func TestFound(t *testing.T) {
+	for _, tt := range []struct {
+		name, out           string
+		lines, bad          int
+		cases, failed, skip int
+	}{
+		{"a line", passed, 1, 0, 1, 0, 0},
+		{"a number that is not 0", strings.ReplaceAll(passed, "0 forwarded", "3 forwarded"), 1, 3, 1, 0, 0},
+		{"cases", "--- PASS: TestX (0.00s)\n    --- PASS: TestX/a (0.00s)\n    --- FAIL: TestX/b (0.00s)\n", 0, 0, 2, 1, 0},
+		{"skipped", "    x_test.go:9: no java here\n--- SKIP: TestX (0.00s)\n", 0, 0, 0, 0, 1},
+		{"nothing", "testing: warning: no tests to run\n", 0, 0, 0, 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := found(tt.out)
+			if len(f.lines) != tt.lines || f.bad != tt.bad || f.cases != tt.cases || f.failed != tt.failed || len(f.skipped) != tt.skip {
+				t.Errorf("got %+v", f)
+			}
+		})
+	}
+}
+
+func TestShow(t *testing.T) {
+	for _, tt := range []struct {
+		name, out string
+		err       error
+		holds     bool
+		says      string
+	}{
+		{"holds", passed, nil, true, "row 2    shapes: 18 shapes, 0 forwarded\n"},
+		{"a number that is not 0", strings.ReplaceAll(passed, "0 forwarded", "3 forwarded"), nil, false, "FAILED: go test"},
+		{"fails", passed + "--- FAIL: TestX\n", errors.New("exit status 1"), false, "FAILED"},
+		{"does not build", "x.go:1: no\n", errors.New("exit status 1"), false, "no test of that name"},
+		{"renamed away", "testing: warning: no tests to run\n", nil, false, "no test of that name"},
+		{"missing", "    x_test.go:9: no java here\n--- SKIP: TestX (0.00s)\n", nil, true, "missing: no java here"},
+		{"counted", "--- PASS: TestX (0.00s)\n", nil, true, "1 cases, 0 failed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out strings.Builder
+			r := runner{out: &out, test: func(context.Context, ...string) (string, error) { return tt.out, tt.err }}
+			if holds := r.show(t.Context(), proof{name: "shapes", rows: "2", tests: []string{"TestX"}}); holds != tt.holds {
+				t.Errorf("holds %t, want %t: %s", holds, tt.holds, out.String())
+			}
+			if !strings.Contains(out.String(), tt.says) {
+				t.Errorf("got %q, want %q in it", out.String(), tt.says)
+			}
+		})
+	}
+}
+
+func TestFuzzing(t *testing.T) {
+	for _, tt := range []struct {
+		name, out string
+		err       error
+		holds     bool
+	}{
+		{"runs", "fuzz: elapsed: 2s, execs: 17 (8/sec)\nPASS\n", nil, true},
+		{"time is over", "execs: 5 (8/sec)\ncontext deadline exceeded\n", errors.New("exit status 1"), true},
+		{"crash", "execs: 5\nFailing input written to x\n", errors.New("exit status 1"), false},
+		{"does not build", "no\n", errors.New("exit status 1"), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out strings.Builder
+			r := runner{out: &out, test: func(context.Context, ...string) (string, error) { return tt.out, tt.err }}
+			if holds := r.fuzz(t.Context()); holds != tt.holds {
+				t.Errorf("holds %t: %s", holds, out.String())
+			}
+		})
+	}
+}
+
+func TestLongCounts(t *testing.T) {
+	p := proof{pkg: "a", tests: []string{"TestX", "TestY"}, long: []string{"-args", "-n=9"}}
+	if got := strings.Join(runner{long: true}.arguments(p), " "); !strings.Contains(got, "-run ^(TestX|TestY)$") || !strings.HasSuffix(got, "/a -args -n=9") {
+		t.Errorf("got %s", got)
+	}
+	if got := strings.Join(runner{}.arguments(p), " "); strings.Contains(got, "-n=9") {
+		t.Errorf("got %s", got)
+	}
+}
+
+// sources returns the text of the test files of a folder.
+func sources(t *testing.T, pkg string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(pkg), "*_test.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: %v, no tests", pkg, err)
+	}
+	var b strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(text)
+	}
+	return b.String()
+}
+
+// TestProofsAreThere: a proof whose test was renamed would show nothing.
+func TestProofsAreThere(t *testing.T) {
+	for _, p := range proofs {
+		for _, name := range p.tests {
+			if !strings.Contains(sources(t, p.pkg), "func "+name+"(t *testing.T)") {
+				t.Errorf("%s: no %s in %s", p.name, name, p.pkg)
+			}
+		}
+	}
+	for _, f := range targets {
+		if !strings.Contains(sources(t, f.pkg), "func "+f.name+"(f *testing.F)") {
+			t.Errorf("no %s in %s", f.name, f.pkg)
+		}
+	}
+}
+
+// TestThreatModel holds the list of figures to the table: each of the 28 rows has a proof or says why not.
+func TestThreatModel(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "gateway", "THREAT_MODEL.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := []string{"4"}
+	for _, p := range proofs {
+		shown = append(shown, strings.Fields(p.rows)...)
+	}
+	open := map[string]bool{}
+	for _, n := range notYet {
+		open[n.row] = true
+	}
+	told := 0
+	for row := 1; row <= 28; row++ {
+		n := strconv.Itoa(row)
+		line := regexp.MustCompile(`(?m)^\| ` + n + ` \|.*$`).FindString(string(text))
+		switch {
+		case line == "":
+			t.Errorf("row %s is not in the threat model", n)
+		case slices.Contains(shown, n) == open[n]:
+			t.Errorf("row %s: it is shown, or it is said why not; not both", n)
+		case open[n] != strings.Contains(line, "not yet"):
+			t.Errorf("row %s: the table of proofs and the threat model disagree: %s", n, line)
+		}
+		told++
+	}
+	t.Logf("prove: %d rows of figures in the threat model, %d without a command or a reason", told, boolean(t.Failed()))
+}
+
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+const module = "github.com/stagelock/stagelock/"
+
+// runner runs tests and prints what they show.
+type runner struct {
+	out  io.Writer
+	long bool
+	// test runs go test with these arguments and returns what it printed.
+	test func(ctx context.Context, args ...string) (output string, err error)
+}
+
+func goTest(ctx context.Context, args ...string) (string, error) {
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test"}, args...)...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	return out.String(), err
+}
+
+// arguments are those of go test for a proof.
+func (r runner) arguments(p proof) []string {
+	limit := "9m"
+	if r.long {
+		limit = "6h"
+	}
+	args := []string{"-count=1", "-v", "-timeout", limit, "-run", "^(" + strings.Join(p.tests, "|") + ")$", module + p.pkg}
+	if r.long {
+		args = append(args, p.long...)
+	}
+	return args
+}
+
+// show carries out one proof, prints its lines, and reports whether it holds. What is missing here is no failure.
+func (r runner) show(ctx context.Context, p proof) bool {
+	out, err := r.test(ctx, r.arguments(p)...)
+	f := found(out)
+	row := fmt.Sprintf("row %-4s %s: ", p.rows, p.name)
+	for _, line := range f.lines {
+		fmt.Fprintln(r.out, row+line)
+	}
+	if len(f.lines) == 0 && f.cases > 0 {
+		fmt.Fprintf(r.out, "%s%d cases, %d failed\n", row, f.cases, f.failed)
+	}
+	for _, why := range f.skipped {
+		fmt.Fprintf(r.out, "%smissing: %s\n", row, why)
+	}
+	switch {
+	case err == nil && f.failed == 0 && f.bad == 0 && f.cases+len(f.skipped) > 0:
+		return true
+	case f.cases+len(f.skipped)+f.failed == 0:
+		fmt.Fprintf(r.out, "%sno test of that name was run\n", row)
+	}
+	fmt.Fprintf(r.out, "%sFAILED: go test %s\n%s", row, strings.Join(r.arguments(p), " "), tail(out, 30))
+	return false
+}
+
+// findings are what the output of tests says.
+type findings struct {
+	lines   []string // that begin with prove:, without it
+	bad     int      // the sum of their last numbers
+	cases   int      // tests and cases that passed
+	failed  int
+	skipped []string // why
+}
+
+var (
+	proved = regexp.MustCompile(`prove: (.*, (\d+) .*)$`)
+	logged = regexp.MustCompile(`^\s+\S+_test\.go:\d+: (.*)$`)
+)
+
+// found reads the output of go test -v.
+func found(output string) findings {
+	var f findings
+	last := ""
+	for line := range strings.Lines(output) {
+		line = strings.TrimRight(line, "\n")
+		if m := proved.FindStringSubmatch(line); m != nil {
+			n, err := strconv.Atoi(m[2])
+			if err != nil {
+				n = 1
+			}
+			f.lines, f.bad = append(f.lines, m[1]), f.bad+n
+			continue
+		}
+		if m := logged.FindStringSubmatch(line); m != nil {
+			last = m[1]
+		}
+		switch verdict := strings.TrimLeft(line, " "); {
+		case strings.HasPrefix(verdict, "--- PASS"):
+			f.cases++
+		case strings.HasPrefix(verdict, "--- FAIL"):
+			f.failed++
+		case strings.HasPrefix(verdict, "--- SKIP"):
+			f.skipped = append(f.skipped, last)
+		}
+	}
+	return f
+}
+
+// tail returns the last n lines of s.
+func tail(s string, n int) string {
+	lines := strings.SplitAfter(s, "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}
+
+var executions = regexp.MustCompile(`execs: (\d+)`)
+
+// fuzz runs every target for a while. A target whose time is over has not failed.
+func (r runner) fuzz(ctx context.Context) bool {
+	during, total, crashes := "2s", 0, 0
+	if r.long {
+		during = "30m"
+	}
+	for _, t := range targets {
+		out, err := r.test(ctx, "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", during, "-fuzzminimizetime", "1s", "-parallel", "2",
+			module+t.pkg)
+		if all := executions.FindAllStringSubmatch(out, -1); len(all) > 0 {
+			n, _ := strconv.Atoi(all[len(all)-1][1]) // it is a number
+			total += n
+		}
+		if err != nil && (strings.Contains(out, "Failing input") || !strings.Contains(out, "deadline exceeded")) {
+			crashes++
+			fmt.Fprintf(r.out, "row 4    FAILED: %s of %s\n%s", t.name, t.pkg, tail(out, 20))
+		}
+	}
+	fmt.Fprintf(r.out, "row 4    fuzzing: %d executions of %d parsers, %d crashes\n", total, len(targets), crashes)
+	return crashes == 0 && total > 0
+}

@@ -1,0 +1,71 @@
+package main
+
+// proof is one promise and the tests that show it. A test says what it tried in a line of its log that begins
+// with "prove: "; of one that says nothing its cases are counted.
+type proof struct {
+	name  string
+	rows  string   // of the list of figures in gateway/THREAT_MODEL.md
+	pkg   string   // folder of the tests
+	tests []string // their names
+	long  []string // arguments that make the counts full
+	needs string   // what the tests look for, beyond Go
+}
+
+// proofs are run in this order. Those of one folder that need no arguments of their own are run together.
+var proofs = []proof{
+	{name: "chains in calls", rows: "1", pkg: "integration", tests: []string{"TestChainsReachNobody"}},
+	{name: "chains in the reader", rows: "1", pkg: "tunnel/liferay", tests: []string{"TestGadgets"}},
+	{name: "named shapes", rows: "2", pkg: "integration", tests: []string{"TestShapesReachNobody"}},
+	{name: "Java's reader", rows: "3", pkg: "tunnel/liferay", tests: []string{"TestMutantsAgainstJava"},
+		long: []string{"-args", "-mutants=10000000"}, needs: "a JDK"},
+	{name: "exhaustion", rows: "5", pkg: "integration", tests: []string{"TestExhaustingStreamsReachNobody"}},
+	{name: "cost of a refusal", rows: "5 6", pkg: "tunnel/javaser", tests: []string{"TestExhaustion", "TestDenseStreams"}},
+	{name: "broken requests", rows: "7", pkg: "integration", tests: []string{"TestBrokenRequestsAreNotCarriedOut"}},
+	{name: "heads", rows: "8", pkg: "integration", tests: []string{"TestOddMessagesStayOutside"}},
+	{name: "smuggling", rows: "8", pkg: "tunnel/http1", tests: []string{"TestSmuggling", "TestNothingUpstreamForOddMessages"}},
+	{name: "paths", rows: "9", pkg: "integration", tests: []string{"TestSpellingsReachNobody"}},
+	{name: "forwarding headers", rows: "10", pkg: "policy/hosts", tests: []string{"TestSpoofedHeaders"}},
+	{name: "PROXY headers", rows: "10", pkg: "gateway/front", tests: []string{"TestProxyHeadersThatNameNobody"}},
+	{name: "addresses", rows: "11", pkg: "policy/hosts", tests: []string{"TestDecisionsMatchOracle"},
+		long: []string{"-args", "-decisions=1000000"}},
+	{name: "TLS", rows: "13", pkg: "gateway/certs", tests: []string{"TestTLSProfile", "TestResumption"}},
+	{name: "nonces", rows: "15", pkg: "store/sqlite", tests: []string{"TestNonces"}},
+	{name: "kills", rows: "16", pkg: "integration", tests: []string{"TestKill"}, long: []string{"-args", "-kills=40"}},
+	{name: "repeats", rows: "17", pkg: "integration", tests: []string{"TestDeliveryIsNeverInferred",
+		"TestARepeatOvertakesItsOriginal", "TestOnceBehindABalancer", "TestTwinInFlightWaitsForTheFirst"}, needs: "HAProxy and nginx"},
+	{name: "reload and drain", rows: "18", pkg: "integration", tests: []string{"TestReload", "TestDrain", "TestDrainPastItsDeadline"}},
+	{name: "two gateways", rows: "19", pkg: "integration", tests: []string{"TestTwinOfADeadGateway",
+		"TestDatabaseIsAway", "TestDatabaseRestartsDuringAPublish"}, needs: "PostgreSQL"},
+	{name: "slow clients", rows: "20", pkg: "tunnel/http1", tests: []string{"TestSlowHead", "TestSlowBody", "TestSlowDrain"}},
+	{name: "strangers' limits", rows: "20", pkg: "integration", tests: []string{"TestTooManyConnections",
+		"TestStrangersDoNotFillTheLog", "TestMemoryOfManyParts"}},
+	{name: "certificates at once", rows: "21", pkg: "gateway/certs", tests: []string{"TestManyStarts", "TestCARunsOut"}},
+	{name: "rotation", rows: "22", pkg: "policy/secret", tests: []string{"TestRotation"}},
+	{name: "edits of the log", rows: "23", pkg: "gateway/audit/proof", tests: []string{"TestEdits", "TestVerifySaysBadWhereItCannotKnow"}},
+	{name: "injection into the log", rows: "23", pkg: "gateway/audit", tests: []string{"TestLogInjection"}},
+	{name: "archives", rows: "24", pkg: "archive", tests: []string{"TestNothingAcceptedThatReadersReadDifferently",
+		"TestBombsStopWithinAMiB"}, needs: "a JDK"},
+	{name: "recorded calls", rows: "26", pkg: "tunnel/liferay", tests: []string{"TestRequestsAreWrittenBack",
+		"TestRepliesAreWrittenBack", "TestEveryMethodCanBeWritten"}},
+	{name: "real calls pass", rows: "26", pkg: "integration", tests: []string{"TestRecordedCallsPass"}},
+	{name: "hostile answers", rows: "1 6", pkg: "integration", tests: []string{"TestHostileAnswersStayInside",
+		"TestEngineThatAnswersBadly", "TestAnswersBelongToTheirCalls"}},
+	{name: "what is written down", rows: "28", pkg: "integration/prove", tests: []string{"TestThreatModel"}},
+}
+
+// targets are the fuzz targets of what reads foreign bytes.
+var targets = []struct{ pkg, name string }{
+	{"tunnel/javaser", "FuzzDecode"}, {"tunnel/liferay", "FuzzMethodKey"}, {"tunnel/liferay", "FuzzRead"},
+	{"tunnel/liferay", "FuzzReply"}, {"tunnel/http1", "FuzzRequest"}, {"tunnel/http1", "FuzzReply"},
+	{"gateway/front", "FuzzProxyHeader"}, {"policy/secret", "FuzzVerify"}, {"policy/hosts", "FuzzEntry"},
+	{"archive", "FuzzOpen"}, {"archive", "FuzzManifest"}, {"conf/format", "FuzzProperties"},
+	{"conf/format", "FuzzConfig"}, {"conf", "FuzzLoad"},
+}
+
+// notYet are the figures that nothing here shows, and why.
+var notYet = []struct{ row, why string }{
+	{"12", "HTTP/2 is the library's; its conformance suite is no Go module that is served"},
+	{"14", "no call is signed by message signatures yet: the native publish is not built"},
+	{"25", "speed is a benchmark and never a test: make bench"},
+	{"27", "make lint, make race and the coverage are run by .ci/run"},
+}
