@@ -51,6 +51,7 @@ type Config struct {
 	Requests   Requests         `yaml:"requests" doc:"What is remembered about staging requests."`
 	Audit      Audit            `yaml:"audit" doc:"The audit log, written into the data folder."`
 	Admin      Admin            `yaml:"admin" doc:"The listener for those who run the gateway: health, metrics, status, reload, profiles."`
+	Sync       Sync             `yaml:"sync" doc:"Several servers that keep each other's content alike, with changes travelling both ways."`
 	Log        Log              `yaml:"log" doc:"The gateway's own log, written to standard error."`
 
 	clusterKey []byte // what Cluster.KeyFile holds

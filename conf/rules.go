@@ -24,7 +24,7 @@ type rule struct {
 }
 
 // rules are all checks, in the order of the settings.
-var rules = slices.Concat(frontRules, clusterRules, tlsRules, peerRules, secretRules, upstreamRules, liferayRules, fileRules, adminRules)
+var rules = slices.Concat(frontRules, clusterRules, tlsRules, peerRules, secretRules, upstreamRules, liferayRules, fileRules, adminRules, syncRules)
 
 // check holds the Config against all rules.
 func (l *loader) check() {

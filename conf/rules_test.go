@@ -287,7 +287,24 @@ var ruleRows = []struct {
 	{"", "upstream: {", "upstream: {secret: {hex: true}, ", []string{"live.yaml:11: engine.upstream.secret.hex: stands without a value or file"}},
 	{"", "", "  liferay: {portal_ext: [none.properties], osgi: none.config}\n", []string{
 		"live.yaml:13: engine.liferay.osgi[0]: does not exist: none.config", "live.yaml:13: engine.liferay.portal_ext[0]: does not exist: none.properties"}},
+	{"sync-name", "", "sync: {name: \"a b\", engine: {url: \"http://127.0.0.1:9000\", token_file: t}}\n", []string{"live.yaml:13: sync.name: is no name: a b"}},
+	{"sync-unnamed", "", "sync: {peers: [{key: AAAAAAAAAAAAAAAAAAAA, direction: from, kinds: [page]}]}\n", []string{"live.yaml:13: sync.peers: are listed, and sync.name is empty"}},
+	{"sync-engine", "", "sync: {name: live, engine: {token_file: t}}\n", []string{"live.yaml:13: sync.engine.url: is needed"}},
+	{"sync-token", "", "sync: {name: live, engine: {url: \"http://127.0.0.1:9000\"}}\n", []string{"live.yaml:13: sync.engine.token_file: is needed"}},
+	{"sync-store", "", "store: postgres\ncluster: {key_file: cluster.key, postgres: {url: {file: pg.url}}}\n" + syncOn + "}\n", []string{"live.yaml:13: store: keeps contents of sync"}},
+	{"sync-key", "", syncOn + ", origins: [live]}\n", []string{"live.yaml:13: sync.origins[0]: is no key: live"}},
+	{"sync-key", "", syncOn + ", peers: [{key: x, direction: from, kinds: [page]}]}\n", []string{"live.yaml:13: sync.peers[0].key: is no key: x"}},
+	{"sync-twice", "", syncOn + ", peers: [" + syncPeer + "}, " + syncPeer + "}]}\n", []string{"live.yaml:13: sync.peers[1].key: names a server that another peer names too"}},
+	{"sync-url", "", syncOn + ", peers: [{key: AAAAAAAAAAAAAAAAAAAA, kinds: [page], url: \"http://x\"}]}\n", []string{"live.yaml:13: sync.peers[0].url: is needed"}},
+	{"sync-kind", "", syncOn + ", peers: [{key: AAAAAAAAAAAAAAAAAAAA, direction: from, kinds: [Page]}]}\n", []string{"live.yaml:13: sync.peers[0].kinds: is no kind of object: Page"}},
+	{"sync-kinds", "", syncOn + ", peers: [{key: AAAAAAAAAAAAAAAAAAAA, direction: from}]}\n", []string{"live.yaml:13: warning: sync.peers[0].kinds: is empty"}},
+	{"sync-prefer", "", syncOn + ", conflicts: prefer}\n", []string{"live.yaml:13: sync.prefer: is for conflicts: prefer"}},
 }
+
+const (
+	syncOn   = `sync: {name: live, engine: {url: "http://127.0.0.1:9000", token_file: t}`
+	syncPeer = `{key: AAAAAAAAAAAAAAAAAAAA, direction: from, kinds: [page]`
+)
 
 func TestRules(t *testing.T) {
 	covered := map[string]bool{"secret-exposed": true} // TestExposedFile

@@ -67,7 +67,10 @@ var mayImport = map[string][]string{
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "policy/secret", "tunnel/liferay",
 		"tunnel/publisher", "tunnel/publisher/failure",
 	},
-	"cmd/stagelock/commands/sync": {"cmd/stagelock/commands/flags", "cmd/stagelock/term", "policy/topology"},
+	"cmd/stagelock/commands/sync": {
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "gateway/admin", "gateway/audit/chain",
+		"gateway/exchange", "gateway/node", "policy/topology", "tunnel/sync",
+	},
 	"cmd/stagelock/demo": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/audit",
 		"gateway/audit/proof", "gateway/node", "integration/engine", "integration/engine/servlet",
@@ -105,18 +108,26 @@ var mayImport = map[string][]string{
 	"gateway/doctor/challenge": {},
 	"gateway/doctor/desk":      {"gateway/doctor/challenge", "policy/hosts"},
 	"gateway/doctor/portal":    {"conf/format"},
-	"gateway/front":            {"gateway/visit", "policy", "tunnel", "tunnel/http1/wire"},
-	"gateway/metrics":          {"gateway/status", "policy"},
+	"gateway/exchange": {
+		"gateway/inbox", "gateway/outbox", "gateway/replica", "store", "store/exchange", "tunnel/source",
+		"tunnel/sync",
+	},
+	"gateway/front": {"gateway/visit", "policy", "tunnel", "tunnel/http1/wire"},
+	"gateway/inbox": {
+		"gateway/outbox", "store", "store/exchange", "tunnel", "tunnel/signed", "tunnel/sync",
+	},
+	"gateway/metrics": {"gateway/status", "policy"},
 	"gateway/native": {
 		"gateway/audit", "gateway/front", "gateway/metrics", "gateway/visit", "policy", "tunnel",
 	},
 	"gateway/node": {
 		"conf", "gateway/admin", "gateway/audit", "gateway/audit/chain", "gateway/audit/witness",
-		"gateway/certs", "gateway/cluster", "gateway/front", "gateway/metrics", "gateway/native",
-		"gateway/node/plan", "gateway/once", "gateway/readiness", "gateway/relay", "gateway/relay/memory",
-		"gateway/relay/sights", "gateway/status", "gateway/upstream", "gateway/visit", "gateway/watch",
-		"policy/calls", "policy/hosts", "policy/quota", "store", "store/files", "store/postgres",
-		"store/sqlite", "tunnel",
+		"gateway/certs", "gateway/cluster", "gateway/exchange", "gateway/front", "gateway/metrics",
+		"gateway/native", "gateway/node/plan", "gateway/node/servers", "gateway/once",
+		"gateway/readiness", "gateway/relay", "gateway/relay/memory", "gateway/relay/sights",
+		"gateway/status", "gateway/upstream", "gateway/visit", "gateway/watch", "policy/calls",
+		"policy/hosts", "policy/quota", "store", "store/files", "store/postgres", "store/sqlite",
+		"tunnel", "tunnel/sync",
 	},
 	"gateway/node/plan": {
 		"conf", "gateway/admin", "gateway/certs", "gateway/doctor/desk", "gateway/relay",
@@ -124,10 +135,15 @@ var mayImport = map[string][]string{
 		"policy/contents", "policy/hosts", "policy/levels", "policy/principals", "policy/quota",
 		"policy/secret", "tunnel/http1", "tunnel/javaser", "tunnel/liferay",
 	},
+	"gateway/node/servers": {
+		"conf", "gateway/audit", "gateway/exchange", "gateway/inbox", "gateway/replica", "gateway/visit",
+		"policy", "store", "store/blobs", "store/exchange", "tunnel", "tunnel/source", "tunnel/sync",
+	},
 	"gateway/node/trial": {
 		"conf", "gateway/node/plan", "gateway/relay", "policy", "policy/calls", "policy/secret",
 	},
-	"gateway/once": {"store"},
+	"gateway/once":   {"store"},
+	"gateway/outbox": {"store", "store/exchange", "tunnel/signed", "tunnel/sync"},
 	"gateway/readiness": {
 		"gateway/upstream", "policy/secret", "tunnel", "tunnel/http1/forward", "tunnel/http1/grammar",
 		"tunnel/javaser", "tunnel/javaser/graph", "tunnel/javaser/source", "tunnel/liferay",
@@ -164,9 +180,9 @@ var mayImport = map[string][]string{
 	"integration/balancers":  {},
 	"integration/engine": {
 		"integration/engine/author", "integration/engine/content", "integration/engine/control",
-		"integration/engine/lar", "integration/engine/remote", "integration/engine/revisions",
-		"integration/engine/servlet", "integration/engine/staging",
-		"tunnel",
+		"integration/engine/journal", "integration/engine/lar", "integration/engine/remote",
+		"integration/engine/revisions", "integration/engine/servlet", "integration/engine/staging",
+		"tunnel", "tunnel/source",
 	},
 	"integration/engine/arrivals": {"integration/engine/content"},
 	"integration/engine/author": {
@@ -179,6 +195,10 @@ var mayImport = map[string][]string{
 		"integration/engine/revisions", "integration/engine/staging",
 	},
 	"integration/engine/directory": {"integration/engine/content"},
+	"integration/engine/journal": {
+		"integration/engine/content", "integration/engine/content/vault", "integration/engine/revisions",
+		"tunnel/source", "tunnel/sync",
+	},
 	"integration/engine/lar": {
 		"archive", "archive/manifest", "archive/refusal", "integration/engine/content",
 		"integration/engine/content/vault", "integration/engine/revisions",
@@ -250,6 +270,7 @@ var mayImport = map[string][]string{
 	"tunnel/publisher/failure": {"tunnel/http1/forward", "tunnel/liferay", "tunnel/publisher/proxy"},
 	"tunnel/publisher/methods": {"tunnel", "tunnel/liferay"},
 	"tunnel/publisher/proxy":   {"tunnel/http1/grammar"},
+	"tunnel/signed":            {},
 	"tunnel/source":            {"tunnel/sync"},
 	"tunnel/sync":              {},
 }

@@ -98,6 +98,13 @@ func reference(b *strings.Builder, kids []*setting, p page) {
 				example = value
 			}
 			b.WriteString(lead + s.line(example, p.off) + "\n")
+		case s.sections() && (p.off || !s.spoken()):
+			b.WriteString(lead + "#" + s.name + ":\n")
+			var kids strings.Builder
+			reference(&kids, s.kids, page{indent: "    ", first: "  - "})
+			for line := range strings.Lines(kids.String()) {
+				b.WriteString(p.indent + "#" + line)
+			}
 		case s.sections():
 			b.WriteString(lead + s.name + ":\n")
 			reference(b, s.kids, page{indent: p.indent + "    ", first: p.indent + "  - ", off: p.off})

@@ -67,6 +67,9 @@ func (s *Server) routes() http.Handler {
 	} {
 		mux.HandleFunc("GET /debug/pprof/"+path, s.operator(s.profiles(h)))
 	}
+	for path, h := range s.cfg.Orders {
+		mux.HandleFunc("POST "+path, s.operator(h.ServeHTTP))
+	}
 	return s.guard(http.NewCrossOriginProtection().Handler(mux))
 }
 

@@ -38,6 +38,8 @@ type Config struct {
 	Metrics http.Handler
 	Rules   func() Rules // those in use
 	Log     *logrus.Entry
+	// Orders answer what those ask who may change things, by the beginning of the path.
+	Orders map[string]http.Handler
 }
 
 // Server is the admin listener. It is safe for concurrent use.

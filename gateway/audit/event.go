@@ -20,6 +20,7 @@ const (
 	KindStart      Kind = "start"      // the process began
 	KindStop       Kind = "stop"       // the process ended in order
 	KindDrain      Kind = "drain"      // the process takes no new calls
+	KindSync       Kind = "sync"       // what was accepted or refused of a change between servers
 	KindWitness    Kind = "witness"    // what a gateway found in the logs of others
 	KindSummary    Kind = "summary"    // refusals of strangers that have no record of their own
 	KindCheckpoint Kind = "checkpoint" // written by the log itself
@@ -30,7 +31,7 @@ const (
 // appendable are the kinds that Append takes.
 var appendable = map[Kind]bool{
 	KindVerdict: true, KindOutcome: true, KindConfig: true, KindSummary: true, KindStart: true,
-	KindStop: true, KindDrain: true, KindWitness: true,
+	KindStop: true, KindDrain: true, KindWitness: true, KindSync: true,
 }
 
 // Verdict says what became of a call.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,10 +32,16 @@ type Config struct {
 	Meter  Meter
 	// Health answers the health paths; ok is false for any other path.
 	Health func(path string) (status int, body []byte, ok bool)
+	// Routes answer, by the beginning of the path, who was admitted. An error that is a Problem was not
+	// answered yet.
+	Routes map[string]Route
 }
 
 // Meter counts requests. *metrics.Metrics is one.
 type Meter interface{ Call(c metrics.Call) }
+
+// Route answers a request that was admitted.
+type Route func(w http.ResponseWriter, r *http.Request, v *visit.Visit) error
 
 // Server serves connections that speak HTTP/2. It is safe for concurrent use.
 type Server struct {
@@ -136,9 +143,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		{"peer", func() error { return v.Client(r.Header.Values("X-Forwarded-For")) }},
 		{"health", func() error { return s.health(w, r, v) }},
 		{"admit", func() error { return v.Admit(c.OverLimit) }},
-		{"route", func() error {
-			return &tunnel.Problem{Code: tunnel.NotFound, Reason: ReasonPath, Msg: "nothing is here"}
-		}},
+		{"route", func() error { return s.route(w, r, v) }},
 	} {
 		err := step.run()
 		var p *tunnel.Problem
@@ -152,6 +157,19 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			return // it was answered
 		}
 	}
+}
+
+// route answers by the path.
+func (s *Server) route(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
+	for prefix, route := range s.cfg.Routes {
+		if strings.HasPrefix(r.URL.Path, prefix) {
+			if err := route(w, r, v); err != nil {
+				return err
+			}
+			return errAnswered
+		}
+	}
+	return &tunnel.Problem{Code: tunnel.NotFound, Reason: ReasonPath, Msg: "nothing is here"}
 }
 
 var errAnswered = errors.New("answered")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -95,8 +96,10 @@ func methods() []string {
 
 // openAdmin binds the admin listener. It is the last: what it shows is there.
 func (n *Node) openAdmin(ctx context.Context, _ *relay.Policy) (err error) {
+	path, orders := n.orders()
 	n.admin, err = admin.New(admin.Config{
 		Status: n.Status, Reload: n.reloadFor, Metrics: n.meter.Handler(), Rules: n.adminRules, Log: n.cfg.Log,
+		Orders: map[string]http.Handler{path: orders},
 	})
 	if err != nil {
 		return err

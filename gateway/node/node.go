@@ -23,6 +23,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit/witness"
 	"github.com/stagelock/stagelock/gateway/certs"
 	"github.com/stagelock/stagelock/gateway/cluster"
+	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/gateway/front"
 	"github.com/stagelock/stagelock/gateway/native"
 	"github.com/stagelock/stagelock/gateway/node/plan"
@@ -68,6 +69,7 @@ type Node struct {
 	native    *native.Server
 	front     *front.Front
 	probes    *admin.Probes
+	exchange  *exchange.Exchange // nil: no servers are kept alike
 	listeners []net.Listener
 	closers   []func() error // in the order of opening
 
@@ -177,7 +179,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 	}
 	n.probes = admin.NewProbes(n.facts)
 	for _, open := range []func(context.Context, *relay.Policy) error{
-		n.openWatch, n.openVisits, n.openRelay, n.openNative, n.openFront, n.openAdmin,
+		n.openWatch, n.openVisits, n.openRelay, n.openExchange, n.openNative, n.openFront, n.openAdmin,
 	} {
 		if err := open(ctx, policy); err != nil {
 			return err
@@ -218,7 +220,8 @@ func (n *Node) openRelay(_ context.Context, p *relay.Policy) (err error) {
 }
 
 func (n *Node) openNative(context.Context, *relay.Policy) (err error) {
-	n.native, err = native.New(native.Config{Visits: n.visits, Rules: n.rules, Meter: n.meter, Health: n.probes.Answer})
+	n.native, err = native.New(native.Config{Visits: n.visits, Rules: n.rules, Meter: n.meter, Health: n.probes.Answer,
+		Routes: n.routes()})
 	return err
 }
 
@@ -328,6 +331,7 @@ func (n *Node) runs() []func(context.Context) error {
 	expiry := watch.Expiry{Shown: n.certificates, Log: n.cfg.Log, Now: n.cfg.Now}
 	runs := []func(context.Context) error{
 		n.life.Run, n.visits.Run, n.relay.Run, n.native.Run, n.watchLogs, n.admin.Run, n.recorder.Run, expiry.Run,
+		n.runExchange,
 	}
 	if n.conf.Store == "postgres" {
 		runs = append(runs, n.neighbours.Run)

@@ -190,6 +190,7 @@ func (c *Client) Apply(
 	if content == nil {
 		content = bytes.NewReader(nil)
 	}
+	content = struct{ io.Reader }{content} // the caller closes it
 	resp, err := c.send(ctx, http.MethodPost, "apply", q, http.Header{factsHeader: {header(f)}}, content)
 	if err != nil {
 		return 0, err

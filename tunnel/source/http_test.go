@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -112,6 +113,20 @@ func TestHalfAContentIsAnError(t *testing.T) {
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// TestTheCallerClosesTheContent: net/http closes a body that can be closed, and the second one failed.
+func TestTheCallerClosesTheContent(t *testing.T) {
+	f, err := os.Open("http_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := start(t, &spoken{}, "token").Apply(t.Context(), article, 0, "t", source.Facts{}, f); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Errorf("closed already: %v", err)
+	}
+}
 
 func TestTokens(t *testing.T) {
 	for _, tt := range []struct{ name, engine, given string }{

@@ -23,11 +23,22 @@ const Version = 1
 type Hello struct {
 	Name     string              `json:"name"`
 	Versions []int               `json:"versions"`
-	Kinds    []string            `json:"kinds"` // that it takes from the other
-	Links    []ServerID          `json:"links"` // to which its changes flow
-	Have     map[ServerID]uint64 `json:"have"`  // up to which counter it has every change
-	Clock    int64               `json:"clock"` // milliseconds since 1970
+	Kinds    []string            `json:"kinds"`           // that it takes from the other
+	Links    []ServerID          `json:"links"`           // to which its changes flow
+	Have     map[ServerID]uint64 `json:"have"`            // up to which counter it has every change
+	Clock    int64               `json:"clock"`           // milliseconds since 1970
+	Known    []Server            `json:"known,omitempty"` // what it knows of others, for people
 }
+
+// Server is what one server says of another. Nobody is trusted for it.
+type Server struct {
+	ID    ServerID   `json:"id"`
+	Name  string     `json:"name"`
+	Links []ServerID `json:"links"`
+}
+
+// MaxKnown is how many servers a Hello tells of.
+const MaxKnown = 64
 
 // Speaks reports whether both know a version of the messages.
 func (h Hello) Speaks() bool { return slices.Contains(h.Versions, Version) }

@@ -41,6 +41,11 @@ type UnavailableError struct{ Msg, Cure string }
 
 func (e *UnavailableError) Error() string { return e.Msg }
 
+// AgainError is something that can be tried again, and how.
+type AgainError struct{ Msg, Cure string }
+
+func (e *AgainError) Error() string { return e.Msg }
+
 // DeniedError is something that this user may not do, and what to do about it.
 type DeniedError struct{ Msg, Cure string }
 

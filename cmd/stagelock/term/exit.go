@@ -43,6 +43,7 @@ var exits = []struct {
 	{kind(failure.Unreachable, failure.TLS, failure.BadAnswer), ExitUnavailable},
 	{as[*UnavailableError], ExitUnavailable},
 	{as[*DeniedError], ExitDenied},
+	{as[*AgainError], ExitAgain},
 	{as[*DataError], ExitData},
 	{as[*refusal.Refusal], ExitData},
 	{func(err error) bool {

@@ -65,6 +65,7 @@ func describe(err error) failed {
 	var u *UsageError
 	var away *UnavailableError
 	var denied *DeniedError
+	var again *AgainError
 	var r *refusal.Refusal
 	switch {
 	case errors.As(err, &p):
@@ -88,6 +89,8 @@ func describe(err error) failed {
 		f.Kind, f.Cure = "unavailable", away.Cure
 	case errors.As(err, &denied):
 		f.Kind, f.Cure = "denied", denied.Cure
+	case errors.As(err, &again):
+		f.Kind, f.Cure = "again", again.Cure
 	case errors.As(err, &u):
 		f.Kind, f.Cure = "usage", "see "+u.help()
 	}

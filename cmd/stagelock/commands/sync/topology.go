@@ -14,16 +14,16 @@ import (
 
 func (sh shell) topologyCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "topology",
-		Usage: "say what shape servers and their links form, who has two paths, and what one change costs: exit 1 on findings",
-		Flags: []cli.Flag{
+		Name:        "topology",
+		Usage:       "say what shape servers and their links form, who has two paths, and what one change costs: exit 1 on findings",
+		Description: "Without --check and --kentico it looks at what the running gateway knows.",
+		Flags: asking(
 			&cli.StringFlag{Name: "check", Usage: "a `FILE` with one link a line: live -> test, live <-> dev, kentico: old; - for standard input"},
 			&cli.StringFlag{Name: "kentico", Usage: "a CSV `FILE` of what was typed into a Kentico installation: server, its code name, " +
 				"target, the target's name; - for standard input"},
 			&cli.BoolFlag{Name: "listed", Usage: "judge by Kentico's rule of one path, whoever the servers are"},
 			&cli.BoolFlag{Name: "svg", Usage: "print a drawing"},
-			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-		},
+		),
 		Action: sh.topology,
 	}
 }
@@ -32,7 +32,7 @@ func (sh shell) topology(c *cli.Context) error {
 	if _, err := flags.Operands(c); err != nil {
 		return err
 	}
-	if c.String("check") != "" == (c.String("kentico") != "") {
+	if c.String("check") != "" && c.String("kentico") != "" {
 		return flags.Misused(c, "name either --check or --kentico")
 	}
 	r, err := sh.graph(c)
@@ -56,6 +56,9 @@ func (sh shell) graph(c *cli.Context) (topology.Report, error) {
 			return topology.Report{}, err
 		}
 		return topology.CheckTyped(rows), nil
+	}
+	if c.String("check") == "" {
+		return sh.ownGraph(c)
 	}
 	p, err := readFrom(sh, c.String("check"), parsePlan)
 	if err != nil {

@@ -1,0 +1,125 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/gateway/admin"
+	"github.com/stagelock/stagelock/gateway/exchange"
+	"github.com/stagelock/stagelock/gateway/node"
+)
+
+// asking are the flags of commands that ask the running gateway.
+func asking(more ...cli.Flag) []cli.Flag {
+	return append(append(flags.Config(),
+		&cli.StringFlag{Name: "socket", Usage: "the socket of the gateway; else that of admin.listen"}), more...)
+}
+
+// gateway returns a client of the gateway that runs with the configuration.
+func (sh shell) gateway(c *cli.Context) (*admin.Client, error) {
+	if file := c.String("socket"); file != "" {
+		return admin.NewClient(admin.Address{Network: "unix", Name: file}), nil
+	}
+	load, err := flags.Loader(sh.Shell, c)
+	if err != nil {
+		return nil, err
+	}
+	cfg, problems := load()
+	if cfg == nil {
+		return nil, flags.BadConfig(sh.Shell, problems)
+	}
+	for _, loopback := range []bool{false, true} {
+		for _, a := range node.AdminAddresses(cfg) {
+			if a.Network == "unix" || loopback && a.Loopback() {
+				return admin.NewClient(a), nil
+			}
+		}
+	}
+	return nil, &term.UnavailableError{Msg: "admin.listen is empty: this gateway cannot be asked",
+		Cure: "add unix:admin.sock to admin.listen and restart the gateway"}
+}
+
+// ask has the running gateway carry out an order and returns its answer.
+func ask[T any](sh shell, c *cli.Context, name string, o exchange.Order) (out T, err error) {
+	client, err := sh.gateway(c)
+	if err != nil {
+		return out, err
+	}
+	ctx, cancel := context.WithTimeout(c.Context, time.Minute)
+	defer cancel()
+	var refusal exchange.Failure
+	err = client.Order(ctx, exchange.Path+name, o, &out, &refusal)
+	return out, told(err)
+}
+
+// cures are what helps against a failure, by its code.
+var cures = map[string]string{
+	"elsewhere":   "decide it there with stagelock sync resolve, or here with --here if that server is gone for long",
+	"no-conflict": "see stagelock sync conflicts",
+	"no-version":  "see stagelock sync conflicts for the servers whose versions there are",
+	"moved":       "look at it again with stagelock sync diff, and decide again",
+	"unknown":     "see stagelock sync log and stagelock sync status",
+	"input":       "see --help",
+	"off":         "set sync.name in the configuration and restart the gateway",
+	"failed":      "see the gateway's log",
+}
+
+// told says in words why an order was not carried out.
+func told(err error) error {
+	var f *exchange.Failure
+	switch {
+	case errors.As(err, &f) && f.Code == "moved":
+		return &term.AgainError{Msg: f.Message, Cure: cures[f.Code]}
+	case errors.As(err, &f) && f.Code == "elsewhere":
+		return &term.DeniedError{Msg: f.Message, Cure: cures[f.Code]}
+	case errors.As(err, &f):
+		return &term.DataError{Msg: f.Message, Cure: cures[f.Code]}
+	case errors.Is(err, admin.ErrNobody):
+		return &term.UnavailableError{Msg: "no gateway runs here: " + err.Error(),
+			Cure: "start it with stagelock run; if it runs, name its file with --config or its socket with --socket"}
+	case errors.Is(err, admin.ErrDenied):
+		return &term.UnavailableError{Msg: err.Error(), Cure: "run the command as the gateway's user"}
+	}
+	return err
+}
+
+// clock writes a time for a table: today's without its date.
+func (sh shell) clock(t time.Time) string {
+	switch {
+	case t.IsZero():
+		return "-"
+	case sh.Now().Sub(t).Abs() < 12*time.Hour:
+		return t.UTC().Format("15:04:05")
+	}
+	return term.Stamp(t)
+}
+
+// age writes how long ago something was.
+func (sh shell) age(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return term.Span(sh.Now().Sub(t).Truncate(time.Second))
+}
+
+func plain(texts ...string) []string {
+	for i := range texts {
+		texts[i] = term.Plain(texts[i])
+	}
+	return texts
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func joined(all []string) string { return orDash(strings.Join(all, ", ")) }

@@ -1,0 +1,120 @@
+package conf
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Sync makes this server one of several that keep each other's content alike.
+type Sync struct {
+	Name      string        `yaml:"name" restart:"true" doc:"Name of this server, for people; others learn it from here. Empty: nothing is synchronized."`
+	Engine    SyncEngine    `yaml:"engine" doc:"The engine that says what changed."`
+	Conflicts string        `yaml:"conflicts" default:"hold" oneof:"hold newest prefer" restart:"true" doc:"What becomes of two edits of one object at once. hold: both are kept until a person decides. newest: the later one wins. prefer: that of the server that is listed first. All servers must say the same."`
+	Prefer    []string      `yaml:"prefer" restart:"true" doc:"Keys of servers, for conflicts: prefer."`
+	MaxBytes  Size          `yaml:"max_bytes" default:"1GiB" min:"64KiB" restart:"true" doc:"Largest object that is taken."`
+	Interval  time.Duration `yaml:"interval" default:"1s" min:"50ms" max:"1m" restart:"true" doc:"How often the engine is asked what changed."`
+	Origins   []string      `yaml:"origins" restart:"true" doc:"Keys of servers that are no peers and whose changes are taken, such as the other leaves of a star."`
+	Peers     []SyncPeer    `yaml:"peers" doc:"The servers that changes are exchanged with. stagelock sync id prints the line for the other side."`
+}
+
+// SyncEngine is how the engine is asked what changed.
+type SyncEngine struct {
+	URL       *url.URL `yaml:"url" restart:"true" doc:"Where the engine takes commands."`
+	TokenFile Path     `yaml:"token_file" restart:"true" doc:"File with the engine's token."`
+}
+
+// SyncPeer is one neighbour and what it may do.
+type SyncPeer struct {
+	Key       string   `yaml:"key" restart:"true" doc:"The key by which it is known: 20 letters and digits."`
+	URL       *url.URL `yaml:"url" restart:"true" doc:"Its gateway; not needed for direction: from."`
+	CA        Path     `yaml:"ca" restart:"true" doc:"File with the authority that its certificate is signed by; empty for the system's."`
+	Direction string   `yaml:"direction" default:"both" oneof:"both to from" restart:"true" doc:"to: changes go there. from: they come from there. both: both."`
+	Kinds     []string `yaml:"kinds" restart:"true" doc:"Kinds of objects that are exchanged with it, such as page, article, document; none if empty."`
+	Deletes   bool     `yaml:"deletes" default:"false" restart:"true" doc:"It may delete objects here."`
+	PerHour   int      `yaml:"max_deletes_per_hour" default:"50" min:"0" restart:"true" doc:"How many it may delete in an hour; more stops its queue until somebody looks."`
+}
+
+var (
+	syncKey  = regexp.MustCompile(`^[A-Z2-7]{20}$`)
+	syncName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
+	syncKind = regexp.MustCompile(`^[a-z][a-z0-9.-]{0,99}$`)
+)
+
+func badKey(s string) (string, bool) { return s, !syncKey.MatchString(s) }
+
+// syncRules look at sync as a whole.
+var syncRules = []rule{
+	{"sync-name", false, "is no name: %s", "use letters, digits, _ . and -, such as live",
+		func(_ *loader, c *Config) []finding {
+			return named(c.Sync.Name != "" && !syncName.MatchString(c.Sync.Name), "sync.name", c.Sync.Name)
+		}},
+	{"sync-unnamed", false, "are listed, and sync.name is empty", "give this server a name: sync.name",
+		func(_ *loader, c *Config) []finding {
+			return when(c.Sync.Name == "" && len(c.Sync.Peers) > 0, "sync.peers")
+		}},
+	{"sync-engine", false, "is needed where sync.name is set", "write where the engine takes commands, as it says when it starts, such as http://127.0.0.1:9000",
+		func(_ *loader, c *Config) []finding {
+			return when(c.Sync.Name != "" && c.Sync.Engine.URL == nil, "sync.engine.url")
+		}},
+	{"sync-token", false, "is needed where sync.name is set", "name the file with the engine's token, which lies in its data folder",
+		func(_ *loader, c *Config) []finding {
+			return when(c.Sync.Name != "" && c.Sync.Engine.TokenFile == "", "sync.engine.token_file")
+		}},
+	{"sync-store", false, "keeps contents of sync in the data folder of one gateway only", "write store: embedded, or leave sync.name empty",
+		func(_ *loader, c *Config) []finding { return when(c.Sync.Name != "" && c.Store != "embedded", "store") }},
+	{"sync-key", false, "is no key: %s", "write the 20 letters and digits that stagelock sync id prints there",
+		func(_ *loader, c *Config) []finding {
+			return slices.Concat(each(c.Sync.Origins, "sync.origins", badKey), each(c.Sync.Prefer, "sync.prefer", badKey),
+				eachSyncPeer(c, "key", func(p SyncPeer) (string, bool) { return badKey(p.Key) }))
+		}},
+	{"sync-twice", false, "names a server that another peer names too", "drop one of the two",
+		func(_ *loader, c *Config) []finding {
+			seen := map[string]bool{}
+			return eachSyncPeer(c, "key", func(p SyncPeer) (string, bool) {
+				twice := seen[p.Key]
+				seen[p.Key] = true
+				return "", twice
+			})
+		}},
+	{"sync-url", false, "is needed to send changes there", "write https:// with the host and port of its gateway, or direction: from",
+		func(_ *loader, c *Config) []finding {
+			return eachSyncPeer(c, "url", func(p SyncPeer) (string, bool) {
+				return "", p.Direction != "from" && (p.URL == nil || p.URL.Scheme != "https" || p.URL.Host == "")
+			})
+		}},
+	{"sync-kind", false, "is no kind of object: %s", "write kinds in small letters, such as page, article, document, tag",
+		func(_ *loader, c *Config) []finding {
+			return eachSyncPeer(c, "kinds", func(p SyncPeer) (string, bool) {
+				i := slices.IndexFunc(p.Kinds, func(k string) bool { return !syncKind.MatchString(k) })
+				return strings.Join(p.Kinds[max(i, 0):], ", "), i >= 0
+			})
+		}},
+	{"sync-kinds", true, "is empty: nothing is exchanged with it", "list kinds, such as [page, article, document]",
+		func(_ *loader, c *Config) []finding {
+			return eachSyncPeer(c, "kinds", func(p SyncPeer) (string, bool) { return "", len(p.Kinds) == 0 })
+		}},
+	{"sync-prefer", false, "is for conflicts: prefer, which needs it", "list the keys of servers, the first one wins; or write conflicts: hold",
+		func(_ *loader, c *Config) []finding {
+			return when((c.Sync.Conflicts == "prefer") != (len(c.Sync.Prefer) > 0), "sync.prefer")
+		}},
+}
+
+func named(broken bool, path, detail string) []finding {
+	if broken {
+		return []finding{{path, detail}}
+	}
+	return nil
+}
+
+func eachSyncPeer(c *Config, setting string, bad func(p SyncPeer) (string, bool)) []finding {
+	var all []finding
+	for i, p := range c.Sync.Peers {
+		if detail, broken := bad(p); broken {
+			all = append(all, finding{join(entry("sync.peers", i), setting), detail})
+		}
+	}
+	return all
+}

@@ -1,0 +1,511 @@
+package exchange
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stagelock/stagelock/gateway/replica"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/exchange"
+	"github.com/stagelock/stagelock/tunnel/source"
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// Status is how the exchange is.
+type Status struct {
+	ID        sync.ServerID   `json:"id"`
+	Name      string          `json:"name"`
+	Targets   []TargetStatus  `json:"targets"`
+	Conflicts int             `json:"conflicts"`
+	Here      int             `json:"here"` // of them, to be decided on this server
+	Dead      int             `json:"dead"`
+	Have      []Counter       `json:"have"`
+	Servers   []ServerStatus  `json:"servers"`
+	Links     []sync.ServerID `json:"links"` // to which changes of this server go
+}
+
+// Counter is up to which counter every change of a server is here.
+type Counter struct {
+	Server  sync.ServerID `json:"server"`
+	Counter uint64        `json:"counter"`
+}
+
+// TargetStatus is how a target is.
+type TargetStatus struct {
+	ID      sync.ServerID `json:"id"`
+	Name    string        `json:"name"`
+	State   string        `json:"state"` // ok, blocked, waiting, operator, held
+	Backlog int           `json:"backlog"`
+	Waiting int           `json:"waiting"`
+	Dead    int           `json:"dead"`
+	Oldest  time.Time     `json:"oldest,omitzero"`
+	Last    time.Time     `json:"last,omitzero"`
+	Next    time.Time     `json:"next,omitzero"`
+	Tries   int           `json:"tries"`
+	Reason  string        `json:"reason,omitempty"`
+}
+
+// ServerStatus is a server that said hello.
+type ServerStatus struct {
+	ID     sync.ServerID   `json:"id"`
+	Name   string          `json:"name"`
+	Links  []sync.ServerID `json:"links"`
+	SeenAt time.Time       `json:"seen_at"`
+}
+
+// Conflict is one object whose versions differ.
+type Conflict struct {
+	Object   sync.Object `json:"object"`
+	Title    string      `json:"title"`
+	Decide   string      `json:"decide"` // on which server
+	Here     bool        `json:"here"`   // it is this one
+	Versions []Version   `json:"versions"`
+}
+
+// Version is one of them.
+type Version struct {
+	ID      sync.ID   `json:"id"`
+	Server  string    `json:"server"` // on which it was made, by name
+	Author  string    `json:"author"`
+	At      time.Time `json:"at"`
+	Op      sync.Op   `json:"op"`
+	Payload string    `json:"payload,omitempty"`
+	Size    int64     `json:"size"`
+	Shown   bool      `json:"shown"` // the engine here has it
+}
+
+// Event is one change with what became of it.
+type Event struct {
+	ID         sync.ID     `json:"id"`
+	Object     sync.Object `json:"object"`
+	Title      string      `json:"title"`
+	Op         sync.Op     `json:"op"`
+	Author     string      `json:"author"`
+	Server     string      `json:"server"`
+	Made       time.Time   `json:"made"`
+	Accepted   time.Time   `json:"accepted"`
+	Via        string      `json:"via,omitempty"`
+	Size       int64       `json:"size"`
+	Payload    string      `json:"payload,omitempty"`
+	Resolves   []sync.ID   `json:"resolves,omitempty"`
+	Has        []string    `json:"has"` // servers that are known to have it
+	Deliveries []Delivery  `json:"deliveries,omitempty"`
+}
+
+// Delivery is one change for one target.
+type Delivery struct {
+	Target string    `json:"target"`
+	State  string    `json:"state"`
+	Tries  int       `json:"tries"`
+	Class  string    `json:"class,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	Bytes  int64     `json:"bytes"`
+	Queued time.Time `json:"queued"`
+	Ended  time.Time `json:"ended,omitzero"`
+	Next   time.Time `json:"next,omitzero"`
+}
+
+// Order is what a person asks for. Which fields count depends on the path.
+type Order struct {
+	Object  string        `json:"object,omitempty"`
+	ID      string        `json:"id,omitempty"`
+	Target  string        `json:"target,omitempty"` // name or key
+	State   string        `json:"state,omitempty"`
+	Take    string        `json:"take,omitempty"` // name or key of a server
+	Both    bool          `json:"both,omitempty"`
+	Content []byte        `json:"content,omitempty"`
+	Here    bool          `json:"here,omitempty"`
+	Author  string        `json:"author,omitempty"`
+	Reason  string        `json:"reason,omitempty"`
+	For     time.Duration `json:"for,omitempty"`
+	Limit   int           `json:"limit,omitempty"`
+	Digest  string        `json:"digest,omitempty"`
+}
+
+// Done says what an order did.
+type Done struct {
+	N  int     `json:"n"`
+	ID sync.ID `json:"id,omitzero"`
+}
+
+// Failure is why an order was not carried out.
+type Failure struct {
+	Code    string `json:"code"` // elsewhere, no-conflict, no-version, moved, unknown, input, failed
+	Message string `json:"message"`
+}
+
+func (f *Failure) Error() string { return f.Message }
+
+// Path begins the paths of orders on the admin listener.
+const Path = "/-/sync/"
+
+// Handler answers orders: POST <Path><name>, an Order as JSON.
+func (x *Exchange) Handler() http.Handler {
+	orders := map[string]func(context.Context, Order) (any, error){
+		"status": x.status, "conflicts": x.conflicts, "log": x.log, "show": x.show, "resolve": x.resolve,
+		"retry": x.retry, "drop": x.drop, "hold": x.hold, "release": x.release, "baseline": x.baseline, "content": x.content,
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		do, known := orders[strings.TrimPrefix(r.URL.Path, Path)]
+		var o Order
+		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, sync.MaxMessage)).Decode(&o)
+		var out any = &Failure{Code: "input", Message: "there is no such order"}
+		status := http.StatusNotFound
+		if known && err == nil {
+			status = http.StatusOK
+			if out, err = do(r.Context(), o); err != nil {
+				out, status = failure(err), http.StatusConflict
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(out) // who asked may be gone
+	})
+}
+
+func failure(err error) *Failure {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	for known, code := range map[error]string{replica.ErrElsewhere: "elsewhere", replica.ErrNoConflict: "no-conflict",
+		replica.ErrNoVersion: "no-version", source.ErrMoved: "moved", store.ErrNotFound: "unknown", sync.ErrObject: "input"} {
+		if errors.Is(err, known) {
+			return &Failure{Code: code, Message: err.Error()}
+		}
+	}
+	return &Failure{Code: "failed", Message: err.Error()}
+}
+
+// names are what servers call themselves, by key.
+type names map[sync.ServerID]string
+
+func (x *Exchange) names(ctx context.Context) (names, error) {
+	all := names{x.Self(): x.cfg.Name}
+	servers, err := x.cfg.Book.Servers(ctx)
+	for _, s := range servers {
+		all[s.ID] = s.Name
+	}
+	for _, s := range x.far.servers() {
+		if all[s.ID] == "" {
+			all[s.ID] = s.Name
+		}
+	}
+	return all, err
+}
+
+func (n names) of(id sync.ServerID) string {
+	if name := n[id]; name != "" {
+		return name
+	}
+	return string(id)
+}
+
+// find returns the server of a name or a key.
+func (n names) find(text string) (sync.ServerID, error) {
+	for id, name := range n {
+		if strings.EqualFold(name, text) {
+			return id, nil
+		}
+	}
+	id, err := sync.ParseServerID(strings.ToUpper(text))
+	if err != nil {
+		return "", &Failure{Code: "unknown", Message: fmt.Sprintf("no server is called %q", text)}
+	}
+	return id, nil
+}
+
+func (x *Exchange) status(ctx context.Context, _ Order) (any, error) {
+	n, err := x.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := Status{ID: x.Self(), Name: x.cfg.Name, Targets: []TargetStatus{}, Have: []Counter{}, Servers: []ServerStatus{}, Links: x.links()}
+	all, err := x.cfg.Book.Targets(ctx, s.Links...)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range all {
+		s.Targets = append(s.Targets, targetStatus(t, n.of(t.ID)))
+		s.Dead += t.Dead
+	}
+	have, err := x.cfg.Book.Have(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for id, c := range have {
+		s.Have = append(s.Have, Counter{id, c})
+	}
+	servers, err := x.cfg.Book.Servers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range servers {
+		s.Servers = append(s.Servers, ServerStatus{o.ID, o.Name, o.Links, o.SeenAt})
+	}
+	for _, o := range x.far.servers() {
+		known := func(one ServerStatus) bool { return one.ID == o.ID }
+		if o.ID != x.Self() && !slices.ContainsFunc(s.Servers, known) {
+			s.Servers = append(s.Servers, ServerStatus{ID: o.ID, Name: o.Name, Links: o.Links})
+		}
+	}
+	conflicts, err := x.cfg.Book.Conflicts(ctx)
+	for _, c := range conflicts {
+		if s.Conflicts++; c.First.Origin == x.Self() {
+			s.Here++
+		}
+	}
+	return s, err
+}
+
+func (x *Exchange) links() []sync.ServerID {
+	all := []sync.ServerID{}
+	for _, p := range x.cfg.Peers {
+		if p.Takes {
+			all = append(all, p.ID)
+		}
+	}
+	return all
+}
+
+func targetStatus(t exchange.Target, name string) TargetStatus {
+	s := TargetStatus{ID: t.ID, Name: name, State: "ok", Backlog: t.Open, Waiting: t.Waiting, Dead: t.Dead, Oldest: t.Oldest,
+		Last: t.Last, Next: t.Next, Tries: t.Tries, Reason: t.Failure}
+	switch {
+	case t.State == exchange.Stopped:
+		s.State, s.Reason = "operator", t.Reason
+	case t.State == exchange.Held:
+		s.State, s.Reason, s.Next = "held", t.Reason, t.Until
+	case t.Open > 0 && t.Open == t.Waiting:
+		s.State = "waiting"
+	case t.Open > 0 && t.Tries > 0:
+		s.State = "blocked"
+	}
+	return s
+}
+
+func (x *Exchange) conflicts(ctx context.Context, o Order) (any, error) {
+	n, err := x.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := x.cfg.Book.Conflicts(ctx)
+	out := []Conflict{}
+	for _, s := range all {
+		if o.Object == "" || o.Object == string(s.Object) {
+			out = append(out, x.conflict(s, n))
+		}
+	}
+	return out, err
+}
+
+func (x *Exchange) conflict(s sync.State, n names) Conflict {
+	c := Conflict{Object: s.Object, Decide: n.of(s.First.Origin), Here: s.First.Origin == x.Self()}
+	for _, v := range s.Versions {
+		if v.Title != "" {
+			c.Title = v.Title
+		}
+		one := Version{ID: v.ID, Server: n.of(v.ID.Origin), Author: v.Author, At: v.Stamp.Time(), Op: v.Op, Size: v.Size, Shown: v.ID == s.Shown}
+		if v.Op == sync.Put {
+			one.Payload = v.Payload.String()
+		}
+		c.Versions = append(c.Versions, one)
+	}
+	return c
+}
+
+func (x *Exchange) event(ctx context.Context, e exchange.Entry, n names) (Event, error) {
+	c := e.Change
+	ev := Event{ID: c.ID, Object: c.Object, Title: c.Title, Op: c.Op, Author: c.Author, Server: n.of(c.ID.Origin), Made: c.Stamp.Time(),
+		Accepted: e.At, Size: c.Size, Resolves: c.Resolves, Has: []string{}}
+	if e.Via != "" {
+		ev.Via = n.of(e.Via)
+	}
+	if c.Op == sync.Put {
+		ev.Payload = c.Payload.String()
+	}
+	for _, s := range e.Listed {
+		ev.Has = append(ev.Has, n.of(s))
+	}
+	all, err := x.cfg.Book.Deliveries(ctx, exchange.Filter{ID: c.ID})
+	for _, d := range all {
+		ev.Deliveries = append(ev.Deliveries, Delivery{n.of(d.Target), string(d.State), d.Tries, d.Class, d.Reason, d.Bytes, d.QueuedAt, d.EndedAt, d.NextAt})
+	}
+	return ev, err
+}
+
+// maxLog is how many changes are listed at most.
+const maxLog = 1000
+
+func (x *Exchange) log(ctx context.Context, o Order) (any, error) {
+	n, err := x.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if o.Limit <= 0 || o.Limit > maxLog {
+		o.Limit = 100
+	}
+	all, err := x.cfg.Book.History(ctx, sync.Object(o.Object), o.Limit)
+	out := []Event{}
+	for _, e := range all {
+		if err != nil {
+			break
+		}
+		var ev Event
+		if ev, err = x.event(ctx, e, n); err == nil && ev.in(o.State) {
+			out = append(out, ev)
+		}
+	}
+	return out, err
+}
+
+// in reports whether a delivery of the change is in that state.
+func (e Event) in(state string) bool {
+	for _, d := range e.Deliveries {
+		if d.State == state {
+			return true
+		}
+	}
+	return state == ""
+}
+
+func (x *Exchange) show(ctx context.Context, o Order) (any, error) {
+	n, err := x.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id, err := sync.ParseID(o.ID)
+	if err != nil {
+		return nil, &Failure{Code: "input", Message: err.Error()}
+	}
+	e, err := x.cfg.Book.Change(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return x.event(ctx, e, n)
+}
+
+func (x *Exchange) content(ctx context.Context, o Order) (any, error) {
+	d, err := sync.ParseDigest(o.Digest)
+	if err != nil {
+		return nil, &Failure{Code: "input", Message: err.Error()}
+	}
+	r, _, err := x.cfg.Blobs.Open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(r, sync.MaxMessage/2))
+	return Order{Content: b}, errors.Join(err, r.Close())
+}
+
+func (x *Exchange) resolve(ctx context.Context, o Order) (any, error) {
+	n, err := x.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	object, err := sync.ParseObject(o.Object)
+	if err != nil {
+		return nil, err
+	}
+	d := replica.Decision{Both: o.Both, Content: o.Content, Here: o.Here, Author: o.Author}
+	if o.Take != "" {
+		if d.Take, err = n.find(o.Take); err != nil {
+			return nil, err
+		}
+	}
+	if ways := one(o.Take != "") + one(o.Both) + one(o.Content != nil); ways != 1 {
+		return nil, &Failure{Code: "input", Message: "say one of: the server whose version is taken, both, a content"}
+	}
+	c, err := x.replica.Decide(ctx, object, d)
+	if err != nil {
+		return nil, err
+	}
+	x.Look()
+	return Done{N: 1, ID: c.ID}, nil
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// filter is what an order chooses.
+func (x *Exchange) filter(ctx context.Context, o Order) (f exchange.Filter, err error) {
+	n, err := x.names(ctx)
+	if err == nil && o.Target != "" {
+		f.Target, err = n.find(o.Target)
+	}
+	if err == nil && o.ID != "" {
+		if f.ID, err = sync.ParseID(o.ID); err != nil {
+			err = &Failure{Code: "input", Message: err.Error()}
+		}
+	}
+	f.State, f.Object = exchange.DeliveryState(o.State), sync.Object(o.Object)
+	return f, err
+}
+
+// retry makes deliveries due. For a target, what an operator had to mend counts as mended.
+func (x *Exchange) retry(ctx context.Context, o Order) (any, error) {
+	f, err := x.filter(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	n, err := x.cfg.Book.Retry(ctx, f)
+	if err == nil && f.Target != "" {
+		err = x.cfg.Book.SetTarget(ctx, f.Target, exchange.Open, "", 0)
+	}
+	x.outbox.Wake()
+	return Done{N: n}, err
+}
+
+func (x *Exchange) drop(ctx context.Context, o Order) (any, error) {
+	f, err := x.filter(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if f.ID.IsZero() || o.Reason == "" {
+		return nil, &Failure{Code: "input", Message: "say which change, and why"}
+	}
+	n, err := x.cfg.Book.Drop(ctx, f, o.Reason)
+	return Done{N: n}, err
+}
+
+func (x *Exchange) hold(ctx context.Context, o Order) (any, error) {
+	f, err := x.filter(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if f.Target == "" || o.Reason == "" {
+		return nil, &Failure{Code: "input", Message: "say which target, and why"}
+	}
+	return Done{N: 1}, x.cfg.Book.SetTarget(ctx, f.Target, exchange.Held, o.Reason, o.For)
+}
+
+func (x *Exchange) release(ctx context.Context, o Order) (any, error) {
+	f, err := x.filter(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	err = x.cfg.Book.SetTarget(ctx, f.Target, exchange.Open, "", 0)
+	x.outbox.Wake()
+	return Done{N: 1}, err
+}
+
+func (x *Exchange) baseline(ctx context.Context, o Order) (any, error) {
+	f, err := x.filter(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	n, err := x.cfg.Book.Baseline(ctx, f.Target)
+	x.outbox.Wake()
+	return Done{N: n}, err
+}

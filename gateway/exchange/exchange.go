@@ -1,0 +1,210 @@
+package exchange
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stagelock/stagelock/gateway/inbox"
+	"github.com/stagelock/stagelock/gateway/outbox"
+	"github.com/stagelock/stagelock/gateway/replica"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/exchange"
+	"github.com/stagelock/stagelock/tunnel/source"
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// Peer is a neighbour.
+type Peer struct {
+	inbox.Peer
+	Takes bool   // changes go to it
+	URL   string // of its gateway, if they do
+	HTTP  *http.Client
+}
+
+// Book is where everything is kept.
+type Book interface {
+	exchange.Changes
+	exchange.Deliveries
+}
+
+// Config is what an Exchange is built from. All fields but Noted, Refused and Pause are needed.
+type Config struct {
+	Name     string // of this server, for people
+	Key      ed25519.PrivateKey
+	Source   source.Source
+	Book     Book
+	Blobs    exchange.Blobs
+	Nonces   store.Nonces
+	Policy   sync.Policy
+	Peers    []Peer
+	Origins  []sync.ServerID
+	Interval time.Duration // between two looks into the engine's journal
+	Log      *logrus.Entry
+	Now      func() time.Time
+	Noted    func(n replica.Note)                                   // told of everything that was accepted
+	Refused  func(via sync.ServerID, c *sync.Change, a sync.Answer) // and refused for good
+	Pause    func(point string)
+}
+
+// keep is how long deliveries that have ended are kept, as history.
+const keep = 400 * 24 * time.Hour
+
+// Exchange is safe for concurrent use.
+type Exchange struct {
+	cfg     Config
+	replica *replica.Replica
+	inbox   *inbox.Inbox
+	outbox  *outbox.Outbox
+	pull    chan struct{} // somebody asks for a look into the journal
+	far     far
+}
+
+// New returns an Exchange. It opens nothing.
+func New(c Config) (*Exchange, error) {
+	if c.Name == "" || c.Interval <= 0 || c.Log == nil || c.Nonces == nil || c.Book == nil {
+		return nil, errors.New("exchange: a part of its configuration is missing")
+	}
+	if c.Noted == nil {
+		c.Noted = func(replica.Note) {}
+	}
+	if c.Refused == nil {
+		c.Refused = func(sync.ServerID, *sync.Change, sync.Answer) {}
+	}
+	x := &Exchange{cfg: c, pull: make(chan struct{}, 1)}
+	var err error
+	x.replica, err = replica.New(replica.Config{
+		Key: c.Key, Source: c.Source, Name: "engine", Changes: c.Book, Blobs: c.Blobs,
+		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Travels: x.travels, Now: c.Now,
+		Noted: x.noted, Pause: c.Pause,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var peers []inbox.Peer
+	var clients []*outbox.Client
+	for _, p := range c.Peers {
+		peers = append(peers, p.Peer)
+		if p.Takes {
+			clients = append(clients, &outbox.Client{URL: p.URL, Peer: p.ID, Key: c.Key, HTTP: p.HTTP, Now: c.Now})
+		}
+	}
+	x.inbox, err = inbox.New(inbox.Config{
+		Key: c.Key, Peers: peers, Origins: c.Origins, Receiver: x.replica, Blobs: c.Blobs, Deliveries: c.Book,
+		Nonces: c.Nonces, Hello: x.hello, Met: x.far.met, Refused: c.Refused, Now: c.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	x.outbox, err = outbox.New(outbox.Config{Changes: c.Book, Deliveries: c.Book, Blobs: c.Blobs, Hello: x.hello,
+		Met: x.far.met, Log: c.Log, Now: c.Now}, clients)
+	return x, err
+}
+
+// Self returns the server that this gateway is.
+func (x *Exchange) Self() sync.ServerID { return x.replica.Self() }
+
+// Serve answers a request of another gateway; see inbox.Inbox.Serve.
+func (x *Exchange) Serve(w http.ResponseWriter, r *http.Request, sentBy func(name string)) error {
+	return x.inbox.Serve(w, r, sentBy)
+}
+
+// targets are the servers to which changes of an object go.
+func (x *Exchange) targets(o sync.Object) []sync.ServerID {
+	var all []sync.ServerID
+	for _, p := range x.cfg.Peers {
+		if p.Takes && slices.Contains(p.Kinds, o.Kind()) {
+			all = append(all, p.ID)
+		}
+	}
+	return all
+}
+
+// travels reports whether any peer takes or sends objects of a kind.
+func (x *Exchange) travels(kind string) bool {
+	return slices.ContainsFunc(x.cfg.Peers, func(p Peer) bool { return slices.Contains(p.Kinds, kind) })
+}
+
+func (x *Exchange) noted(n replica.Note) {
+	x.outbox.Wake()
+	x.cfg.Noted(n)
+}
+
+// hello is what this server says of itself to another.
+func (x *Exchange) hello(ctx context.Context, to sync.ServerID) (sync.Hello, error) {
+	have, err := x.cfg.Book.Have(ctx)
+	h := sync.Hello{Name: x.cfg.Name, Versions: []int{sync.Version}, Have: have, Clock: x.cfg.Now().UnixMilli(),
+		Kinds: []string{}, Links: []sync.ServerID{}}
+	for _, p := range x.cfg.Peers {
+		if p.Takes {
+			h.Links = append(h.Links, p.ID)
+		}
+		if p.ID == to && p.Sends {
+			h.Kinds = p.Kinds
+		}
+	}
+	if err == nil {
+		h.Known, err = x.known(ctx)
+	}
+	return h, err
+}
+
+// Run reads the journal and delivers until ctx ends.
+func (x *Exchange) Run(ctx context.Context) error {
+	var all errgroup.Group
+	all.Go(func() error { return x.read(ctx) })
+	all.Go(func() error { return x.outbox.Run(ctx) })
+	return all.Wait()
+}
+
+// Look has the journal read now.
+func (x *Exchange) Look() {
+	select {
+	case x.pull <- struct{}{}:
+	default:
+	}
+}
+
+// read looks into the journal again and again. An engine that is away is looked for more and more
+// seldom.
+func (x *Exchange) read(ctx context.Context) error {
+	failures := 0
+	pruned := time.Time{}
+	for ctx.Err() == nil {
+		wait := x.cfg.Interval
+		switch _, err := x.replica.Pull(ctx); {
+		case err == nil:
+			failures = 0
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, store.ErrStale): // somebody was faster
+			wait = time.Millisecond
+		default:
+			failures++
+			if failures == 1 || failures%100 == 0 {
+				x.cfg.Log.WithError(err).Warn("the engine's journal cannot be read: what people edit stays here until it can")
+			}
+			wait = min(30*time.Second, x.cfg.Interval<<min(failures, 6))
+		}
+		if now := x.cfg.Now(); now.Sub(pruned) > time.Hour {
+			pruned = now
+			if _, err := x.cfg.Book.Prune(ctx, keep); err != nil && ctx.Err() == nil {
+				x.cfg.Log.WithError(err).Warn("old deliveries cannot be forgotten")
+			}
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-x.pull:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	return nil
+}

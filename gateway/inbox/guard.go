@@ -1,0 +1,114 @@
+package inbox
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	stdsync "sync"
+	"time"
+
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// Peer is a neighbour and what it may do. The zero Peer may do nothing.
+type Peer struct {
+	ID         sync.ServerID
+	Sends      bool     // its changes are taken
+	Kinds      []string // of objects that it may send
+	Deletes    bool     // it may delete
+	PerHour    int      // deletions that it may send in an hour
+	MaxContent int64    // bytes of one content
+}
+
+// Reasons why a change of a peer is refused.
+const (
+	ReasonForged    = "exchange.forged"
+	ReasonClock     = "exchange.clock"
+	ReasonOrigin    = "exchange.origin"
+	ReasonDirection = "exchange.direction"
+	ReasonKind      = "exchange.kind"
+	ReasonDelete    = "exchange.delete"
+	ReasonDeletes   = "exchange.deletes"
+	ReasonSize      = "exchange.size"
+	ReasonBusy      = "exchange.busy"
+)
+
+// guard holds changes against what a peer may do.
+type guard struct {
+	origins []sync.ServerID // whose changes are taken, whoever passes them on
+
+	mu      stdsync.Mutex // guards deleted
+	deleted map[sync.ServerID][]time.Time
+}
+
+// refuse returns why a change is not taken from p, and false if it is.
+func (g *guard) refuse(p Peer, c *sync.Change, now time.Time) (sync.Answer, bool) {
+	no := func(class sync.Class, reason, format string, args ...any) (sync.Answer, bool) {
+		return sync.Answer{ID: c.ID, Status: sync.StatusRefused, Class: class, Reason: reason, Text: fmt.Sprintf(format, args...)}, true
+	}
+	err := c.Verify(now)
+	switch {
+	case errors.Is(err, sync.ErrClock):
+		return no(sync.ClassOperator, ReasonClock, "%v; set the clock of %s", err, c.ID.Origin)
+	case err != nil:
+		return no(sync.ClassNever, ReasonForged, "%v", err)
+	case !slices.Contains(g.origins, c.ID.Origin):
+		return no(sync.ClassNever, ReasonOrigin, "changes of the server %s are not taken here: list its key in sync.origins", c.ID.Origin)
+	case !p.Sends:
+		return no(sync.ClassOperator, ReasonDirection, "nothing is taken from %s: see its direction in sync.peers", p.ID)
+	case !slices.Contains(p.Kinds, c.Object.Kind()):
+		return no(sync.ClassNever, ReasonKind, "objects of the kind %s are not taken from %s: see its kinds in sync.peers", c.Object.Kind(), p.ID)
+	case c.Op == sync.Delete && !p.Deletes:
+		return no(sync.ClassNever, ReasonDelete, "deletions are not taken from %s: see deletes in sync.peers", p.ID)
+	case c.Size > p.MaxContent:
+		return no(sync.ClassNever, ReasonSize, "%d bytes are more than sync.max_bytes, %d", c.Size, p.MaxContent)
+	}
+	return sync.Answer{}, false
+}
+
+// spend reports whether p may delete one more object in this hour.
+func (g *guard) spend(p Peer, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := slices.DeleteFunc(g.deleted[p.ID], func(t time.Time) bool { return now.Sub(t) >= time.Hour })
+	if len(all) >= p.PerHour {
+		g.deleted[p.ID] = all
+		return false
+	}
+	g.deleted[p.ID] = append(all, now)
+	return true
+}
+
+// reservations keep two neighbours from sending the same content at once.
+type reservations struct {
+	mu  stdsync.Mutex // guards all
+	all map[sync.ID]reservation
+}
+
+type reservation struct {
+	by    sync.ServerID
+	until time.Time
+}
+
+// maxReserved bounds what is remembered; beyond it a content may come twice.
+const maxReserved = 10_000
+
+// take reserves a change for a peer: false if somebody else is sending it.
+func (r *reservations) take(id sync.ID, by sync.ServerID, size int64, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if held, ok := r.all[id]; ok && held.by != by && held.until.After(now) {
+		return false
+	}
+	if len(r.all) >= maxReserved {
+		r.all = map[sync.ID]reservation{}
+	}
+	r.all[id] = reservation{by, now.Add(time.Minute + time.Duration(size)*time.Microsecond)} // at 1 MB/s
+	return true
+}
+
+func (r *reservations) free(id sync.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.all, id)
+}

@@ -1,0 +1,200 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	stdsync "sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/store/exchange"
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// Config is what an Outbox is built from. All fields are needed.
+type Config struct {
+	Changes    exchange.Changes
+	Deliveries exchange.Deliveries
+	Blobs      exchange.Blobs
+	Hello      func(ctx context.Context, target sync.ServerID) (sync.Hello, error) // what this server says of itself
+	Met        func(other sync.ServerID, h sync.Hello)                             // told of every hello of another
+	Log        *logrus.Entry
+	Now        func() time.Time
+}
+
+// look is how often a target is looked at that nothing is due for: somebody may have retried.
+const look = 2 * time.Second
+
+// giveUp is after how many refusals by its engine a change is a dead letter.
+const giveUp = 10
+
+// blocked is after how many failures in a row a target is worth a line in the log.
+const blocked = 4
+
+// Outbox brings changes to targets. It is safe for concurrent use.
+type Outbox struct {
+	cfg     Config
+	senders []*sender
+}
+
+// New returns an Outbox for targets, each with its client.
+func New(c Config, targets []*Client) (*Outbox, error) {
+	if c.Changes == nil || c.Deliveries == nil || c.Blobs == nil || c.Hello == nil || c.Met == nil || c.Log == nil || c.Now == nil {
+		return nil, errors.New("outbox: a part of its configuration is missing")
+	}
+	o := &Outbox{cfg: c}
+	for _, t := range targets {
+		o.senders = append(o.senders, &sender{cfg: c, client: t, wake: make(chan struct{}, 1),
+			log: c.Log.WithField("target", string(t.Peer))})
+	}
+	return o, nil
+}
+
+// Wake has every target looked at now: there is something new.
+func (o *Outbox) Wake() {
+	for _, s := range o.senders {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Run delivers until ctx ends.
+func (o *Outbox) Run(ctx context.Context) error {
+	var all stdsync.WaitGroup
+	for _, s := range o.senders {
+		all.Go(func() { s.run(ctx) })
+	}
+	all.Wait()
+	return nil
+}
+
+// sender is the queue of one target. It belongs to one goroutine.
+type sender struct {
+	cfg      Config
+	client   *Client
+	log      *logrus.Entry
+	wake     chan struct{}
+	greeted  bool
+	failures int       // in a row
+	until    time.Time // after a failure nothing is tried before
+}
+
+func (s *sender) target() sync.ServerID { return s.client.Peer }
+
+func (s *sender) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		wait, err := s.turn(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.WithError(err).Warn("the queue of a target cannot be read")
+			wait = look
+		}
+		if wait <= 0 {
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-s.wake:
+		}
+		timer.Stop()
+	}
+}
+
+// turn does what is due and returns how long to wait for more.
+func (s *sender) turn(ctx context.Context) (time.Duration, error) {
+	if rest := s.until.Sub(s.cfg.Now()); rest > 0 {
+		return min(rest, look), s.unlessRetried(ctx)
+	}
+	all, err := s.cfg.Deliveries.Targets(ctx, s.target())
+	if err != nil {
+		return 0, err
+	}
+	if all[0].State != exchange.Open {
+		s.greeted = false
+		return look, nil
+	}
+	if !s.greeted {
+		if err := s.greet(ctx); err != nil {
+			return s.failed(ctx, err)
+		}
+	}
+	due, err := s.cfg.Deliveries.Due(ctx, s.target(), sync.MaxOffer)
+	if err != nil || len(due) == 0 {
+		return look, err
+	}
+	if err := s.round(ctx, due); err != nil {
+		return s.failed(ctx, err)
+	}
+	s.failures = 0
+	return 0, nil
+}
+
+// unlessRetried ends the wait behind a failure if somebody asked for a retry.
+func (s *sender) unlessRetried(ctx context.Context) error {
+	due, err := s.cfg.Deliveries.Due(ctx, s.target(), 1)
+	if err == nil && len(due) > 0 && due[0].Tries == 0 && due[0].NextAt.IsZero() && due[0].Class != "" {
+		s.until = time.Time{}
+	}
+	return err
+}
+
+// greet says hello, learns what the target has already, and queues what it never got.
+func (s *sender) greet(ctx context.Context) error {
+	own, err := s.cfg.Hello(ctx, s.target())
+	if err != nil {
+		return err
+	}
+	other, err := s.client.Hello(ctx, own)
+	if err != nil {
+		return err
+	}
+	if !other.Speaks() {
+		return &Refusal{Class: sync.ClassOperator, Text: "it speaks another version of sync: bring both gateways to one release"}
+	}
+	if holder, err := s.cfg.Deliveries.Greet(ctx, exchange.Server{ID: s.target(), Name: other.Name, Links: other.Links}); err != nil {
+		return nameTaken(other.Name, holder, err)
+	}
+	if _, err := s.cfg.Deliveries.Acknowledge(ctx, s.target(), other.Have); err != nil {
+		return err
+	}
+	if _, err := s.cfg.Deliveries.Baseline(ctx, s.target()); err != nil {
+		return err
+	}
+	s.cfg.Met(s.target(), other)
+	s.greeted = true
+	return nil
+}
+
+// failed keeps why the target could not be reached, with everything that was due, and returns how long
+// to wait.
+func (s *sender) failed(ctx context.Context, cause error) (time.Duration, error) {
+	if ctx.Err() != nil {
+		return 0, nil
+	}
+	s.failures++
+	s.greeted = false
+	var refusal *Refusal
+	if errors.As(cause, &refusal) && refusal.Class == sync.ClassOperator {
+		s.log.WithError(cause).Error("nothing is sent to a target until somebody mends it; then: stagelock sync retry --target")
+		return look, s.cfg.Deliveries.SetTarget(ctx, s.target(), exchange.Stopped, cause.Error(), 0)
+	}
+	if s.failures == blocked {
+		s.log.WithError(cause).Warn("a target could not be reached four times in a row; it is tried on")
+	}
+	wait := sync.BackOff(sync.ClassLater, s.failures, rand.Float64())
+	s.until = s.cfg.Now().Add(wait)
+	due, err := s.cfg.Deliveries.Due(ctx, s.target(), sync.MaxOffer)
+	if err != nil {
+		return 0, err
+	}
+	var all []exchange.Result
+	for _, d := range due {
+		all = append(all, exchange.Result{ID: d.ID, State: exchange.Pending, Class: string(sync.ClassLater), Reason: cause.Error(), After: wait})
+	}
+	return min(wait, look), s.cfg.Deliveries.Settle(ctx, s.target(), all...)
+}

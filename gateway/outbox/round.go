@@ -1,0 +1,169 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/exchange"
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// nameTaken says who has a name already.
+func nameTaken(name string, holder sync.ServerID, err error) error {
+	if !errors.Is(err, store.ErrStale) {
+		return err
+	}
+	return &Refusal{Class: sync.ClassOperator,
+		Text: fmt.Sprintf("the name %s is taken by the key %s; give one of the two servers another sync.name", name, holder)}
+}
+
+// round offers what is due, sends what is wanted, and keeps what became of it. Its error is that of the
+// whole round: the target could not be reached.
+func (s *sender) round(ctx context.Context, due []exchange.Delivery) error {
+	offer, err := s.offer(ctx, due)
+	if err != nil {
+		return err
+	}
+	first, err := s.client.Offer(ctx, offer)
+	if err != nil {
+		return err
+	}
+	r := results{due: due, bytes: map[sync.ID]int64{}}
+	var wanted []sync.Offered
+	for i, a := range first.Answers {
+		if a.Status == sync.StatusWant {
+			wanted = append(wanted, offer.Changes[i])
+			continue
+		}
+		r.add(a)
+	}
+	for len(wanted) > 0 {
+		n, err := s.load(ctx, wanted, &r)
+		if err == nil {
+			err = s.deliver(ctx, wanted[:n], &r)
+		}
+		if err != nil {
+			return errors.Join(err, s.settle(ctx, r))
+		}
+		wanted = wanted[n:]
+	}
+	return s.settle(ctx, r)
+}
+
+func (s *sender) offer(ctx context.Context, due []exchange.Delivery) (o sync.Offer, err error) {
+	size := 0
+	for _, d := range due {
+		e, err := s.cfg.Changes.Change(ctx, d.ID)
+		if err != nil {
+			return o, err
+		}
+		if size += len(e.Change.Append(nil)); size > sync.MaxMessage/2 {
+			break
+		}
+		o.Changes = append(o.Changes, sync.Offered{Change: e.Change, Processed: e.Listed})
+	}
+	return o, nil
+}
+
+// load puts contents into as many of the changes as one message carries, and sends the large ones before
+// them. It returns how many changes are ready.
+func (s *sender) load(ctx context.Context, wanted []sync.Offered, r *results) (int, error) {
+	total := int64(0)
+	for i := range wanted {
+		c := wanted[i].Change
+		if c.Op == sync.Delete || contained(wanted, i) {
+			continue
+		}
+		if c.Size <= sync.MaxInline && i > 0 && total+c.Size > sync.MaxDeliver {
+			return i, nil
+		}
+		content, size, err := s.cfg.Blobs.Open(ctx, c.Payload)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // what contains it comes first: then nobody needs it
+		}
+		if err != nil {
+			return 0, err
+		}
+		if size <= sync.MaxInline {
+			wanted[i].Content, err = io.ReadAll(content)
+			total += size
+			r.bytes[c.ID] = size
+		} else {
+			r.bytes[c.ID], err = s.client.Blob(ctx, c.Payload, size, content)
+		}
+		if err = errors.Join(err, content.Close()); err != nil {
+			return 0, err
+		}
+	}
+	return len(wanted), nil
+}
+
+// contained reports whether another of the changes makes the ith history.
+func contained(all []sync.Offered, i int) bool {
+	c := all[i].Change
+	return slices.ContainsFunc(all, func(o sync.Offered) bool {
+		return o.Change.Object == c.Object && o.Change.ID != c.ID && o.Change.Vector.Contains(c.ID)
+	})
+}
+
+func (s *sender) deliver(ctx context.Context, all []sync.Offered, r *results) error {
+	got, err := s.client.Deliver(ctx, sync.Offer{Changes: all})
+	if err != nil {
+		return err
+	}
+	for _, a := range got.Answers {
+		r.add(a)
+	}
+	return nil
+}
+
+// results are what became of the changes of one round.
+type results struct {
+	due   []exchange.Delivery
+	bytes map[sync.ID]int64
+	all   []exchange.Result
+	stop  string // why nothing more is to be sent
+}
+
+func (r *results) add(a sync.Answer) {
+	i := slices.IndexFunc(r.due, func(d exchange.Delivery) bool { return d.ID == a.ID })
+	if i < 0 {
+		return
+	}
+	tries := r.due[i].Tries + 1
+	out := exchange.Result{ID: a.ID, Class: string(a.Class), Reason: a.Text, Bytes: r.bytes[a.ID]}
+	switch {
+	case a.Status == sync.StatusDone || a.Status == sync.StatusHeld:
+		out.State, out.Class, out.Reason = exchange.Done, "", ""
+	case a.Class == sync.ClassNever, a.Status == sync.StatusLater && tries >= giveUp && a.Reason == engineFailed:
+		out.State = exchange.Dead
+	case a.Class == sync.ClassOperator:
+		out.State, out.After, r.stop = exchange.Pending, time.Second, a.Text
+	case a.Class == sync.ClassWaiting:
+		out.State, out.After = exchange.Waiting, sync.BackOff(sync.ClassWaiting, tries, rand.Float64())
+	default:
+		out.State, out.After = exchange.Pending, sync.BackOff(sync.ClassLater, tries, rand.Float64())
+	}
+	r.all = append(r.all, out)
+}
+
+// engineFailed is the reason of a failure of the target's engine, which is no failure of the way there.
+const engineFailed = "exchange.engine"
+
+func (s *sender) settle(ctx context.Context, r results) error {
+	if len(r.all) > 0 {
+		if err := s.cfg.Deliveries.Settle(context.WithoutCancel(ctx), s.target(), r.all...); err != nil {
+			return err
+		}
+	}
+	if r.stop != "" {
+		return &Refusal{Class: sync.ClassOperator, Text: r.stop}
+	}
+	return nil
+}
