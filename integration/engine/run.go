@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/integration/engine/control"
+	"github.com/stagelock/stagelock/integration/engine/journal"
+	"github.com/stagelock/stagelock/tunnel/source"
 )
 
 // drainTime is how long calls that are under way may last when the engine is told to stop.
@@ -20,8 +22,16 @@ type Listeners struct {
 	Token    string       // what commands must carry
 }
 
-// Commands returns the handler of the commands that carry the token.
+// Commands returns the handler of the commands that carry the token, and of the gateway that reads the
+// journal with it.
 func (e *Engine) Commands(token string) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(source.Path, source.Handler(journal.New(e.Store), token))
+	mux.Handle("/", e.commands(token))
+	return mux
+}
+
+func (e *Engine) commands(token string) http.Handler {
 	return control.NewServer(control.Config{Store: e.Store, Author: e.Author, Live: e.Live, Staging: e.Staging,
 		Pages: e.Pages, Token: token})
 }
