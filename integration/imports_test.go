@@ -177,6 +177,7 @@ var mayImport = map[string][]string{
 	"gateway/visit":          {"gateway/audit", "policy", "policy/hosts", "policy/quota", "store", "tunnel"},
 	"gateway/watch":          {"gateway/audit", "gateway/audit/trail", "gateway/metrics", "gateway/status", "store"},
 	"integration":            {},
+	"integration/alike":      {},
 	"integration/balancers":  {},
 	"integration/engine": {
 		"integration/engine/author", "integration/engine/content", "integration/engine/control",

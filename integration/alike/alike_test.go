@@ -1,4 +1,4 @@
-package integration_test
+package alike_test
 
 import (
 	"context"
