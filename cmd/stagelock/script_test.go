@@ -43,7 +43,7 @@ func runScripts(t *testing.T, dir string) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsWith, "environment": startEnvironment, "append": appendTo, "hold": hold,
 			"engine": run.engine, "gateway": run.gateway, "ended": run.stop, "killed": run.kill, "capture": capture,
-			"port": portOf, "pair": run.pair, "random": randomFile, "peak": run.peak,
+			"port": portOf, "pair": run.pair, "random": randomFile, "peak": run.peak, "fill": fill, "serve": run.serve,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond != "ipv6" {
