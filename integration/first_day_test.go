@@ -156,6 +156,7 @@ func TestFirstDayFailuresLeaveATrace(t *testing.T) {
 				}
 			}
 			await(t, "the count", func() bool { return g.Node.Health().Refusals[tt.reason] == times })
+			await(t, "a record", func() bool { return traces(t, g, tt.reason) > 0 }) // it is written behind the count
 			lines := log.with("call refused", "reason="+tt.reason, "level=warning", "peer=127.0.0.1", "cure=")
 			if len(lines) != 1 {
 				t.Errorf("%d lines in %s", len(lines), log.text.String())
@@ -308,5 +309,50 @@ func TestHostWithThePortOfAFirewall(t *testing.T) {
 		if res.Body.Close(); res.StatusCode != status {
 			t.Errorf("Host %s: %s", host, res.Status)
 		}
+	}
+}
+
+// A balancer's own check of a path that is none comes every second. It is recorded once in a while, and
+// costs the publishers behind the balancer nothing.
+func TestChecksOfABalancerFillNoLog(t *testing.T) {
+	for name, raw := range map[string]string{
+		"HAProxy's default": "OPTIONS / HTTP/1.0\r\n\r\n", "another path": "GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := harness.Start(t, harness.Options{Upstream: harness.NewSink(t).URL, Allow: `["10.1.2.3"]`,
+				Hosts: []string{`trusted_proxies: ["127.0.0.1"]`}, Extra: []string{"quota: { per_address_rate: 1/m, per_address_burst: 200 }"}})
+			const times = 20
+			for range times {
+				c, err := g.Dial(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprint(c, raw)
+				res, err := http.ReadResponse(bufio.NewReader(c), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				res.Body.Close()
+				c.Close()
+				if res.StatusCode/100 != 4 {
+					t.Errorf("%s", res.Status)
+				}
+			}
+			total, records := int64(0), 0
+			for _, n := range g.Node.Health().Refusals {
+				total += n
+			}
+			for _, ev := range g.Events(t) {
+				if ev.Kind == audit.KindVerdict {
+					records++
+				}
+			}
+			if total != times || records != 1 {
+				t.Errorf("%d counted, %d recorded", total, records)
+			}
+			m := checkSite(site).message(t)
+			m.fields = []string{"X-Forwarded-For: 10.1.2.3"}
+			allowed(t, g, dial(t, g).call(t, m))
+		})
 	}
 }

@@ -11,14 +11,15 @@ import (
 
 // Facts is what health is made of.
 type Facts struct {
-	Unwritable error           // why log or store cannot be written, if they cannot
-	Log        error           // what else is wrong with the audit log
-	Nodes      map[string]bool // of the live engine, which are up
-	Engine     []string        // why nodes would not take a publish, each with its cure
-	Unasked    bool            // nobody knows yet whether the engine would take a publish
-	Stopping   bool
-	Refusals   map[tunnel.Reason]int64
-	Shared     []string // what is wrong with what gateways share, each with its cure
+	Unwritable  error           // why log or store cannot be written, if they cannot
+	Log         error           // what else is wrong with the audit log
+	Nodes       map[string]bool // of the live engine, which are up
+	Engine      []string        // why nodes would not take a publish, each with its cure
+	Unasked     bool            // nobody knows yet whether the engine would take a publish
+	Stopping    bool
+	Refusals    map[tunnel.Reason]int64
+	Certificate error    // why publishers cannot be shown one that is valid
+	Shared      []string // what is wrong with what gateways share, each with its cure
 }
 
 // Health is what the health paths tell.
@@ -69,6 +70,9 @@ func (p *Probes) Health() Health {
 			f.Unwritable.Error()+"; make room on its disk or mend its permissions")
 	}
 	h.Problems = append(h.Problems, f.Shared...)
+	if f.Certificate != nil {
+		h.Problems = append(h.Problems, f.Certificate.Error())
+	}
 	if f.Log != nil {
 		h.Problems = append(h.Problems, "the audit log is not whole: "+f.Log.Error()+"; see stagelock audit verify")
 	}

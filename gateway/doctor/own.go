@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -52,6 +53,9 @@ func (p *patient) status(ctx context.Context) *status.Status {
 	return p.own
 }
 
+// elsewhere are problems that engine and certificate tell of, with more words.
+var elsewhere = regexp.MustCompile(`^(the live engine|no node of the live engine|certificate of|no certificate yet)`)
+
 // running looks whether the gateway runs, and what keeps it from being ready.
 func running(ctx context.Context, p *patient) []Line {
 	s := p.status(ctx)
@@ -60,7 +64,7 @@ func running(ctx context.Context, p *patient) []Line {
 	}
 	var lines []Line
 	for _, problem := range s.Problems {
-		if !strings.HasPrefix(problem, "the live engine") && !strings.HasPrefix(problem, "no node of the live engine") { // see engine
+		if !elsewhere.MatchString(problem) {
 			words, cure, _ := strings.Cut(problem, "; ")
 			lines = append(lines, bad(words, cure))
 		}

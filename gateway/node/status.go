@@ -96,5 +96,6 @@ func (n *Node) facts() admin.Facts {
 		f.Unwritable = n.unwritable()
 	}
 	f.Engine, f.Unasked = n.engineFacts()
+	_, f.Certificate = n.certs.Expiry()
 	return f
 }

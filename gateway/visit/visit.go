@@ -127,14 +127,26 @@ func (v *Visit) Allow(ctx context.Context, s Subject, d Verdict) error {
 	return nil
 }
 
+// ofBalancer reports whether a balancer speaks for itself, as in a check of its own that nobody answers:
+// it comes every second, and one record a minute tells of it. A publisher behind a balancer that does
+// not say so is seen so too, until the balancer is mended.
+func (v *Visit) ofBalancer() bool {
+	a := v.Socket.Addr()
+	return v.Peer == "" && v.Addr == a && (v.rules.Proxies.Trusted(a) || v.rules.Senders.Trusted(a))
+}
+
 // Deny counts, records and logs a refusal that the step of that name found. The verdict of a visit
 // that was already allowed stays; the outcome says what became of it.
 func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step string) {
 	all := v.visits
-	if v.Peer == "" {
+	all.refusals.add(p.Reason)
+	if v.ofBalancer() && !all.floods.worthARecord(v.Addr, v.Begun) {
+		all.strangers.count(p.Reason)
+		return
+	}
+	if v.Peer == "" && !v.ofBalancer() {
 		_ = v.Fail() // each refusal is a record, so a stranger gets few
 	}
-	all.refusals.add(p.Reason)
 	v.log(p)
 	if v.recorded || !v.worthARecord(p.Reason) {
 		return
