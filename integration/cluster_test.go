@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/postgres"
 	"github.com/stagelock/stagelock/store/postgres/postgrestest"
 )
@@ -231,4 +233,42 @@ func TestMetricsOfACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, c.other.Gateway, 1, "stagelock_store_up")
+
+// Two gateways find the same publish abandoned: one of them cleans it up, once, and both creates pass.
+func TestAbandonedPublishIsCleanedUpOnce(t *testing.T) {
+	c := startCluster(t, func(o *harness.Options) { o.Extra = append(o.Extra, "requests: { abandoned: 1ms }") })
+	id := c.made(t, 1)
+	allowed(t, c.Gateway, once(t, c.Gateway, partAs(id, "a.zip00", nil)(t, c.arranged)))
+	var wg sync.WaitGroup
+	answers := make([]answer, 4)
+	for i := range answers {
+		g := []*harness.Gateway{c.Gateway, c.other.Gateway}[i%2]
+		m := create(site, 1).message(t)
+		wg.Go(func() { answers[i] = once(t, g, m) })
+	}
+	wg.Wait()
+	for _, a := range answers {
+		if a.status != 200 || strings.Contains(string(a.body), "Exception") {
+			t.Errorf("answered %d %q", a.status, a.body)
+		}
+	}
+	if n := c.executed("cleanUpStagingRequest"); n != 1 {
+		t.Errorf("the abandoned publish was cleaned up %d times", n)
+	}
+}
+
+// Each gateway took parts that fit beside those that it knew of: together they are too much.
+func TestArchiveOfTwoGatewaysIsHeldToItsBound(t *testing.T) {
+	c := startCluster(t, func(o *harness.Options) { o.Peer = append(o.Peer, "part_max_bytes: 1MiB", "archive_max_bytes: 1MiB") })
+	id := c.made(t, 1)
+	for _, name := range []string{"a.zip00", "a.zip01"} {
+		if err := c.Database(t).Requests().AddPart(t.Context(), id, store.Part{Name: name, Size: 600 << 10, Width: 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := once(t, c.other.Gateway, publish(id, settings(int64(site))).message(t))
+	want{reason: "archive.size", says: "larger than the 1 MiB"}.denied(t, c.other.Gateway, got)
+	if n := c.executed(publishing); n != 0 {
+		t.Errorf("%d publishes were carried out", n)
+	}
 }

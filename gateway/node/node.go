@@ -208,6 +208,7 @@ func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
 func (n *Node) openRelay(_ context.Context, p *relay.Policy) (err error) {
 	known, err := memory.New(memory.Config{
 		Requests: watch.TimedRequests(n.database.Requests(), n.meter), Pages: n.database.Pages(), Values: n.database.Values(),
+		Leases: n.database.Leases(), Nonces: n.database.Nonces(),
 	})
 	if err != nil {
 		return err

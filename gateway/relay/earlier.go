@@ -76,8 +76,7 @@ func (c *call) inUse(ctx context.Context) error {
 	r, kind := c.relay, c.rule.Kind
 	leave, ok := r.requests.Enter(c.request)
 	if !ok && kind != calls.CleanUp {
-		return problem(tunnel.Refused, ReasonPublishing, "this publish went on after a long pause, when another one of the "+
-			"same archive had taken its place", nil)
+		return tookItsPlace()
 	}
 	touch := func(ctx context.Context) {
 		if err := r.cfg.Memory.Used(ctx, c.request); err != nil {
@@ -86,6 +85,10 @@ func (c *call) inUse(ctx context.Context) error {
 	}
 	if c.past.Idle > touchInterval && kind != calls.CleanUp {
 		touch(ctx)
+		if err := c.notCleanedUp(ctx); err != nil {
+			leave()
+			return err
+		}
 	}
 	c.onEnd(func() {
 		if kind == calls.Validate || kind == calls.Publish { // what a part writes says so itself
@@ -96,6 +99,47 @@ func (c *call) inUse(ctx context.Context) error {
 	})
 	return nil
 }
+
+func tookItsPlace() error {
+	return problem(tunnel.Refused, ReasonPublishing, "this publish went on after a long pause, when another one of the "+
+		"same archive had taken its place", nil)
+}
+
+// notCleanedUp makes sure that no other gateway is just cleaning the request up. What begins to do so from
+// now on finds it in use.
+func (c *call) notCleanedUp(ctx context.Context) error {
+	leave, err := c.relay.cfg.Memory.Alone(ctx, c.request, c.Ref)
+	for n := 0; errors.Is(err, store.ErrStale) && n < momentTries; n++ { // another call looks, as this one does
+		if err := pause(ctx, momentPause); err != nil {
+			return err
+		}
+		leave, err = c.relay.cfg.Memory.Alone(ctx, c.request, c.Ref)
+	}
+	switch {
+	case errors.Is(err, store.ErrStale):
+		return tookItsPlace()
+	case err != nil:
+		return unreadable(err)
+	}
+	if err := leave(ctx); err != nil {
+		return unreadable(err)
+	}
+	now, err := c.relay.cfg.Memory.Request(ctx, c.request)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return unreadable(err)
+	}
+	if err != nil || !now.CleanedAt.IsZero() {
+		return tookItsPlace()
+	}
+	return nil
+}
+
+// momentTries and momentPause are how a call waits for others that only look, too.
+const momentTries, momentPause = 20, 25 * time.Millisecond
+
+// elsewherePause is how long a create waits before it looks again what another gateway made of an
+// abandoned publish.
+const elsewherePause = 200 * time.Millisecond
 
 // cleanUpAlone cleans an abandoned publish up, unless another call does or anything has become of it.
 // Again reports that what was found is out of date.
@@ -108,6 +152,20 @@ func (c *call) cleanUpAlone(ctx context.Context, found store.Request) (again boo
 		return true, nil
 	}
 	defer leave()
+	giveBack, err := c.relay.cfg.Memory.Alone(ctx, found.ID, c.Ref)
+	if errors.Is(err, store.ErrStale) { // another gateway does, or has a call of it
+		over := make(chan struct{})
+		defer time.AfterFunc(elsewherePause, func() { close(over) }).Stop()
+		return true, c.awaitOther(ctx, over)
+	}
+	if err != nil {
+		return false, unreadable(err)
+	}
+	defer func() {
+		if err := giveBack(context.WithoutCancel(ctx)); err != nil {
+			c.relay.cfg.Log.WithError(err).WithField("req", c.Ref).Warn("a request stays taken for a while")
+		}
+	}()
 	now, err := c.relay.cfg.Memory.Request(ctx, found.ID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return false, unreadable(err)

@@ -73,7 +73,8 @@
 //   - The digits at the end are as many as in every other part of the request [part.width].
 //   - The part is no larger than the peer's PartMax; zero lets none pass [part.size].
 //   - All parts of the request together are no larger than the peer's ArchiveMax; zero is no bound [archive.size]. A
-//     part that is sent again counts once.
+//     part that is sent again counts once. What is validated or published is held to it too: gateways that share a
+//     store take parts at the same time.
 //
 // # What is imported, and where to
 //

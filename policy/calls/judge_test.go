@@ -332,6 +332,10 @@ var partRows = []judgeRow{
 	{"sum of 63 bits", updatePart, archive(1<<63-1, 1<<63-1), calls.ArchiveSize},
 	{"sum of 63 bits without a limit", updatePart, archive(0, 1<<63-1), calls.ArchiveSize},
 	{"limit below zero", updatePart, archive(-1, 0), calls.ArchiveSize},
+	{"published at the limit", publish, archive(12<<20, 12<<20), ""},
+	{"published over the limit", publish, archive(12<<20, 12<<20+1), calls.ArchiveSize},
+	{"validated over the limit", validate, archive(12<<20, 12<<20+1), calls.ArchiveSize},
+	{"published without a limit", publish, archive(0, 1<<62), ""},
 }
 
 func archive(limit, bytes int64) func(*world) {

@@ -72,6 +72,16 @@ func partFits(j *judgement) *Refusal {
 		"request %s, name %s after names of %d digits", j.requestID(), quote(name), others.Width)
 }
 
+// archiveFits holds the parts that were accepted against the bound: several gateways may each have taken
+// one that was the last that fits.
+func archiveFits(j *judgement) *Refusal {
+	if all := j.known.Request.Others.Bytes; all > j.archiveMax() {
+		return refuse(ArchiveSize, "the archive is larger than the "+sizeText(j.peer.ArchiveMax)+" that this gateway takes",
+			"request %s, parts of %d bytes, limit %d", j.requestID(), all, j.peer.ArchiveMax)
+	}
+	return nil
+}
+
 // archiveMax is the peer's bound, or one that no archive reaches.
 func (j *judgement) archiveMax() int64 {
 	if j.peer.ArchiveMax == 0 {

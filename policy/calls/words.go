@@ -62,7 +62,7 @@ type Request struct {
 	Site      int64    // the group it was created for
 	Logins    []string // every login whose create returned its id
 	CleanedUp bool     // a cleanUp was carried out after the last create
-	Others    Parts    // beside the part that is judged; asked for updateStagingRequest only
+	Others    Parts    // beside the part that is judged; all of them for validate- and publishStagingRequest
 }
 
 // Parts are parts of one request together: those that were accepted and those that are under way.

@@ -15,6 +15,8 @@ type Config struct {
 	Requests store.Requests
 	Pages    store.Pages  // pages and the site that they were looked up for
 	Values   store.Values // groups of the control panel
+	Nonces   store.Nonces // what may be used once, forgotten when it ran out
+	Leases   store.Leases // lets one of several gateways clean a request up
 }
 
 // Memory remembers. It is safe for concurrent use.
@@ -22,7 +24,7 @@ type Memory struct{ cfg Config }
 
 // New returns a Memory of what is in the store.
 func New(c Config) (*Memory, error) {
-	if c.Requests == nil || c.Pages == nil || c.Values == nil {
+	if c.Requests == nil || c.Pages == nil || c.Values == nil || c.Leases == nil || c.Nonces == nil {
 		return nil, errors.New("memory: a part of its configuration is missing")
 	}
 	return &Memory{c}, nil
@@ -68,6 +70,7 @@ func (m *Memory) recallRequest(
 		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),
 	}
 	if facts.Part == "" {
+		past.Request.Others = calls.Parts{Width: r.PartWidth, Bytes: r.PartBytes}
 		return nil
 	}
 	past.Request.Others, err = m.others(ctx, r, facts.Part, beside(facts.Part))
@@ -136,5 +139,6 @@ func (m *Memory) Learn(ctx context.Context, lesson calls.Lesson, id int64) error
 func (m *Memory) Prune(ctx context.Context, keep, idle, pages time.Duration) error {
 	_, requests := m.cfg.Requests.PruneRequests(ctx, keep, idle)
 	_, looked := m.cfg.Pages.PrunePages(ctx, pages)
-	return errors.Join(requests, looked)
+	_, used := m.cfg.Nonces.PruneNonces(ctx)
+	return errors.Join(requests, looked, used)
 }

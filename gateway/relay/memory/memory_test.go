@@ -19,7 +19,8 @@ func open(t *testing.T) *memory.Memory {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	m, err := memory.New(memory.Config{Requests: db.Requests(), Pages: db.Pages(), Values: db.Values()})
+	m, err := memory.New(memory.Config{Requests: db.Requests(), Pages: db.Pages(), Values: db.Values(),
+		Leases: db.Leases(), Nonces: db.Nonces()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +163,8 @@ func TestTheControlPanelsGroupIsKnownOnceItWasLookedUp(t *testing.T) {
 func TestAStoreThatFailsIsNoMemory(t *testing.T) {
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "db"))
 	must(t, err)
-	m, err := memory.New(memory.Config{Requests: db.Requests(), Pages: db.Pages(), Values: db.Values()})
+	m, err := memory.New(memory.Config{Requests: db.Requests(), Pages: db.Pages(), Values: db.Values(),
+		Leases: db.Leases(), Nonces: db.Nonces()})
 	must(t, err)
 	must(t, db.Close())
 	if _, err := m.Recall(t.Context(), ruleOf(t, "updateStagingRequest"), calls.Facts{Request: request}, nothing); err == nil {
@@ -192,5 +194,49 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 	must(t, m.Prune(t.Context(), 0, time.Hour, time.Hour))
 	if _, err := m.Request(t.Context(), request); err != nil && !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Of gateways that share a store one at a time has a request alone, and another one once it left or died.
+func TestOneGatewayHasARequestAlone(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "db"))
+	must(t, err)
+	t.Cleanup(func() { must(t, db.Close()) })
+	m, err := memory.New(memory.Config{Requests: db.Requests(), Pages: db.Pages(), Values: db.Values(),
+		Leases: db.Leases(), Nonces: db.Nonces()})
+	must(t, err)
+	leave, err := m.Alone(t.Context(), 7, "gate-a")
+	must(t, err)
+	if _, err := m.Alone(t.Context(), 7, "gate-b"); !errors.Is(err, store.ErrStale) {
+		t.Errorf("a second gateway has it too: %v", err)
+	}
+	other, err := m.Alone(t.Context(), 8, "gate-b")
+	must(t, err)
+	must(t, other(t.Context()))
+	must(t, leave(t.Context()))
+	again, err := m.Alone(t.Context(), 7, "gate-b")
+	must(t, err)
+	must(t, again(t.Context()))
+}
+
+// What may be used once is forgotten when it ran out.
+func TestNoncesArePruned(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "db"))
+	must(t, err)
+	t.Cleanup(func() { must(t, db.Close()) })
+	m, err := memory.New(memory.Config{Requests: db.Requests(), Pages: db.Pages(), Values: db.Values(),
+		Leases: db.Leases(), Nonces: db.Nonces()})
+	must(t, err)
+	for nonce, ttl := range map[string]time.Duration{"short": time.Nanosecond, "long": time.Hour} {
+		if ok, err := db.Nonces().Use(t.Context(), "s", []byte(nonce), ttl); !ok || err != nil {
+			t.Fatalf("%s: %v, %v", nonce, ok, err)
+		}
+	}
+	must(t, m.Prune(t.Context(), time.Hour, time.Hour, time.Hour))
+	if n, err := db.Nonces().PruneNonces(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d were left, %v", n, err)
+	}
+	if ok, err := db.Nonces().Use(t.Context(), "s", []byte("long"), time.Hour); ok || err != nil {
+		t.Errorf("one that has not run out is forgotten: %v", err)
 	}
 }

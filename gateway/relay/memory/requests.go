@@ -2,6 +2,8 @@ package memory
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	"github.com/stagelock/stagelock/store"
 )
@@ -29,6 +31,21 @@ func (m *Memory) Accepted(ctx context.Context, request int64, p store.Part) erro
 // CleanedUp keeps that the engine deleted a request.
 func (m *Memory) CleanedUp(ctx context.Context, request int64) error {
 	return m.cfg.Requests.CleanUp(ctx, request)
+}
+
+// aloneTTL is how long others wait for a gateway that died while it cleaned a request up.
+const aloneTTL = 2 * time.Minute
+
+// Alone keeps all other gateways from a request until leave is called: the gateway's own clean-up and a
+// publish that goes on after a long pause exclude each other. It returns store.ErrStale if another one has
+// it.
+func (m *Memory) Alone(ctx context.Context, request int64, owner string) (leave func(context.Context) error, err error) {
+	name := "request/" + strconv.FormatInt(request, 10)
+	fence, err := m.cfg.Leases.Acquire(ctx, name, owner, aloneTTL)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return m.cfg.Leases.Release(ctx, name, fence) }, nil
 }
 
 // Used keeps that requests are in use, for other gateways and for later.
