@@ -1,6 +1,6 @@
 # Targets with a comment behind ## are printed by make help.
 .DEFAULT_GOAL := help
-.PHONY: help build packages test race lint fuzz bench reports interop calls generate clean
+.PHONY: help cluster cluster-long build packages test race lint fuzz bench reports interop calls generate clean
 
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -54,6 +54,13 @@ prove: ## play 10,000 histories of servers that keep each other alike, with cras
 
 interop: ## the vendor's own client and servlet on both ends; says what is missing
 	$(GO) test -count=1 -timeout 60m -run 'Interop' -v ./integration/liferay ./conf/format
+
+cluster: ## two gateways, PostgreSQL and HAProxy on this machine: one is killed, the database stops, both restart
+	$(GO) run ./cmd/stagelock demo --cluster
+
+cluster-long: ## the figures of a cluster, for an hour: kills, restarts, a fail-over, twins, nonces, a bad network
+	$(GO) test -count=1 -timeout 3h -v -run 'TestCluster' ./integration -cluster-kills 1000 -rolls 100 -rollers 32
+	$(GO) test -count=1 -timeout 1h -v -run 'Restarts|FailOver|Nonces|BadNetwork' ./store/postgres -restarts 100 -nonces 10000 -network 10m
 
 calls: ## print the remote calls in the vendor's jars: who makes them, from where they are reached
 	@./integration/liferay/jvm/scan/scan

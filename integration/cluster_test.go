@@ -233,6 +233,7 @@ func TestMetricsOfACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, c.other.Gateway, 1, "stagelock_store_up")
+}
 
 // Two gateways find the same publish abandoned: one of them cleans it up, once, and both creates pass.
 func TestAbandonedPublishIsCleanedUpOnce(t *testing.T) {

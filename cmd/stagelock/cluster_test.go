@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands"
+	"github.com/stagelock/stagelock/cmd/stagelock/demo/fleet"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/cluster"
@@ -220,5 +222,35 @@ func TestAnotherKeyDoesNotStart(t *testing.T) {
 	n, err := node.New(t.Context(), node.Config{Conf: cfg, Log: logrus.NewEntry(log)})
 	if err == nil || !strings.Contains(err.Error(), "holds another key than the gateways of cluster") {
 		t.Errorf("started: %v, %v", n, err)
+	}
+}
+
+// The demonstration of a cluster, as somebody runs it.
+func TestDemoOfACluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a database and gateways in processes of their own take a while")
+	}
+	program := filepath.Join(t.TempDir(), "stagelock")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	out, err := exec.Command(program, "demo", "--cluster", "--brochure", "2MiB", "--json").CombinedOutput()
+	if strings.Contains(string(out), "cannot run here") {
+		t.Skip(string(out))
+	}
+	var r fleet.Report
+	if err := errors.Join(err, json.Unmarshal(out, &r)); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if !r.OK || len(r.Acts) != 2 || r.Published == 0 || r.Failed != 0 || !r.Verified || r.Notes == 0 || len(r.Status.Gateways) != 2 {
+		t.Errorf("%s", out)
+	}
+	for _, a := range r.Acts {
+		if a.End != "published" || a.Most != 1 || len(a.Calls) < fleet.Parts+4 {
+			t.Errorf("%s: %s, %d calls, most runs %d", a.Title, a.End, len(a.Calls), a.Most)
+		}
+	}
+	if g := r.Acts[0].Gateways; !strings.Contains(g, "gate-a") || !strings.Contains(g, "gate-b") {
+		t.Errorf("the publish whose gateway was killed went by way of %s", g)
 	}
 }

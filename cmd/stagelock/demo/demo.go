@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/demo/fleet"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/engine"
@@ -41,6 +42,8 @@ func Command(sh *term.Shell) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "keep",
 				Usage: "leave both environments running, and say how to publish to them"},
+			&cli.BoolFlag{Name: "cluster",
+				Usage: "show two gateways that share PostgreSQL instead: one is killed, the database stops, both are restarted"},
 			&cli.StringFlag{Name: "brochure", Value: brochure,
 				Usage: "length of the largest document that is published"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
@@ -65,6 +68,12 @@ func show(sh *term.Shell, c *cli.Context) (err error) {
 	length, err := flags.ParseSize(c.String("brochure"))
 	if err != nil {
 		return flags.Misused(c, "--brochure: %v", err)
+	}
+	if c.Bool("cluster") {
+		if !c.IsSet("brochure") {
+			length = fleet.Length
+		}
+		return fleet.Show(c.Context, sh, length)
 	}
 	dir, err := os.MkdirTemp("", "stagelock-demo-")
 	if err != nil {
