@@ -18,35 +18,37 @@ const companyClass = "com.liferay.portal.kernel.model.Company"
 
 // validate asks the live side whether site can be staged there, in the documentation's order: it
 // answers, it knows the login, the site is there and of the same kind, and it is not the staging site
-// itself.
-func (s *Staging) validate(ctx context.Context, c Connection, site content.Site, u content.User) error {
+// itself. It returns what else the live site is known by.
+func (s *Staging) validate(ctx context.Context, c Connection, site content.Site, u content.User) (names, error) {
 	client, err := s.client(c, u, nil)
 	if err != nil {
-		return err
+		return names{}, err
 	}
 	if err := client.CheckRemoteStagingGroup(ctx, c.Site); err != nil {
-		return c.explained(err)
+		return names{}, c.explained(err)
 	}
 	g, err := client.Do(ctx, "getGroup", c.Site)
 	if err != nil {
-		return c.explained(err)
+		return names{}, c.explained(err)
 	}
 	if err := s.sameScope(ctx, client, c, site, g); err != nil {
-		return err
+		return names{}, err
 	}
-	uuid, _ := g.Text("_uuid")
-	if uuid != site.UUID || c.Site != site.ID {
-		return nil
+	there := names{}
+	there.uuid, _ = g.Text("_uuid")
+	there.code, _ = g.Text("_externalReferenceCode")
+	if there.uuid != site.UUID || c.Site != site.ID {
+		return there, nil
 	}
 	same, err := s.sameStore(ctx, client, c, site.ID)
-	if err != nil {
-		return err
+	if err == nil && same {
+		err = content.Errorf(SameSite, "the remote site must be different from the current site")
 	}
-	if same {
-		return content.Errorf(SameSite, "the remote site must be different from the current site")
-	}
-	return nil
+	return there, err
 }
+
+// names are what a live site is known by beside its id; empty is what the line does not have.
+type names struct{ uuid, code string }
 
 // typeDepot is the type of the group of an asset library.
 const typeDepot = 5

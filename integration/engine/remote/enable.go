@@ -37,7 +37,8 @@ func (s *Staging) Enable(ctx context.Context, login string, site int64, c Connec
 	if err := c.check(at.Library); err != nil {
 		return State{}, err
 	}
-	if err := s.validate(ctx, c, at, u); err != nil {
+	there, err := s.validate(ctx, c, at, u)
+	if err != nil {
 		return State{}, err
 	}
 	connected, err := s.store.Connections(ctx, site)
@@ -61,12 +62,27 @@ func (s *Staging) Enable(ctx context.Context, login string, site int64, c Connec
 	if err != nil {
 		return State{}, err
 	}
+	if err := s.remember(ctx, site, there); err != nil {
+		return State{}, err
+	}
 	st, err := s.State(ctx, site)
 	if err != nil {
 		return st, err
 	}
 	st.Parted, err = s.parted(ctx, site, connected)
 	return st, err
+}
+
+// remember writes what the live site is known by into the site's settings, where it also stays when staging
+// is turned off, as the documentation has it.
+func (s *Staging) remember(ctx context.Context, site int64, there names) error {
+	return s.settings(ctx, site, func(m content.Settings) {
+		for key, value := range map[string]string{"remoteGroupUUID": there.uuid, "remoteGroupExternalReferenceCode": there.code} {
+			if value != "" {
+				m[key] = value
+			}
+		}
+	})
 }
 
 // parted returns which of the connections that there were are gone.

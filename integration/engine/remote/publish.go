@@ -81,7 +81,8 @@ func (s *Staging) admit(
 	if err := revisions.Known(ctx, s.store.View, revisions.Set{Site: site, Private: o.Private}, o.Variation); err != nil {
 		return st, u, err
 	}
-	return st, u, s.validate(ctx, st.Connection, at, u)
+	_, err = s.validate(ctx, st.Connection, at, u)
+	return st, u, err
 }
 
 // carryOut exports, sends and has it imported, and keeps what came of it.
