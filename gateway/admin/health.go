@@ -2,10 +2,13 @@ package admin
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
+	"github.com/stagelock/stagelock/gateway/status"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -20,6 +23,9 @@ type Facts struct {
 	Refusals    map[tunnel.Reason]int64
 	Certificate error    // why publishers cannot be shown one that is valid
 	Shared      []string // what is wrong with what gateways share, each with its cure
+	// Certificates are those that publishers are shown, as of Now.
+	Certificates []status.Certificate
+	Now          time.Time
 }
 
 // Health is what the health paths tell.
@@ -80,17 +86,28 @@ func (p *Probes) Health() Health {
 	case anyUp(f.Nodes) && f.Unasked:
 		h.Problems = append(h.Problems, "the live engine has yet to say whether it takes publishes; ask again in a moment")
 	case anyUp(f.Nodes):
-		h.Warnings = f.Engine // another node takes them
+		h.Warnings = slices.Clone(f.Engine) // another node takes them
 	case len(f.Engine) > 0:
 		h.Problems = append(h.Problems, f.Engine...)
 	default:
 		h.Problems = append(h.Problems, "no node of the live engine can be reached; start it, or mend engine.upstream.nodes")
 	}
+	h.certificates(f.Certificates, f.Now)
 	if f.Stopping {
 		h.Problems = append(h.Problems, "the gateway is stopping")
 	}
 	h.Ready = len(h.Problems) == 0
 	return h
+}
+
+// certificates warns of those that run out soon.
+func (h *Health) certificates(all []status.Certificate, now time.Time) {
+	for _, c := range all {
+		if left := c.NotAfter.Sub(now); c.Problem == "" && left < c.Soon {
+			h.Warnings = append(h.Warnings, fmt.Sprintf("the certificate of %s runs out in %d days; renew it and reload",
+				c.Name, int(left.Hours()/24)))
+		}
+	}
 }
 
 func anyUp(nodes map[string]bool) bool {

@@ -41,6 +41,7 @@ func AdminAddresses(c *conf.Config) []admin.Address {
 
 // desk is what those who run the gateway look at it with.
 type desk struct {
+	probes   *admin.Probes
 	meter    *metrics.Metrics
 	recorder *watch.Recorder // the audit log, while it is written
 

@@ -68,7 +68,6 @@ type Node struct {
 	relay     *relay.Relay
 	native    *native.Server
 	front     *front.Front
-	probes    *admin.Probes
 	exchange  *exchange.Exchange // nil: no servers are kept alike
 	listeners []net.Listener
 	closers   []func() error // in the order of opening

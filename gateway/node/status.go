@@ -36,6 +36,9 @@ func (n *Node) Status() status.Status {
 			Failures: status.Failures{Calls: f.Calls.Load(), Probes: f.Probes.Load()}})
 	}
 	s.Certificates = n.certificates()
+	if h.Ready {
+		s.Warnings, _ = n.engineFacts()
+	}
 	return s
 }
 
@@ -88,7 +91,7 @@ func (n *Node) storeStatus(kind string) status.Store {
 func (n *Node) facts() admin.Facts {
 	f := admin.Facts{
 		Log: n.audit.Err(), Nodes: n.relay.Policy().Engine.Pool.State(),
-		Stopping: n.relay.Draining(), Refusals: n.visits.Refusals(),
+		Stopping: n.relay.Draining(), Refusals: n.visits.Refusals(), Certificates: n.certificates(), Now: n.cfg.Now(),
 	}
 	if _, shared := n.logs(); shared {
 		f.Shared = n.sharedProblems()

@@ -48,7 +48,6 @@ type call struct {
 	out     answer.Writer
 	answer  answered
 	stopped string // the step that refused it
-	meter   metrics.Call
 }
 
 // answered is what the publisher gets, and how the call ended.
@@ -58,6 +57,7 @@ type answered struct {
 	status int    // of the engine
 	end    string // in one word, for the outcome
 	gone   bool   // the client went away while the engine works
+	meter  metrics.Call
 }
 
 // onEnd has f called when the call ends.
@@ -112,10 +112,10 @@ func (o outcome) Describe(ev *audit.Event) {
 
 // measure counts a call that was answered; err is what was refused. A probe of health is no call.
 func (c *call) measure(err error) {
-	if err == nil && c.meter.Verdict == "" {
+	if err == nil && c.answer.meter.Verdict == "" {
 		return
 	}
-	m := &c.meter
+	m := &c.answer.meter
 	m.Ref, m.Peer, m.KeyID, m.At = c.Ref, c.Peer, c.KeyID, c.Begun
 	m.In, m.Out = c.req.ContentLength, int64(len(c.answer.body))
 	m.Gateway = c.relay.cfg.Visits.Now().Sub(c.Begun) - m.Engine

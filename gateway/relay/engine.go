@@ -50,7 +50,7 @@ func (c *call) receive(ctx context.Context) error {
 	}
 	begun := c.relay.cfg.Visits.Now()
 	reply, err := c.engine.Await(ctx, c.policy.Heartbeat, c.live, c.out.Begun)
-	c.meter.Engine = c.relay.cfg.Visits.Now().Sub(begun)
+	c.answer.meter.Engine = c.relay.cfg.Visits.Now().Sub(begun)
 	if err != nil {
 		return err
 	}

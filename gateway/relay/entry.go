@@ -119,7 +119,7 @@ func (c *call) ready(ctx context.Context) error {
 	}
 	c.onEnd(leave)
 	wait := c.policy.Quota.Delay(c.peer.Name, c.Begun)
-	c.meter.Delayed = wait > 0
+	c.answer.meter.Delayed = wait > 0
 	return pause(ctx, wait)
 }
 

@@ -43,9 +43,9 @@ func (c *call) repeat(ctx context.Context) error {
 	}
 	c.turn = turn
 	if !turn.First() {
-		c.meter.Repeat = metrics.Answered
+		c.answer.meter.Repeat = metrics.Answered
 		if turn.Waited() {
-			c.meter.Repeat = metrics.Waited
+			c.answer.meter.Repeat = metrics.Waited
 		}
 		c.answer.body, c.answer.end = turn.Answer(), "repeat of "+turn.Reference()
 		return nil
@@ -62,7 +62,7 @@ func (c *call) unclaimed(ctx context.Context, err error) error {
 	var unwritten *once.StoreError
 	switch {
 	case errors.As(err, &unknown):
-		c.meter.Repeat = metrics.Unknown
+		c.answer.meter.Repeat = metrics.Unknown
 		return tunnel.MayHaveRun(ReasonUnknown, unknown.Error(), nil)
 	case errors.Is(err, store.ErrStale):
 		return leaseLost(err)
@@ -165,8 +165,8 @@ func (c *call) record(ctx context.Context) error {
 	if err := c.patiently(func() error { return c.Allow(ctx, c, v) }); err != nil {
 		return err
 	}
-	c.meter.Verdict, c.meter.Reason = string(v.Verdict), string(v.Reason)
-	c.meter.Record = c.relay.cfg.Visits.Now().Sub(begun)
+	c.answer.meter.Verdict, c.answer.meter.Reason = string(v.Verdict), string(v.Reason)
+	c.answer.meter.Record = c.relay.cfg.Visits.Now().Sub(begun)
 	if c.answer.gone { // while the log was waited for
 		return abandoned(nil)
 	}

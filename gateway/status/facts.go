@@ -38,10 +38,14 @@ func (s *Status) Facts() []Fact {
 }
 
 func (s *Status) ready() []Fact {
-	if s.Ready {
-		return []Fact{{"ready", OK, "publishes can pass"}}
-	}
 	all := []Fact{}
+	if s.Ready {
+		all = append(all, Fact{"ready", OK, "publishes can pass"})
+		for _, w := range s.Warnings {
+			all = append(all, Fact{"ready", Warn, w})
+		}
+		return all
+	}
 	for _, p := range s.Problems {
 		all = append(all, Fact{"ready", Bad, p})
 	}

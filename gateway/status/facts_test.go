@@ -37,6 +37,8 @@ func TestFacts(t *testing.T) {
 		{"nothing", func(*status.Status) {}, ""},
 		{"not ready", func(s *status.Status) { s.Ready, s.Problems = false, []string{"a; mend a", "b; mend b"} }, "bad ready a; mend a, bad ready b; mend b"},
 		{"not ready, and nobody knows why", func(s *status.Status) { s.Ready = false }, "bad ready not ready"},
+		{"a node that would not take one", func(s *status.Status) { s.Warnings = []string{"n2 has another secret; compare them"} },
+			"warn ready n2 has another secret; compare them"},
 		{"one node down", func(s *status.Status) { s.Engine = append(s.Engine, status.Engine{Name: "n2"}) },
 			"warn engine n2 is down: start it, or mend engine.upstream.nodes"},
 		{"store", func(s *status.Status) { s.Store = status.Store{Problem: "disk full"} }, "bad store disk full"},
