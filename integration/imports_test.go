@@ -58,7 +58,7 @@ var mayImport = map[string][]string{
 		"policy/secret", "store", "store/files", "store/postgres",
 	},
 	"cmd/stagelock/commands/operate": {
-		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/admin", "gateway/certs",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/backup", "gateway/admin", "gateway/certs",
 		"gateway/cluster", "gateway/node", "gateway/node/trial", "gateway/status", "policy", "policy/calls",
 		"policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay",
 	},
@@ -103,6 +103,7 @@ var mayImport = map[string][]string{
 	"gateway/audit/witness": {
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store", "store/files",
 	},
+	"gateway/backup":  {"store/sqlite"},
 	"gateway/certs":   {"store", "store/files"},
 	"gateway/cluster": {"conf", "gateway/audit", "gateway/audit/witness", "store", "store/postgres"},
 	"gateway/doctor": {
@@ -230,6 +231,7 @@ var mayImport = map[string][]string{
 	"integration/liferay":         {},
 	"integration/prove":           {},
 	"integration/reports":         {},
+	"integration/walk":            {},
 	"policy":                      {},
 	"policy/calls":                {},
 	"policy/contents":             {"policy"},

@@ -35,6 +35,9 @@ func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 	var r Reloaded
 	if next != nil && !conf.Fatal(problems) {
 		r.Changes = conf.Changes(n.conf, next)
+		problems = append(problems, conf.Rotated(n.conf, next)...)
+	}
+	if next != nil && !conf.Fatal(problems) {
 		problems = append(problems, n.replace(ctx, next)...)
 	}
 	r.Problems = problems

@@ -1,6 +1,7 @@
 package publisher_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"net"
@@ -202,6 +203,37 @@ func TestStaleConnection(t *testing.T) {
 			}
 			if got := s.methods(); !slices.Equal(got, tt.want) {
 				t.Errorf("calls %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// A gateway that goes down takes the connections with it that it had accepted. Whoever publishes at
+// that moment comes to the next one.
+func TestFirstCallAtTheEndOfAGateway(t *testing.T) {
+	cut := 2
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if cut > 0 {
+			cut--
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(http.StatusOK)
+	}))
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	for _, tt := range []struct {
+		name  string
+		cut   int
+		fails bool
+	}{{"two attempts", 2, false}, {"for ever", 1 << 20, true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			cut = tt.cut
+			cfg := config(t, s.URL)
+			cfg.Roots = x509.NewCertPool()
+			cfg.Roots.AddCert(s.Certificate())
+			_, err := client(t, cfg).Rehearse(t.Context(), bytes.NewReader(lar(2500)), 2500)
+			if (err != nil) != tt.fails || err != nil && failureOf(t, err).Kind != failure.Unreachable {
+				t.Errorf("%v, want a failure: %t", err, tt.fails)
 			}
 		})
 	}

@@ -69,6 +69,9 @@ func (c *Client) again(stage Stage, f *failure.Failure) bool {
 		return f.Unexecuted || stage != StagePublish && stage != StageValidate && stage != StageUpload
 	case f.Kind == failure.Interrupted:
 		return f.Unexecuted || methods.Repeatable(f.Call)
+	case f.Kind == failure.Unreachable && f.Broke && c.cfg.URL.Scheme == "https":
+		// Its certificate is the right one: the gateway may be going down for another to come.
+		return f.Unexecuted || methods.Repeatable(f.Call)
 	}
 	return f.Kind == failure.Unreachable && f.Unexecuted && c.reached.Load()
 }

@@ -154,6 +154,7 @@ var sections = []struct {
 		{"75", "try again later"},
 		{"77", "denied"},
 		{"78", "the configuration is wrong"},
+		{"130, 143", "stopped by Ctrl-C or SIGTERM in the middle of a publish, which said what is known"},
 	}},
 	{"ENVIRONMENT", "Each setting of the configuration has a variable, see stagelock config reference.", [][2]string{
 		{"STAGELOCK_CONFIG", "the configuration file"},

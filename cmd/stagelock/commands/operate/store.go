@@ -16,8 +16,9 @@ import (
 
 func (sh shell) storeCommand() *cli.Command {
 	return &cli.Command{
-		Name: "store", Usage: "look at the database that gateways share, and bring its schema up to date",
+		Name: "store", Usage: "back up what a gateway keeps; look at the database that gateways share, and bring its schema up to date",
 		Subcommands: []*cli.Command{
+			sh.backupCommand(),
 			{Name: "check", Usage: "say whether the database server is fit, and what is missing of the schema",
 				Flags: flags.Config(), Action: sh.storeCheck},
 			{Name: "migrate", Usage: "apply what is missing of the schema",
