@@ -49,9 +49,6 @@ bench: ## run the benchmarks
 reports: build ## what operators reported, each case against the binary, as a table
 	@cd integration/reports && STAGELOCK=../../bin/stagelock $(GO) test -count=1 -timeout 5m -run TestReports -table
 
-prove: ## play 10,000 histories of servers that keep each other alike, with crashes and lost messages
-	$(GO) test -count=1 -timeout 60m -run 'TestModel$$|TestControlsFail' -v ./gateway/replica -histories 200
-
 interop: ## the vendor's own client and servlet on both ends; says what is missing
 	$(GO) test -count=1 -timeout 60m -run 'Interop' -v ./integration/liferay ./conf/format
 

@@ -36,6 +36,8 @@ var proofs = []proof{
 	{name: "reload and drain", rows: "18", pkg: "integration", tests: []string{"TestReload", "TestDrain", "TestDrainPastItsDeadline"}},
 	{name: "two gateways", rows: "19", pkg: "integration", tests: []string{"TestTwinOfADeadGateway",
 		"TestDatabaseIsAway", "TestDatabaseRestartsDuringAPublish"}, needs: "PostgreSQL"},
+	{name: "servers kept alike", rows: "19", pkg: "gateway/replica", tests: []string{"TestModel", "TestControlsFail"},
+		long: []string{"-args", "-histories=200"}},
 	{name: "slow clients", rows: "20", pkg: "tunnel/http1", tests: []string{"TestSlowHead", "TestSlowBody", "TestSlowDrain"}},
 	{name: "strangers' limits", rows: "20", pkg: "integration", tests: []string{"TestTooManyConnections",
 		"TestStrangersDoNotFillTheLog", "TestMemoryOfManyParts"}},
