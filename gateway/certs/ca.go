@@ -27,7 +27,7 @@ const (
 	leafDays = 90
 	// skew is how far a client's clock may be behind ours.
 	skew = time.Hour
-	// caKey is where the CA lies in the store: certificate and key in one value, so that no two of
+	// caKey is where the CA lies in the store: certificate, key and root in one value, so that no two of
 	// them mix.
 	caKey  = "local/ca.pem"
 	caLock = "local_ca"
@@ -35,8 +35,9 @@ const (
 
 // authority is a CA that knows for which names it issues. It implements certmagic.Issuer.
 type authority struct {
-	cert  *x509.Certificate
-	key   *ecdsa.PrivateKey
+	root  *x509.Certificate // what publishers trust; nobody has its key any more
+	cert  *x509.Certificate // what signs: the one certificate that the root ever signed
+	key   *ecdsa.PrivateKey // of cert
 	names []string
 	ips   []net.IP
 	now   func() time.Time
@@ -46,10 +47,10 @@ var _ certmagic.Issuer = (*authority)(nil)
 
 // loadCA returns the CA in s, or makes one if there is none. Of several gateways that start at
 // once, one makes it.
-func loadCA(ctx context.Context, s *storage, now func() time.Time) (*authority, error) {
+func loadCA(ctx context.Context, s *storage, names []string, ips []netip.Addr, now func() time.Time) (*authority, error) {
 	data, err := s.Load(ctx, caKey)
 	if errors.Is(err, fs.ErrNotExist) {
-		data, err = makeCAOnce(ctx, s, now)
+		data, err = makeCAOnce(ctx, s, realmOf(names, ips), now)
 	}
 	if err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func loadCA(ctx context.Context, s *storage, now func() time.Time) (*authority, 
 	return parseCA(data, now)
 }
 
-func makeCAOnce(ctx context.Context, s *storage, now func() time.Time) (data []byte, err error) {
+func makeCAOnce(ctx context.Context, s *storage, r realm, now func() time.Time) (data []byte, err error) {
 	if err := s.Lock(ctx, caLock); err != nil {
 		return nil, err
 	}
@@ -66,26 +67,42 @@ func makeCAOnce(ctx context.Context, s *storage, now func() time.Time) (data []b
 	if !errors.Is(err, fs.ErrNotExist) {
 		return data, err
 	}
-	if data, err = makeCA(now()); err != nil {
+	if data, err = makeCA(r, now()); err != nil {
 		return nil, err
 	}
 	return data, s.Store(ctx, caKey, data)
 }
 
-func makeCA(now time.Time) ([]byte, error) {
+// makeCA makes a root and the one CA below it that may sign for the realm only, and forgets the root's key: readers
+// hold name constraints against what stands below a trusted certificate, and Java not against that itself.
+func makeCA(r realm, now time.Time) ([]byte, error) {
+	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "stagelock local CA " +
-			now.UTC().Format("2006-01-02")},
-		NotBefore:             now.Add(-skew),
-		NotAfter:              now.AddDate(caYears, 0, 0),
-		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-		BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
+	day := now.UTC().Format("2006-01-02")
+	of := func(name string, below int) *x509.Certificate {
+		return &x509.Certificate{
+			Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-skew), NotAfter: now.AddDate(caYears, 0, 0),
+			KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true,
+			MaxPathLen: below, MaxPathLenZero: below == 0,
+		}
 	}
-	cert, err := create(template, template, &key.PublicKey, key)
+	root, signer := of("stagelock local CA "+day, 1), of("stagelock local CA "+day+", for its names", 0)
+	signer.PermittedDNSDomainsCritical = true
+	signer.PermittedDNSDomains, signer.PermittedIPRanges = r.domains, r.ranges
+	rootDER, err := create(root, root, &rootKey.PublicKey, rootKey)
+	if err != nil {
+		return nil, err
+	}
+	if root, err = x509.ParseCertificate(rootDER); err != nil {
+		return nil, err
+	}
+	cert, err := create(signer, root, &key.PublicKey, rootKey)
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +110,8 @@ func makeCA(now time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(encodeCert(cert), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY",
-		Bytes: der})...), nil
+	made := append(encodeCert(cert), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
+	return append(made, encodeCert(rootDER)...), nil
 }
 
 // create signs template with a serial number of its own and returns it as DER.
@@ -116,9 +133,14 @@ var errCA = errors.New("the stored local CA is damaged")
 
 func parseCA(data []byte, now func() time.Time) (*authority, error) {
 	certBlock, rest := pem.Decode(data)
-	keyBlock, _ := pem.Decode(rest)
-	if certBlock == nil || keyBlock == nil {
+	keyBlock, rest := pem.Decode(rest)
+	rootBlock, _ := pem.Decode(rest)
+	if certBlock == nil || keyBlock == nil || rootBlock == nil {
 		return nil, errCA
+	}
+	root, err := x509.ParseCertificate(rootBlock.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errCA, err)
 	}
 	cert, err := x509.ParseCertificate(certBlock.Bytes)
 	if err != nil {
@@ -129,10 +151,10 @@ func parseCA(data []byte, now func() time.Time) (*authority, error) {
 		return nil, fmt.Errorf("%w: %w", errCA, err)
 	}
 	key, ok := parsed.(*ecdsa.PrivateKey)
-	if !ok || !key.PublicKey.Equal(cert.PublicKey) || !cert.IsCA {
+	if !ok || !key.PublicKey.Equal(cert.PublicKey) || !cert.IsCA || cert.CheckSignatureFrom(root) != nil {
 		return nil, errCA
 	}
-	return &authority{cert: cert, key: key, now: now}, nil
+	return &authority{root: root, cert: cert, key: key, now: now}, nil
 }
 
 // serve sets for which names and addresses a issues.
@@ -174,7 +196,7 @@ func (a *authority) Issue(_ context.Context,
 	if err != nil {
 		return nil, err
 	}
-	return &certmagic.IssuedCertificate{Certificate: append(encodeCert(der), a.pem()...)}, nil
+	return &certmagic.IssuedCertificate{Certificate: append(encodeCert(der), encodeCert(a.cert.Raw)...)}, nil
 }
 
 // IssuerKey differs by CA and by the set of names, so that a change of either leads to a new
@@ -199,9 +221,9 @@ func (a *authority) primary() string {
 	return a.ips[0].String()
 }
 
-func (a *authority) pem() []byte { return encodeCert(a.cert.Raw) }
+func (a *authority) pem() []byte { return encodeCert(a.root.Raw) }
 
-func (a *authority) fingerprint() string { return fingerprint(a.cert) }
+func (a *authority) fingerprint() string { return fingerprint(a.root) }
 
 // fingerprint is the SHA-256 of the certificate as keytool and browsers print it.
 func fingerprint(cert *x509.Certificate) string {

@@ -2,6 +2,13 @@ package certs
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"net/netip"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -60,4 +67,32 @@ func Seal(dir, key string, value []byte) ([]byte, error) {
 		return nil, err
 	}
 	return s.seal(key, value), nil
+}
+
+// Realm is what a CA of those names and addresses may sign for.
+func Realm(names []string, ips []netip.Addr) (domains []string, ranges int) {
+	r := realmOf(names, ips)
+	return r.domains, len(r.ranges) - len(private)
+}
+
+// Forge signs a certificate for a name with the CA of cfg, as whoever stole its key would.
+func Forge(cfg Config, name string) (cert tls.Certificate, err error) {
+	s, err := newStorage(cfg)
+	if err != nil {
+		return cert, err
+	}
+	defer s.close()
+	ca, err := loadCA(context.Background(), s, nil, nil, time.Now)
+	if err != nil {
+		return cert, err
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return cert, err
+	}
+	der, err := create(&x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: time.Now().Add(-skew), NotAfter: time.Now().Add(skew),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, ca.cert, &key.PublicKey, ca.key)
+	return tls.Certificate{Certificate: [][]byte{der, ca.cert.Raw}, PrivateKey: key}, err
 }

@@ -111,7 +111,11 @@ func openLocal(ctx context.Context, cfg Config) (source, error) {
 }
 
 func newLocal(ctx context.Context, cfg Config, s *storage) (*localSource, error) {
-	ca, err := loadCA(ctx, s, cfg.Now)
+	names, err := localNames(cfg.Names)
+	if err != nil {
+		return nil, err
+	}
+	ca, err := loadCA(ctx, s, names, localIPs(cfg.IPs), cfg.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -119,8 +123,7 @@ func newLocal(ctx context.Context, cfg Config, s *storage) (*localSource, error)
 		return nil, fmt.Errorf("the local CA ran out on %s: begin with an empty store of certificates",
 			day(ca.cert.NotAfter))
 	}
-	names, err := localNames(cfg.Names)
-	if err != nil {
+	if err := within(ca.cert, names, localIPs(cfg.IPs)); err != nil {
 		return nil, err
 	}
 	ca.serve(names, localIPs(cfg.IPs))

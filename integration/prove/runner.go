@@ -54,6 +54,9 @@ func (r runner) show(ctx context.Context, p proof) bool {
 		fmt.Fprintf(r.out, "%s%d cases, %d failed\n", row, f.cases, f.failed)
 	}
 	for _, why := range f.skipped {
+		if p.needs != "" {
+			why += " (it looks for " + p.needs + ")"
+		}
 		fmt.Fprintf(r.out, "%smissing: %s\n", row, why)
 	}
 	switch {

@@ -29,6 +29,8 @@ var proofs = []proof{
 	{name: "addresses", rows: "11", pkg: "policy/hosts", tests: []string{"TestDecisionsMatchOracle"},
 		long: []string{"-args", "-decisions=1000000"}},
 	{name: "TLS", rows: "13", pkg: "gateway/certs", tests: []string{"TestTLSProfile", "TestResumption"}},
+	{name: "local authority", rows: "13", pkg: "gateway/certs", tests: []string{"TestTheLocalAuthorityMaySignForItsNamesOnly",
+		"TestJavaHonoursTheConstraint"}, needs: "a JDK"},
 	{name: "nonces", rows: "15", pkg: "store/sqlite", tests: []string{"TestNonces"}},
 	{name: "kills", rows: "16", pkg: "integration", tests: []string{"TestKill"}, long: []string{"-args", "-kills=40"}},
 	{name: "repeats", rows: "17", pkg: "integration", tests: []string{"TestDeliveryIsNeverInferred",
