@@ -34,7 +34,7 @@ func configuration(_ context.Context, p *patient) []Line {
 	for _, c := range p.Own.Problems {
 		l := bad(strings.TrimSpace(c.Path+" "+c.Msg), c.Cure)
 		if c.Warning {
-			l = note(l.Words)
+			l.Mark = Note
 		}
 		l.File, l.At = c.File, c.Line
 		lines = append(lines, l)
