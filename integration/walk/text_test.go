@@ -1,6 +1,7 @@
 package walk
 
 import (
+	"bytes"
 	"os"
 	"regexp"
 	"slices"
@@ -18,11 +19,17 @@ type page struct {
 	used map[string]bool // commands that were run
 }
 
+// longest is what an operator reads of one page, in bytes.
+const longest = 7000
+
 func open(t *testing.T, name string) *page {
 	t.Helper()
 	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if bytes.Contains(text, []byte("<<<<<<<")) || len(text) > longest {
+		t.Errorf("%s is %d bytes long or was merged by half", name, len(text))
 	}
 	return &page{t: t, name: name, text: string(text), used: map[string]bool{}}
 }
