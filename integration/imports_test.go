@@ -198,8 +198,8 @@ var mayImport = map[string][]string{
 	"integration/engine/content":       {"integration/engine/content/vault", "store/sqlite"},
 	"integration/engine/content/vault": {},
 	"integration/engine/control": {
-		"integration/engine/author", "integration/engine/content", "integration/engine/remote",
-		"integration/engine/revisions", "integration/engine/staging",
+		"integration/engine/author", "integration/engine/content", "integration/engine/libraries",
+		"integration/engine/remote", "integration/engine/revisions", "integration/engine/staging",
 	},
 	"integration/engine/directory": {"integration/engine/content"},
 	"integration/engine/journal": {
@@ -210,9 +210,10 @@ var mayImport = map[string][]string{
 		"archive", "archive/manifest", "archive/refusal", "integration/engine/content",
 		"integration/engine/content/vault", "integration/engine/revisions",
 	},
+	"integration/engine/libraries": {"integration/engine/content"},
 	"integration/engine/remote": {
-		"integration/engine/content", "integration/engine/lar", "integration/engine/revisions",
-		"tunnel/publisher", "tunnel/publisher/failure",
+		"integration/engine/content", "integration/engine/lar", "integration/engine/libraries",
+		"integration/engine/revisions", "tunnel/publisher", "tunnel/publisher/failure",
 	},
 	"integration/engine/revisions": {"integration/engine/content"},
 	"integration/engine/servlet": {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/engine/author"
 	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/libraries"
 	"github.com/stagelock/stagelock/integration/engine/remote"
 	"github.com/stagelock/stagelock/integration/engine/revisions"
 	"github.com/stagelock/stagelock/integration/engine/staging"
@@ -196,8 +197,8 @@ var cures = map[content.Code]string{
 	revisions.NoVariation:   "stagelock page variations shows those that there are",
 	revisions.NoBranch:      "make it: stagelock page add-variation --page",
 	revisions.NoRevision:    "stagelock page revisions shows those of a page",
-	content.Unstaged:        "enable staging for the site first: stagelock staging enable",
-	content.NoLibrary:       "stagelock site list shows which are asset libraries",
+	libraries.Unstaged:      "enable staging for the site first: stagelock staging enable",
+	libraries.NoLibrary:     "stagelock site list shows which are asset libraries",
 	remote.NotOnLive:        "publish the page first: stagelock staging publish --page",
 	remote.NoApplication:    "publish onto a page that holds the application, here and on live",
 	remote.Busy:             "wait for it: stagelock staging history",

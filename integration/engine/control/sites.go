@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/libraries"
 )
 
 // NewSite is the input of site.create.
@@ -36,7 +37,7 @@ type Connection struct {
 	Site    int64 `json:"site"`
 }
 
-func connections(all []content.Connection) []Connection {
+func connections(all []libraries.Connection) []Connection {
 	var list []Connection
 	for _, c := range all {
 		list = append(list, Connection(c))
@@ -45,11 +46,11 @@ func connections(all []content.Connection) []Connection {
 }
 
 func (s *Server) connect(ctx context.Context, in Connection) (struct{}, error) {
-	return struct{}{}, s.cfg.Store.Connect(ctx, content.Connection(in))
+	return struct{}{}, libraries.Connect(ctx, s.cfg.Store, libraries.Connection(in))
 }
 
 func (s *Server) disconnect(ctx context.Context, in Connection) (struct{}, error) {
-	return struct{}{}, s.cfg.Store.Disconnect(ctx, content.Connection(in))
+	return struct{}{}, libraries.Disconnect(ctx, s.cfg.Store, libraries.Connection(in))
 }
 
 // Holder is who locked a site, and since when.
@@ -95,7 +96,7 @@ func (s *Server) showSite(ctx context.Context, in SiteID) (Site, error) {
 		return Site{}, err
 	}
 	out.Holders = holders(who)
-	used, err := s.cfg.Store.Connections(ctx, in.Site)
+	used, err := libraries.Of(ctx, s.cfg.Store.View, in.Site)
 	out.Connected = connections(used)
 	return out, err
 }

@@ -180,18 +180,9 @@ func (x *exporting) selects(kind content.Kind) bool {
 
 // choose takes the items that the options name, and what they lie in.
 func (x *exporting) choose(ctx context.Context, v content.View, changed map[change]bool) error {
-	var all []content.Item
-	for _, kind := range content.Kinds() {
-		items, err := v.Items(ctx, x.site.ID, kind)
-		if err != nil {
-			return err
-		}
-		if kind == content.Page {
-			if items, err = x.ready(ctx, v, items); err != nil {
-				return err
-			}
-		}
-		all = append(all, items...)
+	all, err := x.everything(ctx, v)
+	if err != nil {
+		return err
 	}
 	needed := map[string]bool{}
 	if x.opt.Items != nil {
@@ -212,6 +203,21 @@ func (x *exporting) choose(ctx context.Context, v content.View, changed map[chan
 		}
 	}
 	return nil
+}
+
+// everything returns what the site has, its pages as they are to be published.
+func (x *exporting) everything(ctx context.Context, v content.View) (all []content.Item, err error) {
+	for _, kind := range content.Kinds() {
+		items, err := v.Items(ctx, x.site.ID, kind)
+		if err == nil && kind == content.Page {
+			items, err = x.ready(ctx, v, items)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, items...)
+	}
+	return all, nil
 }
 
 // ready returns versioned pages as they are ready for publication, those above a page among them, and

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
+	"github.com/stagelock/stagelock/integration/engine/libraries"
 	"github.com/stagelock/stagelock/integration/engine/revisions"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 	"github.com/stagelock/stagelock/tunnel/publisher/failure"
@@ -41,25 +42,11 @@ func (s *Staging) Enable(ctx context.Context, login string, site int64, c Connec
 	if err != nil {
 		return State{}, err
 	}
-	connected, err := s.store.Connections(ctx, site)
+	connected, err := libraries.Of(ctx, s.store.View, site)
 	if err != nil {
 		return State{}, err
 	}
-	before, err := s.State(ctx, site)
-	switch {
-	case errors.Is(err, NotStaged):
-		err = s.attach(ctx, c, at, u)
-	case err != nil:
-	case !slices.Equal(before.Connection.Types, c.Types):
-		err = content.Errorf(TypesFixed, "what is staged cannot be changed while staging is on: disable it first")
-	case before.Connection.same(c):
-		err = s.keep(ctx, c, at, u)
-	default:
-		if err = s.detach(ctx, before.Connection, u); err == nil {
-			err = s.attach(ctx, c, at, u)
-		}
-	}
-	if err != nil {
+	if err := s.connect(ctx, c, at, u); err != nil {
 		return State{}, err
 	}
 	if err := s.remember(ctx, site, there); err != nil {
@@ -71,6 +58,25 @@ func (s *Staging) Enable(ctx context.Context, login string, site int64, c Connec
 	}
 	st.Parted, err = s.parted(ctx, site, connected)
 	return st, err
+}
+
+// connect leaves the live site that the staging site had, if it had another one, and goes to the new one.
+func (s *Staging) connect(ctx context.Context, c Connection, at content.Site, u content.User) error {
+	before, err := s.State(ctx, at.ID)
+	switch {
+	case errors.Is(err, NotStaged):
+		return s.attach(ctx, c, at, u)
+	case err != nil:
+		return err
+	case !slices.Equal(before.Connection.Types, c.Types):
+		return content.Errorf(TypesFixed, "what is staged cannot be changed while staging is on: disable it first")
+	case before.Connection.same(c):
+		return s.keep(ctx, c, at, u)
+	}
+	if err := s.detach(ctx, before.Connection, u); err != nil {
+		return err
+	}
+	return s.attach(ctx, c, at, u)
 }
 
 // remember writes what the live site is known by into the site's settings, where it also stays when staging
@@ -86,9 +92,9 @@ func (s *Staging) remember(ctx context.Context, site int64, there names) error {
 }
 
 // parted returns which of the connections that there were are gone.
-func (s *Staging) parted(ctx context.Context, site int64, before []content.Connection) ([]content.Connection, error) {
-	left, err := s.store.Connections(ctx, site)
-	return slices.DeleteFunc(before, func(c content.Connection) bool { return slices.Contains(left, c) }), err
+func (s *Staging) parted(ctx context.Context, site int64, before []libraries.Connection) ([]libraries.Connection, error) {
+	left, err := libraries.Of(ctx, s.store.View, site)
+	return slices.DeleteFunc(before, func(c libraries.Connection) bool { return slices.Contains(left, c) }), err
 }
 
 // attach locks the live site, keeps the settings, and tells live what is staged.
@@ -154,7 +160,7 @@ func (s *Staging) keep(ctx context.Context, c Connection, at content.Site, u con
 			err = s.version(ctx, tx, c, at.ID)
 		}
 		if err == nil {
-			_, err = tx.Part(ctx, at.ID)
+			_, err = libraries.Part(ctx, tx, at.ID)
 		}
 		if err != nil {
 			return err
@@ -215,7 +221,7 @@ func (s *Staging) Disable(ctx context.Context, login string, site int64, force b
 		}
 		warning = fmt.Sprintf("the remote site %d may stay locked: %v", st.Connection.Site, err)
 	}
-	var ended []content.Connection
+	var ended []libraries.Connection
 	err = s.store.Change(ctx, func(tx *content.Tx) (err error) {
 		for _, table := range []string{"stagings", "schedules"} {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE site = ?`, site); err != nil {
@@ -225,7 +231,7 @@ func (s *Staging) Disable(ctx context.Context, login string, site int64, force b
 		if err := s.version(ctx, tx, Connection{}, site); err != nil {
 			return err
 		}
-		if ended, err = tx.Part(ctx, site); err != nil {
+		if ended, err = libraries.Part(ctx, tx, site); err != nil {
 			return err
 		}
 		return changeSettings(ctx, tx, site, func(m content.Settings) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
+	"github.com/stagelock/stagelock/integration/engine/libraries"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
@@ -42,7 +43,7 @@ type State struct {
 	Connection Connection
 	Login      string // who turned it on
 	At         time.Time
-	Parted     []content.Connection // that ended as it was turned on: between a staged library and an unstaged site
+	Parted     []libraries.Connection // that ended as it was turned on: between a staged library and an unstaged site
 }
 
 // NotStaged is the code of what needs a site whose staging is on.

@@ -1,8 +1,12 @@
-package content
+// Package libraries knows which sites use the content of which asset libraries, and holds to the rule that
+// a library that is staged is used by staged sites only.
+package libraries
 
 import (
 	"context"
 	"database/sql"
+
+	"github.com/stagelock/stagelock/integration/engine/content"
 )
 
 // Connection is an asset library whose content a site uses.
@@ -10,14 +14,14 @@ type Connection struct{ Library, Site int64 }
 
 // Why a site cannot be connected to an asset library, each with the values that its Error carries.
 const (
-	NoLibrary Code = "no-library" // id of what is no asset library
-	Unstaged  Code = "unstaged"   // library, site
+	NoLibrary content.Code = "no-library" // id of what is no asset library
+	Unstaged  content.Code = "unstaged"   // library, site
 )
 
 // Connect lets a site use the content of an asset library; a second time changes nothing. A library
 // that is staged here can only be connected to sites that are.
-func (s *Store) Connect(ctx context.Context, c Connection) error {
-	return s.Change(ctx, func(tx *Tx) error {
+func Connect(ctx context.Context, s *content.Store, c Connection) error {
+	return s.Change(ctx, func(tx *content.Tx) error {
 		library, err := tx.Site(ctx, c.Library)
 		if err != nil {
 			return err
@@ -27,16 +31,16 @@ func (s *Store) Connect(ctx context.Context, c Connection) error {
 		case err != nil:
 			return err
 		case !library.Library:
-			return Errorf(NoLibrary, "%d is no asset library", c.Library)
+			return content.Errorf(NoLibrary, "%d is no asset library", c.Library)
 		case site.Library:
-			return Errorf(NoLibrary, "%d is an asset library: a site is connected to one", c.Site)
+			return content.Errorf(NoLibrary, "%d is an asset library: a site is connected to one", c.Site)
 		}
-		staged, err := tx.stagedHere(ctx, c.Library, c.Site)
+		staged, err := stagedHere(ctx, tx.View, c.Library, c.Site)
 		if err != nil {
 			return err
 		}
 		if staged[c.Library] && !staged[c.Site] {
-			return Errorf(Unstaged, "the asset library %d is staged: it can only be connected to sites that are staged too, "+
+			return content.Errorf(Unstaged, "the asset library %d is staged: it can only be connected to sites that are staged too, "+
 				"and site %d is not", c.Library, c.Site)
 		}
 		_, err = tx.ExecContext(ctx, `INSERT OR IGNORE INTO connections (library, site) VALUES (?, ?)`, c.Library, c.Site)
@@ -45,7 +49,7 @@ func (s *Store) Connect(ctx context.Context, c Connection) error {
 }
 
 // stagedHere says of each of the sites whether its staging is on here.
-func (v View) stagedHere(ctx context.Context, sites ...int64) (map[int64]bool, error) {
+func stagedHere(ctx context.Context, v content.View, sites ...int64) (map[int64]bool, error) {
 	staged := map[int64]bool{}
 	for _, id := range sites {
 		var n int
@@ -58,30 +62,30 @@ func (v View) stagedHere(ctx context.Context, sites ...int64) (map[int64]bool, e
 }
 
 // Disconnect ends the connection of a site to an asset library; one that is not there is no error.
-func (s *Store) Disconnect(ctx context.Context, c Connection) error {
-	return s.Change(ctx, func(tx *Tx) error {
+func Disconnect(ctx context.Context, s *content.Store, c Connection) error {
+	return s.Change(ctx, func(tx *content.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM connections WHERE library = ? AND site = ?`, c.Library, c.Site)
 		return err
 	})
 }
 
-// Connections returns the connections of a site or of an asset library.
-func (v View) Connections(ctx context.Context, id int64) ([]Connection, error) {
-	return Collect(ctx, v, func(r *sql.Rows) (c Connection, err error) {
+// Of returns the connections of a site or of an asset library.
+func Of(ctx context.Context, v content.View, id int64) ([]Connection, error) {
+	return content.Collect(ctx, v, func(r *sql.Rows) (c Connection, err error) {
 		return c, r.Scan(&c.Library, &c.Site)
 	}, `SELECT library, site FROM connections WHERE library = ?1 OR site = ?1 ORDER BY library, site`, id)
 }
 
 // Part ends the connections between staged libraries and sites that are not staged, of which id is one
 // end, and returns them: what staging was just turned on or off for.
-func (t *Tx) Part(ctx context.Context, id int64) ([]Connection, error) {
-	all, err := t.Connections(ctx, id)
+func Part(ctx context.Context, t *content.Tx, id int64) ([]Connection, error) {
+	all, err := Of(ctx, t.View, id)
 	if err != nil {
 		return nil, err
 	}
 	var ended []Connection
 	for _, c := range all {
-		staged, err := t.stagedHere(ctx, c.Library, c.Site)
+		staged, err := stagedHere(ctx, t.View, c.Library, c.Site)
 		if err != nil {
 			return nil, err
 		}
