@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
 // Two publishes of one archive into one site would delete each other's folder: the second is told who
@@ -111,6 +112,34 @@ func TestAnAbandonedPublishIsCleanedUpOnce(t *testing.T) {
 		}
 	}
 	checkLog(t, s.arranged)
+}
+
+// Two publishers create a request for the same archive before either has sent a part. The one who loses
+// ends its publish with a clean-up, which would delete what the other one publishes: it is answered, and
+// the engine hears nothing of it (call rules, section 2).
+func TestASecondPublishersCleanUpDeletesNothing(t *testing.T) {
+	for _, tt := range []struct{ name, sender, loser string }{
+		{"the second loses", harness.Login, other},
+		{"the first loses", other, harness.Login},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := arrange(t, listed)
+			id := a.made(t, 1)
+			allowed(t, a.Gateway, once(t, a.Gateway, create(site, 1).as(other).message(t)))
+			allowed(t, a.Gateway, once(t, a.Gateway, streamsOf(part(id, "a.zip00", 900).as(tt.sender))(t, a)))
+			before := len(a.sink.Calls())
+			got := once(t, a.Gateway, cleanUp(id).as(tt.loser).message(t))
+			if got.status != 200 || len(got.body) != 0 || len(a.sink.Calls()) != before {
+				t.Errorf("answered %d %q, %d calls reached the engine", got.status, got.body, len(a.sink.Calls())-before)
+			}
+			if ev := verdict(t, a.Gateway, got.ref); ev.Verdict != audit.Answer || ev.Reason != "request.shared" || !strings.Contains(ev.Detail, tt.sender) {
+				t.Errorf("verdict %s, reason %s: %s", ev.Verdict, ev.Reason, ev.Detail)
+			}
+			allowed(t, a.Gateway, once(t, a.Gateway, publish(id, settings(int64(site))).as(tt.sender).message(t)))
+			allowed(t, a.Gateway, once(t, a.Gateway, cleanUp(id).as(tt.sender).message(t)))
+			checkLog(t, a)
+		})
+	}
 }
 
 // outlast returns when more than d has passed by the clock that tells how long a request was idle.

@@ -11,7 +11,8 @@ type Request struct {
 	Site      int64 // the group it was created for
 	Checksum  string
 	Peer      string   // name of the peer that created it first
-	Logins    []string // every login whose create returned this id, once, in order of arrival
+	Logins    []string // every login whose create returned this id since it lives, once, in order of arrival
+	Senders   []string // those of them that sent a part which was accepted
 	CreatedAt time.Time
 	CleanedAt time.Time // zero while it lives
 
@@ -25,16 +26,17 @@ type Request struct {
 // Part is one piece of an archive that was accepted for a request.
 type Part struct {
 	Name  string
-	Size  int64 // bytes
-	Width int   // digits that Name ends in
+	Size  int64  // bytes
+	Width int    // digits that Name ends in
+	Login string // who sent it, for AddPart: it makes him one of the request's Senders; empty: nobody
 }
 
 // Requests remembers who created which staging request. All times are the store's own. It is safe
 // for concurrent use, also from several processes; a write is on disk when it returns nil.
 type Requests interface {
 	// Create keeps req, without parts. If the id is known for the same site and checksum, req.Logins
-	// are added to it; if that one was cleaned up it lives again, with req.Upstream and without its
-	// parts. For another site or checksum it is replaced, as the engine reused the id.
+	// are added to it; if that one was cleaned up it lives again, with req.Logins and req.Upstream only
+	// and without its parts. For another site or checksum it is replaced, as the engine reused the id.
 	Create(ctx context.Context, req Request) error
 	// Request returns the request of that id, cleaned up or not, or ErrNotFound. It costs the same
 	// whatever the number of parts.

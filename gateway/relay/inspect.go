@@ -6,6 +6,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/relay/engine"
 	"github.com/stagelock/stagelock/gateway/relay/inflight"
+	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -86,7 +87,7 @@ func (c *call) stream(ctx context.Context, p liferay.Part) error {
 func (c *call) reserve(ctx context.Context) error {
 	release, err := c.relay.parts.Reserve(c.named(), func(others *inflight.Others) (inflight.Part, error) {
 		err := c.weigh(ctx, others)
-		return inflight.Part{Name: c.facts.Part, Size: c.facts.PartSize}, err
+		return inflight.Part{Name: c.facts.Part, Size: c.facts.PartSize, Login: c.Login}, err
 	})
 	if err == nil {
 		c.reserved = release
@@ -160,7 +161,8 @@ func (c *call) weigh(ctx context.Context, others *inflight.Others) (err error) {
 	said := c.said()
 	c.facts = c.rule.Facts(said)
 	c.request = c.facts.Request
-	if c.past, err = c.relay.cfg.Memory.Recall(ctx, c.rule, c.facts, others.Beside); err != nil {
+	q := memory.Question{Rule: c.rule, Facts: c.facts, Others: others, Abandoned: c.policy.Abandoned}
+	if c.past, err = c.relay.cfg.Memory.Recall(ctx, q); err != nil {
 		return unreadable(err)
 	}
 	decision, refusal := c.rule.Judge(said, c.peer.Peer, c.past.Known)

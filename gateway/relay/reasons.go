@@ -18,6 +18,7 @@ const (
 	ReasonLine       tunnel.Reason = "call.line"     // as policy/calls has it
 	ReasonFault      tunnel.Reason = "gateway.fault"
 	ReasonPublishing tunnel.Reason = "request.publishing" // the same archive is being published
+	ReasonShared     tunnel.Reason = "request.shared"     // a cleanUp of what another publisher needs
 	ReasonCut        tunnel.Reason = "client.cut"         // the client went away before its call was complete
 	ReasonUnknown    tunnel.Reason = "repeat.unknown"     // a repeat of a call of which nobody knows how it ended
 	ReasonRepeat     tunnel.Reason = "repeat.answered"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -154,9 +155,13 @@ func (c *call) keepRefusal(ctx context.Context) {
 // record writes the verdict before the engine can act on the call.
 func (c *call) record(ctx context.Context) error {
 	v := visit.Verdict{Verdict: audit.Allow, Fields: c.noted()}
-	if c.decision == calls.AnswerVoid {
+	switch c.decision {
+	case calls.AnswerVoid:
 		v.Verdict, v.Reason = audit.Answer, ReasonAnswered
 		v.Detail = "answered by the gateway: " + c.rule.Kind.String()
+	case calls.Spare:
+		v.Verdict, v.Reason = audit.Answer, ReasonShared
+		v.Detail = "answered by the gateway: the request is left to " + strings.Join(c.past.Request.Owners, ", ")
 	}
 	if c.duplicate() {
 		v.Verdict, v.Reason, v.Detail = audit.Answer, ReasonRepeat, c.answer.end
@@ -203,7 +208,7 @@ func (c *call) keepRequest(ctx context.Context) error {
 	case calls.Create:
 		return c.created(ctx)
 	case calls.Update:
-		part := store.Part{Name: c.facts.Part, Size: c.facts.PartSize, Width: c.facts.PartWidth}
+		part := store.Part{Name: c.facts.Part, Size: c.facts.PartSize, Width: c.facts.PartWidth, Login: c.Login}
 		if err := memory.Accepted(ctx, c.request, part); err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ type check func(*judgement) *Refusal
 var everyCall = []check{argumentsFit, peerHasSites, loginsAgree, loginListed}
 
 // Judge decides about a call that Match gave this rule for. k is what the gateway remembers of the
-// ids that are in its Facts. It returns Forward or AnswerVoid and no refusal, or Refuse and
+// ids that are in its Facts. It returns Forward, AnswerVoid or Spare and no refusal, or Refuse and
 // the refusal.
 //
 // A part may be judged twice: with its declared size before the content streams (Service and Method

@@ -797,3 +797,36 @@ func TestRefusalTellsNoOtherPublisher(t *testing.T) {
 		}
 	}
 }
+
+// TestACleanUpIsTheirsWhoseRequestItIs: the cleanUp of a second publisher deleted the first one's parts.
+func TestACleanUpIsTheirsWhoseRequestItIs(t *testing.T) {
+	const another = "another@example.com"
+	for _, tt := range []struct {
+		name   string
+		logins []string
+		owners []string
+		gone   bool
+		want   calls.Decision
+		reason string
+	}{
+		{"the only one", []string{login}, nil, false, calls.Forward, ""},
+		{"of those who may", []string{another, login}, []string{another, login}, false, calls.Forward, ""},
+		{"all may", []string{another, login}, nil, false, calls.Forward, ""},
+		{"not of those who may", []string{another, login}, []string{another}, false, calls.Spare, ""},
+		{"nobody may", []string{login}, []string{}, false, calls.Spare, ""},
+		{"not of those who may, and it is gone", []string{another, login}, []string{another}, true, calls.AnswerVoid, ""},
+		{"no creator", []string{another}, []string{login}, false, calls.Refuse, calls.RequestLogin},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := cleanUp()
+			w.known.Request.Logins, w.known.Request.Owners, w.known.Request.CleanedUp = tt.logins, tt.owners, tt.gone
+			got, refusal := rule(t, w.line, w.call.Service, w.call.Method, w.call.Parameters...).Judge(w.call, w.peer, w.known)
+			if got != tt.want || refusal != nil && refusal.Reason != tt.reason || (refusal == nil) != (tt.reason == "") {
+				t.Errorf("%v, %+v", got, refusal)
+			}
+		})
+	}
+	if s := calls.Spare.String(); s != "spare" {
+		t.Errorf("it is called %q", s)
+	}
+}

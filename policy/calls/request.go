@@ -44,6 +44,15 @@ func requestGone(j *judgement) *Refusal {
 	return nil
 }
 
+// requestSpared answers the cleanUp of a publisher whose create met another one's request, before a part of
+// either was there: carried out it would delete what the other one publishes.
+func requestSpared(j *judgement) *Refusal {
+	if j.decision == Forward && !j.known.Request.ownedBy(j.call.HeaderLogin) {
+		j.decision = Spare
+	}
+	return nil
+}
+
 // checksumForm demands an MD5 as the vendor writes it: it becomes the name of a folder.
 func checksumForm(j *judgement) *Refusal {
 	sum := j.facts.Checksum

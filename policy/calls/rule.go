@@ -142,7 +142,7 @@ var traitsOf = map[Kind]traits{
 	Update:         {guarded: true, request: true, decision: Forward, checks: []check{requestOwned, requestLives, partForm, partFits}},
 	Validate:       {guarded: true, request: true, decision: Forward, checks: []check{requestOwned, requestLives, archiveFits, importForm}},
 	Publish:        {guarded: true, request: true, decision: Forward, checks: []check{requestOwned, requestLives, archiveFits, importForm}},
-	CleanUp:        {request: true, decision: Forward, checks: []check{requestGone, requestOwned}},
+	CleanUp:        {request: true, decision: Forward, checks: []check{requestGone, requestOwned, requestSpared}},
 	Enable:         {guarded: true, decision: Forward, checks: []check{siteListed}},
 	Disable:        {guarded: true, decision: Forward, checks: []check{siteListed}},
 	StagedPortlets: {decision: Forward, checks: []check{siteListed, portletsForm}},

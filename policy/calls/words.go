@@ -61,6 +61,7 @@ type Request struct {
 	Known     bool
 	Site      int64    // the group it was created for
 	Logins    []string // every login whose create returned its id
+	Owners    []string // those of them that may have it deleted: whose parts are in it; nil: all of them
 	CleanedUp bool     // a cleanUp was carried out after the last create
 	Others    Parts    // beside the part that is judged; all of them for validate- and publishStagingRequest
 }
@@ -75,6 +76,11 @@ type Parts struct {
 // createdBy reports whether a create of that login returned the request's id.
 func (r *Request) createdBy(login string) bool { return slices.Contains(r.Logins, login) }
 
+// ownedBy reports whether a cleanUp by that creator may delete the request.
+func (r *Request) ownedBy(login string) bool {
+	return r.Owners == nil || slices.Contains(r.Owners, login)
+}
+
 // Decision is what the gateway does with a call. The zero Decision is Refuse.
 type Decision uint8
 
@@ -83,9 +89,10 @@ const (
 	Refuse     Decision = iota // answer with the Refusal, nothing goes upstream
 	Forward                    // hand the call to the engine
 	AnswerVoid                 // answer void, nothing goes upstream, write it to the audit log
+	Spare                      // AnswerVoid for the cleanUp of a request that another publisher needs
 )
 
-var decisions = [...]string{Refuse: "refuse", Forward: "forward", AnswerVoid: "answer void"}
+var decisions = [...]string{Refuse: "refuse", Forward: "forward", AnswerVoid: "answer void", Spare: "spare"}
 
 // String returns the decision in words.
 func (d Decision) String() string {

@@ -19,6 +19,9 @@ const (
 	// live again. One that lives is not written: many creates of it at once do not wait for each other.
 	dropCleaned = `DELETE FROM @.request_parts WHERE request =
 		(SELECT id FROM @.requests WHERE id = $1 AND cleaned_at IS NOT NULL FOR UPDATE)`
+	// dropFormer forgets who created it then.
+	dropFormer = `DELETE FROM @.request_logins WHERE request =
+		(SELECT id FROM @.requests WHERE id = $1 AND cleaned_at IS NOT NULL FOR UPDATE)`
 	reviveRequest = `UPDATE @.requests SET cleaned_at = NULL, upstream = $2, used_at = {now},
 		part_count = 0, part_width = 0, part_bytes = 0 WHERE id = $1 AND cleaned_at IS NOT NULL`
 	addLogins = `INSERT INTO @.request_logins (request, login)
@@ -26,7 +29,8 @@ const (
 		ON CONFLICT DO NOTHING`
 	readRequest = `SELECT site, checksum, peer, upstream, part_count, part_width, part_bytes, created_at,
 		cleaned_at, (extract(epoch FROM {now} - used_at) * 1000000)::bigint,
-		ARRAY (SELECT login FROM @.request_logins l WHERE l.request = r.id ORDER BY ord)
+		ARRAY (SELECT login FROM @.request_logins l WHERE l.request = r.id ORDER BY ord),
+		ARRAY (SELECT login FROM @.request_logins l WHERE l.request = r.id AND l.sent ORDER BY ord)
 		FROM @.requests r WHERE id = $1`
 
 	findRequest = `SELECT id FROM @.requests WHERE site = $1 AND checksum = $2 AND cleaned_at IS NULL
@@ -43,8 +47,9 @@ const (
 		part_count = part_count + CASE WHEN EXISTS (SELECT FROM old) THEN 0 ELSE 1 END,
 		part_bytes = part_bytes + $3 - coalesce((SELECT size FROM old), 0),
 		part_width = CASE WHEN part_count = 0 THEN $4 ELSE part_width END WHERE id = $1`
-	readPart  = `SELECT size, width FROM @.request_parts WHERE request = $1 AND name = $2`
-	readParts = `SELECT ord, name, size, width FROM @.request_parts WHERE request = $1 AND ord > $2
+	markSender = `UPDATE @.request_logins SET sent = true WHERE request = $1 AND sha256(login) = sha256($2) AND NOT sent`
+	readPart   = `SELECT size, width FROM @.request_parts WHERE request = $1 AND name = $2`
+	readParts  = `SELECT ord, name, size, width FROM @.request_parts WHERE request = $1 AND ord > $2
 		ORDER BY ord LIMIT $3`
 	touchRequests = `UPDATE @.requests SET used_at = {now} WHERE id = ANY ($1::bigint[])`
 	cleanRequest  = `UPDATE @.requests SET used_at = {now}, cleaned_at = {now} WHERE id = $1`
@@ -68,6 +73,7 @@ func (s requests) Create(ctx context.Context, req store.Request) error {
 		b.add(dropOther, req.ID, req.Site, raw(req.Checksum))
 		b.add(insertRequest, req.ID, req.Site, raw(req.Checksum), raw(req.Peer), raw(req.Upstream))
 		b.add(dropCleaned, req.ID)
+		b.add(dropFormer, req.ID)
 		b.add(reviveRequest, req.ID, raw(req.Upstream))
 		b.add(addLogins, req.ID, logins)
 		_, err := b.send(ctx)
@@ -81,22 +87,27 @@ func (s requests) Request(ctx context.Context, id int64) (store.Request, error) 
 		var checksum, peer, upstream []byte
 		var cleaned *time.Time
 		var idle int64
-		var logins [][]byte
+		var logins, senders [][]byte
 		err := s.calls.QueryRow(ctx, s.sql(readRequest), id).Scan(&req.Site, &checksum, &peer, &upstream,
-			&req.PartCount, &req.PartWidth, &req.PartBytes, &req.CreatedAt, &cleaned, &idle, &logins)
+			&req.PartCount, &req.PartWidth, &req.PartBytes, &req.CreatedAt, &cleaned, &idle, &logins, &senders)
 		req.Checksum, req.Peer, req.Upstream = string(checksum), string(peer), string(upstream)
 		req.CreatedAt, req.CleanedAt = req.CreatedAt.UTC(), utc(cleaned)
 		req.Idle = max(0, time.Duration(idle)*time.Microsecond)
-		req.Logins = nil
-		for _, l := range logins {
-			req.Logins = append(req.Logins, string(l))
-		}
+		req.Logins, req.Senders = texts(logins), texts(senders)
 		return err
 	})
 	if err != nil {
 		return store.Request{}, err
 	}
 	return req, nil
+}
+
+// texts returns nil for none.
+func texts(raw [][]byte) (all []string) {
+	for _, r := range raw {
+		all = append(all, string(r))
+	}
+	return all
 }
 
 func (s requests) Find(ctx context.Context, site int64, checksum string) (store.Request, error) {
@@ -115,6 +126,9 @@ func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error 
 	return s.write(ctx, what, func(ctx context.Context) error {
 		b := s.newBatch()
 		b.add(lockRequest, id)
+		if part.Login != "" {
+			b.add(markSender, id, raw(part.Login))
+		}
 		b.add(putPart, id, raw(part.Name), part.Size, int64(part.Width))
 		n, err := b.send(ctx)
 		if err == nil && n == 0 {

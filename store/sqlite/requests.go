@@ -16,6 +16,9 @@ const (
 	// dropCleaned forgets the parts of a request that was cleaned up.
 	dropCleaned = `DELETE FROM request_parts WHERE request = ?1
 		AND (SELECT cleaned_at FROM requests WHERE id = ?1) IS NOT NULL`
+	// dropFormer forgets who created it then.
+	dropFormer = `DELETE FROM request_logins WHERE request = ?1
+		AND (SELECT cleaned_at FROM requests WHERE id = ?1) IS NOT NULL`
 	addLogin = `INSERT INTO request_logins (request, login) VALUES (?1, ?2) ON CONFLICT DO NOTHING`
 	// reviveRequest makes one that was cleaned up live again; its parts are dropped before.
 	reviveRequest = `UPDATE requests SET cleaned_at = NULL, upstream = ?2, used_at = ?3,
@@ -23,7 +26,7 @@ const (
 	insertRequest = `INSERT INTO requests (id, site, checksum, peer, upstream, created_at, used_at)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (id) DO NOTHING`
 	readLogins = `SELECT checksum, peer, site, upstream, part_count, part_width, part_bytes,
-		created_at, cleaned_at, used_at, login
+		created_at, cleaned_at, used_at, login, sent
 		FROM requests LEFT JOIN request_logins l ON l.request = id WHERE id = ?1 ORDER BY l.ord`
 	findRequest = `SELECT id FROM requests WHERE site = ?1 AND checksum = ?2 AND cleaned_at IS NULL
 		ORDER BY created_at DESC, id DESC LIMIT 1`
@@ -33,7 +36,8 @@ const (
 		FROM requests WHERE id = ?1`
 	putPart = `INSERT INTO request_parts (request, name, size, width) VALUES (?1, ?2, ?3, ?4)
 		ON CONFLICT (request, name) DO UPDATE SET size = excluded.size, width = excluded.width`
-	sumParts = `UPDATE requests SET used_at = ?2, part_count = part_count + ?3,
+	markSender = `UPDATE request_logins SET sent = 1 WHERE request = ?1 AND login = ?2 AND sent = 0`
+	sumParts   = `UPDATE requests SET used_at = ?2, part_count = part_count + ?3,
 		part_bytes = part_bytes + ?4,
 		part_width = CASE WHEN part_count = 0 THEN ?5 ELSE part_width END WHERE id = ?1`
 	touchRequest = `UPDATE requests SET used_at = ?2 WHERE id = ?1`
@@ -52,6 +56,7 @@ func (s requests) Create(ctx context.Context, req store.Request) error {
 		}{
 			{dropOther, []any{req.ID, req.Site, req.Checksum}},
 			{dropCleaned, []any{req.ID}},
+			{dropFormer, []any{req.ID}},
 			{reviveRequest, []any{req.ID, req.Upstream, tx.now()}},
 			{insertRequest, []any{req.ID, req.Site, req.Checksum, req.Peer, req.Upstream, tx.now()}},
 		} {
@@ -74,12 +79,16 @@ func (s requests) Request(ctx context.Context, id int64) (store.Request, error) 
 	err := s.rows(ctx, what, readLogins, []any{id}, func(row scanner) error {
 		var created, cleaned, used sql.NullInt64
 		var login sql.NullString
+		var sent sql.NullBool
 		err := row.Scan(&req.Checksum, &req.Peer, &req.Site, &req.Upstream, &req.PartCount,
-			&req.PartWidth, &req.PartBytes, &created, &cleaned, &used, &login)
+			&req.PartWidth, &req.PartBytes, &created, &cleaned, &used, &login, &sent)
 		req.CreatedAt, req.CleanedAt = fromNanos(created), fromNanos(cleaned)
 		req.Idle = max(0, s.now().Sub(time.Unix(0, used.Int64)))
 		if login.Valid {
 			req.Logins = append(req.Logins, login.String)
+		}
+		if sent.Bool {
+			req.Senders = append(req.Senders, login.String)
 		}
 		n++
 		return err
@@ -118,6 +127,11 @@ func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error 
 		}
 		if _, err := tx.exec(putPart, id, part.Name, part.Size, part.Width); err != nil {
 			return err
+		}
+		if part.Login != "" {
+			if _, err := tx.exec(markSender, id, part.Login); err != nil {
+				return err
+			}
 		}
 		more := 1
 		if before.Valid {

@@ -1,6 +1,7 @@
 package inflight
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/stagelock/stagelock/policy/calls"
@@ -22,8 +23,9 @@ type Others struct {
 
 // Part is a part that is under way.
 type Part struct {
-	Name string
-	Size int64
+	Name  string
+	Size  int64
+	Login string // who sends it
 }
 
 // Beside sums up the parts under way but those of that name: a part that is sent again counts once.
@@ -36,6 +38,16 @@ func (f *Others) Beside(name string) calls.Parts {
 		sum.Width, sum.Bytes = calls.WidthOf(p.Name), sum.Bytes+p.Size
 	}
 	return sum
+}
+
+// Senders returns the logins that send them.
+func (f *Others) Senders() (logins []string) {
+	for p := range f.parts {
+		if !slices.Contains(logins, p.Login) {
+			logins = append(logins, p.Login)
+		}
+	}
+	return logins
 }
 
 // With calls judge with what of request is under way, which stays the same until it returns.

@@ -3,6 +3,7 @@ package inflight_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -139,5 +140,35 @@ func TestACleanUpHasItsRequestAlone(t *testing.T) {
 	<-other
 	if _, ok := u.Enter(1); !ok {
 		t.Error("closed behind the clean-up")
+	}
+}
+
+func TestWhoIsSending(t *testing.T) {
+	var p inflight.Parts
+	send := func(name, login string) func() {
+		t.Helper()
+		release, err := p.Reserve(1, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: name, Login: login}, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return release
+	}
+	senders := func() (all []string) {
+		_ = p.With(1, func(f *inflight.Others) error { all = f.Senders(); return nil })
+		slices.Sort(all)
+		return all
+	}
+	first, second, third := send("a00", "a"), send("a01", "b"), send("a02", "a")
+	if got := senders(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("%q are sending", got)
+	}
+	first()
+	second()
+	if got := senders(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("%q are sending", got)
+	}
+	third()
+	if got := senders(); got != nil {
+		t.Errorf("%q are sending", got)
 	}
 }

@@ -38,15 +38,27 @@ type Past struct {
 	Idle     time.Duration // how long its request was not used
 }
 
-// Recall returns what is remembered of the ids that a call by rule names. Beside sums up the parts of its
-// request that are under way, but for the one of that name. An error is the store's.
-func (m *Memory) Recall(
-	ctx context.Context, rule *calls.Rule, facts calls.Facts, beside func(name string) calls.Parts,
-) (past Past, err error) {
+// Others are the parts of a request that are under way.
+type Others interface {
+	Beside(name string) calls.Parts // together, but for the one of that name
+	Senders() []string              // logins
+}
+
+// Question is what a call says of which the past is asked.
+type Question struct {
+	Rule   *calls.Rule
+	Facts  calls.Facts
+	Others Others // of the request that the call names
+	// Abandoned is how long a publish without a call is not taken for dead.
+	Abandoned time.Duration
+}
+
+// Recall returns what is remembered of the ids that a call names. An error is the store's.
+func (m *Memory) Recall(ctx context.Context, q Question) (past Past, err error) {
 	for _, ask := range []func() error{
-		func() error { return m.recallRequest(ctx, facts, beside, &past) },
-		func() error { return m.recallPage(ctx, facts, &past) },
-		func() error { return m.recallControlPanel(ctx, rule, facts, &past) },
+		func() error { return m.recallRequest(ctx, q, &past) },
+		func() error { return m.recallPage(ctx, q.Facts, &past) },
+		func() error { return m.recallControlPanel(ctx, q.Rule, q.Facts, &past) },
 	} {
 		if err := ask(); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return past, err
@@ -55,26 +67,39 @@ func (m *Memory) Recall(
 	return past, nil
 }
 
-func (m *Memory) recallRequest(
-	ctx context.Context, facts calls.Facts, beside func(string) calls.Parts, past *Past,
-) error {
-	if facts.Request == 0 {
+func (m *Memory) recallRequest(ctx context.Context, q Question, past *Past) error {
+	if q.Facts.Request == 0 {
 		return nil
 	}
-	r, err := m.cfg.Requests.Request(ctx, facts.Request)
+	r, err := m.cfg.Requests.Request(ctx, q.Facts.Request)
 	if err != nil {
 		return err
 	}
 	past.Home, past.Idle, past.Checksum = r.Upstream, r.Idle, r.Checksum
 	past.Request = calls.Request{
-		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),
+		Known: true, Site: r.Site, Logins: r.Logins, Owners: owners(r, q), CleanedUp: !r.CleanedAt.IsZero(),
 	}
-	if facts.Part == "" {
+	if q.Facts.Part == "" {
 		past.Request.Others = calls.Parts{Width: r.PartWidth, Bytes: r.PartBytes}
 		return nil
 	}
-	past.Request.Others, err = m.others(ctx, r, facts.Part, beside(facts.Part))
+	past.Request.Others, err = m.others(ctx, r, q.Facts.Part, q.Others.Beside(q.Facts.Part))
 	return err
+}
+
+// owners are the logins of a request that may have it deleted: those whose parts are in it or on their
+// way, or else who created it first, as long as he may be about to send one; nil for all.
+func owners(r store.Request, q Question) []string {
+	if len(r.Logins) < 2 {
+		return nil
+	}
+	if all := append(q.Others.Senders(), r.Senders...); len(all) > 0 {
+		return all
+	}
+	if r.Idle < q.Abandoned {
+		return r.Logins[:1]
+	}
+	return nil
 }
 
 // others adds what was accepted of the request to what is under way, but for the part of the call's own

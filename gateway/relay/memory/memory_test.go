@@ -2,7 +2,9 @@ package memory_test
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,7 +50,26 @@ func ruleOf(t *testing.T, method string) *calls.Rule {
 	return nil
 }
 
-func nothing(string) calls.Parts { return calls.Parts{} }
+// under are parts under way, of senders.
+type under struct {
+	sum     calls.Parts
+	senders []string
+	asked   *string
+}
+
+func (u under) Beside(name string) calls.Parts {
+	if u.asked != nil {
+		*u.asked = name
+	}
+	return u.sum
+}
+
+func (u under) Senders() []string { return u.senders }
+
+// recall asks with nothing under way.
+func recall(t *testing.T, m *memory.Memory, rule *calls.Rule, facts calls.Facts) (memory.Past, error) {
+	return m.Recall(t.Context(), memory.Question{Rule: rule, Facts: facts, Others: under{}, Abandoned: time.Minute})
+}
 
 const (
 	request = 40307
@@ -66,17 +87,17 @@ func TestARequestIsRemembered(t *testing.T) {
 	m := open(t)
 	update := ruleOf(t, "updateStagingRequest")
 	facts := calls.Facts{Request: request}
-	past, err := m.Recall(t.Context(), update, facts, nothing)
+	past, err := recall(t, m, update, facts)
 	if err != nil || past.Request.Known || past.Home != "" {
 		t.Errorf("nobody created it: %+v, %v", past, err)
 	}
 	created(t, m)
-	past, err = m.Recall(t.Context(), update, facts, nothing)
+	past, err = recall(t, m, update, facts)
 	if r := past.Request; err != nil || !r.Known || r.Site != site || r.CleanedUp || past.Checksum != "c" || past.Home != "node1" {
 		t.Errorf("got %+v, %v", past, err)
 	}
 	must(t, m.CleanedUp(t.Context(), request))
-	if past, err = m.Recall(t.Context(), update, facts, nothing); err != nil || !past.Request.CleanedUp {
+	if past, err = recall(t, m, update, facts); err != nil || !past.Request.CleanedUp {
 		t.Errorf("after its clean-up: %+v, %v", past, err)
 	}
 	if err := m.CleanedUp(t.Context(), 1); !errors.Is(err, store.ErrNotFound) {
@@ -103,9 +124,8 @@ func TestPartsBesideOne(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			asked := ""
-			past, err := m.Recall(t.Context(), update, calls.Facts{Request: request, Part: tt.part}, func(name string) calls.Parts {
-				asked = name
-				return tt.under
+			past, err := m.Recall(t.Context(), memory.Question{
+				Rule: update, Facts: calls.Facts{Request: request, Part: tt.part}, Others: under{sum: tt.under, asked: &asked},
 			})
 			if err != nil || past.Request.Others != tt.want || asked != tt.part {
 				t.Errorf("got %+v of %q, %v, want %+v", past.Request.Others, asked, err, tt.want)
@@ -118,9 +138,47 @@ func TestTheOnlyPartAgainHasNoWidth(t *testing.T) {
 	m := open(t)
 	created(t, m)
 	must(t, m.Accepted(t.Context(), request, store.Part{Name: "a.zip00", Size: 10, Width: 2}))
-	past, err := m.Recall(t.Context(), ruleOf(t, "updateStagingRequest"), calls.Facts{Request: request, Part: "a.zip00"}, nothing)
+	past, err := recall(t, m, ruleOf(t, "updateStagingRequest"), calls.Facts{Request: request, Part: "a.zip00"})
 	if err != nil || past.Request.Others != (calls.Parts{}) {
 		t.Errorf("got %+v, %v", past.Request.Others, err)
+	}
+}
+
+// Who may have a request deleted that two publishers created.
+func TestARequestIsOwnedByWhoseParts(t *testing.T) {
+	cleanUp := ruleOf(t, "cleanUpStagingRequest")
+	for _, tt := range []struct {
+		name      string
+		logins    []string
+		sent      []string
+		under     []string
+		abandoned time.Duration
+		want      []string
+	}{
+		{"one creator", []string{"a"}, nil, nil, time.Hour, nil},
+		{"one creator who sent", []string{"a"}, []string{"a"}, nil, time.Hour, nil},
+		{"nobody sent yet", []string{"a", "b"}, nil, nil, time.Hour, []string{"a"}},
+		{"the second sent", []string{"a", "b"}, []string{"b"}, nil, time.Hour, []string{"b"}},
+		{"both sent", []string{"a", "b"}, []string{"b", "a"}, nil, time.Hour, []string{"a", "b"}},
+		{"the second is sending", []string{"a", "b"}, nil, []string{"b"}, time.Hour, []string{"b"}},
+		{"the second is sending, the first sent", []string{"a", "b"}, []string{"a"}, []string{"b"}, time.Hour, []string{"b", "a"}},
+		{"the first never sent and is gone", []string{"a", "b"}, nil, nil, 0, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := open(t)
+			for _, login := range tt.logins {
+				must(t, m.Created(t.Context(), store.Request{ID: request, Site: site, Checksum: "c", Logins: []string{login}}))
+			}
+			for i, login := range tt.sent {
+				must(t, m.Accepted(t.Context(), request, store.Part{Name: fmt.Sprintf("a.zip%02d", i), Login: login}))
+			}
+			past, err := m.Recall(t.Context(), memory.Question{
+				Rule: cleanUp, Facts: calls.Facts{Request: request}, Others: under{senders: tt.under}, Abandoned: tt.abandoned,
+			})
+			if err != nil || !slices.Equal(past.Request.Owners, tt.want) || (past.Request.Owners == nil) != (tt.want == nil) {
+				t.Errorf("got %q, %v, want %q", past.Request.Owners, err, tt.want)
+			}
+		})
 	}
 }
 
@@ -128,18 +186,18 @@ func TestAPageBelongsToTheSiteThatItWasLookedUpFor(t *testing.T) {
 	m := open(t)
 	publish := ruleOf(t, "publishStagingRequest")
 	facts := calls.Facts{Request: request, Page: 77}
-	past, err := m.Recall(t.Context(), publish, facts, nothing)
+	past, err := recall(t, m, publish, facts)
 	if err != nil || past.PageSite != 0 {
 		t.Errorf("nobody looked it up: %+v, %v", past, err)
 	}
 	lesson := calls.Lesson{Learnt: calls.LearntPage, Site: site}
 	must(t, m.Learn(t.Context(), lesson, 0)) // not found
 	must(t, m.Learn(t.Context(), calls.Lesson{}, 77))
-	if past, err = m.Recall(t.Context(), publish, facts, nothing); err != nil || past.PageSite != 0 {
+	if past, err = recall(t, m, publish, facts); err != nil || past.PageSite != 0 {
 		t.Errorf("learnt from nothing: %+v, %v", past, err)
 	}
 	must(t, m.Learn(t.Context(), lesson, 77))
-	if past, err = m.Recall(t.Context(), publish, facts, nothing); err != nil || past.PageSite != site {
+	if past, err = recall(t, m, publish, facts); err != nil || past.PageSite != site {
 		t.Errorf("got %+v, %v", past, err)
 	}
 }
@@ -148,14 +206,14 @@ func TestTheControlPanelsGroupIsKnownOnceItWasLookedUp(t *testing.T) {
 	m := open(t)
 	plid := ruleOf(t, "getDefaultPlid")
 	facts := calls.Facts{Site: 10182}
-	past, err := m.Recall(t.Context(), plid, facts, nothing)
+	past, err := recall(t, m, plid, facts)
 	if err != nil || past.ControlPanel {
 		t.Errorf("nobody looked it up: %+v, %v", past, err)
 	}
 	for range 2 {
 		must(t, m.Learn(t.Context(), calls.Lesson{Learnt: calls.LearntControlPanel}, 10182))
 	}
-	if past, err = m.Recall(t.Context(), plid, facts, nothing); err != nil || !past.ControlPanel {
+	if past, err = recall(t, m, plid, facts); err != nil || !past.ControlPanel {
 		t.Errorf("got %+v, %v", past, err)
 	}
 }
@@ -167,7 +225,7 @@ func TestAStoreThatFailsIsNoMemory(t *testing.T) {
 		Leases: db.Leases(), Nonces: db.Nonces()})
 	must(t, err)
 	must(t, db.Close())
-	if _, err := m.Recall(t.Context(), ruleOf(t, "updateStagingRequest"), calls.Facts{Request: request}, nothing); err == nil {
+	if _, err := recall(t, m, ruleOf(t, "updateStagingRequest"), calls.Facts{Request: request}); err == nil {
 		t.Error("a closed store says that nobody created the request")
 	}
 	if err := m.Prune(t.Context(), time.Hour, time.Hour, time.Hour); err == nil {

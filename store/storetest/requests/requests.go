@@ -23,6 +23,8 @@ func Test(t *testing.T, open place.Opener[store.Requests]) {
 		{Name: "comes back as it was", Run: requestRoundTrip},
 		{Name: "second login is added", Run: requestLogins},
 		{Name: "created again after clean up", Run: requestAgain},
+		{Name: "whose parts are in it", Run: requestSenders},
+		{Name: "nobody's parts when it lives again", Run: requestSendersAgain},
 		{Name: "id that the engine reused", Run: requestReused},
 		{Name: "found by site and checksum", Run: requestFind},
 		{Name: "parts and their sums", Run: requestParts},
@@ -156,7 +158,7 @@ func requestAgain(t *testing.T, p *place.Place[store.Requests]) {
 	again := made(5, "b")
 	again.Upstream = "engine-2"
 	create(t, p.Store, again)
-	want.Logins, want.Upstream = []string{"a", "b"}, "engine-2"
+	want.Logins, want.Upstream = []string{"b"}, "engine-2"
 	checkMade(t, p.Store, want)
 	n, err := p.Store.PruneRequests(ctx, time.Minute, time.Minute)
 	place.Must(t, err)
