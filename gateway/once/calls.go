@@ -86,6 +86,8 @@ type flight struct {
 	carried  bool // the engine may have carried it out: duplicates get answer
 	answer   []byte
 	answered time.Time
+
+	moved bool // its client has moved on, but the store does not know of its answer
 }
 
 // New returns Calls that know what the store has.
@@ -125,7 +127,19 @@ func (c *Calls) Moved(ctx context.Context, call Call) error {
 	if err := c.cfg.Repeats.EndScope(ctx, call.Scope, call.Key, c.age(call)); err != nil {
 		return &StoreError{err}
 	}
+	c.moveOn(call)
 	return nil
+}
+
+// moveOn is what the store did for the answers that it could not be told.
+func (c *Calls) moveOn(call Call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, f := range c.flights {
+		if f.call.Scope == call.Scope && key != call.Key && f.carried && !f.answered.After(call.Begun) {
+			f.moved = true
+		}
+	}
 }
 
 // age is how long ago a call began.
@@ -167,7 +181,7 @@ func (c *Calls) Claim(
 func (c *Calls) board(call Call) (f *flight, own bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f := c.flights[call.Key]; f != nil {
+	if f := c.flights[call.Key]; f != nil && !(f.moved && call.Begun.After(f.answered)) {
 		return f, false
 	}
 	f = &flight{call: call, done: make(chan struct{})}
@@ -248,6 +262,9 @@ func (c *Calls) begin(ctx context.Context, f *flight) (*Turn, error) {
 		}
 	}
 	if err == nil && fresh {
+		if f.call.Scope != "" {
+			c.moveOn(f.call)
+		}
 		return &Turn{calls: c, flight: f, reference: f.call.Reference}, nil
 	}
 	c.finish(f, Result{}, false)
@@ -317,33 +334,58 @@ func (c *Calls) finish(f *flight, r Result, recorded bool) {
 // Prune tells the store what it could not be told, and forgets answers whose time is over and that
 // no call under way can be a duplicate of. The error is a *StoreError.
 func (c *Calls) Prune(ctx context.Context) error {
-	for _, f := range c.untold() {
-		if err := c.record(ctx, f, f.answer); err != nil {
+	late := max(c.cfg.Keep(), lateness, c.oldest())
+	for f, moved := range c.untold() {
+		tell := c.record
+		if moved {
+			tell = c.void
+		}
+		if moved && c.cfg.Now().Sub(f.answered) <= late {
+			continue // a call that began before it was answered may still come
+		}
+		if err := tell(ctx, f, f.answer); err != nil {
 			return &StoreError{err}
 		}
-		c.mu.Lock()
-		delete(c.flights, f.call.Key)
-		c.mu.Unlock()
+		c.told(f)
 	}
 	if c.keep() == 0 {
 		return nil // what the process before left is still waited for
 	}
-	if _, err := c.cfg.Repeats.PruneRepeats(ctx, max(c.cfg.Keep(), lateness, c.oldest())); err != nil {
+	if _, err := c.cfg.Repeats.PruneRepeats(ctx, late); err != nil {
 		return &StoreError{err}
 	}
 	return nil
 }
 
-// untold returns the flights whose answer only this process has.
-func (c *Calls) untold() (all []*flight) {
+// untold returns the flights whose answer only this process has, and which of them nobody waits for.
+func (c *Calls) untold() map[*flight]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	all := map[*flight]bool{}
 	for _, f := range c.flights {
 		if f.carried {
-			all = append(all, f)
+			all[f] = f.moved
 		}
 	}
 	return all
+}
+
+// told forgets a flight that the store knows of.
+func (c *Calls) told(f *flight) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.flights[f.call.Key] == f {
+		delete(c.flights, f.call.Key)
+	}
+}
+
+// void has the store forget a call that its client has moved on from.
+func (c *Calls) void(ctx context.Context, f *flight, _ []byte) error {
+	err := c.cfg.Repeats.Void(context.WithoutCancel(ctx), f.call.Key, f.call.Reference)
+	if errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // oldest is how long ago the first of the calls under way began.
