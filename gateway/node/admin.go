@@ -58,9 +58,9 @@ const ownFiles = 100
 // tellFiles warns if connections may come that cannot be accepted: one takes a file, and another one
 // while a call of it is with the engine.
 func (n *Node) tellFiles() {
-	if most, need := watch.OpenFiles(), uint64(2*n.conf.Quota.Connections+ownFiles); most > 0 && most < need {
+	if most, need := watch.OpenFiles(), uint64(2*n.conf().Quota.Connections+ownFiles); most > 0 && most < need {
 		n.cfg.Log.WithField("setting", "quota.connections").Warnf("%d open files are allowed, and %d connections may need %d: "+
-			"raise the limit (LimitNOFILE), or lower quota.connections", most, n.conf.Quota.Connections, need)
+			"raise the limit (LimitNOFILE), or lower quota.connections", most, n.conf().Quota.Connections, need)
 	}
 }
 
@@ -74,7 +74,7 @@ func (n *Node) openWatch(_ context.Context, p *relay.Policy) (err error) {
 	}
 	n.meter.Expect(p.Names())
 	n.recorder, err = watch.NewRecorder(watch.Config{
-		Audit: n.audit, Meter: n.meter, Requests: n.database.Requests(), Shared: n.conf.Store == "postgres",
+		Audit: n.audit, Meter: n.meter, Requests: n.database.Requests(), Shared: n.conf().Store == "postgres",
 		Log: n.cfg.Log, Now: n.cfg.Now,
 	})
 	return err
@@ -105,7 +105,7 @@ func (n *Node) openAdmin(ctx context.Context, _ *relay.Policy) (err error) {
 	if err != nil {
 		return err
 	}
-	listen, err := n.admin.Bind(ctx, AdminAddresses(n.conf), n.cfg.AdminListeners)
+	listen, err := n.admin.Bind(ctx, AdminAddresses(n.conf()), n.cfg.AdminListeners)
 	if err != nil {
 		return fmt.Errorf("%w; stop what uses that address, or change admin.listen", err)
 	}
@@ -116,7 +116,7 @@ func (n *Node) openAdmin(ctx context.Context, _ *relay.Policy) (err error) {
 
 // adminRules says who may use the admin listener now.
 func (n *Node) adminRules() admin.Rules {
-	c := n.used.Load()
+	c := n.conf()
 	r := admin.Rules{Names: append(append([]string{}, c.Names...), c.Admin.Names...), Profiles: c.Admin.Pprof}
 	if host, err := os.Hostname(); err == nil {
 		r.Names = append(r.Names, host)

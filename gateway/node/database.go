@@ -24,10 +24,10 @@ var errNoLease = errors.New("the gateway could not renew its lease of the store"
 
 // openDatabase opens what store says.
 func (n *Node) openDatabase(ctx context.Context) (store.Database, error) {
-	if n.conf.Store == "postgres" {
-		db, err := postgres.Open(ctx, cluster.PostgresConfig(n.conf))
+	if n.conf().Store == "postgres" {
+		db, err := postgres.Open(ctx, cluster.PostgresConfig(n.conf()))
 		if err != nil {
-			where := cmp.Or(string(n.conf.Cluster.Postgres.URL.File), "cluster.postgres.url.value")
+			where := cmp.Or(string(n.conf().Cluster.Postgres.URL.File), "cluster.postgres.url.value")
 			return nil, fmt.Errorf("the database that %s names cannot be used: %w; see stagelock store check", where, err)
 		}
 		for _, w := range db.Warnings() {
@@ -40,7 +40,7 @@ func (n *Node) openDatabase(ctx context.Context) (store.Database, error) {
 	}
 	db, err := sqlite.Open(ctx, n.data().Database())
 	if err != nil {
-		return nil, fmt.Errorf("the store cannot be opened: %w; mend the permissions of %s", err, n.conf.Data)
+		return nil, fmt.Errorf("the store cannot be opened: %w; mend the permissions of %s", err, n.conf().Data)
 	}
 	return db, nil
 }
@@ -48,10 +48,10 @@ func (n *Node) openDatabase(ctx context.Context) (store.Database, error) {
 // agreeOnKey refuses a key that is not the one of the other gateways: they could read neither each
 // other's certificates nor their TLS sessions.
 func (n *Node) agreeOnKey(ctx context.Context, db store.Database) error {
-	err := cluster.AgreeOnKey(ctx, db, uuid.NewString(), n.conf.ClusterKey())
+	err := cluster.AgreeOnKey(ctx, db, uuid.NewString(), n.conf().ClusterKey())
 	if errors.Is(err, cluster.ErrOtherKey) {
 		return fmt.Errorf("%s holds another key than the gateways of cluster %q share: copy the file of one of them here",
-			n.conf.Cluster.KeyFile, n.conf.Cluster.Name)
+			n.conf().Cluster.KeyFile, n.conf().Cluster.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("the key that gateways share (cluster.key_file): %w", err)
@@ -69,8 +69,8 @@ func (n *Node) lease() time.Duration {
 
 // patience is how long a call waits for the store, and for the gateway to be a member again.
 func (n *Node) patience() time.Duration {
-	if n.conf.Store == "postgres" {
-		return n.conf.Cluster.Patience
+	if n.conf().Store == "postgres" {
+		return n.conf().Cluster.Patience
 	}
 	return 0
 }

@@ -51,7 +51,7 @@ func (n *Node) engineFacts() (found []string, unasked bool) {
 	}
 	findings, asked := prober.Found()
 	for _, f := range findings {
-		found = append(found, f.Msg+"; "+f.Cure+" ("+place(n.used.Load(), f.Setting)+")")
+		found = append(found, f.Msg+"; "+f.Cure+" ("+place(n.conf(), f.Setting)+")")
 	}
 	return found, !asked
 }

@@ -22,7 +22,7 @@ func (d DataDir) Contents() string { return d.path("sync") }
 
 // openExchange makes the gateway one of several servers that are kept alike, if it is.
 func (n *Node) openExchange(_ context.Context, _ *relay.Policy) error {
-	if !servers.Enabled(n.conf) {
+	if !servers.Enabled(n.conf()) {
 		return nil
 	}
 	key, err := chain.LoadKey(n.data().SyncKey())
@@ -30,7 +30,7 @@ func (n *Node) openExchange(_ context.Context, _ *relay.Policy) error {
 		return fmt.Errorf("the key of sync cannot be read: %w", err)
 	}
 	n.exchange, err = servers.New(servers.Config{
-		Conf: n.conf, Key: key, Database: n.database, Contents: n.data().Contents(), Audit: n.audit, Log: n.cfg.Log,
+		Conf: n.conf(), Key: key, Database: n.database, Contents: n.data().Contents(), Audit: n.audit, Log: n.cfg.Log,
 		Now: n.cfg.Now, Pause: n.cfg.Pause,
 	})
 	if err != nil {

@@ -20,8 +20,8 @@ func (n *Node) listen(ctx context.Context) error {
 		n.closers = append(n.closers, func() error { return ignoreClosed(l.Close()) })
 	}
 	given := slices.Clone(n.cfg.Listeners)
-	senders, _ := hosts.NewProxies(n.conf.Hosts.ProxyProtocol)
-	for _, a := range n.conf.Listen {
+	senders, _ := hosts.NewProxies(n.conf().Hosts.ProxyProtocol)
+	for _, a := range n.conf().Listen {
 		l, rest := take(given, a)
 		given = rest
 		if l == nil {
@@ -30,7 +30,7 @@ func (n *Node) listen(ctx context.Context) error {
 				return err
 			}
 		}
-		n.listeners = append(n.listeners, front.Listen(l, senders, n.conf.Limits.HeadTimeout))
+		n.listeners = append(n.listeners, front.Listen(l, senders, n.conf().Limits.HeadTimeout))
 	}
 	if len(given) > 0 {
 		return fmt.Errorf("the service manager hands over a socket at %s, which listen does not name: "+
@@ -54,7 +54,7 @@ func network(a netip.AddrPort, listen []netip.AddrPort) string {
 func (n *Node) bind(ctx context.Context, a netip.AddrPort) (net.Listener, error) {
 	var lc net.ListenConfig
 	a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-	l, err := lc.Listen(ctx, network(a, n.conf.Listen), a.String())
+	l, err := lc.Listen(ctx, network(a, n.conf().Listen), a.String())
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w; %s", a, err, bindCure(err))
 	}

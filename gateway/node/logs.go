@@ -38,11 +38,11 @@ func (n *Node) placeLog(cfg *audit.Config) error {
 	logs, shared := n.logs()
 	if shared {
 		cfg.Events, cfg.Checkpoint = logs.Log(cfg.Node), n.data().SharedCheckpoint()
-		cfg.Elsewhere, cfg.SetBack = n.conf.Audit.KeyFile != "", n.setBack
+		cfg.Elsewhere, cfg.SetBack = n.conf().Audit.KeyFile != "", n.setBack
 		n.closers = append(n.closers, n.closeWitness) // once the log has written its last
 		return nil
 	}
-	ev, err := files.Open(files.Config{Dir: n.data().Audit(), SegmentBytes: int64(n.conf.Audit.MaxBytes)})
+	ev, err := files.Open(files.Config{Dir: n.data().Audit(), SegmentBytes: int64(n.conf().Audit.MaxBytes)})
 	if err != nil {
 		return fmt.Errorf("the audit log cannot be opened: %w; one gateway at a time may write %s", err, n.data().Audit())
 	}
@@ -57,7 +57,7 @@ func (n *Node) setBack() {
 	n.cfg.Log.Error("the database was set back: calls that could be repeats are refused for repeats.keep; " +
 		"see stagelock audit verify")
 	if n.life != nil {
-		n.life.Doubt(n.used.Load().Repeats.Keep)
+		n.life.Doubt(n.conf().Repeats.Keep)
 	}
 }
 
@@ -68,9 +68,9 @@ func (n *Node) openWitness(ctx context.Context, name string, key ed25519.Private
 		return nil
 	}
 	n.witness, err = witness.New(ctx, witness.Config{
-		Cluster: n.conf.Cluster.Name, Node: name, Owner: uuid.NewString(), Logs: logs, Values: n.database.Values(),
+		Cluster: n.conf().Cluster.Name, Node: name, Owner: uuid.NewString(), Logs: logs, Values: n.database.Values(),
 		Leases: n.database.Leases(), Members: n.database.Members(), Key: key, Newest: n.data().Note(),
-		Keys: n.data().GatewayKeys(), Now: n.cfg.Now, Interval: n.conf.Audit.Checkpoint,
+		Keys: n.data().GatewayKeys(), Now: n.cfg.Now, Interval: n.conf().Audit.Checkpoint,
 		Found: n.witnessed, Failed: func(_ context.Context, what string) {
 			n.cfg.Log.WithField("why", what).Warn("the logs of the other gateways cannot be watched now")
 		},

@@ -11,7 +11,7 @@ import (
 
 // join makes this process the one of its name: what a former one had begun becomes unknown.
 func (n *Node) join(ctx context.Context) (*once.Life, error) {
-	name, err := cluster.NodeName(n.conf)
+	name, err := cluster.NodeName(n.conf())
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +23,7 @@ func (n *Node) join(ctx context.Context) (*once.Life, error) {
 
 // digest does not wait for a reload, which may ask a certificate authority: the lease is renewed
 // with it meanwhile.
-func (n *Node) digest() string { return cluster.Digest(n.used.Load()) }
+func (n *Node) digest() string { return cluster.Digest(n.conf()) }
 
 // underWay is how many calls other gateways are told that this one has.
 func (n *Node) underWay() int {

@@ -32,10 +32,8 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/gateway/relay/sights"
-	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/gateway/watch"
-	"github.com/stagelock/stagelock/policy/quota"
 	"github.com/stagelock/stagelock/store"
 )
 
@@ -58,30 +56,41 @@ type Config struct {
 type Node struct {
 	cfg Config
 	desk
-	database  store.Database
-	witness   *witness.Witness // nil: the store is the gateway's own
-	audit     *audit.Log
-	certs     *certs.Manager
-	visits    *visit.Visits
-	once      *once.Calls
-	life      *once.Life
-	relay     *relay.Relay
-	native    *native.Server
-	front     *front.Front
-	exchange  *exchange.Exchange // nil: no servers are kept alike
+	database store.Database
+	witness  *witness.Witness // nil: the store is the gateway's own
+	audit    *audit.Log
+	rooms
 	listeners []net.Listener
 	closers   []func() error // in the order of opening
 
-	used    atomic.Pointer[conf.Config]      // conf, for who must not wait for a reload
-	probing atomic.Pointer[readiness.Prober] // prober, likewise
-	mu      sync.Mutex                       // guards what a reload replaces
-	conf    *conf.Config
-	limiter *quota.Limiter
-	pool    *upstream.Pool
-	prober  *readiness.Prober  // nil: nobody asks whether a publish would pass
+	used    atomic.Pointer[conf.Config]
+	probing atomic.Pointer[readiness.Prober] // nil: nobody asks whether a publish would pass
+	reloads sync.Mutex                       // held by the one reload that goes on; it may write and wait
+	current                                  // read by who holds reloads or mu, written by who holds both
+
+	mu      sync.Mutex         // guards what follows; nothing waits under it
 	stop    context.CancelFunc // ends the pool's health checks
 	pools   sync.WaitGroup
 	started bool
+}
+
+// rooms are what serves connections.
+type rooms struct {
+	certs  *certs.Manager
+	visits *visit.Visits
+	once   *once.Calls
+	life   *once.Life
+	relay  *relay.Relay
+	native *native.Server
+	front  *front.Front
+
+	exchange *exchange.Exchange // nil: no servers are kept alike
+}
+
+// current is what a configuration was made into, as far as the next one may use it on.
+type current struct {
+	policy *relay.Policy
+	prober *readiness.Prober
 }
 
 // New binds the listeners, opens the stores and builds the policy. What it opened is closed again
@@ -90,7 +99,7 @@ func New(ctx context.Context, c Config) (*Node, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	n := &Node{cfg: c, conf: c.Conf}
+	n := &Node{cfg: c}
 	n.since = c.Now()
 	n.used.Store(c.Conf)
 	n.loaded.taken(n.since, digest(c.Conf), nil)
@@ -103,6 +112,9 @@ func New(ctx context.Context, c Config) (*Node, error) {
 	}
 	return n, nil
 }
+
+// conf is the configuration in use.
+func (n *Node) conf() *conf.Config { return n.used.Load() }
 
 // data is the folder of what the node must not lose.
 func (n *Node) data() DataDir { return DataDir(n.cfg.Conf.Data) } // read at start only
@@ -128,18 +140,18 @@ func (n *Node) openStores(ctx context.Context) error {
 }
 
 func (n *Node) openAudit(ctx context.Context) error {
-	key, err := chain.LoadKey(AuditKey(n.conf))
+	key, err := chain.LoadKey(AuditKey(n.conf()))
 	if err != nil {
 		return fmt.Errorf("the key of the audit log cannot be read: %w", err)
 	}
-	name, err := cluster.NodeName(n.conf)
+	name, err := cluster.NodeName(n.conf())
 	if err != nil {
 		return err
 	}
 	n.named = name
 	cfg := audit.Config{
 		Node: name, Now: n.cfg.Now, Key: key, Checkpoint: n.data().Checkpoint(),
-		CheckpointEvery: n.conf.Audit.Every, CheckpointInterval: n.conf.Audit.Checkpoint,
+		CheckpointEvery: n.conf().Audit.Every, CheckpointInterval: n.conf().Audit.Checkpoint,
 	}
 	if err := n.placeLog(&cfg); err != nil {
 		return err
@@ -161,7 +173,7 @@ func (n *Node) openAudit(ctx context.Context) error {
 }
 
 func (n *Node) openCerts(ctx context.Context) error {
-	m, err := certs.New(ctx, n.certConfig(n.conf))
+	m, err := certs.New(ctx, n.certConfig(n.conf()))
 	if err != nil {
 		return fmt.Errorf("certificate: %w", err)
 	}
@@ -172,15 +184,16 @@ func (n *Node) openCerts(ctx context.Context) error {
 
 // openRooms builds what serves connections, from the bottom up.
 func (n *Node) openRooms(ctx context.Context) error {
-	policy, problems := n.build(n.conf, nil, nil)
+	next, problems := n.build(n.conf())
 	if conf.Fatal(problems) {
 		return fmt.Errorf("configuration: %s", firstFatal(problems))
 	}
+	n.use(ctx, next)
 	n.probes = admin.NewProbes(n.facts)
 	for _, open := range []func(context.Context, *relay.Policy) error{
 		n.openWatch, n.openVisits, n.openRelay, n.openExchange, n.openNative, n.openFront, n.openAdmin,
 	} {
-		if err := open(ctx, policy); err != nil {
+		if err := open(ctx, next.policy); err != nil {
 			return err
 		}
 	}
@@ -246,23 +259,40 @@ func firstFatal(problems []conf.Problem) string {
 	return ""
 }
 
-// build makes a policy of c and remembers its pool and limiter, which may be given.
-func (n *Node) build(
-	c *conf.Config, limiter *quota.Limiter, pool *upstream.Pool,
-) (*relay.Policy, []conf.Problem) {
-	o := plan.Options{Conf: c, Log: n.cfg.Log, Limiter: limiter, Pool: pool, Ports: []uint16{}}
+// build makes of a configuration what it can be used with. It changes nothing; the caller holds reloads.
+func (n *Node) build(next *conf.Config) (current, []conf.Problem) {
+	o := plan.Options{Conf: next, Log: n.cfg.Log, Ports: []uint16{}}
 	for _, a := range n.Addrs() {
 		o.Ports = append(o.Ports, a.Port())
 	}
-	policy, problems := plan.Policy(o)
-	if !conf.Fatal(problems) {
-		n.pool, n.limiter = policy.Engine.Pool, policy.Quota
-		if pool == nil {
-			n.prober = n.newProber(c, policy, n.prober)
-			n.probing.Store(n.prober)
-		}
+	if now := n.policy; now != nil && next.Quota == n.conf().Quota {
+		o.Limiter = now.Quota
 	}
-	return policy, problems
+	if now := n.policy; now != nil && sameEngine(next, n.conf()) {
+		o.Pool = now.Engine.Pool
+	}
+	policy, problems := plan.Policy(o)
+	if conf.Fatal(problems) {
+		return current{}, problems
+	}
+	made := current{policy, n.prober}
+	if o.Pool == nil {
+		made.prober = n.newProber(next, policy, n.prober)
+	}
+	return made, problems
+}
+
+// use puts to use what build made. The caller holds reloads.
+func (n *Node) use(ctx context.Context, next current) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	replaced := n.policy != nil && n.policy.Engine.Pool != next.policy.Engine.Pool
+	n.current = next
+	n.probing.Store(next.prober)
+	if n.started && replaced {
+		n.stop()
+		n.watch(context.WithoutCancel(ctx))
+	}
 }
 
 // Addrs returns the addresses that are listened on.
@@ -290,7 +320,7 @@ func (n *Node) CA() (path, fingerprint, keytool string, ok bool) {
 // configured time is over. It closes the node.
 func (n *Node) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, n.Close()) }()
-	if err := n.note(context.WithoutCancel(ctx), audit.KindStart, "version "+n.cfg.Version, n.conf); errors.Is(err, audit.ErrWriter) {
+	if err := n.note(context.WithoutCancel(ctx), audit.KindStart, "version "+n.cfg.Version, n.conf()); errors.Is(err, audit.ErrWriter) {
 		return fmt.Errorf("%w: give each gateway its own cluster.node", err)
 	} else if err != nil {
 		return fmt.Errorf("the audit log cannot be written: %w; make room on its disk", err)
@@ -299,7 +329,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	defer stop(nil)
 	n.mu.Lock()
 	n.started = true
-	n.watch(work, n.pool, n.prober)
+	n.watch(work)
 	n.mu.Unlock()
 	defer n.unwatch()
 	var serving errgroup.Group
@@ -316,14 +346,21 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	go func() { failed <- serving.Wait() }()
 	select {
 	case err = <-failed:
-		return err
 	case <-ctx.Done():
+		n.end(work)
+		stop(errStopped)
+		err = <-failed
 	}
-	n.end(work)
-	stop(errStopped)
-	err = <-failed
 	n.visits.Wait()
-	return errors.Join(err, n.note(context.WithoutCancel(ctx), audit.KindStop, "", nil))
+	return errors.Join(err, n.note(context.WithoutCancel(ctx), audit.KindStop, failure(err), nil))
+}
+
+// failure is why a gateway stopped by itself; empty if it was told to.
+func failure(err error) string {
+	if err == nil {
+		return ""
+	}
+	return "it could not go on: " + err.Error()
 }
 
 // runs are what goes on as long as the node serves.
@@ -333,7 +370,7 @@ func (n *Node) runs() []func(context.Context) error {
 		n.life.Run, n.visits.Run, n.relay.Run, n.native.Run, n.watchLogs, n.admin.Run, n.recorder.Run, expiry.Run,
 		n.runExchange,
 	}
-	if n.conf.Store == "postgres" {
+	if n.conf().Store == "postgres" {
 		runs = append(runs, n.neighbours.Run)
 	}
 	for _, l := range n.listeners {
@@ -344,9 +381,10 @@ func (n *Node) runs() []func(context.Context) error {
 
 var errStopped = errors.New("the gateway stopped")
 
-// watch runs the health checks of a pool until it is replaced. The caller holds mu.
-func (n *Node) watch(ctx context.Context, pool *upstream.Pool, prober *readiness.Prober) {
+// watch runs the health checks of the pool in use until it is replaced. The caller holds mu.
+func (n *Node) watch(ctx context.Context) {
 	ctx, n.stop = context.WithCancel(ctx)
+	pool, prober := n.policy.Engine.Pool, n.prober
 	if prober != nil {
 		n.pools.Go(func() { _ = prober.Run(ctx) })
 	}

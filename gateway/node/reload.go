@@ -29,13 +29,13 @@ func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 	if n.cfg.Load == nil {
 		return Reloaded{}, errors.New("this gateway has no configuration file to read")
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.reloads.Lock()
+	defer n.reloads.Unlock()
 	next, problems := n.cfg.Load()
 	var r Reloaded
 	if next != nil && !conf.Fatal(problems) {
-		r.Changes = conf.Changes(n.conf, next)
-		problems = append(problems, conf.Rotated(n.conf, next)...)
+		r.Changes = conf.Changes(n.conf(), next)
+		problems = append(problems, conf.Rotated(n.conf(), next)...)
 	}
 	if next != nil && !conf.Fatal(problems) {
 		problems = append(problems, n.replace(ctx, next)...)
@@ -52,7 +52,6 @@ func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 	for _, path := range r.Restart {
 		n.cfg.Log.WithField("setting", path).Warn("this setting counts after a restart only")
 	}
-	n.conf = next
 	n.used.Store(next)
 	n.loaded.taken(n.cfg.Now(), digest(next), r.Restart)
 	n.cfg.Log.WithField("changed", names(r.Changes)).Info("configuration loaded")
@@ -60,26 +59,16 @@ func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 }
 
 // replace builds the policy of next and puts it to use, unless something is wrong with it. The
-// caller holds mu.
+// caller holds reloads.
 func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
-	limiter, pool := n.limiter, n.pool
-	if next.Quota != n.conf.Quota {
-		limiter = nil
-	}
-	if !sameEngine(next, n.conf) {
-		pool = nil
-	}
-	old, oldLimiter, oldProber := n.pool, n.limiter, n.prober
-	policy, problems := n.build(next, limiter, pool)
+	made, problems := n.build(next)
 	if conf.Fatal(problems) {
 		return problems
 	}
 	back := func(path string, err error, cure string) []conf.Problem {
-		if n.pool != old {
-			n.pool.Close()
+		if made.policy.Engine.Pool != n.policy.Engine.Pool {
+			made.policy.Engine.Pool.Close()
 		}
-		n.pool, n.limiter, n.prober = old, oldLimiter, oldProber
-		n.probing.Store(oldProber)
 		return append(problems, next.Problem(path, err.Error(), cure))
 	}
 	listen, err := n.admin.Bind(ctx, AdminAddresses(next), nil)
@@ -90,12 +79,9 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 		return back("tls", errors.Join(err, listen.Discard()), "mend the certificate or the key")
 	}
 	listen.Commit()
-	n.relay.Use(policy)
-	n.meter.Expect(policy.Names())
-	if n.started && n.pool != old {
-		n.stop()
-		n.watch(context.WithoutCancel(ctx), n.pool, n.prober)
-	}
+	n.relay.Use(made.policy)
+	n.meter.Expect(made.policy.Names())
+	n.use(ctx, made)
 	return problems
 }
 
@@ -120,7 +106,7 @@ func (n *Node) certConfig(c *conf.Config) certs.Config {
 	cc := plan.Certificate(c)
 	cc.Values, cc.Leases, cc.Dir = n.database.Values(), n.database.Leases(), n.data().TLS()
 	cc.Log, cc.Now = n.cfg.Log, n.cfg.Now
-	if n.conf.Store == "postgres" {
+	if n.conf().Store == "postgres" {
 		cc.Shared = n.cfg.Conf.ClusterKey()
 	}
 	return cc

@@ -23,9 +23,7 @@ func (n *Node) end(work context.Context) {
 
 // drain serves what is in progress.
 func (n *Node) drain(work context.Context) {
-	n.mu.Lock()
-	limit := n.conf.Drain
-	n.mu.Unlock()
+	limit := n.conf().Drain
 	if err := n.note(work, audit.KindDrain, "at most "+limit.String(), nil); err != nil {
 		n.cfg.Log.WithError(err).Error("drain cannot be recorded")
 	}
@@ -50,7 +48,7 @@ func (n *Node) handOver(work context.Context) {
 // makeWay is handOver to the other gateways that share the store: for a while everything is served as
 // before, until the balancer in front has seen that this one stops.
 func (n *Node) makeWay(work context.Context) {
-	limit, notice := n.drainLimit(), n.conf.Cluster.Notice
+	limit, notice := n.drainLimit(), n.conf().Cluster.Notice
 	if err := n.note(work, audit.KindDrain, fmt.Sprintf("for %s all calls are served, then those under way, at most %s", notice, limit),
 		nil); err != nil {
 		n.cfg.Log.WithError(err).Error("drain cannot be recorded")
@@ -65,9 +63,7 @@ func (n *Node) makeWay(work context.Context) {
 }
 
 func (n *Node) drainLimit() time.Duration {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.conf.Drain
+	return n.conf().Drain
 }
 
 // endCalls accepts nothing more and lets the calls under way end.
