@@ -57,6 +57,13 @@ func (c *call) refuse(ctx context.Context, err error) {
 	c.written(c.out.Value(c.answer.body, ends))
 }
 
+// lastWord answers what could not be refused as it should, unless something was answered already.
+func (c *call) lastWord(fault error) {
+	c.engine.Cut()
+	c.answer.end = string(ReasonFault)
+	c.written(c.out.LastWord(asProblem(fault), c.line()))
+}
+
 func (c *call) refuseInWords(p *tunnel.Problem, ends bool) {
 	status, e := 0, c.refusal
 	if e == nil && p.Code == tunnel.BadRequest { // a body that came too slowly has a status of its own

@@ -85,9 +85,9 @@ func (c *call) stream(ctx context.Context, p liferay.Part) error {
 // reserve judges a part by what stands before its content, together with the parts of the same
 // request that are still under way, and counts it among them.
 func (c *call) reserve(ctx context.Context) error {
-	release, err := c.relay.parts.Reserve(c.named(), func(others *inflight.Others) (inflight.Part, error) {
-		err := c.weigh(ctx, others)
-		return inflight.Part{Name: c.facts.Part, Size: c.facts.PartSize, Login: c.Login}, err
+	c.read()
+	release, err := c.relay.parts.Reserve(c.request, c.recall(ctx), func(others *inflight.Others) (inflight.Part, error) {
+		return inflight.Part{Name: c.facts.Part, Size: c.facts.PartSize, Login: c.Login}, c.weigh(others)
 	})
 	if err == nil {
 		c.reserved = release
@@ -119,14 +119,32 @@ func (c *call) judge(ctx context.Context) error {
 
 // weighAmong is weigh, for a call that is not counted among the parts under way, or is already.
 func (c *call) weighAmong(ctx context.Context) error {
-	if c.engine.Streamed() {
-		return c.weigh(ctx, &inflight.Others{})
+	c.read()
+	if !c.engine.Streamed() {
+		return c.relay.parts.With(c.request, c.recall(ctx), c.weigh)
 	}
-	return c.relay.parts.With(c.named(), func(others *inflight.Others) error { return c.weigh(ctx, others) })
+	if err := c.recall(ctx)(); err != nil {
+		return err
+	}
+	return c.weigh(&inflight.Others{})
 }
 
-// named returns the staging request that the call names, or 0.
-func (c *call) named() int64 { return c.rule.Facts(c.said()).Request }
+// read notes what the call says of itself.
+func (c *call) read() {
+	c.facts = c.rule.Facts(c.said())
+	c.request = c.facts.Request
+}
+
+// recall returns how to ask for what is known of the ids that the call names.
+func (c *call) recall(ctx context.Context) func() error {
+	return func() (err error) {
+		c.past, err = c.relay.cfg.Memory.Recall(ctx, memory.Question{Rule: c.rule, Facts: c.facts})
+		if err != nil {
+			return unreadable(err)
+		}
+		return nil
+	}
+}
 
 // reachable makes sure that there is an engine for what it is to carry out.
 func (c *call) reachable(context.Context) error {
@@ -157,15 +175,9 @@ func (c *call) said() calls.Call {
 
 // weigh judges the call by its rule, what is known of the ids that it names, and the other parts of
 // its request that are under way.
-func (c *call) weigh(ctx context.Context, others *inflight.Others) (err error) {
-	said := c.said()
-	c.facts = c.rule.Facts(said)
-	c.request = c.facts.Request
-	q := memory.Question{Rule: c.rule, Facts: c.facts, Others: others, Abandoned: c.policy.Abandoned}
-	if c.past, err = c.relay.cfg.Memory.Recall(ctx, q); err != nil {
-		return unreadable(err)
-	}
-	decision, refusal := c.rule.Judge(said, c.peer.Peer, c.past.Known)
+func (c *call) weigh(others *inflight.Others) error {
+	c.past.Among(others, c.facts.Part, c.policy.Abandoned)
+	decision, refusal := c.rule.Judge(c.said(), c.peer.Peer, c.past.Known)
 	if refusal != nil {
 		return refused(refusal)
 	}

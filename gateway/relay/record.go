@@ -67,10 +67,12 @@ func (c *call) unclaimed(ctx context.Context, err error) error {
 		return tunnel.MayHaveRun(ReasonUnknown, unknown.Error(), nil)
 	case errors.Is(err, store.ErrStale):
 		return leaseLost(err)
-	case errors.As(err, &unwritten):
-		return c.relay.cfg.Visits.Unwritten(err)
+	case ctx.Err() != nil && errors.As(err, &unwritten): // the store has nothing: it was not asked
+		return tunnel.NotBegun(ReasonDraining, "the gateway is stopping", err)
 	case ctx.Err() != nil:
 		return tunnel.MayHaveRun(ReasonDraining, "the gateway is stopping while an equal call runs", nil)
+	case errors.As(err, &unwritten):
+		return c.relay.cfg.Visits.Unwritten(err)
 	}
 	return problem(tunnel.BadRequest, ReasonCut, "the client went away", err)
 }

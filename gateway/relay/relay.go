@@ -234,17 +234,21 @@ func (s *session) serveOne(ctx context.Context, req *http1.Request, refusal *htt
 	c.onEnd(p.Engine.Pool.Leave)
 	c.onEnd(r.cfg.Once.Enter(c.Begun))
 	defer c.finish(ctx)
-	err := c.guarded(ctx)
-	if err != nil {
-		c.refuse(ctx, err)
+	defer c.Close(ctx, outcome{c}, func() { r.cfg.Pause("outcome appended") })
+	err := c.guarded(func() error { return c.run(ctx) })
+	defer func() { c.measure(err) }()
+	if err == nil {
+		return c.goesOn()
 	}
-	c.measure(err)
-	c.Close(ctx, outcome{c}, func() { r.cfg.Pause("outcome appended") })
+	if fault := c.guarded(func() error { c.refuse(ctx, err); return nil }); fault != nil {
+		c.lastWord(fault)
+		return false
+	}
 	return c.goesOn()
 }
 
-// guarded runs the call and turns a fault of the gateway's own into an answer.
-func (c *call) guarded(ctx context.Context) (err error) {
+// guarded turns a fault of the gateway's own into a problem.
+func (c *call) guarded(f func() error) (err error) {
 	defer func() {
 		fault := recover()
 		if fault == nil {
@@ -257,7 +261,7 @@ func (c *call) guarded(ctx context.Context) (err error) {
 			err = tunnel.MayHaveRun(ReasonFault, "the gateway failed", fmt.Errorf("fault: %v", fault))
 		}
 	}()
-	return c.run(ctx)
+	return f()
 }
 
 // goesOn reports whether another request may follow on the connection.

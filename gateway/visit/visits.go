@@ -135,13 +135,18 @@ func (v *Visits) Now() time.Time { return v.cfg.Now() }
 
 // Unwritten remembers that log or store cannot be written, for health and for the calls to come,
 // and returns the Problem that a publisher is told.
+//
+// A write that was given up because the gateway stops says nothing about log or store.
 func (v *Visits) Unwritten(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return tunnel.NotBegun(ReasonDraining, "the gateway is stopping", err)
+	}
 	v.unwritten.Store(&err)
 	v.cfg.Log.WithError(err).Error("nothing can be written: calls are refused until it can")
 	if errors.Is(err, store.ErrFull) {
-		return unavailable(ReasonStore, "the gateway's disk is full", err)
+		return tunnel.NotBegun(ReasonStore, "the gateway's disk is full", err)
 	}
-	return unavailable(ReasonStore, "the gateway cannot write its store", err)
+	return tunnel.NotBegun(ReasonStore, "the gateway cannot write its store", err)
 }
 
 // Broken returns why log or store could not be written when it was last tried, or nil.

@@ -36,6 +36,7 @@ type Writer struct {
 	Reason string
 
 	chunks *http1.Chunks // it has begun, with heartbeats
+	ended  bool          // nothing more may be written
 }
 
 func (w *Writer) fields(typ grammar.Field) []grammar.Field {
@@ -68,6 +69,7 @@ func (w *Writer) Beat() error {
 // Value answers with the stream body, which is empty for a call that returns nothing. Ends closes the
 // connection behind it.
 func (w *Writer) Value(body []byte, ends bool) error {
+	w.ended = true
 	switch {
 	case w.chunks == nil:
 		return w.Conn.Respond(http.StatusOK, w.fields(serialized), body, ends)
@@ -78,10 +80,33 @@ func (w *Writer) Value(body []byte, ends bool) error {
 }
 
 // Abort ends an answer that has begun so that nobody takes it for one.
-func (w *Writer) Abort() { _ = w.chunks.Abort() }
+func (w *Writer) Abort() {
+	w.ended = true
+	_ = w.chunks.Abort()
+}
+
+// LastWord answers a problem with what is sure to be understood, and ends the connection; nothing, if
+// the answer was written already or cannot be.
+func (w *Writer) LastWord(p *tunnel.Problem, line string) error {
+	switch {
+	case w.ended:
+		return nil
+	case w.chunks != nil:
+		w.Abort()
+		return nil
+	case InWords(p):
+		return w.Text(p, 0, 0, true)
+	}
+	body, err := w.Exception(p, line)
+	if err != nil {
+		return err
+	}
+	return w.Value(body, true)
+}
 
 // Health answers a probe.
 func (w *Writer) Health(status int, body []byte, ends bool) error {
+	w.ended = true
 	return w.Conn.Respond(status, []grammar.Field{jsonText}, body, ends)
 }
 
@@ -94,6 +119,7 @@ func InWords(p *tunnel.Problem) bool {
 // Text answers with a status that Java's client throws, and a text that people read. Status 0 is the
 // problem's own. Retry is when a publisher may try again what was not carried out.
 func (w *Writer) Text(p *tunnel.Problem, status int, retry time.Duration, ends bool) error {
+	w.ended = true
 	fields := w.fields(plainText)
 	if p.Code == tunnel.Unavailable {
 		fields = append(fields, grammar.Field{Name: "Retry-After", Value: strconv.Itoa(int(retry.Seconds()))})

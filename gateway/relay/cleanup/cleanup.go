@@ -3,8 +3,10 @@
 package cleanup
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
@@ -67,7 +69,7 @@ func (c *Call) Run(ctx context.Context, v *visit.Visit) error {
 	defer v.Close(ctx, c, func() {})
 	c.From.Ref = v.Ref
 	if err := c.send(ctx, body); err != nil {
-		c.end = string(err.Reason)
+		c.end = cmp.Or(c.end, string(err.Reason))
 		return err
 	}
 	return nil
@@ -84,7 +86,7 @@ func (c *Call) write() (body []byte, err error) {
 	return body, err
 }
 
-// send sends the call and reads its answer. An exception is one too: what was to be deleted may be gone.
+// send sends the call and reads its answer. That there is nothing to delete is one too.
 func (c *Call) send(ctx context.Context, body []byte) *tunnel.Problem {
 	x := engine.Attempt{Engine: c.Engine, From: c.From, Request: c.Found.ID, Home: c.Found.Upstream}
 	defer x.Done()
@@ -102,8 +104,16 @@ func (c *Call) send(ctx context.Context, body []byte) *tunnel.Problem {
 		return tunnel.NotBegun(reasonOf(err), "what an abandoned publish left on the live engine cannot be cleaned up", err)
 	}
 	c.end = got.End
+	class, thrown := strings.CutPrefix(got.End, "exception ")
+	if thrown && !strings.HasSuffix(class, nothingThere) {
+		return &tunnel.Problem{Code: tunnel.Refused, Reason: engine.ReasonFailing,
+			Msg: "the live engine did not delete what an abandoned publish left (" + class + "); nothing was carried out"}
+	}
 	return nil
 }
+
+// nothingThere ends the name of the exception that every line throws for a request without a folder.
+const nothingThere = ".NoSuchFolderException"
 
 func reasonOf(err error) tunnel.Reason {
 	var p *tunnel.Problem

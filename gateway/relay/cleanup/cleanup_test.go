@@ -1,6 +1,7 @@
 package cleanup_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -59,9 +60,10 @@ func quiet() *logrus.Entry {
 // run makes the clean-up of request 40307 at an engine that answers so, and returns what the log says.
 func run(t *testing.T, log *record, answer http.HandlerFunc) (events []audit.Event, body string, err error) {
 	t.Helper()
-	var got strings.Builder
+	got := make(chan string, 1)
 	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(&got, r.Body)
+		b, _ := io.ReadAll(r.Body)
+		got <- string(b)
 		answer(w, r)
 	}))
 	defer node.Close()
@@ -90,7 +92,11 @@ func run(t *testing.T, log *record, answer http.HandlerFunc) (events []audit.Eve
 	v := visits.Open(netip.MustParseAddrPort("192.0.2.1:1"), &visit.Rules{})
 	err = c.Run(t.Context(), v.Own())
 	visits.Wait()
-	return log.all, got.String(), err
+	select {
+	case body = <-got:
+	default:
+	}
+	return log.all, body, err
 }
 
 func says(status int, body []byte) http.HandlerFunc {
@@ -117,6 +123,39 @@ func TestACleanUpIsRecordedBeforeAndAfter(t *testing.T) {
 		t.Errorf("outcome %+v", events[1])
 	}
 }
+
+// An exception of the engine was taken for done: the create that followed met the parts that were left.
+func TestAnExceptionIsNoCleanUp(t *testing.T) {
+	for _, tt := range []struct {
+		class string
+		done  bool
+	}{
+		{"com.liferay.portlet.documentlibrary.NoSuchFolderException", true},
+		{"com.liferay.document.library.kernel.exception.NoSuchFolderException", true},
+		{"com.liferay.portal.security.auth.PrincipalException", false},
+		{"com.liferay.portal.kernel.exception.PortalException", false},
+		{"com.liferay.portal.kernel.exception.SystemException", false},
+	} {
+		t.Run(tt.class, func(t *testing.T) {
+			body, err := liferay.AppendThrown(nil, line, liferay.Thrown{Class: liferay.ClassPortalException, Message: "no"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			body = bytes.Replace(body, utf("com.liferay.portal.kernel.exception.PortalException"), utf(tt.class), 1)
+			events, _, err := run(t, &record{}, says(200, body))
+			var p *tunnel.Problem
+			if (err == nil) != tt.done || errors.As(err, &p) && (p.Code != tunnel.Refused || !strings.Contains(p.Msg, tt.class)) {
+				t.Errorf("got %v", err)
+			}
+			if len(events) != 2 || events[1].End != "exception "+tt.class {
+				t.Errorf("recorded %+v", events)
+			}
+		})
+	}
+}
+
+// utf is a text as a stream of Java objects has it.
+func utf(s string) []byte { return append([]byte{byte(len(s) >> 8), byte(len(s))}, s...) }
 
 // What keeps a clean-up from being made keeps the publish of the other from being carried out, and says
 // so.

@@ -19,6 +19,7 @@ type Others struct {
 	mu    sync.Mutex // held while a part is judged
 	users int        // who holds this, or is about to
 	parts map[*Part]struct{}
+	left  int // how many parts have been here
 }
 
 // Part is a part that is under way.
@@ -50,18 +51,56 @@ func (f *Others) Senders() (logins []string) {
 	return logins
 }
 
-// With calls judge with what of request is under way, which stays the same until it returns.
-func (p *Parts) With(request int64, judge func(*Others) error) error {
+// With calls look, which asks what was accepted of request, and then judge with what is under way, which
+// stays the same until judge returns. No part is in neither: while look waits for a disk others go on, and
+// if one of them ends meanwhile it is called again.
+func (p *Parts) With(request int64, look func() error, judge func(*Others) error) error {
 	f := p.take(request)
 	defer p.drop(request, f)
-	f.mu.Lock()
+	if err := f.hold(look); err != nil {
+		return err
+	}
 	defer f.mu.Unlock()
 	return judge(f)
 }
 
+// looks is how often With looks without keeping others from it.
+const looks = 3
+
+// hold returns with mu held if look has no error.
+func (f *Others) hold(look func() error) error {
+	for range looks {
+		before := f.leavers()
+		if err := look(); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		if f.left == before {
+			return nil
+		}
+		f.mu.Unlock()
+	}
+	f.mu.Lock()
+	held := false
+	defer func() {
+		if !held {
+			f.mu.Unlock()
+		}
+	}()
+	err := look()
+	held = err == nil
+	return err
+}
+
+func (f *Others) leavers() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.left
+}
+
 // Reserve is With, and counts a part among them if judge has no objection, until release is called.
 func (p *Parts) Reserve(
-	request int64, judge func(*Others) (Part, error),
+	request int64, look func() error, judge func(*Others) (Part, error),
 ) (release func(), err error) {
 	f, kept := p.take(request), false
 	defer func() {
@@ -69,7 +108,9 @@ func (p *Parts) Reserve(
 			p.drop(request, f)
 		}
 	}()
-	f.mu.Lock()
+	if err := f.hold(look); err != nil {
+		return nil, err
+	}
 	defer f.mu.Unlock()
 	own, err := judge(f)
 	if err != nil {
@@ -79,6 +120,7 @@ func (p *Parts) Reserve(
 	return sync.OnceFunc(func() {
 		f.mu.Lock()
 		delete(f.parts, &own)
+		f.left++
 		f.mu.Unlock()
 		p.drop(request, f)
 	}), nil

@@ -11,9 +11,12 @@ import (
 	"github.com/stagelock/stagelock/policy/calls"
 )
 
+// nothing is what was accepted of a request.
+func nothing() error { return nil }
+
 func reserve(t *testing.T, p *inflight.Parts, request int64, name string, size int64) func() {
 	t.Helper()
-	release, err := p.Reserve(request, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: name, Size: size}, nil })
+	release, err := p.Reserve(request, nothing, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: name, Size: size}, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +25,7 @@ func reserve(t *testing.T, p *inflight.Parts, request int64, name string, size i
 
 func besides(t *testing.T, p *inflight.Parts, request int64, name string) (sum calls.Parts) {
 	t.Helper()
-	if err := p.With(request, func(f *inflight.Others) error { sum = f.Beside(name); return nil }); err != nil {
+	if err := p.With(request, nothing, func(f *inflight.Others) error { sum = f.Beside(name); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return sum
@@ -44,7 +47,7 @@ func TestPartsUnderWayCountOnce(t *testing.T) {
 		t.Errorf("another request has %+v", got)
 	}
 	refusal := errors.New("refused")
-	if _, err := p.Reserve(1, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: "a.zip03", Size: 1}, refusal }); !errors.Is(err, refusal) {
+	if _, err := p.Reserve(1, nothing, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: "a.zip03", Size: 1}, refusal }); !errors.Is(err, refusal) {
 		t.Errorf("got %v", err)
 	}
 	for _, release := range []func(){first, first, again, second} {
@@ -58,9 +61,9 @@ func TestPartsUnderWayCountOnce(t *testing.T) {
 // TestRequestsDoNotWaitForEachOther: while the part of one request is judged, others are.
 func TestRequestsDoNotWaitForEachOther(t *testing.T) {
 	var p inflight.Parts
-	err := p.With(1, func(*inflight.Others) error {
-		return p.With(2, func(*inflight.Others) error {
-			release, err := p.Reserve(3, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: "a.zip00", Size: 1}, nil })
+	err := p.With(1, nothing, func(*inflight.Others) error {
+		return p.With(2, nothing, func(*inflight.Others) error {
+			release, err := p.Reserve(3, nothing, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: "a.zip00", Size: 1}, nil })
 			if err == nil {
 				release()
 			}
@@ -104,7 +107,7 @@ func TestAFaultWhileAPartIsJudgedHoldsNothing(t *testing.T) {
 				t.Error("the fault was swallowed")
 			}
 		}()
-		_, _ = p.Reserve(1, func(*inflight.Others) (inflight.Part, error) { panic("fault") })
+		_, _ = p.Reserve(1, nothing, func(*inflight.Others) (inflight.Part, error) { panic("fault") })
 	}()
 	if p.Has(1) {
 		t.Error("a part that was not judged is under way")
@@ -147,14 +150,14 @@ func TestWhoIsSending(t *testing.T) {
 	var p inflight.Parts
 	send := func(name, login string) func() {
 		t.Helper()
-		release, err := p.Reserve(1, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: name, Login: login}, nil })
+		release, err := p.Reserve(1, nothing, func(*inflight.Others) (inflight.Part, error) { return inflight.Part{Name: name, Login: login}, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
 		return release
 	}
 	senders := func() (all []string) {
-		_ = p.With(1, func(f *inflight.Others) error { all = f.Senders(); return nil })
+		_ = p.With(1, nothing, func(f *inflight.Others) error { all = f.Senders(); return nil })
 		slices.Sort(all)
 		return all
 	}
@@ -171,4 +174,67 @@ func TestWhoIsSending(t *testing.T) {
 	if got := senders(); got != nil {
 		t.Errorf("%q are sending", got)
 	}
+}
+
+// TestAStoreThatIsSlowKeepsNobodyWaiting: while one part asked the store, the others of its request waited.
+func TestAStoreThatIsSlowKeepsNobodyWaiting(t *testing.T) {
+	var p inflight.Parts
+	asked := 0
+	release, err := p.Reserve(1, func() error {
+		asked++
+		reserve(t, &p, 1, "a.zip01", 1) // comes in between, and stays
+		return nil
+	}, func(others *inflight.Others) (inflight.Part, error) {
+		if sum := others.Beside("a.zip00"); sum.Bytes != 1 {
+			t.Errorf("beside it: %+v", sum)
+		}
+		return inflight.Part{Name: "a.zip00", Size: 1}, nil
+	})
+	if err != nil || asked != 1 {
+		t.Fatalf("asked %d times, %v", asked, err)
+	}
+	release()
+}
+
+// A part that ended while the store was asked may be in what it said or not: it is asked again, and in the
+// end with nobody else.
+func TestAPartThatEndsMeanwhileIsNotMissed(t *testing.T) {
+	var p inflight.Parts
+	for _, ends := range []int{1, 2, 100} {
+		asked := 0
+		err := p.With(1, func() error {
+			asked++
+			if asked <= ends && asked <= 3 { // the fourth is alone
+				reserve(t, &p, 1, "a.zip01", 1)()
+			}
+			return nil
+		}, func(*inflight.Others) error { return nil })
+		if want := min(ends, 3) + 1; err != nil || asked != want {
+			t.Errorf("%d ended: asked %d times, want %d, %v", ends, asked, want, err)
+		}
+	}
+	if n := p.Open(); n != 0 {
+		t.Errorf("%d requests are left", n)
+	}
+}
+
+func TestAStoreThatFailsHoldsNothing(t *testing.T) {
+	var p inflight.Parts
+	broken := errors.New("broken")
+	judged := func(*inflight.Others) error { t.Error("judged by nothing"); return nil }
+	if err := p.With(1, func() error { return broken }, judged); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	asked := 0
+	err := p.With(1, func() error {
+		if asked++; asked <= 3 {
+			reserve(t, &p, 1, "a.zip01", 1)()
+			return nil
+		}
+		return broken
+	}, judged)
+	if !errors.Is(err, broken) || p.Open() != 0 {
+		t.Errorf("got %v, %d requests are left", err, p.Open())
+	}
+	reserve(t, &p, 1, "a.zip00", 1)()
 }

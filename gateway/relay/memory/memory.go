@@ -36,6 +36,9 @@ type Past struct {
 	Checksum string        // of the archive of its request
 	Home     string        // the engine's node that created its request
 	Idle     time.Duration // how long its request was not used
+
+	request store.Request
+	own     *store.Part // of the call's own name, nil if none was accepted
 }
 
 // Others are the parts of a request that are under way.
@@ -46,14 +49,12 @@ type Others interface {
 
 // Question is what a call says of which the past is asked.
 type Question struct {
-	Rule   *calls.Rule
-	Facts  calls.Facts
-	Others Others // of the request that the call names
-	// Abandoned is how long a publish without a call is not taken for dead.
-	Abandoned time.Duration
+	Rule  *calls.Rule
+	Facts calls.Facts
 }
 
-// Recall returns what is remembered of the ids that a call names. An error is the store's.
+// Recall returns what is remembered of the ids that a call names, but for what Among adds. An error is the
+// store's.
 func (m *Memory) Recall(ctx context.Context, q Question) (past Past, err error) {
 	for _, ask := range []func() error{
 		func() error { return m.recallRequest(ctx, q, &past) },
@@ -77,46 +78,63 @@ func (m *Memory) recallRequest(ctx context.Context, q Question, past *Past) erro
 	}
 	past.Home, past.Idle, past.Checksum = r.Upstream, r.Idle, r.Checksum
 	past.Request = calls.Request{
-		Known: true, Site: r.Site, Logins: r.Logins, Owners: owners(r, q), CleanedUp: !r.CleanedAt.IsZero(),
+		Known: true, Site: r.Site, Logins: r.Logins, CleanedUp: !r.CleanedAt.IsZero(),
 	}
+	past.request = r
 	if q.Facts.Part == "" {
 		past.Request.Others = calls.Parts{Width: r.PartWidth, Bytes: r.PartBytes}
 		return nil
 	}
-	past.Request.Others, err = m.others(ctx, r, q.Facts.Part, q.Others.Beside(q.Facts.Part))
+	if r.PartCount == 0 {
+		return nil
+	}
+	own, err := m.cfg.Requests.Part(ctx, r.ID, q.Facts.Part)
+	if err == nil {
+		past.own = &own
+	}
 	return err
+}
+
+// Among adds what is under way of the request: which parts it will have beside the one of that name, and
+// who may have it deleted. Abandoned is how long a publish without a call is not taken for dead.
+func (p *Past) Among(others Others, part string, abandoned time.Duration) {
+	if !p.Request.Known {
+		return
+	}
+	p.Request.Owners = owners(p.request, others, abandoned)
+	if part != "" {
+		p.Request.Others = p.beside(others.Beside(part))
+	}
+}
+
+// beside adds what was accepted of the request to what is under way, but for the part of the call's own
+// name: one that is sent again counts once. It costs the same whatever the number of parts.
+func (p *Past) beside(sum calls.Parts) calls.Parts {
+	if p.request.PartCount == 0 {
+		return sum
+	}
+	if sum.Bytes += p.request.PartBytes; p.own != nil {
+		sum.Bytes -= p.own.Size
+	}
+	if p.own == nil || p.request.PartCount > 1 {
+		sum.Width = p.request.PartWidth
+	}
+	return sum
 }
 
 // owners are the logins of a request that may have it deleted: those whose parts are in it or on their
 // way, or else who created it first, as long as he may be about to send one; nil for all.
-func owners(r store.Request, q Question) []string {
+func owners(r store.Request, others Others, abandoned time.Duration) []string {
 	if len(r.Logins) < 2 {
 		return nil
 	}
-	if all := append(q.Others.Senders(), r.Senders...); len(all) > 0 {
+	if all := append(others.Senders(), r.Senders...); len(all) > 0 {
 		return all
 	}
-	if r.Idle < q.Abandoned {
+	if r.Idle < abandoned {
 		return r.Logins[:1]
 	}
 	return nil
-}
-
-// others adds what was accepted of the request to what is under way, but for the part of the call's own
-// name: one that is sent again counts once. It costs the same whatever the number of parts.
-func (m *Memory) others(ctx context.Context, r store.Request, part string, sum calls.Parts) (calls.Parts, error) {
-	if r.PartCount == 0 {
-		return sum, nil
-	}
-	own, err := m.cfg.Requests.Part(ctx, r.ID, part)
-	known := err == nil
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return calls.Parts{}, err
-	}
-	if sum.Bytes += r.PartBytes - own.Size; !known || r.PartCount > 1 {
-		sum.Width = r.PartWidth
-	}
-	return sum, nil
 }
 
 func (m *Memory) recallPage(ctx context.Context, facts calls.Facts, past *Past) (err error) {

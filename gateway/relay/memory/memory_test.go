@@ -66,9 +66,9 @@ func (u under) Beside(name string) calls.Parts {
 
 func (u under) Senders() []string { return u.senders }
 
-// recall asks with nothing under way.
 func recall(t *testing.T, m *memory.Memory, rule *calls.Rule, facts calls.Facts) (memory.Past, error) {
-	return m.Recall(t.Context(), memory.Question{Rule: rule, Facts: facts, Others: under{}, Abandoned: time.Minute})
+	t.Helper()
+	return m.Recall(t.Context(), memory.Question{Rule: rule, Facts: facts})
 }
 
 const (
@@ -124,9 +124,8 @@ func TestPartsBesideOne(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			asked := ""
-			past, err := m.Recall(t.Context(), memory.Question{
-				Rule: update, Facts: calls.Facts{Request: request, Part: tt.part}, Others: under{sum: tt.under, asked: &asked},
-			})
+			past, err := recall(t, m, update, calls.Facts{Request: request, Part: tt.part})
+			past.Among(under{sum: tt.under, asked: &asked}, tt.part, time.Minute)
 			if err != nil || past.Request.Others != tt.want || asked != tt.part {
 				t.Errorf("got %+v of %q, %v, want %+v", past.Request.Others, asked, err, tt.want)
 			}
@@ -139,6 +138,7 @@ func TestTheOnlyPartAgainHasNoWidth(t *testing.T) {
 	created(t, m)
 	must(t, m.Accepted(t.Context(), request, store.Part{Name: "a.zip00", Size: 10, Width: 2}))
 	past, err := recall(t, m, ruleOf(t, "updateStagingRequest"), calls.Facts{Request: request, Part: "a.zip00"})
+	past.Among(under{}, "a.zip00", time.Minute)
 	if err != nil || past.Request.Others != (calls.Parts{}) {
 		t.Errorf("got %+v, %v", past.Request.Others, err)
 	}
@@ -172,9 +172,8 @@ func TestARequestIsOwnedByWhoseParts(t *testing.T) {
 			for i, login := range tt.sent {
 				must(t, m.Accepted(t.Context(), request, store.Part{Name: fmt.Sprintf("a.zip%02d", i), Login: login}))
 			}
-			past, err := m.Recall(t.Context(), memory.Question{
-				Rule: cleanUp, Facts: calls.Facts{Request: request}, Others: under{senders: tt.under}, Abandoned: tt.abandoned,
-			})
+			past, err := recall(t, m, cleanUp, calls.Facts{Request: request})
+			past.Among(under{senders: tt.under}, "", tt.abandoned)
 			if err != nil || !slices.Equal(past.Request.Owners, tt.want) || (past.Request.Owners == nil) != (tt.want == nil) {
 				t.Errorf("got %q, %v, want %q", past.Request.Owners, err, tt.want)
 			}
