@@ -27,7 +27,7 @@ func (c *call) forward(ctx context.Context) error {
 
 func (c *call) release(ctx context.Context) error {
 	if c.engine.Streamed() {
-		return c.engine.Release(c.in.Held())
+		return c.engine.Release(ctx, c.in.Held())
 	}
 	c.address()
 	return c.engine.Send(ctx, c.wire.Blank(c.in.Held()), c.forwardedLength())

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -24,9 +25,9 @@ func (c *call) route(context.Context) error {
 	}
 	if c.req.Target != c.policy.target() {
 		if strings.HasSuffix(http1.Canonical(c.req.Target), engine.TunnelPath) { // of whatever context
-			return problem(tunnel.NotFound, ReasonSpelling, "this path is not spelled as the tunnel's", nil)
+			return problem(tunnel.NotFound, ReasonSpelling, "this path is not spelled as the tunnel's", c.asked())
 		}
-		return problem(tunnel.NotFound, ReasonPath, "nothing is here", nil)
+		return problem(tunnel.NotFound, ReasonPath, "nothing is here", c.asked())
 	}
 	if c.req.Method != http.MethodPost {
 		return problem(tunnel.BadMethod, ReasonMethod, "the tunnel takes POST only", nil)
@@ -35,6 +36,12 @@ func (c *call) route(context.Context) error {
 		return problem(tunnel.BadRequest, ReasonType, "the tunnel takes "+engine.ContentType+" only", nil)
 	}
 	return nil
+}
+
+// asked tells the audit log what path it was; what stands behind it may be anybody's secret.
+func (c *call) asked() error {
+	path, _, _ := strings.Cut(c.req.Target, "?")
+	return fmt.Errorf("%s %s", c.req.Method, visit.Shown(path))
 }
 
 // health answers a probe of this machine, a balancer, or an allowed host.

@@ -1,6 +1,10 @@
 package visit
 
-import "github.com/stagelock/stagelock/tunnel"
+import (
+	"strconv"
+
+	"github.com/stagelock/stagelock/tunnel"
+)
 
 // Reasons of a refusal that any wire can have.
 const (
@@ -14,4 +18,16 @@ const (
 
 func problem(code tunnel.Code, reason tunnel.Reason, msg string, err error) *tunnel.Problem {
 	return &tunnel.Problem{Code: code, Reason: reason, Msg: msg, Err: err}
+}
+
+// maxShown bounds what is shown of a path.
+const maxShown = 200
+
+// Shown is how a refusal records a path that anybody may have chosen: quoted, in ASCII, and not all of a
+// long one.
+func Shown(path string) string {
+	if len(path) > maxShown {
+		return strconv.QuoteToASCII(path[:maxShown]) + "..."
+	}
+	return strconv.QuoteToASCII(path)
 }

@@ -179,34 +179,35 @@ const readyPoll = 50 * time.Millisecond
 // Ready waits up to wait for log and store to be there for a visit that begins, and returns why they are
 // not.
 func (v *Visits) Ready(ctx context.Context, wait time.Duration) error {
-	err := v.missing(ctx)
-	if err == nil {
-		return nil
+	away, err := v.missing(ctx)
+	if !away {
+		return err
 	}
 	over, poll := time.NewTimer(wait), time.NewTicker(readyPoll)
 	defer over.Stop()
 	defer poll.Stop()
-	for err != nil {
+	for away {
 		select {
 		case <-poll.C:
-			err = v.missing(ctx)
+			away, err = v.missing(ctx)
 		case <-over.C:
 			return err
 		case <-ctx.Done():
 			return err
 		}
 	}
-	return nil
+	return err
 }
 
-// missing returns why log or store cannot be used now.
-func (v *Visits) missing(ctx context.Context) error {
+// missing returns why log or store cannot be used now. Away is a store that may be back in a moment: a
+// full disk is not waited for.
+func (v *Visits) missing(ctx context.Context) (away bool, err error) {
 	if v.cfg.Away != nil {
 		if err := v.cfg.Away(); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return v.Writable(ctx)
+	return false, v.Writable(ctx)
 }
 
 // Lost returns how many outcomes were not recorded since the start, as the store was away for too long.

@@ -98,7 +98,7 @@ func TestBadReplies(t *testing.T) {
 		{"status 999", "HTTP/1.1 999 OK\r\n\r\n", forward.ReasonReply, true},
 		{"switching protocols", "HTTP/1.1 101 Switching Protocols\r\n\r\n", forward.ReasonReply, true},
 		{"interim reply with body", "HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\nabc", forward.ReasonReply, true},
-		{"flood of interim replies", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 17) + ok + "Content-Length: 0\r\n\r\n", forward.ReasonReply, true},
+		{"flood of interim replies", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 1001) + ok + "Content-Length: 0\r\n\r\n", forward.ReasonReply, true},
 		{"endless head", ok + strings.Repeat("X-A: b\r\n", 5000), forward.ReasonReply, true},
 		{"129 fields", ok + strings.Repeat("X-A: b\r\n", 129) + "\r\n", forward.ReasonReply, true},
 		{"extension", chunked("3;a=b\r\nabc\r\n0\r\n\r\n"), forward.ReasonReply, true},

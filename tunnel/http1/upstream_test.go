@@ -655,3 +655,48 @@ func TestStalledEngine(t *testing.T) {
 		}
 	})
 }
+
+// TestManyInterimRepliesInOneRead: the seventeenth lost the answer.
+func TestManyInterimRepliesInOneRead(t *testing.T) {
+	const many = 60 // what fits into one read
+	answer := strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", many) + "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"
+	x := open(t, upstream(t, forward.Config{}, newSink(t, answering(answer))))
+	if err := x.Send(head(1), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if ready, err := x.Await(t.Context(), time.Minute); !ready || err != nil {
+		t.Fatalf("Await = %v, %v", ready, err)
+	}
+	r, err := x.Reply(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := r.AppendTo(nil); err != nil || string(b) != "done" || r.Status != 200 {
+		t.Errorf("reply %d %q, %v", r.Status, b, err)
+	}
+	x.Done()
+}
+
+func TestSpokenIsWhatNobodyAskedFor(t *testing.T) {
+	engine := newSink(t, answering(emptyReply))
+	x := open(t, upstream(t, forward.Config{}, engine))
+	if x.Spoken() {
+		t.Error("before the call")
+	}
+	if err := x.Send(head(1), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if ready, err := x.Await(t.Context(), time.Minute); !ready || err != nil {
+		t.Fatalf("Await = %v, %v", ready, err)
+	}
+	if !x.Spoken() {
+		t.Error("the answer is there")
+	}
+	if _, err := x.Reply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	x.Done()
+	if x.Spoken() {
+		t.Error("after the end")
+	}
+}

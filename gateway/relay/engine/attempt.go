@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/upstream"
@@ -128,12 +130,29 @@ func (a *Attempt) Copy(content io.Reader, n int64) error {
 }
 
 // Release sends the tail of a call that streamed: from here on the engine may carry it out.
-func (a *Attempt) Release(tail []byte) error {
+//
+// An engine that has answered already does not get it: it answered something else.
+func (a *Attempt) Release(ctx context.Context, tail []byte) error {
+	if a.exchange.Spoken() {
+		return a.early(ctx)
+	}
 	a.released = true
 	if _, err := a.exchange.Write(tail); err != nil {
 		return a.failed(err)
 	}
 	return nil
+}
+
+// early is an engine that answered a call before it had it: it cannot have carried it out.
+func (a *Attempt) early(ctx context.Context) error {
+	defer a.exchange.Cut()
+	reply, err := a.exchange.Reply(ctx)
+	if err != nil {
+		return a.failed(err)
+	}
+	text := strconv.Itoa(reply.Status) + " " + http.StatusText(reply.Status)
+	return &tunnel.Problem{Code: tunnel.Refused, Reason: turnedAway[reply.Status/100],
+		Msg: "the live engine answered with status " + text + " before it had the whole call; nothing was carried out"}
 }
 
 // Send sends a call whole. From here on the engine may carry it out.

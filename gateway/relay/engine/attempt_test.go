@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -288,7 +289,7 @@ func TestAPartArrivesWithItsTail(t *testing.T) {
 	n := newNode(t, says(200, nil))
 	a := attempt(t, config(t, n.URL))
 	for _, err := range []error{
-		a.Stream(t.Context(), 12, []byte("head")), a.Copy(strings.NewReader("body"), 4), a.Release([]byte("tail")),
+		a.Stream(t.Context(), 12, []byte("head")), a.Copy(strings.NewReader("body"), 4), a.Release(t.Context(), []byte("tail")),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -343,5 +344,53 @@ func TestSignsOfLifeWhileTheEngineWorks(t *testing.T) {
 	}, func() bool { return true })
 	if err != nil || beats.Load() < 3 {
 		t.Errorf("%d beats, %v", beats.Load(), err)
+	}
+}
+
+// TestAnEngineThatAnsweredAlreadyDoesNotGetTheTail: a late second answer to the call before became the
+// answer of a part.
+func TestAnEngineThatAnsweredAlreadyDoesNotGetTheTail(t *testing.T) {
+	for _, tt := range []struct {
+		name, answer string
+		reason       tunnel.Reason
+	}{
+		{"an answer to another call", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", engine.ReasonFailing},
+		{"a refusal", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", engine.ReasonRefusing},
+		{"no answer", "what?\r\n\r\n", engine.ReasonDown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			got := make(chan string, 1)
+			go func() {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer c.Close()
+				_, _ = io.WriteString(c, tt.answer)
+				all, _ := io.ReadAll(c)
+				got <- string(all)
+			}()
+			a := attempt(t, config(t, "http://"+l.Addr().String()))
+			if err := a.Stream(t.Context(), 12, []byte("head")); err != nil {
+				t.Fatal(err)
+			}
+			for !a.Answered() {
+				runtime.Gosched()
+			}
+			err = a.Release(t.Context(), []byte("tail"))
+			var p *tunnel.Problem
+			if !errors.As(err, &p) || p.Reason != tt.reason || p.Code == tunnel.Uncertain || a.Released() {
+				t.Errorf("got %v, released %t", err, a.Released())
+			}
+			a.Done()
+			if all := <-got; strings.Contains(all, "tail") {
+				t.Errorf("the engine got %q", all)
+			}
+		})
 	}
 }

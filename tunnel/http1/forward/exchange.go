@@ -217,6 +217,12 @@ func (x *Exchange) gather(src io.Reader, p []byte) (int, error) {
 	}
 }
 
+// Spoken reports whether anything came from the engine that nobody has read. It cannot tell for a
+// connection with TLS, and says no.
+func (x *Exchange) Spoken() bool {
+	return x.l != nil && (x.l.r < x.l.w || x.l.tls == nil && !x.l.probe.Quiet())
+}
+
 // Done ends the exchange. The connection is kept if nothing was sent, or if the whole request was
 // sent, the reply read to its end and neither side wants to close. It is closed after a whole
 // reply else, and cut if the exchange stopped halfway.
@@ -264,6 +270,7 @@ func (x *Exchange) Reply(ctx context.Context) (*Reply, error) {
 		return nil, ErrClosed
 	}
 	x.reply.x, x.reply.ctx = x, ctx
+	x.l.w, x.l.r = copy(x.l.buf, x.l.buf[x.l.r:x.l.w]), 0 // without what Await dropped
 	if err := x.reply.readHead(); err != nil {
 		x.l.broken = true
 		return nil, err
@@ -311,5 +318,6 @@ func (x *Exchange) skipInterim() {
 	}
 }
 
-// maxSkipped bounds interim replies before a reply: an engine that sends more is not one.
-const maxSkipped = 1000
+// maxSkipped bounds interim replies before a reply: one a second is as many in a day. An engine that sends
+// more is not one.
+const maxSkipped = 100_000

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	maxInterim     = 16  // 1xx heads in front of a reply
-	maxReplyFields = 128 // header fields of a reply
+	maxInterim     = 1000 // 1xx heads in front of a reply that Await did not see
+	maxReplyFields = 128  // header fields of a reply
 	quickRead      = 50 * time.Millisecond
 )
 
