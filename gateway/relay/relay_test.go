@@ -20,10 +20,12 @@ import (
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/front"
+	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
+	"github.com/stagelock/stagelock/gateway/relay/sights"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/sqlite"
@@ -54,6 +56,11 @@ type life struct{ id string }
 
 func (l life) Owner() (id, node string) { return l.id, "gate" }
 func (l life) Holds() bool              { return true }
+
+// meter counts nothing.
+type meter struct{}
+
+func (meter) Call(metrics.Call) {}
 
 // world is a relay with a store of its own and no engine behind it.
 type world struct {
@@ -101,7 +108,7 @@ peers:
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Relay, err = relay.New(relay.Config{Visits: w.visits, Once: calls, Memory: known, Log: entry,
+	w.Relay, err = relay.New(relay.Config{Visits: w.visits, Once: calls, Memory: known, Log: entry, Meter: meter{}, Sights: sights.New(db.Values()),
 		Health: func(string) (int, []byte, bool) { return 0, nil, false }}, policy)
 	if err != nil {
 		t.Fatal(err)
