@@ -104,7 +104,8 @@ peers:
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := memory.New(memory.Config{Requests: db.Requests(), Pages: db.Pages(), Values: db.Values()})
+	known, err := memory.New(memory.Config{Requests: db.Requests(), Pages: db.Pages(), Values: db.Values(), Leases: db.Leases(),
+		Nonces: db.Nonces()})
 	if err != nil {
 		t.Fatal(err)
 	}
