@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/term"
 )
 
 // idle is the command line with commands that do nothing.
@@ -43,6 +45,24 @@ func TestTypos(t *testing.T) {
 	})
 	if tried < 60 {
 		t.Errorf("only %d typos", tried)
+	}
+}
+
+// Whatever is wrong with a command line, the help that is named is that of the command which was meant.
+func TestMisuseNamesTheCommandsOwnHelp(t *testing.T) {
+	tried := 0
+	leaves(idle().Commands, []string{"stagelock"}, func(path []string, _ *cli.Command) {
+		for _, wrong := range [][]string{{"--no-such-flag"}, {"-Q"}} {
+			tried++
+			err := carryOut(context.Background(), idle(), slices.Concat(path, wrong))
+			var u *term.UsageError
+			if !errors.As(err, &u) || u.Command != strings.Join(path, " ") {
+				t.Errorf("%q %q: %v, and the help of %q", path, wrong, err, u)
+			}
+		}
+	})
+	if tried < 100 {
+		t.Errorf("only %d command lines", tried)
 	}
 }
 
