@@ -91,8 +91,10 @@ func (s events) append(ctx context.Context, last store.Record, seqs []int64, bod
 			return err
 		}
 		var end store.Record
-		if s.audit.QueryRow(ctx, s.sql(lastEvent), s.name).Scan(&end.Seq, &end.Body) == nil &&
-			end.Seq == last.Seq && bytes.Equal(end.Body, last.Body) {
+		if lost := s.audit.QueryRow(ctx, s.sql(lastEvent), s.name).Scan(&end.Seq, &end.Body); lost != nil && !errors.Is(lost, pgx.ErrNoRows) {
+			return lost // which the next attempt finds out
+		}
+		if end.Seq == last.Seq && bytes.Equal(end.Body, last.Body) {
 			return nil // it was this one's own
 		}
 		return err
