@@ -33,6 +33,7 @@ type fleet struct {
 	server *postgrestest.Server // the database
 	db     *postgres.Store      // as the test sees it
 	gates  []*gate
+	broken int // publishes whose connections broke twice
 }
 
 // gate is one gateway of a fleet.
