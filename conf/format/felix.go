@@ -17,16 +17,33 @@ var strictLine = regexp.MustCompile(`\A[0-9a-zA-Z\-_.]+=[TILFDXSCBilfdxscb]?(?:"
 // that fails on what strictLine does not know.
 func ParseFelix(body string, isCfg bool) *OSGi {
 	c := &OSGi{}
-	loose := 0
-	typed := true
-	var raw []Value
+	raw, loose, typed, ok := felixRaw(body, c)
+	if !ok || !felixValues(raw, typed, c) {
+		c.Values = nil
+		return c
+	}
+	switch {
+	case isCfg:
+	case !typed:
+		c.Note(loose, false, "is not quoted: builds of this line with an older Felix File Install fail on the file, later ones read all of it as plain texts, quotes included", quoteIt)
+	case loose > 0:
+		c.Note(loose, false, "is not in the one form that every build of this line reads: an older Felix File Install reads the file otherwise or fails on it", `write key="value" or key=["a","b"] in one line each, with \= for an equals sign, and no comments`)
+	}
+	return c
+}
+
+const badEscape = `has a \u without four hexadecimal digits: the engine's reader fails on it, and the whole file is not read`
+
+// felixRaw reads keys and values as they stand. loose is the first line that older builds read otherwise, 0 for none;
+// typed reports whether all values have a type or quotes, and ok whether the reader takes the keys.
+func felixRaw(body string, c *OSGi) (raw []Value, loose int, typed, ok bool) {
+	typed = true
 	for _, l := range felixLines(body, c) {
 		k, v := felixCut(l.text)
 		k, okKey := unescape(k, 0)
 		if !okKey {
-			c.Note(l.line, true, `has a \u without four hexadecimal digits: the engine's reader fails on it, and the whole file is not read`, "mend the key")
-			c.Values = nil
-			return c
+			c.Note(l.line, true, badEscape, "mend the key")
+			return nil, 0, false, false
 		}
 		if !strictLine.MatchString(l.text) && loose == 0 {
 			loose = l.line
@@ -37,14 +54,18 @@ func ParseFelix(body string, isCfg bool) *OSGi {
 	if strings.ContainsAny(body, "#!") && loose == 0 && len(raw) > 0 && hasComment(body) {
 		loose = raw[0].Line
 	}
+	return raw, loose, typed, true
+}
+
+// felixValues puts the values of all keys, and reports whether the reader takes them.
+func felixValues(raw []Value, typed bool, c *OSGi) bool {
 	for _, v := range raw {
 		text := v.Texts[0]
 		if !typed {
 			t, ok := unescape(text, 0)
 			if !ok {
-				c.Note(v.Line, true, `has a \u without four hexadecimal digits: the engine's reader fails on it, and the whole file is not read`, "mend the value")
-				c.Values = nil
-				return c
+				c.Note(v.Line, true, badEscape, "mend the value")
+				return false
 			}
 			v.Texts = []string{t}
 			c.put(v)
@@ -53,8 +74,7 @@ func ParseFelix(body string, isCfg bool) *OSGi {
 		texts, ok, wrong := ReadValue(text)
 		if wrong != "" {
 			c.Note(v.Line, true, v.Key+" has "+wrong+": the engine's reader fails on it, and the whole file is not read", "mend the value")
-			c.Values = nil
-			return c
+			return false
 		}
 		if !ok {
 			c.Note(v.Line, true, v.Key+" has a value that the engine takes for none", quoteIt)
@@ -62,14 +82,7 @@ func ParseFelix(body string, isCfg bool) *OSGi {
 		v.Texts, v.None = texts, !ok
 		c.put(v)
 	}
-	switch {
-	case isCfg:
-	case !typed:
-		c.Note(loose, false, "is not quoted: builds of this line with an older Felix File Install fail on the file, later ones read all of it as plain texts, quotes included", quoteIt)
-	case loose > 0:
-		c.Note(loose, false, "is not in the one form that every build of this line reads: an older Felix File Install reads the file otherwise or fails on it", `write key="value" or key=["a","b"] in one line each, with \= for an equals sign, and no comments`)
-	}
-	return c
+	return true
 }
 
 func hasComment(body string) bool {
