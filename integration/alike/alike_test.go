@@ -46,6 +46,7 @@ type server struct {
 	addr   string
 	engine *engine.Engine
 	site   int64
+	named  string // else server and its number
 	admin  *admin.Client
 	stop   func()
 }
@@ -149,7 +150,11 @@ func (w *network) configuration(s *server) string {
 	fmt.Fprintf(&b, "tls: { source: files, certificate: %s/c.pem, key: %s/k.pem }\ndrain: 100ms\n", w.ca, w.ca)
 	fmt.Fprintf(&b, "engine: { upstream: { nodes: [\"http://127.0.0.1:1\"], health: { call: 0s } } }\n")
 	fmt.Fprintf(&b, "peers:\n  - { name: staging, sites: [any], logins: [x], secret: { value: \"1234567890123456\" } }\n")
-	fmt.Fprintf(&b, "sync:\n  name: server%d\n%s  origins: [", s.n, w.extra[s.n])
+	name := s.named
+	if name == "" {
+		name = fmt.Sprint("server", s.n)
+	}
+	fmt.Fprintf(&b, "sync:\n  name: %s\n%s  origins: [", name, w.extra[s.n])
 	for i, o := range w.servers {
 		if i > 0 {
 			b.WriteString(", ")
