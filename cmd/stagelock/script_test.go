@@ -41,7 +41,7 @@ func runScripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exitsWith, "environment": startEnvironment, "append": appendTo, "hold": hold,
+			"arrived": arrived, "exits": exitsWith, "environment": startEnvironment, "append": appendTo, "hold": hold,
 			"engine": run.engine, "gateway": run.gateway, "ended": run.stop, "killed": run.kill, "capture": capture,
 			"port": portOf, "pair": run.pair, "random": randomFile, "peak": run.peak, "fill": fill, "serve": run.serve,
 		},
@@ -79,6 +79,23 @@ func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// arrived repeats a stagelock command until its output has a text: arrived 'COMMAND' TEXT.
+func arrived(ts *testscript.TestScript, _ bool, args []string) {
+	deadline, tick := time.After(30*time.Second), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ts.Exec("stagelock", strings.Fields(args[0])...)
+		if err == nil && strings.Contains(ts.ReadFile("stdout"), args[1]) {
+			return
+		}
+		select {
+		case <-deadline:
+			ts.Fatalf("%q does not say %q within 30 seconds", args[0], args[1])
+		case <-tick.C:
+		}
 	}
 }
 

@@ -56,6 +56,9 @@ type Config struct {
 // keep is how long deliveries that have ended are kept, as history.
 const keep = 400 * 24 * time.Hour
 
+// workers is how many changes of one batch are taken at once: their writes share the disk's round trips.
+const workers = 16
+
 // Exchange is safe for concurrent use.
 type Exchange struct {
 	cfg     Config
@@ -82,7 +85,7 @@ func New(c Config) (*Exchange, error) {
 	x.replica, err = replica.New(replica.Config{
 		Key: c.Key, Source: c.Source, Name: "engine", Changes: c.Book, Blobs: c.Blobs,
 		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Travels: x.travels, Now: c.Now,
-		Noted: x.noted, Pause: c.Pause,
+		Noted: x.noted, Workers: workers, Pause: c.Pause,
 	})
 	if err != nil {
 		return nil, err

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stagelock/stagelock/gateway/outbox"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/exchange"
@@ -252,11 +254,16 @@ func (in *Inbox) offer(ctx context.Context, r request) (any, error) {
 	return sync.Answers{Answers: all}, nil
 }
 
+// putsAtOnce is how many contents of one message are written at once.
+const putsAtOnce = 16
+
 func (in *Inbox) deliver(ctx context.Context, r request) (any, error) {
 	o, all, err := in.offered(r)
 	if err != nil {
 		return nil, err
 	}
+	var put errgroup.Group
+	put.SetLimit(putsAtOnce)
 	for i, c := range o.Changes {
 		if all[i].Status != "" {
 			continue
@@ -276,9 +283,13 @@ func (in *Inbox) deliver(ctx context.Context, r request) (any, error) {
 			in.cfg.Refused(r.peer.ID, c.Change, all[i])
 			continue
 		}
-		if _, _, err := in.cfg.Blobs.Put(ctx, bytes.NewReader(c.Content)); err != nil {
-			return nil, err
-		}
+		put.Go(func() error {
+			_, _, err := in.cfg.Blobs.Put(ctx, bytes.NewReader(c.Content))
+			return err
+		})
+	}
+	if err := put.Wait(); err != nil {
+		return nil, err
 	}
 	left, at := rest(o, all)
 	for i, a := range in.cfg.Receiver.Receive(ctx, r.peer.ID, left) {

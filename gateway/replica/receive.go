@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/tunnel/source"
@@ -57,25 +59,48 @@ func Contained(offered []sync.Offered, i int) bool {
 // are in the blobs, but for those that another of the changes makes history.
 func (r *Replica) Receive(ctx context.Context, via sync.ServerID, offered []sync.Offered) []sync.Answer {
 	all := make([]sync.Answer, len(offered))
-	for _, i := range order(offered) {
+	one := func(i int) {
 		c := offered[i].Change
 		all[i] = r.receive(ctx, c, sync.Intent{Change: c, Via: via, Listed: offered[i].Processed})
 		all[i].ID = c.ID
 	}
+	free, rest := order(offered)
+	if r.cfg.Workers > 1 {
+		var at errgroup.Group
+		at.SetLimit(r.cfg.Workers)
+		for _, i := range free {
+			at.Go(func() error { one(i); return nil })
+		}
+		_ = at.Wait() // each has its answer
+	} else {
+		rest = append(free, rest...)
+	}
+	for _, i := range rest {
+		one(i)
+	}
 	return all
 }
 
-// order has what others contain behind them, and everything else as it came.
-func order(offered []sync.Offered) []int {
-	var first, last []int
-	for i := range offered {
-		if Contained(offered, i) {
-			last = append(last, i)
-			continue
-		}
-		first = append(first, i)
+// order tells changes that stand for themselves from those that come behind others: what needs another
+// object of the batch, and what another change of the batch contains.
+func order(offered []sync.Offered) (free, rest []int) {
+	here := map[sync.Object]bool{}
+	for _, o := range offered {
+		here[o.Change.Object] = true
 	}
-	return append(first, last...)
+	needs := func(o sync.Object) bool { return here[o] }
+	var last []int
+	for i, o := range offered {
+		switch {
+		case Contained(offered, i):
+			last = append(last, i)
+		case slices.ContainsFunc(o.Change.Needs, needs), o.Change.Op == sync.Delete: // a parent goes behind its children
+			rest = append(rest, i)
+		default:
+			free = append(free, i)
+		}
+	}
+	return free, append(rest, last...)
 }
 
 func (r *Replica) receive(ctx context.Context, c *sync.Change, in sync.Intent) sync.Answer {

@@ -34,6 +34,8 @@ type Config struct {
 	Fence func() exchange.Fence
 	// Noted is told of everything that was accepted, after it was; nil for nobody.
 	Noted func(n Note)
+	// Workers is how many changes of one batch are taken at once; 0 is 1.
+	Workers int
 	// Pause is called at each step between two writes; tests crash there.
 	Pause func(point string)
 }
