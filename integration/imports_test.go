@@ -131,9 +131,8 @@ var mayImport = map[string][]string{
 		"gateway/certs", "gateway/cluster", "gateway/exchange", "gateway/front", "gateway/metrics",
 		"gateway/native", "gateway/node/plan", "gateway/node/servers", "gateway/once",
 		"gateway/readiness", "gateway/relay", "gateway/relay/memory", "gateway/relay/sights",
-		"gateway/status", "gateway/upstream", "gateway/visit", "gateway/watch", "policy/calls",
-		"policy/hosts", "policy/quota", "store", "store/files", "store/postgres", "store/sqlite",
-		"tunnel", "tunnel/sync",
+		"gateway/status", "gateway/visit", "gateway/watch", "policy/calls", "policy/hosts", "store",
+		"store/files", "store/postgres", "store/sqlite", "tunnel", "tunnel/sync",
 	},
 	"gateway/node/plan": {
 		"conf", "gateway/admin", "gateway/certs", "gateway/doctor/desk", "gateway/relay",
