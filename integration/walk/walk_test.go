@@ -141,7 +141,7 @@ func TestWalk(t *testing.T) {
 	o.t, o.page.t = t, t
 	o.expect(0, []string{"man"}, "EXIT STATUS", "130, 143")
 	o.expect(0, []string{"store", "--help"})
-	o.page.complete("stagelock store --help", "stagelock policy", "stagelock man", "stagelock config reference")
+	o.page.complete("stagelock policy", "stagelock man", "stagelock config reference")
 }
 
 func (o *operator) publishes() {
