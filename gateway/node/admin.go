@@ -18,7 +18,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/node/plan"
-	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/status"
 	"github.com/stagelock/stagelock/gateway/watch"
 	"github.com/stagelock/stagelock/policy/calls"
@@ -65,7 +65,7 @@ func (n *Node) tellFiles() {
 }
 
 // openWatch makes what the rooms count with.
-func (n *Node) openWatch(_ context.Context, p *relay.Policy) (err error) {
+func (n *Node) openWatch(_ context.Context, p *rules.Policy) (err error) {
 	n.tellFiles()
 	n.neighbours.Members = n.database.Members()
 	n.meter, err = metrics.New(metrics.Config{Version: n.cfg.Version, Methods: methods(), State: n.Status})
@@ -96,7 +96,7 @@ func methods() []string {
 }
 
 // openAdmin binds the admin listener. It is the last: what it shows is there.
-func (n *Node) openAdmin(ctx context.Context, _ *relay.Policy) (err error) {
+func (n *Node) openAdmin(ctx context.Context, _ *rules.Policy) (err error) {
 	path, orders := n.orders()
 	n.admin, err = admin.New(admin.Config{
 		Status: n.Status, Reload: n.reloadFor, Metrics: n.meter.Handler(), Rules: n.adminRules, Log: n.cfg.Log,

@@ -8,7 +8,7 @@ import (
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/readiness"
-	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -16,7 +16,7 @@ import (
 const askMethod = "checkRemoteStagingGroup"
 
 // questionFor is how the engine of a policy is asked whether a publish would pass.
-func questionFor(p *relay.Policy) readiness.Target {
+func questionFor(p *rules.Policy) readiness.Target {
 	e := p.Engine
 	t := readiness.Target{PathContext: e.PathContext, Host: e.HostOf(0), Key: e.Key, Encoded: e.Encoded, Build: p.Build}
 	for _, r := range p.Preset.Rules() {
@@ -29,7 +29,7 @@ func questionFor(p *relay.Policy) readiness.Target {
 
 // newProber returns who asks the engine of c, or nil if nobody is to. What an earlier one found counts
 // until this one has asked.
-func (n *Node) newProber(c *conf.Config, p *relay.Policy, before *readiness.Prober) *readiness.Prober {
+func (n *Node) newProber(c *conf.Config, p *rules.Policy, before *readiness.Prober) *readiness.Prober {
 	if c.Engine.Upstream.Health.Call <= 0 {
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/gateway/native"
 	"github.com/stagelock/stagelock/gateway/node/servers"
-	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
@@ -21,7 +21,7 @@ func (d DataDir) SyncKey() string { return d.path("sync.key") }
 func (d DataDir) Contents() string { return d.path("sync") }
 
 // openExchange makes the gateway one of several servers that are kept alike, if it is.
-func (n *Node) openExchange(_ context.Context, _ *relay.Policy) error {
+func (n *Node) openExchange(_ context.Context, _ *rules.Policy) error {
 	if !servers.Enabled(n.conf()) {
 		return nil
 	}

@@ -31,6 +31,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/readiness"
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/relay/sights"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/gateway/watch"
@@ -89,7 +90,7 @@ type rooms struct {
 
 // current is what a configuration was made into, as far as the next one may use it on.
 type current struct {
-	policy *relay.Policy
+	policy *rules.Policy
 	prober *readiness.Prober
 }
 
@@ -190,7 +191,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 	}
 	n.use(ctx, next)
 	n.probes = admin.NewProbes(n.facts)
-	for _, open := range []func(context.Context, *relay.Policy) error{
+	for _, open := range []func(context.Context, *rules.Policy) error{
 		n.openWatch, n.openVisits, n.openRelay, n.openExchange, n.openNative, n.openFront, n.openAdmin,
 	} {
 		if err := open(ctx, next.policy); err != nil {
@@ -200,7 +201,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
+func (n *Node) openVisits(ctx context.Context, _ *rules.Policy) (err error) {
 	n.visits, err = visit.New(visit.Config{
 		Audit: n.recorder, Log: n.cfg.Log, Now: n.cfg.Now, Away: n.away, Strangers: func() int { return n.relay.Policy().Strangers },
 	})
@@ -217,7 +218,7 @@ func (n *Node) openVisits(ctx context.Context, _ *relay.Policy) (err error) {
 	return err
 }
 
-func (n *Node) openRelay(_ context.Context, p *relay.Policy) (err error) {
+func (n *Node) openRelay(_ context.Context, p *rules.Policy) (err error) {
 	known, err := memory.New(memory.Config{
 		Requests: watch.TimedRequests(n.database.Requests(), n.meter), Pages: n.database.Pages(), Values: n.database.Values(),
 		Leases: n.database.Leases(), Nonces: n.database.Nonces(),
@@ -232,13 +233,13 @@ func (n *Node) openRelay(_ context.Context, p *relay.Policy) (err error) {
 	return err
 }
 
-func (n *Node) openNative(context.Context, *relay.Policy) (err error) {
+func (n *Node) openNative(context.Context, *rules.Policy) (err error) {
 	n.native, err = native.New(native.Config{Visits: n.visits, Rules: n.rules, Meter: n.meter, Health: n.probes.Answer,
 		Routes: n.routes()})
 	return err
 }
 
-func (n *Node) openFront(context.Context, *relay.Policy) (err error) {
+func (n *Node) openFront(context.Context, *rules.Policy) (err error) {
 	n.front, err = front.New(front.Config{
 		Visits: n.visits, Rules: n.rules, TLS: n.certs.TLSConfig(), Log: n.cfg.Log, Pause: n.cfg.Pause,
 		HeadTimeout: func() time.Duration { return n.relay.Policy().Profile.HeadTimeout },

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/stagelock/stagelock/gateway/relay/answer"
+	"github.com/stagelock/stagelock/gateway/relay/problems"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -35,7 +36,7 @@ func (c *call) closing() bool { return c.OverLimit || c.Ending() || c.relay.Drai
 // refuse answers a problem, after the body was read as far as its sender deserves: a client whose
 // writing is cut sends the whole call again.
 func (c *call) refuse(ctx context.Context, err error) {
-	p := asProblem(err)
+	p := problems.Of(err)
 	c.engine.Cut() // short of its length: the engine never had a complete object
 	c.answer.end, c.out.Reason = string(p.Reason), string(p.Reason)
 	c.Deny(ctx, c, p, c.stopped)
@@ -60,8 +61,8 @@ func (c *call) refuse(ctx context.Context, err error) {
 // lastWord answers what could not be refused as it should, unless something was answered already.
 func (c *call) lastWord(fault error) {
 	c.engine.Cut()
-	c.answer.end = string(ReasonFault)
-	c.written(c.out.LastWord(asProblem(fault), c.line()))
+	c.answer.end = string(problems.ReasonFault)
+	c.written(c.out.LastWord(problems.Of(fault), c.line()))
 }
 
 func (c *call) refuseInWords(p *tunnel.Problem, ends bool) {
@@ -84,7 +85,7 @@ func (c *call) drainBody(p *tunnel.Problem) (ends bool) {
 	if !c.Allowed() {
 		limit = strangerDrain
 	}
-	return p.Reason != ReasonCut && c.conn.Drain(limit) != nil
+	return p.Reason != problems.ReasonCut && c.conn.Drain(limit) != nil
 }
 
 // refuseLate ends an answer that had begun with heartbeats.
@@ -101,12 +102,4 @@ func (c *call) exception(p *tunnel.Problem) []byte {
 		c.relay.cfg.Log.WithError(err).Error("answer cannot be written")
 	}
 	return body
-}
-
-func asProblem(err error) *tunnel.Problem {
-	var p *tunnel.Problem
-	if errors.As(err, &p) {
-		return p
-	}
-	return tunnel.NotBegun(ReasonFault, "the gateway failed", err)
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/digest"
 	"github.com/stagelock/stagelock/gateway/relay/engine"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
+	"github.com/stagelock/stagelock/gateway/relay/problems"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/relay/sights"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
@@ -24,11 +26,11 @@ import (
 type call struct {
 	*session
 	*visit.Visit
-	policy  *Policy
+	policy  *rules.Policy
 	steps   []step // of its wire
 	req     *http1.Request
 	refusal *http1.Error // of a request that is not HTTP as the profile wants it
-	peer    *Peer
+	peer    *rules.Peer
 	ends    []func() // give back what the call holds
 
 	in       *source.Input
@@ -124,7 +126,7 @@ func (c *call) measure(err error) {
 	}
 	switch {
 	case err != nil:
-		m.Verdict, m.Reason = cmp.Or(m.Verdict, string(audit.Deny)), string(asProblem(err).Reason)
+		m.Verdict, m.Reason = cmp.Or(m.Verdict, string(audit.Deny)), string(problems.Of(err).Reason)
 	case strings.HasPrefix(c.answer.end, "exception "):
 		m.Reason = metrics.Exception
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stagelock/stagelock/archive/glimpse"
 	"github.com/stagelock/stagelock/archive/refusal"
+	"github.com/stagelock/stagelock/gateway/relay/problems"
 	"github.com/stagelock/stagelock/gateway/relay/sights"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
@@ -64,9 +65,9 @@ func (c *call) level(context.Context) error {
 	if relation == levels.Equal {
 		return nil
 	}
-	reason, msg := ReasonUnequal, "the staging engine is "+here.String()+" and the live engine is "+live
+	reason, msg := problems.ReasonUnequal, "the staging engine is "+here.String()+" and the live engine is "+live
 	if relation == levels.Unknown {
-		reason = ReasonUnknownLevel
+		reason = problems.ReasonUnknownLevel
 	}
 	if c.policy.PatchLevel.Lets(relation) {
 		if relation == levels.Unequal {
@@ -74,7 +75,7 @@ func (c *call) level(context.Context) error {
 		}
 		return nil
 	}
-	return problem(tunnel.Refused, reason, msg, nil)
+	return problems.New(tunnel.Refused, reason, msg, nil)
 }
 
 // staging is what the staging engine says of itself: in a field of the head or, a portal, by the form of
@@ -93,7 +94,7 @@ func (c *call) watched(ctx context.Context, content io.Reader) (io.Reader, error
 	}
 	w, err := c.relay.cfg.Sights.Watch(ctx, c.request, c.facts.Part)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, problems.Unreadable(err)
 	}
 	c.sight = w
 	return io.TeeReader(content, w), nil
@@ -114,13 +115,13 @@ func (c *call) contents(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &denied):
-		return problem(tunnel.Refused, ReasonDenied, denied.Error(), err)
+		return problems.New(tunnel.Refused, problems.ReasonDenied, denied.Error(), err)
 	case errors.As(err, &unseen):
-		return problem(tunnel.Refused, ReasonUnseen, unseen.Error(), err)
+		return problems.New(tunnel.Refused, problems.ReasonUnseen, unseen.Error(), err)
 	case errors.As(err, &bad):
-		return problem(tunnel.Refused, ReasonUnseen, "the manifest of the archive cannot be read: "+bad.Error(), err)
+		return problems.New(tunnel.Refused, problems.ReasonUnseen, "the manifest of the archive cannot be read: "+bad.Error(), err)
 	}
-	return unreadable(err)
+	return problems.Unreadable(err)
 }
 
 // leaves notes that a part that is looked at may reach the engine from now on.

@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/stagelock/stagelock/gateway/doctor/desk"
+	"github.com/stagelock/stagelock/gateway/relay/problems"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -25,7 +27,7 @@ var doctorSteps = []step{
 const doctorCost = 10
 
 // stepsOf chooses the wire by the head of a request.
-func (p *Policy) stepsOf(req *http1.Request) []step {
+func stepsOf(p *rules.Policy, req *http1.Request) []step {
 	if req.Method == http.MethodPost && p.Desk.NameOf(req.Target) != "" {
 		return doctorSteps
 	}
@@ -58,7 +60,7 @@ func (c *call) askDesk(ctx context.Context) error {
 		Host: c.req.Host, Body: c.conn, Length: c.req.ContentLength, Beat: beat,
 	})
 	if a.Failed {
-		c.Deny(ctx, c, problem(tunnel.Unauthentic, ReasonSecret, "a doctor's secret is that of no peer", errors.New("proof of no secret")), "ask")
+		c.Deny(ctx, c, problems.New(tunnel.Unauthentic, problems.ReasonSecret, "a doctor's secret is that of no peer", errors.New("proof of no secret")), "ask")
 	}
 	if chunks != nil {
 		c.written(chunks.Finish(a.Body))

@@ -9,7 +9,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/relay/cleanup"
 	"github.com/stagelock/stagelock/gateway/relay/engine"
-	"github.com/stagelock/stagelock/gateway/visit"
+	"github.com/stagelock/stagelock/gateway/relay/problems"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
@@ -51,7 +51,7 @@ func (c *call) earlier(ctx context.Context) error {
 			return nil
 		}
 		if err != nil {
-			return unreadable(err)
+			return problems.Unreadable(err)
 		}
 		busy := c.relay.busy(r.ID)
 		switch {
@@ -64,10 +64,6 @@ func (c *call) earlier(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-func unreadable(err error) error {
-	return tunnel.NotBegun(visit.ReasonStore, "the gateway cannot read its store", err)
 }
 
 // inUse notes that the request of the call is in use until the call has ended, also for other
@@ -101,7 +97,7 @@ func (c *call) inUse(ctx context.Context) error {
 }
 
 func tookItsPlace() error {
-	return problem(tunnel.Refused, ReasonPublishing, "this publish went on after a long pause, when another one of the "+
+	return problems.New(tunnel.Refused, problems.ReasonPublishing, "this publish went on after a long pause, when another one of the "+
 		"same archive had taken its place", nil)
 }
 
@@ -119,14 +115,14 @@ func (c *call) notCleanedUp(ctx context.Context) error {
 	case errors.Is(err, store.ErrStale):
 		return tookItsPlace()
 	case err != nil:
-		return unreadable(err)
+		return problems.Unreadable(err)
 	}
 	if err := leave(ctx); err != nil {
-		return unreadable(err)
+		return problems.Unreadable(err)
 	}
 	now, err := c.relay.cfg.Memory.Request(ctx, c.request)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return unreadable(err)
+		return problems.Unreadable(err)
 	}
 	if err != nil || !now.CleanedAt.IsZero() {
 		return tookItsPlace()
@@ -159,7 +155,7 @@ func (c *call) cleanUpAlone(ctx context.Context, found store.Request) (again boo
 		return true, c.awaitOther(ctx, over)
 	}
 	if err != nil {
-		return false, unreadable(err)
+		return false, problems.Unreadable(err)
 	}
 	defer func() {
 		if err := giveBack(context.WithoutCancel(ctx)); err != nil {
@@ -168,7 +164,7 @@ func (c *call) cleanUpAlone(ctx context.Context, found store.Request) (again boo
 	}()
 	now, err := c.relay.cfg.Memory.Request(ctx, found.ID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return false, unreadable(err)
+		return false, problems.Unreadable(err)
 	}
 	if err != nil || !now.CleanedAt.IsZero() || now.Idle < c.policy.Abandoned || c.relay.parts.Has(found.ID) {
 		return true, nil
@@ -185,10 +181,10 @@ func (c *call) awaitOther(ctx context.Context, done <-chan struct{}) error {
 		case <-done:
 			return nil
 		case <-ctx.Done():
-			return tunnel.NotBegun(ReasonDraining, "the gateway is stopping", context.Cause(ctx))
+			return problems.Stopping(context.Cause(ctx))
 		case <-t.C:
 			if err := c.out.Beat(); err != nil {
-				return abandoned(err)
+				return problems.Abandoned(err)
 			}
 		}
 	}
@@ -201,7 +197,7 @@ func (c *call) publishedNow(r store.Request, busy bool) error {
 	}
 	msg := fmt.Sprintf("this archive is being published now, since %s, by %s; if that publish is dead, try again in %s",
 		r.CreatedAt.UTC().Format("15:04:05 UTC"), by(r), left.Round(time.Second))
-	return problem(tunnel.Refused, ReasonPublishing, msg, nil)
+	return problems.New(tunnel.Refused, problems.ReasonPublishing, msg, nil)
 }
 
 func by(r store.Request) string {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/relay/engine"
+	"github.com/stagelock/stagelock/gateway/relay/problems"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/secret"
@@ -23,17 +25,17 @@ func (c *call) route(context.Context) error {
 		c.written(c.out.Health(status, body, c.closing()))
 		return errDone
 	}
-	if c.req.Target != c.policy.target() {
+	if c.req.Target != c.policy.Target() {
 		if strings.HasSuffix(http1.Canonical(c.req.Target), engine.TunnelPath) { // of whatever context
-			return problem(tunnel.NotFound, ReasonSpelling, "this path is not spelled as the tunnel's", c.asked())
+			return problems.New(tunnel.NotFound, problems.ReasonSpelling, "this path is not spelled as the tunnel's", c.asked())
 		}
-		return problem(tunnel.NotFound, ReasonPath, "nothing is here", c.asked())
+		return problems.New(tunnel.NotFound, problems.ReasonPath, "nothing is here", c.asked())
 	}
 	if c.req.Method != http.MethodPost {
-		return problem(tunnel.BadMethod, ReasonMethod, "the tunnel takes POST only", nil)
+		return problems.New(tunnel.BadMethod, problems.ReasonMethod, "the tunnel takes POST only", nil)
 	}
 	if t := c.req.ContentType; t != "" && t != engine.ContentType {
-		return problem(tunnel.BadRequest, ReasonType, "the tunnel takes "+engine.ContentType+" only", nil)
+		return problems.New(tunnel.BadRequest, problems.ReasonType, "the tunnel takes "+engine.ContentType+" only", nil)
 	}
 	return nil
 }
@@ -58,7 +60,7 @@ func (c *call) wellFormed(context.Context) error {
 	if e == nil {
 		return nil
 	}
-	return problem(tunnel.BadRequest, tunnel.Reason(e.Reason), e.Msg, e)
+	return problems.New(tunnel.BadRequest, tunnel.Reason(e.Reason), e.Msg, e)
 }
 
 func (c *call) client(context.Context) error { return c.Client(c.req.ForwardedFor) }
@@ -70,9 +72,9 @@ func (c *call) admit(context.Context) error { return c.Admit(c.OverLimit) }
 // for that.
 func (c *call) verify(ctx context.Context) error {
 	if !c.req.HasAuthorization {
-		return c.unproven(ReasonNoSecret, "the call carries no credentials", secret.ErrNoCredentials)
+		return c.unproven(problems.ReasonNoSecret, "the call carries no credentials", secret.ErrNoCredentials)
 	}
-	peers := c.policy.candidates(c.Addr)
+	peers := c.policy.Candidates(c.Addr)
 	for _, p := range peers {
 		if id, ok := p.Verifier.Known(c.req.Authorization); ok {
 			c.proved(p, id)
@@ -91,16 +93,16 @@ func (c *call) verify(ctx context.Context) error {
 		}
 		if errors.Is(wrong, secret.ErrLoginNotListed) {
 			c.proved(p, id)
-			return problem(tunnel.Refused, calls.LoginUnlisted, "the login "+strconv.QuoteToASCII(id.Login)+
+			return problems.New(tunnel.Refused, calls.LoginUnlisted, "the login "+strconv.QuoteToASCII(id.Login)+
 				" may not publish from this server", wrong)
 		}
 		err = wrong
 	}
-	return c.unproven(ReasonSecret, "the shared secret does not match", err)
+	return c.unproven(problems.ReasonSecret, "the shared secret does not match", err)
 }
 
 // proved notes who made the call.
-func (c *call) proved(p *Peer, id secret.Identity) {
+func (c *call) proved(p *rules.Peer, id secret.Identity) {
 	c.peer = p
 	c.Authenticated(p.Name, id.Login, id.KeyID)
 }
@@ -110,7 +112,7 @@ func (c *call) unproven(reason tunnel.Reason, msg string, err error) error {
 	if flood := c.Fail(); flood != nil {
 		return flood
 	}
-	return problem(tunnel.Unauthentic, reason, msg, err)
+	return problems.New(tunnel.Unauthentic, reason, msg, err)
 }
 
 // ready makes sure that a verdict could be written, before the body is used, and keeps the peer to
@@ -122,7 +124,7 @@ func (c *call) ready(ctx context.Context) error {
 	// No longer than a publisher waits without a sign of life: its CMS gives up after 30 s.
 	leave, ok := c.relay.peers.Enter(ctx, c.peer.Name, c.policy.CallsAtOnce, c.policy.Heartbeat)
 	if !ok {
-		return problem(tunnel.Refused, ReasonBusy, "too many calls of this peer are under way", nil)
+		return problems.New(tunnel.Refused, problems.ReasonBusy, "too many calls of this peer are under way", nil)
 	}
 	c.onEnd(leave)
 	wait := c.policy.Quota.Delay(c.peer.Name, c.Begun)
@@ -140,6 +142,6 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return tunnel.NotBegun(ReasonDraining, "the gateway is stopping", context.Cause(ctx))
+		return problems.Stopping(context.Cause(ctx))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/engine"
 	"github.com/stagelock/stagelock/gateway/relay/inflight"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
+	"github.com/stagelock/stagelock/gateway/relay/problems"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -36,13 +37,13 @@ func (c *call) unread(ctx context.Context, err error) error {
 	var cut *http1.Error
 	if errors.As(err, &cut) {
 		if ctx.Err() != nil {
-			return tunnel.NotBegun(ReasonDraining, "the gateway is stopping", err)
+			return problems.Stopping(err)
 		}
-		return problem(tunnel.BadRequest, tunnel.Reason(cut.Reason), cut.Msg, err)
+		return problems.New(tunnel.BadRequest, tunnel.Reason(cut.Reason), cut.Msg, err)
 	}
 	var stream *javaser.Error
 	if errors.As(err, &stream) && stream.Rule == javaser.RuleTruncated && !stream.Ended() {
-		return abandoned(err)
+		return problems.Abandoned(err)
 	}
 	var p *tunnel.Problem
 	if errors.As(err, &p) {
@@ -51,11 +52,7 @@ func (c *call) unread(ctx context.Context, err error) error {
 		}
 		return p
 	}
-	return abandoned(err)
-}
-
-func abandoned(err error) error {
-	return problem(tunnel.BadRequest, ReasonCut, "the client went away before its call was complete", err)
+	return problems.Abandoned(err)
 }
 
 // stream judges a part by what stands before its content and sends it on. What it was judged as
@@ -79,7 +76,7 @@ func (c *call) stream(ctx context.Context, p liferay.Part) error {
 	if err == nil || errors.As(err, &told) {
 		return err
 	}
-	return abandoned(err)
+	return problems.Abandoned(err)
 }
 
 // reserve judges a part by what stands before its content, together with the parts of the same
@@ -101,18 +98,18 @@ func (c *call) judge(ctx context.Context) error {
 	m := c.wire.Method
 	rule, refusal := c.policy.Preset.Match(m.Service, m.Name, m.Parameters)
 	if refusal != nil {
-		return refused(refusal)
+		return problems.Refused(refusal)
 	}
 	c.rule = rule
 	if !c.wire.WrittenFor(c.policy.Build) {
-		return problem(tunnel.Refused, ReasonLine, "the publisher's portal is of another version line than the live one, "+
+		return problems.New(tunnel.Refused, problems.ReasonLine, "the publisher's portal is of another version line than the live one, "+
 			"which cannot read its calls", nil)
 	}
 	if err := c.weighAmong(ctx); err != nil {
 		return err
 	}
 	if !c.relay.publishes.Allows(c.rule.Kind, c.request, c.Begun) {
-		return tunnel.NotBegun(ReasonDraining, "the gateway is stopping", nil)
+		return problems.Stopping(nil)
 	}
 	return nil
 }
@@ -140,7 +137,7 @@ func (c *call) recall(ctx context.Context) func() error {
 	return func() (err error) {
 		c.past, err = c.relay.cfg.Memory.Recall(ctx, memory.Question{Rule: c.rule, Facts: c.facts})
 		if err != nil {
-			return unreadable(err)
+			return problems.Unreadable(err)
 		}
 		return nil
 	}
@@ -179,12 +176,8 @@ func (c *call) weigh(others *inflight.Others) error {
 	c.past.Among(others, c.facts.Part, c.policy.Abandoned)
 	decision, refusal := c.rule.Judge(c.said(), c.peer.Peer, c.past.Known)
 	if refusal != nil {
-		return refused(refusal)
+		return problems.Refused(refusal)
 	}
 	c.decision = decision
 	return nil
-}
-
-func refused(r *calls.Refusal) error {
-	return problem(tunnel.Refused, tunnel.Reason(r.Reason), r.Msg, r)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/relay/digest"
+	"github.com/stagelock/stagelock/gateway/relay/problems"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/store"
@@ -52,7 +53,7 @@ func (c *call) repeat(ctx context.Context) error {
 		return nil
 	}
 	if c.conn.Gone() { // its client has sent it again, or given up
-		return abandoned(nil)
+		return problems.Abandoned(nil)
 	}
 	return nil
 }
@@ -64,22 +65,17 @@ func (c *call) unclaimed(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &unknown):
 		c.answer.meter.Repeat = metrics.Unknown
-		return tunnel.MayHaveRun(ReasonUnknown, unknown.Error(), nil)
+		return tunnel.MayHaveRun(problems.ReasonUnknown, unknown.Error(), nil)
 	case errors.Is(err, store.ErrStale):
-		return leaseLost(err)
+		return problems.LeaseLost(err)
 	case ctx.Err() != nil && errors.As(err, &unwritten): // the store has nothing: it was not asked
-		return tunnel.NotBegun(ReasonDraining, "the gateway is stopping", err)
+		return problems.Stopping(err)
 	case ctx.Err() != nil:
-		return tunnel.MayHaveRun(ReasonDraining, "the gateway is stopping while an equal call runs", nil)
+		return tunnel.MayHaveRun(problems.ReasonDraining, "the gateway is stopping while an equal call runs", nil)
 	case errors.As(err, &unwritten):
 		return c.relay.cfg.Visits.Unwritten(err)
 	}
-	return problem(tunnel.BadRequest, ReasonCut, "the client went away", err)
-}
-
-// leaseLost is a gateway that others may take for dead: what it began now could be carried out twice.
-func leaseLost(err error) error {
-	return tunnel.NotBegun(ReasonLease, "the gateway lost its lease of the store", err)
+	return problems.New(tunnel.BadRequest, problems.ReasonCut, "the client went away", err)
 }
 
 // holds refuses a guarded call whose duplicates may have been told that nobody knows.
@@ -88,7 +84,7 @@ func (c *call) holds(ctx context.Context) error {
 		return nil
 	}
 	if err := c.patiently(func() error { return c.turn.Again(ctx) }); err != nil {
-		return leaseLost(err)
+		return problems.LeaseLost(err)
 	}
 	return nil
 }
@@ -159,14 +155,14 @@ func (c *call) record(ctx context.Context) error {
 	v := visit.Verdict{Verdict: audit.Allow, Fields: c.noted()}
 	switch c.decision {
 	case calls.AnswerVoid:
-		v.Verdict, v.Reason = audit.Answer, ReasonAnswered
+		v.Verdict, v.Reason = audit.Answer, problems.ReasonAnswered
 		v.Detail = "answered by the gateway: " + c.rule.Kind.String()
 	case calls.Spare:
-		v.Verdict, v.Reason = audit.Answer, ReasonShared
+		v.Verdict, v.Reason = audit.Answer, problems.ReasonShared
 		v.Detail = "answered by the gateway: the request is left to " + strings.Join(c.past.Request.Owners, ", ")
 	}
 	if c.duplicate() {
-		v.Verdict, v.Reason, v.Detail = audit.Answer, ReasonRepeat, c.answer.end
+		v.Verdict, v.Reason, v.Detail = audit.Answer, problems.ReasonRepeat, c.answer.end
 	}
 	begun := c.relay.cfg.Visits.Now()
 	if err := c.patiently(func() error { return c.Allow(ctx, c, v) }); err != nil {
@@ -175,7 +171,7 @@ func (c *call) record(ctx context.Context) error {
 	c.answer.meter.Verdict, c.answer.meter.Reason = string(v.Verdict), string(v.Reason)
 	c.answer.meter.Record = c.relay.cfg.Visits.Now().Sub(begun)
 	if c.answer.gone { // while the log was waited for
-		return abandoned(nil)
+		return problems.Abandoned(nil)
 	}
 	c.relay.cfg.Pause("record committed")
 	return nil
@@ -192,7 +188,7 @@ func (c *call) keep(ctx context.Context) error {
 	}
 	keep := func() error { return errors.Join(c.keepRequest(ctx), c.keepSight(ctx), writes.Wait()) }
 	if err := c.patiently(keep); err != nil {
-		return problem(tunnel.BadAnswer, visit.ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
+		return problems.New(tunnel.BadAnswer, visit.ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
 	}
 	c.relay.cfg.Pause("answer recorded")
 	return nil

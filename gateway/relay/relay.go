@@ -17,6 +17,8 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/answer"
 	"github.com/stagelock/stagelock/gateway/relay/inflight"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
+	"github.com/stagelock/stagelock/gateway/relay/problems"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/relay/sights"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/tunnel"
@@ -58,7 +60,7 @@ func Points() []string {
 // Relay serves the calls of the tunnel. Its methods are safe for concurrent use.
 type Relay struct {
 	cfg       Config
-	policy    atomic.Pointer[Policy]
+	policy    atomic.Pointer[rules.Policy]
 	buffers   sync.Pool
 	leaving   atomic.Bool // Announce was called
 	publishes inflight.Publishes
@@ -68,7 +70,7 @@ type Relay struct {
 }
 
 // New returns a Relay that has a policy and serves nothing yet.
-func New(c Config, p *Policy) (*Relay, error) {
+func New(c Config, p *rules.Policy) (*Relay, error) {
 	if !c.whole() || p == nil {
 		return nil, errors.New("relay: a part of its configuration is missing")
 	}
@@ -81,13 +83,13 @@ func New(c Config, p *Policy) (*Relay, error) {
 }
 
 // Use replaces the policy. Calls under way keep theirs.
-func (r *Relay) Use(p *Policy) { r.policy.Store(p) }
+func (r *Relay) Use(p *rules.Policy) { r.policy.Store(p) }
 
 // Policy returns the policy in use.
-func (r *Relay) Policy() *Policy { return r.policy.Load() }
+func (r *Relay) Policy() *rules.Policy { return r.policy.Load() }
 
 // enterPolicy returns the policy in use, with its pool kept open until the call leaves it.
-func (r *Relay) enterPolicy() *Policy {
+func (r *Relay) enterPolicy() *rules.Policy {
 	for {
 		p := r.policy.Load()
 		p.Engine.Pool.Enter()
@@ -228,7 +230,7 @@ func (s *session) serveOne(ctx context.Context, req *http1.Request, refusal *htt
 	defer r.publishes.Leave()
 	p := r.enterPolicy()
 	c := &call{
-		session: s, Visit: r.cfg.Visits.Open(s.Socket, &p.Rules), policy: p, steps: p.stepsOf(req), req: req, refusal: refusal,
+		session: s, Visit: r.cfg.Visits.Open(s.Socket, &p.Rules), policy: p, steps: stepsOf(p, req), req: req, refusal: refusal,
 	}
 	c.engine.Engine, c.out = &p.Engine, answer.Writer{Conn: s.conn, Ref: c.Ref}
 	c.onEnd(p.Engine.Pool.Leave)
@@ -256,9 +258,9 @@ func (c *call) guarded(f func() error) (err error) {
 		}
 		c.relay.cfg.Log.WithField("req", c.Ref).WithField("stack", string(debug.Stack())).
 			Errorf("call ended by a fault: %v", fault)
-		err = tunnel.NotBegun(ReasonFault, "the gateway failed", fmt.Errorf("fault: %v", fault))
+		err = tunnel.NotBegun(problems.ReasonFault, "the gateway failed", fmt.Errorf("fault: %v", fault))
 		if c.engine.Released() {
-			err = tunnel.MayHaveRun(ReasonFault, "the gateway failed", fmt.Errorf("fault: %v", fault))
+			err = tunnel.MayHaveRun(problems.ReasonFault, "the gateway failed", fmt.Errorf("fault: %v", fault))
 		}
 	}()
 	return f()

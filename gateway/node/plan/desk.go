@@ -7,11 +7,11 @@ import (
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/doctor/desk"
-	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 )
 
 // desk answers the questions of doctors about a policy.
-func (b *builder) desk(p *relay.Policy) *desk.Desk {
+func (b *builder) desk(p *rules.Policy) *desk.Desk {
 	c := b.cfg
 	var secrets []desk.Secret
 	for i, peer := range c.Peers {

@@ -19,8 +19,8 @@ import (
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/admin"
-	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/gateway/relay/engine"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
@@ -55,7 +55,7 @@ type Options struct {
 
 // Policy returns the policy that a configuration describes, and all that is wrong with it. It must not be
 // used if a problem is fatal; its pool, if there is one, is the caller's to close.
-func Policy(o Options) (*relay.Policy, []conf.Problem) {
+func Policy(o Options) (*rules.Policy, []conf.Problem) {
 	b := newBuilder(o)
 	p := b.policy(o.Limiter)
 	return p, b.problems
@@ -104,7 +104,7 @@ func (b *builder) add(path, msg, cure string, warning bool) {
 
 // policy builds everything that a reload replaces. The limiter is kept where its limits stayed the
 // same.
-func (b *builder) policy(limiter *quota.Limiter) *relay.Policy {
+func (b *builder) policy(limiter *quota.Limiter) *rules.Policy {
 	c := b.cfg
 	preset, err := calls.NewPreset(c.Engine.Line)
 	if err != nil {
@@ -117,7 +117,7 @@ func (b *builder) policy(limiter *quota.Limiter) *relay.Policy {
 	if limiter == nil {
 		limiter = quota.New(quotaOf(c.Quota))
 	}
-	p := &relay.Policy{
+	p := &rules.Policy{
 		Rules: visit.Rules{
 			Hosts:   b.hosts("hosts.allow", c.Hosts.Allow, c.Hosts.AllowAny),
 			Proxies: b.proxies("hosts.trusted_proxies", c.Hosts.TrustedProxies),
@@ -236,11 +236,11 @@ func interfaces() ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-func (b *builder) peers() []relay.Peer {
-	var all []relay.Peer
+func (b *builder) peers() []rules.Peer {
+	var all []rules.Peer
 	for i, c := range b.cfg.Peers {
 		at := fmt.Sprintf("peers[%d]", i)
-		p := relay.Peer{Peer: calls.Peer{
+		p := rules.Peer{Peer: calls.Peer{
 			Name: c.Name, AnySite: c.AnySite(), Sites: calls.SitesOf(sites(c.Sites)...), Logins: c.Logins,
 			PartMax: int64(c.PartMaxBytes), ArchiveMax: int64(c.ArchiveMaxBytes),
 		}}

@@ -5,14 +5,14 @@ import (
 	"strconv"
 
 	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/policy/contents"
 	"github.com/stagelock/stagelock/policy/principals"
 )
 
 // publishing builds what a peer may publish, and as whom.
-func (b *builder) publishing(at string, c conf.Peer, p *relay.Peer) {
+func (b *builder) publishing(at string, c conf.Peer, p *rules.Peer) {
 	if c.Principals != nil {
 		b.findings(at+".principals", c.Principals, principals.Check)
 		p.Principals = principals.New(c.Principals)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
-	"github.com/stagelock/stagelock/gateway/relay"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/secret"
@@ -62,7 +62,7 @@ func Run(cfg *conf.Config, c Call) ([]Step, []conf.Problem) {
 type trial struct {
 	Call
 	cfg    *conf.Config
-	policy *relay.Policy
+	policy *rules.Policy
 	steps  []Step
 }
 

@@ -1,8 +1,8 @@
-package relay
+package problems
 
 import "github.com/stagelock/stagelock/tunnel"
 
-// Reasons of the gateway itself. The others come from the packages that decide: http.* from
+// Reasons of the way of a call. The others come from the packages that decide: http.* from
 // tunnel/http1, stream.* from tunnel/javaser, call.* and the like from policy/calls, engine.* and
 // reply.* from engine.
 const (
@@ -30,7 +30,3 @@ const (
 
 // ReasonUnknownLevel is a patch level that one of the engines does not say.
 const ReasonUnknownLevel tunnel.Reason = "level.unknown"
-
-func problem(code tunnel.Code, reason tunnel.Reason, msg string, err error) *tunnel.Problem {
-	return &tunnel.Problem{Code: code, Reason: reason, Msg: msg, Err: err}
-}

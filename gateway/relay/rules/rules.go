@@ -1,4 +1,6 @@
-package relay
+// Package rules is what a call is held against: who may publish, what of, and how the engine is
+// reached. A reload replaces it as a whole.
+package rules
 
 import (
 	"net/netip"
@@ -17,7 +19,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel/javaser"
 )
 
-// Policy is everything that a reload replaces. It must not be changed once a Relay uses it. The
+// Policy is everything that a reload replaces. It must not be changed once a relay uses it. The
 // zero Policy admits nobody.
 type Policy struct {
 	visit.Rules
@@ -55,11 +57,11 @@ type Peer struct {
 // From reports whether the peer may come from an address that is allowed at all.
 func (p *Peer) From(addr netip.Addr) bool { return p.Addresses == nil || p.Addresses.Contains(addr) }
 
-// target returns the outside target that calls must have.
-func (p *Policy) target() string { return p.PathContext + engine.TunnelPath }
+// Target returns the outside target that calls must have.
+func (p *Policy) Target() string { return p.PathContext + engine.TunnelPath }
 
-// candidates returns the peers that may come from addr.
-func (p *Policy) candidates(addr netip.Addr) []*Peer {
+// Candidates returns the peers that may come from addr.
+func (p *Policy) Candidates(addr netip.Addr) []*Peer {
 	var found []*Peer
 	for i := range p.Peers {
 		if p.Peers[i].From(addr) {
