@@ -11,7 +11,11 @@ import (
 // says nothing.
 func (l *Loader) fromEnv(env []string) Layer {
 	y := NewLayer()
-	env = slices.Sorted(slices.Values(env))
+	env = slices.SortedStableFunc(slices.Values(env), func(a, b string) int { // the last one of a name counts
+		nameA, _, _ := strings.Cut(a, "=")
+		nameB, _, _ := strings.Cut(b, "=")
+		return strings.Compare(nameA, nameB)
+	})
 	for _, pair := range env {
 		name, value, _ := strings.Cut(pair, "=")
 		rest, ours := strings.CutPrefix(name, l.schema.prefix)

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -41,16 +42,24 @@ func (d *document) syntax(err error) {
 	var many *yaml.LoadErrors
 	if errors.As(err, &many) && len(many.Errors) > 0 {
 		for _, e := range many.Errors {
-			d.report(Problem{File: d.file, Line: e.Mark.Line, Msg: "is not YAML: " + e.Message, Cure: cure})
+			d.report(Problem{File: d.file, Line: e.Mark.Line, Msg: notYAML(e.Message), Cure: cure})
 		}
 		return
 	}
 	var one *yaml.LoadError
 	if errors.As(err, &one) {
-		d.report(Problem{File: d.file, Line: one.Mark.Line, Msg: "is not YAML: " + one.Message, Cure: cure})
+		d.report(Problem{File: d.file, Line: one.Mark.Line, Msg: notYAML(one.Message), Cure: cure})
 		return
 	}
-	d.report(Problem{File: d.file, Msg: "is not YAML: " + err.Error(), Cure: cure})
+	d.report(Problem{File: d.file, Msg: notYAML(err.Error()), Cure: cure})
+}
+
+// notYAML says what the reader said, without the text that it repeats: a secret may begin with a star.
+func notYAML(message string) string {
+	if strings.Contains(message, "unknown anchor") {
+		message = "what begins with a star is an alias, and its anchor is nowhere"
+	}
+	return "is not YAML: " + message
 }
 
 func (d *document) origin(n *yaml.Node) Origin {

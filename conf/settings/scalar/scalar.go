@@ -50,7 +50,8 @@ func (s Size) String() string {
 // String returns the rate as events a second.
 func (r Rate) String() string {
 	for _, u := range rateUnits {
-		if n := float64(r) * u.factor; n == math.Trunc(n) {
+		// Rounded, since the product of a quotient is not always whole again.
+		if n := math.Round(float64(r) * u.factor); n/u.factor == float64(r) {
 			return strconv.FormatFloat(n, 'f', -1, 64) + u.name
 		}
 	}
