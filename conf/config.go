@@ -203,8 +203,9 @@ type Quota struct {
 	FailureCost           int  `yaml:"failure_cost" default:"100" min:"1" max:"1000000" doc:"How many requests one that failed counts for, besides itself."`
 	PeerRate              Rate `yaml:"peer_rate" default:"200/s" min:"1/m" doc:"Calls of one peer. What is above it waits, it is not refused."`
 	PeerBurst             int  `yaml:"peer_burst" default:"400" min:"1" max:"1000000" doc:"How many of them may come at once."`
-	Connections           int  `yaml:"connections" default:"1024" min:"1" max:"1000000" doc:"Open connections in all."`
+	Connections           int  `yaml:"connections" default:"1024" min:"1" max:"1000000" doc:"Open connections in all, but for those of strangers."`
 	ConnectionsPerAddress int  `yaml:"connections_per_address" default:"64" min:"1" max:"1000000" doc:"Open connections of one address (IPv6: one /64). Those of the balancers of hosts count among all only."`
+	Strangers             int  `yaml:"strangers" default:"128" min:"1" max:"1000000" doc:"Open connections of addresses that neither hosts.allow nor the balancers of hosts name, in all; a sixteenth of them of one address. They have these places only, so they take none from publishers."`
 	CallsPerPeer          int  `yaml:"calls_per_peer" default:"32" min:"1" max:"100000" doc:"Calls of one peer that may be under way at once."`
 	Tracked               int  `yaml:"tracked" default:"10000" min:"16" max:"10000000" doc:"Addresses whose rates are remembered."`
 }
@@ -214,6 +215,7 @@ type Limits struct {
 	Envelope         Size          `yaml:"envelope" default:"4MiB" min:"64KiB" max:"64MiB" doc:"Everything of a call but the content of a part. It is held in memory."`
 	Reply            Size          `yaml:"reply" default:"16MiB" min:"64KiB" max:"256MiB" doc:"Largest answer of the engine."`
 	HeadTimeout      time.Duration `yaml:"head_timeout" default:"10s" min:"100ms" max:"5m" doc:"Time for TLS handshake and head of a request, each."`
+	StrangerTimeout  time.Duration `yaml:"stranger_timeout" default:"5s" min:"100ms" max:"5m" doc:"As head_timeout and idle_timeout, where they are longer, for addresses that neither hosts.allow nor the balancers of hosts name."`
 	IdleTimeout      time.Duration `yaml:"idle_timeout" default:"620s" min:"1s" max:"1h" doc:"Time that a connection may rest between two requests. Longer than a balancer before the gateway keeps its own: then it is always the balancer that closes first, and no call is cut."`
 	BodyMinRate      Size          `yaml:"body_min_rate" default:"4KiB" min:"1" max:"1GiB" doc:"Bytes a second that a body must keep up, over ten seconds. Lower than the slowest line of an office divided by the publishes that share it."`
 	Depth            int           `yaml:"depth" default:"32" min:"8" max:"256" doc:"Nesting of objects in a stream."`

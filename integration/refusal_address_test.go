@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -227,5 +228,51 @@ func TestPeersHaveAddresses(t *testing.T) {
 			continue
 		}
 		want{class: classAuth, reason: "secret.wrong"}.denied(t, a.Gateway, got)
+	}
+}
+
+// TestStrangersDoNotCloseOutAPublisher: addresses that only connect, more of them than there are places, take none
+// of the publisher's; health says so, and an address that a reload allows is served.
+func TestStrangersDoNotCloseOutAPublisher(t *testing.T) {
+	o := listed
+	o.Allow, o.Hosts = `["`+home+`"]`, []string{`proxy_protocol: ["127.0.0.1"]`}
+	o.Extra = []string{"quota: { connections: 4, connections_per_address: 4, strangers: 16 }", "limits: { stranger_timeout: 5m }"}
+	a := arrange(t, o)
+	for i := range 40 {
+		_, err := dialAs(t, a.Gateway, proxyV2(fmt.Sprintf("203.0.113.%d", i)))
+		if (err == nil) != (i < 16) {
+			t.Fatalf("stranger %d: %v", i, err)
+		}
+	}
+	if _, err := dialAs(t, a.Gateway, proxyV2(stranger)); err == nil {
+		t.Error("there is a place for one more stranger")
+	}
+	for range 3 {
+		l, err := dialAs(t, a.Gateway, proxyV2(home))
+		if err != nil {
+			t.Fatal(err)
+		}
+		allowed(t, a.Gateway, l.call(t, checkSite(site).message(t)))
+	}
+	h, s := a.Node.Health(), a.Node.Status()
+	if h.Refusals["hello.crowded"] != 25 || !h.Ready || !strings.Contains(strings.Join(h.Warnings, "|"), "quota.strangers") {
+		t.Errorf("health: %+v", h)
+	}
+	if s.Traffic.Strangers != 16 || s.Traffic.Turned["hello.crowded"] != 25 {
+		t.Errorf("status: %+v", s.Traffic)
+	}
+	o.Allow = `["` + home + `", "` + stranger + `"]`
+	o.Upstream = a.sink.URL
+	a.Write(t, o)
+	if _, err := a.Node.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l, err := dialAs(t, a.Gateway, proxyV2(stranger))
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed(t, a.Gateway, l.call(t, checkSite(site).message(t)))
+	if n := len(a.sink.Whole()); n != 4 {
+		t.Errorf("%d calls arrived, want 4", n)
 	}
 }

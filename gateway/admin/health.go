@@ -18,6 +18,7 @@ type Facts struct {
 	Log         error           // what else is wrong with the audit log
 	Nodes       map[string]bool // of the live engine, which are up
 	Engine      []string        // why nodes would not take a publish, each with its cure
+	Crowded     bool            // addresses that are not allowed have all the places that there are for them
 	Unasked     bool            // nobody knows yet whether the engine would take a publish
 	Stopping    bool
 	Refusals    map[tunnel.Reason]int64
@@ -91,6 +92,10 @@ func (p *Probes) Health() Health {
 		h.Problems = append(h.Problems, f.Engine...)
 	default:
 		h.Problems = append(h.Problems, "no node of the live engine can be reached; start it, or mend engine.upstream.nodes")
+	}
+	if f.Crowded {
+		h.Warnings = append(h.Warnings, "addresses that are not allowed have all their places, further ones are turned away: "+
+			"publishers are served, but one that hosts.allow lacks would not be told; see quota.strangers")
 	}
 	h.certificates(f.Certificates, f.Now)
 	if f.Stopping {

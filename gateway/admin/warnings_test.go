@@ -51,3 +51,15 @@ func TestHealthPaths(t *testing.T) {
 		}
 	}
 }
+
+// Strangers that have all their places are told, and publishes pass nevertheless.
+func TestHealthWarnsOfStrangers(t *testing.T) {
+	for _, crowded := range []bool{false, true} {
+		h := admin.NewProbes(func() admin.Facts {
+			return admin.Facts{Nodes: map[string]bool{"a": true}, Crowded: crowded}
+		}).Health()
+		if told := strings.Contains(strings.Join(h.Warnings, "|"), "quota.strangers"); !h.Ready || told != crowded {
+			t.Errorf("crowded %t: %+v", crowded, h)
+		}
+	}
+}

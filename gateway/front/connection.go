@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Watched is what a service makes of a connection, as far as Front must reach it: to close it while
@@ -57,6 +58,9 @@ type open struct {
 	rests bool
 	used  bool // it had a request
 	conn  Watched
+
+	patience time.Duration // how long it may rest
+	late     *time.Timer   // nil: as long as it likes
 }
 
 func (o *open) set(rests bool) {
@@ -64,6 +68,14 @@ func (o *open) set(rests bool) {
 	defer o.mu.Unlock()
 	o.used = o.used || o.rests && !rests
 	o.rests = rests
+	if o.late == nil {
+		return
+	}
+	if rests {
+		o.late.Reset(o.patience)
+	} else {
+		o.late.Stop()
+	}
 }
 
 func (o *open) closeIfIdle() {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -37,6 +36,7 @@ type Config struct {
 	Visits      *visit.Visits
 	Rules       func() *visit.Rules  // those in use
 	HeadTimeout func() time.Duration // of handshakes
+	Patience    func() time.Duration // with strangers: of handshakes, and of connections that rest
 	TLS         *tls.Config          // nil, as in tests: no TLS, and HTTP/1.1 only
 	Services    map[string]Service   // by protocol; HTTP1 must be there
 	Log         *logrus.Entry        //
@@ -49,6 +49,7 @@ type Front struct {
 	tls      *tls.Config
 	open     connections
 	stalled  stalls
+	crowded  stalls // strangers that found no place
 	overflow chan struct{}
 	trouble  troubles
 	conns    sync.WaitGroup
@@ -56,7 +57,7 @@ type Front struct {
 
 // New returns a Front that accepts nothing yet.
 func New(c Config) (*Front, error) {
-	if c.Visits == nil || c.Rules == nil || c.HeadTimeout == nil || c.Services[HTTP1] == nil || c.Log == nil {
+	if c.Visits == nil || c.Rules == nil || c.HeadTimeout == nil || c.Patience == nil || c.Services[HTTP1] == nil || c.Log == nil {
 		return nil, errors.New("front: a part of its configuration is missing")
 	}
 	if c.Pause == nil {
@@ -150,13 +151,14 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 	}
 	release, overLimit, ok := f.place(rules, socket.Addr())
 	if !ok {
-		f.turn(visit.ReasonConnections)
+		f.noPlace(rules, socket.Addr())
 		return
 	}
 	defer release()
 	f.cfg.Pause("accepted")
+	patience := f.patience(rules, socket.Addr())
 	var hello greeted
-	conn, protocol, err := f.handshake(context.WithValue(ctx, greetedKey{}, &hello), raw)
+	conn, protocol, err := f.handshake(context.WithValue(ctx, greetedKey{}, &hello), raw, patience)
 	if err != nil {
 		if ctx.Err() == nil {
 			f.refused(ctx, raw, socket, explain(err, &hello, f.tls.MinVersion), err)
@@ -172,31 +174,21 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 	}
 	c := Connection{Conn: conn, Socket: socket, OverLimit: overLimit, all: &f.open, own: &open{}}
 	defer f.open.remove(c.own)
+	defer f.hurry(c.own, raw, protocol, patience)()
 	service.Serve(ctx, c)
 }
 
-// place takes one of the places that there are for connections. Far over the limit there is none;
-// a little over it there are some in which clients are told so.
-func (f *Front) place(rules *visit.Rules, addr netip.Addr) (release func(), overLimit, ok bool) {
-	release, err := rules.Connect(addr)
-	if err == nil {
-		return release, false, true
-	}
-	select {
-	case f.overflow <- struct{}{}:
-		return func() { <-f.overflow }, true, true
-	default:
-		return nil, true, false
-	}
-}
-
 // handshake ends TLS.
-func (f *Front) handshake(ctx context.Context, raw net.Conn) (conn net.Conn, protocol string, err error) {
+func (f *Front) handshake(ctx context.Context, raw net.Conn, patience time.Duration) (conn net.Conn, protocol string, err error) {
 	if f.tls == nil {
 		return raw, HTTP1, nil
 	}
 	secure := tls.Server(wire.Wrap(raw), f.tls)
-	ctx, cancel := context.WithTimeout(ctx, f.cfg.HeadTimeout())
+	limit := f.cfg.HeadTimeout()
+	if patience > 0 {
+		limit = min(limit, patience)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return nil, "", err

@@ -58,9 +58,10 @@ const ownFiles = 100
 // tellFiles warns if connections may come that cannot be accepted: one takes a file, and another one
 // while a call of it is with the engine.
 func (n *Node) tellFiles() {
-	if most, need := watch.OpenFiles(), uint64(2*n.conf().Quota.Connections+ownFiles); most > 0 && most < need {
+	q := n.conf().Quota
+	if most, need := watch.OpenFiles(), uint64(2*q.Connections+q.Strangers+ownFiles); most > 0 && most < need {
 		n.cfg.Log.WithField("setting", "quota.connections").Warnf("%d open files are allowed, and %d connections may need %d: "+
-			"raise the limit (LimitNOFILE), or lower quota.connections", most, n.conf().Quota.Connections, need)
+			"raise the limit (LimitNOFILE), or lower quota.connections", most, q.Connections, need)
 	}
 }
 

@@ -243,6 +243,7 @@ func (n *Node) openFront(context.Context, *rules.Policy) (err error) {
 	n.front, err = front.New(front.Config{
 		Visits: n.visits, Rules: n.rules, TLS: n.certs.TLSConfig(), Log: n.cfg.Log, Pause: n.cfg.Pause,
 		HeadTimeout: func() time.Duration { return n.relay.Policy().Profile.HeadTimeout },
+		Patience:    func() time.Duration { return n.conf().Limits.StrangerTimeout },
 		Services:    map[string]front.Service{front.HTTP1: n.relay, front.HTTP2: n.native},
 	})
 	return err

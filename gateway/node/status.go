@@ -24,7 +24,8 @@ func (n *Node) Status() status.Status {
 		Stopping: n.relay.Draining(), Admin: n.admin.Addrs(), Refusals: h.Refusals,
 		Config: n.loaded.get(), Audit: n.auditStatus(), Store: n.storeStatus(n.cfg.Conf.Store), Disk: watch.Disk(string(n.data())),
 		Traffic: status.Traffic{
-			Publishes: n.relay.Publishing(), Calls: n.relay.Running(), Connections: n.front.Open(), Turned: n.front.Refused(),
+			Publishes: n.relay.Publishing(), Calls: n.relay.Running(), Connections: n.front.Open(),
+			Strangers: n.rules().Quota.Stats().Strangers, Turned: n.front.Refused(),
 		},
 	}
 	for _, a := range n.Addrs() {
@@ -98,6 +99,7 @@ func (n *Node) facts() admin.Facts {
 	} else {
 		f.Unwritable = n.unwritable()
 	}
+	f.Crowded = n.rules().Quota.StrangersFull()
 	f.Engine, f.Unasked = n.engineFacts()
 	_, f.Certificate = n.certs.Expiry()
 	return f

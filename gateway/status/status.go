@@ -46,6 +46,7 @@ type Traffic struct {
 	Publishes   int              `json:"publishes"`        // staging requests that are not cleaned up
 	Calls       map[string]int   `json:"calls"`            // by peer
 	Connections int              `json:"connections"`      // open ones
+	Strangers   int              `json:"strangers"`        // places that addresses nobody allowed have taken
 	Turned      map[string]int64 `json:"turned,omitempty"` // connections that were closed before a call, by why
 }
 

@@ -42,11 +42,20 @@ func (r *Rules) Local(addr netip.Addr) bool {
 	return addr.Unmap().IsLoopback() || r.Own.Contains(addr) || r.Proxies.Trusted(addr) || r.Senders.Trusted(addr) || r.Hosts.Contains(addr)
 }
 
+// Stranger reports whether nobody named addr: it is no allowed host and no balancer.
+func (r *Rules) Stranger(addr netip.Addr) bool {
+	return !r.Hosts.Contains(addr) && !r.Proxies.Trusted(addr) && !r.Senders.Trusted(addr)
+}
+
 // Connect takes a place among the connections; release gives it back. A balancer's are not counted as
-// those of one address. The error is one of quota's.
+// those of one address, and strangers have few places, which are nobody else's. The error is one of
+// quota's.
 func (r *Rules) Connect(addr netip.Addr) (release func(), err error) {
-	if r.Proxies.Trusted(addr) || r.Senders.Trusted(addr) {
+	switch {
+	case r.Proxies.Trusted(addr) || r.Senders.Trusted(addr):
 		return r.Quota.ConnectBalancer()
+	case r.Stranger(addr):
+		return r.Quota.ConnectStranger(addr)
 	}
 	return r.Quota.Connect(addr)
 }

@@ -36,6 +36,9 @@ type Config struct {
 	// 4,096 and 256.
 	Connections           int
 	ConnectionsPerAddress int
+	// Strangers bounds the connections of ConnectStranger, which have places of their own, and a
+	// sixteenth of it those of one address. Default: 128.
+	Strangers int
 	// Tracked is how many addresses have a bucket of their own. Default, and what less than 0 means
 	// too: 16,384, about 5 MiB.
 	Tracked int
@@ -60,7 +63,8 @@ func (e *TooFastError) Is(target error) bool { return target == ErrTooFast }
 
 // Stats are counts since New, and how much is held now.
 type Stats struct {
-	Connections int    // open now
+	Connections int    // open now, but for those of strangers
+	Strangers   int    // connections of strangers open now
 	Addresses   int    // with a bucket of their own now
 	Peers       int    // with a bucket now
 	TooMany     uint64 // connections refused
@@ -101,6 +105,7 @@ func (c Config) withDefaults() Config {
 	c.PeerRate, c.PeerBurst = bucketOr(c.PeerRate, 500, c.PeerBurst, 1000)
 	c.Connections = or(c.Connections, 4096, math.MaxInt)
 	c.ConnectionsPerAddress = or(c.ConnectionsPerAddress, 256, math.MaxInt)
+	c.Strangers = or(c.Strangers, 128, math.MaxInt)
 	c.FailureCost = min(or(c.FailureCost, 16, 0), c.AddressBurst)
 	c.Tracked = or(c.Tracked, 16384, 16384)
 	c.FailureWait = or(c.FailureWait, 2*time.Second, math.MaxInt64)
@@ -149,7 +154,7 @@ func (l *Limiter) Connect(a netip.Addr) (release func(), err error) {
 	}
 	l.open[k]++
 	l.stats.Connections++
-	return sync.OnceFunc(func() { l.disconnect(k) }), nil
+	return sync.OnceFunc(func() { l.disconnect(k, &l.stats.Connections) }), nil
 }
 
 // ConnectBalancer is Connect for a balancer, whose connections are those of many clients: they count
@@ -171,6 +176,41 @@ func (l *Limiter) ConnectBalancer() (release func(), err error) {
 	}), nil
 }
 
+// strangersShare is the part of the places of strangers that one address may take.
+const strangersShare = 16
+
+// ConnectStranger is Connect for an address that nobody admitted. Its places are others than those of
+// Connect and ConnectBalancer: however many strangers come, those find theirs.
+func (l *Limiter) ConnectStranger(a netip.Addr) (release func(), err error) {
+	if l == nil || l.open == nil || !a.IsValid() {
+		return func() {}, ErrTooManyConnections
+	}
+	k := identity(a)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stats.Strangers >= l.c.Strangers {
+		l.stats.TooMany++
+		return func() {}, fmt.Errorf("%w: %d of strangers", ErrTooManyConnections, l.c.Strangers)
+	}
+	if most := min(l.c.ConnectionsPerAddress, max(1, l.c.Strangers/strangersShare)); l.open[k] >= most {
+		l.stats.TooMany++
+		return func() {}, fmt.Errorf("%w: %d from one stranger", ErrTooManyConnections, most)
+	}
+	l.open[k]++
+	l.stats.Strangers++
+	return sync.OnceFunc(func() { l.disconnect(k, &l.stats.Strangers) }), nil
+}
+
+// StrangersFull reports whether all places of strangers are taken.
+func (l *Limiter) StrangersFull() bool {
+	if l == nil || l.open == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stats.Strangers >= l.c.Strangers
+}
+
 // full says that there are as many connections as there may be. l.mu is held.
 func (l *Limiter) full() error {
 	if l.stats.Connections < l.c.Connections {
@@ -180,10 +220,11 @@ func (l *Limiter) full() error {
 	return fmt.Errorf("%w: %d in all", ErrTooManyConnections, l.c.Connections)
 }
 
-func (l *Limiter) disconnect(k netip.Addr) {
+// disconnect gives a place of k back to those that are counted in places.
+func (l *Limiter) disconnect(k netip.Addr, places *int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stats.Connections--
+	*places--
 	if l.open[k]--; l.open[k] == 0 {
 		delete(l.open, k)
 	}

@@ -457,3 +457,55 @@ func TestConcurrentUse(t *testing.T) {
 		t.Errorf("%d calls of one address pass, want its burst of 1000", passed)
 	}
 }
+
+// TestStrangersHavePlacesOfTheirOwn: they neither take those of others, nor have theirs taken.
+func TestStrangersHavePlacesOfTheirOwn(t *testing.T) {
+	l := quota.New(quota.Config{Connections: 2, ConnectionsPerAddress: 2, Strangers: 3})
+	for _, tt := range []struct {
+		name    string
+		connect func(netip.Addr) (func(), error)
+		addr    string
+		ok      bool
+	}{
+		{"a stranger", l.ConnectStranger, "192.0.2.1", true},
+		{"the same again", l.ConnectStranger, "192.0.2.1", false},
+		{"another one", l.ConnectStranger, "2001:db8::1", true},
+		{"its neighbour", l.ConnectStranger, "2001:db8::2", false},
+		{"the last one", l.ConnectStranger, "192.0.2.3", true},
+		{"one too many", l.ConnectStranger, "192.0.2.4", false},
+		{"nobody", l.ConnectStranger, "0.0.0.0", false},
+		{"a publisher", l.Connect, "198.51.100.1", true},
+		{"the same again", l.Connect, "198.51.100.1", true},
+		{"one too many", l.Connect, "198.51.100.1", false},
+	} {
+		if _, err := tt.connect(addr(tt.addr)); (err == nil) != tt.ok || err != nil && !errors.Is(err, quota.ErrTooManyConnections) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+	if s := l.Stats(); s.Strangers != 3 || s.Connections != 2 || !l.StrangersFull() {
+		t.Errorf("%+v, full %t", s, l.StrangersFull())
+	}
+	var none *quota.Limiter
+	if _, err := none.ConnectStranger(addr("192.0.2.1")); err == nil || none.StrangersFull() {
+		t.Error("a limiter that is not there has places")
+	}
+	if _, err := quota.New(quota.Config{}).ConnectStranger(netip.Addr{}); err == nil {
+		t.Error("no address has a place")
+	}
+}
+
+// A place of a stranger comes back once, however often it is given.
+func TestStrangersGivePlacesBack(t *testing.T) {
+	l := quota.New(quota.Config{Strangers: 2})
+	for range 100 {
+		release, err := l.ConnectStranger(addr("192.0.2.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		release()
+		release()
+	}
+	if s := l.Stats(); s.Strangers != 0 || s.Connections != 0 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -1,0 +1,85 @@
+package front
+
+import (
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/stagelock/stagelock/gateway/visit"
+	"github.com/stagelock/stagelock/tunnel"
+)
+
+// Reasons why a stranger's connection ends.
+const (
+	ReasonCrowded tunnel.Reason = "hello.crowded"
+	ReasonIdle    tunnel.Reason = "hello.idle"
+)
+
+// place takes one of the places that there are for connections. Far over the limit there is none; a
+// little over it there are some in which clients are told so, but for strangers from elsewhere.
+func (f *Front) place(rules *visit.Rules, addr netip.Addr) (release func(), overLimit, ok bool) {
+	release, err := rules.Connect(addr)
+	if err == nil {
+		return release, false, true
+	}
+	if !rules.Local(addr) {
+		return nil, true, false
+	}
+	select {
+	case f.overflow <- struct{}{}:
+		return func() { <-f.overflow }, true, true
+	default:
+		return nil, true, false
+	}
+}
+
+// noPlace counts a connection for which there is no place. Of strangers it is said at once, then once a
+// minute.
+func (f *Front) noPlace(rules *visit.Rules, addr netip.Addr) {
+	if !rules.Stranger(addr) {
+		f.turn(visit.ReasonConnections)
+		return
+	}
+	f.turn(ReasonCrowded)
+	if n, due := f.crowded.due(f.cfg.Visits.Now()); due {
+		f.cfg.Log.WithField("peer", addr.String()).WithField("reason", ReasonCrowded).WithField("times", n).Warn(
+			"addresses that are not allowed have no more places, their connections are closed: " +
+				"add the address to hosts.allow if it is a publisher's")
+	}
+}
+
+// patience is how long addr may rest; 0: as long as the service of its connection says.
+func (f *Front) patience(rules *visit.Rules, addr netip.Addr) time.Duration {
+	if !rules.Stranger(addr) {
+		return 0
+	}
+	return f.cfg.Patience()
+}
+
+// strangersLife is how many times its patience a stranger's connection lasts at most whose rests only
+// its own service knows.
+const strangersLife = 6
+
+// hurry has a connection closed that rests longer than patience. The returned func ends that.
+func (f *Front) hurry(o *open, raw net.Conn, protocol string, patience time.Duration) (end func()) {
+	if patience <= 0 {
+		return func() {}
+	}
+	late := func() {
+		f.turn(ReasonIdle)
+		raw.Close()
+	}
+	if protocol != HTTP1 {
+		t := time.AfterFunc(strangersLife*patience, late)
+		return func() { t.Stop() }
+	}
+	return o.limit(patience, late)
+}
+
+// limit calls late when the connection rests longer than patience, until end is called.
+func (o *open) limit(patience time.Duration, late func()) (end func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.patience, o.late = patience, time.AfterFunc(patience, late)
+	return func() { o.late.Stop() }
+}
