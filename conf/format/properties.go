@@ -218,6 +218,14 @@ func WithLines(pieces []string, lines []int) []Text {
 // isSpace is \s of java.util.regex.
 func isSpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
+// afterSpace returns where the blanks at i end.
+func afterSpace(s string, i int) int {
+	for i < len(s) && isSpace(s[i]) {
+		i++
+	}
+	return i
+}
+
 // cutSeparator splits a line at the first blank, = or : that is not escaped. Blanks around the
 // separator belong to it.
 func cutSeparator(s string) (name, value string, ok bool) {
@@ -233,17 +241,13 @@ func cutSeparator(s string) (name, value string, ok bool) {
 		i++
 	}
 	end := i
-	for i < len(s) && isSpace(s[i]) {
-		i++
-	}
+	i = afterSpace(s, i)
 	if i < len(s) && (s[i] == '=' || s[i] == ':') {
 		i++
 	} else if i == end {
 		return "", "", false
 	}
-	for i < len(s) && isSpace(s[i]) {
-		i++
-	}
+	i = afterSpace(s, i)
 	if strings.ContainsAny(s[i:], "\u0085\u2028\u2029") { // line ends for the reader's pattern
 		return "", "", false
 	}

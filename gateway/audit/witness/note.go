@@ -83,16 +83,7 @@ func Parse(text string) (n Note, err error) {
 	if len(lines) < 7 {
 		return n, errNote
 	}
-	name, ok := strings.CutPrefix(lines[0], purpose+" ")
-	if n.Cluster, err = strconv.Unquote(name); err != nil || !ok {
-		return n, errNote
-	}
-	if n.N, err = strconv.ParseUint(lines[1], 10, 64); err != nil || n.N == 0 {
-		return n, errNote
-	}
-	prev, ok1 := strings.CutPrefix(lines[3], "prev ")
-	at, ok2 := strings.CutPrefix(lines[4], "time ")
-	if n.At, err = time.Parse(time.RFC3339Nano, at); err != nil || !ok1 || !ok2 || !parseDigest(prev, &n.Prev) {
+	if !n.parseHead(lines) {
 		return n, errNote
 	}
 	rest := lines[5 : len(lines)-1]
@@ -107,6 +98,22 @@ func Parse(text string) (n Note, err error) {
 		return n, errNote
 	}
 	return n, nil
+}
+
+// parseHead reads what stands before the logs; Parse compares the lines between.
+func (n *Note) parseHead(lines []string) bool {
+	var err error
+	name, ok := strings.CutPrefix(lines[0], purpose+" ")
+	if n.Cluster, err = strconv.Unquote(name); err != nil || !ok {
+		return false
+	}
+	if n.N, err = strconv.ParseUint(lines[1], 10, 64); err != nil || n.N == 0 {
+		return false
+	}
+	prev, ok1 := strings.CutPrefix(lines[3], "prev ")
+	at, ok2 := strings.CutPrefix(lines[4], "time ")
+	n.At, err = time.Parse(time.RFC3339Nano, at)
+	return err == nil && ok1 && ok2 && parseDigest(prev, &n.Prev)
 }
 
 func parseDigest(text string, d *chain.Digest) bool {

@@ -109,6 +109,11 @@ func (o Options) YAML(data string) string {
 	for _, l := range o.Peer {
 		lines = append(lines, "    "+l)
 	}
+	return strings.Join(append(lines, o.rest()...), "\n") + "\n"
+}
+
+// rest is Extra and what tests need that do not say it there.
+func (o Options) rest() (lines []string) {
 	if !slices.ContainsFunc(o.Extra, func(l string) bool { return strings.HasPrefix(l, "drain:") }) {
 		lines = append(lines, "drain: 100ms") // tests leave publishes unfinished
 	}
@@ -118,7 +123,7 @@ func (o Options) YAML(data string) string {
 	if !slices.ContainsFunc(o.Extra, func(l string) bool { return strings.HasPrefix(l, "admin:") }) {
 		lines = append(lines, `admin: { listen: ["127.0.0.1:0"] }`) // a socket has no place in the folders that tests have
 	}
-	return strings.Join(append(lines, o.Extra...), "\n") + "\n"
+	return append(lines, o.Extra...)
 }
 
 // Gateway is a running gateway.

@@ -44,22 +44,7 @@ func (sh shell) auditVerify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	trust, err := sh.trust(c, data)
-	if err != nil {
-		return err
-	}
-	r, err := verify(c.Context, data, trust)
-	if err == nil && !r.OK() { // unless it was archived meanwhile
-		again, err := sh.trust(c, data)
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(again.Anchor, trust.Anchor) {
-			if r, err = verify(c.Context, data, again); err != nil {
-				return err
-			}
-		}
-	}
+	r, err := sh.verifyOwn(c, data)
 	if err != nil {
 		return err
 	}
@@ -70,6 +55,23 @@ func (sh shell) auditVerify(c *cli.Context) error {
 		return &term.SilentError{Code: term.ExitData}
 	}
 	return nil
+}
+
+// verifyOwn verifies the log of a data folder, once more if it was archived meanwhile.
+func (sh shell) verifyOwn(c *cli.Context, data node.DataDir) (proof.Report, error) {
+	trust, err := sh.trust(c, data)
+	if err != nil {
+		return proof.Report{}, err
+	}
+	r, err := verify(c.Context, data, trust)
+	if err != nil || r.OK() {
+		return r, err
+	}
+	again, err := sh.trust(c, data)
+	if err != nil || bytes.Equal(again.Anchor, trust.Anchor) {
+		return r, err
+	}
+	return verify(c.Context, data, again)
 }
 
 func verify(ctx context.Context, data node.DataDir, trust proof.Trust) (proof.Report, error) {
