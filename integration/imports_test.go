@@ -288,6 +288,7 @@ var mayImport = map[string][]string{
 	"tunnel/signed":            {},
 	"tunnel/source":            {"tunnel/sync"},
 	"tunnel/sync":              {},
+	"tunnel/syncserver":        {},
 }
 
 // homes has the rooms of third-party modules that have one home.

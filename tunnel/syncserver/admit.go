@@ -1,0 +1,96 @@
+package syncserver
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"time"
+)
+
+// Path is where an engine takes tasks, behind the prefix of its site.
+const Path = "/CMSPages/Staging/SyncServer.asmx"
+
+// Head is what counts of the head of an HTTP request. A header that came twice must not be joined:
+// it is refused before.
+type Head struct {
+	Method      string
+	Target      string // as it came: path and query, undecoded
+	ContentType string
+	SOAPAction  string
+	Encoding    string // Content-Encoding
+	Length      int64  // Content-Length; negative: none
+}
+
+// Check says whether h can be the head of a call to the engine under prefix.
+func (h Head) Check(prefix string, lim Limits) error {
+	switch {
+	case h.Target != prefix+Path:
+		return outside(404, NotProfile, "the target %s", brief(h.Target))
+	case h.Method != "POST":
+		return outside(405, NotProfile, "the method %s", brief(h.Method))
+	case !isXML(h.ContentType) || h.Encoding != "":
+		return outside(415, NotProfile, "the content type %s, or a content encoding", brief(h.ContentType))
+	case h.SOAPAction != Action && h.SOAPAction != `"`+Action+`"`:
+		return outside(400, NotProfile, "the action %s", brief(h.SOAPAction))
+	case h.Length < 0:
+		return outside(411, NotProfile, "no Content-Length")
+	case h.Length > lim.Bytes:
+		return outside(413, TooLarge, "%d bytes, %d are allowed", h.Length, lim.Bytes)
+	}
+	return nil
+}
+
+func isXML(contentType string) bool {
+	media, charset, has := strings.Cut(strings.ToLower(contentType), ";")
+	if strings.TrimSpace(media) != "text/xml" {
+		return false
+	}
+	charset = strings.TrimSpace(charset)
+	return !has || charset == "charset=utf-8" || charset == `charset="utf-8"`
+}
+
+// Admitted is a call that passed.
+type Admitted struct {
+	Envelope Envelope
+	Task     Task
+	// Misnamed says that the task does not carry the peer's name last: the two servers were given
+	// different names for one of them, and changes may come back.
+	Misnamed bool
+}
+
+// Admit reads a call and judges all of it. The body of the HTTP message is read to its end only if its
+// header carries the peer's token. The error is a *Refusal, or what first returned.
+func (p Peer) Admit(body io.Reader, now time.Time, first First) (Admitted, error) {
+	lim := p.Limits
+	if lim == (Limits{}) {
+		lim = DefaultLimits()
+	}
+	env, text, err := readMessage(body, lim, func(env Envelope) error {
+		if !env.Expires.IsZero() && !now.Before(env.Expires) {
+			return outside(400, Stale, "the timestamp ended at %s", env.Expires.Format(timeForm))
+		}
+		return p.Secret.Authenticate(env.Token, p.User, now, first)
+	})
+	if err != nil {
+		return Admitted{}, err
+	}
+	task, err := p.task(text, lim)
+	if err != nil {
+		var r *Refusal
+		if errors.As(err, &r) {
+			r.Status = 0 // the sender is known: it is told why
+		}
+		return Admitted{}, err
+	}
+	n := len(task.Servers)
+	misnamed := n > 0 && !strings.EqualFold(task.Servers[n-1], p.Name)
+	return Admitted{Envelope: env, Task: task, Misnamed: misnamed}, nil
+}
+
+func (p Peer) task(text string, lim Limits) (Task, error) {
+	t, err := readTask(text, p.Assembly, lim)
+	if err != nil {
+		return Task{}, err
+	}
+	return p.judge(t, lim)
+}

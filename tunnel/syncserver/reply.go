@@ -1,0 +1,130 @@
+package syncserver
+
+import (
+	"errors"
+	"io"
+	"strings"
+)
+
+const (
+	maxReply   = 64 << 10
+	notChanged = "Target not reached, nothing was changed"
+)
+
+// ErrBadReply is returned for an answer of an engine that says neither that a task was carried out nor
+// why not. The task may have been carried out.
+var ErrBadReply = errors.New("an answer that is none of this wire")
+
+// Reply is what an engine says about a task. With neither text it was carried out.
+type Reply struct {
+	Result string // why it failed, for the sender's administrator
+	Fault  string // the text of a SOAP fault
+}
+
+// ReadReply reads the body of an answer with HTTP status 200 or 500. Every error wraps ErrBadReply.
+func ReadReply(status int, r io.Reader) (Reply, error) {
+	lim := DefaultLimits()
+	root, err := parse(&capped{r: r, left: maxReply}, lim, nil)
+	if err != nil {
+		return Reply{}, errors.Join(ErrBadReply, err)
+	}
+	if !root.is(soapNS, "Envelope") || len(root.kids) == 0 {
+		return Reply{}, ErrBadReply
+	}
+	body := root.kids[len(root.kids)-1]
+	if len(root.kids) > 2 || !body.is(soapNS, "Body") || len(body.kids) != 1 ||
+		len(root.kids) == 2 && !root.kids[0].is(soapNS, "Header") {
+		return Reply{}, ErrBadReply
+	}
+	switch {
+	case status == 200 && body.kids[0].is(serverNS, "ProcessSynchronizationTaskDataResponse"):
+		return readResult(body.kids[0])
+	case status == 500 && body.kids[0].is(soapNS, "Fault"):
+		return readFault(body.kids[0])
+	}
+	return Reply{}, ErrBadReply
+}
+
+func readResult(n *node) (Reply, error) {
+	if n.leaf() && blank(n.text) {
+		return Reply{}, nil
+	}
+	if len(n.kids) != 1 || !n.kids[0].is(serverNS, "ProcessSynchronizationTaskDataResult") || !n.kids[0].leaf() {
+		return Reply{}, ErrBadReply
+	}
+	result := n.kids[0]
+	if null, _ := result.attr(xsiNS, "nil"); (null == "true" || null == "1") && result.text != "" {
+		return Reply{}, ErrBadReply
+	}
+	return Reply{Result: result.text}, nil
+}
+
+func readFault(n *node) (Reply, error) {
+	text := ""
+	for _, k := range n.kids {
+		if k.is("", "faultstring") && k.leaf() && text == "" {
+			text = k.text
+		}
+	}
+	if text == "" {
+		return Reply{}, ErrBadReply
+	}
+	return Reply{Fault: text}, nil
+}
+
+// Answer is what the sender is told: an HTTP status, its reason phrase, and a body that may be empty.
+type Answer struct {
+	Status int
+	Reason string
+	Body   []byte
+}
+
+// Forwarded answers with what the engine said. MessageID and to are those of the answer, relates that
+// of the call.
+func Forwarded(r Reply, messageID, relates, to string) Answer {
+	if r.Fault != "" {
+		return Answer{500, "Internal Server Error", reply(messageID, relates, to, "<soap:Fault>"+
+			"<faultcode>soap:Server</faultcode><faultstring>"+escape(r.Fault)+"</faultstring></soap:Fault>")}
+	}
+	return result(r.Result, messageID, relates, to)
+}
+
+// Refused answers a call that was judged and not sent. A stranger is told one phrase, whatever it was;
+// who is authenticated is told why, under a reference of the log. An error that is no Refusal is a
+// fault of the gateway: nothing was changed.
+func Refused(err error, ref, messageID, relates, to string) Answer {
+	var r *Refusal
+	switch {
+	case !errors.As(err, &r):
+		return NotReached()
+	case r.Status != 0:
+		return Answer{Status: r.Status, Reason: "Not accepted"}
+	}
+	return result("Refused by gateway: "+r.Why+" ("+ref+")", messageID, relates, to)
+}
+
+// NotReached answers a call of which nothing was sent.
+func NotReached() Answer { return Answer{Status: 503, Reason: notChanged} }
+
+// Uncertain answers a call that was sent and whose answer is missing or none of this wire.
+func Uncertain(ref, messageID, relates, to string) Answer {
+	return result("May have been carried out ("+ref+")", messageID, relates, to)
+}
+
+func result(text, messageID, relates, to string) Answer {
+	return Answer{200, "OK", reply(messageID, relates, to, `<ProcessSynchronizationTaskDataResponse xmlns="`+
+		serverNS+`"><ProcessSynchronizationTaskDataResult>`+escape(text)+
+		`</ProcessSynchronizationTaskDataResult></ProcessSynchronizationTaskDataResponse>`)}
+}
+
+func reply(messageID, relates, to, body string) []byte {
+	var b strings.Builder
+	b.WriteString(declaration + `<soap:Envelope xmlns:soap="` + soapNS + `" xmlns:wsa="` + addrNS +
+		`"><soap:Header>`)
+	leaf(&b, "wsa:Action", "", Action+"Response")
+	leaf(&b, "wsa:MessageID", "", messageID)
+	leaf(&b, "wsa:RelatesTo", "", relates)
+	leaf(&b, "wsa:To", "", to)
+	b.WriteString("</soap:Header><soap:Body>" + body + "</soap:Body></soap:Envelope>")
+	return []byte(b.String())
+}

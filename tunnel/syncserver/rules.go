@@ -1,0 +1,190 @@
+package syncserver
+
+import (
+	"path"
+	"strings"
+)
+
+// Peer is one staging server that may send, and what it may send. The zero Peer may send nothing.
+type Peer struct {
+	Name     string // its code name; a task should carry it last
+	User     string
+	Secret   Secret
+	Assembly string // full name of the assembly that its tasks are of: both ends run the same version
+	Version  string // taken for the system version besides null; empty: null only
+	Upstream string // code name of the server behind the gateway
+
+	Tables    map[string][]string // further tables by object type; "" for pages
+	Deletes   bool
+	Sites     bool // AddToSite and RemoveFromSite
+	ACL       bool
+	Dangerous bool     // users, settings, code: only object types and tables that Tables names
+	Users     []string // that a task may run as; empty: any
+	RunAs     Text     // replaces the user of every task, with RunAsGUID
+	RunAsGUID GUID
+	Limits    Limits // zero: DefaultLimits
+}
+
+var (
+	ordinary = words(`UpdateDocument CreateDocument PublishDocument MoveDocument ArchiveDocument
+		RejectDocument UpdateObject CreateObject CreateMediaFolder CopyMediaFolder MoveMediaFolder
+		RenameMediaFolder ChangePageUrlPathSlug`)
+	deletes = words("DeleteDocument DeleteAllCultures DeleteObject DeleteMediaFolder DeleteMediaRootFolder")
+	sites   = words("AddToSite RemoveFromSite")
+	acl     = words("BreakACLInheritance RestoreACLInheritance")
+	// Of these nothing travels unless the operator names it.
+	dangerous = []string{
+		"cms.user*", "cms.role*", "cms.setting*", "cms.scheduledtask*", "cms.license*", "cms.site*",
+		"staging.*", "cms.class*", "cms.documenttype*", "cms.systemtable*", "cms.customtable*",
+		"cms.query*", "cms.report*", "reporting.*", "cms.webpart*", "cms.formusercontrol*",
+		"cms.*template*", "cms.*layout*", "cms.*transformation*", "cms.macro*", "cms.ui*", "cms.webfarm*",
+		"cms.smtp*", "cms.membership*", "cms.permission*", "cms.resource*", "cms.acl*",
+	}
+	modules = words(`analytics badwords board blog chat ci cms com community events export forums integration
+		media messaging newsletter notification om ordering personas polls reporting search sharepoint sm
+		staging temp`)
+	tables = map[string][]string{
+		"":              {"cms_tree", "cms_document", "cms_attachment", "objecttranslation"},
+		"media.file":    {"media_file", "objecttranslation"},
+		"media.library": {"media_library", "objecttranslation"},
+		"folder":        {"media_library", "folderdata", "objecttranslation"},
+	}
+)
+
+// is reports whether t is about objects of a type.
+func (t Task) is(objectType string) bool { return strings.EqualFold(t.ObjectType.Value, objectType) }
+
+// judge says whether the peer may send t, and returns it as it is to be carried out.
+func (p Peer) judge(t Task, lim Limits) (Task, error) {
+	for _, rule := range []func(Task) error{p.version, p.kind, p.object, p.user, p.loop, p.rows} {
+		if err := rule(t); err != nil {
+			return Task{}, err
+		}
+	}
+	for _, d := range []Dataset{t.Data, t.Binary} {
+		if err := judgePlaces(d); err != nil {
+			return Task{}, err
+		}
+	}
+	if err := judgeBinary(t, lim); err != nil {
+		return Task{}, err
+	}
+	if p.RunAs.Set {
+		t.UserName, t.UserGUID = p.RunAs, p.RunAsGUID
+	}
+	return t, nil
+}
+
+func (p Peer) version(t Task) error {
+	if t.SystemVersion.Set && (p.Version == "" || t.SystemVersion.Value != p.Version) {
+		return refuse(TaskDenied, "the version %s", brief(t.SystemVersion.Value))
+	}
+	return nil
+}
+
+func (p Peer) kind(t Task) error {
+	if ordinary[t.Type] || p.Deletes && deletes[t.Type] || p.Sites && sites[t.Type] || p.ACL && acl[t.Type] {
+		return nil
+	}
+	return refuse(TaskDenied, "the task type %s", brief(t.Type))
+}
+
+// about returns the key of the tables of t.
+func about(t Task) string {
+	if strings.HasSuffix(t.Type, "Folder") {
+		return "folder"
+	}
+	return strings.ToLower(t.ObjectType.Value)
+}
+
+func (p Peer) object(t Task) error {
+	kind := strings.ToLower(t.ObjectType.Value)
+	if isDangerous(kind) && !p.Dangerous {
+		return refuse(TaskDenied, "the object type %s", brief(kind))
+	}
+	switch {
+	case strings.HasSuffix(t.Type, "Object"), sites[t.Type]:
+		if kind != "" && len(p.allowed(kind)) > 0 {
+			return nil
+		}
+	case strings.HasSuffix(t.Type, "Folder"):
+		if kind == "" || kind == "media.library" {
+			return nil
+		}
+	case kind == "":
+		return nil
+	}
+	return refuse(TaskDenied, "the object type %s in a task %s", brief(kind), t.Type)
+}
+
+func isDangerous(kind string) bool {
+	for _, pattern := range dangerous {
+		if ok, _ := path.Match(pattern, kind); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// allowed returns the tables of an object type, lower-cased.
+func (p Peer) allowed(kind string) []string {
+	all := append([]string(nil), tables[kind]...)
+	if class, ok := strings.CutPrefix(kind, "customtableitem."); ok && !isSystem(class) {
+		all = append(all, strings.ReplaceAll(class, ".", "_"), "objecttranslation")
+	}
+	for _, t := range p.Tables[kind] {
+		all = append(all, strings.ToLower(t))
+	}
+	return all
+}
+
+// isSystem reports whether a class is one of the engine's own modules.
+func isSystem(class string) bool {
+	module, name, _ := strings.Cut(class, ".")
+	return name == "" || modules[module]
+}
+
+func (p Peer) user(t Task) error {
+	if len(p.Users) == 0 || p.RunAs.Set {
+		return nil
+	}
+	for _, u := range p.Users {
+		if t.UserName.Set && u == t.UserName.Value {
+			return nil
+		}
+	}
+	return refuse(UserDenied, "the user %s", brief(t.UserName.Value))
+}
+
+func (p Peer) loop(t Task) error {
+	for _, s := range t.Servers {
+		if strings.EqualFold(s, p.Upstream) {
+			return refuse(Loop, "the server %s has processed the task already", s)
+		}
+	}
+	return nil
+}
+
+// rows refuses rows of tables that do not belong to the task: the engine imports each it knows.
+func (p Peer) rows(t Task) error {
+	allowed := map[string]bool{}
+	for _, name := range p.allowed(about(t)) {
+		allowed[name] = true
+	}
+	for _, r := range t.Data.Rows {
+		name := strings.ToLower(r.Table)
+		if !allowed[name] || !p.harmless(name) {
+			return refuse(TableDenied, "a row of %s in a task %s", brief(r.Table), t.Type)
+		}
+	}
+	return nil
+}
+
+// harmless reports whether rows of a table need no switch, or have it. The kind of a table is that of
+// the object type with the same name.
+func (p Peer) harmless(table string) bool {
+	if strings.HasPrefix(table, "cms_acl") {
+		return p.ACL
+	}
+	return p.Dangerous || !isDangerous(strings.Replace(table, "_", ".", 1))
+}

@@ -1,0 +1,115 @@
+package syncserver
+
+import (
+	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // the wire asks for it
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"time"
+	"unicode/utf16"
+)
+
+const (
+	timeForm = "2006-01-02T15:04:05Z"
+	fresh    = 300 * time.Second
+	// Remember is how long a nonce must be known: longer than any token is taken, on either side.
+	Remember = 10 * time.Minute
+)
+
+// Token is a UsernameToken with a password digest. It does not cover the body of the call.
+type Token struct {
+	User    string
+	Digest  [20]byte
+	Nonce   [16]byte
+	Created time.Time // whole seconds, UTC
+}
+
+// Secret is what a password becomes on both ends; who knows it needs no password. Its zero value fits
+// nothing.
+type Secret struct{ key string }
+
+// NewSecret returns the secret of a password. An empty password is an error.
+func NewSecret(password string) (Secret, error) {
+	if password == "" {
+		return Secret{}, errors.New("the staging password is empty: set one on both servers")
+	}
+	return Secret{key: keyOf(password)}, nil
+}
+
+func keyOf(password string) string {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(password)) {
+		b = append(b, byte(u), byte(u>>8))
+	}
+	sum := sha1.Sum(b) //nolint:gosec // as above
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func digest(nonce [16]byte, created time.Time, key string) [20]byte {
+	b := append(nonce[:], created.UTC().Format(timeForm)...)
+	return sha1.Sum(append(b, key...)) //nolint:gosec // as above
+}
+
+// Sign returns a token for user. The nonce must be random and new.
+func (s Secret) Sign(user string, nonce [16]byte, created time.Time) (Token, error) {
+	if s.key == "" || user == "" {
+		return Token{}, errors.New("a token needs a user and a secret")
+	}
+	created = created.UTC().Truncate(time.Second)
+	return Token{User: user, Nonce: nonce, Created: created, Digest: digest(nonce, created, s.key)}, nil
+}
+
+// First records that a nonce was used and reports whether it was new. All gateways of one environment
+// must share what it knows, for Remember.
+type First func(nonce [16]byte) (bool, error)
+
+// Authenticate says whether the token is user's, fresh, and used for the first time. Its work is the
+// same for a user that nobody knows. The nonce is recorded only if everything else holds. An error of
+// first is returned as it is.
+func (s Secret) Authenticate(t Token, user string, now time.Time, first First) error {
+	key, known := s.key, s.key != "" && user != "" && user == t.User
+	if !known {
+		key = rand.Text()
+	}
+	want := digest(t.Nonce, t.Created, key)
+	fits := subtle.ConstantTimeCompare(want[:], t.Digest[:]) == 1
+	for _, empty := range []string{"", keyOf("")} {
+		if d := digest(t.Nonce, t.Created, empty); subtle.ConstantTimeCompare(d[:], t.Digest[:]) == 1 {
+			return outside(400, Bypass2746, "the digest of an empty secret")
+		}
+	}
+	if !known || !fits {
+		return outside(400, Credentials, "user or secret")
+	}
+	if age := now.Sub(t.Created); age > fresh || age < -fresh {
+		return outside(400, Stale, "the token is %s old: are the clocks alike?", age)
+	}
+	isNew, err := first(t.Nonce)
+	if err != nil {
+		return err
+	}
+	if !isNew {
+		return outside(400, Replay, "the nonce was used before")
+	}
+	return nil
+}
+
+// parseTime takes the one form of the wire.
+func parseTime(s string) (time.Time, error) {
+	t, err := time.Parse(timeForm, s)
+	if err != nil || t.Format(timeForm) != s {
+		return time.Time{}, outside(400, Credentials, "a time other than %s", timeForm)
+	}
+	return t, nil
+}
+
+// exactly decodes canonical Base64 of len(into) bytes.
+func exactly(into []byte, s string) bool {
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) != len(into) || base64.StdEncoding.EncodeToString(b) != s {
+		return false
+	}
+	copy(into, b)
+	return true
+}
