@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -159,6 +160,53 @@ func TestReload(t *testing.T) {
 	}
 	if code, _, _ := command(t, "status", "--socket", socket); code != 0 {
 		t.Errorf("it does not go on: %d", code)
+	}
+}
+
+// A reload of a file that cannot be used names the file and the line, where no gateway could say it: the
+// one at the usual place is not asked for a file that does not speak of it.
+func TestReloadNamesTheBadFile(t *testing.T) {
+	good, _, socket := adminConfig(t, upstream(t))
+	start(t, good)
+	text, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, text, says string }{
+		{"emptied", "", ":1: error: peers is empty"},
+		{"of comments", "# nothing\n", ":1: error: peers is empty"},
+		{"no setting", "listen: [\"127.0.0.1:0\"]\nnamez: [a]\n", ":2: error: namez is not known"},
+		{"no YAML", "listen: [\n", ":2: error: is not YAML"},
+		{"wrong, and its gateway does not run", "data: " + t.TempDir() + "\nheartbeat: 20h\n", ":2: error: heartbeat is out of bounds"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "stagelock.yaml")
+			if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			code, out, errs := command(t, "reload", "--config", file)
+			if code != term.ExitConfig || !strings.Contains(errs, file+tt.says) || !strings.Contains(errs, "No gateway was asked") {
+				t.Errorf("exit code %d: %s%s", code, out, errs)
+			}
+			code, out, _ = command(t, "reload", "--json", "--config", file)
+			var told struct {
+				OK       bool
+				Problems []struct{ File string }
+			}
+			if err := json.Unmarshal([]byte(out), &told); err != nil || code != term.ExitConfig || told.OK || len(told.Problems) == 0 || told.Problems[0].File != file {
+				t.Errorf("for a script: %d %v %s", code, err, out)
+			}
+			if code, out, errs := command(t, "reload", "--config", file, "--socket", socket); code != 0 || !strings.Contains(out, "nothing has changed") {
+				t.Errorf("with a socket: exit code %d: %s%s", code, out, errs)
+			}
+		})
+	}
+	// A gateway that runs sees its own variables: what is wrong for who asks may be right for it.
+	if err := os.WriteFile(good, append(text, "heartbeat: 20h\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ := command(t, "reload", "--config", good); code != term.ExitConfig || !strings.Contains(out, "the old one stays") {
+		t.Errorf("of a gateway that runs: %d %s", code, out)
 	}
 }
 

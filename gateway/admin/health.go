@@ -84,7 +84,7 @@ func (p *Probes) Health() Health {
 		h.Problems = append(h.Problems, "the audit log is not whole: "+f.Log.Error()+"; see stagelock audit verify")
 	}
 	switch {
-	case anyUp(f.Nodes) && f.Unasked:
+	case f.Unasked && (anyUp(f.Nodes) || len(f.Engine) == 0): // why a node is down is said once it is known
 		h.Problems = append(h.Problems, "the live engine has yet to say whether it takes publishes; ask again in a moment")
 	case anyUp(f.Nodes):
 		h.Warnings = slices.Clone(f.Engine) // another node takes them

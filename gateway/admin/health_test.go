@@ -23,6 +23,7 @@ func TestHealth(t *testing.T) {
 		{"one of two nodes would not", admin.Facts{Nodes: up, Engine: []string{"b:1 refuses"}}, "", "b:1 refuses"},
 		{"no node would", admin.Facts{Nodes: down, Engine: []string{"a:1 refuses"}}, "a:1 refuses", ""},
 		{"no node is up, and nobody asked why", admin.Facts{Nodes: down}, "no node of the live engine can be reached", ""},
+		{"no node is up, and nobody knows yet why", admin.Facts{Nodes: down, Unasked: true}, "has yet to say", ""},
 		{"nobody knows yet", admin.Facts{Nodes: up, Unasked: true}, "has yet to say", ""},
 		{"the log cannot be written", admin.Facts{Nodes: up, Unwritable: errors.New("disk full")}, "disk full; make room", ""},
 		{"the log is not whole", admin.Facts{Nodes: up, Log: errors.New("record 7")}, "record 7; see stagelock audit verify", ""},

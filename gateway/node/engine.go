@@ -42,18 +42,18 @@ func (n *Node) newProber(c *conf.Config, p *rules.Policy, before *readiness.Prob
 	return prober
 }
 
-// engineFacts says why a publish would not pass, each with its cure and the line that decides. It
-// neither waits nor asks.
-func (n *Node) engineFacts() (found []string, unasked bool) {
+// engineFacts says which nodes take calls, and why a publish would not pass, each with its cure and the
+// line that decides. It neither waits nor asks.
+func (n *Node) engineFacts() (nodes map[string]bool, found []string, unasked bool) {
 	prober := n.probing.Load()
 	if prober == nil {
-		return nil, false
+		return n.relay.Policy().Engine.Pool.State(), nil, false
 	}
-	findings, asked := prober.Found()
+	nodes, findings, asked := prober.State()
 	for _, f := range findings {
 		found = append(found, f.Msg+"; "+f.Cure+" ("+place(n.conf(), f.Setting)+")")
 	}
-	return found, !asked
+	return nodes, found, !asked
 }
 
 // place names a setting and where it stands.

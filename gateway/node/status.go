@@ -38,7 +38,7 @@ func (n *Node) Status() status.Status {
 	}
 	s.Certificates = n.certificates()
 	if h.Ready {
-		s.Warnings, _ = n.engineFacts()
+		_, s.Warnings, _ = n.engineFacts()
 	}
 	return s
 }
@@ -91,7 +91,7 @@ func (n *Node) storeStatus(kind string) status.Store {
 // facts gathers what health is made of. It neither waits nor writes.
 func (n *Node) facts() admin.Facts {
 	f := admin.Facts{
-		Log: n.audit.Err(), Nodes: n.relay.Policy().Engine.Pool.State(),
+		Log:      n.audit.Err(),
 		Stopping: n.relay.Draining(), Refusals: n.visits.Refusals(), Certificates: n.certificates(), Now: n.cfg.Now(),
 	}
 	if _, shared := n.logs(); shared {
@@ -100,7 +100,7 @@ func (n *Node) facts() admin.Facts {
 		f.Unwritable = n.unwritable()
 	}
 	f.Crowded = n.rules().Quota.StrangersFull()
-	f.Engine, f.Unasked = n.engineFacts()
+	f.Nodes, f.Engine, f.Unasked = n.engineFacts()
 	_, f.Certificate = n.certs.Expiry()
 	return f
 }

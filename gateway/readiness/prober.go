@@ -82,7 +82,7 @@ func (p *Prober) pause(failed int) time.Duration {
 }
 
 // ask asks all nodes at once. One that works for us and is slow is not found wanting.
-func (p *Prober) ask(ctx context.Context) []Finding {
+func (p *Prober) ask(ctx context.Context) []*Finding {
 	members := p.cfg.Pool.Members()
 	found := make([]*Finding, len(members))
 	var all errgroup.Group
@@ -94,29 +94,20 @@ func (p *Prober) ask(ctx context.Context) []Finding {
 			if f := p.cfg.Target.Ask(ctx, m); f != nil && (f.Kind != Silent || !busy) {
 				found[i] = f
 			}
-			m.Refuse(found[i] != nil)
 			return nil
 		})
 	}
 	_ = all.Wait() // none fails
-	var findings []Finding
-	for _, f := range found {
-		if f != nil {
-			findings = append(findings, *f)
-		}
-	}
-	return findings
+	return found
 }
 
-// keep remembers what was found and tells what is new.
-func (p *Prober) keep(ctx context.Context, findings []Finding) {
+// keep remembers what was found of each node and tells what is new. A node is taken out with what was
+// found of it: whoever looks in between would say that it cannot be reached.
+func (p *Prober) keep(ctx context.Context, found []*Finding) {
 	if ctx.Err() != nil {
 		return
 	}
-	p.mu.Lock()
-	before := p.findings
-	p.asked, p.findings = true, findings
-	p.mu.Unlock()
+	before, findings := p.store(found)
 	for _, f := range findings {
 		if !slices.Contains(before, f) {
 			p.cfg.Log.WithFields(logrus.Fields{"node": f.Node, "setting": f.Setting, "cure": f.Cure}).Error("no publish would pass: " + f.Msg)
@@ -125,6 +116,23 @@ func (p *Prober) keep(ctx context.Context, findings []Finding) {
 	if len(before) > 0 && len(findings) == 0 {
 		p.cfg.Log.Info("the live engine takes publishes again")
 	}
+}
+
+// store takes in what was found, and returns what was known before and what is known now.
+func (p *Prober) store(found []*Finding) (before, findings []Finding) {
+	for _, f := range found {
+		if f != nil {
+			findings = append(findings, *f)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, m := range p.cfg.Pool.Members() {
+		m.Refuse(found[i] != nil)
+	}
+	before = p.findings
+	p.asked, p.findings = true, findings
+	return before, findings
 }
 
 func (p *Prober) well() bool {
@@ -138,4 +146,11 @@ func (p *Prober) Found() (findings []Finding, asked bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.findings), p.asked
+}
+
+// State is Found together with which nodes calls are sent to, by name, as it was at that moment.
+func (p *Prober) State() (nodes map[string]bool, findings []Finding, asked bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cfg.Pool.State(), slices.Clone(p.findings), p.asked
 }

@@ -325,6 +325,9 @@ func TestTheEngineIsAskedRarely(t *testing.T) {
 		if wait := <-clock.waits; wait != step.wait {
 			t.Errorf("step %d: waits %s, want %s", i, wait, step.wait)
 		}
+		if up, found, known := p.State(); len(up) != 1 || len(found) != step.wrong || !known {
+			t.Errorf("step %d: %v, found %v", i, up, found)
+		}
 		for range 100 {
 			if found, known := p.Found(); len(found) != step.wrong || !known {
 				t.Fatalf("step %d: found %v", i, found)
@@ -350,6 +353,62 @@ func TestTheEngineIsAskedRarely(t *testing.T) {
 	}
 	if found, known := next.Found(); len(found) != 1 || !known {
 		t.Errorf("the next one begins with %v, %v", found, known)
+	}
+}
+
+// While one node keeps the answer for itself, nobody says of another one, which was found wanting, that it
+// cannot be reached: a node is taken out together with what was found of it.
+func TestNodesAreOutWithWhatWasFound(t *testing.T) {
+	let := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-let
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	defer slow.Close()
+	bad := make(chan struct{}, 1)
+	quick := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		bad <- struct{}{}
+	}))
+	defer quick.Close()
+	clock := &ticking{make(chan time.Duration), make(chan time.Time)}
+	p, err := readiness.New(readiness.Config{Target: target(t, "7.4"), Pool: pool(t, nil, slow.URL, quick.URL), Every: time.Minute,
+		Log: logger(io.Discard), After: clock.after})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done, seen := make(chan error), make(chan struct{})
+	go func() { done <- p.Run(ctx) }()
+	<-bad
+	go func() { // at every moment
+		defer close(seen)
+		for {
+			nodes, found, asked := p.State()
+			out := 0
+			for _, up := range nodes {
+				if !up {
+					out++
+				}
+			}
+			if out != len(found) {
+				t.Errorf("%v, found %v", nodes, found)
+				return
+			}
+			if asked {
+				return
+			}
+		}
+	}()
+	close(let)
+	<-clock.waits
+	<-seen
+	if nodes, found, _ := p.State(); len(found) != 2 || nodes[strings.TrimPrefix(quick.URL, "http://")] {
+		t.Errorf("%v, found %v", nodes, found)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -35,11 +35,7 @@ func (sh shell) gateway(c *cli.Context) (*admin.Client, error) {
 	}
 	cfg, problems := load()
 	if cfg == nil {
-		err := flags.BadConfig(sh.Shell, problems)
-		if !sh.JSON {
-			fmt.Fprintln(sh.Err, "No gateway was asked: where it listens stands in that file. One that runs goes on as before; name its socket with --socket.")
-		}
-		return nil, err
+		return nil, sh.badFile(problems)
 	}
 	at, ok := adminAddress(cfg)
 	if !ok {
@@ -87,7 +83,42 @@ func (sh shell) reloadCommand() *cli.Command {
 	}
 }
 
+// broken returns the problems of a configuration that cannot be used, nil if it can be or --socket says
+// who is asked. A gateway that runs is asked all the same and may see it otherwise: it has other
+// variables, and may read other files. But a file that says nowhere where it listens, such as one that
+// was emptied, may not speak for the one at the usual place.
+func (sh shell) broken(c *cli.Context) (problems []conf.Problem, nowhere bool, err error) {
+	if c.String("socket") != "" {
+		return nil, false, nil
+	}
+	load, err := flags.Loader(sh.Shell, c)
+	if err != nil {
+		return nil, false, err
+	}
+	cfg, problems := load()
+	if !conf.Fatal(problems) {
+		return nil, false, nil
+	}
+	return problems, cfg == nil || !cfg.Written("data") && !cfg.Written("admin.listen"), nil
+}
+
+// badFile ends a command that found nobody to ask with a configuration that is wrong.
+func (sh shell) badFile(problems []conf.Problem) error {
+	err := flags.BadConfig(sh.Shell, problems)
+	if !sh.JSON {
+		fmt.Fprintln(sh.Err, "No gateway was asked: where it listens stands in that file. One that runs goes on as before; name its socket with --socket.")
+	}
+	return err
+}
+
 func (sh shell) reload(c *cli.Context) error {
+	bad, nowhere, err := sh.broken(c)
+	if err != nil {
+		return err
+	}
+	if bad != nil && nowhere {
+		return sh.badFile(bad)
+	}
 	client, err := sh.gateway(c)
 	if err != nil {
 		return err
@@ -95,6 +126,9 @@ func (sh shell) reload(c *cli.Context) error {
 	ctx, cancel := timeout(c)
 	defer cancel()
 	done, err := client.Reload(ctx)
+	if errors.Is(err, admin.ErrNobody) && bad != nil {
+		return sh.badFile(bad)
+	}
 	if err != nil {
 		return unreached(err)
 	}
