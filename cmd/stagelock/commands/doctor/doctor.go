@@ -115,7 +115,8 @@ func address(flag, text string) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, term.Usagef("--%s %s is not an address such as https://live.example.com:8443/live", flag, text)
+		// Without the text, in which a password may be.
+		return nil, term.Usagef("--%s is not an address such as https://live.example.com:8443/live", flag)
 	}
 	return u, nil
 }

@@ -118,16 +118,12 @@ func (sh shell) archiveSplit(c *cli.Context) error {
 	if err != nil {
 		return term.Usagef("--buffer: %v", err)
 	}
-	f, err := os.Open(args[0])
+	f, size, err := openRegular(args[0])
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	pieces, err := parts.Split(filepath.Base(args[0]), info.Size(), buffer)
+	pieces, err := parts.Split(filepath.Base(args[0]), size, buffer)
 	if err != nil {
 		return term.Usagef("--buffer: %v", err)
 	}
@@ -139,7 +135,7 @@ func (sh shell) archiveSplit(c *cli.Context) error {
 		}
 		made = append(made, filePart{path, p.Size})
 	}
-	digests, err := parts.Digest(c.Context, io.NewSectionReader(f, 0, info.Size()))
+	digests, err := parts.Digest(c.Context, io.NewSectionReader(f, 0, size))
 	if err != nil {
 		return err
 	}
@@ -152,6 +148,19 @@ func (sh shell) archiveSplit(c *cli.Context) error {
 		rows = append(rows, []string{m.File, term.Size(m.Size)})
 	}
 	return sh.Table(append(rows, []string{"MD5 of the whole", digests.MD5}))
+}
+
+// openRegular opens a file that is no folder and no pipe, and says how long it is.
+func openRegular(path string) (*os.File, int64, error) {
+	info, err := os.Stat(path) // first, since a pipe is waited for
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, &term.DataError{Msg: path + " is no file", Cure: "name the archive itself"}
+	}
+	f, err := os.Open(path)
+	return f, info.Size(), err
 }
 
 // writeFrom writes a file that is not there yet, and leaves nothing behind if it cannot.

@@ -25,8 +25,8 @@ func (sh shell) publisherConfig(c *cli.Context, file string) (publisher.Config, 
 		return publisher.Config{}, term.Usagef("the archive and the secret cannot both come from standard input")
 	}
 	u, err := url.Parse(strings.TrimSuffix(c.String("to"), "/"))
-	if err != nil {
-		return publisher.Config{}, term.Usagef("the address of --to cannot be read: %v", err)
+	if err != nil { // its text has the whole address, with a password perhaps
+		return publisher.Config{}, term.Usagef("the address of --to cannot be read; write it as https://live.example.com")
 	}
 	buffer, err := flags.ParseSize(c.String("buffer"))
 	if err != nil {
