@@ -1,16 +1,21 @@
 package conf
 
 import (
+	"errors"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"time"
 
+	"github.com/stagelock/stagelock/conf/address"
 	"github.com/stagelock/stagelock/conf/settings"
 	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
 
 // What settings are made of, under the names by which the rest of the house knows them.
 type (
+	// Endpoint is an address with a port, or a Unix socket.
+	Endpoint = address.Endpoint
 	// Secret is a text that nothing prints.
 	Secret = scalar.Secret
 	// Size is a number of bytes.
@@ -270,4 +275,32 @@ func (p Peer) MayPublish(site Site) bool {
 		}
 	}
 	return false
+}
+
+// Site is the group id of a site, or AnySite.
+type Site int64
+
+// AnySite stands for every site and is written any.
+const AnySite Site = -1
+
+// String returns the id, or any.
+func (s Site) String() string {
+	if s == AnySite {
+		return "any"
+	}
+	return strconv.FormatInt(int64(s), 10)
+}
+
+// UnmarshalText reads an id, or any.
+func (s *Site) UnmarshalText(text []byte) error {
+	if string(text) == "any" {
+		*s = AnySite
+		return nil
+	}
+	n, err := strconv.ParseUint(string(text), 10, 63)
+	if err != nil || n == 0 {
+		return errors.New("is neither the group id of a site nor the word any")
+	}
+	*s = Site(n)
+	return nil
 }

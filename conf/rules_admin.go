@@ -1,6 +1,8 @@
 package conf
 
 import (
+	"github.com/stagelock/stagelock/conf/address"
+
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -45,7 +47,7 @@ var adminRules = []rule{
 			return when(c.Admin.Group != "" && !slices.ContainsFunc(c.Admin.Listen, func(e Endpoint) bool { return e.Socket != "" }), "admin.group")
 		}},
 	{"admin-names", false, "is not a host: %s", "write it as it stands in a Host header, such as gate-a.example.com",
-		func(_ *loader, c *Config) []finding { return each(c.Admin.Names, "admin.names", badHost) }},
+		func(_ *loader, c *Config) []finding { return each(c.Admin.Names, "admin.names", address.BadHost) }},
 }
 
 // SocketFile returns where the socket of e lies.
@@ -59,4 +61,47 @@ func (c *Config) SocketFile(e Endpoint) string {
 // meet reports whether two listeners could not both be bound.
 func meet(a, b netip.AddrPort) bool {
 	return a.Port() == b.Port() && (a.Addr() == b.Addr() || a.Addr().IsUnspecified() || b.Addr().IsUnspecified())
+}
+
+var fileRules = []rule{
+	{"writable", true, "may be changed by every user of this machine: %s", "chmod o-w it", writable},
+}
+
+// place is a file or folder that only the gateway's operators may change, and the setting that names
+// it.
+type place struct{ path, name string }
+
+// writable finds files that everybody may change, or put others in the place of.
+func writable(l *loader, c *Config) []finding {
+	places := []place{{"data", string(c.Data)}, {"tls.certificate", string(c.TLS.Certificate)}, {"tls.key", string(c.TLS.Key)},
+		{"cluster.key_file", string(c.Cluster.KeyFile)}, {"audit.key_file", string(c.Audit.KeyFile)},
+		{"engine.upstream.ca", string(c.Engine.Upstream.CA)}}
+	if l.File() != "" {
+		places = append(places, place{"", l.File()})
+	}
+	l.eachKey(func(path string, k *Key) {
+		if !l.shared(path) {
+			places = append(places, place{join(path, "file"), string(k.File)})
+		}
+	})
+	for i, p := range c.Engine.Liferay.PortalExt {
+		places = append(places, place{entry("engine.liferay.portal_ext", i), string(p)})
+	}
+	for i, p := range c.Engine.Liferay.OSGi {
+		places = append(places, place{entry("engine.liferay.osgi", i), string(p)})
+	}
+	var all []finding
+	seen := map[string]bool{"": true}
+	for _, p := range places {
+		for _, name := range []string{p.name, filepath.Dir(p.name)} {
+			if p.name == "" || seen[name] {
+				continue
+			}
+			seen[name] = true
+			if l.WorldWritable(name) {
+				all = append(all, finding{p.path, name})
+			}
+		}
+	}
+	return all
 }

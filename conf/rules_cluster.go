@@ -1,6 +1,8 @@
 package conf
 
 import (
+	"github.com/stagelock/stagelock/conf/address"
+
 	"net/url"
 	"regexp"
 	"strings"
@@ -27,7 +29,7 @@ var clusterRules = []rule{
 		"add sslmode=verify-full and sslrootcert",
 		func(_ *loader, c *Config) []finding {
 			u, ok := c.postgresURL()
-			return when(ok && u.Hostname() != "" && !loopback(u.Hostname()) && u.Query().Get("sslmode") != "verify-full",
+			return when(ok && u.Hostname() != "" && !address.Loopback(u.Hostname()) && u.Query().Get("sslmode") != "verify-full",
 				"cluster.postgres.url.value")
 		}},
 	{"postgres-schema", false, "is not a name that needs no quotes", "use lower-case letters, digits and underscores",

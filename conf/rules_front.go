@@ -1,10 +1,10 @@
 package conf
 
 import (
+	"github.com/stagelock/stagelock/conf/address"
+
 	"crypto/tls"
-	"net"
 	"net/netip"
-	"strconv"
 	"strings"
 )
 
@@ -21,7 +21,7 @@ var frontRules = []rule{
 	{"names-empty", false, "is empty: no Host would be accepted", "list the names under which publishers know the gateway",
 		func(_ *loader, c *Config) []finding { return when(len(c.Names) == 0, "names") }},
 	{"names-spelling", false, "is not a host or host:port: %s", "write it as it stands in a Host header, such as live.example.com or live.example.com:8443",
-		func(_ *loader, c *Config) []finding { return each(c.Names, "names", badHost) }},
+		func(_ *loader, c *Config) []finding { return each(c.Names, "names", address.BadHost) }},
 	{"names-twice", true, "is the same as %s", "drop one of the two",
 		func(_ *loader, c *Config) []finding {
 			return repeated(c.Names, "names", func(string) bool { return true })
@@ -42,7 +42,7 @@ var frontRules = []rule{
 		}},
 	{"context-spelling", false, "is not a path that every server reads alike", "use letters, digits and -._~ between single slashes, and no segment . or ..",
 		func(_ *loader, c *Config) []finding {
-			return contexts(c, func(p string) (string, bool) { return "", !plainPath(strings.Trim(p, "/")) })
+			return contexts(c, func(p string) (string, bool) { return "", !address.PlainPath(strings.Trim(p, "/")) })
 		}},
 	{"hosts-empty", false, "is empty: nobody may connect", "list the addresses of the publishers, such as 10.1.2.3 or 10.1.2.0/24",
 		func(_ *loader, c *Config) []finding { return when(len(c.Hosts.Allow) == 0, "hosts.allow") }},
@@ -92,7 +92,7 @@ var tlsRules = []rule{
 	{"acme-address", false, "is an address, for which no ACME authority gives a certificate by name", "name a host, or write source: files",
 		func(_ *loader, c *Config) []finding {
 			return each(c.Names, "names", func(name string) (string, bool) {
-				host, _ := splitHost(name)
+				host, _ := address.SplitHost(name)
 				_, err := netip.ParseAddr(host)
 				return "", c.TLS.Source == "acme" && err == nil
 			})
@@ -140,87 +140,4 @@ func contexts(c *Config, bad func(string) (string, bool)) []finding {
 		}
 	}
 	return all
-}
-
-// plainPath reports whether a path without its outer slashes has one spelling only.
-func plainPath(p string) bool {
-	if p == "" {
-		return true
-	}
-	for segment := range strings.SplitSeq(p, "/") {
-		if segment == "" || segment == "." || segment == ".." || !onlyOf(segment, "-._~") {
-			return false
-		}
-	}
-	return true
-}
-
-// onlyOf reports whether s has letters, digits and the other characters only.
-func onlyOf(s, others string) bool {
-	for i := range len(s) {
-		if !isAlphanumeric(s[i]) && strings.IndexByte(others, s[i]) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// splitHost cuts the port off host:port and the brackets off an IPv6 address; a bare IPv6 address
-// stays whole.
-func splitHost(s string) (host, port string) {
-	if h, p, err := net.SplitHostPort(s); err == nil {
-		return h, p
-	}
-	return strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), ""
-}
-
-// hostFaults are the ways in which a Host can be misspelt; the first that holds is told.
-var hostFaults = []struct {
-	msg string
-	bad func(h hostParts) bool
-}{
-	{"it is a URL", func(h hostParts) bool { return strings.Contains(h.text, "://") }},
-	{"it has more than a host and a port", func(h hostParts) bool { return strings.ContainsAny(h.text, "/?#@") }},
-	{"an address with a zone cannot stand in a Host header", func(h hostParts) bool { return h.address.Zone() != "" }},
-	{"an IPv6 address stands in brackets", func(h hostParts) bool { return h.address.Is6() && h.text[0] != '[' }},
-	{"an address has one spelling in lists of hosts, without zeros in front", func(h hostParts) bool {
-		return h.address.IsValid() && !h.address.Is6() && h.address.String() != h.host
-	}},
-	{"names are written in small letters", func(h hostParts) bool { return h.name() && h.host != strings.ToLower(h.host) }},
-	{"a dot stands at its end", func(h hostParts) bool { return h.name() && strings.HasSuffix(h.host, ".") }},
-	{"a name has letters, digits, hyphens and dots; others are written as xn--", func(h hostParts) bool {
-		return h.name() && (h.host == "" || len(h.host) > 253 || !onlyOf(h.host, "-._") || strings.Contains(h.host, ".."))
-	}},
-	{"a port is a number from 1 to 65535", func(h hostParts) bool {
-		n, err := strconv.ParseUint(h.port, 10, 16)
-		canonical := err == nil && n > 0 && strconv.FormatUint(n, 10) == h.port
-		return strings.HasSuffix(h.text, ":") || h.port != "" && !canonical
-	}},
-}
-
-// hostParts is a Host taken apart; address is only valid where host is one.
-type hostParts struct {
-	text, host, port string
-	address          netip.Addr
-}
-
-func (h hostParts) name() bool { return !h.address.IsValid() }
-
-// badHost says what keeps s from being a host or host:port as it stands in a Host header.
-func badHost(s string) (string, bool) {
-	h := hostParts{text: s}
-	h.host, h.port = splitHost(s)
-	if a, err := netip.ParseAddr(h.host); err == nil {
-		h.address = a
-	}
-	for _, fault := range hostFaults {
-		if fault.bad(h) {
-			return fault.msg, true
-		}
-	}
-	return "", false
-}
-
-func isAlphanumeric(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }

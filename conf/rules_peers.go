@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stagelock/stagelock/conf/address"
 	"github.com/stagelock/stagelock/conf/settings"
 )
 
@@ -13,7 +14,7 @@ var peerRules = []rule{
 	{"peer-name", false, "is not a name of 1 to 64 letters, digits and -._", "give the peer a name such as staging",
 		func(_ *loader, c *Config) []finding {
 			return eachPeer(c, func(p *Peer, path string) []finding {
-				return when(p.Name == "" || len(p.Name) > 64 || !onlyOf(p.Name, "-._"), join(path, "name"))
+				return when(p.Name == "" || len(p.Name) > 64 || !address.OnlyOf(p.Name, "-._"), join(path, "name"))
 			})
 		}},
 	{"peer-twice", false, "is the name of another peer too", "give each peer a name of its own",

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stagelock/stagelock/conf/address"
 	"github.com/stagelock/stagelock/conf/settings"
 	"github.com/stagelock/stagelock/conf/vendor"
 )
@@ -25,8 +26,8 @@ var upstreamRules = []rule{
 		func(_ *loader, c *Config) []finding {
 			seen := map[string]bool{}
 			return nodes(c, func(u *url.URL) bool {
-				twice := seen[nodeAddress(u)]
-				seen[nodeAddress(u)] = true
+				twice := seen[address.NodeAddress(u)]
+				seen[address.NodeAddress(u)] = true
 				return twice
 			})
 		}},
@@ -35,7 +36,7 @@ var upstreamRules = []rule{
 	{"node-plain", true, "is reached over the network without TLS: tokens and content can be read on the way",
 		"use https, or a network that only the gateway and the engine share",
 		func(_ *loader, c *Config) []finding {
-			return nodes(c, func(u *url.URL) bool { return u.Scheme == "http" && !loopback(u.Hostname()) })
+			return nodes(c, func(u *url.URL) bool { return u.Scheme == "http" && !address.Loopback(u.Hostname()) })
 		}},
 	{"node-https", false, "is http, and Liferay requires https: it would answer with a redirect, which a publisher takes for success",
 		"write https, or set tunnel.servlet.https.required=false and keep the engine's port away from others",
@@ -54,8 +55,8 @@ var upstreamRules = []rule{
 			if name == "" {
 				return nil
 			}
-			detail, broken := badHost(name)
-			if _, port := splitHost(name); port != "" && !broken {
+			detail, broken := address.BadHost(name)
+			if _, port := address.SplitHost(name); port != "" && !broken {
 				detail, broken = "it has a port", true
 			}
 			if broken {
@@ -69,7 +70,7 @@ var upstreamRules = []rule{
 				if v.Host == "" {
 					return "it is empty", true
 				}
-				return badHost(v.Host)
+				return address.BadHost(v.Host)
 			}, "host")
 		}},
 	{"virtual-sites", false, "is empty: no call would get this Host", "list the group ids of the sites of that instance",
@@ -98,7 +99,7 @@ var upstreamRules = []rule{
 			if c.Engine.Upstream.Host == "" {
 				return nil
 			}
-			if detail, broken := badHost(c.Engine.Upstream.Host); broken {
+			if detail, broken := address.BadHost(c.Engine.Upstream.Host); broken {
 				return []finding{{"engine.upstream.host", detail}}
 			}
 			return nil
@@ -116,12 +117,12 @@ var upstreamRules = []rule{
 	{"browser-path", false, "has a path that not every server reads alike", "use letters, digits and -._~ between single slashes, and no segment . or ..",
 		func(_ *loader, c *Config) []finding {
 			u := c.Engine.BrowserURL
-			return when(u != nil && !plainPath(strings.Trim(u.EscapedPath(), "/")), "engine.browser_url")
+			return when(u != nil && !address.PlainPath(strings.Trim(u.EscapedPath(), "/")), "engine.browser_url")
 		}},
 	{"browser-inner", true, "is an address of this machine or of the engine itself, which browsers elsewhere do not reach", "write the address that browsers use",
 		func(_ *loader, c *Config) []finding {
 			u := c.Engine.BrowserURL
-			return when(u != nil && (loopback(u.Hostname()) || c.isNode(u)), "engine.browser_url")
+			return when(u != nil && (address.Loopback(u.Hostname()) || c.isNode(u)), "engine.browser_url")
 		}},
 	{"browser-gateway", true, "is the gateway itself, which answers browsers with 404", "write the address under which browsers see the live sites",
 		func(_ *loader, c *Config) []finding {
@@ -131,7 +132,7 @@ var upstreamRules = []rule{
 	{"health-path", false, "is not a path", "begin it with a slash and use letters, digits and -._~/",
 		func(_ *loader, c *Config) []finding {
 			p := c.Engine.Upstream.Health.Path
-			return when(!strings.HasPrefix(p, "/") || !onlyOf(p, "-._~/"), "engine.upstream.health.path")
+			return when(!strings.HasPrefix(p, "/") || !address.OnlyOf(p, "-._~/"), "engine.upstream.health.path")
 		}},
 	{"health-timeout", true, "is longer than the interval: checks would overlap", "make it shorter than engine.upstream.health.interval",
 		func(_ *loader, c *Config) []finding {
@@ -173,28 +174,8 @@ func (c *Config) secureNodes() bool {
 // isNode reports whether u is one of the engine's nodes.
 func (c *Config) isNode(u *url.URL) bool {
 	return slices.ContainsFunc(c.Engine.Upstream.Nodes, func(n *url.URL) bool {
-		return n != nil && nodeAddress(n) == nodeAddress(u)
+		return n != nil && address.NodeAddress(n) == address.NodeAddress(u)
 	})
-}
-
-// nodeAddress returns host:port of a node, with the port that its scheme implies.
-func nodeAddress(u *url.URL) string {
-	return strings.ToLower(u.Hostname()) + ":" + nodePort(u)
-}
-
-func nodePort(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case u.Scheme == "https":
-		return "443"
-	}
-	return "80"
-}
-
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
 }
 
 // loops reports whether a node is one of the gateway's own listeners, as far as the text alone says
@@ -202,21 +183,16 @@ func loopback(host string) bool {
 func (c *Config) loops(u *url.URL) bool {
 	a, err := netip.ParseAddr(u.Hostname())
 	return slices.ContainsFunc(c.Listen, func(listen netip.AddrPort) bool {
-		if !listen.IsValid() || nodePort(u) != portText(listen) {
+		if !listen.IsValid() || address.NodePort(u) != address.PortOf(listen) {
 			return false
 		}
 		own := err == nil && a.Unmap() == listen.Addr().Unmap()
-		here := loopback(u.Hostname()) && (listen.Addr().IsUnspecified() || listen.Addr().IsLoopback() && err != nil)
+		here := address.Loopback(u.Hostname()) && (listen.Addr().IsUnspecified() || listen.Addr().IsLoopback() && err != nil)
 		return own || here || slices.ContainsFunc(c.Names, func(name string) bool {
-			host, _ := splitHost(name)
-			return host == strings.ToLower(u.Hostname()) && !loopback(host)
+			host, _ := address.SplitHost(name)
+			return host == strings.ToLower(u.Hostname()) && !address.Loopback(host)
 		})
 	})
-}
-
-func portText(a netip.AddrPort) string {
-	_, port := splitHost(a.String())
-	return port
 }
 
 var liferayRules = []rule{
