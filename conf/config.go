@@ -211,6 +211,7 @@ type Quota struct {
 	Connections           int  `yaml:"connections" default:"1024" min:"1" max:"1000000" doc:"Open connections in all, but for those of strangers."`
 	ConnectionsPerAddress int  `yaml:"connections_per_address" default:"64" min:"1" max:"1000000" doc:"Open connections of one address (IPv6: one /64). Those of the balancers of hosts count among all only."`
 	Strangers             int  `yaml:"strangers" default:"128" min:"1" max:"1000000" doc:"Open connections of addresses that neither hosts.allow nor the balancers of hosts name, in all; a sixteenth of them of one address. They have these places only, so they take none from publishers."`
+	StrangerHandshakes    Rate `yaml:"stranger_handshakes" default:"10/s" min:"1/m" doc:"TLS handshakes of one of them (IPv6: one /64), five times as many at once. Those of allowed addresses wait above peer_rate, at most a second, and are never refused."`
 	CallsPerPeer          int  `yaml:"calls_per_peer" default:"32" min:"1" max:"100000" doc:"Calls of one peer that may be under way at once."`
 	Tracked               int  `yaml:"tracked" default:"10000" min:"16" max:"10000000" doc:"Addresses whose rates are remembered."`
 }

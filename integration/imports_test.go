@@ -119,7 +119,7 @@ var mayImport = map[string][]string{
 		"gateway/inbox", "gateway/outbox", "gateway/replica", "store", "store/exchange", "tunnel/source",
 		"tunnel/sync",
 	},
-	"gateway/front": {"gateway/visit", "policy", "tunnel", "tunnel/http1/wire"},
+	"gateway/front": {"gateway/visit", "policy", "policy/quota", "tunnel", "tunnel/http1/wire"},
 	"gateway/inbox": {
 		"gateway/outbox", "store", "store/exchange", "tunnel", "tunnel/signed", "tunnel/sync",
 	},

@@ -156,6 +156,9 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 	}
 	defer release()
 	f.cfg.Pause("accepted")
+	if !f.paced(ctx, rules, socket.Addr()) {
+		return
+	}
 	patience := f.patience(rules, socket.Addr())
 	var hello greeted
 	conn, protocol, err := f.handshake(context.WithValue(ctx, greetedKey{}, &hello), raw, patience)

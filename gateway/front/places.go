@@ -1,11 +1,13 @@
 package front
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/visit"
+	"github.com/stagelock/stagelock/policy/quota"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -13,6 +15,7 @@ import (
 const (
 	ReasonCrowded tunnel.Reason = "hello.crowded"
 	ReasonIdle    tunnel.Reason = "hello.idle"
+	ReasonRate    tunnel.Reason = "hello.rate"
 )
 
 // place takes one of the places that there are for connections. Far over the limit there is none; a
@@ -82,4 +85,43 @@ func (o *open) limit(patience time.Duration, late func()) (end func()) {
 	defer o.mu.Unlock()
 	o.patience, o.late = patience, time.AfterFunc(patience, late)
 	return func() { o.late.Stop() }
+}
+
+// paced reports whether a TLS handshake of addr may begin, once it may: a stranger that makes too many is
+// refused, an allowed address waits, and a balancer makes those of many clients. It is said once a minute
+// for each address.
+func (f *Front) paced(ctx context.Context, rules *visit.Rules, addr netip.Addr) bool {
+	if f.tls == nil || rules.Proxies.Trusted(addr) || rules.Senders.Trusted(addr) {
+		return true
+	}
+	now := f.cfg.Visits.Now()
+	if rules.Stranger(addr) {
+		err := rules.Quota.StrangerHandshake(addr, now)
+		if err != nil {
+			f.turn(ReasonRate)
+			f.fast(addr, now, "an address that is not allowed makes too many TLS handshakes, it is closed before them")
+		}
+		return err == nil
+	}
+	wait := rules.Quota.HandshakeDelay(addr, now)
+	if wait <= 0 {
+		return true
+	}
+	f.fast(addr, now, "an address makes more TLS handshakes than quota.peer_rate, they wait: "+
+		"does its client, or a proxy before it, open a connection for each call?")
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// fast says that addr makes too many handshakes, once a minute.
+func (f *Front) fast(addr netip.Addr, now time.Time, what string) {
+	if f.trouble.first(quota.Identity(addr), ReasonRate, now) {
+		f.cfg.Log.WithField("peer", addr.String()).WithField("reason", ReasonRate).Warn(what)
+	}
 }

@@ -39,6 +39,9 @@ type Config struct {
 	// Strangers bounds the connections of ConnectStranger, which have places of their own, and a
 	// sixteenth of it those of one address. Default: 128.
 	Strangers int
+	// HandshakeRate is how many TLS handshakes a second an address that nobody admitted may make, and
+	// five times as many at once. Default: 10.
+	HandshakeRate float64
 	// Tracked is how many addresses have a bucket of their own. Default, and what less than 0 means
 	// too: 16,384, about 5 MiB.
 	Tracked int
@@ -68,6 +71,7 @@ type Stats struct {
 	Addresses   int    // with a bucket of their own now
 	Peers       int    // with a bucket now
 	TooMany     uint64 // connections refused
+	Handshakes  uint64 // refused or delayed
 	TooFast     uint64 // calls that failed of an address that had nothing left
 	Failures    uint64 // calls that failed
 	Waited      uint64 // calls whose secret was looked at late
@@ -86,6 +90,8 @@ type Limiter struct {
 	open      map[netip.Addr]int
 	addresses *table[netip.Addr]
 	peers     *table[string]
+	strangers *table[netip.Addr] // their handshakes
+	admitted  *table[netip.Addr] // theirs
 	stats     Stats
 }
 
@@ -96,6 +102,8 @@ func New(c Config) *Limiter {
 	c = c.withDefaults()
 	l := &Limiter{c: c, open: map[netip.Addr]int{}}
 	l.addresses = newTable(c.Tracked, rate.Limit(c.AddressRate), c.AddressBurst, network)
+	l.strangers = newTable(c.Tracked, rate.Limit(c.HandshakeRate), int(min(handshakeBurst*max(c.HandshakeRate, 1), math.MaxInt32)), network)
+	l.admitted = newTable(c.Tracked, rate.Limit(c.PeerRate), c.PeerBurst, network)
 	l.peers = newTable(c.Tracked, rate.Limit(c.PeerRate), c.PeerBurst, func(string) byte { return 0 })
 	return l
 }
@@ -105,6 +113,7 @@ func (c Config) withDefaults() Config {
 	c.PeerRate, c.PeerBurst = bucketOr(c.PeerRate, 500, c.PeerBurst, 1000)
 	c.Connections = or(c.Connections, 4096, math.MaxInt)
 	c.ConnectionsPerAddress = or(c.ConnectionsPerAddress, 256, math.MaxInt)
+	c.HandshakeRate, _ = bucketOr(c.HandshakeRate, 10, 0, 1)
 	c.Strangers = or(c.Strangers, 128, math.MaxInt)
 	c.FailureCost = min(or(c.FailureCost, 16, 0), c.AddressBurst)
 	c.Tracked = or(c.Tracked, 16384, 16384)
@@ -142,7 +151,7 @@ func (l *Limiter) Connect(a netip.Addr) (release func(), err error) {
 	if l == nil || l.open == nil || !a.IsValid() {
 		return func() {}, ErrTooManyConnections
 	}
-	k := identity(a)
+	k := Identity(a)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.full(); err != nil {
@@ -185,7 +194,7 @@ func (l *Limiter) ConnectStranger(a netip.Addr) (release func(), err error) {
 	if l == nil || l.open == nil || !a.IsValid() {
 		return func() {}, ErrTooManyConnections
 	}
-	k := identity(a)
+	k := Identity(a)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stats.Strangers >= l.c.Strangers {
@@ -259,7 +268,7 @@ func (l *Limiter) charge(a netip.Addr, n int, failed bool, now time.Time) *TooFa
 		l.stats.Failures++
 		n += l.c.FailureCost
 	}
-	b, shared := l.addresses.bucket(identity(a), now)
+	b, shared := l.addresses.bucket(Identity(a), now)
 	if shared {
 		l.stats.Shared++
 	}
@@ -281,7 +290,7 @@ func (l *Limiter) Wait(a netip.Addr, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now = l.advance(now)
-	b, ok := l.addresses.find(identity(a))
+	b, ok := l.addresses.find(Identity(a))
 	if !ok || l.has(b, now) {
 		return 0
 	}
@@ -345,8 +354,8 @@ func (l *Limiter) advance(now time.Time) time.Time {
 	return l.latest
 }
 
-// identity is what counts as one address.
-func identity(a netip.Addr) netip.Addr {
+// Identity is what counts as one address: an IPv4 address, or the /64 of an IPv6 address.
+func Identity(a netip.Addr) netip.Addr {
 	if a = a.Unmap(); a.Is4() {
 		return a
 	}

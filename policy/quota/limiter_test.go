@@ -509,3 +509,51 @@ func TestStrangersGivePlacesBack(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestHandshakesOfStrangersAreRefusedThoseOfOthersWait: by the clock that is given.
+func TestHandshakesOfStrangersAreRefusedThoseOfOthersWait(t *testing.T) {
+	l := quota.New(quota.Config{HandshakeRate: 2, PeerRate: 1, PeerBurst: 3})
+	passed := 0
+	for range 100 {
+		err := l.StrangerHandshake(addr("192.0.2.1"), start)
+		var fast *quota.TooFastError
+		if err == nil {
+			passed++
+		} else if !errors.As(err, &fast) || fast.RetryAfter != 500*time.Millisecond {
+			t.Fatalf("refused with %v", err)
+		}
+	}
+	if passed != 10 || l.StrangerHandshake(addr("192.0.2.1"), after(500*time.Millisecond)) != nil {
+		t.Errorf("%d handshakes at once, want 10, and one more after half a second", passed)
+	}
+	for i := range 100 {
+		want := min(max(0, time.Duration(i-2))*time.Second, time.Second)
+		if wait := l.HandshakeDelay(addr("192.0.2.1"), after(time.Minute)); wait != want {
+			t.Errorf("handshake %d of an admitted address waits %v, want %v", i, wait, want)
+		}
+	}
+	if s := l.Stats(); s.Handshakes != 90+97 {
+		t.Errorf("%+v", s)
+	}
+	var none *quota.Limiter
+	if none.StrangerHandshake(addr("192.0.2.1"), start) == nil || none.HandshakeDelay(addr("192.0.2.1"), start) == 0 {
+		t.Error("a limiter that is not there lets handshakes pass")
+	}
+}
+
+// No limit is none, and those who share a /64 share its rate.
+func TestHandshakesWithoutLimitAndOfANetwork(t *testing.T) {
+	l := quota.New(quota.Config{HandshakeRate: -1})
+	for range 10_000 {
+		if err := l.StrangerHandshake(addr("192.0.2.1"), start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l = quota.New(quota.Config{HandshakeRate: 1})
+	for i := range 10 {
+		err := l.StrangerHandshake(addr(fmt.Sprintf("2001:db8::%d", i)), start)
+		if (err == nil) != (i < 5) {
+			t.Errorf("handshake %d of the network: %v", i, err)
+		}
+	}
+}

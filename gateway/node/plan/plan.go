@@ -142,7 +142,8 @@ func quotaOf(q conf.Quota) quota.Config {
 	return quota.Config{
 		AddressRate: float64(q.PerAddressRate), AddressBurst: q.PerAddressBurst, FailureCost: q.FailureCost,
 		PeerRate: float64(q.PeerRate), PeerBurst: q.PeerBurst,
-		Connections: q.Connections, ConnectionsPerAddress: q.ConnectionsPerAddress, Strangers: q.Strangers, Tracked: q.Tracked,
+		Connections: q.Connections, ConnectionsPerAddress: q.ConnectionsPerAddress, Strangers: q.Strangers,
+		HandshakeRate: float64(q.StrangerHandshakes), Tracked: q.Tracked,
 	}
 }
 
