@@ -125,7 +125,7 @@ func (e *Entry) Arrived(ctx context.Context, tx *content.Tx, publish int64) erro
 
 // Fail notes that nothing arrived, and why.
 func (e *Entry) Fail(ctx context.Context, why string) {
-	e.State, e.Message = Failed, why
+	e.State, e.Message, e.Publish = Failed, why, 0
 	e.write(context.WithoutCancel(ctx))
 }
 

@@ -154,3 +154,26 @@ func TestNewestFirstAndBySite(t *testing.T) {
 		t.Errorf("no site: %v", err)
 	}
 }
+
+// TestFailedImportBecameNothing holds when the transaction of an import broke after it was noted in it.
+func TestFailedImportBecameNothing(t *testing.T) {
+	s, l := withSite(t, t.TempDir())
+	e := begin(t, l)
+	full := errors.New("database or disk is full")
+	err := s.Change(t.Context(), func(tx *content.Tx) error {
+		if err := e.Arrived(t.Context(), tx, 7); err != nil {
+			return err
+		}
+		return full
+	})
+	if !errors.Is(err, full) {
+		t.Fatal(err)
+	}
+	if a := newest(t, l); a.State != arrivals.Running || a.Publish != 0 {
+		t.Errorf("before it failed: %+v", a)
+	}
+	e.Fail(t.Context(), err.Error())
+	if a := newest(t, l); a.State != arrivals.Failed || a.Publish != 0 || a.Message != full.Error() {
+		t.Errorf("failed and still %+v", a)
+	}
+}

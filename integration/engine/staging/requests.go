@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -103,12 +104,19 @@ func (l *Live) CleanUpStagingRequest(ctx context.Context, login string, id int64
 	if err != nil {
 		return err
 	}
+	return l.removeParts(id, files)
+}
+
+// removeParts removes files that no row names any more. One that is gone already, or cannot be removed,
+// keeps none of the others.
+func (l *Live) removeParts(id int64, files []string) error {
+	var failed []error
 	for _, f := range files {
-		if err := os.Remove(l.path(f)); err != nil {
-			return fmt.Errorf("clean up %d: %w", id, err)
+		if err := os.Remove(l.path(f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, fmt.Errorf("clean up %d: %w", id, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // PropagateExportImportLifecycleEvent takes note of an event of the publisher; nothing here listens

@@ -197,7 +197,7 @@ func OfStatus(status int, u *url.URL, location string) *Failure {
 	code := strconv.Itoa(status)
 	switch status / 100 {
 	case 3:
-		return &Failure{Kind: BadAnswer, Msg: u.Host + " answers with a redirect" + to(location) +
+		return &Failure{Kind: BadAnswer, Msg: u.Host + " answers with a redirect" + to(u, location) +
 			" instead of the tunnel",
 			Cure: "publish to the address that it redirects to, with its scheme"}
 	case 5:
@@ -210,8 +210,9 @@ func OfStatus(status int, u *url.URL, location string) *Failure {
 		Cure: "check the address; something else may be listening there"}
 }
 
-func to(location string) string {
-	u, err := url.Parse(location)
+// to names where a redirect of from leads, without what may be secret in it.
+func to(from *url.URL, location string) string {
+	u, err := from.Parse(location)
 	if location == "" || err != nil {
 		return ""
 	}
