@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -155,7 +154,7 @@ func (f *fleet) roll(ctx context.Context, publishers int) (published, failed int
 		if err = g.restart(ctx); err != nil {
 			break
 		}
-		if err = f.awaitMember(ctx, g.name); err != nil {
+		if err = f.awaitMember(ctx, g); err != nil {
 			break
 		}
 	}
@@ -164,17 +163,17 @@ func (f *fleet) roll(ctx context.Context, publishers int) (published, failed int
 	return good.Load(), bad.Load(), err
 }
 
-// awaitMember waits until a gateway is a member again and HAProxy had time to see it.
-func (f *fleet) awaitMember(ctx context.Context, name string) error {
+// awaitMember waits until a gateway is a member again, a publish would pass, and HAProxy had time to see it.
+func (f *fleet) awaitMember(ctx context.Context, g *gate) error {
 	for range 200 {
 		all, err := f.db.Members().Members(ctx)
 		if err != nil {
 			return err
 		}
 		for _, m := range all {
-			if m.Node == name && !m.Over {
+			if m.Node == g.name && !m.Over && g.ready(ctx) {
 				select {
-				case <-time.After(2 * time.Second):
+				case <-time.After(4 * time.Second):
 				case <-ctx.Done():
 				}
 				return ctx.Err()
@@ -186,5 +185,5 @@ func (f *fleet) awaitMember(ctx context.Context, name string) error {
 			return ctx.Err()
 		}
 	}
-	return errors.New(strings.TrimSpace(name + " does not come back"))
+	return errors.New(g.name + " does not come back")
 }

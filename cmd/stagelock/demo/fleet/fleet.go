@@ -151,6 +151,7 @@ defaults
     timeout connect 5s
     timeout client  10m
     timeout server  10m
+    timeout check   5s
 frontend live
     bind fd@3
     default_backend stagelock

@@ -102,3 +102,8 @@ func (g *gate) restart(ctx context.Context) error {
 	<-g.ended
 	return g.launch(ctx, g.addr)
 }
+
+// ready reports whether the gateway says that a publish would pass.
+func (g *gate) ready(ctx context.Context) bool {
+	return exec.CommandContext(ctx, g.fleet.program, "status", "--config", g.file()).Run() == nil
+}
