@@ -19,8 +19,10 @@ import (
 
 // usedInConf are the settings that only conf itself acts on, and what it does with them.
 var usedInConf = map[string]string{
-	"engine.profile": "there is one choice, which conf checks",
-	"engine.liferay": "conf/vendor reads the files; conf holds what stands in them against its rules",
+	"engine.profile":        "there is one choice, which conf checks",
+	"engine.upstream.ca":    "conf reads the file: Upstream.Authorities and Roots",
+	"engine.upstream.hosts": "conf finds the one of a site: Upstream.HostOf",
+	"engine.liferay":        "conf/vendor reads the files; conf holds what stands in them against its rules",
 }
 
 // goPackage is what `go list -export -json` says of a package.

@@ -24,6 +24,7 @@ type Visit struct {
 	Begun  time.Time      // when its head was read
 	Socket netip.AddrPort // the other end of the connection
 	Addr   netip.Addr     // the client's own, once Client found it
+	Posts  bool           // its request is a POST, which no check of a balancer is
 
 	Peer, Login, KeyID string // once Authenticated
 
@@ -128,11 +129,10 @@ func (v *Visit) Allow(ctx context.Context, s Subject, d Verdict) error {
 }
 
 // ofBalancer reports whether a balancer speaks for itself, as in a check of its own that nobody answers:
-// it comes every second, and one record a minute tells of it. A publisher behind a balancer that does
-// not say so is seen so too, until the balancer is mended.
+// it comes every second, and one record a minute tells of it.
 func (v *Visit) ofBalancer() bool {
 	a := v.Socket.Addr()
-	return v.Peer == "" && v.Addr == a && (v.rules.Proxies.Trusted(a) || v.rules.Senders.Trusted(a))
+	return !v.Posts && v.Peer == "" && v.Addr == a && (v.rules.Proxies.Trusted(a) || v.rules.Senders.Trusted(a))
 }
 
 // Deny counts, records and logs a refusal that the step of that name found. The verdict of a visit
