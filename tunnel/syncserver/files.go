@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// signatures has what a file of an extension begins with; an extension that is not here is not taken.
+// signatures has what a file of an extension begins with, ? being any byte; an extension that is not here is not taken.
 var signatures = map[string][]string{
 	".png": {"\x89PNG\r\n\x1a\n"}, ".gif": {"GIF87a", "GIF89a"},
-	".jpg": {"\xff\xd8\xff"}, ".jpeg": {"\xff\xd8\xff"}, ".webp": {"RIFF"}, ".bmp": {"BM"},
+	".jpg": {"\xff\xd8\xff"}, ".jpeg": {"\xff\xd8\xff"}, ".webp": {"RIFF????WEBP"}, ".bmp": {"BM"},
 	".tif": {"II*\x00", "MM\x00*"}, ".tiff": {"II*\x00", "MM\x00*"}, ".ico": {"\x00\x00\x01\x00"},
 	".pdf": {"%PDF-"}, ".docx": {"PK\x03\x04"}, ".xlsx": {"PK\x03\x04"}, ".pptx": {"PK\x03\x04"},
-	".mp3": {"ID3", "\xff\xfb", "\xff\xf3", "\xff\xf2"}, ".wav": {"RIFF"}, ".ogg": {"OggS"},
+	".mp3": {"ID3", "\xff\xfb", "\xff\xf3", "\xff\xf2"}, ".wav": {"RIFF????WAVE"}, ".ogg": {"OggS"},
 	".webm": {"\x1a\x45\xdf\xa3"}, ".woff": {"wOFF"}, ".woff2": {"wOF2"},
 	".txt": nil, ".csv": nil,
 }
@@ -49,6 +49,12 @@ func judgePlaces(d Dataset) error {
 			if !placed(strings.ToLower(c.Name), c.Value) {
 				return refuse(Path2749, "%s of %s is %s", c.Name, r.Table, brief(c.Value))
 			}
+		}
+		ext, _ := r.lookup("FileExtension")
+		path, has := r.lookup("FilePath")
+		if has && strings.EqualFold(r.Table, "Media_File") &&
+			(ext == "" || !strings.HasSuffix(strings.ToLower(path), ext)) {
+			return refuse(Path2749, "the file %s does not have the extension %s", brief(path), brief(ext))
 		}
 	}
 	return nil
@@ -145,9 +151,21 @@ func fits(ext string, b []byte) bool {
 		return utf8.Valid(b) && !bytes.ContainsAny(b, "\x00") && !bytes.HasPrefix(bytes.TrimSpace(b), []byte("<"))
 	}
 	for _, s := range begins {
-		if bytes.HasPrefix(b, []byte(s)) {
+		if begin(b, s) {
 			return true
 		}
 	}
 	return false
+}
+
+func begin(b []byte, signature string) bool {
+	if len(b) < len(signature) {
+		return false
+	}
+	for i := range len(signature) {
+		if signature[i] != '?' && signature[i] != b[i] {
+			return false
+		}
+	}
+	return true
 }

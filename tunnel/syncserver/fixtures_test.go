@@ -166,6 +166,15 @@ func outer(old, new string) message {
 	return with(update(), func(m *message) { m.edit = swap(old, new) })
 }
 
+// riff is a .webp file whose bytes say kind.
+func riff(kind string) message {
+	return with(file(), func(m *message) {
+		m.data = strings.ReplaceAll(m.data, ".png", ".webp")
+		m.binary = swap("logo.png", "logo.webp")(m.binary)
+		m.binary = swap(png, base64.StdEncoding.EncodeToString([]byte("RIFF\x04\x00\x00\x00"+kind)))(m.binary)
+	})
+}
+
 const dtd = `<!DOCTYPE x [<!ENTITY a "b">]>`
 
 var fixtures = []struct {
@@ -272,8 +281,18 @@ var fixtures = []struct {
 	{"an attribute twice by its namespace", outer(`u:Id="t"`, `u:Id="t" v:Id="t" xmlns:v="`+wsu+`"`), syncserver.Malformed},
 	{"a surrogate", pageData("<N><CMS_Document><A>&#xD800;</A></CMS_Document></N>"), syncserver.Malformed},
 	{"no servers", with(update(), func(m *message) { m.servers = "" }), ""},
-	{"a string by reference", inner(`<mSystemVersion xsi:null="1"/>`+`<mTaskGroups xsi:null="1"/>`,
+	{"groups by a reference to nothing", inner(`<mSystemVersion xsi:null="1"/>`+`<mTaskGroups xsi:null="1"/>`,
 		`<mSystemVersion xsi:null="1"/><mTaskGroups href="#g"/>`), syncserver.BadTask},
+	{"a string by a reference to nothing", inner(back("TaskType", "UpdateDocument"),
+		`<_x003C_TaskType_x003E_k__BackingField href="#name"/>`), syncserver.BadTask},
+	{"an object type of another alphabet", with(update(), func(m *message) {
+		m.kind, m.object, m.data = "UpdateObject", "customtableitem.shop.boo\u212a", "<N><Shop_Book><A>1</A></Shop_Book></N>"
+	}), syncserver.TaskDenied},
+	{"17 a path of another extension", with(file(), func(m *message) {
+		m.data = swap("brand/logo.png", "brand/logo.html")(m.data)
+	}), syncserver.Path2749},
+	{"17 sound as a picture", riff("WAVE"), syncserver.BadFile},
+	{"17 a picture in RIFF", riff("WEBP"), ""},
 	{"an empty array of groups", with(update(), func(m *message) {
 		m.editInner = swap(`<mTaskGroups xsi:null="1"/>`, `<mTaskGroups href="#g"/>`)
 		m.objects = `<C:Array id="g" C:arrayType="k:TaskGroupInfo[0]" xmlns:k="` + classURI + `"/>`

@@ -57,15 +57,30 @@ func TestServersRoundTrip(t *testing.T) {
 
 func TestPaths(t *testing.T) {
 	for path, ok := range map[string]bool{
-		"brand/logo.png": true, "brand/": true, "a b/ü.png": true, "v1.2/logo.png": true,
+		"brand/logo.png": true, "a b/ü.png": true, "v1.2/logo.png": true, "brand/": false,
 		"": false, "/": false, "a//b": false, "./a": false, "a/.": false, "..": false, "a/../b": false,
 		`a\b`: false, "c:a": false, "a%2e": false, "~/a": false, "a<b": false, "a|b": false, "a?": false,
 		"a*": false, `a"`: false, "a\tb": false, "a./b": false, "a /b": false, "con": false,
 		"a/NUL.png": false, "com1.png": false, "LPT²": false, "CONIN$": false, "a/web.config": false,
 		"x.aspx/y.png": false, "x.ASPX": false, "x.aspx .png": false, ".htaccess": false,
-		strings.Repeat("a", 260): true, strings.Repeat("a", 261): false,
+		strings.Repeat("a", 256) + ".png": true, strings.Repeat("a", 257) + ".png": false,
 	} {
 		_, err := peer(t).Admit(strings.NewReader(fileAt("FilePath", path).String()), created, book())
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
+// TestFolders: here a final slash may be.
+func TestFolders(t *testing.T) {
+	for path, ok := range map[string]bool{
+		"brand": true, "brand/": true, "a/b": true, "a//": false, "/": false, "a/../b": false, "App.config": false,
+	} {
+		m := with(update(), func(m *message) {
+			m.kind, m.data = "MoveMediaFolder", "<N><FolderData><SourcePath>"+path+"</SourcePath></FolderData></N>"
+		})
+		_, err := peer(t).Admit(strings.NewReader(m.String()), created, book())
 		if (err == nil) != ok {
 			t.Errorf("%q: %v", path, err)
 		}
@@ -123,9 +138,21 @@ func TestListedTablesDoNotOpenDangerousOnes(t *testing.T) {
 
 func TestUsers(t *testing.T) {
 	p := peer(t)
-	p.Users = []string{"Editor"}
-	if _, err := p.Admit(strings.NewReader(update().String()), created, book()); codeOf(t, err) != syncserver.UserDenied {
-		t.Errorf("another user: %v", err)
+	ones := syncserver.GUID{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}
+	for _, c := range []struct {
+		name  string
+		users map[string]syncserver.GUID
+		code  syncserver.Code
+	}{
+		{"another case", map[string]syncserver.GUID{"Editor": ones}, syncserver.UserDenied},
+		{"the GUID of another", map[string]syncserver.GUID{"editor": {2}}, syncserver.UserDenied},
+		{"the user", map[string]syncserver.GUID{"editor": ones}, ""},
+	} {
+		p.Users = c.users
+		_, err := p.Admit(strings.NewReader(update().String()), created, book())
+		if code := codeOf(t, err); code != c.code {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 	p.RunAs, p.RunAsGUID = syncserver.Text{Set: true, Value: "stager"}, syncserver.GUID{-5, 7}
 	got, err := p.Admit(strings.NewReader(update().String()), created, book())
@@ -133,6 +160,27 @@ func TestUsers(t *testing.T) {
 		t.Fatalf("%+v, %v", got.Task, err)
 	}
 	again(t, p, got)
+}
+
+func TestStringByReference(t *testing.T) {
+	p := peer(t)
+	p.Version = "editor"
+	m := inner(`<mSystemVersion xsi:null="1"/>`, `<mSystemVersion href="#name"/>`)
+	version, name := m.editInner, swap("UserName_x003E_k__BackingField>", `UserName_x003E_k__BackingField id="name">`)
+	m.editInner = func(s string) string { return name(version(s)) }
+	got, err := p.Admit(strings.NewReader(m.String()), created, book())
+	if err != nil || got.Task.SystemVersion != got.Task.UserName {
+		t.Fatalf("%+v, %v", got.Task, err)
+	}
+	again(t, p, got)
+}
+
+func TestPeerWithoutTheNameOfItsUpstream(t *testing.T) {
+	p := peer(t)
+	p.Upstream = ""
+	if _, err := p.Admit(strings.NewReader(update().String()), created, book()); codeOf(t, err) != syncserver.Loop {
+		t.Errorf("loops would not be seen: %v", err)
+	}
 }
 
 func TestMisnamedPeer(t *testing.T) {

@@ -2,6 +2,7 @@ package syncserver
 
 import (
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -18,9 +19,10 @@ type Peer struct {
 	Deletes   bool
 	Sites     bool // AddToSite and RemoveFromSite
 	ACL       bool
-	Dangerous bool     // users, settings, code: only object types and tables that Tables names
-	Users     []string // that a task may run as; empty: any
-	RunAs     Text     // replaces the user of every task, with RunAsGUID
+	Dangerous bool // users, settings, code: only object types and tables that Tables names
+	// Users are those that a task may run as, with their GUIDs: the engine looks for either. Empty: any.
+	Users     map[string]GUID
+	RunAs     Text // replaces the user of every task, with RunAsGUID
 	RunAsGUID GUID
 	Limits    Limits // zero: DefaultLimits
 }
@@ -97,9 +99,12 @@ func about(t Task) string {
 	return strings.ToLower(t.ObjectType.Value)
 }
 
+// objectType keeps out letters that another case folds to those of ASCII.
+var objectType = regexp.MustCompile(`^[A-Za-z0-9_.]{0,200}$`)
+
 func (p Peer) object(t Task) error {
 	kind := strings.ToLower(t.ObjectType.Value)
-	if isDangerous(kind) && !p.Dangerous {
+	if !objectType.MatchString(t.ObjectType.Value) || isDangerous(kind) && !p.Dangerous {
 		return refuse(TaskDenied, "the object type %s", brief(kind))
 	}
 	switch {
@@ -148,15 +153,16 @@ func (p Peer) user(t Task) error {
 	if len(p.Users) == 0 || p.RunAs.Set {
 		return nil
 	}
-	for _, u := range p.Users {
-		if t.UserName.Set && u == t.UserName.Value {
-			return nil
-		}
+	if guid, ok := p.Users[t.UserName.Value]; ok && t.UserName.Set && guid == t.UserGUID {
+		return nil
 	}
-	return refuse(UserDenied, "the user %s", brief(t.UserName.Value))
+	return refuse(UserDenied, "the user %s, or another's GUID", brief(t.UserName.Value))
 }
 
 func (p Peer) loop(t Task) error {
+	if p.Upstream == "" {
+		return refuse(Loop, "nobody said how the server behind the gateway is called")
+	}
 	for _, s := range t.Servers {
 		if strings.EqualFold(s, p.Upstream) {
 			return refuse(Loop, "the server %s has processed the task already", s)

@@ -134,9 +134,9 @@ func (f *fields) groups(objects []*node, assembly string) error {
 	a := objects[0]
 	id, _ := a.attr("", "id")
 	kind, _ := a.attr(encNS, "arrayType")
-	prefix, isGroups := strings.CutSuffix(kind, groupArr)
 	if len(objects) > 1 || !a.is(encNS, "Array") || !a.leaf() || !blank(a.text) || len(a.attrs) != 2 ||
-		id == "" || !isGroups || a.bound[prefix] != classNS(assembly) {
+		id == "" || !strings.HasSuffix(kind, groupArr) || strings.Count(kind, ":") != 1 ||
+		a.item != classNS(assembly) {
 		return refuse(BadTask, "an object beside the task that is no empty array of groups")
 	}
 	f.array = id

@@ -39,7 +39,8 @@ type node struct {
 	attrs        []attr
 	text         string
 	kids         []*node
-	bound        map[string]string // prefixes, for values that are qualified names
+	bound        map[string]string // prefixes, until the element ends
+	item         string            // namespace of what a SOAP array holds
 }
 
 func (n *node) is(space, local string) bool { return n.space == space && n.local == local }
@@ -284,6 +285,11 @@ func (d *document) end(t xml.EndElement) error {
 	o := d.stack[len(d.stack)-1]
 	d.stack = d.stack[:len(d.stack)-1]
 	o.node.text = o.text.String()
+	if kind, ok := o.attr(encNS, "arrayType"); ok {
+		prefix, _, _ := strings.Cut(kind, ":")
+		o.item = o.bound[prefix]
+	}
+	o.bound = nil // else a call of empty elements would hold a hundred times its size
 	if !o.leaf() {
 		if !blank(o.node.text) {
 			return refuse(Malformed, "text beside the children of %s", brief(o.local))
