@@ -289,7 +289,8 @@ var mayImport = map[string][]string{
 	"tunnel/signed":            {},
 	"tunnel/source":            {"tunnel/sync"},
 	"tunnel/sync":              {},
-	"tunnel/syncserver":        {},
+	"tunnel/syncserver":        {"tunnel/syncserver/place"},
+	"tunnel/syncserver/place":  {},
 }
 
 // homes has the rooms of third-party modules that have one home.

@@ -1,37 +1,16 @@
 package syncserver
 
 import (
-	"bytes"
 	"encoding/base64"
-	"regexp"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/stagelock/stagelock/tunnel/syncserver/place"
 )
 
-// signatures has what a file of an extension begins with, ? being any byte; an extension that is not here is not taken.
-var signatures = map[string][]string{
-	".png": {"\x89PNG\r\n\x1a\n"}, ".gif": {"GIF87a", "GIF89a"},
-	".jpg": {"\xff\xd8\xff"}, ".jpeg": {"\xff\xd8\xff"}, ".webp": {"RIFF????WEBP"}, ".bmp": {"BM"},
-	".tif": {"II*\x00", "MM\x00*"}, ".tiff": {"II*\x00", "MM\x00*"}, ".ico": {"\x00\x00\x01\x00"},
-	".pdf": {"%PDF-"}, ".docx": {"PK\x03\x04"}, ".xlsx": {"PK\x03\x04"}, ".pptx": {"PK\x03\x04"},
-	".mp3": {"ID3", "\xff\xfb", "\xff\xf3", "\xff\xf2"}, ".wav": {"RIFF????WAVE"}, ".ogg": {"OggS"},
-	".webm": {"\x1a\x45\xdf\xa3"}, ".woff": {"wOFF"}, ".woff2": {"wOF2"},
-	".txt": nil, ".csv": nil,
-}
-
-// executable are extensions that a server may run. No name has one in any of its dot parts.
-var executable = words(`aspx ashx asmx ascx asax asa asp axd aspq cshtml vbhtml cshtm cer cdx config master
-	skin browser svc soap rem resx resources refresh compile licx webinfo cs vb csproj vbproj sln java jsl
-	jsp php php3 php4 php5 phtml pl py cgi shtml shtm stm xamlx rules dll exe com bat cmd ps1 psm1 vbs vbe
-	js jse wsf wsh hta msi scr pif lnk mdb ldf mdf ldb ldd htaccess sh`)
-
 var (
-	segment   = regexp.MustCompile(`^[^\x00-\x1f\x7f\\:%~<>"|?*/]{1,260}$`)
-	extension = regexp.MustCompile(`^\.[a-z0-9]{1,10}$`)
-	device    = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])[ ]*(\.|$)`)
-	pathCols  = words("filepath libraryfolder sourcepath targetpath")
-	nameCols  = words("filename attachmentname metafilename")
-	extCols   = words("fileextension attachmentextension metafileextension")
+	pathCols = words("filepath libraryfolder sourcepath targetpath")
+	nameCols = words("filename attachmentname metafilename")
+	extCols  = words("fileextension attachmentextension metafileextension")
 )
 
 func words(s string) map[string]bool {
@@ -63,39 +42,11 @@ func judgePlaces(d Dataset) error {
 func placed(column, value string) bool {
 	switch {
 	case pathCols[column]:
-		return isPath(value)
+		return place.Path(value)
 	case nameCols[column]:
-		return isSegment(value)
+		return place.Segment(value)
 	case extCols[column]:
-		_, ok := signatures[value]
-		return ok && extension.MatchString(value)
-	}
-	return true
-}
-
-// isPath reports whether s is a relative path that stays where it is, on every system.
-func isPath(s string) bool {
-	if len(s) > 260 {
-		return false
-	}
-	for _, part := range strings.Split(strings.TrimSuffix(s, "/"), "/") {
-		if !isSegment(part) {
-			return false
-		}
-	}
-	return true
-}
-
-// isSegment reports whether s is one harmless name. Parts between dots count as extensions.
-func isSegment(s string) bool {
-	if !segment.MatchString(s) || !utf8.ValidString(s) || len(s) > 260 || strings.HasSuffix(s, ".") ||
-		strings.HasSuffix(s, " ") || device.MatchString(s) {
-		return false
-	}
-	for i, part := range strings.Split(strings.ToLower(s), ".") {
-		if i > 0 && executable[strings.TrimSpace(part)] {
-			return false
-		}
+		return place.Extension(value)
 	}
 	return true
 }
@@ -132,40 +83,15 @@ func judgeFile(r Row, ext string, lim Limits) error {
 	if !strings.EqualFold(r.Table, "BinaryData") || len(r.Columns) != 3 || (kind != "default" && kind != "preview") {
 		return refuse(BadFile, "a row of %s that is no file", r.Table)
 	}
-	if ext == "" || !isSegment(name) || !strings.HasSuffix(strings.ToLower(name), ext) {
+	if ext == "" || !place.Segment(name) || !strings.HasSuffix(strings.ToLower(name), ext) {
 		return refuse(Path2749, "the file %s does not have the extension %s", brief(name), brief(ext))
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(data)
 	if err != nil || len(b) > lim.File || base64.StdEncoding.EncodeToString(b) != data {
 		return refuse(BadFile, "the bytes of %s are too many or not plain Base64", brief(name))
 	}
-	if !fits(ext, b) {
+	if !place.Fits(ext, b) {
 		return refuse(BadFile, "the bytes of %s are not those of a %s file", brief(name), ext)
 	}
 	return nil
-}
-
-func fits(ext string, b []byte) bool {
-	begins, ok := signatures[ext]
-	if ok && begins == nil { // text has no signature: no bytes of a program and no markup
-		return utf8.Valid(b) && !bytes.ContainsAny(b, "\x00") && !bytes.HasPrefix(bytes.TrimSpace(b), []byte("<"))
-	}
-	for _, s := range begins {
-		if begin(b, s) {
-			return true
-		}
-	}
-	return false
-}
-
-func begin(b []byte, signature string) bool {
-	if len(b) < len(signature) {
-		return false
-	}
-	for i := range len(signature) {
-		if signature[i] != '?' && signature[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
