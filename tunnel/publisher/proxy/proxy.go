@@ -60,6 +60,9 @@ func Dialer(
 	}
 }
 
+// maxAnswer is how many bytes a proxy's answer may have.
+const maxAnswer = 64 << 10
+
 // connect asks the proxy for a tunnel to addr.
 func connect(ctx context.Context, nc net.Conn, proxy *url.URL, addr string) error {
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) }) // wakes what waits
@@ -71,7 +74,7 @@ func connect(ctx context.Context, nc net.Conn, proxy *url.URL, addr string) erro
 	if _, err := io.WriteString(nc, req+"\r\n"); err != nil {
 		return &Error{Proxy: Address(proxy), Err: err}
 	}
-	r := bufio.NewReaderSize(nc, 4<<10)
+	r := bufio.NewReaderSize(io.LimitReader(nc, maxAnswer), 4<<10)
 	//nolint:bodyclose // reading the body to its end would eat the tunnel; the caller ends the connection
 	answer, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect})
 	if err != nil {
