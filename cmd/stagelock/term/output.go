@@ -61,7 +61,7 @@ func Size(n int64) string {
 	}
 	f := float64(n)
 	for i, u := range units {
-		if f /= 1024; f < 1024 || i == len(units)-1 {
+		if f /= 1024; f < 1023.95 || i == len(units)-1 { // what is rounded to 1024 is one of the next
 			return fmt.Sprintf("%.1f %s", f, u)
 		}
 	}
@@ -73,7 +73,7 @@ func Span(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < time.Minute:
+	case d < time.Minute-50*time.Millisecond: // above it one decimal makes 60
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return d.Round(time.Second).String()
