@@ -65,7 +65,11 @@ func plain(all []located) []content.User {
 func twice(all []located) (problems []error) {
 	seen := map[string]int{}
 	for _, u := range all {
-		for _, login := range []string{"address " + strings.ToLower(u.Email), "screen name " + u.ScreenName} {
+		logins := []string{"address " + strings.ToLower(u.Email), "screen name " + u.ScreenName}
+		if u.ID != 0 {
+			logins = append(logins, "id "+strconv.FormatInt(u.ID, 10))
+		}
+		for _, login := range logins {
 			if line, again := seen[login]; again && line != u.line {
 				problems = append(problems, &Problem{u.line, fmt.Sprintf("the %s stands in line %d already", login, line),
 					"leave one of them out"})

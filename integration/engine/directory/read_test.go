@@ -78,3 +78,28 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestLoginsThatStandTwice holds: whatever can be a login is told with both of its lines, before a store
+// refuses the whole file without any.
+func TestLoginsThatStandTwice(t *testing.T) {
+	for _, tt := range []struct{ name, rows, want string }{
+		{"address in another case", "a@example.com,a,\nA@example.com,b,\n", "line 3: the address a@example.com stands in line 2 already"},
+		{"screen name", "a@example.com,a,\nb@example.com,a,\n", "line 3: the screen name a stands in line 2 already"},
+		{"id", "a@example.com,a,7\nb@example.com,b,007\n", "line 3: the id 7 stands in line 2 already"},
+		{"no id", "a@example.com,a,\nb@example.com,b,\n", ""},
+		{"screen name of the address", "a@example.com,,\na@example.org,,\n", "line 3: the screen name a stands in line 2 already"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			all, err := directory.Read(strings.NewReader("email,screen_name,id\n" + tt.rows))
+			if tt.want == "" {
+				if err != nil || len(all) != 2 {
+					t.Errorf("got %+v, %v", all, err)
+				}
+				return
+			}
+			if err == nil || err.Error() != tt.want || all != nil {
+				t.Errorf("got %+v, %v; want %s", all, err, tt.want)
+			}
+		})
+	}
+}
