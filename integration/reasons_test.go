@@ -93,7 +93,7 @@ func codes(file *ast.File) []string {
 			return n.Tag == nil // settings have dots too
 		case *ast.CallExpr:
 			for _, arg := range n.Args {
-				if kind, ok := n.Fun.(*ast.Ident); ok && kind.Name == "problem" {
+				if makesProblem(n.Fun) {
 					add(arg, true)
 				}
 			}
@@ -109,6 +109,18 @@ func codes(file *ast.File) []string {
 		return true
 	})
 	return found
+}
+
+// makesProblem reports whether a function that is called is problem, or New of the room problems.
+func makesProblem(fun ast.Expr) bool {
+	switch f := fun.(type) {
+	case *ast.Ident:
+		return f.Name == "problem"
+	case *ast.SelectorExpr:
+		room, ok := f.X.(*ast.Ident)
+		return ok && room.Name == "problems" && f.Sel.Name == "New"
+	}
+	return false
 }
 
 // reasonByName reports whether the ith constant of a declaration is a reason by its type or name.

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
@@ -65,12 +66,7 @@ type Options struct {
 // YAML returns the configuration that o describes, listening on a free port of the loopback
 // interface.
 func (o Options) YAML(data string) string {
-	or := func(s, instead string) string {
-		if s == "" {
-			return instead
-		}
-		return s
-	}
+	or := func(s, instead string) string { return cmp.Or(s, instead) }
 	key := func(value string) string {
 		return fmt.Sprintf("{ value: %q, algorithm: %s, hex: %t }", value, or(o.Algorithm, "AES"), o.Hex)
 	}

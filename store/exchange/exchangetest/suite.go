@@ -120,19 +120,13 @@ func (p *place) accept(c *sync.Change, targets ...sync.ServerID) sync.Outcome {
 func acceptAndRead(t *testing.T, p *place) {
 	ctx := t.Context()
 	const o = sync.Object("Läden/article/'x\\%_")
-	s, err := p.Object(ctx, o)
-	must(t, err)
-	if s.Rev != 0 || len(s.Versions) != 0 || s.Object != o {
-		t.Errorf("an object that nobody knows: %+v", s)
-	}
-	_, err = p.Change(ctx, sync.ID{Origin: serverOf(0), Counter: 1})
-	wantErr(t, "Change", err, store.ErrNotFound)
+	s := unknown(t, p, o)
 	a := made(0, 1, o)
 	out := sync.Receive(s, a, sync.Policy{})
 	out.After.Seq = 12
 	must(t, p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out, Via: serverOf(1), Listed: []sync.ServerID{serverOf(2)}}))
 	p.reopen()
-	s, err = p.Object(ctx, o)
+	s, err := p.Object(ctx, o)
 	must(t, err)
 	if s.Rev != 1 || s.Seq != 12 || s.Shown != a.ID || s.First != a.ID || s.FirstStamp != a.Stamp || len(s.Versions) != 1 ||
 		!bytes.Equal(s.Versions[0].Append(nil), a.Append(nil)) {
@@ -146,6 +140,19 @@ func acceptAndRead(t *testing.T, p *place) {
 		t.Errorf("entry %+v", e)
 	}
 	acceptOn(t, p, a)
+}
+
+// unknown reads an object and a change that nobody knows.
+func unknown(t *testing.T, p *place, o sync.Object) sync.State {
+	ctx := t.Context()
+	s, err := p.Object(ctx, o)
+	must(t, err)
+	if s.Rev != 0 || len(s.Versions) != 0 || s.Object != o {
+		t.Errorf("an object that nobody knows: %+v", s)
+	}
+	_, err = p.Change(ctx, sync.ID{Origin: serverOf(0), Counter: 1})
+	wantErr(t, "Change", err, store.ErrNotFound)
+	return s
 }
 
 // acceptOn accepts a second change on a, the only one that is known, and reads both.
