@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 	},
 	"cmd/stagelock/commands/operate": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/backup", "gateway/admin", "gateway/certs",
-		"gateway/cluster", "gateway/node", "gateway/node/trial", "gateway/status", "policy", "policy/calls",
+		"gateway/cluster", "gateway/node", "gateway/node/lines", "gateway/node/trial", "gateway/status", "policy", "policy/calls",
 		"policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay",
 	},
 	"cmd/stagelock/commands/publish": {
@@ -142,6 +142,7 @@ var mayImport = map[string][]string{
 		"policy/contents", "policy/hosts", "policy/levels", "policy/principals", "policy/quota",
 		"policy/secret", "tunnel/http1", "tunnel/javaser", "tunnel/liferay",
 	},
+	"gateway/node/lines": {},
 	"gateway/node/servers": {
 		"conf", "gateway/audit", "gateway/exchange", "gateway/inbox", "gateway/replica", "gateway/visit",
 		"policy", "store", "store/blobs", "store/exchange", "tunnel", "tunnel/source", "tunnel/sync",

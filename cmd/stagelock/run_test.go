@@ -106,7 +106,9 @@ func start(t *testing.T, file string) *process {
 func startCommand(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{Cmd: cmd, log: &bytes.Buffer{}}
-	p.Stderr = p.log
+	if p.Stderr == nil {
+		p.Stderr = p.log
+	}
 	out, err := p.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/certs"
 	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/gateway/node/lines"
 )
 
 func (sh shell) runCommand() *cli.Command {
@@ -45,7 +46,8 @@ func (sh shell) runGateway(c *cli.Context) error {
 	if cfg == nil || conf.Fatal(problems) {
 		return flags.BadConfig(sh.Shell, problems)
 	}
-	log := newLog(sh.Err, cfg.Log)
+	log, out := newLog(sh.Err, cfg.Log)
+	defer func() { _ = out.Close(logFlush) }() // nobody who reads the log is left to be told
 	for _, p := range problems {
 		log.WithField("setting", p.Path).Warn(p.Msg + "; " + p.Cure)
 	}
@@ -157,9 +159,24 @@ func addresses(n *node.Node) string {
 	return strings.Join(all, " and ")
 }
 
-func newLog(w io.Writer, c conf.Log) *logrus.Entry {
+const (
+	// logHeld is how many bytes of the log wait for whoever reads it.
+	logHeld = 1 << 20
+	// logFlush is how long a gateway that stops waits for its last lines to be read.
+	logFlush = 2 * time.Second
+)
+
+// newLog returns the log of the gateway, which keeps nobody waiting, and what it is written through.
+func newLog(w io.Writer, c conf.Log) (*logrus.Entry, *lines.Writer) {
 	l := logrus.New()
-	l.SetOutput(w)
+	out := lines.New(w, logHeld, func(dropped int64) []byte {
+		e := logrus.NewEntry(l).WithField("times", dropped)
+		e.Time, e.Level = time.Now(), logrus.WarnLevel
+		e.Message = "log lines were dropped: whatever reads standard error did not keep up"
+		line, _ := l.Formatter.Format(e) // it can be formatted
+		return line
+	})
+	l.SetOutput(out)
 	if level, err := logrus.ParseLevel(c.Level); err == nil {
 		l.SetLevel(level)
 	}
@@ -167,7 +184,7 @@ func newLog(w io.Writer, c conf.Log) *logrus.Entry {
 	if c.Format == "json" {
 		l.SetFormatter(&logrus.JSONFormatter{})
 	}
-	return logrus.NewEntry(l)
+	return logrus.NewEntry(l), out
 }
 
 // firstStart reports whether the gateway has no authority of its own yet.
