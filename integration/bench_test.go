@@ -49,7 +49,7 @@ func benchGateway(b *testing.B) (*harness.Gateway, *javaClient) {
 // forwarded.
 func BenchmarkSmallCall(b *testing.B) {
 	for _, name := range []string{"hasRemoteLayout", "createStagingRequest"} {
-		for _, conns := range []int{1, 16} {
+		for _, conns := range []int{1, 16, 64} {
 			b.Run(fmt.Sprintf("%s/connections=%d", name, conns), func(b *testing.B) {
 				g, j := benchGateway(b)
 				request := j.smallCall(b, "hasRemoteLayout", benchUUID, int64(harness.Site), false)

@@ -28,3 +28,14 @@ type Events interface {
 	// whoever must know checks the bodies.
 	Read(ctx context.Context, from Seq, fn func(Record) error) error
 }
+
+// Written is a log whose records count before they are on disk.
+type Written interface {
+	Events
+	// Write is Append that does not wait for the disk: recs count when it returns nil, and outlive the
+	// process, but the machine only once Sync returned nil.
+	Write(ctx context.Context, recs []Record) error
+	// Sync returns when every record up to seq is on disk. Callers at the same time share the wait, and
+	// Write passes meanwhile. After an error nothing can be appended until the log is opened anew.
+	Sync(ctx context.Context, seq Seq) error
+}

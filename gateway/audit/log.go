@@ -69,11 +69,16 @@ type Log struct {
 
 	signed atomic.Int64 // when the file of the newest checkpoint was written, in nanoseconds; 0: not yet
 
-	mu    sync.Mutex // guards err and found
+	mu    sync.Mutex // guards err and found, and changes of saveErr
 	err   error
 	found string // what was wrong when the log was opened, or since
 
-	w writer // owned by run
+	direct   store.Written // the log, if callers write it themselves; else nil
+	unsynced chan struct{} // tells runDirect that something was written
+	told     atomic.Bool   // it was told
+	writing  sync.Mutex    // guards w if callers write, but for saveErr
+
+	w writer // owned by run, or guarded by writing
 }
 
 // Open continues the log in cfg.Events and begins to write it; the caller closes it. If the log is
@@ -87,7 +92,11 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
-	go l.run(context.WithoutCancel(ctx))
+	if l.direct != nil {
+		go l.runDirect(context.WithoutCancel(ctx))
+	} else {
+		go l.run(context.WithoutCancel(ctx))
+	}
 	return l, nil
 }
 
@@ -112,7 +121,9 @@ func newLog(cfg Config) (*Log, error) {
 	l := &Log{
 		cfg: cfg, signer: s, keys: keys,
 		groups: make(chan *pending), quit: make(chan struct{}), ended: make(chan struct{}),
+		unsynced: make(chan struct{}, 1),
 	}
+	l.direct, _ = cfg.Events.(store.Written)
 	l.w.chain = chain.New()
 	return l, nil
 }
@@ -210,16 +221,32 @@ func (l *Log) compare(ctx context.Context, msg []byte) error {
 // the same time share an fsync. It returns ErrFull if the disk is full. If ctx ends first, the
 // event was not added.
 func (l *Log) Append(ctx context.Context, ev Event) (store.Seq, error) {
-	return l.append(ctx, ev, false)
+	return l.append(ctx, ev, now)
 }
 
 // AppendSoon is Append for an event that nobody waits for: it lets some milliseconds pass in which
-// another event may come whose fsync it can share.
+// another event may come whose fsync it can share. If the store is a store.Written it is Write.
 func (l *Log) AppendSoon(ctx context.Context, ev Event) (store.Seq, error) {
-	return l.append(ctx, ev, true)
+	return l.append(ctx, ev, soon)
 }
 
-func (l *Log) append(ctx context.Context, ev Event, patient bool) (store.Seq, error) {
+// Write is Append for the verdict of a call that changes nothing: what it wrote outlives the process
+// when it returns nil, and is on disk within 10 ms or Err says why not. A store that is no
+// store.Written is waited for.
+func (l *Log) Write(ctx context.Context, ev Event) (store.Seq, error) {
+	return l.append(ctx, ev, written)
+}
+
+// when says what a caller of append waits for.
+type when uint8
+
+const (
+	now     when = iota // the disk
+	written             // that it outlives the process
+	soon                // the disk, and it can wait for others
+)
+
+func (l *Log) append(ctx context.Context, ev Event, w when) (store.Seq, error) {
 	if !appendable[ev.Kind] {
 		return 0, fmt.Errorf("audit: no event has kind %q", ev.Kind)
 	}
@@ -228,23 +255,32 @@ func (l *Log) append(ctx context.Context, ev Event, patient bool) (store.Seq, er
 	}
 	ev.Node = l.cfg.Node
 	p := l.newPending(&ev)
-	p.patient = patient
+	p.patient = w == soon
 	defer l.free.Put(p) // nobody waits for it any more
 	err := ctx.Err()
-	if err == nil {
-		select {
-		case l.groups <- p:
-			err = <-p.done
-		case <-ctx.Done():
-			err = ctx.Err()
-		case <-l.quit:
-			err = store.ErrClosed
-		}
+	switch {
+	case err != nil:
+	case l.direct != nil:
+		err = l.write(ctx, p, w == now)
+	default:
+		err = l.hand(ctx, p)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("audit %s event: %w", ev.Kind, err)
 	}
 	return p.seq, nil
+}
+
+// hand has run keep p.
+func (l *Log) hand(ctx context.Context, p *pending) error {
+	select {
+	case l.groups <- p:
+		return <-p.done
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.quit:
+		return store.ErrClosed
+	}
 }
 
 // Alarm returns how the log differed from its newest checkpoint when it was opened, or how it was set

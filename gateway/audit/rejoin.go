@@ -18,23 +18,26 @@ var ErrWriter = errors.New("another process writes this log")
 // keep appends what build makes. A store whose log does not end where this process left it is looked at:
 // it may have kept what it could not say it kept, or it may have been set back. Then everything is
 // built anew, from where the log ends.
-func (l *Log) keep(ctx context.Context, build func() error) error {
-	err := l.try(ctx, build)
+func (l *Log) keep(ctx context.Context, put put, build func() error) error {
+	err := l.try(ctx, put, build)
 	if !errors.Is(err, store.ErrStale) {
 		return err
 	}
 	if err := l.rejoin(ctx); err != nil {
 		return err
 	}
-	return l.try(ctx, build)
+	return l.try(ctx, put, build)
 }
 
+// put is Append of a store, or what stands for it.
+type put func(ctx context.Context, recs []store.Record) error
+
 // try appends what build makes; if that fails the log is where it was.
-func (l *Log) try(ctx context.Context, build func() error) error {
+func (l *Log) try(ctx context.Context, put put, build func() error) error {
 	seq, head := l.w.seq, l.w.head
 	err := build()
 	if err == nil {
-		err = l.cfg.Events.Append(ctx, l.w.recs)
+		err = put(ctx, l.w.recs)
 		if !errors.Is(err, store.ErrStale) { // that one kept nothing
 			l.doubt(err)
 		}

@@ -177,13 +177,20 @@ func (l *Log) note(err error) {
 	l.err = errors.Join(err, l.w.saveErr)
 }
 
+// saved keeps whether the file of the newest checkpoint was written.
+func (l *Log) saved(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.w.saveErr = err
+}
+
 // sign makes a checkpoint of what none covers yet, or saves one again that could not be saved.
 func (l *Log) sign(ctx context.Context) {
 	switch {
 	case l.w.uncovered > 0:
 		l.note(l.commit(ctx, nil))
 	case l.w.saveErr != nil:
-		l.w.saveErr = l.save()
+		l.saved(l.save())
 		l.note(nil)
 	}
 }
@@ -193,7 +200,7 @@ func (l *Log) sign(ctx context.Context) {
 func (l *Log) commit(ctx context.Context, group []*pending) error {
 	w := &l.w
 	signed := len(group) == 0 || w.uncovered+len(group) >= l.cfg.CheckpointEvery
-	err := l.keep(ctx, func() error { return l.build(group, signed) })
+	err := l.keep(ctx, l.cfg.Events.Append, func() error { return l.build(group, signed) })
 	for i, p := range group {
 		if err == nil {
 			p.seq = w.recs[i].Seq
@@ -206,7 +213,7 @@ func (l *Log) commit(ctx context.Context, group []*pending) error {
 	w.uncovered += len(group)
 	if signed {
 		w.uncovered = 0
-		w.saveErr = l.save()
+		l.saved(l.save())
 	}
 	return nil
 }
@@ -260,15 +267,16 @@ func (l *Log) checkpointMembers() ([]byte, error) {
 
 // save writes the file of the newest checkpoint, which covers the whole log, its last checkpoint
 // record too.
-func (l *Log) save() error {
-	now := l.cfg.Now()
-	msg, err := l.signer.Note(l.checkpoint(now), chain.Newest)
+func (l *Log) save() error { return l.saveOf(l.checkpoint(l.cfg.Now())) }
+
+func (l *Log) saveOf(c chain.Checkpoint) error {
+	msg, err := l.signer.Note(c, chain.Newest)
 	if err != nil {
 		return err
 	}
 	if err := files.Replace(l.cfg.Checkpoint, msg, 0o644); err != nil {
 		return fmt.Errorf("newest checkpoint: %w", err)
 	}
-	l.signed.Store(now.UnixNano())
+	l.signed.Store(c.At.UnixNano())
 	return nil
 }

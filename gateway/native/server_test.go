@@ -51,6 +51,10 @@ func (h *house) AppendSoon(ctx context.Context, ev audit.Event) (store.Seq, erro
 	return h.Append(ctx, ev)
 }
 
+func (h *house) Write(ctx context.Context, ev audit.Event) (store.Seq, error) {
+	return h.Append(ctx, ev)
+}
+
 func (h *house) Call(c metrics.Call) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -3,8 +3,8 @@ package relay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -91,25 +91,31 @@ func (c *call) holds(ctx context.Context) error {
 
 // patiently runs what may wait for a store that is away, with signs of life for the publisher.
 func (c *call) patiently(f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		defer func() {
-			if fault := recover(); fault != nil {
-				done <- fmt.Errorf("fault: %v", fault)
-			}
-		}()
-		done <- f()
-	}()
-	t := time.NewTicker(c.policy.Heartbeat)
-	defer t.Stop()
-	for {
-		select {
-		case err := <-done:
-			return err
-		case <-t.C:
+	var beating sync.Mutex // a sign of life ends before anything else is written
+	over, every := false, c.policy.Heartbeat
+	var fault any
+	var t *time.Timer
+	beating.Lock() // t is not read before it is there
+	t = time.AfterFunc(every, func() {
+		beating.Lock()
+		defer beating.Unlock()
+		defer func() { fault = recover() }() // it is the call's
+		if !over {
 			c.live()
+			t.Reset(every)
 		}
-	}
+	})
+	beating.Unlock()
+	defer func() {
+		beating.Lock()
+		defer beating.Unlock()
+		over = true
+		t.Stop()
+		if fault != nil {
+			panic(fault)
+		}
+	}()
+	return f()
 }
 
 func (c *call) digest() string {
@@ -152,7 +158,7 @@ func (c *call) keepRefusal(ctx context.Context) {
 
 // record writes the verdict before the engine can act on the call.
 func (c *call) record(ctx context.Context) error {
-	v := visit.Verdict{Verdict: audit.Allow, Fields: c.noted()}
+	v := visit.Verdict{Verdict: audit.Allow, Fields: c.noted(), Reads: c.rule.Kind == calls.Read}
 	switch c.decision {
 	case calls.AnswerVoid:
 		v.Verdict, v.Reason = audit.Answer, problems.ReasonAnswered

@@ -52,6 +52,10 @@ func (r *record) AppendSoon(ctx context.Context, ev audit.Event) (store.Seq, err
 	return r.Append(ctx, ev)
 }
 
+func (r *record) Write(ctx context.Context, ev audit.Event) (store.Seq, error) {
+	return r.Append(ctx, ev)
+}
+
 type life struct{ id string }
 
 func (l life) Owner() (id, node string) { return l.id, "gate" }

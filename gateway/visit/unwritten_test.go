@@ -25,6 +25,8 @@ func (fullLog) AppendSoon(context.Context, audit.Event) (store.Seq, error) {
 	return 0, store.ErrFull
 }
 
+func (fullLog) Write(context.Context, audit.Event) (store.Seq, error) { return 0, store.ErrFull }
+
 func openFull(t *testing.T) *visit.Visits {
 	t.Helper()
 	quiet := logrus.New()

@@ -30,7 +30,7 @@ type Visit struct {
 
 	visits   *Visits
 	rules    *Rules
-	recorded bool // its verdict is on disk
+	recorded bool // its verdict is written
 	failed   bool // it was charged to its address
 	flood    bool // its address had nothing left to be charged
 }
@@ -115,13 +115,20 @@ type Verdict struct {
 	Reason  tunnel.Reason
 	Detail  string
 	Fields  map[string]string
+	// Reads says that the call changes nothing: its verdict is not waited for until it is on disk.
+	Reads bool
 }
 
-// Allow records the verdict; it is on disk when nil is returned. The error is a Problem.
+// Allow records the verdict; when nil is returned it is on disk, and that of a call that only reads
+// outlives the process. The error is a Problem.
 func (v *Visit) Allow(ctx context.Context, s Subject, d Verdict) error {
 	ev := v.event(audit.KindVerdict, s)
 	ev.Verdict, ev.Reason, ev.Detail, ev.Fields = d.Verdict, d.Reason, d.Detail, d.Fields
-	if _, err := v.visits.cfg.Audit.Append(ctx, ev); err != nil {
+	write := v.visits.cfg.Audit.Append
+	if d.Reads {
+		write = v.visits.cfg.Audit.Write
+	}
+	if _, err := write(ctx, ev); err != nil {
 		return v.visits.Unwritten(err)
 	}
 	v.recorded = true

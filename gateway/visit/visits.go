@@ -24,6 +24,8 @@ type Recorder interface {
 	Append(ctx context.Context, ev audit.Event) (store.Seq, error)
 	// AppendSoon is Append for what nobody waits for: it may take longer, to share its write.
 	AppendSoon(ctx context.Context, ev audit.Event) (store.Seq, error)
+	// Write is Append for what a power cut may take: it returns when the event outlives the process.
+	Write(ctx context.Context, ev audit.Event) (store.Seq, error)
 }
 
 // Rules says who may visit. A reload replaces them as a whole. The zero Rules admit nobody.

@@ -17,6 +17,7 @@ import (
 type Log interface {
 	Append(ctx context.Context, ev audit.Event) (store.Seq, error)
 	AppendSoon(ctx context.Context, ev audit.Event) (store.Seq, error)
+	Write(ctx context.Context, ev audit.Event) (store.Seq, error)
 }
 
 // Meter counts. *metrics.Metrics is one.
@@ -67,6 +68,11 @@ func (r *Recorder) Append(ctx context.Context, ev audit.Event) (store.Seq, error
 // AppendSoon is that of the log.
 func (r *Recorder) AppendSoon(ctx context.Context, ev audit.Event) (store.Seq, error) {
 	return r.write(ctx, ev, r.cfg.Audit.AppendSoon)
+}
+
+// Write is that of the log.
+func (r *Recorder) Write(ctx context.Context, ev audit.Event) (store.Seq, error) {
+	return r.write(ctx, ev, r.cfg.Audit.Write)
 }
 
 func (r *Recorder) write(

@@ -46,6 +46,10 @@ func (b *book) AppendSoon(ctx context.Context, ev audit.Event) (store.Seq, error
 	return b.Append(ctx, ev)
 }
 
+func (b *book) Write(ctx context.Context, ev audit.Event) (store.Seq, error) {
+	return b.Append(ctx, ev)
+}
+
 func (b *book) Request(_ context.Context, id int64) (store.Request, error) {
 	if r, ok := b.requests[id]; ok {
 		return r, nil

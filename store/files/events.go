@@ -38,15 +38,18 @@ type Events struct {
 	create   func(path string) (file, error)
 	unlock   func() error
 
-	appending sync.Mutex // one Append at a time; guards the next four, and is taken before mu
-	out       file
+	appending sync.Mutex // one writer at a time; guards the next two, and is taken before the others
 	buf       []byte
-	dirty     bool  // out may hold more than size bytes
-	broken    error // why nothing can be appended any more
+	dirty     bool // out may hold more than size bytes
 
-	mu       sync.Mutex // guards what readers see; changed by who holds appending too
-	segments []segment  // by first seq; the last one is written
-	size     int64      // bytes of whole records in out
+	syncing sync.Mutex // one sync at a time; guards synced, and is taken before mu
+	synced  store.Seq  // records up to it are on disk
+
+	mu       sync.Mutex // guards what readers see; but for broken changed by who holds appending too
+	out      file
+	broken   error     // why nothing can be appended any more
+	segments []segment // by first seq; the last one is written
+	size     int64     // bytes of whole records in out
 	last     store.Record
 	closed   bool
 }
@@ -80,8 +83,10 @@ func (e *Events) Close() error {
 	if e.closed {
 		return nil
 	}
+	errs := []error{e.settle()}
+	e.syncing.Lock()
+	defer e.syncing.Unlock()
 	e.publish(func() { e.closed = true })
-	var errs []error
 	if e.out != nil {
 		errs = append(errs, e.out.Close())
 	}
@@ -100,11 +105,15 @@ func (e *Events) publish(change func()) {
 
 // Append implements store.Events.
 func (e *Events) Append(ctx context.Context, recs []store.Record) error {
+	return e.add(ctx, recs, true)
+}
+
+func (e *Events) add(ctx context.Context, recs []store.Record, durable bool) error {
 	e.appending.Lock()
 	defer e.appending.Unlock()
 	err := ctx.Err()
 	if err == nil {
-		err = e.append(recs)
+		err = e.append(recs, durable)
 	}
 	if err != nil {
 		return fmt.Errorf("append %d records to log %q: %w", len(recs), e.dir, translate(err))
@@ -112,7 +121,7 @@ func (e *Events) Append(ctx context.Context, recs []store.Record) error {
 	return nil
 }
 
-func (e *Events) append(recs []store.Record) error {
+func (e *Events) append(recs []store.Record, durable bool) error {
 	if err := e.ready(recs); err != nil || len(recs) == 0 {
 		return err
 	}
@@ -128,17 +137,30 @@ func (e *Events) append(recs []store.Record) error {
 	for _, r := range recs {
 		e.buf = append(append(e.buf, r.Body...), '\n')
 	}
+	if durable {
+		// what was only written counts whatever becomes of recs
+		if err := e.settle(); err != nil {
+			return err
+		}
+	}
 	if _, err := e.out.Write(e.buf); err != nil {
 		return e.undo(err)
 	}
-	if err := e.out.Sync(); err != nil {
-		return e.undo(err)
+	if durable {
+		if err := e.out.Sync(); err != nil {
+			return e.undo(err)
+		}
 	}
 	end := recs[len(recs)-1]
 	e.publish(func() {
 		e.size += int64(len(e.buf))
 		e.last = store.Record{Seq: end.Seq, Body: append(e.last.Body[:0], end.Body...)}
 	})
+	if durable {
+		e.syncing.Lock()
+		e.synced = end.Seq
+		e.syncing.Unlock()
+	}
 	if cap(e.buf) > keepBuffer {
 		e.buf = nil
 	}
@@ -147,13 +169,16 @@ func (e *Events) append(recs []store.Record) error {
 
 // ready refuses records that cannot follow the last one, before anything is written.
 func (e *Events) ready(recs []store.Record) error {
+	e.mu.Lock()
+	broken := e.broken
+	e.mu.Unlock()
 	switch {
 	case e.closed:
 		return store.ErrClosed
 	case e.readOnly:
 		return errReadOnly
-	case e.broken != nil:
-		return e.broken
+	case broken != nil:
+		return broken
 	}
 	for i, r := range recs {
 		if want := e.last.Seq + store.Seq(i) + 1; r.Seq != want {
@@ -177,8 +202,7 @@ func (e *Events) undo(cause error) error {
 		cause = errors.Join(cause, err)
 	}
 	if errors.Is(cause, syscall.EIO) {
-		e.broken = fmt.Errorf("the disk lost a write, restart to look at the log: %w", cause)
-		return e.broken
+		return e.lost(cause)
 	}
 	return cause
 }
@@ -192,6 +216,9 @@ func (e *Events) clean() error {
 		return err
 	}
 	if err := e.out.Sync(); err != nil {
+		if e.behind() {
+			return e.lost(err)
+		}
 		return err
 	}
 	e.dirty = false
@@ -200,6 +227,9 @@ func (e *Events) clean() error {
 
 // rotate begins the segment whose first record is seq.
 func (e *Events) rotate(seq store.Seq) error {
+	if err := e.settle(); err != nil {
+		return err
+	}
 	s := segment{first: seq, path: segmentPath(e.dir, seq)}
 	f, err := e.create(s.path)
 	if err != nil {
@@ -208,12 +238,13 @@ func (e *Events) rotate(seq store.Seq) error {
 	if err := syncDir(e.dir); err != nil {
 		return errors.Join(err, f.Close())
 	}
+	e.syncing.Lock() // nobody syncs the old file
+	defer e.syncing.Unlock()
 	if e.out != nil {
 		err = e.out.Close()
 	}
-	e.out = f
 	e.publish(func() {
-		e.size = 0
+		e.out, e.size = f, 0
 		// else an empty one is written again
 		if n := len(e.segments); n == 0 || e.segments[n-1].first != seq {
 			e.segments = append(e.segments, s)

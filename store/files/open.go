@@ -65,7 +65,7 @@ func (e *Events) continueLog() error {
 	if err := f.Sync(); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	e.segments, e.out, e.size, e.last = segments, f, t.whole, t.last
+	e.segments, e.out, e.size, e.last, e.synced = segments, f, t.whole, t.last, t.last.Seq
 	return syncDir(e.dir)
 }
 
