@@ -45,8 +45,8 @@ func benchGateway(b *testing.B) (*harness.Gateway, *javaClient) {
 	return g, newJavaClient(g, g.Key(b))
 }
 
-// One whole small call over TLS, through every step, with its verdict on disk before it is
-// forwarded.
+// One whole small call over TLS, through every step: the verdict of the one that reads is written before it
+// is forwarded, that of the one that creates is on disk.
 func BenchmarkSmallCall(b *testing.B) {
 	for _, name := range []string{"hasRemoteLayout", "createStagingRequest"} {
 		for _, conns := range []int{1, 16, 64} {
