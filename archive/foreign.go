@@ -61,7 +61,8 @@ func recognize(r io.ReaderAt, size int64, err error) error {
 		return refusal.New(refusal.CodeForeign, "it is one piece of an archive in several").
 			Heal("join the pieces first: zip -s 0 site.zip --out site.lar")
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")) && !strings.Contains(err.Error(), "behind"):
-		return refusal.New(refusal.CodeEnd, "it begins as an archive and is cut off: after %d bytes its list of entries is missing", size).
+		return refusal.New(refusal.CodeEnd,
+			"it begins as an archive and is cut off: after %d bytes its list of entries is missing", size).
 			Heal("copy or export it again, and compare the lengths; if it is a part of an upload, stagelock archive join has the rest")
 	}
 	return err

@@ -35,9 +35,13 @@ var centralRules = []struct {
 	{refusal.CodeDescriptor, "stored entry has a data descriptor", func(c *record.Central) bool {
 		return c.Descriptor && c.Method == record.Stored
 	}},
-	{refusal.CodeDescriptor, "readers disagree on the length of a data descriptor for 4294967295 bytes", func(c *record.Central) bool {
-		return c.Descriptor && (c.Full == record.Magic32 || c.Packed == record.Magic32)
-	}},
+	{
+		refusal.CodeDescriptor,
+		"readers disagree on the length of a data descriptor for 4294967295 bytes",
+		func(c *record.Central) bool {
+			return c.Descriptor && (c.Full == record.Magic32 || c.Packed == record.Magic32)
+		},
+	},
 	{refusal.CodeCentral, "entry is on another disk", func(c *record.Central) bool { return c.Disk != 0 }},
 	{refusal.CodeMode, "entry is neither a regular file nor a directory", func(c *record.Central) bool {
 		return !modeFits(c)

@@ -22,6 +22,7 @@
 //	          a configuration makes, and the trial of a call
 //
 // Arrows point down only: node knows all; relay and native know visit and metrics; relay knows once and
-// upstream; visit knows audit; metrics and admin know status and ask nobody else. once knows neither wire nor connection, upstream no call, relay no store but by
+// upstream; visit knows audit; metrics and admin know status and ask nobody else. once knows neither wire nor connection,
+// upstream no call, relay no store but by
 // its contracts. integration/imports_test.go holds these rules as exact lists.
 package gateway

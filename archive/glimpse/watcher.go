@@ -3,6 +3,7 @@ package glimpse
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/stagelock/stagelock/archive/manifest"
@@ -50,7 +51,7 @@ func NewWatcher(name string, open int64) *Watcher {
 // Write looks at b and keeps what may be needed. It never fails.
 func (w *Watcher) Write(b []byte) (int, error) {
 	base := w.at - int64(len(w.recent))
-	window := append(w.recent, b...)
+	window := slices.Concat(w.recent, b)
 	for _, h := range headersIn(window, len(w.recent)) {
 		w.want(base+h.from, base+h.to)
 	}
@@ -177,5 +178,5 @@ func beginsWith(rest []byte, signature string, length int64) bool {
 		return true
 	}
 	name := strings.TrimLeft(string(rest[length:]), `./\`)
-	return strings.HasPrefix(manifest.Name, name)
+	return strings.HasPrefix(manifest.Name, name) //nolint:gocritic // the beginning of a name that is cut off
 }

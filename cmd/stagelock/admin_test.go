@@ -280,7 +280,7 @@ func TestAdminOverTCP(t *testing.T) {
 	}
 	body, err := io.ReadAll(res.Body)
 	res.Body.Close()
-	if err != nil || res.StatusCode != 200 || !strings.Contains(string(body), `"ok":true`) {
+	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), `"ok":true`) {
 		t.Errorf("%d %s %v", res.StatusCode, body, err)
 	}
 	await(t, data, audit.KindConfig, 0)

@@ -29,7 +29,7 @@ func (e *Endpoint) UnmarshalText(text []byte) error {
 	s := string(text)
 	if file, ok := strings.CutPrefix(s, socketPrefix); ok {
 		if e.Socket = file; file == "" {
-			return errors.New("names no file behind unix:")
+			return errors.New("names no file: unix: stands alone")
 		}
 		return nil
 	}

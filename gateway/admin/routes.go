@@ -90,7 +90,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		case !from.IsLoopback() && (rules.Allowed == nil || !rules.Allowed(from)):
 			text(w, http.StatusForbidden, from.String()+" may not read here: add it to admin.allow\n")
 		case !rules.knows(r.Host):
-			text(w, http.StatusMisdirectedRequest, "this gateway is not known by that Host: use an address, or add the name to admin.names\n")
+			text(
+				w,
+				http.StatusMisdirectedRequest,
+				"this gateway is not known by that Host: use an address, or add the name to admin.names\n",
+			)
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -132,9 +136,13 @@ func (s *Server) profiles(next http.HandlerFunc) http.HandlerFunc {
 }
 
 func index(w http.ResponseWriter, _ *http.Request) {
-	text(w, http.StatusOK, "stagelock\n\nGET  /healthz        it runs\nGET  /readyz         publishes can pass, and what was looked at; ?json\n"+
-		"GET  /metrics        for Prometheus\nGET  /-/status       everything, as JSON\nPOST /-/reload       read the configuration again\n"+
-		"GET  /debug/pprof/   profiles\n")
+	text(
+		w,
+		http.StatusOK,
+		"stagelock\n\nGET  /healthz        it runs\nGET  /readyz         publishes can pass, and what was looked at; ?json\n"+
+			"GET  /metrics        for Prometheus\nGET  /-/status       everything, as JSON\nPOST /-/reload       read the configuration again\n"+ //nolint:lll // as it is read
+			"GET  /debug/pprof/   profiles\n",
+	)
 }
 
 // ready tells whether publishes can pass, and what was looked at.

@@ -88,8 +88,12 @@ func (k *checks) server(r postgres.Report) {
 		k.warn(urlPath(k.conf), w, "")
 	}
 	if lease := k.conf.Cluster.Lease; lease < 3*r.RoundTrip {
-		k.add("cluster.lease", fmt.Sprintf("is %s, and a round trip to the database takes %s: a lease would run out while it is renewed",
-			lease, r.RoundTrip.Round(time.Millisecond)), "make it longer, or place the gateway nearer to the database")
+		k.add(
+			"cluster.lease",
+			fmt.Sprintf("is %s, and a round trip to the database takes %s: a lease would run out while it is renewed",
+				lease, r.RoundTrip.Round(time.Millisecond)),
+			"make it longer, or place the gateway nearer to the database",
+		)
 	}
 	switch off := r.ClockOffset.Round(time.Millisecond); {
 	case off.Abs() > MaxOffset:

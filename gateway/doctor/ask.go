@@ -44,7 +44,13 @@ const (
 )
 
 // ask asks a question of the desk under a path context, with a client of its own if c is nil.
-func (p *patient) ask(ctx context.Context, c *http.Client, under, name string, body func() io.Reader, length int64) (a answered, err error) {
+func (p *patient) ask(
+	ctx context.Context,
+	c *http.Client,
+	under, name string,
+	body func() io.Reader,
+	length int64,
+) (a answered, err error) {
 	u := url.URL{Scheme: "https", Host: p.To.Host, Path: under + desk.Path + name}
 	for range tries {
 		a, err = p.send(ctx, c, http.MethodPost, &u, body(), length)
@@ -63,7 +69,14 @@ func (p *patient) ask(ctx context.Context, c *http.Client, under, name string, b
 // text is the body of a question.
 func text(s string) func() io.Reader { return func() io.Reader { return strings.NewReader(s) } }
 
-func (p *patient) send(ctx context.Context, c *http.Client, method string, u *url.URL, body io.Reader, length int64) (a answered, err error) {
+func (p *patient) send(
+	ctx context.Context,
+	c *http.Client,
+	method string,
+	u *url.URL,
+	body io.Reader,
+	length int64,
+) (a answered, err error) {
 	if c == nil {
 		t := p.transport()
 		t.DisableKeepAlives = true
@@ -85,8 +98,12 @@ func (p *patient) send(ctx context.Context, c *http.Client, method string, u *ur
 		return a, err
 	}
 	defer res.Body.Close()
-	a = answered{status: res.StatusCode, ours: res.Header.Get("X-Stagelock-Reference") != "", reason: res.Header.Get("X-Stagelock-Reason"),
-		server: res.Header.Get("Server")}
+	a = answered{
+		status: res.StatusCode,
+		ours:   res.Header.Get("X-Stagelock-Reference") != "",
+		reason: res.Header.Get("X-Stagelock-Reason"),
+		server: res.Header.Get("Server"),
+	}
 	err = p.readAnswer(res.Body, &a, begun)
 	return a, err
 }
@@ -146,9 +163,13 @@ func path(ctx context.Context, p *patient) []Line {
 	if err != nil {
 		return []Line{bad("no answer over HTTP: "+err.Error(), "look at what ends TLS there, and at its log")}
 	}
-	switch {
-	case a.reason == "http.host" || a.status == http.StatusBadRequest && strings.Contains(string(a.body), "host is not served"):
-		return []Line{bad(p.To.Hostname()+" is not a name that the gateway there knows", "add it to names there, or enter a name that is listed").as("name")}
+	if a.reason == "http.host" || a.status == http.StatusBadRequest && strings.Contains(string(a.body), "host is not served") {
+		return []Line{
+			bad(
+				p.To.Hostname()+" is not a name that the gateway there knows",
+				"add it to names there, or enter a name that is listed",
+			).as("name"),
+		}
 	}
 	me, first, found := p.meet(ctx)
 	switch {
@@ -180,10 +201,14 @@ func instead(a answered) Line {
 		words, cure, _ := strings.Cut(firstLine(a.body), "; ")
 		return bad("the gateway there refuses what arrives: "+words, cure)
 	case a.ours:
-		return note(fmt.Sprintf("a gateway is there and answers no questions (status %d): it is older, or slows this machine down", a.status))
+		return note(
+			fmt.Sprintf("a gateway is there and answers no questions (status %d): it is older, or slows this machine down", a.status),
+		)
 	case a.status/100 == 3:
-		return bad(fmt.Sprintf("something answers with status %d, a redirect, which Java's client does not follow for a POST", a.status),
-			"enter the address that it redirects to, or have it stop redirecting").as("redirect")
+		return bad(
+			fmt.Sprintf("something answers with status %d, a redirect, which Java's client does not follow for a POST", a.status),
+			"enter the address that it redirects to, or have it stop redirecting",
+		).as("redirect")
 	case a.status == http.StatusMethodNotAllowed || a.status == http.StatusNotFound || a.status == http.StatusForbidden:
 		return note(fmt.Sprintf("no stagelock gateway answers there (status %d%s); only one can tell more", a.status, by(a.server)))
 	}
@@ -221,8 +246,10 @@ func address(_ context.Context, p *patient) []Line {
 		return nil // said by path
 	}
 	if len(p.me.Unread) > 0 {
-		return []Line{bad(fmt.Sprintf("you are seen as %s, which is a balancer's address: it says X-Forwarded-For: %s, and is not trusted",
-			p.me.Address, strings.Join(p.me.Unread, ", ")), "add the balancer to hosts.trusted_proxies there")}
+		return []Line{
+			bad(fmt.Sprintf("you are seen as %s, which is a balancer's address: it says X-Forwarded-For: %s, and is not trusted",
+				p.me.Address, strings.Join(p.me.Unread, ", ")), "add the balancer to hosts.trusted_proxies there"),
+		}
 	}
 	return []Line{ok(fmt.Sprintf("you come as %s (by %s); %s lets it pass", p.me.Address, p.me.By, p.me.Entry))}
 }
@@ -240,7 +267,17 @@ func clock(ctx context.Context, p *patient) []Line {
 	case far <= 30*time.Second:
 		return []Line{ok(fmt.Sprintf("the other end is %s ahead", ahead))}
 	case ahead > 0:
-		return []Line{bad(fmt.Sprintf("the other end is %s ahead; signatures fail beyond 30 s", ahead), "start NTP on both machines; this one is behind, or that one ahead")}
+		return []Line{
+			bad(
+				fmt.Sprintf("the other end is %s ahead; signatures fail beyond 30 s", ahead),
+				"start NTP on both machines; this one is behind, or that one ahead",
+			),
+		}
 	}
-	return []Line{bad(fmt.Sprintf("the other end is %s behind; signatures fail beyond 30 s", -ahead), "start NTP on both machines; that one is behind, or this one ahead")}
+	return []Line{
+		bad(
+			fmt.Sprintf("the other end is %s behind; signatures fail beyond 30 s", -ahead),
+			"start NTP on both machines; that one is behind, or this one ahead",
+		),
+	}
 }

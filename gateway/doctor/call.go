@@ -19,13 +19,24 @@ import (
 // login makes the first call of a publish, which only asks: does live know the login, is there such a
 // site, and may the login reach it.
 func login(ctx context.Context, p *patient) []Line {
-	k, findings := secret.NewKey(secret.KeyConfig{ID: "doctor", Algorithm: p.Secret.Algorithm, Secret: []byte(p.Secret.Text), Hex: p.Secret.Hex, Line: p.Build})
+	k, findings := secret.NewKey(
+		secret.KeyConfig{ID: "doctor", Algorithm: p.Secret.Algorithm, Secret: []byte(p.Secret.Text), Hex: p.Secret.Hex, Line: p.Build},
+	)
 	if k == nil {
 		return []Line{bad(fmt.Sprintf("the secret makes no key: %v", findings), "make one with stagelock secret new")}
 	}
 	build := cmp.Or(p.me.Line, p.Build, "7.4")
-	c, err := publisher.New(publisher.Config{URL: p.To, Build: build, Login: p.Login, Site: p.Site, Roots: p.verify, Dial: p.client(nil).Transport.(*http.Transport).DialContext,
-		Authorize: func(login string) string { return k.Authorization(login, false, build == "6.2") }})
+	c, err := publisher.New(
+		publisher.Config{
+			URL:       p.To,
+			Build:     build,
+			Login:     p.Login,
+			Site:      p.Site,
+			Roots:     p.verify,
+			Dial:      p.client(nil).Transport.(*http.Transport).DialContext,
+			Authorize: func(login string) string { return k.Authorization(login, false, build == "6.2") },
+		},
+	)
 	if err != nil {
 		return []Line{note("not looked at: " + err.Error())}
 	}
@@ -51,17 +62,29 @@ func (p *patient) denied(f *failure.Failure) Line {
 	text += " (reference " + f.Reference + ")"
 	switch {
 	case strings.HasPrefix(f.Reason, "login."):
-		return bad("the gateway there does not let this login publish: "+text, "add it to the peer's logins there, or enter one that is listed")
+		return bad(
+			"the gateway there does not let this login publish: "+text,
+			"add it to the peer's logins there, or enter one that is listed",
+		)
 	case strings.HasPrefix(f.Reason, "site."):
-		return bad(fmt.Sprintf("site %d is not open to this peer: %s", p.Site, text), "add its id to the peer's sites there, or mend Remote Site ID").as("site")
+		return bad(
+			fmt.Sprintf("site %d is not open to this peer: %s", p.Site, text),
+			"add its id to the peer's sites there, or mend Remote Site ID",
+		).as("site")
 	case strings.HasPrefix(f.Reason, "engine."), f.Kind == failure.Unavailable:
 		return bad("the engine behind the gateway there takes no calls: "+text, "run stagelock doctor there").as("engine")
 	case class == "NoSuchGroupException":
-		return bad(fmt.Sprintf("there is no site %d: %s", p.Site, text), "enter the id of the live site as Remote Site ID: Site Settings shows it").as("site")
+		return bad(
+			fmt.Sprintf("there is no site %d: %s", p.Site, text),
+			"enter the id of the live site as Remote Site ID: Site Settings shows it",
+		).as("site")
 	case class == "RemoteAuthException":
 		return bad("live does not know "+p.Login+": "+text, "use a login that live has; its mail address, or its screen name in 6.2")
 	case class == "PrincipalException" || strings.Contains(class, "MustHavePermission"):
-		return bad(p.Login+" may not publish into the site: "+text, "give the user Update and Publish Staging of the live site").as("permission")
+		return bad(
+			p.Login+" may not publish into the site: "+text,
+			"give the user Update and Publish Staging of the live site",
+		).as("permission")
 	}
 	return bad(cmp.Or(text, f.Error()), cmp.Or(f.Cure, "see the reference in the log there"))
 }
@@ -84,8 +107,10 @@ func line(ctx context.Context, p *patient) []Line {
 		return []Line{note("not looked at: the portal here does not tell its version; name it with --line")}
 	}
 	if own != p.me.Line {
-		return []Line{bad(fmt.Sprintf("staging is %s, live %s: publish between equal lines, and better between equal patch levels", own, p.me.Line),
-			"update the older of the two portals; or mend engine.line there")}
+		return []Line{
+			bad(fmt.Sprintf("staging is %s, live %s: publish between equal lines, and better between equal patch levels", own, p.me.Line),
+				"update the older of the two portals; or mend engine.line there"),
+		}
 	}
 	return []Line{ok("both are " + own)}
 }

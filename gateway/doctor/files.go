@@ -37,9 +37,13 @@ func secretLines(_ context.Context, p *patient) []Line {
 		}
 	}
 	if _, readable := challenge.Bytes(v.Text, asHex); !readable {
-		return []Line{bad("the portal reads it as hexadecimal digits, and it is none", portal.Hex+"=false, or write digits").in(or(hexLine, v))}
+		return []Line{
+			bad("the portal reads it as hexadecimal digits, and it is none", portal.Hex+"=false, or write digits").in(or(hexLine, v)),
+		}
 	}
-	_, findings := secret.NewKey(secret.KeyConfig{ID: "portal", Algorithm: cipher, Secret: []byte(v.Text), Hex: asHex, Line: p.Build})
+	_, findings := secret.NewKey(
+		secret.KeyConfig{ID: "portal", Algorithm: cipher, Secret: []byte(v.Text), Hex: asHex, Line: p.Build},
+	)
 	for _, f := range findings {
 		return []Line{bad("the portal has it wrong: "+f.Msg, f.Cure).in(v)}
 	}
@@ -57,8 +61,8 @@ func or(a, b portal.Value) portal.Value {
 func openHosts(_ context.Context, p *patient) []Line {
 	v := p.Portal.Get(portal.Hosts)
 	for host := range strings.SplitSeq(v.Text, ",") {
-		switch host = strings.TrimSpace(host); {
-		case host == "0.0.0.0" || host == "255.255.255.255" || strings.HasSuffix(host, "/0"):
+		host = strings.TrimSpace(host)
+		if host == "0.0.0.0" || host == "255.255.255.255" || strings.HasSuffix(host, "/0") {
 			return []Line{bad("the portal also lets "+host+" in: everybody who reaches its port passes the gateway by",
 				portal.Hosts+"=127.0.0.1,SERVER_IP").in(v)}
 		}
@@ -95,7 +99,12 @@ func jvmProxy(_ context.Context, p *patient) []Line {
 	if !o.Set() {
 		return nil
 	}
-	l := note(fmt.Sprintf("the portal's JVM goes through the proxy %s, which was not looked at; -Dhttp.nonProxyHosts takes hosts out", o.Text))
+	l := note(
+		fmt.Sprintf(
+			"the portal's JVM goes through the proxy %s, which was not looked at; -Dhttp.nonProxyHosts takes hosts out",
+			o.Text,
+		),
+	)
 	return []Line{l.in(o)}
 }
 

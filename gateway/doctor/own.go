@@ -73,7 +73,13 @@ func running(ctx context.Context, p *patient) []Line {
 		lines = append(lines, bad("the audit log is not whole: "+s.Audit.Problem, "see stagelock audit verify").as("log"))
 	}
 	if !s.Config.OK && s.Config.Problem != "" {
-		lines = append(lines, bad("the last reload was refused: "+strings.ReplaceAll(s.Config.Problem, "\n", "; "), "mend the configuration and reload").as("reload"))
+		lines = append(
+			lines,
+			bad(
+				"the last reload was refused: "+strings.ReplaceAll(s.Config.Problem, "\n", "; "),
+				"mend the configuration and reload",
+			).as("reload"),
+		)
 	}
 	if len(s.Config.Restart) > 0 {
 		lines = append(lines, note("changed, and counts after a restart only: "+strings.Join(s.Config.Restart, ", ")).as("reload"))
@@ -152,7 +158,10 @@ func ownCertificates(ctx context.Context, p *patient) []Line {
 			words, cure, _ := strings.Cut(c.Problem, ": ")
 			lines = append(lines, bad(words, cure))
 		case left < ending:
-			lines = append(lines, bad(fmt.Sprintf("the certificate of %s ends on %s", c.Name, c.NotAfter.UTC().Format("2006-01-02")), "renew it and reload"))
+			lines = append(
+				lines,
+				bad(fmt.Sprintf("the certificate of %s ends on %s", c.Name, c.NotAfter.UTC().Format("2006-01-02")), "renew it and reload"),
+			)
 		default:
 			lines = append(lines, ok(fmt.Sprintf("%s, valid %d days", c.Name, int(left.Hours()/24))))
 		}
@@ -173,7 +182,12 @@ func disk(ctx context.Context, p *patient) []Line {
 		}
 	}
 	if s.Disk.Free < need {
-		return []Line{bad(fmt.Sprintf("%s has %d MiB left, and two of the largest archives take %d", s.Disk.Path, s.Disk.Free>>20, need>>20), "make room")}
+		return []Line{
+			bad(
+				fmt.Sprintf("%s has %d MiB left, and two of the largest archives take %d", s.Disk.Path, s.Disk.Free>>20, need>>20),
+				"make room",
+			),
+		}
 	}
 	return []Line{ok(fmt.Sprintf("%s has %d MiB left", s.Disk.Path, s.Disk.Free>>20))}
 }

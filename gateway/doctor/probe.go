@@ -91,8 +91,16 @@ func idle(ctx context.Context, p *patient) []Line {
 		return []Line{bad("answers are held back until they are complete: signs of life do not arrive, and publishers give up",
 			"nginx: proxy_buffering off; Apache: flushpackets=on in ProxyPass")}
 	case silent > 0:
-		return []Line{note(fmt.Sprintf("something between ends an answer that is silent for %s (%s); the gateway there sends a sign of life every %s, so publishes pass; plain Liferay would not",
-			silent, why, time.Duration(p.me.Beat*float64(time.Second))))}
+		return []Line{
+			note(
+				fmt.Sprintf(
+					"something between ends an answer that is silent for %s (%s); the gateway there sends a sign of life every %s, so publishes pass; plain Liferay would not",
+					silent,
+					why,
+					time.Duration(p.me.Beat*float64(time.Second)),
+				),
+			),
+		}
 	}
 	return []Line{ok(fmt.Sprintf("an answer may be silent for %s", slices.Max(append(p.Silences, 0))))}
 }
@@ -138,7 +146,10 @@ func lookBack(ctx context.Context, p *patient) []Line {
 			lines = append(lines, bad(fmt.Sprintf("the gateway here cannot be reached from there: %s is %s", where, s.State),
 				"open the port for the other end, or give this machine the address that it is seen under").as("look.gateway"))
 		case s.Port == p.Port && !s.TLS:
-			lines = append(lines, bad(where+" answers from there, but not with TLS", "have the firewall pass the port on to the gateway here").as("look.tls"))
+			lines = append(
+				lines,
+				bad(where+" answers from there, but not with TLS", "have the firewall pass the port on to the gateway here").as("look.tls"),
+			)
 		case s.Port == 8080 && s.State == "open" && !s.TLS:
 			lines = append(lines, bad("the portal's port 8080 can be reached from outside, past the gateway: "+where,
 				"close it for everybody but the gateway").as("engine.open"))

@@ -25,7 +25,10 @@ func scheme(ctx context.Context, p *patient) []Line {
 		if res, err := client.Do(req); err == nil {
 			res.Body.Close()
 			if res.StatusCode/100 == 3 {
-				where = fmt.Sprintf("; what answers redirects to %s, which Java's client does not follow for a POST", res.Header.Get("Location"))
+				where = fmt.Sprintf(
+					"; what answers redirects to %s, which Java's client does not follow for a POST",
+					res.Header.Get("Location"),
+				)
 			}
 		}
 	}
@@ -121,7 +124,10 @@ func unreached(addr string, err error, patience time.Duration) Line {
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return bad("there is no way to "+addr, "look at the routes of this machine, and at the address of the name")
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return bad(fmt.Sprintf("%s gives no answer in %s: a firewall drops it", addr, patience), "have the firewalls between let this machine through to that port")
+		return bad(
+			fmt.Sprintf("%s gives no answer in %s: a firewall drops it", addr, patience),
+			"have the firewalls between let this machine through to that port",
+		)
 	}
 	return bad(addr+" cannot be reached: "+err.Error(), "look at the line between")
 }

@@ -18,7 +18,12 @@ func compare(ctx context.Context, p *patient) []Line {
 	}
 	b, readable := challenge.Bytes(p.Secret.Text, p.Secret.Hex)
 	if !readable {
-		return []Line{bad("the secret here is not written in pairs of hexadecimal digits, and is said to be", "drop hex, or write digits").in(p.Secret.Place)}
+		return []Line{
+			bad(
+				"the secret here is not written in pairs of hexadecimal digits, and is said to be",
+				"drop hex, or write digits",
+			).in(p.Secret.Place),
+		}
 	}
 	k, err := challenge.NewKey(b, p.Secret.Algorithm)
 	if err != nil {
@@ -64,19 +69,30 @@ func (p *patient) matched(m desk.Match, mutual bool) []Line {
 		return []Line{bad("the secret differs from every one that the gateway there knows",
 			"copy the peer's secret of the gateway there: "+portal.Secret+" here, in all of its lines").in(at(portal.Secret))}
 	case !mutual:
-		return []Line{bad("the other end says that it knows the secret, and cannot prove it", "find out what answers there: it is not the gateway")}
+		return []Line{
+			bad("the other end says that it knows the secret, and cannot prove it", "find out what answers there: it is not the gateway"),
+		}
 	case m.OtherHex:
-		return []Line{bad(fmt.Sprintf("the keys match, but here the secret is read as %s, there as %s", readAs[p.Secret.Hex], readAs[m.Hex]),
-			portal.Hex+"="+strconv.FormatBool(m.Hex)).in(at(portal.Hex))}
+		return []Line{
+			bad(fmt.Sprintf("the keys match, but here the secret is read as %s, there as %s", readAs[p.Secret.Hex], readAs[m.Hex]),
+				portal.Hex+"="+strconv.FormatBool(m.Hex)).in(at(portal.Hex)),
+		}
 	case m.Used != m.Algorithm:
-		return []Line{bad(fmt.Sprintf("the cipher is %s here, %s there", m.Used, m.Algorithm), portal.Algorithm+"="+m.Algorithm).in(at(portal.Algorithm))}
+		return []Line{
+			bad(
+				fmt.Sprintf("the cipher is %s here, %s there", m.Used, m.Algorithm),
+				portal.Algorithm+"="+m.Algorithm,
+			).in(at(portal.Algorithm)),
+		}
 	case !m.From:
 		return []Line{bad(fmt.Sprintf("the secret is that of peer %s, which may not come from %s", m.Peer, p.me.Address),
 			"add the address to the peer's addresses there, or use the secret of another peer")}
 	case m.Previous:
 		p.known[proved] = true
-		return []Line{bad(fmt.Sprintf("the secret is the former one of peer %s: it works until secret.previous is dropped there", m.Peer),
-			"change to the new secret here").in(at(portal.Secret))}
+		return []Line{
+			bad(fmt.Sprintf("the secret is the former one of peer %s: it works until secret.previous is dropped there", m.Peer),
+				"change to the new secret here").in(at(portal.Secret)),
+		}
 	}
 	p.known[proved] = true
 	return []Line{ok(fmt.Sprintf("it is that of peer %s, read alike (%s, %s)", m.Peer, m.Algorithm, readAs[m.Hex]))}

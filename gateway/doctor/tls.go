@@ -28,7 +28,12 @@ func handshake(ctx context.Context, p *patient) []Line {
 	if len(lines) == 0 {
 		p.known[trusted], p.verify = p.Truststore == "", p.Roots
 		leaf := state.PeerCertificates[0]
-		lines = append(lines, ok(fmt.Sprintf("issued by %q, valid %d days", leaf.Issuer.CommonName, int(leaf.NotAfter.Sub(p.Now()).Hours()/24))).as("tls.chain"))
+		lines = append(
+			lines,
+			ok(
+				fmt.Sprintf("issued by %q, valid %d days", leaf.Issuer.CommonName, int(leaf.NotAfter.Sub(p.Now()).Hours()/24)),
+			).as("tls.chain"),
+		)
 	}
 	return lines
 }
@@ -62,13 +67,20 @@ func ungreeted(err error) Line {
 	switch {
 	case errors.As(err, &record):
 		return bad("the port answers, but not with TLS", "enter the port of https, or have what stands there end TLS")
-	case strings.Contains(says, "protocol version"), strings.Contains(says, "unsupported versions"), strings.Contains(says, "unsupported protocol"):
-		return bad("the other end speaks no TLS 1.2 or newer", "update what ends TLS there: publishers' JVMs take nothing older").as("tls.version")
+	case strings.Contains(says, "protocol version"),
+		strings.Contains(says, "unsupported versions"),
+		strings.Contains(says, "unsupported protocol"):
+		return bad(
+			"the other end speaks no TLS 1.2 or newer",
+			"update what ends TLS there: publishers' JVMs take nothing older",
+		).as("tls.version")
 	case strings.Contains(says, "handshake failure"), strings.Contains(says, "cipher"):
 		return bad("there is no cipher in common", "allow ECDHE with AES-GCM on what ends TLS there").as("tls.cipher")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		return bad("the connection is closed before TLS begins: this machine's address is not admitted there, or a balancer has nothing behind it",
-			"add this machine's address to hosts.allow there; look at the balancer's own checks")
+		return bad(
+			"the connection is closed before TLS begins: this machine's address is not admitted there, or a balancer has nothing behind it",
+			"add this machine's address to hosts.allow there; look at the balancer's own checks",
+		)
 	case errors.Is(err, context.DeadlineExceeded):
 		return bad("the port takes connections and says nothing", "look whether the gateway there hangs, or what listens in its place")
 	}
@@ -84,9 +96,18 @@ func (p *patient) certificate(state *tls.ConnectionState) []Line {
 	case !leaf.NotAfter.After(now):
 		lines = append(lines, bad("the certificate ran out on "+day(leaf.NotAfter), "renew it there and reload").as("tls.expiry"))
 	case leaf.NotBefore.After(now):
-		lines = append(lines, bad("the certificate is valid from "+day(leaf.NotBefore)+" on", "look at the clocks of both machines").as("tls.expiry"))
+		lines = append(
+			lines,
+			bad("the certificate is valid from "+day(leaf.NotBefore)+" on", "look at the clocks of both machines").as("tls.expiry"),
+		)
 	case leaf.NotAfter.Before(now.Add(ending)):
-		lines = append(lines, bad("the certificate ends on "+day(leaf.NotAfter), "renew it there and reload: it should have happened by itself").as("tls.expiry"))
+		lines = append(
+			lines,
+			bad(
+				"the certificate ends on "+day(leaf.NotAfter),
+				"renew it there and reload: it should have happened by itself",
+			).as("tls.expiry"),
+		)
 	}
 	if err := leaf.VerifyHostname(host); err != nil {
 		lines = append(lines, bad("the certificate is not for "+host+": "+strings.TrimPrefix(err.Error(), "x509: "),
@@ -142,14 +163,26 @@ func truststore(ctx context.Context, p *patient) []Line {
 	l, broken := p.chain(state.PeerCertificates, roots)
 	if !broken {
 		p.known[trusted], p.verify = true, roots
-		return []Line{ok(fmt.Sprintf("the portal's JVM trusts it: %s has %d certificates, one is its authority", p.Truststore, len(all)))}
+		return []Line{
+			ok(fmt.Sprintf("the portal's JVM trusts it: %s has %d certificates, one is its authority", p.Truststore, len(all))),
+		}
 	}
 	if strings.Contains(l.Words, "intermediate") {
 		return []Line{l.as("tls.chain")}
 	}
 	last := state.PeerCertificates[len(state.PeerCertificates)-1]
-	l = bad(fmt.Sprintf("the portal's JVM does not trust it: %s has %d certificates, none is %q", p.Truststore, len(all), last.Issuer.CommonName),
-		fmt.Sprintf("keytool -importcert -alias stagelock -file ca.pem -keystore %s, with the file that stagelock ca names there", p.Truststore))
+	l = bad(
+		fmt.Sprintf(
+			"the portal's JVM does not trust it: %s has %d certificates, none is %q",
+			p.Truststore,
+			len(all),
+			last.Issuer.CommonName,
+		),
+		fmt.Sprintf(
+			"keytool -importcert -alias stagelock -file ca.pem -keystore %s, with the file that stagelock ca names there",
+			p.Truststore,
+		),
+	)
 	l.File = p.Truststore
 	return []Line{l}
 }

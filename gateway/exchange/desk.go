@@ -227,7 +227,14 @@ func (x *Exchange) status(ctx context.Context, _ Order) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := Status{ID: x.Self(), Name: x.cfg.Name, Targets: []TargetStatus{}, Have: []Counter{}, Servers: []ServerStatus{}, Links: x.links()}
+	s := Status{
+		ID:      x.Self(),
+		Name:    x.cfg.Name,
+		Targets: []TargetStatus{},
+		Have:    []Counter{},
+		Servers: []ServerStatus{},
+		Links:   x.links(),
+	}
 	all, err := x.cfg.Book.Targets(ctx, s.Links...)
 	if err != nil {
 		return nil, err
@@ -312,7 +319,15 @@ func (x *Exchange) conflict(s sync.State, n names) Conflict {
 		if v.Title != "" {
 			c.Title = v.Title
 		}
-		one := Version{ID: v.ID, Server: n.of(v.ID.Origin), Author: v.Author, At: v.Stamp.Time(), Op: v.Op, Size: v.Size, Shown: v.ID == s.Shown}
+		one := Version{
+			ID:     v.ID,
+			Server: n.of(v.ID.Origin),
+			Author: v.Author,
+			At:     v.Stamp.Time(),
+			Op:     v.Op,
+			Size:   v.Size,
+			Shown:  v.ID == s.Shown,
+		}
 		if v.Op == sync.Put {
 			one.Payload = v.Payload.String()
 		}
@@ -323,8 +338,19 @@ func (x *Exchange) conflict(s sync.State, n names) Conflict {
 
 func (x *Exchange) event(ctx context.Context, e exchange.Entry, n names) (Event, error) {
 	c := e.Change
-	ev := Event{ID: c.ID, Object: c.Object, Title: c.Title, Op: c.Op, Author: c.Author, Server: n.of(c.ID.Origin), Made: c.Stamp.Time(),
-		Accepted: e.At, Size: c.Size, Resolves: c.Resolves, Has: []string{}}
+	ev := Event{
+		ID:       c.ID,
+		Object:   c.Object,
+		Title:    c.Title,
+		Op:       c.Op,
+		Author:   c.Author,
+		Server:   n.of(c.ID.Origin),
+		Made:     c.Stamp.Time(),
+		Accepted: e.At,
+		Size:     c.Size,
+		Resolves: c.Resolves,
+		Has:      []string{},
+	}
 	if e.Via != "" {
 		ev.Via = n.of(e.Via)
 	}
@@ -336,7 +362,10 @@ func (x *Exchange) event(ctx context.Context, e exchange.Entry, n names) (Event,
 	}
 	all, err := x.cfg.Book.Deliveries(ctx, exchange.Filter{ID: c.ID})
 	for _, d := range all {
-		ev.Deliveries = append(ev.Deliveries, Delivery{n.of(d.Target), string(d.State), d.Tries, d.Class, d.Reason, d.Bytes, d.QueuedAt, d.EndedAt, d.NextAt})
+		ev.Deliveries = append(
+			ev.Deliveries,
+			Delivery{n.of(d.Target), string(d.State), d.Tries, d.Class, d.Reason, d.Bytes, d.QueuedAt, d.EndedAt, d.NextAt},
+		)
 	}
 	return ev, err
 }

@@ -135,9 +135,12 @@ var verdicts = []struct {
 		errors.As(f.error, &record)
 		return foreign(record.RecordHeader)
 	}},
-	{func(f failure) bool { return f.alerted && f.alert >= alertBadCertificate && f.alert <= alertUnknownCA }, func(f failure) verdict {
-		return untrusted(fmt.Sprintf("answers with the alert %q", strings.TrimPrefix(errors.Unwrap(f.error).Error(), "tls: ")))
-	}},
+	{
+		func(f failure) bool { return f.alerted && f.alert >= alertBadCertificate && f.alert <= alertUnknownCA },
+		func(f failure) verdict {
+			return untrusted(fmt.Sprintf("answers with the alert %q", strings.TrimPrefix(errors.Unwrap(f.error).Error(), "tls: ")))
+		},
+	},
 	{func(f failure) bool {
 		return f.met() && slices.Max(f.versions) < f.lowest || f.alerted && f.alert == alertVersion
 	}, func(f failure) verdict {

@@ -53,11 +53,22 @@ func (g *guard) refuse(p Peer, c *sync.Change, now time.Time) (sync.Answer, bool
 	case err != nil:
 		return no(sync.ClassNever, ReasonForged, "%v", err)
 	case !slices.Contains(g.origins, c.ID.Origin):
-		return no(sync.ClassNever, ReasonOrigin, "changes of the server %s are not taken here: list its key in sync.origins", c.ID.Origin)
+		return no(
+			sync.ClassNever,
+			ReasonOrigin,
+			"changes of the server %s are not taken here: list its key in sync.origins",
+			c.ID.Origin,
+		)
 	case !p.Sends:
 		return no(sync.ClassOperator, ReasonDirection, "nothing is taken from %s: see its direction in sync.peers", p.ID)
 	case !slices.Contains(p.Kinds, c.Object.Kind()):
-		return no(sync.ClassNever, ReasonKind, "objects of the kind %s are not taken from %s: see its kinds in sync.peers", c.Object.Kind(), p.ID)
+		return no(
+			sync.ClassNever,
+			ReasonKind,
+			"objects of the kind %s are not taken from %s: see its kinds in sync.peers",
+			c.Object.Kind(),
+			p.ID,
+		)
 	case c.Op == sync.Delete && !p.Deletes:
 		return no(sync.ClassNever, ReasonDelete, "deletions are not taken from %s: see deletes in sync.peers", p.ID)
 	case c.Size > p.MaxContent:

@@ -185,10 +185,16 @@ func (in *Inbox) hello(ctx context.Context, r request) (any, error) {
 		return nil, err
 	}
 	if !h.Speaks() {
-		return nil, &outbox.Refusal{Status: http.StatusUpgradeRequired, Text: "this gateway speaks version 1 of sync: bring both to one release"}
+		return nil, &outbox.Refusal{
+			Status: http.StatusUpgradeRequired,
+			Text:   "this gateway speaks version 1 of sync: bring both to one release",
+		}
 	}
 	if ahead := time.UnixMilli(h.Clock).Sub(in.cfg.Now()).Abs(); ahead > sync.MaxAhead {
-		return nil, &outbox.Refusal{Status: http.StatusConflict, Text: fmt.Sprintf("the clocks are %v apart: set one of them", ahead.Round(time.Second))}
+		return nil, &outbox.Refusal{
+			Status: http.StatusConflict,
+			Text:   fmt.Sprintf("the clocks are %v apart: set one of them", ahead.Round(time.Second)),
+		}
 	}
 	holder, err := in.cfg.Deliveries.Greet(ctx, exchange.Server{ID: r.peer.ID, Name: h.Name, Links: h.Links})
 	if errors.Is(err, store.ErrStale) {
@@ -247,7 +253,13 @@ func (in *Inbox) offer(ctx context.Context, r request) (any, error) {
 	for i, a := range wanted {
 		c := left[i].Change
 		if a.Status == sync.StatusWant && !in.reserved.take(c.ID, r.peer.ID, c.Size, in.cfg.Now()) {
-			a = sync.Answer{ID: c.ID, Status: sync.StatusBusy, Class: sync.ClassLater, Reason: ReasonBusy, Text: "somebody else is sending it"}
+			a = sync.Answer{
+				ID:     c.ID,
+				Status: sync.StatusBusy,
+				Class:  sync.ClassLater,
+				Reason: ReasonBusy,
+				Text:   "somebody else is sending it",
+			}
 		}
 		all[at[i]] = a
 	}

@@ -19,7 +19,9 @@ type rest struct {
 func (r *rest) init() {
 	r.publishes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + "publishes_total",
 		Help: "Publishes that ended, by how: ok, refused, failed, unknown or unfinished."}, []string{"peer", "result"})
-	r.seconds = prometheus.NewHistogram(histogram("publish_seconds", "Time from the first call of a publish to its end.", longBuckets))
+	r.seconds = prometheus.NewHistogram(
+		histogram("publish_seconds", "Time from the first call of a publish to its end.", longBuckets),
+	)
 	r.bytes = prometheus.NewHistogram(histogram("publish_bytes", "Size of the archives that were published.", sizeBuckets))
 	r.records = prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + "audit_records_total",
 		Help: "Events that were written to the audit log."}, []string{"kind"})

@@ -59,7 +59,7 @@ func (n *Node) runExchange(ctx context.Context) error {
 }
 
 // orders answers what is asked of the exchange at the admin listener.
-func (n *Node) orders() (path string, h http.Handler) {
+func (n *Node) orders() (path string, h http.Handler) { //nolint:unparam // the admin listener takes any
 	if n.exchange == nil {
 		return exchange.Path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, `{"code":"off","message":"sync.name is empty: this gateway keeps no servers alike"}`, http.StatusConflict)

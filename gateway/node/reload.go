@@ -88,7 +88,8 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 // sameEngine reports whether the engine is reached as before: its connections, the state of its nodes
 // and what is known of its requests are kept then.
 func sameEngine(a, b *conf.Config) bool {
-	return a.Limits.Reply == b.Limits.Reply && a.Engine.Line == b.Engine.Line && reflect.DeepEqual(a.Engine.Upstream, b.Engine.Upstream)
+	return a.Limits.Reply == b.Limits.Reply && a.Engine.Line == b.Engine.Line &&
+		reflect.DeepEqual(a.Engine.Upstream, b.Engine.Upstream)
 }
 
 func lines(problems []conf.Problem) string {

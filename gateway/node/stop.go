@@ -49,7 +49,8 @@ func (n *Node) handOver(work context.Context) {
 // before, until the balancer in front has seen that this one stops.
 func (n *Node) makeWay(work context.Context) {
 	limit, notice := n.drainLimit(), n.conf().Cluster.Notice
-	if err := n.note(work, audit.KindDrain, fmt.Sprintf("for %s all calls are served, then those under way, at most %s", notice, limit),
+	if err := n.note(work, audit.KindDrain,
+		fmt.Sprintf("for %s all calls are served, then those under way, at most %s", notice, limit),
 		nil); err != nil {
 		n.cfg.Log.WithError(err).Error("drain cannot be recorded")
 	}

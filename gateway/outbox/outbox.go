@@ -156,7 +156,8 @@ func (s *sender) greet(ctx context.Context) error {
 	if !other.Speaks() {
 		return &Refusal{Class: sync.ClassOperator, Text: "it speaks another version of sync: bring both gateways to one release"}
 	}
-	if holder, err := s.cfg.Deliveries.Greet(ctx, exchange.Server{ID: s.target(), Name: other.Name, Links: other.Links}); err != nil {
+	met := exchange.Server{ID: s.target(), Name: other.Name, Links: other.Links}
+	if holder, err := s.cfg.Deliveries.Greet(ctx, met); err != nil {
 		return nameTaken(other.Name, holder, err)
 	}
 	if _, err := s.cfg.Deliveries.Acknowledge(ctx, s.target(), other.Have); err != nil {
@@ -186,7 +187,7 @@ func (s *sender) failed(ctx context.Context, cause error) (time.Duration, error)
 	if s.failures == blocked {
 		s.log.WithError(cause).Warn("a target could not be reached four times in a row; it is tried on")
 	}
-	wait := sync.BackOff(sync.ClassLater, s.failures, rand.Float64())
+	wait := sync.BackOff(sync.ClassLater, s.failures, rand.Float64()) //nolint:gosec // it spreads tries
 	s.until = s.cfg.Now().Add(wait)
 	due, err := s.cfg.Deliveries.Due(ctx, s.target(), sync.MaxOffer)
 	if err != nil {
@@ -194,7 +195,10 @@ func (s *sender) failed(ctx context.Context, cause error) (time.Duration, error)
 	}
 	var all []exchange.Result
 	for _, d := range due {
-		all = append(all, exchange.Result{ID: d.ID, State: exchange.Pending, Class: string(sync.ClassLater), Reason: cause.Error(), After: wait})
+		all = append(
+			all,
+			exchange.Result{ID: d.ID, State: exchange.Pending, Class: string(sync.ClassLater), Reason: cause.Error(), After: wait},
+		)
 	}
 	return min(wait, look), s.cfg.Deliveries.Settle(ctx, s.target(), all...)
 }

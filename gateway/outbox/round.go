@@ -146,9 +146,10 @@ func (r *results) add(a sync.Answer) {
 	case a.Class == sync.ClassOperator:
 		out.State, out.After, r.stop = exchange.Pending, time.Second, a.Text
 	case a.Class == sync.ClassWaiting:
-		out.State, out.After = exchange.Waiting, sync.BackOff(sync.ClassWaiting, tries, rand.Float64())
+		out.State = exchange.Waiting
+		out.After = sync.BackOff(sync.ClassWaiting, tries, rand.Float64()) //nolint:gosec // it spreads tries
 	default:
-		out.State, out.After = exchange.Pending, sync.BackOff(sync.ClassLater, tries, rand.Float64())
+		out.State, out.After = exchange.Pending, sync.BackOff(sync.ClassLater, tries, rand.Float64()) //nolint:gosec // it spreads tries
 	}
 	r.all = append(r.all, out)
 }

@@ -110,7 +110,8 @@ func (p *Prober) keep(ctx context.Context, found []*Finding) {
 	before, findings := p.store(found)
 	for _, f := range findings {
 		if !slices.Contains(before, f) {
-			p.cfg.Log.WithFields(logrus.Fields{"node": f.Node, "setting": f.Setting, "cure": f.Cure}).Error("no publish would pass: " + f.Msg)
+			p.cfg.Log.WithFields(logrus.Fields{"node": f.Node, "setting": f.Setting, "cure": f.Cure}).
+				Error("no publish would pass: " + f.Msg)
 		}
 	}
 	if len(before) > 0 && len(findings) == 0 {

@@ -97,8 +97,13 @@ func (c *call) inUse(ctx context.Context) error {
 }
 
 func tookItsPlace() error {
-	return problems.New(tunnel.Refused, problems.ReasonPublishing, "this publish went on after a long pause, when another one of the "+
-		"same archive had taken its place", nil)
+	return problems.New(
+		tunnel.Refused,
+		problems.ReasonPublishing,
+		"this publish went on after a long pause, when another one of the "+
+			"same archive had taken its place",
+		nil,
+	)
 }
 
 // notCleanedUp makes sure that no other gateway is just cleaning the request up. What begins to do so from
@@ -220,7 +225,9 @@ func (c *call) cleanUpAbandoned(ctx context.Context, r store.Request) error {
 		return err
 	}
 	moved := once.Call{Scope: c.scope(calls.RequestScope(r.ID)), Begun: c.Begun}
-	if err := errors.Join(c.relay.cfg.Memory.CleanedUp(ctx, r.ID), c.relay.cfg.Sights.Forget(ctx, r.ID), c.relay.cfg.Once.Moved(ctx, moved)); err != nil {
+	cfg := &c.relay.cfg
+	err := errors.Join(cfg.Memory.CleanedUp(ctx, r.ID), cfg.Sights.Forget(ctx, r.ID), cfg.Once.Moved(ctx, moved))
+	if err != nil {
 		return c.relay.cfg.Visits.Unwritten(err)
 	}
 	c.relay.publishes.Ended(r.ID)

@@ -102,8 +102,13 @@ func (c *call) judge(ctx context.Context) error {
 	}
 	c.rule = rule
 	if !c.wire.WrittenFor(c.policy.Build) {
-		return problems.New(tunnel.Refused, problems.ReasonLine, "the publisher's portal is of another version line than the live one, "+
-			"which cannot read its calls", nil)
+		return problems.New(
+			tunnel.Refused,
+			problems.ReasonLine,
+			"the publisher's portal is of another version line than the live one, "+
+				"which cannot read its calls",
+			nil,
+		)
 	}
 	if err := c.weighAmong(ctx); err != nil {
 		return err

@@ -194,7 +194,12 @@ func (c *call) keep(ctx context.Context) error {
 	}
 	keep := func() error { return errors.Join(c.keepRequest(ctx), c.keepSight(ctx), writes.Wait()) }
 	if err := c.patiently(keep); err != nil {
-		return problems.New(tunnel.BadAnswer, visit.ReasonStore, "the call was carried out, but the gateway cannot write its store", err)
+		return problems.New(
+			tunnel.BadAnswer,
+			visit.ReasonStore,
+			"the call was carried out, but the gateway cannot write its store",
+			err,
+		)
 	}
 	c.relay.cfg.Pause("answer recorded")
 	return nil

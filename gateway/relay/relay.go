@@ -45,7 +45,8 @@ type Meter interface{ Call(c metrics.Call) }
 
 // whole reports whether everything is set that a Relay cannot do without.
 func (c *Config) whole() bool {
-	return c.Visits != nil && c.Once != nil && c.Memory != nil && c.Meter != nil && c.Sights != nil && c.Log != nil && c.Health != nil
+	return c.Visits != nil && c.Once != nil && c.Memory != nil && c.Meter != nil && c.Sights != nil && c.Log != nil &&
+		c.Health != nil
 }
 
 // Points returns the points on the way of a call at which a process may die, in order. The first is

@@ -185,11 +185,11 @@ func TestAFaultInARefusalIsAnswered(t *testing.T) {
 	w := newWorld(t)
 	w.log.fault = audit.Deny
 	resp, body := w.ask(t, "192.0.2.1:1", fmt.Sprintf(head, "/api/liferay/do"))
-	if resp.StatusCode != 503 || !resp.Close || !strings.Contains(body, "the gateway failed") {
+	if resp.StatusCode != http.StatusServiceUnavailable || !resp.Close || !strings.Contains(body, "the gateway failed") {
 		t.Errorf("%v %q", resp, body)
 	}
 	w.log.fault = ""
-	if resp, _ := w.ask(t, "192.0.2.1:1", fmt.Sprintf(head, "/api/liferay/do")); resp.StatusCode != 200 {
+	if resp, _ := w.ask(t, "192.0.2.1:1", fmt.Sprintf(head, "/api/liferay/do")); resp.StatusCode != http.StatusOK {
 		t.Errorf("the next call: %v", resp)
 	}
 }

@@ -127,7 +127,9 @@ func (s *Status) disk() []Fact {
 	case d.Size == 0:
 		return nil
 	case d.Free < tight:
-		return []Fact{{"disk", Warn, fmt.Sprintf("%s has %s left: make room, or every publish will be refused", d.Path, bytesOf(d.Free))}}
+		return []Fact{
+			{"disk", Warn, fmt.Sprintf("%s has %s left: make room, or every publish will be refused", d.Path, bytesOf(d.Free))},
+		}
 	}
 	return []Fact{{"disk", OK, fmt.Sprintf("%s has %s of %s left", d.Path, bytesOf(d.Free), bytesOf(d.Size))}}
 }

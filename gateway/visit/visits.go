@@ -41,7 +41,8 @@ type Rules struct {
 // Local reports whether health may be told to addr: this machine, a balancer, or who may call
 // anyway.
 func (r *Rules) Local(addr netip.Addr) bool {
-	return addr.Unmap().IsLoopback() || r.Own.Contains(addr) || r.Proxies.Trusted(addr) || r.Senders.Trusted(addr) || r.Hosts.Contains(addr)
+	return addr.Unmap().IsLoopback() || r.Own.Contains(addr) || r.Proxies.Trusted(addr) || r.Senders.Trusted(addr) ||
+		r.Hosts.Contains(addr)
 }
 
 // Stranger reports whether nobody named addr: it is no allowed host and no balancer.

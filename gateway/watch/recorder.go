@@ -117,10 +117,14 @@ var results = map[trail.PublishEnd]struct {
 	level logrus.Level
 	msg   string
 }{
-	trail.Published:  {"ok", logrus.InfoLevel, "published"},
-	trail.Refused:    {"refused", logrus.WarnLevel, "publish refused"},
-	trail.Failed:     {"failed", logrus.WarnLevel, "publish failed"},
-	trail.Unknown:    {"unknown", logrus.ErrorLevel, "nobody knows how a publish ended: look at the live site before it is made again"},
+	trail.Published: {"ok", logrus.InfoLevel, "published"},
+	trail.Refused:   {"refused", logrus.WarnLevel, "publish refused"},
+	trail.Failed:    {"failed", logrus.WarnLevel, "publish failed"},
+	trail.Unknown: {
+		"unknown",
+		logrus.ErrorLevel,
+		"nobody knows how a publish ended: look at the live site before it is made again",
+	},
 	trail.Unfinished: {"unfinished", logrus.WarnLevel, "publish given up by its publisher"},
 }
 

@@ -129,7 +129,7 @@ func TestStrangersAreRefused(t *testing.T) {
 		text, err := io.ReadAll(resp.Body)
 		check(t, err)
 		check(t, resp.Body.Close())
-		if _, err := signed.VerifyAnswer(resp, r, text); resp.StatusCode == 200 && err != nil {
+		if _, err := signed.VerifyAnswer(resp, r, text); resp.StatusCode == http.StatusOK && err != nil {
 			t.Errorf("the answer: %v", err)
 		}
 		return resp.StatusCode, string(text)

@@ -10,12 +10,12 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	if err := run(ctx, runner{out: os.Stdout, long: os.Getenv("PROVE") == "long", test: goTest}); err != nil {
 		fmt.Fprintln(os.Stderr, "prove:", err)
 		stop()
 		os.Exit(1)
 	}
+	stop()
 }
 
 // errShown is a proof that failed; its line says which.

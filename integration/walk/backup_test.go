@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // the wire's own checksum
+	"crypto/md5"
 	"crypto/tls"
 	"encoding/hex"
 	"io"
@@ -157,7 +157,7 @@ func TestBackupIsRestored(t *testing.T) {
 
 	stop := publishing(t, g, 8)
 	c, content := tapping(t, g), lar(t, 1)
-	sum := md5.Sum(content) //nolint:gosec // the wire's own
+	sum := md5.Sum(content)
 	ctx := t.Context()
 	id, err := c.CreateStagingRequest(ctx, harness.Site, hex.EncodeToString(sum[:]))
 	if err == nil {

@@ -50,9 +50,24 @@ var kinds = []kind{
 }
 
 // everywhere are the models that go along with every content and are none of their own.
-var everywhere = []string{"Group", "StagedGroup", "Company", "User", "Portlet", "PortletItem", "Role", "RatingsEntry", "AssetLink",
-	"AssetEntry", "AssetEntryAssetCategoryRel", "FriendlyURLEntry", "MBDiscussion", "StagedExpandoColumn",
-	"StagedExpandoTable", "ExpandoColumn"}
+var everywhere = []string{
+	"Group",
+	"StagedGroup",
+	"Company",
+	"User",
+	"Portlet",
+	"PortletItem",
+	"Role",
+	"RatingsEntry",
+	"AssetLink",
+	"AssetEntry",
+	"AssetEntryAssetCategoryRel",
+	"FriendlyURLEntry",
+	"MBDiscussion",
+	"StagedExpandoColumn",
+	"StagedExpandoTable",
+	"ExpandoColumn",
+}
 
 // Names returns the types that have a name.
 func Names() []string {

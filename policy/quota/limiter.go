@@ -102,7 +102,12 @@ func New(c Config) *Limiter {
 	c = c.withDefaults()
 	l := &Limiter{c: c, open: map[netip.Addr]int{}}
 	l.addresses = newTable(c.Tracked, rate.Limit(c.AddressRate), c.AddressBurst, network)
-	l.strangers = newTable(c.Tracked, rate.Limit(c.HandshakeRate), int(min(handshakeBurst*max(c.HandshakeRate, 1), math.MaxInt32)), network)
+	l.strangers = newTable(
+		c.Tracked,
+		rate.Limit(c.HandshakeRate),
+		int(min(handshakeBurst*max(c.HandshakeRate, 1), math.MaxInt32)),
+		network,
+	)
 	l.admitted = newTable(c.Tracked, rate.Limit(c.PeerRate), c.PeerBurst, network)
 	l.peers = newTable(c.Tracked, rate.Limit(c.PeerRate), c.PeerBurst, func(string) byte { return 0 })
 	return l

@@ -128,7 +128,6 @@ func have(tx store.Tx, origin string) error {
 		return err
 	}
 	for more := true; more; {
-		more = false
 		n := 0
 		err := tx.Query(countFrom, []any{origin, at}, func(scan func(...any) error) error {
 			var next int64

@@ -91,7 +91,8 @@ func (s events) append(ctx context.Context, last store.Record, seqs []int64, bod
 			return err
 		}
 		var end store.Record
-		if lost := s.audit.QueryRow(ctx, s.sql(lastEvent), s.name).Scan(&end.Seq, &end.Body); lost != nil && !errors.Is(lost, pgx.ErrNoRows) {
+		if lost := s.audit.QueryRow(ctx, s.sql(lastEvent), s.name).Scan(&end.Seq, &end.Body); lost != nil &&
+			!errors.Is(lost, pgx.ErrNoRows) {
 			return lost // which the next attempt finds out
 		}
 		if end.Seq == last.Seq && bytes.Equal(end.Body, last.Body) {

@@ -102,7 +102,8 @@ func (r *Reply) Append(dst []byte) ([]byte, error) {
 
 // primaryKeys has the field that holds the id of a model.
 var primaryKeys = map[string]string{
-	schema.ModelImpl + "GroupImpl": "_groupId", schema.ModelImpl + "LayoutImpl": "_plid", schema.ModelImpl + "ClassNameImpl": "_classNameId",
+	schema.ModelImpl + "GroupImpl": "_groupId", schema.ModelImpl + "LayoutImpl": "_plid",
+	schema.ModelImpl + "ClassNameImpl": "_classNameId",
 }
 
 // ID returns the id that the reply carries: a Long itself, or the primary key of a site, a page or a

@@ -72,7 +72,8 @@ func requestBase(r *http.Request, sum, params string) string {
 }
 
 var requestParams = regexp.MustCompile(`^sig1=(` + regexp.QuoteMeta(components) +
-	`;created=([0-9]{1,12});expires=([0-9]{1,12});nonce="([A-Za-z0-9+/=]{24})";keyid="([A-Za-z0-9+/=]{44})";alg="ed25519";tag="` + tag + `")$`)
+	`;created=([0-9]{1,12});expires=([0-9]{1,12});nonce="([A-Za-z0-9+/=]{24})"` +
+	`;keyid="([A-Za-z0-9+/=]{44})";alg="ed25519";tag="` + tag + `")$`)
 
 // Verify returns who signed a request with that body. Whether the key is a peer's, and the nonce new,
 // is the caller's to know. A query is refused, as no signature covers it. The error is ErrUnsigned,
@@ -156,7 +157,9 @@ func answerBase(r *http.Request, status int, sum, params string) string {
 		status, sum, r.Header.Get("Signature"), params)
 }
 
-var answerParams = regexp.MustCompile(`^sig1=(` + regexp.QuoteMeta(answered) + `;keyid="([A-Za-z0-9+/=]{44})";alg="ed25519";tag="` + tag + `")$`)
+var answerParams = regexp.MustCompile(
+	`^sig1=(` + regexp.QuoteMeta(answered) + `;keyid="([A-Za-z0-9+/=]{44})";alg="ed25519";tag="` + tag + `")$`,
+)
 
 // VerifyAnswer returns who signed the answer to r, which was signed with Sign. The error is ErrUnsigned
 // or ErrForged.

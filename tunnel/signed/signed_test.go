@@ -134,11 +134,11 @@ func TestSignedAnswer(t *testing.T) {
 		"another body":       func() error { _, err := signed.VerifyAnswer(good(), r, nil); return err },
 		"of another request": func() error { _, err := signed.VerifyAnswer(good(), another, body); return err },
 		"the request's own": func() error {
-			_, err := signed.VerifyAnswer(&http.Response{StatusCode: 200, Header: r.Header}, r, body)
+			_, err := signed.VerifyAnswer(&http.Response{StatusCode: http.StatusOK, Header: r.Header}, r, body)
 			return err
 		},
 		"not signed at all": func() error {
-			_, err := signed.VerifyAnswer(&http.Response{StatusCode: 200, Header: http.Header{}}, r, body)
+			_, err := signed.VerifyAnswer(&http.Response{StatusCode: http.StatusOK, Header: http.Header{}}, r, body)
 			return err
 		},
 		"a signature cut short": func() error {

@@ -207,7 +207,7 @@ func (c *Client) Apply(
 func (c *Client) send(
 	ctx context.Context, method, name string, q url.Values, h http.Header, body io.Reader,
 ) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.URL+Path+name+"?"+q.Encode(), body)
+	req, err := http.NewRequestWithContext(ctx, method, c.URL+Path+name+"?"+q.Encode(), body) //nolint:gosec // the configured engine
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +223,7 @@ func (c *Client) send(
 	if client == nil {
 		client = http.DefaultClient
 	}
-	resp, err := client.Do(req)
+	resp, err := client.Do(req) //nolint:gosec // the configured engine
 	if err != nil {
 		return nil, fmt.Errorf("the engine does not answer: %w", err)
 	}

@@ -26,7 +26,7 @@ func (h Head) Check(prefix string, lim Limits) error {
 	switch {
 	case h.Target != prefix+Path:
 		return outside(404, NotProfile, "the target %s", brief(h.Target))
-	case h.Method != "POST":
+	case h.Method != "POST": //nolint:usestdlibvars // this room knows no net/http
 		return outside(405, NotProfile, "the method %s", brief(h.Method))
 	case !isXML(h.ContentType) || h.Encoding != "":
 		return outside(415, NotProfile, "the content type %s, or a content encoding", brief(h.ContentType))

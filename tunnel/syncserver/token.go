@@ -42,13 +42,13 @@ func keyOf(password string) string {
 	for _, u := range utf16.Encode([]rune(password)) {
 		b = append(b, byte(u), byte(u>>8))
 	}
-	sum := sha1.Sum(b) //nolint:gosec // as above
+	sum := sha1.Sum(b)
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func digest(nonce [16]byte, created time.Time, key string) [20]byte {
 	b := append(nonce[:], created.UTC().Format(timeForm)...)
-	return sha1.Sum(append(b, key...)) //nolint:gosec // as above
+	return sha1.Sum(append(b, key...))
 }
 
 // Sign returns a token for user. The nonce must be random and new.

@@ -138,7 +138,10 @@ var sections = []struct {
 	}},
 	{"FILES", "In the data folder of a gateway:", [][2]string{
 		{"admin.sock", "the socket of stagelock status and stagelock reload; whoever opens it is the operator"},
-		{"audit, audit.checkpoint, audit.key, audit.key.pub", "the audit log, its newest checkpoint, and the keys that sign and verify it"},
+		{
+			"audit, audit.checkpoint, audit.key, audit.key.pub",
+			"the audit log, its newest checkpoint, and the keys that sign and verify it",
+		},
 		{"stagelock.db", "requests and repeats, unless store is postgres"},
 		{"tls", "certificates, and ca.pem, which publishers must trust if tls.source is local"},
 	}},

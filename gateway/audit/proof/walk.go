@@ -212,7 +212,10 @@ func (v *verification) suspect(format string, args ...any) *finding {
 func (v *verification) alarm(c chain.Checkpoint, err error, ev audit.Event) error {
 	switch {
 	case ev.Fields[audit.HadField] != "":
-		return &finding{seq: v.seq, msg: fmt.Sprintf("records from %d to %s were removed: %s", v.seq, ev.Fields[audit.HadField], ev.Detail)}
+		return &finding{
+			seq: v.seq,
+			msg: fmt.Sprintf("records from %d to %s were removed: %s", v.seq, ev.Fields[audit.HadField], ev.Detail),
+		}
 	case err == nil && (c.Size == v.seq-1 && c.Head == v.before || c.Size == v.signed.Size && c.Head == v.signed.Head):
 		v.covered = max(v.covered, c.Size)
 		return nil

@@ -110,7 +110,7 @@ func (d *Desk) nonce(addr netip.Addr, client []byte) ([]byte, error) {
 	if _, err := io.ReadFull(d.cfg.Random, b); err != nil {
 		return nil, err
 	}
-	b = binary.BigEndian.AppendUint64(b, uint64(d.cfg.Now().UnixNano())) //nolint:gosec // a time after 1970
+	b = binary.BigEndian.AppendUint64(b, uint64(d.cfg.Now().UnixNano()))
 	return append(b, d.sealOf(b, addr, client)...), nil
 }
 
@@ -128,7 +128,7 @@ func (d *Desk) given(nonce []byte, addr netip.Addr, client []byte) bool {
 	if len(nonce) != head+sha256.Size || !hmac.Equal(nonce[head:], d.sealOf(nonce[:head], addr, client)) {
 		return false
 	}
-	made := time.Unix(0, int64(binary.BigEndian.Uint64(nonce[challenge.NonceSize:head]))) //nolint:gosec // sealed
+	made := time.Unix(0, int64(binary.BigEndian.Uint64(nonce[challenge.NonceSize:head])))
 	age := d.cfg.Now().Sub(made)
 	return age >= 0 && age <= recent
 }

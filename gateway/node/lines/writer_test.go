@@ -52,7 +52,7 @@ func closeIt(t *testing.T, w *lines.Writer) {
 func TestAStuckReaderOfTheLogBlocksNobody(t *testing.T) {
 	r := newReader()
 	w := lines.New(r, 50, said)
-	io.WriteString(w, "first\n") //nolint:errcheck // never fails
+	io.WriteString(w, "first\n")
 	<-r.began
 	var all sync.WaitGroup
 	for range 8 {

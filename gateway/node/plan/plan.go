@@ -169,7 +169,8 @@ func (b *builder) adminGroup() {
 		dir := filepath.Dir(c.SocketFile(e))
 		if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o011 == 0 {
 			b.add(fmt.Sprintf("admin.listen[%d]", i), "lies in "+dir+", which nobody but its owner can enter: "+
-				"the group of admin.group does not reach it", "write unix: and a path elsewhere, such as unix:/run/stagelock/admin.sock", true)
+				"the group of admin.group does not reach it",
+				"write unix: and a path elsewhere, such as unix:/run/stagelock/admin.sock", true)
 		}
 	}
 }
@@ -358,7 +359,8 @@ func (b *builder) engine() engine.Config {
 	}
 	b.authorities(time.Now())
 	pool, err := upstream.New(upstream.Config{
-		Nodes: c.Nodes, TLS: upstreamTLS(&c), ConnectTimeout: c.ConnectTimeout, ReplyMax: int64(b.cfg.Limits.Reply), HealthPath: c.Health.Path,
+		Nodes: c.Nodes, TLS: upstreamTLS(&c), ConnectTimeout: c.ConnectTimeout,
+		ReplyMax: int64(b.cfg.Limits.Reply), HealthPath: c.Health.Path,
 		Interval: c.Health.Interval, Timeout: c.Health.Timeout, Failures: c.Health.Failures, Log: b.entry,
 	})
 	if err != nil {

@@ -88,7 +88,7 @@ func TestAValue(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			if err != nil || resp.StatusCode != 200 || resp.Close != tt.ends || resp.Header.Get("X-Stagelock-Reference") != "ref-1" {
+			if err != nil || resp.StatusCode != http.StatusOK || resp.Close != tt.ends || resp.Header.Get("X-Stagelock-Reference") != "ref-1" {
 				t.Errorf("%v, %v", resp, err)
 			}
 			if r := read(t, body, "long"); r.ID() != 42 {
@@ -111,7 +111,7 @@ func TestNothing(t *testing.T) {
 		if beats > 0 {
 			want = len(graph.Header()) + beats
 		}
-		if err != nil || resp.StatusCode != 200 || len(body) != want {
+		if err != nil || resp.StatusCode != http.StatusOK || len(body) != want {
 			t.Errorf("after %d beats: %x, %v", beats, body, err)
 		}
 	}
@@ -203,7 +203,7 @@ func TestAnExceptionIsWhatTheLineReads(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	resp, body, err := told(t, func(w *answer.Writer) { _ = w.Health(503, []byte(`{"ready":false}`), true) })
-	if err != nil || resp.StatusCode != 503 || string(body) != `{"ready":false}` || resp.Header.Get("Content-Type") != "application/json" {
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable || string(body) != `{"ready":false}` || resp.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%v %s %v", resp, body, err)
 	}
 }

@@ -275,7 +275,8 @@ func (w *writing) into(ctx context.Context, tx *content.Tx, it *content.Item) er
 // note writes the row.
 func (w *writing) note(ctx context.Context, tx *content.Tx, p place, deleted bool) error {
 	res, err := tx.ExecContext(ctx, `INSERT INTO journal (site, kind, uuid, private, deleted, at, tag, author)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, p.site.ID, p.kind, p.uuid, p.priv, deleted, content.Stamp(w.j.store.Now()), w.tag, w.facts.Author)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		p.site.ID, p.kind, p.uuid, p.priv, deleted, content.Stamp(w.j.store.Now()), w.tag, w.facts.Author)
 	if err == nil {
 		w.seq, err = res.LastInsertId()
 	}

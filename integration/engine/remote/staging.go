@@ -87,8 +87,16 @@ func (s *Staging) allowed(
 
 // client calls the live side of a connection as a user.
 func (s *Staging) client(c Connection, u content.User, more func(*publisher.Config)) (*publisher.Client, error) {
-	cfg := publisher.Config{URL: c.url(), Build: s.cfg.Line, Login: s.cfg.Known.Login(u), Authorize: s.cfg.Authorize, Site: c.Site, Level: s.cfg.Level,
-		Roots: s.cfg.Roots, Buffer: s.cfg.Buffer}
+	cfg := publisher.Config{
+		URL:       c.url(),
+		Build:     s.cfg.Line,
+		Login:     s.cfg.Known.Login(u),
+		Authorize: s.cfg.Authorize,
+		Site:      c.Site,
+		Level:     s.cfg.Level,
+		Roots:     s.cfg.Roots,
+		Buffer:    s.cfg.Buffer,
+	}
 	if more != nil {
 		more(&cfg)
 	}

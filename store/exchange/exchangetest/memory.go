@@ -125,7 +125,13 @@ func (m *Memory) accept(a exchange.Acceptance) {
 		}
 		slices.Sort(listed)
 		m.log = append(m.log, c.ID)
-		m.changes[c.ID] = &exchange.Entry{Change: c, Via: a.Via, At: m.now(), Position: int64(len(m.log)), Listed: slices.Compact(listed)}
+		m.changes[c.ID] = &exchange.Entry{
+			Change:   c,
+			Via:      a.Via,
+			At:       m.now(),
+			Position: int64(len(m.log)),
+			Listed:   slices.Compact(listed),
+		}
 		for m.changes[sync.ID{Origin: c.ID.Origin, Counter: m.have[c.ID.Origin] + 1}] != nil {
 			m.have[c.ID.Origin]++
 		}
@@ -141,8 +147,11 @@ func (m *Memory) queue(t sync.ServerID, c *sync.Change) bool {
 	if m.delivery(t, c.ID) != nil {
 		return false
 	}
-	m.deliveries = append(m.deliveries, &exchange.Delivery{Position: int64(len(m.deliveries) + 1), Target: t, ID: c.ID, Object: c.Object,
-		State: exchange.Pending, QueuedAt: m.now()})
+	m.deliveries = append(
+		m.deliveries,
+		&exchange.Delivery{Position: int64(len(m.deliveries) + 1), Target: t, ID: c.ID, Object: c.Object,
+			State: exchange.Pending, QueuedAt: m.now()},
+	)
 	return true
 }
 

@@ -152,7 +152,13 @@ func count(t *exchange.Target, d *exchange.Delivery) {
 }
 
 // SetTarget implements exchange.Deliveries.
-func (m *Memory) SetTarget(_ context.Context, id sync.ServerID, state exchange.TargetState, reason string, until time.Duration) error {
+func (m *Memory) SetTarget(
+	_ context.Context,
+	id sync.ServerID,
+	state exchange.TargetState,
+	reason string,
+	until time.Duration,
+) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := exchange.Target{State: state, Reason: reason}

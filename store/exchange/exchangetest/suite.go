@@ -101,20 +101,21 @@ func serverOf(n int) sync.ServerID { return sync.IDOf(keyOf(n).Public().(ed25519
 // made is a signed change of server n, number k.
 func made(n, k int, o sync.Object, on ...*sync.Change) *sync.Change {
 	c := &sync.Change{ID: sync.ID{Origin: serverOf(n), Counter: uint64(k)}, Object: o, Op: sync.Put,
-		Payload: sync.DigestOf(fmt.Append(nil, n, k)), Stamp: sync.Stamp{Milli: int64(1000 + k), Logic: uint16(n)}, Title: "Größe ' \\ 日本"}
+		Payload: sync.DigestOf(
+			fmt.Append(nil, n, k),
+		), Stamp: sync.Stamp{Milli: int64(1000 + k), Logic: uint16(n)}, Title: "Größe ' \\ 日本"}
 	c.Follow(on)
 	c.Sign(keyOf(n))
 	return c
 }
 
 // accept takes c as the rules would.
-func (p *place) accept(c *sync.Change, targets ...sync.ServerID) sync.Outcome {
+func (p *place) accept(c *sync.Change, targets ...sync.ServerID) {
 	p.t.Helper()
 	s, err := p.Object(p.t.Context(), c.Object)
 	must(p.t, err)
 	out := sync.Receive(s, c, sync.Policy{})
 	must(p.t, p.Accept(p.t.Context(), exchange.Fence{}, exchange.Acceptance{Outcome: &out, Targets: targets}))
-	return out
 }
 
 func acceptAndRead(t *testing.T, p *place) {
@@ -124,7 +125,10 @@ func acceptAndRead(t *testing.T, p *place) {
 	a := made(0, 1, o)
 	out := sync.Receive(s, a, sync.Policy{})
 	out.After.Seq = 12
-	must(t, p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out, Via: serverOf(1), Listed: []sync.ServerID{serverOf(2)}}))
+	must(
+		t,
+		p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out, Via: serverOf(1), Listed: []sync.ServerID{serverOf(2)}}),
+	)
 	p.reopen()
 	s, err := p.Object(ctx, o)
 	must(t, err)
@@ -185,8 +189,12 @@ func acceptAll(t *testing.T, p *place) {
 	a, b := made(0, 1, "s/article/a"), made(0, 2, "s/article/b")
 	first := sync.Receive(sync.State{Object: a.Object}, a, sync.Policy{})
 	second := sync.Receive(sync.State{Object: b.Object, Rev: 7}, b, sync.Policy{}) // nobody knows it: stale
-	err := p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &first, Targets: []sync.ServerID{serverOf(1)}, Source: "e", Cursor: 5},
-		exchange.Acceptance{Outcome: &second})
+	err := p.Accept(
+		ctx,
+		exchange.Fence{},
+		exchange.Acceptance{Outcome: &first, Targets: []sync.ServerID{serverOf(1)}, Source: "e", Cursor: 5},
+		exchange.Acceptance{Outcome: &second},
+	)
 	wantErr(t, "Accept", err, store.ErrStale)
 	if known, err := p.Known(ctx, []sync.ID{a.ID}); err != nil || known[0] {
 		t.Errorf("half of it was kept: %v, %v", known, err)
@@ -247,13 +255,21 @@ func fence(t *testing.T, p *place) {
 func intents(t *testing.T, p *place) {
 	ctx := t.Context()
 	a := made(0, 1, "s/article/a")
-	in := sync.Intent{Object: a.Object, Tag: a.ID.String(), Expect: 4, Change: a, Via: serverOf(2), Listed: []sync.ServerID{serverOf(3), serverOf(4)}}
+	in := sync.Intent{
+		Object: a.Object,
+		Tag:    a.ID.String(),
+		Expect: 4,
+		Change: a,
+		Via:    serverOf(2),
+		Listed: []sync.ServerID{serverOf(3), serverOf(4)},
+	}
 	must(t, p.Intend(ctx, exchange.Fence{}, in))
 	wantErr(t, "a second intent", p.Intend(ctx, exchange.Fence{}, in), store.ErrStale)
 	p.reopen()
 	all, err := p.Intents(ctx)
 	must(t, err)
-	if len(all) != 1 || all[0].Tag != in.Tag || all[0].Expect != 4 || all[0].Via != in.Via || !slices.Equal(all[0].Listed, in.Listed) ||
+	if len(all) != 1 || all[0].Tag != in.Tag || all[0].Expect != 4 || all[0].Via != in.Via ||
+		!slices.Equal(all[0].Listed, in.Listed) ||
 		!bytes.Equal(all[0].Change.Append(nil), a.Append(nil)) {
 		t.Errorf("intents %+v", all)
 	}
@@ -268,7 +284,12 @@ func intents(t *testing.T, p *place) {
 	must(t, p.Forget(ctx, a.Object, in.Tag))
 	must(t, p.Intend(ctx, exchange.Fence{}, in))
 	out := sync.Receive(s, a, sync.Policy{})
-	wantErr(t, "another change beside an open intent", p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out}), store.ErrStale)
+	wantErr(
+		t,
+		"another change beside an open intent",
+		p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out}),
+		store.ErrStale,
+	)
 	must(t, p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out, Tag: in.Tag}))
 	if all, err := p.Intents(ctx); err != nil || len(all) != 0 {
 		t.Errorf("intents %+v, %v", all, err)

@@ -91,7 +91,14 @@ func settle(t *testing.T, p *place) {
 	if !slices.Contains(e.Listed, serverOf(9)) {
 		t.Errorf("listed %v", e.Listed)
 	}
-	must(t, p.Settle(ctx, serverOf(9), exchange.Result{ID: sync.ID{Origin: serverOf(0), Counter: 1}, State: exchange.Dead, Reason: "\x00\xff"}))
+	must(
+		t,
+		p.Settle(
+			ctx,
+			serverOf(9),
+			exchange.Result{ID: sync.ID{Origin: serverOf(0), Counter: 1}, State: exchange.Dead, Reason: "\x00\xff"},
+		),
+	)
 }
 
 func acknowledge(t *testing.T, p *place) {
@@ -149,7 +156,16 @@ func targets(t *testing.T, p *place) {
 		}
 		*at = time.Time{}
 	}
-	want := exchange.Target{ID: serverOf(9), State: exchange.Held, Reason: "a freeze", Open: 2, Waiting: 1, Dead: 1, Tries: 1, Failure: "connection refused"}
+	want := exchange.Target{
+		ID:      serverOf(9),
+		State:   exchange.Held,
+		Reason:  "a freeze",
+		Open:    2,
+		Waiting: 1,
+		Dead:    1,
+		Tries:   1,
+		Failure: "connection refused",
+	}
 	if got != want {
 		t.Errorf("target %+v, want %+v", got, want)
 	}
@@ -173,7 +189,8 @@ func retryAndDrop(t *testing.T, p *place) {
 	p.settle(1, exchange.Dead, 0)
 	p.settle(2, exchange.Pending, time.Hour)
 	p.wantDue("one", 3)
-	if n, err := p.Retry(ctx, exchange.Filter{Target: serverOf(9), ID: sync.ID{Origin: serverOf(0), Counter: 1}}); err != nil || n != 1 {
+	if n, err := p.Retry(ctx, exchange.Filter{Target: serverOf(9), ID: sync.ID{Origin: serverOf(0), Counter: 1}}); err != nil ||
+		n != 1 {
 		t.Errorf("retried %d, %v", n, err)
 	}
 	p.wantDue("the dead one again", 1, 3)

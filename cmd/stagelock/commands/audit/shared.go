@@ -152,8 +152,16 @@ func keptNotes(trust *witness.Trust, data node.DataDir, copies []string) error {
 
 func (sh shell) showAll(r witness.Report, from string) error {
 	if sh.JSON {
-		all := verifiedAll{OK: r.OK(), Notes: r.Notes, Newest: r.Newest.At, Signers: r.Signers, Message: r.Bad, Cure: r.Cure, Keys: from,
-			Logs: []verifiedLog{}}
+		all := verifiedAll{
+			OK:      r.OK(),
+			Notes:   r.Notes,
+			Newest:  r.Newest.At,
+			Signers: r.Signers,
+			Message: r.Bad,
+			Cure:    r.Cure,
+			Keys:    from,
+			Logs:    []verifiedLog{},
+		}
 		for _, l := range r.Logs {
 			all.Logs = append(all.Logs, verifiedLog{l.Log, asVerified(l.Report)})
 		}

@@ -29,7 +29,8 @@ func Commands(sh *term.Shell) []*cli.Command {
 	s := shell{sh}
 	return []*cli.Command{{
 		Name: "doctor", Usage: "look at everything that a publish needs, and say what is wrong in which line: exit 0, 1 or 69",
-		Description: "Without --to: the gateway here, its engine, its configuration. With --to: the way to another gateway, as a publisher\n" +
+		Description: "Without --to: the gateway here, its engine, its configuration. " +
+			"With --to: the way to another gateway, as a publisher\n" +
 			"takes it, from the staging server. It changes nothing. A secret is proved to the other end, never sent.\n" +
 			"Exit 0: all is well. 1: something is to be mended. 69: the other end cannot be reached.",
 		Flags: doctorFlags(), Action: s.doctor,
@@ -37,7 +38,8 @@ func Commands(sh *term.Shell) []*cli.Command {
 }
 
 func doctorFlags() []cli.Flag {
-	return append(flags.Config(),
+	return append(
+		flags.Config(),
 		&cli.StringFlag{Name: "to", Usage: "the other gateway, https://host:port/context, as publishers enter it"},
 		&cli.StringFlag{Name: "peer-secret-file", Usage: "file with the shared secret; else that of --portal-ext"},
 		&cli.BoolFlag{Name: "hex", Usage: "the secret is written in hexadecimal digits"},
@@ -51,7 +53,10 @@ func doctorFlags() []cli.Flag {
 		&cli.StringFlag{Name: "portal", Usage: "the portal here, such as http://127.0.0.1:8080"},
 		&cli.StringSliceFlag{Name: "portal-ext", Usage: "portal-ext.properties of the portal here; may be repeated, a later one wins"},
 		&cli.StringSliceFlag{Name: "setenv", Usage: "script with the options of its JVM, such as setenv.sh; may be repeated"},
-		&cli.StringFlag{Name: "truststore", Usage: "whom its JVM trusts: cacerts or another keystore (password changeit), or a PEM file"},
+		&cli.StringFlag{
+			Name:  "truststore",
+			Usage: "whom its JVM trusts: cacerts or another keystore (password changeit), or a PEM file",
+		},
 	)
 }
 
@@ -83,8 +88,16 @@ func (sh shell) doctor(c *cli.Context) error {
 
 // patient says what is looked at.
 func (sh shell) patient(c *cli.Context) (doctor.Config, error) {
-	cfg := doctor.Config{Login: c.String("login"), Site: c.Int64("site"), Build: c.String("line"), Both: c.Bool("both"), Quick: c.Bool("quick"),
-		Truststore: c.String("truststore"), Keytool: trusted, Now: sh.Now}
+	cfg := doctor.Config{
+		Login:      c.String("login"),
+		Site:       c.Int64("site"),
+		Build:      c.String("line"),
+		Both:       c.Bool("both"),
+		Quick:      c.Bool("quick"),
+		Truststore: c.String("truststore"),
+		Keytool:    trusted,
+		Now:        sh.Now,
+	}
 	var err error
 	if cfg.To, err = address("to", c.String("to")); err != nil {
 		return cfg, err

@@ -82,9 +82,17 @@ func selection() []cli.Flag {
 }
 
 func selected(c *cli.Context) (o remote.Options, err error) {
-	o = remote.Options{Name: c.String("name"), Private: c.Bool("private"), Variation: c.String("variation"), Since: c.Bool("since-last"),
-		Pages: c.StringSlice("page"), Portlet: c.String("portlet"), Onto: c.String("onto"),
-		NoDeletions: c.Bool("no-deletions"), Types: typesOf(c)}
+	o = remote.Options{
+		Name:        c.String("name"),
+		Private:     c.Bool("private"),
+		Variation:   c.String("variation"),
+		Since:       c.Bool("since-last"),
+		Pages:       c.StringSlice("page"),
+		Portlet:     c.String("portlet"),
+		Onto:        c.String("onto"),
+		NoDeletions: c.Bool("no-deletions"),
+		Types:       typesOf(c),
+	}
 	for _, ref := range c.StringSlice("item") {
 		kind, uuid, found := strings.Cut(ref, ":")
 		if !found || content.TypeOf(content.Kind(kind)) == "" {

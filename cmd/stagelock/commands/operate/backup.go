@@ -18,8 +18,11 @@ func (sh shell) backupCommand() *cli.Command {
 		Description: "The copy is one that a gateway can start from: put it where data points. Run it as the gateway's user,\n" +
 			"and keep the copy as you keep the folder: it has the keys of the audit log and of the certificates.",
 		Action: sh.backup,
-		Flags: append(flags.Config(), &cli.StringFlag{Name: "data", Usage: "the gateway's data folder; else the one of the configuration"},
-			&cli.StringFlag{Name: "out", Usage: "folder to make; it must not be there"}),
+		Flags: append(
+			flags.Config(),
+			&cli.StringFlag{Name: "data", Usage: "the gateway's data folder; else the one of the configuration"},
+			&cli.StringFlag{Name: "out", Usage: "folder to make; it must not be there"},
+		),
 	}
 }
 
@@ -55,5 +58,11 @@ func (sh shell) backup(c *cli.Context) error {
 	if sh.JSON {
 		return sh.Print(backedUp{OK: true, Out: out, Taken: taken})
 	}
-	return sh.Printf("Backed up %s to %s: %s, %s\n", term.Plain(string(data)), term.Plain(out), term.Count(taken.Files, "file"), term.Size(taken.Bytes))
+	return sh.Printf(
+		"Backed up %s to %s: %s, %s\n",
+		term.Plain(string(data)),
+		term.Plain(out),
+		term.Count(taken.Files, "file"),
+		term.Size(taken.Bytes),
+	)
 }

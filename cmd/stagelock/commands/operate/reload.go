@@ -106,7 +106,10 @@ func (sh shell) broken(c *cli.Context) (problems []conf.Problem, nowhere bool, e
 func (sh shell) badFile(problems []conf.Problem) error {
 	err := flags.BadConfig(sh.Shell, problems)
 	if !sh.JSON {
-		fmt.Fprintln(sh.Err, "No gateway was asked: where it listens stands in that file. One that runs goes on as before; name its socket with --socket.")
+		fmt.Fprintln(
+			sh.Err,
+			"No gateway was asked: where it listens stands in that file. One that runs goes on as before; name its socket with --socket.",
+		)
 	}
 	return err
 }
@@ -159,7 +162,10 @@ func (sh shell) showReloaded(r admin.Reloaded) error {
 	paint := sh.Paint(sh.Out)
 	var problems []conf.Problem
 	for _, p := range r.Problems {
-		problems = append(problems, conf.Problem{File: p.File, Line: p.Line, Path: p.Path, Msg: p.Message, Cure: p.Cure, Warning: p.Warning})
+		problems = append(
+			problems,
+			conf.Problem{File: p.File, Line: p.Line, Path: p.Path, Msg: p.Message, Cure: p.Cure, Warning: p.Warning},
+		)
 	}
 	if err := flags.ShowProblems(sh.Printf, paint, problems); err != nil {
 		return err

@@ -59,7 +59,8 @@ func (sh shell) tableConflicts(all []exchange.Conflict) error {
 		if !x.Here {
 			where = "to be decided on " + x.Decide
 		}
-		if err := sh.Printf("%s  %s  (%s)\n", term.Plain(string(x.Object)), term.Plain(orDash(x.Title)), term.Plain(where)); err != nil {
+		err := sh.Printf("%s  %s  (%s)\n", term.Plain(string(x.Object)), term.Plain(orDash(x.Title)), term.Plain(where))
+		if err != nil {
 			return err
 		}
 		var rows [][]string
@@ -178,7 +179,13 @@ func (sh shell) resolveCommand() *cli.Command {
 }
 
 func (sh shell) resolve(c *cli.Context, object string) error {
-	o := exchange.Order{Object: object, Take: c.String("take"), Both: c.Bool("both"), Here: c.Bool("here"), Author: c.String("author")}
+	o := exchange.Order{
+		Object: object,
+		Take:   c.String("take"),
+		Both:   c.Bool("both"),
+		Here:   c.Bool("here"),
+		Author: c.String("author"),
+	}
 	if file := c.String("content"); file != "" {
 		var err error
 		if o.Content, err = sh.content(file); err != nil {

@@ -33,7 +33,10 @@ func (sh shell) status(c *cli.Context) error {
 	if err := sh.showStatus(s); err != nil {
 		return err
 	}
-	stopped := slices.ContainsFunc(s.Targets, func(t exchange.TargetStatus) bool { return t.State == "operator" || t.State == "blocked" })
+	stopped := slices.ContainsFunc(
+		s.Targets,
+		func(t exchange.TargetStatus) bool { return t.State == "operator" || t.State == "blocked" },
+	)
 	if stopped || s.Dead > 0 || s.Here > 0 {
 		return &term.SilentError{Code: exitFindings}
 	}
@@ -93,7 +96,12 @@ func (sh shell) logCommand() *cli.Command {
 			if _, err := flags.Operands(c); err != nil {
 				return err
 			}
-			all, err := ask[[]exchange.Event](sh, c, "log", exchange.Order{Object: c.String("object"), State: c.String("state"), Limit: c.Int("limit")})
+			all, err := ask[[]exchange.Event](
+				sh,
+				c,
+				"log",
+				exchange.Order{Object: c.String("object"), State: c.String("state"), Limit: c.Int("limit")},
+			)
 			if err != nil {
 				return err
 			}
@@ -112,7 +120,19 @@ func (sh shell) showLog(all []exchange.Event) error {
 		for _, one := range e.Deliveries {
 			d = append(d, one.Target+" "+one.State)
 		}
-		rows = append(rows, plain(sh.clock(e.Accepted), e.ID.String(), string(e.Op), string(e.Object), orDash(e.Title), e.Server, orDash(e.Via), joined(d)))
+		rows = append(
+			rows,
+			plain(
+				sh.clock(e.Accepted),
+				e.ID.String(),
+				string(e.Op),
+				string(e.Object),
+				orDash(e.Title),
+				e.Server,
+				orDash(e.Via),
+				joined(d),
+			),
+		)
 	}
 	return sh.Table(rows)
 }
@@ -139,9 +159,21 @@ func (sh shell) showEvent(e exchange.Event) error {
 	if sh.JSON {
 		return sh.Print(e)
 	}
-	rows := [][]string{{"change", e.ID.String()}, {"object", string(e.Object)}, {"title", orDash(e.Title)}, {"operation", string(e.Op)},
-		{"made", fmt.Sprintf("%s on %s by %s", term.Stamp(e.Made), e.Server, orDash(e.Author))}, {"accepted here", term.Stamp(e.Accepted)},
-		{"came from", orDash(e.Via)}, {"content", orDash(e.Payload)}, {"size", term.Size(e.Size)}, {"has it", joined(e.Has)}}
+	rows := [][]string{
+		{"change", e.ID.String()},
+		{"object", string(e.Object)},
+		{"title", orDash(e.Title)},
+		{"operation", string(e.Op)},
+		{
+			"made",
+			fmt.Sprintf("%s on %s by %s", term.Stamp(e.Made), e.Server, orDash(e.Author)),
+		},
+		{"accepted here", term.Stamp(e.Accepted)},
+		{"came from", orDash(e.Via)},
+		{"content", orDash(e.Payload)},
+		{"size", term.Size(e.Size)},
+		{"has it", joined(e.Has)},
+	}
 	for _, d := range e.Deliveries {
 		text := fmt.Sprintf("%s after %s", d.State, term.Count(d.Tries, "try"))
 		if d.Tries != 1 {
@@ -218,7 +250,10 @@ func (sh shell) retryCommand() *cli.Command {
 func (sh shell) dropCommand() *cli.Command {
 	return &cli.Command{
 		Name: "drop", Usage: "give up delivering a change", ArgsUsage: "ID",
-		Flags: asking(&cli.StringFlag{Name: "target", Usage: "only to that `SERVER`"}, &cli.StringFlag{Name: "reason", Usage: "why; it is kept"}),
+		Flags: asking(
+			&cli.StringFlag{Name: "target", Usage: "only to that `SERVER`"},
+			&cli.StringFlag{Name: "reason", Usage: "why; it is kept"},
+		),
 		Action: func(c *cli.Context) error {
 			args, err := flags.Operands(c, "the id of a change")
 			if err != nil {
@@ -227,7 +262,13 @@ func (sh shell) dropCommand() *cli.Command {
 			if c.String("reason") == "" {
 				return flags.Misused(c, "drop needs --reason")
 			}
-			return sh.done(c, "drop", exchange.Order{ID: args[0], Target: c.String("target"), Reason: c.String("reason")}, "%s given up.\n", "delivery")
+			return sh.done(
+				c,
+				"drop",
+				exchange.Order{ID: args[0], Target: c.String("target"), Reason: c.String("reason")},
+				"%s given up.\n",
+				"delivery",
+			)
 		},
 	}
 }
@@ -245,7 +286,13 @@ func (sh shell) holdCommand() *cli.Command {
 			if c.String("reason") == "" {
 				return flags.Misused(c, "hold needs --reason")
 			}
-			return sh.done(c, "hold", exchange.Order{Target: args[0], Reason: c.String("reason"), For: c.Duration("for")}, "%s held.\n", "target")
+			return sh.done(
+				c,
+				"hold",
+				exchange.Order{Target: args[0], Reason: c.String("reason"), For: c.Duration("for")},
+				"%s held.\n",
+				"target",
+			)
 		},
 	}
 }

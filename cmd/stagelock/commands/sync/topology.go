@@ -18,7 +18,10 @@ func (sh shell) topologyCommand() *cli.Command {
 		Usage:       "say what shape servers and their links form, who has two paths, and what one change costs: exit 1 on findings",
 		Description: "Without --check and --kentico it looks at what the running gateway knows.",
 		Flags: asking(
-			&cli.StringFlag{Name: "check", Usage: "a `FILE` with one link a line: live -> test, live <-> dev, kentico: old; - for standard input"},
+			&cli.StringFlag{
+				Name:  "check",
+				Usage: "a `FILE` with one link a line: live -> test, live <-> dev, kentico: old; - for standard input",
+			},
 			&cli.StringFlag{Name: "kentico", Usage: "a CSV `FILE` of what was typed into a Kentico installation: server, its code name, " +
 				"target, the target's name; - for standard input"},
 			&cli.BoolFlag{Name: "listed", Usage: "judge by Kentico's rule of one path, whoever the servers are"},
@@ -109,7 +112,11 @@ func (sh shell) showTopology(svg bool, r topology.Report) error {
 		return err
 	}
 	paint := sh.Paint(sh.Out)
-	paints := map[topology.Level]func(string) string{topology.Refuse: paint.Bad, topology.Warn: paint.Warn, topology.Note: paint.Faint}
+	paints := map[topology.Level]func(string) string{
+		topology.Refuse: paint.Bad,
+		topology.Warn:   paint.Warn,
+		topology.Note:   paint.Faint,
+	}
 	for _, f := range r.Findings {
 		if err := sh.Printf("%s: %s\n", paints[f.Level](string(f.Level)), term.Plain(f.Text)); err != nil {
 			return err

@@ -31,19 +31,18 @@ const (
 
 // fleet is everything that runs.
 type fleet struct {
-	sh       *term.Shell
-	dir      string
-	program  string // this one
-	key      *secret.Key
-	server   *postgrestest.Server
-	db       *postgres.Store
-	engines  []*engine.Engine // nodes of one environment, with one folder
-	nodes    []string         // their addresses
-	gates    []*gate
-	balancer *exec.Cmd
-	front    string
-	roots    *x509.CertPool
-	closers  []func() error
+	sh      *term.Shell
+	dir     string
+	program string // this one
+	key     *secret.Key
+	server  *postgrestest.Server
+	db      *postgres.Store
+	engines []*engine.Engine // nodes of one environment, with one folder
+	nodes   []string         // their addresses
+	gates   []*gate
+	front   string
+	roots   *x509.CertPool
+	closers []func() error
 }
 
 // missing returns what this machine lacks, in words.
@@ -101,8 +100,10 @@ func (e *missingError) Error() string {
 // database and document store.
 func (f *fleet) startEngines(ctx context.Context) error {
 	for range 2 {
-		e, err := engine.New(engine.Config{Dir: filepath.Join(f.dir, "engine"), Build: "7413", Line: "7.4", CompanyID: 20097, AnyBuild: true,
-			Now: f.sh.Now, Verify: servlet.Tokens("7.4", f.key.Token)})
+		e, err := engine.New(
+			engine.Config{Dir: filepath.Join(f.dir, "engine"), Build: "7413", Line: "7.4", CompanyID: 20097, AnyBuild: true,
+				Now: f.sh.Now, Verify: servlet.Tokens("7.4", f.key.Token)},
+		)
 		if err != nil {
 			return err
 		}
@@ -145,6 +146,7 @@ func (f *fleet) startGates(ctx context.Context) error {
 	return err
 }
 
+//nolint:lll // lines of HAProxy
 const balancer = `global
 defaults
     mode tcp

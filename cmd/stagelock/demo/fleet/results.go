@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"crypto/ed25519"
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
@@ -153,7 +152,7 @@ func (f *fleet) verify(ctx context.Context, r *Report) error {
 	}
 	trust := witness.Trust{Now: f.sh.Now}
 	for _, k := range keys {
-		trust.Keys = append(trust.Keys, ed25519.PublicKey(k.Key))
+		trust.Keys = append(trust.Keys, k.Key)
 	}
 	v, err := witness.Verify(ctx, f.db.Logs(), trust)
 	if err != nil {

@@ -57,7 +57,8 @@ func (s *show) run(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	if err := s.say("Two gateways (%s, %s) that share PostgreSQL, HAProxy at %s before them, two nodes of an engine behind", s.gates[0].addr,
+	if err := s.say(
+		"Two gateways (%s, %s) that share PostgreSQL, HAProxy at %s before them, two nodes of an engine behind", s.gates[0].addr,
 		s.gates[1].addr, s.front); err != nil {
 		return err
 	}
@@ -126,10 +127,15 @@ func (s *show) firstAct(ctx context.Context) error {
 }
 
 func (s *show) secondAct(ctx context.Context) error {
-	return s.publishAs(ctx, "The database stops for 5 seconds in the middle of a publish", 2, func(lar []byte, buffer int64) (string, error) {
-		_, err := s.stopDatabase(ctx, lar, buffer)
-		return "the database was away for " + pause.String(), err
-	})
+	return s.publishAs(
+		ctx,
+		"The database stops for 5 seconds in the middle of a publish",
+		2,
+		func(lar []byte, buffer int64) (string, error) {
+			_, err := s.stopDatabase(ctx, lar, buffer)
+			return "the database was away for " + pause.String(), err
+		},
+	)
 }
 
 func (s *show) thirdAct(ctx context.Context) (err error) {
