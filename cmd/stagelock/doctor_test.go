@@ -68,7 +68,7 @@ func TestDoctorCommand(t *testing.T) {
 		{"the portal's lines", append(good, "--portal-ext", props), 1, []string{"BAD  secret", "portal-ext.properties tunneling.servlet.shared.secret.hex=true"}},
 		{"without the authority", []string{"--to", to, "--quick"}, 1, []string{"BAD  tls.chain", "stagelock ca"}},
 		{"nothing there", []string{"--to", "https://127.0.0.1:1"}, 69, []string{"BAD  tcp", "refuses connections"}},
-		{"no address", []string{"--to", "live.example.com"}, 64, []string{"--to live.example.com is not an address"}},
+		{"no address", []string{"--to", "live.example.com"}, 64, []string{"--to is not an address such as https:"}},
 		{"a login without a site", append(good, "--login", login), 64, []string{"--login and --site go together"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

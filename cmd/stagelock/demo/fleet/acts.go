@@ -127,6 +127,11 @@ func (f *fleet) stopDatabase(ctx context.Context, lar []byte, buffer int64) (tim
 
 // roll restarts the gateways one after the other while publishers publish.
 func (f *fleet) roll(ctx context.Context, publishers int) (published, failed int64, err error) {
+	for _, g := range f.gates { // a balancer that still holds one for down has nothing left when the other goes
+		if err := f.awaitMember(ctx, g); err != nil {
+			return 0, 0, err
+		}
+	}
 	stop := make(chan struct{})
 	var good, bad atomic.Int64
 	var wg sync.WaitGroup
