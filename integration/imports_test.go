@@ -17,7 +17,7 @@ const module = "github.com/stagelock/stagelock/"
 var mayImport = map[string][]string{
 	"archive":             {"archive/record", "archive/refusal"},
 	"archive/archivetest": {"archive", "archive/manifest"},
-	"archive/glimpse":     {"archive", "archive/manifest"},
+	"archive/glimpse":     {"archive", "archive/manifest", "archive/record"},
 	"archive/manifest":    {"archive", "archive/parts", "archive/refusal"},
 	"archive/parts":       {"archive/refusal"},
 	"archive/record":      {"archive/refusal"},

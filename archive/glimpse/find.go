@@ -1,6 +1,7 @@
 package glimpse
 
 import (
+	"bytes"
 	"cmp"
 	"compress/flate"
 	"encoding/binary"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/archive/record"
 )
 
 // Unseen is a manifest that cannot be read from what was kept.
@@ -37,7 +39,7 @@ func Manifest(parts []Sight, lim archive.Limits) (*manifest.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := b.content(rec, lim)
+	r, err := b.content(rec, dir, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +59,7 @@ func Manifest(parts []Sight, lim archive.Limits) (*manifest.Manifest, error) {
 // bits are what is kept of an archive.
 type bits struct {
 	ranges []Range // in offsets of the archive
+	lost   []span  // parts of which more should have been kept
 	size   int64
 }
 
@@ -68,6 +71,9 @@ func assemble(parts []Sight) *bits {
 	for _, p := range parts {
 		for _, r := range p.Ranges {
 			b.ranges = append(b.ranges, Range{b.size + r.Off, r.Bytes})
+		}
+		if p.Lost {
+			b.lost = append(b.lost, span{from: b.size, to: b.size + p.Size})
 		}
 		b.size += p.Size
 	}
@@ -98,137 +104,80 @@ func (b *bits) take(off int64, n int) ([]byte, error) {
 	return p, err
 }
 
-// directory is where the central directory is.
-type directory struct{ from, to int64 }
-
-const (
-	endSize     = 22
-	locatorSize = 20
-	end64Size   = 56
-)
+const endSize = 22 // bytes of an end record
 
 // directory finds the central directory by the end record, which must be the last of the archive and
-// say exactly where the directory ends: readers differ in what they make of anything else.
-func (b *bits) directory() (d directory, err error) {
-	at := b.size - endSize
-	end, err := b.take(at, endSize)
+// have no comment: readers differ in what they make of anything else.
+func (b *bits) directory() (record.End, error) {
+	end, err := b.take(b.size-endSize, endSize)
 	if err != nil || string(end[:4]) != "PK\x05\x06" || binary.LittleEndian.Uint16(end[20:]) != 0 {
-		return d, unseen("it does not end with the end record of an archive without a comment")
+		return record.End{}, unseen("it does not end with the end record of an archive without a comment")
 	}
-	size, from := int64(binary.LittleEndian.Uint32(end[12:])), int64(binary.LittleEndian.Uint32(end[16:]))
-	locator, err := b.take(at-locatorSize, locatorSize)
-	if err == nil && string(locator[:4]) == "PK\x06\x07" {
-		at -= locatorSize + end64Size
-		wide, err := b.take(at, end64Size)
-		if err != nil || string(wide[:4]) != "PK\x06\x06" || int64(binary.LittleEndian.Uint64(locator[8:])) != at {
-			return d, unseen("its ZIP64 end record is not where it belongs")
-		}
-		size, from = int64(binary.LittleEndian.Uint64(wide[40:])), int64(binary.LittleEndian.Uint64(wide[48:]))
+	dir, err := record.ReadEnd(b, b.size)
+	if err != nil {
+		return record.End{}, unseen("its end says where its directory is in a way that is not read here: %v", err)
 	}
-	d = directory{from, from + size}
-	if from < 0 || size < 0 || d.to != at {
-		return d, unseen("its central directory does not end before the end record")
-	}
-	return d, nil
-}
-
-// record is what the directory says of the manifest.
-type record struct {
-	method     uint16
-	crc        uint32
-	compressed int64
-	size       int64
-	offset     int64
+	return dir, nil
 }
 
 // record finds the one record of the directory that names the manifest.
-func (b *bits) record(d directory) (rec record, err error) {
-	found := 0
+func (b *bits) record(dir record.End) (c *record.Central, err error) {
+	within := func(at int64) bool { return at >= dir.Offset && at < dir.Offset+dir.Size }
+	for _, l := range b.lost {
+		if l.from < dir.Offset+dir.Size && l.to > dir.Offset {
+			return nil, unseen("more in the part of its directory is called by its name than is kept")
+		}
+	}
 	for _, r := range b.ranges {
 		for _, h := range headersIn(r.Bytes, 0) {
-			at := r.Off + h.from
-			if string(r.Bytes[h.from:h.from+4]) != "PK\x01\x02" || at < d.from || at >= d.to {
+			switch {
+			case !h.central || !within(r.Off+h.from):
 				continue
+			case h.detour:
+				return nil, unseen("its directory has a name that leads to it by a detour")
+			case c != nil:
+				return nil, unseen("its directory names it twice")
 			}
-			if found++; found > 1 {
-				return rec, unseen("its directory names it twice")
-			}
-			if rec, err = parseRecord(r.Bytes[h.from:]); err != nil {
-				return rec, err
+			if c, err = parseRecord(r.Bytes[h.from:]); err != nil {
+				return nil, err
 			}
 		}
 	}
-	if found == 0 {
-		return rec, unseen("its directory does not name it, or that part did not come through this gateway")
+	if c == nil {
+		return nil, unseen("its directory does not name it, or that part did not come through this gateway")
 	}
-	return rec, nil
+	return c, nil
 }
 
-func parseRecord(b []byte) (rec record, err error) {
-	le := binary.LittleEndian
-	nameLen, extraLen := int(le.Uint16(b[28:])), int(le.Uint16(b[30:]))
-	if len(b) < central+nameLen+extraLen {
-		return rec, unseen("its record in the directory is cut")
+func parseRecord(b []byte) (*record.Central, error) {
+	c, err := record.ReadCentral(bytes.NewReader(b), make([]byte, record.LenCentral))
+	switch {
+	case err != nil:
+		return nil, unseen("its record in the directory is not one: %v", err)
+	case c.Name != manifest.Name:
+		return nil, unseen("its directory spells its name %q", c.Name)
+	case c.Flags&record.FlagEncrypted != 0 || c.Method != record.Stored && c.Method != record.Deflated:
+		return nil, unseen("it is encrypted or packed in a way that no portal packs")
 	}
-	name := string(b[central : central+nameLen])
-	if name != manifest.Name {
-		return rec, unseen("its directory spells its name %q", name)
-	}
-	rec = record{method: le.Uint16(b[10:]), crc: le.Uint32(b[16:]), compressed: int64(le.Uint32(b[20:])),
-		size: int64(le.Uint32(b[24:])), offset: int64(le.Uint32(b[42:]))}
-	if le.Uint16(b[8:])&1 != 0 || rec.method != 0 && rec.method != 8 {
-		return rec, unseen("it is encrypted or packed in a way that no portal packs")
-	}
-	return rec, rec.widen(b[central+nameLen : central+nameLen+extraLen])
-}
-
-// widen takes the numbers that do not fit the record from its ZIP64 field.
-func (rec *record) widen(extra []byte) error {
-	const magic = 0xffffffff
-	var narrow []*int64
-	for _, n := range []*int64{&rec.size, &rec.compressed, &rec.offset} {
-		if *n == magic {
-			narrow = append(narrow, n)
-		}
-	}
-	for len(narrow) > 0 && len(extra) >= 4 {
-		id, n := binary.LittleEndian.Uint16(extra), int(binary.LittleEndian.Uint16(extra[2:]))
-		if extra = extra[4:]; n > len(extra) {
-			break
-		}
-		field := extra[:n]
-		extra = extra[n:]
-		for id == 1 && len(narrow) > 0 && len(field) >= 8 {
-			*narrow[0] = int64(binary.LittleEndian.Uint64(field))
-			narrow, field = narrow[1:], field[8:]
-		}
-	}
-	if len(narrow) > 0 || rec.size < 0 || rec.compressed < 0 || rec.offset < 0 {
-		return unseen("its record in the directory is not consistent")
-	}
-	return nil
+	return c, nil
 }
 
 // content opens the manifest that the record stands for.
-func (b *bits) content(rec record, lim archive.Limits) (*checked, error) {
-	h, err := b.take(rec.offset, local)
-	if err != nil || string(h[:4]) != "PK\x03\x04" {
+func (b *bits) content(rec *record.Central, dir record.End, lim archive.Limits) (*checked, error) {
+	from, _, err := rec.CheckLocal(b, rec.Offset, dir.Offset)
+	switch {
+	case errors.Is(err, errGap):
 		return nil, unseen("it begins at byte %d, in a part that did not come through this gateway, "+
-			"or under another name", rec.offset)
+			"or under another name", rec.Offset)
+	case err != nil:
+		return nil, unseen("it begins at byte %d: %v", rec.Offset, err)
+	case rec.Full > lim.Manifest:
+		return nil, unseen("it has %d bytes, more than %d", rec.Full, lim.Manifest)
 	}
-	nameLen, extraLen := int64(binary.LittleEndian.Uint16(h[26:])), int64(binary.LittleEndian.Uint16(h[28:]))
-	name, err := b.take(rec.offset+local, int(nameLen))
-	if err != nil || string(name) != manifest.Name {
-		return nil, unseen("its own header has another name than its record in the directory")
-	}
-	if rec.size > lim.Manifest {
-		return nil, unseen("it has %d bytes, more than %d", rec.size, lim.Manifest)
-	}
-	from := rec.offset + local + nameLen + extraLen
 	c := &checked{crc: crc32.NewIEEE()}
-	packed := &watched{io.NewSectionReader(b, from, rec.compressed), c}
+	packed := &watched{io.NewSectionReader(b, from, rec.Packed), c}
 	c.r = packed
-	if rec.method == 8 {
+	if rec.Method == record.Deflated {
 		c.r = flate.NewReader(packed)
 	}
 	return c, nil
@@ -273,14 +222,14 @@ func (c *checked) Read(p []byte) (int, error) {
 }
 
 // check reads the rest and holds all of it to the record.
-func (c *checked) check(rec record) error {
+func (c *checked) check(rec *record.Central) error {
 	rest, err := io.Copy(io.Discard, c)
 	switch {
 	case c.err != nil:
 		return unseen("%v", c.err)
 	case err != nil:
 		return unseen("%v", err)
-	case c.n != rec.size || c.crc.Sum32() != rec.crc:
+	case c.n != rec.Full || c.crc.Sum32() != rec.Crc:
 		return unseen("its content is not what its record in the directory declares (%d bytes more)", rest)
 	}
 	return nil

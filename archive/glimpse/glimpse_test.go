@@ -304,6 +304,7 @@ func TestDoubleFacedArchives(t *testing.T) {
 		put(t, w, zip.FileHeader{Name: manifest.Name, Method: zip.Deflate}, good)
 		put(t, w, zip.FileHeader{Name: "another.xml_", Method: zip.Deflate}, evil)
 	})
+	stored := zipped(t, func(w *zip.Writer) { put(t, w, zip.FileHeader{Name: manifest.Name}, good) })
 	two := zipped(t, func(w *zip.Writer) {
 		put(t, w, zip.FileHeader{Name: manifest.Name}, good)
 		put(t, w, zip.FileHeader{Name: manifest.Name}, evil)
@@ -326,11 +327,25 @@ func TestDoubleFacedArchives(t *testing.T) {
 			put(t, w, zip.FileHeader{Name: "/" + manifest.Name}, evil)
 		}), "names it twice"},
 		{"a comment", append(bytes.Clone(plain), "comment"...), "end record"},
-		{"bytes in front", append([]byte("#!/bin/sh\n"), plain...), "does not end before"},
+		{"bytes in front", append([]byte("#!/bin/sh\n"), plain...), "does not end where"},
 		{"no archive", bytes.Repeat([]byte("no archive "), 100), "end record"},
 		{"too short", []byte("PK"), "end record"},
 		{"encrypted", flagged(plain), "encrypted"},
-		{"another checksum", summed(plain), "not what its record"},
+		{"another checksum", summed(plain), "not equal to the central record"},
+		{"other content", patched(t, stored, 1, "20121", "20122"), "not what its record"},
+		{"another directory by ZIP64", wide(t, good, evil), "ZIP64"},
+		{"reached from a folder", zipped(t, func(w *zip.Writer) {
+			put(t, w, zip.FileHeader{Name: manifest.Name}, good)
+			put(t, w, zip.FileHeader{Name: "a/../" + manifest.Name}, evil)
+		}), "by a detour"},
+		{"reached from itself", zipped(t, func(w *zip.Writer) {
+			put(t, w, zip.FileHeader{Name: manifest.Name}, good)
+			put(t, w, zip.FileHeader{Name: manifest.Name + "/a/.."}, evil)
+		}), "by a detour"},
+		{"behind many dots", zipped(t, func(w *zip.Writer) {
+			put(t, w, zip.FileHeader{Name: manifest.Name}, good)
+			put(t, w, zip.FileHeader{Name: strings.Repeat("./", 40) + manifest.Name}, evil)
+		}), "by a detour"},
 		{"a manifest that is none", zipped(t, func(w *zip.Writer) {
 			put(t, w, zip.FileHeader{Name: manifest.Name, Method: zip.Deflate}, "<root>")
 		}), ""},
@@ -352,6 +367,74 @@ func TestDoubleFacedArchives(t *testing.T) {
 	g.part(0, plain, 100)
 	if m, err := g.manifest(); err != nil || len(m.Models) != 1 {
 		t.Errorf("the archive itself: %+v, %v", m, err)
+	}
+}
+
+// wide returns an archive with two directories: one of the evil manifest, where the end record says, and in
+// the comment of its only record one of the good manifest, where a ZIP64 end record says. Java looks at
+// that only if the end record leaves its numbers to it.
+func wide(t testing.TB, good, evil string) []byte {
+	t.Helper()
+	two := zipped(t, func(w *zip.Writer) {
+		put(t, w, zip.FileHeader{Name: manifest.Name}, good)
+		put(t, w, zip.FileHeader{Name: manifest.Name}, evil)
+	})
+	le := binary.LittleEndian
+	at := bytes.Index(two, []byte("PK\x01\x02"))
+	directory, end := two[at:len(two)-22], bytes.Clone(two[len(two)-22:])
+	goodRecord, evilRecord := directory[:len(directory)/2], bytes.Clone(directory[len(directory)/2:])
+
+	offset := uint64(at + len(evilRecord))
+	comment := append(bytes.Clone(goodRecord), "PK\x06\x06"...)
+	comment = le.AppendUint64(comment, 44)
+	comment = append(comment, make([]byte, 12)...)
+	for _, n := range []uint64{1, 1, uint64(len(goodRecord)), offset} {
+		comment = le.AppendUint64(comment, n)
+	}
+	comment = append(comment, "PK\x06\x07\x00\x00\x00\x00"...)
+	comment = le.AppendUint32(le.AppendUint64(comment, offset+uint64(len(goodRecord))), 1)
+
+	le.PutUint16(evilRecord[32:], uint16(len(comment)))
+	le.PutUint16(end[8:], 1)
+	le.PutUint16(end[10:], 1)
+	le.PutUint32(end[12:], uint32(len(evilRecord)+len(comment)))
+	lar := append(append(append(bytes.Clone(two[:at]), evilRecord...), comment...), end...)
+	a, err := zip.NewReader(bytes.NewReader(lar), int64(len(lar)))
+	if err != nil || len(a.File) != 1 || a.File[0].CRC32 != crc32.ChecksumIEEE([]byte(evil)) {
+		t.Fatalf("the archive is not read as it should be: %v", err)
+	}
+	return lar
+}
+
+// A part that holds more headers of manifests than are kept could hide one of the directory, and the last
+// is the one that Java reads. In a part without the directory they are content.
+func TestMoreHeadersThanAreKept(t *testing.T) {
+	fake := "PK\x01\x02" + strings.Repeat("\x00", 24) + "\x0c" + strings.Repeat("\x00", 17) + manifest.Name + " "
+	for _, n := range []int{253, 254, 255, 300} {
+		lar := zipped(t, func(w *zip.Writer) {
+			put(t, w, zip.FileHeader{Name: manifest.Name}, text(3))
+			put(t, w, zip.FileHeader{Name: strings.Repeat("between", 50)}, "")
+			put(t, w, zip.FileHeader{Name: manifest.Name}, text(4))
+			put(t, w, zip.FileHeader{Name: "a"}, strings.Repeat("a", glimpse.Most))
+			put(t, w, zip.FileHeader{Name: strings.Repeat("fakes", 50)}, strings.Repeat(fake, n))
+		})
+		g := newGate(t)
+		g.part(0, lar, 1<<20)
+		if m, err := g.manifest(); err == nil {
+			t.Errorf("%d fakes: found %+v", n, m.Models)
+		}
+	}
+	lar := zipped(t, func(w *zip.Writer) {
+		put(t, w, zip.FileHeader{Name: "fakes"}, strings.Repeat(fake, 300))
+		put(t, w, zip.FileHeader{Name: "a"}, strings.Repeat("a", 4000))
+		put(t, w, zip.FileHeader{Name: manifest.Name}, text(3))
+	})
+	g := newGate(t)
+	for i, p := range cut(lar, 300*len(fake)+500) {
+		g.part(i, p, 1000)
+	}
+	if m, err := g.manifest(); err != nil || m.Models["Layout"] != 3 {
+		t.Errorf("fakes in a document: %+v, %v", m, err)
 	}
 }
 

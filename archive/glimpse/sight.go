@@ -13,6 +13,7 @@ type Sight struct {
 	Size int64
 	// Open is how much of the part behind this one may be needed: something that was kept goes on there.
 	Open   int64
+	Lost   bool    // more in it is called as the manifest is than was kept
 	Ranges []Range // in order, without overlap
 }
 
@@ -35,6 +36,7 @@ func (s Sight) Trim(open int64) Sight {
 	if int64(len(head)) < s.Size {
 		kept.Open = s.Open
 	}
+	kept.Lost = kept.Lost || s.Lost
 	kept.Size, kept.Ranges = s.Size, merged(append(kept.Ranges, s.Ranges[1:]...))
 	return kept
 }
@@ -61,9 +63,13 @@ func (r Range) end() int64 { return r.Off + int64(len(r.Bytes)) }
 // ErrSight is returned for bytes that Append did not write.
 var ErrSight = errors.New("what was kept of a part cannot be read")
 
-// Append appends the sight to b, without its name.
+// Append appends the sight to b, without its name. Open stands there as its complement if something is lost.
 func (s Sight) Append(b []byte) []byte {
-	b = binary.AppendVarint(binary.AppendVarint(b, s.Size), s.Open)
+	open := s.Open
+	if s.Lost {
+		open = ^open
+	}
+	b = binary.AppendVarint(binary.AppendVarint(b, s.Size), open)
 	b = binary.AppendUvarint(b, uint64(len(s.Ranges)))
 	for _, r := range s.Ranges {
 		b = binary.AppendUvarint(binary.AppendVarint(b, r.Off), uint64(len(r.Bytes)))
@@ -77,6 +83,9 @@ func Parse(name string, b []byte) (Sight, error) {
 	s := Sight{Name: name}
 	in := reader{b: b}
 	s.Size, s.Open = in.varint(), in.varint()
+	if s.Lost = s.Open < 0; s.Lost {
+		s.Open = ^s.Open
+	}
 	for range in.count() {
 		r := Range{Off: in.varint()}
 		if r.Bytes = in.take(in.count()); r.Off < 0 || r.end() > s.Size {
@@ -84,7 +93,7 @@ func Parse(name string, b []byte) (Sight, error) {
 		}
 		s.Ranges = append(s.Ranges, r)
 	}
-	if in.bad || len(in.b) > 0 || s.Size < 0 || s.Open < 0 {
+	if in.bad || len(in.b) > 0 || s.Size < 0 {
 		return Sight{}, ErrSight
 	}
 	return s, nil
