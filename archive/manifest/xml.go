@@ -41,7 +41,7 @@ func (b *budget) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-// attributes of one element by name; the manifest uses no name spaces.
+// attributes of one element by name.
 type attributes map[string]string
 
 // byteOrderMark stands in front of what some editors on Windows save. The portal reads the manifest
@@ -123,24 +123,27 @@ func (e *elements) open(t xml.StartElement) (attributes, *refusal.Refusal) {
 		return nil, refusal.New(refusal.CodeXMLLimit, "element has %d attributes, more than %d",
 			len(t.Attr), e.lim.Attrs)
 	}
-	e.path = append(e.path, qualified(t.Name))
+	if t.Name.Space != "" {
+		return nil, spaced()
+	}
+	e.path = append(e.path, t.Name.Local)
 	attrs := make(attributes, len(t.Attr))
 	for _, a := range t.Attr {
-		name := qualified(a.Name)
-		if _, twice := attrs[name]; twice {
+		if a.Name.Space != "" || a.Name.Local == "xmlns" {
+			return nil, spaced()
+		}
+		if _, twice := attrs[a.Name.Local]; twice {
 			return nil, refusal.New(refusal.CodeXML, "element has an attribute twice")
 		}
-		attrs[name] = a.Value
+		attrs[a.Name.Local] = a.Value
 	}
 	return attrs, nil
 }
 
-// qualified keeps names of other name spaces from being taken for ours.
-func qualified(n xml.Name) string {
-	if n.Space == "" {
-		return n.Local
-	}
-	return n.Space + ":" + n.Local
+// spaced refuses name spaces: the portal looks for names whatever their space, so that x:portlet is an
+// application to it.
+func spaced() *refusal.Refusal {
+	return refusal.New(refusal.CodeXML, "document uses name spaces, which no exporter does")
 }
 
 // failed tells what is wrong with the document from what is wrong with reading it.
