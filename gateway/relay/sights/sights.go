@@ -48,7 +48,7 @@ func (k *Keeper) Watch(ctx context.Context, request int64, part string) (*Watch,
 // neighbour returns the name of the part so many behind, and the number of this one; no name if there
 // is none.
 func neighbour(part string, by int64) (name string, number int64) {
-	stem := strings.TrimRight(part, "0123456789")
+	stem := stemOf(part)
 	digits := part[len(stem):]
 	number, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || number+by < 0 {
@@ -56,6 +56,9 @@ func neighbour(part string, by int64) (name string, number int64) {
 	}
 	return fmt.Sprintf("%s%0*d", stem, len(digits), number+by), number
 }
+
+// stemOf is the name of a part without its number.
+func stemOf(part string) string { return strings.TrimRight(part, "0123456789") }
 
 func (k *Keeper) sight(ctx context.Context, request int64, part string) (glimpse.Sight, error) {
 	if part == "" {
@@ -74,11 +77,18 @@ type Watch struct {
 	keeper  *Keeper
 	request int64
 	part    string
+	doubted bool // nobody knows whether the engine took the part when it came before
 }
 
 // Leaves notes that the part may reach the engine from now on.
 func (w *Watch) Leaves(ctx context.Context) error {
-	return w.keeper.values.Store(ctx, keyOf(w.request, leaves, w.part), []byte{1})
+	key := keyOf(w.request, leaves, w.part)
+	_, err := w.keeper.values.Load(ctx, key)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	w.doubted = err == nil
+	return w.keeper.values.Store(ctx, key, []byte{1})
 }
 
 // Taken keeps the sight of a part that the engine took, and lets go of what was kept of the next ones
@@ -91,11 +101,25 @@ func (w *Watch) Taken(ctx context.Context) error {
 	if err := w.keeper.trim(ctx, w.request, s); err != nil {
 		return err
 	}
-	return w.Refused(ctx)
+	return w.over(ctx)
 }
 
-// Refused takes back that the part is under way: the engine did not take it.
+// Refused takes back that the part is under way: the engine did not take it. It may have taken what came
+// before under that name, if anything did whose end nobody knows.
 func (w *Watch) Refused(ctx context.Context) error {
+	if w.doubted {
+		_, err := w.keeper.values.Load(ctx, keyOf(w.request, taken, w.part))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return w.over(ctx)
+}
+
+func (w *Watch) over(ctx context.Context) error {
 	err := w.keeper.values.Delete(ctx, keyOf(w.request, leaves, w.part))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -149,6 +173,10 @@ func (k *Keeper) Judge(ctx context.Context, request int64, allowed *contents.Set
 	}
 	var parts []glimpse.Sight
 	for _, key := range keys {
+		if stemOf(last(key)) != stemOf(last(keys[0])) {
+			return &glimpse.Unseen{Why: "its parts " + last(keys[0]) + " and " + last(key) +
+				" are of two series, which engines put in different orders"}
+		}
 		s, err := k.sight(ctx, request, last(key))
 		if err != nil {
 			return err
@@ -186,7 +214,7 @@ func carried(m *manifest.Manifest) contents.Carried {
 		c.Models = append(c.Models, model)
 	}
 	for model, n := range m.Summary {
-		if n.Additions+n.Deletions > 0 {
+		if n.Additions > 0 || n.Deletions > 0 {
 			c.Models = append(c.Models, model)
 		}
 	}

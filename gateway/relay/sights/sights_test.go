@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -105,6 +106,7 @@ func TestWhatIsJudged(t *testing.T) {
 		{"nothing in it", "", "tags", ""},
 		{"added", fmt.Sprintf(article, 1, 0), "tags", "web-content"},
 		{"deleted", fmt.Sprintf(article, 0, 1), "tags", "web-content"},
+		{"counted beyond all numbers", fmt.Sprintf(article, math.MaxInt64, 1), "tags", "web-content"},
 		{"counted as none", fmt.Sprintf(article, 0, 0), "tags", ""},
 		{"an application with data", `<site-portlets><portlet portlet-id="36" portlet-data="true"/></site-portlets>`, "tags", "wiki"},
 		{"an application with settings only", `<site-portlets><portlet portlet-id="36" portlet-data="false"/></site-portlets>`, "tags", ""},
@@ -148,12 +150,18 @@ func TestAPartOfUnknownEnd(t *testing.T) {
 	}
 	again := g.watch(g.all[1], 2, all[2])
 	g.must(again.Refused(t.Context())) // live has it already, and nobody knows what it got
-	if err := judge(); !isUnseen(err) {
+	if err := judge(); !isUnseen(err) || !strings.Contains(err.Error(), name(2)) {
 		t.Errorf("with a part that live had: %v", err)
 	}
 	g.must(g.watch(g.all[1], 2, all[2]).Taken(t.Context()))
 	if err := judge(); err != nil {
 		t.Errorf("with all parts: %v", err)
+	}
+	first, second := g.watch(g.all[0], 2, all[2]), g.watch(g.all[1], 2, all[2])
+	for _, err := range []error{first.Taken(t.Context()), second.Leaves(t.Context()), second.Refused(t.Context()), judge()} {
+		if err != nil {
+			t.Errorf("with a part that came twice at once: %v", err)
+		}
 	}
 }
 
@@ -198,6 +206,21 @@ func TestOddNamesOfParts(t *testing.T) {
 		g.must(errors.Join(err, w.Taken(t.Context())))
 	}
 	if err := g.all[0].Judge(t.Context(), request, contents.New(nil)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Engines put parts in the order of their names, some whatever their case: parts of two series have none.
+func TestPartsOfTwoSeries(t *testing.T) {
+	g := newGateways(t)
+	lar := pack(t, "")
+	for i, n := range []string{"B.lar00", "a.lar01"} {
+		w, err := g.all[0].Watch(t.Context(), request, n)
+		g.must(err)
+		_, err = w.Write(lar[i*len(lar)/2 : (i+1)*len(lar)/2])
+		g.must(errors.Join(err, w.Taken(t.Context())))
+	}
+	if err := g.all[0].Judge(t.Context(), request, contents.New(nil)); !isUnseen(err) || !strings.Contains(err.Error(), "two series") {
 		t.Error(err)
 	}
 }
