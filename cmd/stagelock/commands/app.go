@@ -2,7 +2,9 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -72,8 +74,8 @@ func app(sh *term.Shell) *cli.App {
 	return a
 }
 
-// prepare makes commands report misuse as errors, and groups of commands refuse what they do not
-// have.
+// prepare makes commands report misuse as errors that name their own help, and groups of commands
+// refuse what they do not have.
 func prepare(commands []*cli.Command) {
 	for _, c := range commands {
 		c.OnUsageError = misused
@@ -82,6 +84,19 @@ func prepare(commands []*cli.Command) {
 			c.Action = groupAction(c.Action)
 			prepare(c.Subcommands)
 		}
+		c.Action = helpful(c.Action)
+	}
+}
+
+// helpful has an action's usage errors name the help of its command.
+func helpful(action cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		err := action(c)
+		var u *term.UsageError
+		if errors.As(err, &u) && u.Command == "" {
+			u.Command = strings.Join(pathOf(c), " ")
+		}
+		return err
 	}
 }
 

@@ -66,6 +66,25 @@ func TestMisuseNamesTheCommandsOwnHelp(t *testing.T) {
 	}
 }
 
+// What a command itself finds wrong with its values names its help as well.
+func TestWrongValuesNameTheCommandsOwnHelp(t *testing.T) {
+	for line, want := range map[string]string{
+		"doctor --to x": "doctor", "doctor --to https://a.example --login b": "doctor", "publish a.lar": "publish",
+		"publish a.lar --to http://a%zz --site 1 --login b":           "publish",
+		"publish a.lar --to https://a --site 1 --login b --buffer x":  "publish",
+		"publish a.lar --to https://a --site 1 --login b --line 1.0":  "publish",
+		"publish a.lar --to https://a --site 1 --login b --proxy x%y": "publish",
+		"archive repack a.lar": "archive repack", "archive join": "archive join", "archive split a.lar --buffer x": "archive split",
+		"run --set x": "run", "validate --set x": "validate", "secret new --algorithm x": "secret new", "audit list -n -1": "audit list",
+	} {
+		err := carryOut(context.Background(), app(quiet()), append([]string{"stagelock"}, strings.Fields(line)...))
+		var u *term.UsageError
+		if !errors.As(err, &u) || u.Command != "stagelock "+want {
+			t.Errorf("%s: %v, and the help of %+v", line, err, u)
+		}
+	}
+}
+
 // A variable that a command reads is not taken for a setting with a typo.
 func TestVariablesOfCommandsAreNoSettings(t *testing.T) {
 	seen := 0
