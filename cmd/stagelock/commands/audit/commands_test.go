@@ -159,7 +159,7 @@ func TestMisuseOfAudit(t *testing.T) {
 		{"a duration beyond all", []string{"publishes", "--until", "99999999d", "--data", data}, 64, "--until: "},
 		{"nothing to explain", []string{"explain", "--data", data}, 64, "explain needs the REFERENCE to explain"},
 		{"two to explain", []string{"explain", "a", "b", "--data", data}, 64, `does not know what to do with "b"`},
-		{"a reference of nobody", []string{"explain", "ref-x", "--data", data}, 1, `has the reference "ref-x"; another gateway may have written it`},
+		{"a reference of nobody", []string{"explain", "ref-x", "--data", data}, 65, "has the reference \"ref-x\"\n  what to do: check it; another gateway may have written it"},
 		{"one log of many", []string{"verify", "--log", "live-2", "--data", data}, 64, "--log is for gateways that share a database"},
 		{"nowhere to move to", []string{"archive", "--before", "1d", "--data", data}, 64, "archive needs --to"},
 		{"nothing due", []string{"archive", "--to", empty, "--data", data}, 64, "archive needs --before or --keep"},

@@ -47,7 +47,7 @@ func (sh shell) auditExplain(c *cli.Context) error {
 	}
 	s, err := trail.Explain(c.Context, args[0], events...)
 	if errors.Is(err, trail.ErrUnknownRef) {
-		return &unknownRef{args[0], logs}
+		return unknownRef(args[0], logs)
 	}
 	if err != nil {
 		return ended(c.Context, err)
@@ -63,18 +63,14 @@ func (sh shell) auditExplain(c *cli.Context) error {
 	return sh.showStory(s)
 }
 
-// unknownRef is a reference that is not in the log.
-type unknownRef struct {
-	ref  string
-	logs *flags.Logs
-}
-
-func (e *unknownRef) Error() string {
-	if e.logs.Shared != nil {
-		return fmt.Sprintf("no event in the audit logs of the gateways that share the database has the reference %q", e.ref)
+// unknownRef says that a reference is in none of the logs.
+func unknownRef(ref string, logs *flags.Logs) error {
+	if logs.Shared != nil {
+		return &term.DataError{Cure: "check it; stagelock audit publishes lists the publishes there are",
+			Msg: fmt.Sprintf("no event in the audit logs of the gateways that share the database has the reference %q", ref)}
 	}
-	return fmt.Sprintf("no event in the audit log of %s has the reference %q; another gateway may have written it, "+
-		"or it was archived: name that folder with --data", e.logs.Data, e.ref)
+	return &term.DataError{Msg: fmt.Sprintf("no event in the audit log of %s has the reference %q", logs.Data, ref),
+		Cure: "check it; another gateway may have written it, or it was archived: name that folder with --data"}
 }
 
 // describe writes what the log tells of the call itself.
