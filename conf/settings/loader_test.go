@@ -130,6 +130,7 @@ func TestWhatIsWrong(t *testing.T) {
 	}{
 		{"unknown key", written{yaml: "name: a\nlimt: 1KiB\n"}, []string{f + ":2: limt: is not known (did you mean limit?)"}},
 		{"unknown key of a section", written{yaml: "key:\n  secrt: x\n"}, []string{f + ":2: key.secrt: is not known (did you mean secret?)"}},
+		{"unknown key beside a secret", written{yaml: "key:\n  hunter2hunter2: x\n"}, []string{f + ":2: key: has a key that is not known (known here: secret, file)"}},
 		{"unknown key of an entry", written{yaml: "shelves:\n  - name: a\n  - nam: b\n"}, []string{f + ":3: shelves[1].nam: is not known (did you mean name?)"}},
 		{"twice", written{yaml: "name: a\nlimit: 1KiB\nname: b\n"}, []string{f + ":3: name: stands twice, first in line 1 (keep one of the two)"}},
 		{"a list for a text", written{yaml: "name: [a]\n"}, []string{f + ":1: name: is not a single value"}},
@@ -194,6 +195,9 @@ func TestProblemsRepeatNoValue(t *testing.T) {
 		{"for a list of sections", "shelves: hunter2\n"},
 		{"in a list for a secret", "key:\n  secret: [hunter2]\n"},
 		{"in a section for a secret", "key:\n  secret: {a: hunter2}\n"},
+		{"in braces around it", "key: {hunter2}\n"},
+		{"as the key of its section", "key:\n  hunter2: x\n"},
+		{"as a key that is a URL", "shelves:\n  - {\"db://u:hunter2@h\"}\n"},
 		{"behind a tab", "key:\n\tsecret: hunter2\n"},
 		{"begins with a star", "key:\n  secret: *hunter2\n"},
 		{"begins with an ampersand", "key:\n  secret: &hunter2\n"},

@@ -2,8 +2,14 @@ package settings
 
 import "strings"
 
-// DidYouMean offers the choice nearest to word, or nothing if none is near.
+// DidYouMean offers the choice nearest to word, or all of them if none is near.
 func DidYouMean(word string, choices []string) string {
+	cure, _ := nearest(word, choices)
+	return cure
+}
+
+// nearest is DidYouMean, and whether one is near.
+func nearest(word string, choices []string) (cure string, near bool) {
 	best, least := "", len(word)/3+2
 	for _, c := range choices {
 		if d := Distance(strings.ToLower(word), strings.ToLower(c)); d < least {
@@ -11,9 +17,9 @@ func DidYouMean(word string, choices []string) string {
 		}
 	}
 	if best == "" {
-		return "known here: " + strings.Join(choices, ", ")
+		return "known here: " + strings.Join(choices, ", "), false
 	}
-	return "did you mean " + best + "?"
+	return "did you mean " + best + "?", true
 }
 
 // longestWord bounds the work for a word that is no key at all.

@@ -2,6 +2,8 @@ package settings
 
 import (
 	"errors"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,7 +92,7 @@ func (d *document) section(n *yaml.Node, kids []*setting, path string) {
 			continue
 		}
 		if key.Kind != yaml.ScalarNode || s == nil {
-			d.wrong(key, at, "is not known", DidYouMean(key.Value, names(kids)))
+			d.unknown(key, kids, path)
 			continue
 		}
 		if line, twice := seen[s.name]; twice {
@@ -102,6 +104,21 @@ func (d *document) section(n *yaml.Node, kids []*setting, path string) {
 		d.value(value, s, at)
 	}
 }
+
+// unknown reports a key that is none of kids. Where a secret belongs, {secret} makes a key of it: a key is
+// repeated there only if it is nearly one of kids, and elsewhere if it can be a name.
+func (d *document) unknown(key *yaml.Node, kids []*setting, path string) {
+	cure, near := nearest(key.Value, names(kids))
+	told := isName.MatchString(key.Value) && (near || !slices.ContainsFunc(kids, (*setting).secret))
+	if !told {
+		d.wrong(key, path, "has a key that is not known", cure)
+		return
+	}
+	d.wrong(key, Join(path, key.Value), "is not known", cure)
+}
+
+// isName matches what a setting could be called.
+var isName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,39}$`)
 
 // moved reads a section or setting that stands where it once belonged, so that what is in it is
 // checked too, and reports its new place.
