@@ -27,7 +27,10 @@ func TestNoTextRepeatsASecret(t *testing.T) {
 	files := fstest.MapFS{
 		"s":                     {Data: []byte(topSecret), Mode: 0o644},
 		"portal-ext.properties": {Data: []byte("tunneling.servlet.shared.secret=" + topSecret + "ü${x}\nbroken=\\u12\n")},
-		"v.config":              {Data: []byte("enabled=" + topSecret + "\nhostsAllowed=\"" + topSecret + "\n")},
+		"glued.properties": {Data: []byte("tunneling.servlet.shared.secret" + topSecret + "\n" +
+			"tunneling.servlet.shared.secret." + topSecret + "=x\n")},
+		"key.config": {Data: []byte(topSecret + "=\"x\"\n")},
+		"v.config":   {Data: []byte("enabled=" + topSecret + "\nhostsAllowed=\"" + topSecret + "\n")},
 	}
 	for _, text := range []string{
 		"peers: [{secret: " + topSecret + "}]",
@@ -39,6 +42,14 @@ func TestNoTextRepeatsASecret(t *testing.T) {
 		"peers: [{secret: {file: s, value: " + topSecret + ", previous: {file: s}}}]",
 		"engine: {upstream: {secret: {value: " + topSecret + "}, nodes: ['http://u:" + topSecret + "@h', '" + topSecret + "']}}",
 		"engine: {liferay: {portal_ext: portal-ext.properties, osgi: v.config}}",
+		"engine: {liferay: {portal_ext: glued.properties, osgi: key.config}}",
+		"engine: {line: '7.0', liferay: {portal_ext: glued.properties, osgi: key.config}}",
+		"peers: [{secret: {" + topSecret + "}}]",
+		"peers: [{secret: {value: a, previous: {" + topSecret + "}}}]",
+		"store: postgres\ncluster: {postgres: {url: {'postgres://u:" + topSecret + "@h/db'}}}",
+		"store: postgres\ncluster: {postgres: {'postgres://u:" + topSecret + "@h/db'}}",
+		"store: postgres\ncluster: {postgres: {url: {file: 'postgres://u:" + topSecret + "@h/db'}}}",
+		"store: postgres\ncluster: {postgres: {url: {value: 'postgres://u:" + topSecret + "@h:port/db?sslmode=no'}}}",
 		"peers: [{secret: {value: \"" + topSecret + "\n",
 		"engine: {line: " + topSecret + "}\nlisten: " + topSecret + "\nheartbeat: " + topSecret,
 	} {

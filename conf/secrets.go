@@ -41,6 +41,9 @@ func (l *loader) readPostgresURL() {
 		u.File = ""
 	case l.Rank(value) == l.Rank(file) && u.Value.IsSet():
 		l.Report(l.config.Problem(file, "stands beside a value", "keep one of the two"))
+	case strings.Contains(string(u.File), ":/"): // of the URL, whose slashes a path does not keep
+		l.Report(l.config.Problem(file, "is a URL and not the name of a file", "write the URL into a file that only the gateway's user can read, and name that"))
+		u.File = ""
 	default:
 		u.Value = l.readSecret(file, string(u.File))
 		l.config.origins.Set(value, Origin{Source: settings.File, Name: string(u.File), Line: 1})

@@ -4,12 +4,12 @@ import "strings"
 
 // DidYouMean offers the choice nearest to word, or all of them if none is near.
 func DidYouMean(word string, choices []string) string {
-	cure, _ := nearest(word, choices)
+	cure, _ := Nearest(word, choices)
 	return cure
 }
 
-// nearest is DidYouMean, and whether one is near.
-func nearest(word string, choices []string) (cure string, near bool) {
+// Nearest is DidYouMean, and whether one is near.
+func Nearest(word string, choices []string) (cure string, near bool) {
 	best, least := "", len(word)/3+2
 	for _, c := range choices {
 		if d := Distance(strings.ToLower(word), strings.ToLower(c)); d < least {

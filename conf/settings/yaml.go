@@ -108,7 +108,7 @@ func (d *document) section(n *yaml.Node, kids []*setting, path string) {
 // unknown reports a key that is none of kids. Where a secret belongs, {secret} makes a key of it: a key is
 // repeated there only if it is nearly one of kids, and elsewhere if it can be a name.
 func (d *document) unknown(key *yaml.Node, kids []*setting, path string) {
-	cure, near := nearest(key.Value, names(kids))
+	cure, near := Nearest(key.Value, names(kids))
 	told := isName.MatchString(key.Value) && (near || !slices.ContainsFunc(kids, (*setting).secret))
 	if !told {
 		d.wrong(key, path, "has a key that is not known", cure)

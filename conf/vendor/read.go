@@ -161,11 +161,14 @@ func (e *engineFiles) keys(name string, p *format.Properties) {
 			if told++; told > maxTold {
 				continue
 			}
-			cure := "check its spelling"
-			if meant != "" {
+			key, cure := q.Key, "check its spelling"
+			switch {
+			case meant != "":
 				cure = "did you mean " + meant + "?"
+			case strings.HasPrefix(key, sharedSecret): // what follows may be the secret
+				key, cure = sharedSecret+"...", "write an equals sign behind "+sharedSecret
 			}
-			e.warn(o, q.Key, "is no property of Liferay: it has no effect", cure)
+			e.warn(o, key, "is no property of Liferay: it has no effect", cure)
 		}
 	}
 }

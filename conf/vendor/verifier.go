@@ -169,15 +169,12 @@ func (e *engineFiles) unknownKey(key string, o settings.Origin) {
 	for i, k := range osgiKeys {
 		names[i] = k.name
 	}
-	e.warn(o, "", "has a key that the verifier does not know: "+clip(key), settings.DidYouMean(key, names))
-}
-
-// clip shortens what a foreign file says.
-func clip(s string) string {
-	if len(s) > 40 {
-		return strings.ToValidUTF8(s[:40], "") + "..."
+	msg := "has a key that the verifier does not know"
+	cure, near := settings.Nearest(key, names)
+	if near { // what is far from all may be a secret that stands in the wrong file
+		msg += ": " + key
 	}
-	return s
+	e.warn(o, "", msg, cure)
 }
 
 // override puts properties configuration.override.PID_key over the configurations of that PID, from

@@ -113,7 +113,7 @@ func connect(ctx context.Context, cfg Config) (*Store, error) {
 func newPool(ctx context.Context, cfg Config, conns int) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(cfg.URL)
 	if err != nil {
-		return nil, fmt.Errorf("the database URL cannot be read: %w", err) // pgx masks the password
+		return nil, fmt.Errorf("the database URL cannot be read: %s", faultOf(err))
 	}
 	pc.MaxConns = int32(min(conns, 1000))
 	pc.ConnConfig.RuntimeParams["application_name"] = "stagelock"
@@ -124,6 +124,17 @@ func newPool(ctx context.Context, cfg Config, conns int) (*pgxpool.Pool, error) 
 		pc.ConnConfig.DescriptionCacheCapacity = 0
 	}
 	return pgxpool.NewWithConfig(ctx, pc)
+}
+
+// faultOf is what pgx finds wrong with a URL, without the URL: it masks a password only where it recognizes
+// one, and what it could not split may be a part of one.
+func faultOf(err error) string {
+	text := err.Error()
+	fault := text[strings.LastIndex(text, "`: ")+len("`: "):]
+	if strings.HasPrefix(fault, "failed to parse") {
+		fault, _, _ = strings.Cut(fault, " (")
+	}
+	return fault
 }
 
 // Close waits for the statements under way and closes the connections. It may be called again.

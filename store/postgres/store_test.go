@@ -67,7 +67,8 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		"another cluster's":  {func(c *postgres.Config) { c.Cluster = "other" }, "", `belongs to the cluster "test"`},
 		"schema with quotes": {func(c *postgres.Config) { c.Schema = `x"; DROP` }, "", "use lower-case"},
-		"no URL":             {func(c *postgres.Config) { c.URL = "postgres://h:x/" }, "", "URL cannot be read"},
+		"no URL":             {func(c *postgres.Config) { c.URL = "postgres://h:x/" }, "", "URL cannot be read: invalid port"},
+		"no sslmode":         {func(c *postgres.Config) { c.URL = "postgres://h/?sslmode=no" }, "", "(sslmode is invalid)"},
 		"manual and empty": {func(c *postgres.Config) { c.Schema, c.Manual = c.Schema+"_empty", true }, "",
 			"run stagelock store migrate"},
 		"a newer release's": {func(*postgres.Config) {}, "UPDATE " + good.Schema + ".cluster SET lowest = 99",
@@ -94,7 +95,8 @@ func TestOpenRefuses(t *testing.T) {
 // TestPasswordIsNotTold has a URL that cannot be read, and one that nobody answers.
 func TestPasswordIsNotTold(t *testing.T) {
 	for _, url := range []string{"postgres://u:hunter2@h:port/x", "postgres://u:hunter2@127.0.0.1:1/x?connect_timeout=1",
-		"host=/nowhere user=u password=hunter2", "postgres://u:hunter2@h/x?sslmode=maybe"} {
+		"host=/nowhere user=u password=hunter2", "postgres://u:hunter2@h/x?sslmode=maybe", "postgres://u:hunter2/db",
+		"host=h password=a hunter2", "postgres://u:a%zz hunter2@h/x", "postgres://u:hunter2`: x@h:port/x"} {
 		_, err := postgres.Open(context.Background(), postgres.Config{URL: url, Cluster: "c"})
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: error %v", url, err)
