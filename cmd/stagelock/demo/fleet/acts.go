@@ -104,10 +104,11 @@ func (f *fleet) busy(ctx context.Context) *gate {
 }
 
 // stopDatabase publishes, and stops the database in the middle of it.
-func (f *fleet) stopDatabase(ctx context.Context, lar []byte, buffer int64) (time.Duration, error) {
-	begun, back := time.Now(), make(chan error, 1)
+func (f *fleet) stopDatabase(ctx context.Context, lar []byte, buffer int64) error {
+	var back chan error // nil until the database stops
 	err := f.publish(ctx, lar, buffer, within(6, func() {
 		f.server.Stop()
+		back = make(chan error, 1)
 		go func() {
 			select {
 			case <-time.After(pause):
@@ -116,13 +117,16 @@ func (f *fleet) stopDatabase(ctx context.Context, lar []byte, buffer int64) (tim
 			back <- f.server.Run()
 		}()
 	}))
+	if back == nil {
+		return errors.Join(err, errors.New("the upload was over before the database could be stopped"))
+	}
 	select {
 	case again := <-back:
 		err = errors.Join(err, again)
 	case <-ctx.Done():
 		err = errors.Join(err, context.Cause(ctx))
 	}
-	return time.Since(begun), err
+	return err
 }
 
 // roll restarts the gateways one after the other while publishers publish.

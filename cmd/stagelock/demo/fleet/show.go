@@ -132,8 +132,7 @@ func (s *show) secondAct(ctx context.Context) error {
 		"The database stops for 5 seconds in the middle of a publish",
 		2,
 		func(lar []byte, buffer int64) (string, error) {
-			_, err := s.stopDatabase(ctx, lar, buffer)
-			return "the database was away for " + pause.String(), err
+			return "the database was away for " + pause.String(), s.stopDatabase(ctx, lar, buffer)
 		},
 	)
 }
