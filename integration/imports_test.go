@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 		"cmd/stagelock/commands/doctor", "cmd/stagelock/commands/engine",
 		"cmd/stagelock/commands/flags", "cmd/stagelock/commands/operate",
 		"cmd/stagelock/commands/publish", "cmd/stagelock/commands/sync", "cmd/stagelock/demo",
-		"cmd/stagelock/term",
+		"cmd/stagelock/term", "conf/settings",
 	},
 	"cmd/stagelock/commands/audit": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/audit",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/conf/settings"
 )
 
 // helped turns every way to ask for help into the one that the parser knows: the command's path and
@@ -100,7 +101,7 @@ func flagsOf(c *cli.Context) []cli.Flag {
 func suggestion(word string, names []string, prefix string) string {
 	best, nearest := "", 3
 	for _, n := range names {
-		if d := distance(word, n); d < nearest && d < len(n) {
+		if d := settings.Distance(word, n); d < nearest && d < len(n) {
 			best, nearest = n, d
 		}
 	}
@@ -108,35 +109,4 @@ func suggestion(word string, names []string, prefix string) string {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %s%s?", prefix, best)
-}
-
-// maxWord is the longest word for which a suggestion is looked for.
-const maxWord = 64
-
-// distance is how many characters must be changed, added, left out or swapped with the next one to
-// make b of a.
-func distance(a, b string) int {
-	if len(a) > maxWord || len(b) > maxWord {
-		return maxWord
-	}
-	var before, last []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before, last, row = last, row, make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }

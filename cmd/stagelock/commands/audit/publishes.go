@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,7 +39,7 @@ func (sh shell) auditPublishes(c *cli.Context) error {
 		return err
 	}
 	end := trail.PublishEnd(c.String("end"))
-	if end != "" && !contains(ends, end) {
+	if end != "" && !slices.Contains(ends, end) {
 		return flags.Misused(c, "--end %s is not one of published, refused, failed, unknown, unfinished", end)
 	}
 	logs, err := flags.OpenLogs(sh.Shell, c)
@@ -64,15 +65,6 @@ func (sh shell) auditPublishes(c *cli.Context) error {
 		shown = shown[max(0, len(shown)-n):]
 	}
 	return sh.showPublishes(shown)
-}
-
-func contains[T comparable](all []T, one T) bool {
-	for _, x := range all {
-		if x == one {
-			return true
-		}
-	}
-	return false
 }
 
 // matches reports whether a publish is one that the filter shows: it went on in that time.
