@@ -165,10 +165,11 @@ func (t *Tx) updateItem(ctx context.Context, it Item) error {
 	return err
 }
 
-// Journal notes a change of an item for the exports that take what was changed.
+// Journal notes a change of an item: for those who compare before they write, and, unless a publish
+// brought it, for the exports that take what was changed.
 func (t *Tx) Journal(ctx context.Context, it Item, deleted bool, at time.Time) error {
-	_, err := t.ExecContext(ctx, `INSERT INTO journal (site, kind, uuid, private, deleted, at) VALUES (?, ?, ?, ?, ?, ?)`,
-		it.Site, it.Kind, it.UUID, it.Private, deleted, Stamp(at))
+	_, err := t.ExecContext(ctx, `INSERT INTO journal (site, kind, uuid, private, deleted, at, publish)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`, it.Site, it.Kind, it.UUID, it.Private, deleted, Stamp(at), it.Publish)
 	return err
 }
 

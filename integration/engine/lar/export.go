@@ -141,7 +141,7 @@ func (x *exporting) changes(ctx context.Context, v content.View) (map[change]boo
 	}
 	rows, err := content.Collect(ctx, v, func(r *sql.Rows) (w row, err error) {
 		return w, r.Scan(&w.seq, &w.kind, &w.uuid, &w.private, &w.deleted)
-	}, `SELECT seq, kind, uuid, private, deleted FROM journal WHERE site = ?1 AND seq >
+	}, `SELECT seq, kind, uuid, private, deleted FROM journal WHERE site = ?1 AND publish = 0 AND seq >
 		coalesce((SELECT seq FROM watermarks WHERE site = ?1 AND private = ?2), 0) ORDER BY seq`,
 		x.site.ID, x.opt.Private)
 	if err != nil {

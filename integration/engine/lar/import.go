@@ -192,8 +192,13 @@ func applyDeletions(
 			if err != nil {
 				return err
 			}
-			if found {
-				p.Deleted++
+			if !found {
+				continue
+			}
+			p.Deleted++
+			gone := content.Item{Site: p.Site, Kind: d.kind, Private: private, UUID: d.uuid, Publish: p.ID}
+			if err := tx.Journal(ctx, gone, true, p.At); err != nil {
+				return err
 			}
 		}
 	}
@@ -211,6 +216,9 @@ func applyItem(
 		return err
 	}
 	stored, added, err := tx.Put(ctx, it)
+	if err == nil {
+		err = tx.Journal(ctx, stored, false, p.At)
+	}
 	if err == nil {
 		_, err = revisions.Note(ctx, tx, stored)
 	}
