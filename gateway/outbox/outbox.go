@@ -27,7 +27,7 @@ type Config struct {
 // look is how often a target is looked at that nothing is due for: somebody may have retried.
 const look = 2 * time.Second
 
-// giveUp is after how many refusals by its engine a change is a dead letter.
+// giveUp is after how many failures of its engine in a row a change is a dead letter.
 const giveUp = 10
 
 // blocked is after how many failures in a row a target is worth a line in the log.
@@ -47,7 +47,7 @@ func New(c Config, targets []*Client) (*Outbox, error) {
 	o := &Outbox{cfg: c}
 	for _, t := range targets {
 		o.senders = append(o.senders, &sender{cfg: c, client: t, wake: make(chan struct{}, 1),
-			log: c.Log.WithField("target", string(t.Peer))})
+			engine: map[sync.ID]int{}, log: c.Log.WithField("target", string(t.Peer))})
 	}
 	return o, nil
 }
@@ -79,8 +79,9 @@ type sender struct {
 	log      *logrus.Entry
 	wake     chan struct{}
 	greeted  bool
-	failures int       // in a row
-	until    time.Time // after a failure nothing is tried before
+	failures int             // in a row
+	engine   map[sync.ID]int // failures in a row of the target's engine, by change
+	until    time.Time       // after a failure nothing is tried before
 }
 
 func (s *sender) target() sync.ServerID { return s.client.Peer }
@@ -179,6 +180,7 @@ func (s *sender) failed(ctx context.Context, cause error) (time.Duration, error)
 	}
 	s.failures++
 	s.greeted = false
+	clear(s.engine)
 	var refusal *Refusal
 	if errors.As(cause, &refusal) && refusal.Class == sync.ClassOperator {
 		s.log.WithError(cause).Error("nothing is sent to a target until somebody mends it; then: stagelock sync retry --target")

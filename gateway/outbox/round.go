@@ -34,7 +34,7 @@ func (s *sender) round(ctx context.Context, due []exchange.Delivery) error {
 	if err != nil {
 		return err
 	}
-	r := results{due: due, bytes: map[sync.ID]int64{}}
+	r := results{due: due, bytes: map[sync.ID]int64{}, engine: s.engine}
 	var wanted []sync.Offered
 	for i, a := range first.Answers {
 		if a.Status == sync.StatusWant {
@@ -125,10 +125,25 @@ func (s *sender) deliver(ctx context.Context, all []sync.Offered, r *results) er
 
 // results are what became of the changes of one round.
 type results struct {
-	due   []exchange.Delivery
-	bytes map[sync.ID]int64
-	all   []exchange.Result
-	stop  string // why nothing more is to be sent
+	due    []exchange.Delivery
+	bytes  map[sync.ID]int64
+	engine map[sync.ID]int // the sender's
+	all    []exchange.Result
+	stop   string // why nothing more is to be sent
+}
+
+// hopeless counts how often the target's engine failed in a row with a change, and reports whether that
+// was often enough. Times at which nobody reached the engine say nothing about the change.
+func (r *results) hopeless(a sync.Answer) bool {
+	if a.Status != sync.StatusLater || a.Reason != engineFailed {
+		delete(r.engine, a.ID)
+		return false
+	}
+	if r.engine[a.ID]++; r.engine[a.ID] < giveUp {
+		return false
+	}
+	delete(r.engine, a.ID)
+	return true
 }
 
 func (r *results) add(a sync.Answer) {
@@ -137,11 +152,12 @@ func (r *results) add(a sync.Answer) {
 		return
 	}
 	tries := r.due[i].Tries + 1
+	hopeless := r.hopeless(a)
 	out := exchange.Result{ID: a.ID, Class: string(a.Class), Reason: a.Text, Bytes: r.bytes[a.ID]}
 	switch {
 	case a.Status == sync.StatusDone || a.Status == sync.StatusHeld:
 		out.State, out.Class, out.Reason = exchange.Done, "", ""
-	case a.Class == sync.ClassNever, a.Status == sync.StatusLater && tries >= giveUp && a.Reason == engineFailed:
+	case a.Class == sync.ClassNever, hopeless:
 		out.State = exchange.Dead
 	case a.Class == sync.ClassOperator:
 		out.State, out.After, r.stop = exchange.Pending, time.Second, a.Text

@@ -24,6 +24,7 @@ type engine struct {
 	parents     bool                // an object a/b needs a
 	sayings     []saying            // what people wrote
 	down        bool
+	fails       error // of an Apply
 }
 
 type saying struct {
@@ -107,6 +108,9 @@ func (e *engine) Apply(
 	defer e.mu.Unlock()
 	if e.down {
 		return 0, io.ErrUnexpectedEOF
+	}
+	if e.fails != nil {
+		return 0, e.fails
 	}
 	if first := e.firstAfter(o, expect); tag != "" && first.Tag == tag {
 		return first.Seq, nil

@@ -19,6 +19,7 @@ const (
 	ReasonKept   = "exchange.kept"
 	ReasonMoved  = "exchange.moved"
 	ReasonEngine = "exchange.engine"
+	ReasonAway   = "exchange.away"
 	ReasonSchema = "exchange.schema"
 )
 
@@ -107,8 +108,8 @@ func (r *Replica) receive(ctx context.Context, c *sync.Change, in sync.Intent) s
 	var err error
 	for range attempts {
 		if r.unsettled.Load() {
-			if _, err = r.Pull(ctx); err != nil {
-				break
+			if _, err := r.Pull(ctx); err != nil {
+				return away(err)
 			}
 		}
 		var a sync.Answer
@@ -117,7 +118,7 @@ func (r *Replica) receive(ctx context.Context, c *sync.Change, in sync.Intent) s
 		}
 		if errors.Is(err, source.ErrMoved) { // a person's edit is a change first, and may be a conflict then
 			if _, err := r.Pull(ctx); err != nil {
-				return failure(err)
+				return away(err)
 			}
 			continue
 		}
@@ -128,12 +129,17 @@ func (r *Replica) receive(ctx context.Context, c *sync.Change, in sync.Intent) s
 	return failure(err)
 }
 
+// away is the answer where an error says nothing of the change.
+func away(err error) sync.Answer {
+	return sync.Answer{Status: sync.StatusLater, Class: sync.ClassLater, Reason: ReasonAway, Text: err.Error()}
+}
+
 // failure says in which class an error is.
 func failure(err error) sync.Answer {
 	var missing *source.Missing
 	var kept *source.Kept
 	var invalid *source.Invalid
-	a := sync.Answer{Status: sync.StatusLater, Class: sync.ClassLater, Reason: ReasonEngine, Text: err.Error()}
+	a := away(err)
 	switch {
 	case errors.As(err, &missing):
 		a.Status, a.Class, a.Reason = sync.StatusWait, sync.ClassWaiting, ReasonNeeds
@@ -143,6 +149,8 @@ func failure(err error) sync.Answer {
 		a.Status, a.Class, a.Reason = sync.StatusRefused, sync.ClassNever, ReasonSchema
 	case errors.Is(err, source.ErrMoved), errors.Is(err, store.ErrStale):
 		a.Reason = ReasonMoved
+	case errors.Is(err, source.ErrFailed):
+		a.Reason = ReasonEngine
 	}
 	return a
 }

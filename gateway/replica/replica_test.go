@@ -12,6 +12,7 @@ import (
 	"github.com/stagelock/stagelock/store/blobs"
 	"github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/store/sqlite"
+	"github.com/stagelock/stagelock/tunnel/source"
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
 
@@ -189,6 +190,40 @@ func TestAnEngineThatIsDownLosesNothing(t *testing.T) {
 	w.servers[1].engine.down = false
 	w.rest()
 	w.want(page, "first")
+}
+
+// TestAnEngineThatFailedIsToldFromOneThatIsAway, as only the first says something of the change.
+func TestAnEngineThatFailedIsToldFromOneThatIsAway(t *testing.T) {
+	w := calm(t, topologies["pair"])
+	a, b := w.servers[0], w.servers[1]
+	a.engine.edit(page, "first")
+	w.pull(a)
+	due, err := a.book.Due(t.Context(), serverOf(1), 1)
+	if err != nil || len(due) != 1 {
+		t.Fatal(due, err)
+	}
+	e, err := a.book.Change(t.Context(), due[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.book.Put(t.Context(), strings.NewReader("first")); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		down  bool
+		fails error
+		want  string
+	}{
+		{true, nil, replica.ReasonAway}, // also where its journal cannot be read, the second time
+		{true, nil, replica.ReasonAway},
+		{false, fmt.Errorf("%w: no", source.ErrFailed), replica.ReasonEngine},
+	} {
+		b.engine.down, b.engine.fails = tt.down, tt.fails
+		got := b.replica.Receive(t.Context(), serverOf(0), []sync.Offered{{Change: e.Change}})
+		if got[0].Status != sync.StatusLater || got[0].Reason != tt.want {
+			t.Errorf("answer %+v, want %s", got[0], tt.want)
+		}
+	}
 }
 
 func TestAChildWaitsForItsParent(t *testing.T) {

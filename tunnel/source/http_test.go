@@ -93,8 +93,12 @@ func TestErrorsKeepTheirMeaning(t *testing.T) {
 		}
 	}
 	s.err = io.ErrUnexpectedEOF
-	if _, err := c.Apply(t.Context(), article, 1, "t", source.Facts{}, nil); err == nil || source.Unchanged(err) {
+	if _, err := c.Apply(t.Context(), article, 1, "t", source.Facts{}, nil); !errors.Is(err, source.ErrFailed) || source.Unchanged(err) {
 		t.Errorf("what nobody knows became %v", err)
+	}
+	c.Token = func() (string, error) { return "another", nil }
+	if _, err := c.Apply(t.Context(), article, 1, "t", source.Facts{}, nil); err == nil || errors.Is(err, source.ErrFailed) {
+		t.Errorf("an engine that was not asked: %v", err)
 	}
 }
 

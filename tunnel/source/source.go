@@ -40,12 +40,15 @@ type Source interface {
 	// none), and returns the row that it writes, with tag. A repeat with a tag that the first row after
 	// expect has does nothing and returns that row; an empty tag is that of a person, and never a
 	// repeat. It returns ErrMoved, a Missing, a Kept or an Invalid, and has then changed nothing. After
-	// any other error nobody knows.
+	// any other error nobody knows; it is an ErrFailed if the engine was asked and could not.
 	Apply(ctx context.Context, o sync.Object, expect int64, tag string, f Facts, content io.Reader) (int64, error)
 }
 
 // ErrMoved is returned where somebody edited the object meanwhile.
 var ErrMoved = errors.New("the object was edited meanwhile")
+
+// ErrFailed is returned where the engine answers that it could not do what it was asked.
+var ErrFailed = errors.New("the engine could not do it")
 
 // Missing is returned where what the object needs is not there.
 type Missing struct{ Objects []sync.Object }
@@ -115,6 +118,8 @@ func (r refusal) err() error {
 		return &Kept{r.Objects}
 	case "invalid":
 		return &Invalid{r.Message}
+	case "failed":
+		return fmt.Errorf("%w: %s", ErrFailed, r.Message)
 	}
 	return fmt.Errorf("the engine answers %q: %s", r.Code, r.Message)
 }

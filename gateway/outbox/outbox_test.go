@@ -1,0 +1,276 @@
+package outbox_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	stdsync "sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/gateway/outbox"
+	"github.com/stagelock/stagelock/store/exchange"
+	"github.com/stagelock/stagelock/store/exchange/exchangetest"
+	"github.com/stagelock/stagelock/tunnel/signed"
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+func keyOf(n byte) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize))
+}
+
+func serverOf(n byte) sync.ServerID { return sync.IDOf(keyOf(n).Public().(ed25519.PublicKey)) }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// peer is the other gateway, as what an http.Client reaches.
+type peer struct {
+	mu     stdsync.Mutex // guards what follows
+	away   bool
+	says   func(c *sync.Change) sync.Answer // of a change that is delivered; its ID is filled in
+	hello  sync.Hello
+	calls  map[string]int
+	got    []sync.ID // delivered, in order
+	refuse int       // a status for every call
+}
+
+func (p *peer) set(do func(p *peer)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	do(p)
+}
+
+func (p *peer) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return nil, errors.New("connection refused")
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	name := strings.TrimPrefix(r.URL.Path, sync.Path)
+	p.calls[name]++
+	answer, err := json.Marshal(p.answer(name, body))
+	if err != nil {
+		return nil, err
+	}
+	status := http.StatusOK
+	if p.refuse != 0 {
+		status, answer = p.refuse, []byte("no")
+	}
+	resp := &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(answer)), Request: r}
+	signed.Answer(resp.Header, r, status, answer, keyOf(2))
+	return resp, nil
+}
+
+func (p *peer) answer(name string, body []byte) any {
+	if name == "hello" {
+		return p.hello
+	}
+	var o sync.Offer
+	if err := json.Unmarshal(body, &o); err != nil {
+		return err.Error()
+	}
+	var all sync.Answers
+	for _, c := range o.Changes {
+		a := sync.Answer{Status: sync.StatusWant}
+		if name == "deliver" {
+			a = p.says(c.Change)
+			p.got = append(p.got, c.Change.ID)
+		}
+		a.ID = c.Change.ID
+		all.Answers = append(all.Answers, a)
+	}
+	return all
+}
+
+// place is an outbox of server 1 with one target, server 2.
+type place struct {
+	*exchangetest.Memory
+	t      *testing.T
+	peer   *peer
+	outbox *outbox.Outbox
+}
+
+// at plays with an outbox that runs, by a clock that does not wait.
+func at(t *testing.T, play func(p *place)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p := &place{Memory: exchangetest.NewMemory(time.Now), t: t, peer: &peer{calls: map[string]int{},
+			hello: sync.Hello{Name: "live", Versions: []int{sync.Version}},
+			says:  func(*sync.Change) sync.Answer { return sync.Answer{Status: sync.StatusDone} }}}
+		log := logrus.New()
+		log.SetOutput(io.Discard)
+		var err error
+		p.outbox, err = outbox.New(outbox.Config{Changes: p, Deliveries: p, Blobs: p, Now: time.Now, Log: logrus.NewEntry(log),
+			Hello: func(context.Context, sync.ServerID) (sync.Hello, error) { return sync.Hello{Name: "test"}, nil },
+			Met:   func(sync.ServerID, sync.Hello) {}},
+			[]*outbox.Client{{URL: "https://live", Peer: serverOf(2), Key: keyOf(1), HTTP: &http.Client{Transport: p.peer}, Now: time.Now}})
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.outbox.Run(ctx) }()
+		play(p)
+		cancel()
+		must(t, <-done)
+	})
+}
+
+// pass lets time go by.
+func pass(d time.Duration) { <-time.After(d) }
+
+// make accepts the nth change of server 1 for the target.
+func (p *place) make(n uint64, o sync.Object, text string) {
+	p.t.Helper()
+	ctx := p.t.Context()
+	d, size, err := p.Put(ctx, strings.NewReader(text))
+	must(p.t, err)
+	s, err := p.Object(ctx, o)
+	must(p.t, err)
+	c := &sync.Change{ID: sync.ID{Origin: serverOf(1), Counter: n}, Object: o, Op: sync.Put, Payload: d, Size: size,
+		Stamp: sync.Stamp{Milli: time.Now().UnixMilli()}}
+	c.Follow(s.Versions)
+	c.Sign(keyOf(1))
+	out := sync.Edit(s, c, int64(n))
+	must(p.t, p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out, Targets: []sync.ServerID{serverOf(2)}}))
+	p.outbox.Wake()
+}
+
+// states are those of all deliveries, oldest first.
+func (p *place) states() (all []exchange.DeliveryState) {
+	p.t.Helper()
+	found, err := p.Deliveries(p.t.Context(), exchange.Filter{})
+	must(p.t, err)
+	for _, d := range slices.Backward(found) {
+		all = append(all, d.State)
+	}
+	return all
+}
+
+func (p *place) want(what string, want ...exchange.DeliveryState) {
+	p.t.Helper()
+	if got := p.states(); !slices.Equal(got, want) {
+		p.t.Errorf("%s: deliveries are %v, want %v", what, got, want)
+	}
+}
+
+// engineFails is the answer of a target whose engine could not do it.
+func engineFails(*sync.Change) sync.Answer {
+	return sync.Answer{Status: sync.StatusLater, Class: sync.ClassLater, Reason: "exchange.engine", Text: "no"}
+}
+
+func TestWhatIsQueuedArrivesInOrder(t *testing.T) {
+	at(t, func(p *place) {
+		for n, o := range []sync.Object{"s/article/a", "s/article/b", "s/article/a"} {
+			p.make(uint64(n+1), o, "text "+string(o))
+		}
+		pass(time.Second)
+		p.want("all", exchange.Done, exchange.Done, exchange.Done)
+		if len(p.peer.got) != 3 || p.peer.got[0].Counter != 1 || p.peer.got[2].Counter != 3 {
+			t.Errorf("delivered %v", p.peer.got)
+		}
+	})
+}
+
+// TestAnAbsenceIsNoFailureOfTheChange: however often nobody was there, one failure of the engine behind
+// does not make a dead letter.
+func TestAnAbsenceIsNoFailureOfTheChange(t *testing.T) {
+	at(t, func(p *place) {
+		p.peer.set(func(p *peer) { p.away = true })
+		p.make(1, "s/article/a", "text")
+		pass(6 * time.Hour)
+		all, err := p.Deliveries(t.Context(), exchange.Filter{})
+		must(t, err)
+		if len(all) != 1 || all[0].Tries < 12 {
+			t.Fatalf("deliveries %+v", all)
+		}
+		p.peer.set(func(p *peer) { p.away, p.says = false, engineFails })
+		pass(20 * time.Minute)
+		p.want("the engine failed once", exchange.Pending)
+		p.peer.set(func(p *peer) {
+			p.says = func(*sync.Change) sync.Answer {
+				return sync.Answer{Status: sync.StatusLater, Class: sync.ClassLater, Reason: "exchange.away"}
+			}
+		})
+		pass(48 * time.Hour)
+		p.want("the engine is away for two days", exchange.Pending)
+		p.peer.set(func(p *peer) { p.says = func(*sync.Change) sync.Answer { return sync.Answer{Status: sync.StatusDone} } })
+		pass(20 * time.Minute)
+		p.want("it is back", exchange.Done)
+	})
+}
+
+func TestAChangeThatItsEngineCannotTakeIsADeadLetter(t *testing.T) {
+	at(t, func(p *place) {
+		p.peer.set(func(p *peer) {
+			p.says = func(c *sync.Change) sync.Answer {
+				if c.Object == "s/article/bad" {
+					return engineFails(c)
+				}
+				return sync.Answer{Status: sync.StatusDone}
+			}
+		})
+		p.make(1, "s/article/bad", "text")
+		p.make(2, "s/article/good", "text")
+		pass(5 * time.Minute)
+		p.want("at first", exchange.Pending, exchange.Done)
+		pass(3 * time.Hour)
+		p.want("after ten tries", exchange.Dead, exchange.Done)
+		if n := len(p.peer.got); n != 11 {
+			t.Errorf("%d deliveries, want ten tries and the other", n)
+		}
+	})
+}
+
+// TestATargetStopsUntilItIsMended: what an operator must mend is tried once.
+func TestATargetStopsUntilItIsMended(t *testing.T) {
+	at(t, func(p *place) {
+		p.peer.set(func(p *peer) { p.refuse = http.StatusForbidden })
+		p.make(1, "s/article/a", "text")
+		pass(time.Hour)
+		all, err := p.Targets(t.Context(), serverOf(2))
+		must(t, err)
+		if all[0].State != exchange.Stopped || !strings.Contains(all[0].Reason, "403") || p.peer.calls["hello"] != 1 {
+			t.Errorf("target %+v after %v", all[0], p.peer.calls)
+		}
+		p.peer.set(func(p *peer) { p.refuse = 0 })
+		must(t, p.SetTarget(t.Context(), serverOf(2), exchange.Open, "", 0))
+		_, err = p.Retry(t.Context(), exchange.Filter{Target: serverOf(2)})
+		must(t, err)
+		pass(time.Minute)
+		p.want("mended", exchange.Done)
+	})
+}
+
+func TestWhatATargetNeverTakesHoldsNobody(t *testing.T) {
+	at(t, func(p *place) {
+		p.peer.set(func(p *peer) {
+			p.says = func(c *sync.Change) sync.Answer {
+				if c.ID.Counter == 1 {
+					return sync.Answer{Status: sync.StatusRefused, Class: sync.ClassNever, Text: "no such kind"}
+				}
+				return sync.Answer{Status: sync.StatusHeld}
+			}
+		})
+		p.make(1, "s/article/a", "one")
+		p.make(2, "s/article/a", "two")
+		pass(time.Second)
+		p.want("refused for good, and held in a conflict", exchange.Dead, exchange.Done)
+	})
+}
