@@ -95,7 +95,7 @@ func New(c Config) (*Exchange, error) {
 	for _, p := range c.Peers {
 		peers = append(peers, p.Peer)
 		if p.Takes {
-			clients = append(clients, &outbox.Client{URL: p.URL, Peer: p.ID, Key: c.Key, HTTP: p.HTTP, Now: c.Now})
+			clients = append(clients, &outbox.Client{URL: p.URL, Peer: p.ID, Kinds: p.Kinds, Key: c.Key, HTTP: p.HTTP, Now: c.Now})
 		}
 	}
 	x.inbox, err = inbox.New(inbox.Config{

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/stagelock/stagelock/gateway/replica"
 	"github.com/stagelock/stagelock/store/exchange"
@@ -82,33 +83,47 @@ func (x *Exchange) drop(ctx context.Context, o Order) (any, error) {
 	return Done{N: n}, err
 }
 
-func (x *Exchange) hold(ctx context.Context, o Order) (any, error) {
+// target is the peer that an order names, to which changes go.
+func (x *Exchange) target(ctx context.Context, o Order) (Peer, error) {
 	f, err := x.filter(ctx, o)
+	if err != nil {
+		return Peer{}, err
+	}
+	for _, p := range x.cfg.Peers {
+		if p.Takes && p.ID == f.Target {
+			return p, nil
+		}
+	}
+	return Peer{}, &Failure{Code: "unknown", Message: fmt.Sprintf("no changes go from here to %q", o.Target)}
+}
+
+func (x *Exchange) hold(ctx context.Context, o Order) (any, error) {
+	p, err := x.target(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	if f.Target == "" || o.Reason == "" {
-		return nil, &Failure{Code: "input", Message: "say which target, and why"}
+	if o.Reason == "" {
+		return nil, &Failure{Code: "input", Message: "say why"}
 	}
-	return Done{N: 1}, x.cfg.Book.SetTarget(ctx, f.Target, exchange.Held, o.Reason, o.For)
+	return Done{N: 1}, x.cfg.Book.SetTarget(ctx, p.ID, exchange.Held, o.Reason, o.For)
 }
 
 func (x *Exchange) release(ctx context.Context, o Order) (any, error) {
-	f, err := x.filter(ctx, o)
+	p, err := x.target(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	err = x.cfg.Book.SetTarget(ctx, f.Target, exchange.Open, "", 0)
+	err = x.cfg.Book.SetTarget(ctx, p.ID, exchange.Open, "", 0)
 	x.outbox.Wake()
 	return Done{N: 1}, err
 }
 
 func (x *Exchange) baseline(ctx context.Context, o Order) (any, error) {
-	f, err := x.filter(ctx, o)
+	p, err := x.target(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	n, err := x.cfg.Book.Baseline(ctx, f.Target)
+	n, err := x.cfg.Book.Baseline(ctx, p.ID, p.Kinds)
 	x.outbox.Wake()
 	return Done{N: n}, err
 }

@@ -19,11 +19,12 @@ import (
 
 // Client speaks to one other server. It is safe for concurrent use.
 type Client struct {
-	URL  string        // of the other gateway, such as https://test.example.com:8443
-	Peer sync.ServerID // whose answers count
-	Key  ed25519.PrivateKey
-	HTTP *http.Client
-	Now  func() time.Time
+	URL   string        // of the other gateway, such as https://test.example.com:8443
+	Peer  sync.ServerID // whose answers count
+	Kinds []string      // of objects that are sent to it
+	Key   ed25519.PrivateKey
+	HTTP  *http.Client
+	Now   func() time.Time
 }
 
 // Refusal is an answer that says that nothing of what was sent is taken.

@@ -100,9 +100,9 @@ type Deliveries interface {
 	// Acknowledge ends the open deliveries of changes that the target has, up to each counter, and
 	// returns how many.
 	Acknowledge(ctx context.Context, target sync.ServerID, have map[sync.ServerID]uint64) (int, error)
-	// Baseline queues every current version for a target that never had a delivery of it and is not
-	// known to have it, and returns how many.
-	Baseline(ctx context.Context, target sync.ServerID) (int, error)
+	// Baseline queues every current version of an object of those kinds for a target that never had a
+	// delivery of it and is not known to have it, and returns how many.
+	Baseline(ctx context.Context, target sync.ServerID, kinds []string) (int, error)
 	// Targets returns the state and the backlog of each of ids, in that order.
 	Targets(ctx context.Context, ids ...sync.ServerID) ([]Target, error)
 	// SetTarget writes the state of a target, for as long as until unless that is 0.

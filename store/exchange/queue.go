@@ -32,7 +32,9 @@ const (
 		FROM @.sync_versions v JOIN @.sync_changes c ON c.origin = v.origin AND c.counter = v.counter
 		WHERE NOT EXISTS (SELECT 1 FROM @.sync_processed p
 			WHERE p.origin = c.origin AND p.counter = c.counter AND p.server = $1)
+		AND {strpos}($3, ' ' || substr(` + behindSite + `, 1, {strpos}(` + behindSite + `, '/') - 1) || ' ') > 0
 		ORDER BY c.position ON CONFLICT (target, origin, counter) DO NOTHING`
+	behindSite = `substr(c.object, {strpos}(c.object, '/') + 1)` // kind/id
 	readTarget = `SELECT state, reason, until FROM @.sync_targets WHERE target = $1`
 	backlog    = `SELECT count(*), coalesce(sum(CASE WHEN state = 'waiting' THEN 1 ELSE 0 END), 0), coalesce(min(queued_at), 0)
 		FROM @.sync_deliveries WHERE target = $1 AND state IN ('pending', 'waiting')`
@@ -153,13 +155,13 @@ func (b Book) Acknowledge(ctx context.Context, target sync.ServerID, have map[sy
 }
 
 // Baseline implements Deliveries.
-func (b Book) Baseline(ctx context.Context, target sync.ServerID) (n int, err error) {
+func (b Book) Baseline(ctx context.Context, target sync.ServerID, kinds []string) (n int, err error) {
 	err = b.db.Transact(ctx, "baseline of "+string(target), func(tx store.Tx) error {
 		now, err := tx.Now()
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Exec(baseline, string(target), now)
+		rows, err := tx.Exec(baseline, string(target), now, " "+strings.Join(kinds, " ")+" ")
 		n = int(rows)
 		return err
 	})

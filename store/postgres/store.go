@@ -185,7 +185,7 @@ func (s *Store) sql(query string) string {
 		now = "(clock_timestamp() + interval '" + us + " microseconds')"
 	}
 	return strings.NewReplacer("@.", s.cfg.Schema+".", "{now}", now,
-		"{name}", "convert_from(name, 'UTF8')").Replace(query)
+		"{name}", "convert_from(name, 'UTF8')", "{strpos}", "strpos").Replace(query)
 }
 
 // read runs fn on the calls' pool.

@@ -12,7 +12,7 @@ import (
 var _ store.Transactor = (*Store)(nil)
 
 // dialect makes SQLite's statement of a shared one.
-var dialect = strings.NewReplacer("$", "?", "@.", "", "{name}", "name")
+var dialect = strings.NewReplacer("$", "?", "@.", "", "{name}", "name", "{strpos}", "instr")
 
 // statements are shared ones in SQLite's words, each made once.
 type statements struct{ made sync.Map }

@@ -85,13 +85,13 @@ func (m *Memory) Acknowledge(_ context.Context, target sync.ServerID, have map[s
 }
 
 // Baseline implements exchange.Deliveries.
-func (m *Memory) Baseline(_ context.Context, target sync.ServerID) (n int, err error) {
+func (m *Memory) Baseline(_ context.Context, target sync.ServerID, kinds []string) (n int, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []*exchange.Entry
 	for _, s := range m.states {
 		for _, v := range s.Versions {
-			if e := m.changes[v.ID]; !slices.Contains(e.Listed, target) {
+			if e := m.changes[v.ID]; !slices.Contains(e.Listed, target) && slices.Contains(kinds, v.Object.Kind()) {
 				all = append(all, e)
 			}
 		}

@@ -120,21 +120,29 @@ func baseline(t *testing.T, p *place) {
 	ctx := t.Context()
 	p.queue("a", "b", "a", "b")
 	p.accept(made(7, 1, "s/article/x")) // queued for nobody
-	n, err := p.Baseline(ctx, serverOf(7))
+	p.accept(made(8, 1, "s/page/article/x"))
+	articles := []string{"document", "article"}
+	if n, err := p.Baseline(ctx, serverOf(7), nil); err != nil || n != 0 {
+		t.Errorf("of no kind: %d, %v", n, err)
+	}
+	n, err := p.Baseline(ctx, serverOf(7), articles)
 	must(t, err)
 	if n != 2 {
 		t.Errorf("%d current versions that it has not made itself, want 2", n)
 	}
-	if n, err = p.Baseline(ctx, serverOf(9)); err != nil || n != 1 {
+	if n, err = p.Baseline(ctx, serverOf(9), articles); err != nil || n != 1 {
 		t.Errorf("%d that were never queued, %v, want 1", n, err)
 	}
-	if n, err = p.Baseline(ctx, serverOf(7)); err != nil || n != 0 {
+	if n, err = p.Baseline(ctx, serverOf(7), articles); err != nil || n != 0 {
 		t.Errorf("again: %d, %v", n, err)
 	}
 	all, err := p.Due(ctx, serverOf(7), 10)
 	must(t, err)
 	if len(all) != 2 || all[0].ID.Counter != 3 || all[1].ID.Counter != 4 {
 		t.Errorf("due %+v", all)
+	}
+	if n, err = p.Baseline(ctx, serverOf(7), []string{"page"}); err != nil || n != 1 {
+		t.Errorf("of another kind: %d, %v, want 1", n, err)
 	}
 }
 
