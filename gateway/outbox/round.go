@@ -77,7 +77,7 @@ func (s *sender) load(ctx context.Context, wanted []sync.Offered, r *results) (i
 	total := int64(0)
 	for i := range wanted {
 		c := wanted[i].Change
-		if c.Op == sync.Delete || contained(wanted, i) {
+		if c.Op == sync.Delete || sync.Contained(wanted, i) {
 			continue
 		}
 		if c.Size <= sync.MaxInline && i > 0 && total+c.Size > sync.MaxDeliver {
@@ -102,14 +102,6 @@ func (s *sender) load(ctx context.Context, wanted []sync.Offered, r *results) (i
 		}
 	}
 	return len(wanted), nil
-}
-
-// contained reports whether another of the changes makes the ith history.
-func contained(all []sync.Offered, i int) bool {
-	c := all[i].Change
-	return slices.ContainsFunc(all, func(o sync.Offered) bool {
-		return o.Change.Object == c.Object && o.Change.ID != c.ID && o.Change.Vector.Contains(c.ID)
-	})
 }
 
 func (s *sender) deliver(ctx context.Context, all []sync.Offered, r *results) error {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/tunnel/source"
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
@@ -135,13 +134,8 @@ func twin(o sync.Object, id sync.ID) sync.Object {
 func (r *Replica) resolve(ctx context.Context, s sync.State, c *sync.Change) error {
 	out := sync.Edit(s, c, s.Seq)
 	in := sync.Intent{Object: s.Object, Change: c}
-	if shown := s.Show(); shown != nil && shown.Content() == c.Content() {
-		err := r.cfg.Changes.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out, Targets: r.targets(c, "", nil)})
-		if err == nil {
-			r.cfg.Noted(Note{"resolved", c, ""})
-		}
-		return err
+	if shown := s.Show(); shown == nil || shown.Content() != c.Content() {
+		out.Show = c
 	}
-	out.Show = c
-	return r.apply(ctx, s, out, in)
+	return r.carry(ctx, s, out, in)
 }

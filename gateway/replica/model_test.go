@@ -222,7 +222,7 @@ func (w *world) contents(m message, answers []sync.Answer) {
 	from, to := w.servers[m.from], w.servers[m.to]
 	for i, a := range answers {
 		c := m.offered[i].Change
-		if a.Status != sync.StatusWant || replica.Contained(m.offered, i) {
+		if a.Status != sync.StatusWant || sync.Contained(m.offered, i) {
 			continue
 		}
 		w.payloads++

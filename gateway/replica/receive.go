@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagelock/stagelock/store"
-	"github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/tunnel/source"
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
@@ -48,14 +47,6 @@ func (r *Replica) Wanted(ctx context.Context, offered []sync.Offered) ([]sync.An
 	return all, nil
 }
 
-// Contained reports whether another of the changes contains the ith: it need not be sent.
-func Contained(offered []sync.Offered, i int) bool {
-	c := offered[i].Change
-	return slices.ContainsFunc(offered, func(o sync.Offered) bool {
-		return o.Change.Object == c.Object && o.Change.ID != c.ID && o.Change.Vector.Contains(c.ID)
-	})
-}
-
 // Receive takes changes that a neighbour sends and says what became of each, in their order. Contents
 // are in the blobs, but for those that another of the changes makes history.
 func (r *Replica) Receive(ctx context.Context, via sync.ServerID, offered []sync.Offered) []sync.Answer {
@@ -93,7 +84,7 @@ func order(offered []sync.Offered) (free, rest []int) {
 	var last []int
 	for i, o := range offered {
 		switch {
-		case Contained(offered, i):
+		case sync.Contained(offered, i):
 			last = append(last, i)
 		case slices.ContainsFunc(o.Change.Needs, needs), o.Change.Op == sync.Delete: // a parent goes behind its children
 			rest = append(rest, i)
@@ -183,17 +174,7 @@ func (r *Replica) once(ctx context.Context, c *sync.Change, in sync.Intent) (syn
 			return sync.Answer{Status: sync.StatusWant}, err
 		}
 	}
-	if out.Show == nil {
-		err = r.cfg.Changes.Accept(ctx, exchange.Fence{}, exchange.Acceptance{
-			Outcome: &out, Via: in.Via, Listed: in.Listed, Targets: r.targets(c, in.Via, in.Listed)})
-		if err == nil {
-			r.cfg.Pause("accepted")
-			r.cfg.Noted(Note{what(out, in), c, in.Via})
-		}
-	} else {
-		err = r.apply(ctx, s, out, in)
-	}
-	if err != nil {
+	if err := r.carry(ctx, s, out, in); err != nil {
 		return sync.Answer{}, err
 	}
 	if out.After.Conflict() && !out.Superseded && !out.Ruled {

@@ -106,6 +106,14 @@ next:
 	return all
 }
 
+// carry gives the engine what out shows, if it has something else, and accepts out.
+func (r *Replica) carry(ctx context.Context, before sync.State, out sync.Outcome, in sync.Intent) error {
+	if out.Show == nil {
+		return r.accept(ctx, out, in)
+	}
+	return r.apply(ctx, before, out, in)
+}
+
 // accept keeps an outcome of a change that came from elsewhere, or was decided here.
 func (r *Replica) accept(ctx context.Context, out sync.Outcome, in sync.Intent) error {
 	err := r.cfg.Changes.Accept(ctx, exchange.Fence{}, exchange.Acceptance{

@@ -91,6 +91,14 @@ type Answer struct {
 	Text   string `json:"text,omitempty"`
 }
 
+// Contained reports whether another of the changes makes the ith history: its content need not be sent.
+func Contained(all []Offered, i int) bool {
+	c := all[i].Change
+	return slices.ContainsFunc(all, func(o Offered) bool {
+		return o.Change.Object == c.Object && o.Change.ID != c.ID && o.Change.contains(c)
+	})
+}
+
 // Answers are those to an Offer, in its order.
 type Answers struct {
 	Answers []Answer `json:"answers"`
