@@ -381,28 +381,43 @@ func (x *Exchange) log(ctx context.Context, o Order) (any, error) {
 	if o.Limit <= 0 || o.Limit > maxLog {
 		o.Limit = 100
 	}
-	all, err := x.cfg.Book.History(ctx, sync.Object(o.Object), o.Limit)
+	all, err := x.entries(ctx, o)
 	out := []Event{}
 	for _, e := range all {
 		if err != nil {
 			break
 		}
 		var ev Event
-		if ev, err = x.event(ctx, e, n); err == nil && ev.in(o.State) {
+		if ev, err = x.event(ctx, e, n); err == nil {
 			out = append(out, ev)
 		}
 	}
 	return out, err
 }
 
-// in reports whether a delivery of the change is in that state.
-func (e Event) in(state string) bool {
-	for _, d := range e.Deliveries {
-		if d.State == state {
-			return true
-		}
+// entries are the newest changes, or the newest that have a delivery in the state: a dead letter may be
+// behind any number of others.
+func (x *Exchange) entries(ctx context.Context, o Order) ([]exchange.Entry, error) {
+	if o.State == "" {
+		return x.cfg.Book.History(ctx, sync.Object(o.Object), o.Limit)
 	}
-	return state == ""
+	found, err := x.cfg.Book.Deliveries(ctx, exchange.Filter{Object: sync.Object(o.Object),
+		State: exchange.DeliveryState(o.State), Limit: o.Limit * max(1, len(x.cfg.Peers))})
+	seen := map[sync.ID]bool{}
+	var all []exchange.Entry
+	for _, d := range found {
+		if err != nil || len(all) == o.Limit {
+			break
+		}
+		if seen[d.ID] {
+			continue
+		}
+		seen[d.ID] = true
+		var e exchange.Entry
+		e, err = x.cfg.Book.Change(ctx, d.ID)
+		all = append(all, e)
+	}
+	return all, err
 }
 
 func (x *Exchange) show(ctx context.Context, o Order) (any, error) {
