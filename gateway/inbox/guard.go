@@ -3,6 +3,7 @@ package inbox
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	stdsync "sync"
 	"time"
@@ -38,7 +39,7 @@ type guard struct {
 	origins []sync.ServerID // whose changes are taken, whoever passes them on
 
 	mu      stdsync.Mutex // guards deleted
-	deleted map[sync.ServerID][]time.Time
+	deleted map[sync.ServerID]map[sync.ID]time.Time
 }
 
 // refuse returns why a change is not taken from p, and false if it is.
@@ -77,16 +78,24 @@ func (g *guard) refuse(p Peer, c *sync.Change, now time.Time) (sync.Answer, bool
 	return sync.Answer{}, false
 }
 
-// spend reports whether p may delete one more object in this hour.
-func (g *guard) spend(p Peer, now time.Time) bool {
+// spend reports whether p may delete by that change in this hour. One that is tried again, such as
+// that of a folder that is not empty yet, counts once.
+func (g *guard) spend(p Peer, id sync.ID, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	all := slices.DeleteFunc(g.deleted[p.ID], func(t time.Time) bool { return now.Sub(t) >= time.Hour })
-	if len(all) >= p.PerHour {
+	all := g.deleted[p.ID]
+	if all == nil {
+		all = map[sync.ID]time.Time{}
 		g.deleted[p.ID] = all
+	}
+	maps.DeleteFunc(all, func(_ sync.ID, t time.Time) bool { return now.Sub(t) >= time.Hour })
+	if _, again := all[id]; again {
+		return true
+	}
+	if len(all) >= p.PerHour {
 		return false
 	}
-	g.deleted[p.ID] = append(all, now)
+	all[id] = now
 	return true
 }
 

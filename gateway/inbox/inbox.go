@@ -62,7 +62,7 @@ func New(c Config) (*Inbox, error) {
 		return nil, errors.New("inbox: a part of its configuration is missing")
 	}
 	in := &Inbox{cfg: c, self: sync.IDOf(c.Key.Public().(ed25519.PublicKey))}
-	in.guard = guard{origins: append(slices.Clone(c.Origins), in.self), deleted: map[sync.ServerID][]time.Time{}}
+	in.guard = guard{origins: append(slices.Clone(c.Origins), in.self), deleted: map[sync.ServerID]map[sync.ID]time.Time{}}
 	in.reserved.all = map[sync.ID]reservation{}
 	for _, p := range c.Peers {
 		in.guard.origins = append(in.guard.origins, p.ID)
@@ -280,7 +280,7 @@ func (in *Inbox) deliver(ctx context.Context, r request) (any, error) {
 		if all[i].Status != "" {
 			continue
 		}
-		if c.Change.Op == sync.Delete && !in.guard.spend(r.peer, in.cfg.Now()) {
+		if c.Change.Op == sync.Delete && !in.guard.spend(r.peer, c.Change.ID, in.cfg.Now()) {
 			all[i] = sync.Answer{ID: c.Change.ID, Status: sync.StatusRefused, Class: sync.ClassOperator, Reason: ReasonDeletes,
 				Text: fmt.Sprintf("more than %d deletions in an hour: see max_deletes_per_hour in sync.peers", r.peer.PerHour)}
 			in.cfg.Refused(r.peer.ID, c.Change, all[i])
