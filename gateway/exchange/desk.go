@@ -188,16 +188,12 @@ func failure(err error) *Failure {
 type names map[sync.ServerID]string
 
 func (x *Exchange) names(ctx context.Context) (names, error) {
-	all := names{x.Self(): x.cfg.Name}
-	servers, err := x.cfg.Book.Servers(ctx)
+	all := names{}
+	servers, err := x.servers(ctx)
 	for _, s := range servers {
 		all[s.ID] = s.Name
 	}
-	for _, s := range x.far.servers() {
-		if all[s.ID] == "" {
-			all[s.ID] = s.Name
-		}
-	}
+	all[x.Self()] = x.cfg.Name
 	return all, err
 }
 
@@ -208,18 +204,30 @@ func (n names) of(id sync.ServerID) string {
 	return string(id)
 }
 
-// find returns the server of a name or a key.
+// find returns the server of a name or a key. Of servers that are far a neighbour may say any name: one
+// that two have, or that is another's key, names nobody.
 func (n names) find(text string) (sync.ServerID, error) {
+	key, err := sync.ParseServerID(strings.ToUpper(text))
+	if _, known := n[key]; known {
+		return key, nil
+	}
+	var found []string
 	for id, name := range n {
 		if strings.EqualFold(name, text) {
-			return id, nil
+			found = append(found, string(id))
 		}
 	}
-	id, err := sync.ParseServerID(strings.ToUpper(text))
-	if err != nil {
+	switch {
+	case len(found) == 1:
+		return sync.ServerID(found[0]), nil
+	case len(found) > 1:
+		slices.Sort(found)
+		return "", &Failure{Code: "input",
+			Message: fmt.Sprintf("%q is said to be the name of %s: write the key", text, strings.Join(found, " and of "))}
+	case err != nil:
 		return "", &Failure{Code: "unknown", Message: fmt.Sprintf("no server is called %q", text)}
 	}
-	return id, nil
+	return key, nil
 }
 
 func (x *Exchange) status(ctx context.Context, _ Order) (any, error) {
@@ -232,7 +240,6 @@ func (x *Exchange) status(ctx context.Context, _ Order) (any, error) {
 		Name:    x.cfg.Name,
 		Targets: []TargetStatus{},
 		Have:    []Counter{},
-		Servers: []ServerStatus{},
 		Links:   x.links(),
 	}
 	all, err := x.cfg.Book.Targets(ctx, s.Links...)
@@ -250,18 +257,8 @@ func (x *Exchange) status(ctx context.Context, _ Order) (any, error) {
 	for id, c := range have {
 		s.Have = append(s.Have, Counter{id, c})
 	}
-	servers, err := x.cfg.Book.Servers(ctx)
-	if err != nil {
+	if s.Servers, err = x.servers(ctx); err != nil {
 		return nil, err
-	}
-	for _, o := range servers {
-		s.Servers = append(s.Servers, ServerStatus{o.ID, o.Name, o.Links, o.SeenAt})
-	}
-	for _, o := range x.far.servers() {
-		known := func(one ServerStatus) bool { return one.ID == o.ID }
-		if o.ID != x.Self() && !slices.ContainsFunc(s.Servers, known) {
-			s.Servers = append(s.Servers, ServerStatus{ID: o.ID, Name: o.Name, Links: o.Links})
-		}
 	}
 	conflicts, err := x.cfg.Book.Conflicts(ctx)
 	for _, c := range conflicts {
@@ -270,6 +267,23 @@ func (x *Exchange) status(ctx context.Context, _ Order) (any, error) {
 		}
 	}
 	return s, err
+}
+
+// servers are those that said hello, and then those that they told of.
+func (x *Exchange) servers(ctx context.Context) ([]ServerStatus, error) {
+	near, err := x.cfg.Book.Servers(ctx)
+	all := []ServerStatus{}
+	seen := map[sync.ServerID]bool{x.Self(): true}
+	for _, o := range near {
+		seen[o.ID] = true
+		all = append(all, ServerStatus{o.ID, o.Name, o.Links, o.SeenAt})
+	}
+	for _, o := range x.far.servers() {
+		if !seen[o.ID] {
+			all = append(all, ServerStatus{ID: o.ID, Name: o.Name, Links: o.Links})
+		}
+	}
+	return all, err
 }
 
 func (x *Exchange) links() []sync.ServerID {

@@ -25,8 +25,7 @@ func (f *far) met(_ sync.ServerID, h sync.Hello) {
 	}
 	for _, s := range h.Known[:min(len(h.Known), sync.MaxKnown)] {
 		if _, err := sync.ParseServerID(string(s.ID)); err == nil {
-			s.Name = sync.Line(s.Name)
-			f.all[s.ID] = s
+			f.all[s.ID] = s.Plain()
 		}
 	}
 }
@@ -41,17 +40,10 @@ func (f *far) servers() []sync.Server {
 
 // known is what this server knows of others, its neighbours first.
 func (x *Exchange) known(ctx context.Context) ([]sync.Server, error) {
-	all, err := x.cfg.Book.Servers(ctx)
+	all, err := x.servers(ctx)
 	var out []sync.Server
-	seen := map[sync.ServerID]bool{x.Self(): true}
-	for _, s := range all {
-		seen[s.ID] = true
+	for _, s := range all[:min(len(all), sync.MaxKnown)] {
 		out = append(out, sync.Server{ID: s.ID, Name: s.Name, Links: s.Links})
 	}
-	for _, s := range x.far.servers() {
-		if !seen[s.ID] {
-			out = append(out, s)
-		}
-	}
-	return out[:min(len(out), sync.MaxKnown)], err
+	return out, err
 }

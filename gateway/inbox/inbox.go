@@ -196,16 +196,24 @@ func (in *Inbox) hello(ctx context.Context, r request) (any, error) {
 			Text:   fmt.Sprintf("the clocks are %v apart: set one of them", ahead.Round(time.Second)),
 		}
 	}
-	holder, err := in.cfg.Deliveries.Greet(ctx, exchange.Server{ID: r.peer.ID, Name: h.Name, Links: h.Links})
+	own, err := in.cfg.Hello(ctx, r.peer.ID)
+	if err != nil {
+		return nil, err
+	}
+	other := h.Server(r.peer.ID)
+	holder, err := in.self, store.ErrStale
+	if !strings.EqualFold(own.Name, other.Name) {
+		holder, err = in.cfg.Deliveries.Greet(ctx, exchange.Server{ID: other.ID, Name: other.Name, Links: other.Links})
+	}
 	if errors.Is(err, store.ErrStale) {
 		return nil, &outbox.Refusal{Status: http.StatusConflict,
-			Text: fmt.Sprintf("the name %s is taken by the key %s; give this server another sync.name", h.Name, holder)}
+			Text: fmt.Sprintf("the name %s is taken by the key %s; give this server another sync.name", other.Name, holder)}
 	}
 	if err != nil {
 		return nil, err
 	}
 	in.cfg.Met(r.peer.ID, h)
-	return in.cfg.Hello(ctx, r.peer.ID)
+	return own, nil
 }
 
 // offered reads changes and says of which there is nothing more to say.

@@ -157,9 +157,9 @@ func (s *sender) greet(ctx context.Context) error {
 	if !other.Speaks() {
 		return &Refusal{Class: sync.ClassOperator, Text: "it speaks another version of sync: bring both gateways to one release"}
 	}
-	met := exchange.Server{ID: s.target(), Name: other.Name, Links: other.Links}
-	if holder, err := s.cfg.Deliveries.Greet(ctx, met); err != nil {
-		return nameTaken(other.Name, holder, err)
+	met := other.Server(s.target())
+	if holder, err := s.cfg.Deliveries.Greet(ctx, exchange.Server{ID: met.ID, Name: met.Name, Links: met.Links}); err != nil {
+		return nameTaken(met.Name, holder, err)
 	}
 	if _, err := s.cfg.Deliveries.Acknowledge(ctx, s.target(), other.Have); err != nil {
 		return err

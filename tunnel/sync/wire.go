@@ -37,8 +37,25 @@ type Server struct {
 	Links []ServerID `json:"links"`
 }
 
-// MaxKnown is how many servers a Hello tells of.
+// MaxKnown is how many servers a Hello tells of, and how many links each has.
 const MaxKnown = 64
+
+// Plain returns what is kept and shown of s, whatever its sender wrote: a line of text for a name, and
+// the links that can be any.
+func (s Server) Plain() Server {
+	out := Server{ID: s.ID, Name: Line(s.Name), Links: []ServerID{}}
+	for _, l := range s.Links {
+		if serverID.MatchString(string(l)) && len(out.Links) < MaxKnown {
+			out.Links = append(out.Links, l)
+		}
+	}
+	return out
+}
+
+// Server is what h says of its sender.
+func (h Hello) Server(id ServerID) Server {
+	return Server{ID: id, Name: h.Name, Links: h.Links}.Plain()
+}
 
 // Speaks reports whether both know a version of the messages.
 func (h Hello) Speaks() bool { return slices.Contains(h.Versions, Version) }
