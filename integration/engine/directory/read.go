@@ -18,6 +18,9 @@ import (
 // maxLine limits a line of a file, in bytes.
 const maxLine = 64 << 10
 
+// byteOrderMark stands in front of what editors on Windows save.
+const byteOrderMark = "\ufeff"
+
 // Problem is a place of a file that cannot be read, and what to do about it.
 type Problem struct {
 	Line      int
@@ -31,6 +34,9 @@ func (p *Problem) Error() string { return fmt.Sprintf("line %d: %s", p.Line, p.M
 // at once, joined, each a *Problem; then there are no users.
 func Read(r io.Reader) ([]content.User, error) {
 	b := bufio.NewReaderSize(r, maxLine)
+	if mark, _ := b.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		_, _ = b.Discard(len(mark)) // it was read
+	}
 	start, err := b.Peek(4096)
 	if err != nil && !errors.Is(err, io.EOF) && len(start) == 0 {
 		return nil, err
@@ -126,40 +132,28 @@ var columns = map[string]string{
 func readCSV(r io.Reader) (all []located, problems []error) {
 	rows := csv.NewReader(r)
 	rows.TrimLeadingSpace = true
-	head, err := rows.Read()
+	at, err := head(rows)
 	if err != nil {
-		return nil, []error{&Problem{1, "no line with the names of the columns: " + err.Error(), "begin with email,screen_name"}}
-	}
-	at := map[string]int{}
-	for i, name := range head {
-		name = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")))
-		if c := columns[name]; c != "" {
-			at[c] = i
-		}
-	}
-	if _, found := at["email"]; !found {
-		return nil, []error{&Problem{1, "no column email", "begin with email,screen_name"}}
+		return nil, []error{err}
 	}
 	for {
 		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF):
 			return all, problems
-		}
-		var bad *csv.ParseError
-		if errors.As(err, &bad) && errors.Is(err, csv.ErrFieldCount) {
-			problems = append(problems, &Problem{bad.Line, "another number of columns than the first line", "quote what holds a comma"})
+		case errors.Is(err, csv.ErrFieldCount):
+			problems = append(problems, &Problem{lineOf(err), "another number of columns than the first line", "quote what holds a comma"})
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return all, append(problems, &Problem{lineOf(err), err.Error(), "save the file as CSV again"})
 		}
-		line, _ := rows.FieldPos(0)
 		get := func(column string) string {
 			if i, found := at[column]; found {
 				return strings.TrimSpace(row[i])
 			}
 			return ""
 		}
+		line, _ := rows.FieldPos(0)
 		u, err := user(line, get("email"), get("screen_name"), get("id"), get("admin"))
 		if err != nil {
 			problems = append(problems, err)
@@ -167,6 +161,29 @@ func readCSV(r io.Reader) (all []located, problems []error) {
 		}
 		all = append(all, u)
 	}
+}
+
+// head reads the names of the columns and says where each is.
+func head(rows *csv.Reader) (map[string]int, error) {
+	names, err := rows.Read()
+	if err != nil {
+		return nil, &Problem{1, "no line with the names of the columns: " + err.Error(), "begin with email,screen_name"}
+	}
+	at := map[string]int{}
+	for i, name := range names {
+		c := columns[strings.ToLower(strings.TrimSpace(name))]
+		if c == "" {
+			continue
+		}
+		if before, twice := at[c]; twice {
+			return nil, &Problem{1, fmt.Sprintf("the columns %s and %s are both the %s", names[before], name, c), "leave one of them out"}
+		}
+		at[c] = i
+	}
+	if _, found := at["email"]; !found {
+		return nil, &Problem{1, "no column email", "begin with email,screen_name"}
+	}
+	return at, nil
 }
 
 func lineOf(err error) int {

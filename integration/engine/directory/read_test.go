@@ -22,6 +22,9 @@ func TestRead(t *testing.T) {
 		{"LDIF", "version: 1\n\ndn: ou=people,dc=example\nou: people\n\n# Anna\ndn: uid=anna,ou=people\n dc=example\nmail: anna@exam\n ple.com\nmail: second@example.com\nuid: anna\njpegPhoto:: !!!!\n",
 			[]content.User{anna}},
 		{"LDIF in base64", "dn: uid=anna\nmail:: YW5uYUBleGFtcGxlLmNvbQ==\nuid;lang-de: anna\n", []content.User{anna}},
+		{"LDIF with a byte order mark", "\ufeffdn: uid=anna\nmail: anna@example.com\n", []content.User{anna}},
+		{"CSV with a byte order mark and quotes", "\ufeff\"email\"\nanna@example.com\n", []content.User{anna}},
+		{"a byte order mark alone in front of nobody", "\ufeffemail\n", nil},
 		{"nobody", "email\n", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -42,6 +45,7 @@ func TestReadTellsEveryProblemWithItsLine(t *testing.T) {
 			[]string{`line 2: "anna" is no e-mail address`, `line 3: "x" is no id`, "line 4: another number of columns",
 				"line 6: the address d@example.com stands in line 5 already"}},
 		{"no column", "name\nanna\n", []string{"line 1: no column email"}},
+		{"one column by two names", "email,login,Mail\na@example.com,a,b@example.com\n", []string{"line 1: the columns email and Mail are both the email"}},
 		{"empty", "", []string{"line 1: no line with the names"}},
 		{"open quote", "email\n\"a@example.com\n", []string{"line 2: "}},
 		{"LDIF", "dn: uid=a\nmail: a\n\ndn: uid=b\nnonsense\nmail:: ****\n", []string{`line 1: "a" is no e-mail`, "line 5: no attribute", "line 6: mail is no base64"}},
