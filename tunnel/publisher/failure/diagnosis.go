@@ -42,6 +42,8 @@ type cause struct {
 var causes = []cause{
 	{Unreachable, proxyRefused, "check --proxy, or HTTPS_PROXY of the environment; a login for it stands in its " +
 		"address: http://user:password@proxy:3128"},
+	{Unreachable, proxyOdd, "check --proxy, or HTTPS_PROXY of the environment: something else may be listening there, or " +
+		"something on the way opens every connection itself; --proxy none goes without one"},
 	{Unreachable, proxyAway, "check --proxy, or HTTPS_PROXY of the environment; --proxy none goes without one"},
 	{TLS, unknownAuthority,
 		"get the certificate of that authority from whoever runs the live side, check its " +
@@ -62,6 +64,14 @@ func proxyRefused(err error, u *url.URL) (string, bool) {
 		return "", false
 	}
 	return "the proxy " + e.Proxy + " does not let the connection to " + proxy.Address(u) + " pass: it answers " + e.Status, true
+}
+
+func proxyOdd(err error, _ *url.URL) (string, bool) {
+	var e *proxy.Error
+	if !errors.As(err, &e) || !errors.Is(err, proxy.ErrAnswer) {
+		return "", false
+	}
+	return "the proxy " + e.Proxy + " does not answer as a proxy does", true
 }
 
 func proxyAway(err error, _ *url.URL) (string, bool) {
@@ -157,6 +167,9 @@ func Unanswered(ctx context.Context, u *url.URL, repeatable bool, err error) *Fa
 	return f
 }
 
+var noTunnel = Failure{Kind: BadAnswer, Msg: "no staging tunnel is at this address",
+	Cure: "check the host, and the path context that follows it in the address"}
+
 // meanings are the answers that are no 200.
 var meanings = map[int]Failure{
 	http.StatusBadRequest: {Kind: BadAnswer,
@@ -167,10 +180,8 @@ var meanings = map[int]Failure{
 	http.StatusForbidden: {Kind: Denied, Msg: "the live side does not let this machine in",
 		Cure: "have this machine's address put on the live side's list of allowed hosts; a " +
 			"missing secret looks the same on a portal"},
-	http.StatusNotFound: {Kind: BadAnswer, Msg: "no staging tunnel is at this address",
-		Cure: "check the host, and the path context that follows it in the address"},
-	http.StatusMethodNotAllowed: {Kind: BadAnswer, Msg: "no staging tunnel is at this address",
-		Cure: "check the host, and the path context that follows it in the address"},
+	http.StatusNotFound:         noTunnel,
+	http.StatusMethodNotAllowed: noTunnel,
 	http.StatusMisdirectedRequest: {Kind: BadAnswer, Msg: "the other side does not serve this host name",
 		Cure: "use the name that the live side is called by, or have it added to names: there"},
 	http.StatusProxyAuthRequired: {Kind: Denied, Msg: "the proxy wants a login",

@@ -86,16 +86,16 @@ func (f *Failure) Duplicate() bool {
 
 // Lacking is a publish or validate that found references that must be there.
 func Lacking(call string, names []string) *Failure {
-	return &Failure{Kind: Missing, Call: call, References: names,
-		Msg:  "the live site lacks content that the archive refers to; nothing was imported",
-		Cure: "publish what is missing first, or include it in the export"}
+	return &Failure{Kind: Missing, Call: call, References: names, Msg: msgLacking, Cure: cureLacking}
 }
 
-// The cures that several exceptions share.
+// What several exceptions share.
 const (
-	cureLogin  = "give the user of that login the permission to publish on the live site"
-	cureExport = "export it again on a server of live's version"
-	cureAgain  = "publish again"
+	msgLacking  = "the live site lacks content that the archive refers to; nothing was imported"
+	cureLacking = "publish what is missing first, or include it in the export"
+	cureLogin   = "give the user of that login the permission to publish on the live site"
+	cureExport  = "export it again on a server of live's version"
+	cureAgain   = "publish again"
 )
 
 // known are exceptions that say something to a publisher, by the end of their class names.
@@ -111,9 +111,7 @@ var known = []struct {
 	{"NoSuchUserException", "live does not know the login", "publish as a user of live: --login", Denied},
 	{"NoSuchGroupException", "there is no site with this id on live",
 		"take the site id from the live environment, not from staging", Exception},
-	{"MissingReferenceException",
-		"the live site lacks content that the archive refers to; nothing was imported",
-		"publish what is missing first, or include it in the export", Missing},
+	{"MissingReferenceException", msgLacking, cureLacking, Missing},
 	{"LayoutImportException", "the archive is not of live's version", cureExport, Mismatch},
 	{"LARFileException", "live cannot read the archive", "look into it with: stagelock archive inspect; " + cureExport, Mismatch},
 	{"LARTypeException", "the archive is of another kind than what is published",

@@ -61,6 +61,8 @@ func TestUnconnectedTellsTheCause(t *testing.T) {
 		{"an alert", tls.AlertError(70), failure.TLS, "handshake", "TLS 1.2"},
 		{"proxy refused", &proxy.Error{Proxy: "proxy:3128", Status: "403 Forbidden"}, failure.Unreachable,
 			"the proxy proxy:3128 does not let the connection to live.example.com:8443 pass: it answers 403 Forbidden", "--proxy"},
+		{"proxy that is none", &proxy.Error{Proxy: "proxy:3128", Err: fmt.Errorf("%w: EOF", proxy.ErrAnswer)}, failure.Unreachable,
+			"the proxy proxy:3128 does not answer as a proxy does", "something else may be listening"},
 		{"proxy away", &proxy.Error{Proxy: "proxy:3128", Err: syscall.ECONNREFUSED}, failure.Unreachable,
 			"the proxy proxy:3128 cannot be reached", "--proxy none"},
 		{"anything", errors.New("cosmic rays"), failure.Unreachable, "no connection to live.example.com:8443", "network"},

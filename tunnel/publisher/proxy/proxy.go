@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,9 +20,15 @@ import (
 // Error is a proxy that could not be reached or did not let the connection pass.
 type Error struct {
 	Proxy  string // its address
-	Status string // of its answer; empty if there was none
+	Status string // of an answer that opens no tunnel; empty if there was none
 	Err    error
 }
+
+// ErrAnswer is what was read of a proxy that is no answer to CONNECT.
+var ErrAnswer = errors.New("this is not how a proxy answers")
+
+// errEarly is an answer with bytes behind it, where the tunnel begins and the proxy has nothing to say.
+var errEarly = errors.New("it opens the connection and then speaks itself")
 
 // Error names the proxy and what it answers.
 func (e *Error) Error() string {
@@ -77,11 +84,13 @@ func connect(ctx context.Context, nc net.Conn, proxy *url.URL, addr string) erro
 	r := bufio.NewReaderSize(io.LimitReader(nc, maxAnswer), 4<<10)
 	//nolint:bodyclose // reading the body to its end would eat the tunnel; the caller ends the connection
 	answer, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect})
-	if err != nil {
-		return &Error{Proxy: Address(proxy), Err: err}
-	}
-	if answer.StatusCode/100 != 2 || r.Buffered() > 0 {
+	switch {
+	case err != nil:
+		return &Error{Proxy: Address(proxy), Err: fmt.Errorf("%w: %w", ErrAnswer, err)}
+	case answer.StatusCode/100 != 2:
 		return &Error{Proxy: Address(proxy), Status: answer.Status}
+	case r.Buffered() > 0:
+		return &Error{Proxy: Address(proxy), Err: fmt.Errorf("%w: %w", ErrAnswer, errEarly)}
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func TestTunnel(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		answer func(net.Conn)
-		status string // of the error; empty: none was read
+		status string // of the error; empty: it is no answer
 		fails  bool
 	}{
 		{"open", say("HTTP/1.1 200 Connection established\r\n\r\n"), "", false},
@@ -61,7 +61,7 @@ func TestTunnel(t *testing.T) {
 			"407 Proxy Authentication Required", true},
 		{"forbids", say("HTTP/1.1 403 Forbidden\r\n\r\n"), "403 Forbidden", true},
 		{"sends elsewhere", say("HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n"), "302 Found", true},
-		{"speaks before TLS does", say("HTTP/1.1 200 OK\r\n\r\n<html>"), "200 OK", true},
+		{"speaks before TLS does", say("HTTP/1.1 200 OK\r\n\r\n<html>"), "", true},
 		{"hangs up", func(net.Conn) {}, "", true},
 		{"is no proxy", say("SSH-2.0-OpenSSH_9.6\r\n"), "", true},
 		{"ends inside its answer", say("HTTP/1.1 200 OK\r\nX: "), "", true},
@@ -93,7 +93,7 @@ func TestTunnel(t *testing.T) {
 				return
 			}
 			var e *proxy.Error
-			if !errors.As(err, &e) || e.Proxy != u.Host || e.Status != tt.status {
+			if !errors.As(err, &e) || e.Proxy != u.Host || e.Status != tt.status || errors.Is(err, proxy.ErrAnswer) != (tt.status == "") {
 				t.Errorf("got %v, want a proxy's error with the status %q", err, tt.status)
 			}
 			if strings.Contains(err.Error(), "p:w") {
