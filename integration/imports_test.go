@@ -53,7 +53,7 @@ var mayImport = map[string][]string{
 		"tunnel/publisher/failure",
 	},
 	"cmd/stagelock/commands/flags": {
-		"archive", "cmd/stagelock/term", "conf", "gateway/audit", "gateway/audit/chain",
+		"archive", "cmd/stagelock/term", "conf", "gateway/admin", "gateway/audit", "gateway/audit/chain",
 		"gateway/audit/proof", "gateway/cluster", "gateway/node", "gateway/node/plan", "policy",
 		"policy/secret", "store", "store/files", "store/postgres",
 	},
@@ -68,7 +68,7 @@ var mayImport = map[string][]string{
 		"tunnel/publisher", "tunnel/publisher/failure",
 	},
 	"cmd/stagelock/commands/sync": {
-		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "gateway/admin", "gateway/audit/chain",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "gateway/audit/chain",
 		"gateway/exchange", "gateway/node", "policy/topology", "tunnel/sync",
 	},
 	"cmd/stagelock/demo": {

@@ -80,7 +80,7 @@ func (sh shell) status(c *cli.Context) error {
 	}
 	if cfg.Store != "postgres" {
 		return &term.DataError{Msg: "store is embedded: this gateway shares nothing",
-			Cure: "stagelock healthcheck tells how it is; write store: postgres for gateways that share a database"}
+			Cure: "stagelock status tells how it is; write store: postgres for gateways that share a database"}
 	}
 	db, err := flags.OpenShared(c.Context, cfg)
 	if err != nil {

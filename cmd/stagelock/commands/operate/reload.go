@@ -3,6 +3,7 @@ package operate
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -11,67 +12,19 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/admin"
-	"github.com/stagelock/stagelock/gateway/node"
 )
 
-// running returns the flags that say which gateway is spoken to.
+// running returns the flags that say which gateway is spoken to, and for how long.
 func running(wait time.Duration) []cli.Flag {
-	return append(flags.Config(),
-		&cli.StringFlag{Name: "socket", Usage: "the socket of the gateway; else that of admin.listen"},
-		&cli.DurationFlag{Name: "timeout", Value: wait, Usage: "how long the answer may take"})
+	return flags.Running(&cli.DurationFlag{Name: "timeout", Value: wait, Usage: "how long the answer may take"})
 }
 
-// gateway returns a client of the gateway that runs with the configuration.
+// gateway returns a client of the gateway that is meant, for a command without operands.
 func (sh shell) gateway(c *cli.Context) (*admin.Client, error) {
 	if _, err := flags.Operands(c); err != nil {
 		return nil, err
 	}
-	if file := c.String("socket"); file != "" {
-		return admin.NewClient(admin.Address{Network: "unix", Name: file}), nil
-	}
-	load, err := flags.Loader(sh.Shell, c)
-	if err != nil {
-		return nil, err
-	}
-	cfg, problems := load()
-	if cfg == nil {
-		return nil, sh.badFile(problems)
-	}
-	at, ok := adminAddress(cfg)
-	if !ok {
-		return nil, &term.UnavailableError{Msg: "admin.listen is empty: this gateway cannot be asked",
-			Cure: "add unix:admin.sock to admin.listen and restart the gateway; kill -HUP reloads it meanwhile"}
-	}
-	return admin.NewClient(at), nil
-}
-
-// adminAddress is where a command reaches the gateway: its socket, else its own machine's address.
-func adminAddress(cfg *conf.Config) (admin.Address, bool) {
-	all := node.AdminAddresses(cfg)
-	for _, a := range all {
-		if a.Network == "unix" {
-			return a, true
-		}
-	}
-	for _, a := range all {
-		if a.Loopback() {
-			return a, true
-		}
-	}
-	return admin.Address{}, false
-}
-
-// unreached says why the gateway gave no answer.
-func unreached(err error) error {
-	switch {
-	case errors.Is(err, admin.ErrNobody):
-		return &term.UnavailableError{Msg: "no gateway runs here: " + err.Error(),
-			Cure: "start it with stagelock run; if it runs, name its file with --config or its socket with --socket"}
-	case errors.Is(err, admin.ErrDenied):
-		return &term.DeniedError{Msg: err.Error(),
-			Cure: "run the command as the gateway's user, such as sudo -u stagelock, or set admin.group"}
-	}
-	return &term.UnavailableError{Msg: err.Error(), Cure: "see the gateway's log"}
+	return flags.Gateway(sh.Shell, c)
 }
 
 func (sh shell) reloadCommand() *cli.Command {
@@ -102,25 +55,13 @@ func (sh shell) broken(c *cli.Context) (problems []conf.Problem, nowhere bool, e
 	return problems, cfg == nil || !cfg.Written("data") && !cfg.Written("admin.listen"), nil
 }
 
-// badFile ends a command that found nobody to ask with a configuration that is wrong.
-func (sh shell) badFile(problems []conf.Problem) error {
-	err := flags.BadConfig(sh.Shell, problems)
-	if !sh.JSON {
-		fmt.Fprintln(
-			sh.Err,
-			"No gateway was asked: where it listens stands in that file. One that runs goes on as before; name its socket with --socket.",
-		)
-	}
-	return err
-}
-
 func (sh shell) reload(c *cli.Context) error {
 	bad, nowhere, err := sh.broken(c)
 	if err != nil {
 		return err
 	}
 	if bad != nil && nowhere {
-		return sh.badFile(bad)
+		return flags.Unasked(sh.Shell, bad)
 	}
 	client, err := sh.gateway(c)
 	if err != nil {
@@ -130,10 +71,10 @@ func (sh shell) reload(c *cli.Context) error {
 	defer cancel()
 	done, err := client.Reload(ctx)
 	if errors.Is(err, admin.ErrNobody) && bad != nil {
-		return sh.badFile(bad)
+		return flags.Unasked(sh.Shell, bad)
 	}
 	if err != nil {
-		return unreached(err)
+		return flags.Unreached(err)
 	}
 	if err := sh.showReloaded(done); err != nil {
 		return err
@@ -182,10 +123,8 @@ func (sh shell) showReloaded(r admin.Reloaded) error {
 }
 
 func later(name string, restart []string) string {
-	for _, r := range restart {
-		if r == name {
-			return " (counts after a restart only)"
-		}
+	if slices.Contains(restart, name) {
+		return " (counts after a restart only)"
 	}
 	return ""
 }

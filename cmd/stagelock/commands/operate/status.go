@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/status"
 )
@@ -32,7 +33,7 @@ func (sh shell) status(c *cli.Context) error {
 	defer cancel()
 	s, err := client.Status(ctx)
 	if err != nil {
-		return unreached(err)
+		return flags.Unreached(err)
 	}
 	if err := sh.showStatus(&s); err != nil {
 		return err

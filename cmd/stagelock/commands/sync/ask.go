@@ -10,44 +10,12 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
-	"github.com/stagelock/stagelock/gateway/admin"
 	"github.com/stagelock/stagelock/gateway/exchange"
-	"github.com/stagelock/stagelock/gateway/node"
 )
-
-// asking are the flags of commands that ask the running gateway.
-func asking(more ...cli.Flag) []cli.Flag {
-	return append(append(flags.Config(),
-		&cli.StringFlag{Name: "socket", Usage: "the socket of the gateway; else that of admin.listen"}), more...)
-}
-
-// gateway returns a client of the gateway that runs with the configuration.
-func (sh shell) gateway(c *cli.Context) (*admin.Client, error) {
-	if file := c.String("socket"); file != "" {
-		return admin.NewClient(admin.Address{Network: "unix", Name: file}), nil
-	}
-	load, err := flags.Loader(sh.Shell, c)
-	if err != nil {
-		return nil, err
-	}
-	cfg, problems := load()
-	if cfg == nil {
-		return nil, flags.BadConfig(sh.Shell, problems)
-	}
-	for _, loopback := range []bool{false, true} {
-		for _, a := range node.AdminAddresses(cfg) {
-			if a.Network == "unix" || loopback && a.Loopback() {
-				return admin.NewClient(a), nil
-			}
-		}
-	}
-	return nil, &term.UnavailableError{Msg: "admin.listen is empty: this gateway cannot be asked",
-		Cure: "add unix:admin.sock to admin.listen and restart the gateway"}
-}
 
 // ask has the running gateway carry out an order and returns its answer.
 func ask[T any](sh shell, c *cli.Context, name string, o exchange.Order) (out T, err error) {
-	client, err := sh.gateway(c)
+	client, err := flags.Gateway(sh.Shell, c)
 	if err != nil {
 		return out, err
 	}
@@ -80,13 +48,10 @@ func told(err error) error {
 		return &term.DeniedError{Msg: f.Message, Cure: cures[f.Code]}
 	case errors.As(err, &f):
 		return &term.DataError{Msg: f.Message, Cure: cures[f.Code]}
-	case errors.Is(err, admin.ErrNobody):
-		return &term.UnavailableError{Msg: "no gateway runs here: " + err.Error(),
-			Cure: "start it with stagelock run; if it runs, name its file with --config or its socket with --socket"}
-	case errors.Is(err, admin.ErrDenied):
-		return &term.UnavailableError{Msg: err.Error(), Cure: "run the command as the gateway's user"}
+	case err != nil:
+		return flags.Unreached(err)
 	}
-	return err
+	return nil
 }
 
 // clock writes a time for a table: today's without its date.

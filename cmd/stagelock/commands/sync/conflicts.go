@@ -18,7 +18,7 @@ import (
 func (sh shell) conflictsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "conflicts", Usage: "list objects that were edited on two servers at once: exit 1 if there are any to decide here",
-		Flags: asking(),
+		Flags: flags.Running(),
 		Action: func(c *cli.Context) error {
 			if _, err := flags.Operands(c); err != nil {
 				return err
@@ -84,7 +84,7 @@ func (sh shell) tableConflicts(all []exchange.Conflict) error {
 func (sh shell) diffCommand() *cli.Command {
 	return &cli.Command{
 		Name: "diff", Usage: "print the versions of an object that stand beside each other", ArgsUsage: "OBJECT",
-		Flags: asking(),
+		Flags: flags.Running(),
 		Action: func(c *cli.Context) error {
 			args, err := flags.Operands(c, "an object, site/kind/id")
 			if err != nil {
@@ -162,7 +162,7 @@ func (sh shell) resolveCommand() *cli.Command {
 	return &cli.Command{
 		Name: "resolve", Usage: "decide a conflict, for all servers", ArgsUsage: "OBJECT",
 		Description: "It is decided on the server on which the object was made: where everybody decides at once, decisions collide.",
-		Flags: asking(
+		Flags: flags.Running(
 			&cli.StringFlag{Name: "take", Usage: "the version that was made on that `SERVER`"},
 			&cli.BoolFlag{Name: "both", Usage: "what is shown here stays, each other version becomes an object of its own"},
 			&cli.StringFlag{Name: "content", Usage: "a `FILE` with the object as it is to be, first line included; - for standard input"},

@@ -18,7 +18,7 @@ import (
 func (sh shell) statusCommand() *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "print every target with its backlog, and what is to be decided: exit 1 if somebody should look",
-		Flags: asking(), Action: sh.status,
+		Flags: flags.Running(), Action: sh.status,
 	}
 }
 
@@ -88,7 +88,7 @@ func (sh shell) next(t exchange.TargetStatus) string {
 func (sh shell) logCommand() *cli.Command {
 	return &cli.Command{
 		Name: "log", Usage: "print changes, newest first, with what became of each",
-		Flags: asking(
+		Flags: flags.Running(
 			&cli.StringFlag{Name: "object", Usage: "only changes of an `OBJECT`, site/kind/id"},
 			&cli.StringFlag{Name: "state", Usage: "only changes with a delivery in that `STATE`: pending, waiting, done, dead, dropped"},
 			&cli.IntFlag{Name: "limit", Value: 100, Usage: "how many"}),
@@ -140,7 +140,7 @@ func (sh shell) showLog(all []exchange.Event) error {
 func (sh shell) showCommand() *cli.Command {
 	return &cli.Command{
 		Name: "show", Usage: "print one change: who made it, when, who has it, and each delivery", ArgsUsage: "ID",
-		Flags: asking(),
+		Flags: flags.Running(),
 		Action: func(c *cli.Context) error {
 			args, err := flags.Operands(c, "the id of a change, as stagelock sync log prints it")
 			if err != nil {
@@ -225,7 +225,7 @@ func (sh shell) ownGraph(c *cli.Context) (topology.Report, error) {
 func (sh shell) retryCommand() *cli.Command {
 	return &cli.Command{
 		Name: "retry", Usage: "try deliveries again now: one change, all of a target, or all dead letters", ArgsUsage: "[ID]",
-		Flags: asking(&cli.StringFlag{Name: "target", Usage: "a `SERVER`; what an operator had to mend counts as mended"},
+		Flags: flags.Running(&cli.StringFlag{Name: "target", Usage: "a `SERVER`; what an operator had to mend counts as mended"},
 			&cli.BoolFlag{Name: "all-dead", Usage: "every dead letter"}),
 		Action: func(c *cli.Context) error {
 			o := exchange.Order{Target: c.String("target")}
@@ -250,7 +250,7 @@ func (sh shell) retryCommand() *cli.Command {
 func (sh shell) dropCommand() *cli.Command {
 	return &cli.Command{
 		Name: "drop", Usage: "give up delivering a change", ArgsUsage: "ID",
-		Flags: asking(
+		Flags: flags.Running(
 			&cli.StringFlag{Name: "target", Usage: "only to that `SERVER`"},
 			&cli.StringFlag{Name: "reason", Usage: "why; it is kept"},
 		),
@@ -276,7 +276,7 @@ func (sh shell) dropCommand() *cli.Command {
 func (sh shell) holdCommand() *cli.Command {
 	return &cli.Command{
 		Name: "hold", Usage: "send nothing to a target for a while", ArgsUsage: "SERVER",
-		Flags: asking(&cli.StringFlag{Name: "reason", Usage: "why; status shows it"},
+		Flags: flags.Running(&cli.StringFlag{Name: "reason", Usage: "why; status shows it"},
 			&cli.DurationFlag{Name: "for", Usage: "for how long; else until stagelock sync release"}),
 		Action: func(c *cli.Context) error {
 			args, err := flags.Operands(c, "the name or key of a server")
@@ -298,7 +298,7 @@ func (sh shell) holdCommand() *cli.Command {
 }
 
 func (sh shell) targetCommand(name, usage, told, noun string) *cli.Command {
-	return &cli.Command{Name: name, Usage: usage, ArgsUsage: "SERVER", Flags: asking(), Action: func(c *cli.Context) error {
+	return &cli.Command{Name: name, Usage: usage, ArgsUsage: "SERVER", Flags: flags.Running(), Action: func(c *cli.Context) error {
 		args, err := flags.Operands(c, "the name or key of a server")
 		if err != nil {
 			return err

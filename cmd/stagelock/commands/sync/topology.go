@@ -17,7 +17,7 @@ func (sh shell) topologyCommand() *cli.Command {
 		Name:        "topology",
 		Usage:       "say what shape servers and their links form, who has two paths, and what one change costs: exit 1 on findings",
 		Description: "Without --check and --kentico it looks at what the running gateway knows.",
-		Flags: asking(
+		Flags: flags.Running(
 			&cli.StringFlag{
 				Name:  "check",
 				Usage: "a `FILE` with one link a line: live -> test, live <-> dev, kentico: old; - for standard input",
