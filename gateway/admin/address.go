@@ -59,7 +59,8 @@ func (a Address) bind(ctx context.Context, own bool) (net.Listener, error) {
 }
 
 // bindSocket makes the socket in a folder that nobody else can enter, gives it its rights and then
-// its place: at no time can it be opened by who may not.
+// its place: at no time can it be opened by who may not. Where the own one lies it waits for appear:
+// that one is in use until the change is.
 func (a Address) bindSocket(ctx context.Context, own bool) (net.Listener, error) {
 	if !own {
 		if err := a.free(ctx); err != nil {
@@ -70,30 +71,36 @@ func (a Address) bindSocket(ctx context.Context, own bool) (net.Listener, error)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(hidden)
-	name := filepath.Join(hidden, "s")
-	if len(name) > maxSocket || len(a.Name) > maxSocket {
+	s := &socket{file: a.Name, hidden: hidden}
+	if s.Listener, err = a.hide(ctx, s.waiting()); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(hidden))
+	}
+	if !own {
+		err = s.appear()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// hide listens at a file that nobody else comes to yet.
+func (a Address) hide(ctx context.Context, file string) (net.Listener, error) {
+	if len(file) > maxSocket || len(a.Name) > maxSocket {
 		return nil, fmt.Errorf("the name of a socket has at most %d characters: name a file with a shorter path", maxSocket)
 	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "unix", name)
+	l, err := lc.Listen(ctx, "unix", file)
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{Listener: l, file: a.Name}
 	if u, ok := l.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false) // it will not lie there any more
 	}
-	for _, step := range []func() error{
-		func() error { return a.rights(name) },
-		func() error { return os.Rename(name, a.Name) },
-		func() error { s.info, err = os.Lstat(a.Name); return err },
-	} {
-		if err := step(); err != nil {
-			return nil, errors.Join(err, l.Close())
-		}
+	if err := a.rights(file); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
-	return s, nil
+	return l, nil
 }
 
 // maxSocket is how long the name of a socket may be on every system.
@@ -138,12 +145,33 @@ func (a Address) rights(file string) error {
 // socket is a Unix socket that takes its file along when it closes, unless that is another's by then.
 type socket struct {
 	net.Listener
-	file string
-	info fs.FileInfo
+	file   string
+	info   fs.FileInfo
+	hidden string // the folder in which it waits for its place; empty: it has it
+}
+
+func (s *socket) waiting() string { return filepath.Join(s.hidden, "s") }
+
+// appear gives the socket its place, which is that of another one if there is one.
+func (s *socket) appear() error {
+	if s.hidden == "" {
+		return nil
+	}
+	if err := os.Rename(s.waiting(), s.file); err != nil {
+		return err
+	}
+	hidden := s.hidden
+	s.hidden = ""
+	info, err := os.Lstat(s.file)
+	s.info = info
+	return errors.Join(err, os.RemoveAll(hidden))
 }
 
 func (s *socket) Close() error {
 	err := s.Listener.Close()
+	if s.hidden != "" {
+		return errors.Join(err, os.RemoveAll(s.hidden))
+	}
 	if now, e := os.Lstat(s.file); e == nil && os.SameFile(now, s.info) {
 		err = errors.Join(err, os.Remove(s.file))
 	}

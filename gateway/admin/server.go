@@ -131,14 +131,25 @@ func take(given *[]net.Listener, a Address) net.Listener {
 	return nil
 }
 
-// Commit uses what was bound. Connections of addresses that are no longer listened on end when they
-// have their answer.
+// Commit uses what was bound, unless the Server was closed meanwhile. Connections of addresses that are no
+// longer listened on end when they have their answer.
 func (c *Change) Commit() {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		_ = c.Discard() // nobody is there to be told
+		return
+	}
 	old := s.places
 	s.places = c.next
+	for _, p := range c.made {
+		if waits, ok := p.l.(*socket); ok {
+			if err := waits.appear(); err != nil {
+				s.cfg.Log.WithError(err).Error("the admin listener at " + p.String() + " cannot be reached")
+			}
+		}
+	}
 	if s.running {
 		for _, p := range c.made {
 			s.serve(p)

@@ -542,3 +542,59 @@ func TestDiscard(t *testing.T) {
 		t.Errorf("listens on %v", got)
 	}
 }
+
+// TestADiscardedChangeKeepsTheSocket: a reload that gave the socket to another group and was refused for
+// something else took the file of the socket in use along.
+func TestADiscardedChangeKeepsTheSocket(t *testing.T) {
+	g, err := user.LookupGroupId(strconv.Itoa(os.Getgid()))
+	if err != nil {
+		t.Skip("the group of this user has no name")
+	}
+	d := newDesk(t)
+	at := socketAt(t)
+	d.run(t, at)
+	other := at
+	other.Group = g.Name
+	c, err := d.Bind(t.Context(), []admin.Address{other}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	still := func(when string) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if _, err := admin.NewClient(at).Status(ctx); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+		if info, err := os.Stat(at.Name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", when, info, err)
+		}
+	}
+	still("before the change is used")
+	if err := c.Discard(); err != nil {
+		t.Error(err)
+	}
+	still("after it was not")
+	if left, err := os.ReadDir(filepath.Dir(at.Name)); err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// TestAChangeAfterTheEndLeavesNothing: a reload may end after the gateway has.
+func TestAChangeAfterTheEndLeavesNothing(t *testing.T) {
+	d := newDesk(t)
+	at := socketAt(t)
+	c, err := d.Bind(t.Context(), []admin.Address{at}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.Commit()
+	if _, err := os.Lstat(at.Name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a socket was left: %v", err)
+	}
+	if got := d.Addrs(); len(got) != 0 {
+		t.Errorf("listens on %v", got)
+	}
+}
