@@ -27,14 +27,21 @@ type Taken struct {
 	Bytes int64 `json:"bytes"`
 }
 
+// ErrInside is returned for a copy that would be part of what is copied.
+var ErrInside = errors.New("it lies in the data folder: name one elsewhere")
+
 // Take copies d into a new folder, which is there when everything is on disk, and not before. The
-// error is fs.ErrExist if it is there already, fs.ErrNotExist if d has no database.
+// error is fs.ErrExist if it is there already, fs.ErrNotExist if d has no database, ErrInside if it would
+// lie in d.
 func Take(ctx context.Context, d Data, to string) (Taken, error) {
 	if _, err := os.Lstat(to); err == nil {
 		return Taken{}, fmt.Errorf("back up to %s: %w", to, fs.ErrExist)
 	}
 	if _, err := os.Stat(d.Database); err != nil {
 		return Taken{}, fmt.Errorf("back up %s: %w", d.Dir, err)
+	}
+	if inside(d.Dir, filepath.Dir(filepath.Clean(to))) {
+		return Taken{}, fmt.Errorf("back up to %s: %w", to, ErrInside)
 	}
 	partial, err := os.MkdirTemp(filepath.Dir(filepath.Clean(to)), filepath.Base(to)+".partial-")
 	if err != nil {
@@ -48,6 +55,27 @@ func Take(ctx context.Context, d Data, to string) (Taken, error) {
 		return Taken{}, errors.Join(fmt.Errorf("back up %s: %w", d.Dir, err), os.RemoveAll(partial))
 	}
 	return c.Taken, nil
+}
+
+// inside reports whether a folder is dir or lies in it, whichever way it is named.
+func inside(dir, folder string) bool {
+	root, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	folder, err = filepath.Abs(folder)
+	if real, e := filepath.EvalSymlinks(folder); e == nil {
+		folder = real
+	}
+	for ; err == nil; folder = filepath.Dir(folder) {
+		if info, e := os.Stat(folder); e == nil && os.SameFile(info, root) {
+			return true
+		}
+		if folder == filepath.Dir(folder) {
+			return false
+		}
+	}
+	return false
 }
 
 // copying is a backup that is being made.

@@ -126,3 +126,22 @@ func TestTakeAllOrNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestTakeIntoTheDataFolder: the copy copied itself into itself, the log too, until the path was too long
+// or the disk full.
+func TestTakeIntoTheDataFolder(t *testing.T) {
+	d := folder(t)
+	before := listed(t, d.Dir)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(d.Log, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{filepath.Join(d.Dir, "copy"), filepath.Join(d.Log, "copy"), filepath.Join(link, "copy")} {
+		if _, err := backup.Take(t.Context(), d, to); !errors.Is(err, backup.ErrInside) {
+			t.Errorf("%s: got %v, want %v", to, err, backup.ErrInside)
+		}
+	}
+	if after := listed(t, d.Dir); !slices.Equal(after, before) {
+		t.Errorf("the data folder has %q, had %q", after, before)
+	}
+}
