@@ -120,7 +120,7 @@ func newLocal(ctx context.Context, cfg Config, s *storage) (*localSource, error)
 		return nil, err
 	}
 	if !ca.cert.NotAfter.After(cfg.Now()) {
-		return nil, fmt.Errorf("the local CA ran out on %s: begin with an empty store of certificates",
+		return nil, fmt.Errorf("the local CA ran out on %s",
 			day(ca.cert.NotAfter))
 	}
 	if err := within(ca.cert, names, localIPs(cfg.IPs)); err != nil {

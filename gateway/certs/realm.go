@@ -2,6 +2,7 @@ package certs
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -48,13 +49,16 @@ func realmOf(names []string, ips []netip.Addr) realm {
 	return r
 }
 
+// ErrOutside is returned for a name or an address that the local CA may not sign for. Publishers trust that
+// one, and it is never made anew.
+var ErrOutside = errors.New("outside of what the local CA may sign for")
+
 // within returns what of names and ips the CA of that certificate may not sign for. One without constraints may
 // sign for everything.
 func within(ca *x509.Certificate, names []string, ips []netip.Addr) error {
 	outside := func(what string) error {
-		return fmt.Errorf("the local CA may not sign for %s, only for names in %s and for private and known addresses: "+
-			"take it out of names, or move the folder of certificates away to begin with a new CA, which every publisher must then trust",
-			what, strings.Join(ca.PermittedDNSDomains, ", "))
+		return fmt.Errorf("%s is %w: names in %s, private addresses and those that it was made for", what, ErrOutside,
+			strings.Join(ca.PermittedDNSDomains, ", "))
 	}
 	for _, n := range names {
 		n = strings.TrimPrefix(n, "*.")

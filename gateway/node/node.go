@@ -176,7 +176,8 @@ func (n *Node) openAudit(ctx context.Context) error {
 func (n *Node) openCerts(ctx context.Context) error {
 	m, err := certs.New(ctx, n.certConfig(n.conf()))
 	if err != nil {
-		return fmt.Errorf("certificate: %w", err)
+		path, cure := certCure(err)
+		return fmt.Errorf("%s: %w; %s", path, err, cure)
 	}
 	n.certs = m
 	n.closers = append(n.closers, func() error { m.Close(); return nil })

@@ -201,6 +201,25 @@ func TestAReloadIsUsedOrRefused(t *testing.T) {
 	}
 }
 
+// TestANameThatTheOwnAuthorityMayNotSignFor: the cure was to move the folder of certificates away, where the
+// authority does not lie, and in which the key is that opens it.
+func TestANameThatTheOwnAuthorityMayNotSignFor(t *testing.T) {
+	dir := t.TempDir()
+	next := strings.Replace(text, "live.example.com", "live.example.org", 1)
+	n := build(t, dir, func(c *node.Config) {
+		c.Load = func() (*conf.Config, []conf.Problem) { return load(dir, next) }
+	})
+	running(t, n)
+	r, err := n.Reload(t.Context())
+	if !errors.Is(err, node.ErrReload) || len(r.Problems) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	p := r.Problems[0]
+	if p.Path != "names" || !strings.Contains(p.Msg, "live.example.org is outside") || !strings.Contains(p.Cure, "tls.source: files") {
+		t.Errorf("got %s", p)
+	}
+}
+
 // TestACheckpointThatCannotBeWrittenShowsInHealth: it was in no log and no health.
 func TestACheckpointThatCannotBeWrittenShowsInHealth(t *testing.T) {
 	dir := t.TempDir()

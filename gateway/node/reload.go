@@ -76,7 +76,8 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 		return back("admin.listen", err, "stop what uses that address, or name another one")
 	}
 	if err := n.certs.Reload(ctx, n.certConfig(next)); err != nil {
-		return back("tls", errors.Join(err, listen.Discard()), "mend the certificate or the key")
+		path, cure := certCure(err)
+		return back(path, errors.Join(err, listen.Discard()), cure)
 	}
 	listen.Commit()
 	n.relay.Use(made.policy)
@@ -111,6 +112,14 @@ func (n *Node) certConfig(c *conf.Config) certs.Config {
 		cc.Shared = n.cfg.Conf.ClusterKey()
 	}
 	return cc
+}
+
+// certCure says which setting keeps the listeners from a certificate, and what to do.
+func certCure(err error) (path, cure string) {
+	if errors.Is(err, certs.ErrOutside) {
+		return "names", "take it out, or bring a certificate for all names (tls.source: files)"
+	}
+	return "tls", "mend the certificate or the key"
 }
 
 // names are the settings that were changed, in one line.
