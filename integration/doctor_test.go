@@ -238,7 +238,7 @@ var ownWorlds = []struct {
 	{"the disk is full", harness.Options{}, func(s *status.Status) { s.Disk = status.Disk{Path: "/data", Free: 100 << 20, Size: 1 << 40} },
 		"disk", []string{"/data has 100 MiB left", "make room"}},
 	{"the certificate ends", harness.Options{}, func(s *status.Status) {
-		s.Certificates = []status.Certificate{{Name: "live.example.com", NotAfter: time.Now().Add(24 * time.Hour)}}
+		s.Certificates = []status.Certificate{{Name: "live.example.com", NotAfter: time.Now().Add(24 * time.Hour), Soon: 30 * 24 * time.Hour}}
 	}, "certificate", []string{"live.example.com ends on", "renew"}},
 	{"publishers do not trust it", harness.Options{}, func(s *status.Status) { s.Traffic.Turned = map[string]int64{"hello.untrusted": 7, "silent": 9} },
 		"refused", []string{"does not trust the gateway's certificate: 7 times", "stagelock ca"}},

@@ -157,11 +157,12 @@ func ownCertificates(ctx context.Context, p *patient) []Line {
 		case c.Problem != "":
 			words, cure, _ := strings.Cut(c.Problem, ": ")
 			lines = append(lines, bad(words, cure))
-		case left < ending:
-			lines = append(
-				lines,
-				bad(fmt.Sprintf("the certificate of %s ends on %s", c.Name, c.NotAfter.UTC().Format("2006-01-02")), "renew it and reload"),
-			)
+		case left < c.Soon:
+			l := bad(fmt.Sprintf("the certificate of %s ends on %s", c.Name, c.NotAfter.UTC().Format("2006-01-02")), "renew it and reload")
+			if left >= ending {
+				l.Mark = Note
+			}
+			lines = append(lines, l)
 		default:
 			lines = append(lines, ok(fmt.Sprintf("%s, valid %d days", c.Name, int(left.Hours()/24))))
 		}

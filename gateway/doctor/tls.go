@@ -13,9 +13,14 @@ import (
 	"time"
 )
 
-// ending is how long before its end a certificate is worth a word: those who renew by themselves have
+// ending is how long before its end a certificate is to be renewed now: those who renew by themselves have
 // done it long before.
 const ending = 7 * 24 * time.Hour
+
+// lateFor is ending, or less for a certificate of a short life, of which a third is left when it is renewed.
+func lateFor(leaf *x509.Certificate) time.Duration {
+	return min(ending, leaf.NotAfter.Sub(leaf.NotBefore)/4)
+}
 
 // handshake makes TLS as Java does, and looks at the certificate.
 func handshake(ctx context.Context, p *patient) []Line {
@@ -100,7 +105,7 @@ func (p *patient) certificate(state *tls.ConnectionState) []Line {
 			lines,
 			bad("the certificate is valid from "+day(leaf.NotBefore)+" on", "look at the clocks of both machines").as("tls.expiry"),
 		)
-	case leaf.NotAfter.Before(now.Add(ending)):
+	case leaf.NotAfter.Before(now.Add(lateFor(leaf))):
 		lines = append(
 			lines,
 			bad(

@@ -1,0 +1,112 @@
+package doctor_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagelock/stagelock/gateway/doctor"
+	"github.com/stagelock/stagelock/gateway/status"
+)
+
+const day = 24 * time.Hour
+
+// line returns the first line of a report with that id.
+func line(r doctor.Report, id string) (doctor.Line, bool) {
+	for _, l := range r.Lines {
+		if l.ID == id {
+			return l, true
+		}
+	}
+	return doctor.Line{}, false
+}
+
+// TestOwnCertificatesAreRenewedInTheirTime: status warned of what the doctor called well, and a certificate of
+// a day's life was never well.
+func TestOwnCertificatesAreRenewedInTheirTime(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		left, soon time.Duration
+		want       doctor.Mark
+	}{
+		{"it has time", 40 * day, 30 * day, doctor.OK},
+		{"it is due", 20 * day, 30 * day, doctor.Note},
+		{"it is late", 6 * day, 30 * day, doctor.Bad},
+		{"a short life with time", 20 * time.Hour, 6 * time.Hour, doctor.OK},
+		{"a short life that is late", 5 * time.Hour, 6 * time.Hour, doctor.Bad},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			now := time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
+			r := doctor.Run(t.Context(), doctor.Config{Now: func() time.Time { return now }, Own: &doctor.Own{
+				Status: func(context.Context) (*status.Status, error) {
+					return &status.Status{Ready: true, Config: status.Config{OK: true},
+						Certificates: []status.Certificate{{Name: "live.example.com", NotAfter: now.Add(tt.left), Soon: tt.soon}}}, nil
+				}}})
+			if l, _ := line(r, "certificate"); l.Mark != tt.want {
+				t.Errorf("got %+v, want %s", l, tt.want)
+			}
+		})
+	}
+}
+
+// shown serves TLS with a certificate for 127.0.0.1 and returns where, and who trusts it.
+func shown(t *testing.T, from, until time.Time) (*url.URL, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: until, IPAddresses: []net.IP{{127, 0, 0, 1}}}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(c)
+	return u, roots
+}
+
+// TestACertificateOfAShortLifeIsNotLate: one that lives for a day always ended within a week.
+func TestACertificateOfAShortLifeIsNotLate(t *testing.T) {
+	now := time.Now()
+	for _, tt := range []struct {
+		name        string
+		since, left time.Duration
+		want        string // what is said of its end; empty: nothing
+	}{
+		{"of a day", 4 * time.Hour, 20 * time.Hour, ""},
+		{"of a day, not renewed", 20 * time.Hour, 4 * time.Hour, "ends on"},
+		{"of a quarter", 86 * day, 6 * day, "ends on"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			to, roots := shown(t, now.Add(-tt.since), now.Add(tt.left))
+			r := doctor.Run(t.Context(), doctor.Config{To: to, Roots: roots, Now: func() time.Time { return now }, Quick: true})
+			l, found := line(r, "tls.expiry")
+			if found != (tt.want != "") || !strings.Contains(l.Words, tt.want) {
+				t.Errorf("got %+v of %+v, want %q", l, r.Lines, tt.want)
+			}
+		})
+	}
+}
