@@ -157,9 +157,14 @@ func firstLine(b []byte) string {
 
 // path looks for the tunnel, and for the desk beside it.
 func path(ctx context.Context, p *patient) []Line {
+	ctx, cancel := context.WithTimeout(ctx, p.Reply)
+	defer cancel()
 	tunnel := *p.To
 	tunnel.Path += "/api/liferay/do"
 	a, err := p.send(ctx, nil, http.MethodGet, &tunnel, nil, 0)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return []Line{bad(fmt.Sprintf("no answer over HTTP in %s", p.Reply), "look at what is behind what ends TLS there")}
+	}
 	if err != nil {
 		return []Line{bad("no answer over HTTP: "+err.Error(), "look at what ends TLS there, and at its log")}
 	}

@@ -117,6 +117,8 @@ func line(ctx context.Context, p *patient) []Line {
 
 // versionHeader returns what the portal here says it is.
 func (p *patient) versionHeader(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Reply)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, p.PortalURL.String(), nil)
 	if err != nil {
 		return "", err

@@ -61,7 +61,7 @@ func TestOwnCertificatesAreRenewedInTheirTime(t *testing.T) {
 }
 
 // shown serves TLS with a certificate for 127.0.0.1 and returns where, and who trusts it.
-func shown(t *testing.T, from, until time.Time) (*url.URL, *x509.CertPool) {
+func shown(t *testing.T, h http.Handler, from, until time.Time) (*url.URL, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -75,7 +75,7 @@ func shown(t *testing.T, from, until time.Time) (*url.URL, *x509.CertPool) {
 	if c, err = x509.ParseCertificate(der); err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s := httptest.NewUnstartedServer(h)
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 	s.StartTLS()
 	t.Cleanup(s.Close)
@@ -101,11 +101,37 @@ func TestACertificateOfAShortLifeIsNotLate(t *testing.T) {
 		{"of a quarter", 86 * day, 6 * day, "ends on"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			to, roots := shown(t, now.Add(-tt.since), now.Add(tt.left))
+			to, roots := shown(t, http.NotFoundHandler(), now.Add(-tt.since), now.Add(tt.left))
 			r := doctor.Run(t.Context(), doctor.Config{To: to, Roots: roots, Now: func() time.Time { return now }, Quick: true})
 			l, found := line(r, "tls.expiry")
 			if found != (tt.want != "") || !strings.Contains(l.Words, tt.want) {
 				t.Errorf("got %+v of %+v, want %q", l, r.Lines, tt.want)
+			}
+		})
+	}
+}
+
+// TestWhatNeverAnswersIsToldOf: the doctor waited for it without end.
+func TestWhatNeverAnswersIsToldOf(t *testing.T) {
+	over := make(chan struct{})
+	silent := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over })
+	plain := httptest.NewServer(silent)
+	t.Cleanup(plain.Close)
+	secure, roots := shown(t, silent, time.Now().Add(-day), time.Now().Add(80*day))
+	t.Cleanup(func() { close(over) })
+	for _, tt := range []struct{ name, to, id, want string }{
+		{"behind TLS", secure.String(), "path", "no answer over HTTP in 200ms"},
+		{"without TLS", plain.URL, "scheme", "in the clear"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			to, err := url.Parse(tt.to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := doctor.Run(t.Context(), doctor.Config{To: to, Roots: roots, Now: time.Now, Quick: true, Reply: 200 * time.Millisecond,
+				Patience: 200 * time.Millisecond})
+			if l, _ := line(r, tt.id); l.Mark != doctor.Bad || !strings.Contains(l.Words, tt.want) {
+				t.Errorf("got %+v", r.Lines)
 			}
 		})
 	}

@@ -18,6 +18,8 @@ func scheme(ctx context.Context, p *patient) []Line {
 		return nil
 	}
 	where := ""
+	ctx, cancel := context.WithTimeout(ctx, p.Reply)
+	defer cancel()
 	client := p.client(nil)
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.To.String(), nil)

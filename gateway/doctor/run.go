@@ -45,6 +45,7 @@ type Config struct {
 	Now      func() time.Time
 	Silences []time.Duration // of answers that are waited for; nil: 20, 65 and 125 s
 	Patience time.Duration   // for a connection; 0: 5 s
+	Reply    time.Duration   // for who may be no gateway to answer; 0: 75 s, when balancers have given up
 	Tell     func(Line)      // each line as soon as it is known; nil: nobody
 }
 
@@ -169,6 +170,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Patience == 0 {
 		c.Patience = 5 * time.Second
+	}
+	if c.Reply == 0 {
+		c.Reply = 75 * time.Second
 	}
 	return c
 }
