@@ -14,16 +14,15 @@ import (
 
 // Facts is what health is made of.
 type Facts struct {
-	Unwritable  error           // why log or store cannot be written, if they cannot
-	Log         error           // what else is wrong with the audit log
-	Nodes       map[string]bool // of the live engine, which are up
-	Engine      []string        // why nodes would not take a publish, each with its cure
-	Crowded     bool            // addresses that are not allowed have all the places that there are for them
-	Unasked     bool            // nobody knows yet whether the engine would take a publish
-	Stopping    bool
-	Refusals    map[tunnel.Reason]int64
-	Certificate error    // why publishers cannot be shown one that is valid
-	Shared      []string // what is wrong with what gateways share, each with its cure
+	Unwritable error           // why log or store cannot be written, if they cannot
+	Log        error           // what else is wrong with the audit log
+	Nodes      map[string]bool // of the live engine, which are up
+	Engine     []string        // why nodes would not take a publish, each with its cure
+	Crowded    bool            // addresses that are not allowed have all the places that there are for them
+	Unasked    bool            // nobody knows yet whether the engine would take a publish
+	Stopping   bool
+	Refusals   map[tunnel.Reason]int64
+	Shared     []string // what is wrong with what gateways share, each with its cure
 	// Certificates are those that publishers are shown, as of Now.
 	Certificates []status.Certificate
 	Now          time.Time
@@ -68,6 +67,11 @@ func (p *Probes) Answer(path string) (status int, body []byte, ok bool) {
 // Health returns how the gateway is.
 func (p *Probes) Health() Health {
 	f := p.facts()
+	return f.Health()
+}
+
+// Health says what the facts mean.
+func (f *Facts) Health() Health {
 	h := Health{Nodes: f.Nodes, Refusals: map[string]int64{}}
 	for r, n := range f.Refusals {
 		h.Refusals[string(r)] = n
@@ -77,27 +81,20 @@ func (p *Probes) Health() Health {
 			f.Unwritable.Error()+"; make room on its disk or mend its permissions")
 	}
 	h.Problems = append(h.Problems, f.Shared...)
-	if f.Certificate != nil {
-		h.Problems = append(h.Problems, f.Certificate.Error())
-	}
+	h.Warnings = f.Warnings()
+	h.certificates(f.Certificates, f.Now)
 	if f.Log != nil {
 		h.Problems = append(h.Problems, "the audit log is not whole: "+f.Log.Error()+"; see stagelock audit verify")
 	}
 	switch {
 	case f.Unasked && (anyUp(f.Nodes) || len(f.Engine) == 0): // why a node is down is said once it is known
 		h.Problems = append(h.Problems, "the live engine has yet to say whether it takes publishes; ask again in a moment")
-	case anyUp(f.Nodes):
-		h.Warnings = slices.Clone(f.Engine) // another node takes them
+	case anyUp(f.Nodes): // what is wrong with another one is a warning
 	case len(f.Engine) > 0:
 		h.Problems = append(h.Problems, f.Engine...)
 	default:
 		h.Problems = append(h.Problems, "no node of the live engine can be reached; start it, or mend engine.upstream.nodes")
 	}
-	if f.Crowded {
-		h.Warnings = append(h.Warnings, "addresses that are not allowed have all their places, further ones are turned away: "+
-			"publishers are served, but one that hosts.allow lacks would not be told; see quota.strangers")
-	}
-	h.certificates(f.Certificates, f.Now)
 	if f.Stopping {
 		h.Problems = append(h.Problems, "the gateway is stopping")
 	}
@@ -105,10 +102,24 @@ func (p *Probes) Health() Health {
 	return h
 }
 
-// certificates warns of those that run out soon.
+// Warnings returns what is wrong, beside certificates, while publishes can pass.
+func (f *Facts) Warnings() (all []string) {
+	if anyUp(f.Nodes) && !f.Unasked {
+		all = slices.Clone(f.Engine) // another node takes them
+	}
+	if f.Crowded {
+		all = append(all, "addresses that are not allowed have all their places, further ones are turned away: "+
+			"publishers are served, but one that hosts.allow lacks would not be told; see quota.strangers")
+	}
+	return all
+}
+
+// certificates tells of those that publishers cannot be shown, and of those that run out soon.
 func (h *Health) certificates(all []status.Certificate, now time.Time) {
 	for _, c := range all {
-		if left := c.NotAfter.Sub(now); c.Problem == "" && left < c.Soon {
+		if c.Problem != "" {
+			h.Problems = append(h.Problems, c.Problem)
+		} else if left := c.NotAfter.Sub(now); left < c.Soon {
 			h.Warnings = append(h.Warnings, fmt.Sprintf("the certificate of %s runs out in %d days; renew it and reload",
 				c.Name, int(left.Hours()/24)))
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/gateway/admin"
+	"github.com/stagelock/stagelock/gateway/status"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -27,7 +28,7 @@ func TestHealth(t *testing.T) {
 		{"nobody knows yet", admin.Facts{Nodes: up, Unasked: true}, "has yet to say", ""},
 		{"the log cannot be written", admin.Facts{Nodes: up, Unwritable: errors.New("disk full")}, "disk full; make room", ""},
 		{"the log is not whole", admin.Facts{Nodes: up, Log: errors.New("record 7")}, "record 7; see stagelock audit verify", ""},
-		{"the certificate ran out", admin.Facts{Nodes: up, Certificate: errors.New("certificate of a ran out: renew it")}, "ran out: renew it", ""},
+		{"the certificate ran out", admin.Facts{Nodes: up, Certificates: []status.Certificate{{Problem: "certificate of a ran out: renew it"}}}, "ran out: renew it", ""},
 		{"what gateways share", admin.Facts{Nodes: up, Shared: []string{"the database is away"}}, "the database is away", ""},
 		{"it stops", admin.Facts{Nodes: up, Stopping: true}, "is stopping", ""},
 	} {

@@ -63,3 +63,21 @@ func TestHealthWarnsOfStrangers(t *testing.T) {
 		}
 	}
 }
+
+// TestWarningsAreTheOnesOfHealth: status told of the engine's nodes only, asked for a second time, and never of
+// strangers; of two certificates that ran out health told one.
+func TestWarningsAreTheOnesOfHealth(t *testing.T) {
+	f := admin.Facts{Nodes: map[string]bool{"a": true, "b": false}, Engine: []string{"b refuses"}, Crowded: true,
+		Certificates: []status.Certificate{{Problem: "one ran out"}, {Problem: "two ran out"}, {Name: "soon", Soon: time.Hour}}}
+	told := f.Warnings()
+	if len(told) != 2 || told[0] != "b refuses" || !strings.Contains(told[1], "quota.strangers") {
+		t.Errorf("warnings %q", told)
+	}
+	h := f.Health()
+	if got := strings.Join(h.Problems, "|"); got != "one ran out|two ran out" {
+		t.Errorf("problems %q", got)
+	}
+	if len(h.Warnings) != 3 || !strings.Contains(h.Warnings[2], "certificate of soon") {
+		t.Errorf("warnings of health %q", h.Warnings)
+	}
+}

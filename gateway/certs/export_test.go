@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -95,4 +96,17 @@ func Forge(cfg Config, name string) (cert tls.Certificate, err error) {
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, ca.cert, &key.PublicKey, ca.key)
 	return tls.Certificate{Certificate: [][]byte{der, ca.cert.Raw}, PrivateKey: key}, err
+}
+
+// Expiry returns when the first of the certificates that are shown runs out, and what is wrong with one.
+func (m *Manager) Expiry() (first time.Time, err error) {
+	for _, one := range m.Shown() {
+		if one.Problem != "" {
+			return one.NotAfter, errors.New(one.Problem)
+		}
+		if first.IsZero() || one.NotAfter.Before(first) {
+			first = one.NotAfter
+		}
+	}
+	return first, nil
 }

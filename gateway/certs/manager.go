@@ -115,25 +115,6 @@ func (m *Manager) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return src.get(hello)
 }
 
-// Expiry returns when the first of the certificates runs out. If one has already, or none is there
-// yet, the error says in one line what and what to do.
-func (m *Manager) Expiry() (time.Time, error) {
-	m.mu.RLock()
-	src, now := m.src, m.now()
-	m.mu.RUnlock()
-	leaves, cure := src.leaves()
-	if len(leaves) == 0 {
-		return time.Time{}, fmt.Errorf("no certificate yet: %s", cure)
-	}
-	first := slices.MinFunc(leaves,
-		func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
-	if !first.NotAfter.After(now) {
-		return first.NotAfter, fmt.Errorf("certificate of %s ran out on %s: %s", subject(first),
-			day(first.NotAfter), cure)
-	}
-	return first.NotAfter, nil
-}
-
 // soon is how long before its end an operator wants to know of a certificate that he renews himself.
 const soon = 30 * 24 * time.Hour
 

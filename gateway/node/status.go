@@ -18,10 +18,11 @@ func (n *Node) Ready() (status int, body []byte) { return n.probes.Ready() }
 // Status returns how the node is, in full. It neither waits nor writes, and asks nobody over the
 // network.
 func (n *Node) Status() status.Status {
-	h := n.Health()
+	f := n.facts()
+	h := f.Health()
 	s := status.Status{
-		Ready: h.Ready, Problems: h.Problems, Version: n.cfg.Version, Node: n.named, Now: n.cfg.Now(), Since: n.since,
-		Stopping: n.relay.Draining(), Admin: n.admin.Addrs(), Refusals: h.Refusals,
+		Ready: h.Ready, Problems: h.Problems, Version: n.cfg.Version, Node: n.named, Now: f.Now, Since: n.since,
+		Stopping: f.Stopping, Admin: n.admin.Addrs(), Refusals: h.Refusals,
 		Config: n.loaded.get(), Audit: n.auditStatus(), Store: n.storeStatus(n.cfg.Conf.Store), Disk: watch.Disk(string(n.data())),
 		Traffic: status.Traffic{
 			Publishes: n.relay.Publishing(), Calls: n.relay.Running(), Connections: n.front.Open(),
@@ -36,9 +37,9 @@ func (n *Node) Status() status.Status {
 		s.Engine = append(s.Engine, status.Engine{Name: m.Name(), Up: m.Up(),
 			Failures: status.Failures{Calls: f.Calls.Load(), Probes: f.Probes.Load()}})
 	}
-	s.Certificates = n.certificates()
+	s.Certificates = f.Certificates
 	if h.Ready {
-		_, s.Warnings, _ = n.engineFacts()
+		s.Warnings = f.Warnings()
 	}
 	return s
 }
@@ -101,6 +102,5 @@ func (n *Node) facts() admin.Facts {
 	}
 	f.Crowded = n.rules().Quota.StrangersFull()
 	f.Nodes, f.Engine, f.Unasked = n.engineFacts()
-	_, f.Certificate = n.certs.Expiry()
 	return f
 }

@@ -6,7 +6,7 @@ import "time"
 type Status struct {
 	Ready    bool     `json:"ready"`              // publishes can pass
 	Problems []string `json:"problems,omitempty"` // why not, each with its cure
-	Warnings []string `json:"warnings,omitempty"` // what is wrong with nodes of the engine while another one serves
+	Warnings []string `json:"warnings,omitempty"` // what is wrong, beside certificates, while publishes pass
 
 	Version  string    `json:"version"`
 	Node     string    `json:"node"` // name of this gateway
