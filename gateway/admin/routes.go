@@ -80,8 +80,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		p, _ := r.Context().Value(cameBy{}).(*place)
-		if p == nil || p.Network == "unix" {
+		if bySocket(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -126,8 +125,7 @@ func (s *Server) operator(next http.HandlerFunc) http.HandlerFunc {
 // machine if the operator says so.
 func (s *Server) profiles(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		p, _ := r.Context().Value(cameBy{}).(*place)
-		if p != nil && p.Network != "unix" && !s.cfg.Rules().Profiles {
+		if !bySocket(r) && !s.cfg.Rules().Profiles {
 			text(w, http.StatusForbidden, "profiles are to be had by the socket; set admin.pprof for this address too\n")
 			return
 		}

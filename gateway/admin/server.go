@@ -246,11 +246,16 @@ func (s *Server) Addrs() []string {
 // cameBy is the key of the place by which a request came.
 type cameBy struct{}
 
+// bySocket reports whether a request came by the Unix socket, so that who made it may open that.
+func bySocket(r *http.Request) bool {
+	p, _ := r.Context().Value(cameBy{}).(*place)
+	return p != nil && p.Network == "unix"
+}
+
 // trusted reports whether who made the request may change things: it came by the socket, or from
 // this machine and through nobody.
 func trusted(r *http.Request) bool {
-	p, _ := r.Context().Value(cameBy{}).(*place)
-	if p != nil && p.Network == "unix" {
+	if bySocket(r) {
 		return true
 	}
 	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
