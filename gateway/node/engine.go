@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
@@ -81,15 +80,10 @@ func AskEngine(ctx context.Context, c *conf.Config) []readiness.Finding {
 	}
 	defer p.Engine.Pool.Close()
 	var found []readiness.Finding
-	for _, m := range p.Engine.Pool.Members() {
-		ctx, cancel := context.WithTimeout(ctx, askTime)
-		if f := questionFor(p).Ask(ctx, m); f != nil {
+	for _, f := range questionFor(p).AskAll(ctx, p.Engine.Pool) {
+		if f != nil {
 			found = append(found, *f)
 		}
-		cancel()
 	}
 	return found
 }
-
-// askTime is how long one node may take.
-const askTime = 10 * time.Second

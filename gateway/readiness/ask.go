@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stagelock/stagelock/gateway/upstream"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
@@ -75,6 +77,27 @@ func (t Target) Ask(ctx context.Context, m *upstream.Member) *Finding {
 		return unreached(m, err)
 	}
 	return t.judge(m, reply)
+}
+
+// AskAll asks all nodes of a pool at once and returns what Ask found, in their order. One that works for us
+// and is slow is not found wanting.
+func (t Target) AskAll(ctx context.Context, pool *upstream.Pool) []*Finding {
+	members := pool.Members()
+	found := make([]*Finding, len(members))
+	var all errgroup.Group
+	for i, m := range members {
+		all.Go(func() error {
+			busy := m.Busy()
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			if f := t.Ask(ctx, m); f != nil && (f.Kind != Silent || !busy) {
+				found[i] = f
+			}
+			return nil
+		})
+	}
+	_ = all.Wait() // none fails
+	return found
 }
 
 // judge says what an answer means.

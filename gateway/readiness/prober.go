@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stagelock/stagelock/gateway/upstream"
 )
@@ -61,7 +60,7 @@ func New(c Config) (*Prober, error) {
 // Run asks the nodes, at once and then again and again, until ctx ends.
 func (p *Prober) Run(ctx context.Context) error {
 	for failed := 0; ; {
-		p.keep(ctx, p.ask(ctx))
+		p.keep(ctx, p.cfg.Target.AskAll(ctx, p.cfg.Pool))
 		if failed++; p.well() {
 			failed = 0
 		}
@@ -79,26 +78,6 @@ func (p *Prober) pause(failed int) time.Duration {
 		return p.cfg.Every
 	}
 	return min(soonest<<min(failed-1, 10), p.cfg.Every)
-}
-
-// ask asks all nodes at once. One that works for us and is slow is not found wanting.
-func (p *Prober) ask(ctx context.Context) []*Finding {
-	members := p.cfg.Pool.Members()
-	found := make([]*Finding, len(members))
-	var all errgroup.Group
-	for i, m := range members {
-		all.Go(func() error {
-			busy := m.Busy()
-			ctx, cancel := context.WithTimeout(ctx, patience)
-			defer cancel()
-			if f := p.cfg.Target.Ask(ctx, m); f != nil && (f.Kind != Silent || !busy) {
-				found[i] = f
-			}
-			return nil
-		})
-	}
-	_ = all.Wait() // none fails
-	return found
 }
 
 // keep remembers what was found of each node and tells what is new. A node is taken out with what was
