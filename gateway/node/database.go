@@ -83,14 +83,15 @@ func (n *Node) away() error {
 	return nil
 }
 
-// unwritable returns why nothing can be carried out now, or nil.
+// unwritable returns why nothing can be carried out now, or nil: of several reasons the one that the others
+// come of.
 func (n *Node) unwritable() error {
-	for _, why := range []func() error{n.away, n.visits.Broken} {
+	for _, why := range []func() error{n.away, n.visits.Broken, n.leaseless} {
 		if err := why(); err != nil {
 			return err
 		}
 	}
-	return n.leaseless()
+	return nil
 }
 
 // leaseless returns why others may take this gateway for dead, or nil.
@@ -103,11 +104,7 @@ func (n *Node) leaseless() error {
 
 // sharedProblems returns what keeps a gateway that shares its store from serving, in words.
 func (n *Node) sharedProblems() (all []string) {
-	for _, why := range []func() error{n.away, n.visits.Broken, n.leaseless} {
-		err := why()
-		if err == nil {
-			continue
-		}
+	if err := n.unwritable(); err != nil {
 		all = append(all, "the database that the gateways share cannot be used, so every publish is refused: "+err.Error()+
 			"; it is tried again and again; see stagelock store check")
 	}
