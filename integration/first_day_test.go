@@ -312,6 +312,42 @@ func TestHostWithThePortOfAFirewall(t *testing.T) {
 	}
 }
 
+// TestWhatABalancerPassesOnIsRecorded: calls that the profile of HTTP refuses counted as checks of the balancer that
+// they came through.
+func TestWhatABalancerPassesOnIsRecorded(t *testing.T) {
+	for name, field := range map[string]string{"in chunks": "Transfer-Encoding: chunked", "too large": "Content-Length: 999999999999999"} {
+		t.Run(name, func(t *testing.T) {
+			g := harness.Start(t, harness.Options{Upstream: harness.NewSink(t).URL, Hosts: []string{`trusted_proxies: ["127.0.0.1"]`}})
+			const times = 3
+			for range times {
+				c, err := g.Dial(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\nX-Forwarded-For: 10.1.2.3\r\n\r\n", "/api/liferay/do", field)
+				res, err := http.ReadResponse(bufio.NewReader(c), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				res.Body.Close()
+				c.Close()
+				if res.StatusCode/100 != 4 {
+					t.Errorf("%s", res.Status)
+				}
+			}
+			records := 0
+			for _, ev := range g.Events(t) {
+				if ev.Kind == audit.KindVerdict {
+					records++
+				}
+			}
+			if records != times {
+				t.Errorf("%d records of %d calls", records, times)
+			}
+		})
+	}
+}
+
 // A balancer's own check of a path that is none comes every second. It is recorded once in a while, and
 // costs the publishers behind the balancer nothing.
 func TestChecksOfABalancerFillNoLog(t *testing.T) {

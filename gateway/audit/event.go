@@ -22,7 +22,7 @@ const (
 	KindDrain      Kind = "drain"      // the process takes no new calls
 	KindSync       Kind = "sync"       // what was accepted or refused of a change between servers
 	KindWitness    Kind = "witness"    // what a gateway found in the logs of others
-	KindSummary    Kind = "summary"    // refusals of strangers that have no record of their own
+	KindSummary    Kind = "summary"    // refusals that have no record of their own
 	KindCheckpoint Kind = "checkpoint" // written by the log itself
 	KindAlarm      Kind = "alarm"      // the log is not what its newest checkpoint says
 	KindDamaged    Kind = "damaged"    // never written: List shows a line so that it could not read

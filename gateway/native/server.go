@@ -135,6 +135,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	c := known.(*served)
 	v := s.cfg.Visits.Open(c.Socket, s.cfg.Rules())
+	v.Method = r.Method
 	w.Header().Set("X-Stagelock-Reference", v.Ref)
 	for _, step := range []struct {
 		name string

@@ -63,10 +63,7 @@ func (c *call) wellFormed(context.Context) error {
 	return problems.New(tunnel.BadRequest, tunnel.Reason(e.Reason), e.Msg, e)
 }
 
-func (c *call) client(context.Context) error {
-	c.Posts = c.req.Method == http.MethodPost
-	return c.Client(c.req.ForwardedFor)
-}
+func (c *call) client(context.Context) error { return c.Client(c.req.ForwardedFor) }
 
 func (c *call) admit(context.Context) error { return c.Admit(c.OverLimit) }
 

@@ -225,7 +225,7 @@ func (s *session) serveOne(ctx context.Context, req *http1.Request, refusal *htt
 	if refusal == nil {
 		r.cfg.Pause("head read")
 	} else {
-		req = &http1.Request{}
+		req = &http1.Request{Method: refusal.Method}
 	}
 	r.publishes.Enter()
 	defer r.publishes.Leave()
@@ -233,6 +233,7 @@ func (s *session) serveOne(ctx context.Context, req *http1.Request, refusal *htt
 	c := &call{
 		session: s, Visit: r.cfg.Visits.Open(s.Socket, &p.Rules), policy: p, steps: stepsOf(p, req), req: req, refusal: refusal,
 	}
+	c.Method = req.Method
 	c.engine.Engine, c.out = &p.Engine, answer.Writer{Conn: s.conn, Ref: c.Ref}
 	c.onEnd(p.Engine.Pool.Leave)
 	c.onEnd(r.cfg.Once.Enter(c.Begun))

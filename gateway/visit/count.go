@@ -60,7 +60,7 @@ func (f *floods) worthARecord(addr netip.Addr, now time.Time) bool {
 	return true
 }
 
-// budget bounds the records of strangers: the disk is not theirs.
+// budget bounds the records of strangers, as the disk is not theirs, and counts what gets none.
 type budget struct {
 	mu   sync.Mutex
 	left float64
@@ -83,23 +83,23 @@ func (b *budget) spend(r tunnel.Reason, now time.Time, perSecond float64) bool {
 		b.left--
 		return true
 	}
-	b.add(r)
+	b.add(r, 1)
 	return false
 }
 
-// count counts a refusal that gets no record of its own.
-func (b *budget) count(r tunnel.Reason) {
+// count counts n refusals that get no record of their own.
+func (b *budget) count(r tunnel.Reason, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.add(r)
+	b.add(r, n)
 }
 
 // add is count. The caller holds mu.
-func (b *budget) add(r tunnel.Reason) {
+func (b *budget) add(r tunnel.Reason, n int64) {
 	if b.over == nil {
 		b.over = map[tunnel.Reason]int64{}
 	}
-	b.over[r]++
+	b.over[r] += n
 }
 
 // take returns what was counted and begins anew.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -24,7 +25,7 @@ type Visit struct {
 	Begun  time.Time      // when its head was read
 	Socket netip.AddrPort // the other end of the connection
 	Addr   netip.Addr     // the client's own, once Client found it
-	Posts  bool           // its request is a POST, which no check of a balancer is
+	Method string         // of its request, as sent; empty if none was read
 
 	Peer, Login, KeyID string // once Authenticated
 
@@ -135,11 +136,15 @@ func (v *Visit) Allow(ctx context.Context, s Subject, d Verdict) error {
 	return nil
 }
 
+// checks are the methods of balancers' checks; none carries anything.
+var checks = []string{"GET", "HEAD", "OPTIONS"}
+
 // ofBalancer reports whether a balancer speaks for itself, as in a check of its own that nobody answers:
-// it comes every second, and one record a minute tells of it.
+// it comes every second, and one record a minute tells of it. What else it brings is somebody's call.
 func (v *Visit) ofBalancer() bool {
 	a := v.Socket.Addr()
-	return !v.Posts && v.Peer == "" && v.Addr == a && (v.rules.Proxies.Trusted(a) || v.rules.Senders.Trusted(a))
+	return slices.Contains(checks, v.Method) && v.Peer == "" && v.Addr == a &&
+		(v.rules.Proxies.Trusted(a) || v.rules.Senders.Trusted(a))
 }
 
 // Deny counts, records and logs a refusal that the step of that name found. The verdict of a visit
@@ -148,7 +153,7 @@ func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step str
 	all := v.visits
 	all.refusals.add(p.Reason)
 	if v.ofBalancer() && !all.floods.worthARecord(v.Addr, v.Begun) {
-		all.strangers.count(p.Reason)
+		all.unrecorded.count(p.Reason, 1)
 		return
 	}
 	if v.Peer == "" && !v.ofBalancer() {
@@ -179,15 +184,11 @@ func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step str
 // is counted.
 func (v *Visit) worthARecord(r tunnel.Reason) bool {
 	all := v.visits
-	flood := v.flood && !all.floods.worthARecord(v.Addr, v.Begun)
-	switch {
-	case v.Peer != "" || v.Allowed():
-		return !flood
-	case flood:
-		all.strangers.count(r)
+	if v.flood && !all.floods.worthARecord(v.Addr, v.Begun) {
+		all.unrecorded.count(r, 1)
 		return false
 	}
-	return all.strangers.spend(r, v.Begun, float64(all.cfg.Strangers()))
+	return v.Peer != "" || v.Allowed() || all.unrecorded.spend(r, v.Begun, float64(all.cfg.Strangers()))
 }
 
 // levels are those of the catalogue of reasons.

@@ -80,7 +80,7 @@ type Config struct {
 type Visits struct {
 	cfg        Config
 	floods     floods
-	strangers  budget
+	unrecorded budget
 	refusals   counters
 	unwritten  atomic.Pointer[error] // why the last write to log or store failed; nil if it did not
 	background background
@@ -122,15 +122,16 @@ func (v *Visits) Run(ctx context.Context) error {
 	}
 }
 
-// summarize records how many refusals of strangers were not recorded one by one, by reason.
+// summarize records how many refusals were not recorded one by one, by reason.
 func (v *Visits) summarize(ctx context.Context) {
-	for reason, n := range v.strangers.take() {
+	for reason, n := range v.unrecorded.take() {
 		ev := audit.Event{
 			Kind: audit.KindSummary, Verdict: audit.Deny, Reason: reason,
-			Detail: fmt.Sprintf("%d more refusals of addresses that are not allowed", n),
+			Detail: fmt.Sprintf("%d more refusals without a record of their own", n),
 		}
 		if _, err := v.cfg.Audit.AppendSoon(ctx, ev); err != nil {
 			_ = v.Unwritten(err)
+			v.unrecorded.count(reason, n) // for the next summary
 		}
 	}
 }

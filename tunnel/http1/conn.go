@@ -88,6 +88,7 @@ func (c *Conn) Next(ctx context.Context) (*Request, error) {
 	c.expects = c.req.ExpectContinue && c.remaining > 0 && c.r == c.w // else it sends already
 	c.pace = pace{rate: c.p.minRate(), grace: c.p.grace(), left: c.p.grace()}
 	if refusal != nil {
+		refusal.Method = c.req.Method
 		return nil, refusal
 	}
 	c.closing = !c.req.KeepAlive

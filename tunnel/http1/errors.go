@@ -55,6 +55,7 @@ type Error struct {
 	Reason string
 	Msg    string
 	Err    error
+	Method string // as sent, whatever it is; empty if its line was not read
 }
 
 // Error returns status, reason, message and cause.
