@@ -137,19 +137,8 @@ func (e *Events) append(recs []store.Record, durable bool) error {
 	for _, r := range recs {
 		e.buf = append(append(e.buf, r.Body...), '\n')
 	}
-	if durable {
-		// what was only written counts whatever becomes of recs
-		if err := e.settle(); err != nil {
-			return err
-		}
-	}
-	if _, err := e.out.Write(e.buf); err != nil {
-		return e.undo(err)
-	}
-	if durable {
-		if err := e.out.Sync(); err != nil {
-			return e.undo(err)
-		}
+	if err := e.put(durable); err != nil {
+		return err
 	}
 	end := recs[len(recs)-1]
 	e.publish(func() {
@@ -163,6 +152,24 @@ func (e *Events) append(recs []store.Record, durable bool) error {
 	}
 	if cap(e.buf) > keepBuffer {
 		e.buf = nil
+	}
+	return nil
+}
+
+// put writes buf behind the last record that counts.
+func (e *Events) put(durable bool) error {
+	if durable {
+		// what was only written counts whatever becomes of buf
+		if err := e.settle(); err != nil {
+			return err
+		}
+	}
+	_, err := e.out.Write(e.buf)
+	if err == nil && durable {
+		err = e.out.Sync()
+	}
+	if err != nil {
+		return e.undo(err)
 	}
 	return nil
 }
@@ -215,14 +222,16 @@ func (e *Events) clean() error {
 	if err := e.out.Truncate(e.size); err != nil {
 		return err
 	}
-	if err := e.out.Sync(); err != nil {
-		if e.behind() {
-			return e.lost(err)
-		}
-		return err
+	e.syncing.Lock() // the system tells a loss to one sync only: none may run beside this one
+	defer e.syncing.Unlock()
+	err := e.out.Sync()
+	switch {
+	case err == nil:
+		e.dirty, e.synced = false, e.last.Seq
+	case e.synced < e.last.Seq:
+		return e.lost(err)
 	}
-	e.dirty = false
-	return nil
+	return err
 }
 
 // rotate begins the segment whose first record is seq.

@@ -46,13 +46,6 @@ func (e *Events) sync(seq store.Seq) error {
 	return nil
 }
 
-// behind reports whether something counts that is not on disk; appending is held.
-func (e *Events) behind() bool {
-	e.syncing.Lock()
-	defer e.syncing.Unlock()
-	return e.synced < e.last.Seq
-}
-
 // lost closes a log whose disk may have lost what counts already: the system forgets the pages that it
 // could not write, so another sync that passes says nothing about them.
 func (e *Events) lost(cause error) error {

@@ -201,3 +201,52 @@ func TestWritePassesDuringASync(t *testing.T) {
 		t.Errorf("%d syncs", n)
 	}
 }
+
+// tellsOnce is a file whose writes fail, and whose loss the next sync is told of.
+type tellsOnce struct {
+	files.File
+	write error
+	sync  func() error
+}
+
+func (f *tellsOnce) Write(p []byte) (int, error) {
+	if f.write != nil {
+		return 0, f.write
+	}
+	return f.File.Write(p)
+}
+
+func (f *tellsOnce) Sync() error {
+	if f.sync == nil {
+		return f.File.Sync()
+	}
+	defer func() { f.sync = nil }()
+	return f.sync()
+}
+
+// TestALossIsToldToNoOtherSync: while a full disk was cleaned up, a sync beside it could pass although what it
+// was for was lost, as the system tells of a loss once.
+func TestALossIsToldToNoOtherSync(t *testing.T) {
+	var f *tellsOnce
+	e, err := files.OpenWith(files.Config{Dir: t.TempDir()}, func(path string) (files.File, error) {
+		made, err := files.CreateFile(path)
+		f = &tellsOnce{File: made}
+		return f, err
+	})
+	must(t, err)
+	t.Cleanup(func() { _ = e.Close() })
+	must(t, e.Write(t.Context(), numbered(1)))
+	f.write = syscall.ENOSPC
+	f.sync = func() error {
+		if !e.Syncing() {
+			t.Error("another sync may run beside it")
+		}
+		return syscall.EIO
+	}
+	if err := e.Write(t.Context(), numbered(2)); !errors.Is(err, syscall.EIO) {
+		t.Errorf("got %v", err)
+	}
+	if err := e.Sync(t.Context(), 1); !errors.Is(err, syscall.EIO) {
+		t.Errorf("a sync of what was lost: %v", err)
+	}
+}
