@@ -53,29 +53,19 @@ func (c *call) level(context.Context) error {
 		return nil
 	}
 	here := c.staging()
-	relation, live := levels.Equal, ""
-	for _, text := range c.policy.Engine.Pool.Says() {
-		there := levels.Parse(text)
-		r := levels.Compare(here, there)
-		if live == "" || r == levels.Unequal || r == levels.Unknown && relation == levels.Equal {
-			relation, live = r, there.String()
-		}
-	}
-	c.levels = map[string]string{"staging_level": here.String(), "live_level": live}
-	if relation == levels.Equal {
-		return nil
-	}
-	reason, msg := problems.ReasonUnequal, "the staging engine is "+here.String()+" and the live engine is "+live
+	relation, live := levels.Farthest(here, c.policy.Engine.Pool.Says())
+	c.levels = map[string]string{"staging_level": here.String(), "live_level": live.String()}
+	reason, msg := problems.ReasonUnequal, "the staging engine is "+here.String()+" and the live engine is "+live.String()
 	if relation == levels.Unknown {
 		reason = problems.ReasonUnknownLevel
 	}
-	if c.policy.PatchLevel.Lets(relation) {
-		if relation == levels.Unequal {
-			c.relay.cfg.Log.WithFields(logrus.Fields{"req": c.Ref, "peer": c.Peer, "reason": string(reason)}).Warn(msg)
-		}
-		return nil
+	if !c.policy.PatchLevel.Lets(relation) {
+		return problems.New(tunnel.Refused, reason, msg, nil)
 	}
-	return problems.New(tunnel.Refused, reason, msg, nil)
+	if relation == levels.Unequal {
+		c.relay.cfg.Log.WithFields(logrus.Fields{"req": c.Ref, "peer": c.Peer, "reason": string(reason)}).Warn(msg)
+	}
+	return nil
 }
 
 // staging is what the staging engine says of itself: in a field of the head or, a portal, by the form of

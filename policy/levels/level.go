@@ -69,6 +69,22 @@ func Compare(a, b Level) Relation {
 	return Unknown
 }
 
+// Farthest returns which of the levels that texts say is the farthest from a, and its relation: one that is
+// unequal, else one of which nothing is known. Of no text nothing is known.
+func Farthest(a Level, texts []string) (Relation, Level) {
+	found := map[Relation]Level{}
+	for _, text := range texts {
+		b := Parse(text)
+		found[Compare(a, b)] = b
+	}
+	for _, r := range []Relation{Unequal, Unknown, Equal} {
+		if b, ok := found[r]; ok {
+			return r, b
+		}
+	}
+	return Unknown, Level{}
+}
+
 // differ reports whether neither text is the begin of the other, up to a separator: 7.4 may be 7.4.13.
 func differ(a, b, separator string) bool {
 	if len(a) > len(b) {

@@ -64,6 +64,26 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+func TestFarthest(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		texts []string
+		want  levels.Relation
+		level string
+	}{
+		{"none", nil, levels.Unknown, ""},
+		{"alike", []string{dxp92, dxp92}, levels.Equal, dxp92},
+		{"one says nothing", []string{dxp92, ""}, levels.Unknown, ""},
+		{"the first says nothing", []string{"", dxp92}, levels.Unknown, ""},
+		{"one differs", []string{"", dxp80, dxp92}, levels.Unequal, dxp80},
+	} {
+		r, b := levels.Farthest(levels.Parse(dxp92), tt.texts)
+		if r != tt.want || b != levels.Parse(tt.level) {
+			t.Errorf("%s: %d, %v", tt.name, r, b)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(dxp92, ce112)
 	f.Fuzz(func(t *testing.T, a, b string) {
