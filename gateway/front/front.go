@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -160,12 +161,8 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 		return
 	}
 	patience := f.patience(rules, socket.Addr())
-	var hello greeted
-	conn, protocol, err := f.handshake(context.WithValue(ctx, greetedKey{}, &hello), raw, patience)
-	if err != nil {
-		if ctx.Err() == nil {
-			f.refused(ctx, raw, socket, explain(err, &hello, f.tls.MinVersion), err)
-		}
+	conn, protocol, ok := f.secured(ctx, raw, socket, patience)
+	if !ok {
 		return
 	}
 	service := f.cfg.Services[protocol]
@@ -179,6 +176,17 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 	defer f.open.remove(c.own)
 	defer f.hurry(c.own, raw, protocol, patience)()
 	service.Serve(ctx, c)
+}
+
+// secured is handshake, which tells why it came to nothing.
+func (f *Front) secured(ctx context.Context, raw net.Conn, socket netip.AddrPort, patience time.Duration) (
+	conn net.Conn, protocol string, ok bool) {
+	var hello greeted
+	conn, protocol, err := f.handshake(context.WithValue(ctx, greetedKey{}, &hello), raw, patience)
+	if err != nil && ctx.Err() == nil {
+		f.refused(ctx, raw, socket, explain(err, &hello, f.tls.MinVersion), err)
+	}
+	return conn, protocol, err == nil
 }
 
 // handshake ends TLS.

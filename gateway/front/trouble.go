@@ -89,7 +89,10 @@ func alertOf(err error) (alert uint64, ok bool) {
 		return 0, false
 	}
 	v := reflect.ValueOf(op.Err)
-	return v.Uint(), v.Kind() == reflect.Uint8
+	if v.Kind() != reflect.Uint8 {
+		return 0, false
+	}
+	return v.Uint(), true
 }
 
 // verdict is what is said about a connection that came to nothing.
