@@ -38,12 +38,16 @@ func (l *Log) put(ctx context.Context, p *pending) error {
 		return store.ErrClosed
 	default:
 	}
+	// here and not behind the callers: however slow the disk, no more records than that are not signed
+	signed := l.w.uncovered+1 >= l.cfg.CheckpointEvery
 	l.w.group = append(l.w.group[:0], p)
-	if err := l.keep(ctx, l.direct.Write, func() error { return l.build(l.w.group, false) }); err != nil {
+	if err := l.keep(ctx, l.direct.Write, func() error { return l.build(l.w.group, signed) }); err != nil {
 		return err
 	}
-	p.seq = l.w.seq
-	l.w.uncovered++
+	p.seq = l.w.recs[0].Seq
+	if l.w.uncovered++; signed {
+		l.w.uncovered, l.w.unsaved = 0, true
+	}
 	return nil
 }
 
@@ -75,48 +79,53 @@ func (l *Log) runDirect(ctx context.Context) {
 	}
 }
 
-// follow syncs what was written, and signs it if a checkpoint is due.
+// follow syncs what was written, and saves a checkpoint of it if one was signed.
 func (l *Log) follow(ctx context.Context) {
 	l.writing.Lock()
-	due, seq := l.w.uncovered >= l.cfg.CheckpointEvery, l.w.seq
+	c, save := l.checkpoint(l.cfg.Now()), l.w.unsaved
+	l.w.unsaved = false
 	l.writing.Unlock()
-	if due {
-		l.seal(ctx)
-		return
-	}
-	if err := l.direct.Sync(ctx, seq); err != nil {
-		l.note(err)
-	}
+	_ = l.settle(ctx, c, save) // Err tells
 }
 
-// seal makes a checkpoint of what none covers yet and saves it once the log is on disk up to it, or saves
-// one again that could not be saved. It reports whether nothing is left to do.
+// seal makes a checkpoint of what none covers yet and saves it, or saves one again that could not be saved.
+// It reports whether nothing is left to do.
 func (l *Log) seal(ctx context.Context) bool {
 	c, err := l.signDirect(ctx)
-	if err == nil && c != nil {
-		if err = l.direct.Sync(ctx, store.Seq(c.Size)); err == nil {
-			l.saved(l.saveOf(*c))
-		}
-	}
-	if err != nil || c != nil {
+	switch {
+	case err != nil:
 		l.note(err)
+	case c != nil:
+		err = l.settle(ctx, *c, true)
 	}
 	return err == nil && l.w.saveErr == nil // only this goroutine changes it
+}
+
+// settle returns when the log is on disk up to c, and saves c then if it is told to.
+func (l *Log) settle(ctx context.Context, c chain.Checkpoint, save bool) error {
+	err := l.direct.Sync(ctx, c.Size)
+	if err == nil && save {
+		l.saved(l.saveOf(c))
+	}
+	if err != nil || save {
+		l.note(err)
+	}
+	return err
 }
 
 // signDirect appends a checkpoint and returns what the file is to hold, nil if it holds the newest one.
 func (l *Log) signDirect(ctx context.Context) (*chain.Checkpoint, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	if l.w.uncovered == 0 && l.w.saveErr == nil {
+	if l.w.uncovered == 0 && l.w.saveErr == nil && !l.w.unsaved {
 		return nil, nil
 	}
 	if l.w.uncovered > 0 {
 		if err := l.keep(ctx, l.direct.Write, func() error { return l.build(nil, true) }); err != nil {
 			return nil, err
 		}
-		l.w.uncovered = 0
 	}
+	l.w.uncovered, l.w.unsaved = 0, false
 	c := l.checkpoint(l.cfg.Now())
 	return &c, nil
 }

@@ -46,6 +46,7 @@ type writer struct {
 	seq       store.Seq    // of the last record
 	head      chain.Digest // its hash
 	uncovered int          // events that no checkpoint covers
+	unsaved   bool         // one was signed that the file was not written for, if callers write
 	parked    []*pending   // that wait for another event
 	group     []*pending   // room for a group
 	saveErr   error        // why the file does not hold the newest checkpoint
