@@ -16,6 +16,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/levels"
+	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -138,9 +139,12 @@ func (c *call) keepSight(ctx context.Context) error {
 
 // pruneSights lets go of what was kept of requests that nobody knows any more.
 func (r *Relay) pruneSights(ctx context.Context) {
-	err := r.cfg.Sights.Prune(ctx, func(ctx context.Context, request int64) bool {
+	err := r.cfg.Sights.Prune(ctx, func(ctx context.Context, request int64) (bool, error) {
 		found, err := r.cfg.Memory.Request(ctx, request)
-		return err == nil && found.CleanedAt.IsZero()
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		}
+		return found.CleanedAt.IsZero(), err
 	})
 	if err != nil {
 		r.cfg.Log.WithError(err).Warn("what was seen of old archives cannot be forgotten")

@@ -230,15 +230,20 @@ func (k *Keeper) Forget(ctx context.Context, request int64) error {
 	return err
 }
 
-// Prune forgets the requests that nobody knows any more.
-func (k *Keeper) Prune(ctx context.Context, known func(ctx context.Context, request int64) bool) error {
+// Prune forgets the requests that nobody knows any more. An error of known ends it.
+func (k *Keeper) Prune(ctx context.Context, known func(ctx context.Context, request int64) (bool, error)) error {
 	keys, err := k.values.List(ctx, root, false)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		request, err := strconv.ParseInt(last(key), 10, 64)
-		if err == nil && known(ctx, request) {
+		keep := false
+		if request, err := strconv.ParseInt(last(key), 10, 64); err == nil {
+			if keep, err = known(ctx, request); err != nil {
+				return err
+			}
+		}
+		if keep {
 			continue
 		}
 		if err := k.values.Delete(ctx, key); err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -174,11 +174,15 @@ func TestNothingIsKeptForEver(t *testing.T) {
 		return len(keys)
 	}
 	g.publish(lar)
-	g.must(g.all[0].Prune(t.Context(), func(_ context.Context, id int64) bool { return id == request }))
+	g.must(g.all[0].Prune(t.Context(), func(_ context.Context, id int64) (bool, error) { return id == request, nil }))
 	if left() == 0 {
 		t.Error("a request that is known was forgotten")
 	}
-	g.must(g.all[0].Prune(t.Context(), func(context.Context, int64) bool { return false }))
+	away := errors.New("the store is away")
+	if err := g.all[0].Prune(t.Context(), func(context.Context, int64) (bool, error) { return false, away }); !errors.Is(err, away) || left() == 0 {
+		t.Errorf("a request was forgotten of which nobody could say whether it is known: %v", err)
+	}
+	g.must(g.all[0].Prune(t.Context(), func(context.Context, int64) (bool, error) { return false, nil }))
 	if n := left(); n != 0 {
 		t.Errorf("%d keys of a request that nobody knows", n)
 	}
