@@ -51,9 +51,6 @@ type Config struct {
 	// means 1000 and 10 s.
 	CheckpointEvery    int
 	CheckpointInterval time.Duration
-	// MaxWait lets the first of a group of events wait so long for others before they share an
-	// fsync. 0 does not wait: events that come during an fsync share the next one anyway.
-	MaxWait time.Duration
 }
 
 // Log is an audit log that is being written. It is safe for concurrent use.

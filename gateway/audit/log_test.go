@@ -87,33 +87,6 @@ func TestConcurrentAppendsShareWrites(t *testing.T) {
 	}
 }
 
-func TestMaxWait(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		m := &audittest.Memory{}
-		l, err := audit.Open(context.Background(), audit.Config{
-			Events: m, Now: time.Now, Key: audittest.Key, Checkpoint: filepath.Join(dir, "c"),
-			MaxWait: 5 * time.Millisecond,
-		})
-		audittest.Must(t, err)
-		var wg sync.WaitGroup
-		for i := range 10 {
-			wg.Go(func() {
-				time.Sleep(time.Duration(i) * 100 * time.Microsecond) // the bubble's time
-				_, err := l.Append(context.Background(), audittest.Verdict(i))
-				if err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		if m.Groups != 1 {
-			t.Errorf("%d writes for events within a millisecond", m.Groups)
-		}
-		audittest.Must(t, l.Close())
-	})
-}
-
 func TestFull(t *testing.T) {
 	ctx := context.Background()
 	m := &audittest.Memory{}

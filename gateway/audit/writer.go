@@ -124,8 +124,7 @@ func (w *writer) park(p *pending) bool {
 	return true
 }
 
-// group adds first, unless it is nil, and every event that waits already to those that are parked,
-// and those that come within MaxWait.
+// group adds first, unless it is nil, and every event that waits already to those that are parked.
 func (l *Log) group(first *pending) []*pending {
 	group := l.w.group[:0]
 	group = append(group, l.w.parked...)
@@ -133,14 +132,8 @@ func (l *Log) group(first *pending) []*pending {
 	if first != nil {
 		group = append(group, first)
 	}
-	var end <-chan time.Time
-	if l.cfg.MaxWait > 0 {
-		timer := time.NewTimer(l.cfg.MaxWait)
-		defer timer.Stop()
-		end = timer.C
-	}
 	for len(group) < MaxGroup {
-		p := l.next(end)
+		p := l.next()
 		if p == nil {
 			break
 		}
@@ -150,21 +143,12 @@ func (l *Log) group(first *pending) []*pending {
 	return group
 }
 
-// next returns an event that comes before end, or one that waits already if end is nil; nil if
-// there is none.
-func (l *Log) next(end <-chan time.Time) *pending {
+// next returns an event that waits already; nil if there is none.
+func (l *Log) next() *pending {
 	select {
 	case p := <-l.groups:
 		return p
 	default:
-	}
-	if end == nil {
-		return nil
-	}
-	select {
-	case p := <-l.groups:
-		return p
-	case <-end:
 		return nil
 	}
 }
