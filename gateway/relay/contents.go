@@ -98,7 +98,7 @@ func (c *call) contents(ctx context.Context) error {
 	if c.peer.Contents == nil || !imports || c.decision != calls.Forward {
 		return nil
 	}
-	err := c.relay.cfg.Sights.Judge(ctx, c.request, c.peer.Contents)
+	err := c.relay.cfg.Sights.Judge(ctx, c.request, c.past.Request.Others.Bytes, c.peer.Contents)
 	var denied *sights.Denied
 	var unseen *glimpse.Unseen
 	var bad *refusal.Refusal

@@ -158,8 +158,8 @@ func (d *Denied) Error() string {
 }
 
 // Judge returns why the archive of a request must not be imported: a *Denied, a *glimpse.Unseen or what
-// its manifest is refused for, or the store's error.
-func (k *Keeper) Judge(ctx context.Context, request int64, allowed *contents.Set) error {
+// its manifest is refused for, or the store's error. size is how many bytes of it the engine took.
+func (k *Keeper) Judge(ctx context.Context, request, size int64, allowed *contents.Set) error {
 	under, err := k.values.List(ctx, below(request)+"/"+leaves, false)
 	if err != nil {
 		return err
@@ -172,6 +172,7 @@ func (k *Keeper) Judge(ctx context.Context, request int64, allowed *contents.Set
 		return err
 	}
 	var parts []glimpse.Sight
+	var seen int64
 	for _, key := range keys {
 		if stemOf(last(key)) != stemOf(last(keys[0])) {
 			return &glimpse.Unseen{Why: "its parts " + last(keys[0]) + " and " + last(key) +
@@ -182,6 +183,11 @@ func (k *Keeper) Judge(ctx context.Context, request int64, allowed *contents.Set
 			return err
 		}
 		parts = append(parts, s)
+		seen += s.Size
+	}
+	if seen != size {
+		return &glimpse.Unseen{Why: fmt.Sprintf("the live engine has %d bytes of it, and parts of %d bytes were looked at when they "+
+			"came through this gateway", size, seen)}
 	}
 	m, err := glimpse.Manifest(parts, archive.DefaultLimits())
 	if err != nil {

@@ -116,9 +116,10 @@ func TestWhatIsJudged(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newGateways(t)
-			g.publish(pack(t, tt.manifest))
+			lar := pack(t, tt.manifest)
+			g.publish(lar)
 			for _, k := range g.all {
-				err := k.Judge(t.Context(), request, contents.New([]string{tt.types}))
+				err := k.Judge(t.Context(), request, int64(len(lar)), contents.New([]string{tt.types}))
 				var d *sights.Denied
 				if tt.denied == "" && err != nil || tt.denied != "" && (!errors.As(err, &d) || !strings.Contains(d.Error(), tt.denied)) {
 					t.Errorf("%v, want %q", err, tt.denied)
@@ -137,14 +138,15 @@ func isUnseen(err error) bool {
 // and its answer is known.
 func TestAPartOfUnknownEnd(t *testing.T) {
 	g := newGateways(t)
-	all := parts(pack(t, ""))
+	lar := pack(t, "")
+	all := parts(lar)
 	for i, p := range all {
 		w := g.watch(g.all[0], i, p)
 		if i != 2 {
 			g.must(w.Taken(t.Context()))
 		}
 	}
-	judge := func() error { return g.all[1].Judge(t.Context(), request, contents.New(nil)) }
+	judge := func() error { return g.all[1].Judge(t.Context(), request, int64(len(lar)), contents.New(nil)) }
 	if err := judge(); !isUnseen(err) || !strings.Contains(err.Error(), name(2)) {
 		t.Errorf("with a part under way: %v", err)
 	}
@@ -193,7 +195,7 @@ func TestNothingIsKeptForEver(t *testing.T) {
 	if n := left(); n != 0 {
 		t.Errorf("%d keys of a request that was cleaned up", n)
 	}
-	if err := g.all[0].Judge(t.Context(), request, contents.New(nil)); !isUnseen(err) {
+	if err := g.all[0].Judge(t.Context(), request, int64(len(lar)), contents.New(nil)); !isUnseen(err) {
 		t.Errorf("what is forgotten: %v", err)
 	}
 }
@@ -209,7 +211,7 @@ func TestOddNamesOfParts(t *testing.T) {
 		_, err = w.Write(lar[from : (i+1)*len(lar)/3])
 		g.must(errors.Join(err, w.Taken(t.Context())))
 	}
-	if err := g.all[0].Judge(t.Context(), request, contents.New(nil)); err != nil {
+	if err := g.all[0].Judge(t.Context(), request, int64(len(lar)), contents.New(nil)); err != nil {
 		t.Error(err)
 	}
 }
@@ -224,7 +226,20 @@ func TestPartsOfTwoSeries(t *testing.T) {
 		_, err = w.Write(lar[i*len(lar)/2 : (i+1)*len(lar)/2])
 		g.must(errors.Join(err, w.Taken(t.Context())))
 	}
-	if err := g.all[0].Judge(t.Context(), request, contents.New(nil)); !isUnseen(err) || !strings.Contains(err.Error(), "two series") {
+	if err := g.all[0].Judge(t.Context(), request, int64(len(lar)), contents.New(nil)); !isUnseen(err) || !strings.Contains(err.Error(), "two series") {
 		t.Error(err)
+	}
+}
+
+// What the engine has and nobody looked at, or does not have and was looked at once, leaves the archive
+// unseen, also where the rest would be a whole one.
+func TestOtherBytesThanTheEngineHas(t *testing.T) {
+	g := newGateways(t)
+	lar := pack(t, "")
+	g.publish(lar)
+	for _, more := range []int64{-1, 1} {
+		if err := g.all[0].Judge(t.Context(), request, int64(len(lar))+more, contents.New(nil)); !isUnseen(err) {
+			t.Errorf("with %d bytes more: %v", more, err)
+		}
 	}
 }
