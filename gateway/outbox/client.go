@@ -97,11 +97,13 @@ func (c *Client) Blob(ctx context.Context, d sync.Digest, size int64, content io
 		if err != nil {
 			return sent, err
 		}
+		from := at.Have
 		if err := c.send(ctx, http.MethodPut, fmt.Sprintf("blobs/%s/%d/%d", d, at.Have, size), buf[:n], &at); err != nil {
 			return sent, err
 		}
-		if sent += int64(n); at.Have < sent {
-			return sent, errors.New("a content does not grow at the other end")
+		sent += int64(n)
+		if want := from + int64(n); at.Have != want && at.Have != size {
+			return sent, fmt.Errorf("%d bytes of a content are at the other end, not %d", at.Have, want)
 		}
 	}
 	return sent, nil
