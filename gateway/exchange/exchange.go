@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -83,7 +84,7 @@ func New(c Config) (*Exchange, error) {
 	x := &Exchange{cfg: c, pull: make(chan struct{}, 1)}
 	var err error
 	x.replica, err = replica.New(replica.Config{
-		Key: c.Key, Source: c.Source, Name: "engine", Changes: c.Book, Blobs: c.Blobs,
+		Key: c.Key, Source: c.Source, Name: journal(c.Peers), Changes: c.Book, Blobs: c.Blobs,
 		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Travels: x.travels, Now: c.Now,
 		Noted: x.noted, Workers: workers, Pause: c.Pause,
 	})
@@ -108,6 +109,17 @@ func New(c Config) (*Exchange, error) {
 	x.outbox, err = outbox.New(outbox.Config{Changes: c.Book, Deliveries: c.Book, Blobs: c.Blobs, Hello: x.hello,
 		Met: x.far.met, Log: c.Log, Now: c.Now}, clients)
 	return x, err
+}
+
+// journal names how far the engine's journal was read, by the kinds that travel: rows of others are
+// passed over, so with another kind all of it is read anew.
+func journal(peers []Peer) string {
+	var kinds []string
+	for _, p := range peers {
+		kinds = append(kinds, p.Kinds...)
+	}
+	slices.Sort(kinds)
+	return "engine " + strings.Join(slices.Compact(kinds), " ")
 }
 
 // Self returns the server that this gateway is.
