@@ -9,7 +9,8 @@
 //	          before anything can happen and its outcome afterwards; the same on every wire
 //	once      lets the first of equal calls pass and gives its duplicates its answer
 //	upstream  says which node of the live engine it goes to
-//	doctor    what a doctor looks at, and the desk that answers its questions
+//	doctor    what a doctor looks at, here and on the way to the other end, and the desk that answers its
+//	          questions
 //	native    serves HTTP/2, each request of it a visit
 //	admin     the listener for those who run the gateway: health, metrics, status, reload, profiles
 //	status    what a gateway says of itself, in one value, in words too

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/doctor"
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
 	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
@@ -161,10 +162,10 @@ func TestDoctorBehindBalancers(t *testing.T) {
 			} else if all := findings(r); len(all) > 0 {
 				t.Errorf("found %+v", all)
 			}
-			if tt.note != "" && !has(r, "probe.idle", doctor.Note, tt.note) {
+			if tt.note != "" && !has(r, "probe.idle", finding.Note, tt.note) {
 				t.Errorf("no word of it: %+v", r.Lines)
 			}
-			if tt.id != "path" && !has(r, "probe.reuse", doctor.Note, "a proxy that speaks HTTP") && strings.Contains(tt.name, "tuned") {
+			if tt.id != "path" && !has(r, "probe.reuse", finding.Note, "a proxy that speaks HTTP") && strings.Contains(tt.name, "tuned") {
 				t.Errorf("no word of the proxy: %+v", r.Lines)
 			}
 		})
@@ -172,7 +173,7 @@ func TestDoctorBehindBalancers(t *testing.T) {
 }
 
 // has reports whether a report has such a line.
-func has(r doctor.Report, id string, mark doctor.Mark, words string) bool {
+func has(r finding.Report, id string, mark finding.Mark, words string) bool {
 	for _, l := range r.Lines {
 		if l.ID == id && l.Mark == mark && strings.Contains(l.Words, words) {
 			return true

@@ -16,6 +16,8 @@ import (
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/doctor"
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
+	"github.com/stagelock/stagelock/gateway/doctor/here"
 	"github.com/stagelock/stagelock/gateway/doctor/portal"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/gateway/node/plan"
@@ -86,16 +88,16 @@ var broken = []struct {
 	{"this clock is behind", world{look: shifted(-5 * time.Minute)}, "clock", []string{"ahead", "NTP"}},
 	{"this clock is ahead", world{look: shifted(time.Minute)}, "clock", []string{"behind", "NTP"}},
 
-	{"another secret", world{look: withSecret(doctor.Secret{Text: otherSecret, Algorithm: "AES"})}, "secret", []string{"differs from every one"}},
+	{"another secret", world{look: withSecret(here.Secret{Text: otherSecret, Algorithm: "AES"})}, "secret", []string{"differs from every one"}},
 	{"another secret in the portal's file", world{props: "# 1\n# 2\ntunneling.servlet.shared.secret=" + otherSecret + "\n",
 		look: set(func(c *doctor.Config) {
 			v := c.Portal.Get(portal.Secret)
-			c.Secret = &doctor.Secret{Text: v.Text, Algorithm: "AES", Place: v}
+			c.Secret = &here.Secret{Text: v.Text, Algorithm: "AES", Place: v}
 		})}, "secret", []string{"differs from every one", "portal-ext.properties:3"}},
 	{"digits that are read as text", world{live: harness.Options{Secret: digits, Hex: true}, engine: harness.EngineOptions{Key: digitKey()},
-		look: withSecret(doctor.Secret{Text: digits, Algorithm: "AES"})}, "secret",
+		look: withSecret(here.Secret{Text: digits, Algorithm: "AES"})}, "secret",
 		[]string{"the keys match", "read as text", "tunneling.servlet.shared.secret.hex=true"}},
-	{"another cipher", world{look: withSecret(doctor.Secret{Text: ownSecret, Algorithm: "Blowfish"})}, "secret",
+	{"another cipher", world{look: withSecret(here.Secret{Text: ownSecret, Algorithm: "Blowfish"})}, "secret",
 		[]string{"Blowfish here, AES there", "tunneling.servlet.encryption.algorithm=AES"}},
 	{"the former secret", world{live: harness.Options{Secret: otherSecret, PreviousSecret: ownSecret, Engine: ownSecret}}, "secret",
 		[]string{"the former one of peer staging", "change to the new secret"}},
@@ -141,9 +143,9 @@ var broken = []struct {
 }
 
 // findings returns what a report wants mended.
-func findings(r doctor.Report) (all []doctor.Line) {
+func findings(r finding.Report) (all []finding.Line) {
 	for _, l := range r.Lines {
-		if l.Mark == doctor.Bad {
+		if l.Mark == finding.Bad {
 			all = append(all, l)
 		}
 	}
@@ -151,7 +153,7 @@ func findings(r doctor.Report) (all []doctor.Line) {
 }
 
 // checkFinding demands one finding, and words of it, its cure or its place.
-func checkFinding(t *testing.T, r doctor.Report, id string, says []string) {
+func checkFinding(t *testing.T, r finding.Report, id string, says []string) {
 	t.Helper()
 	all := findings(r)
 	if len(all) != 1 || all[0].ID != id {
@@ -211,7 +213,7 @@ func TestDoctorFindsNothingWhereAllIsWell(t *testing.T) {
 				t.Errorf("found %+v", all)
 			}
 			for _, id := range []string{"tcp", "path", "address", "clock", "secret", "login", "line", "buffer", "probe.size", "probe.reuse"} {
-				if !slices.ContainsFunc(r.Lines, func(l doctor.Line) bool { return l.ID == id && l.Mark == doctor.OK }) {
+				if !slices.ContainsFunc(r.Lines, func(l finding.Line) bool { return l.ID == id && l.Mark == finding.OK }) {
 					t.Errorf("%s was not looked at: %+v", id, r.Lines)
 				}
 			}
@@ -251,12 +253,12 @@ var ownWorlds = []struct {
 // The gateway here: its configuration, its engine, and what it says of itself while it runs.
 func TestDoctorOfTheLiveSide(t *testing.T) {
 	e := harness.StartEngine(t, harness.EngineOptions{Context: "/portal"})
-	look := func(t *testing.T, o harness.Options, change func(*status.Status)) doctor.Report {
+	look := func(t *testing.T, o harness.Options, change func(*status.Status)) finding.Report {
 		o.Upstream, o.Inside, o.BrowserURL = or(o.Upstream, e.URL), or(o.Inside, "/portal"), "https://www.example.com"
 		o.Logins, o.Sites = "["+harness.Login+"]", fmt.Sprintf("[%d]", harness.Site)
 		g := harness.Start(t, o)
 		cfg, problems := conf.Load(conf.Options{File: g.File})
-		own := &doctor.Own{Conf: cfg, Problems: append(problems, plan.Check(cfg)...),
+		own := &here.Own{Conf: cfg, Problems: append(problems, plan.Check(cfg)...),
 			Engine: func(ctx context.Context) []readiness.Finding { return node.AskEngine(ctx, cfg) },
 			Status: func(context.Context) (*status.Status, error) {
 				s := g.Node.Status()
@@ -265,7 +267,7 @@ func TestDoctorOfTheLiveSide(t *testing.T) {
 				}
 				return &s, nil
 			}}
-		return doctor.Run(t.Context(), doctor.Config{Own: own})
+		return doctor.Run(t.Context(), doctor.Config{Config: here.Config{Own: own}})
 	}
 	for _, tt := range ownWorlds {
 		t.Run(tt.name, func(t *testing.T) { checkFinding(t, look(t, tt.o, tt.s), tt.id, tt.says) })

@@ -24,6 +24,8 @@ import (
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/doctor"
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
+	"github.com/stagelock/stagelock/gateway/doctor/here"
 	"github.com/stagelock/stagelock/gateway/doctor/portal"
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/policy/secret"
@@ -50,7 +52,7 @@ tunnel.servlet.hosts.allowed=127.0.0.1,SERVER_IP
 const ownSecret, otherSecret = "kX7vQz2mNp4rTs9w", "qW8eRt5yUi3oPa1s"
 
 // report is what a doctor finds on the staging server.
-func (w world) report(t *testing.T) doctor.Report {
+func (w world) report(t *testing.T) finding.Report {
 	t.Helper()
 	w.engine.Context, w.live.Secret = "/portal", or(w.live.Secret, ownSecret)
 	if w.engine.Key == nil {
@@ -67,9 +69,10 @@ func (w world) report(t *testing.T) doctor.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := doctor.Config{To: to, Roots: g.TLS.RootCAs, Login: harness.Login, Site: harness.Site, Build: "7.4",
+	c := doctor.Config{To: to, Roots: g.TLS.RootCAs, Login: harness.Login, Site: harness.Site,
 		Silences: []time.Duration{10 * time.Millisecond}, Patience: 3 * time.Second, Quick: true,
-		Secret: &doctor.Secret{Text: ownSecret, Algorithm: "AES"}, Keytool: pemStore, Portal: w.portal(t)}
+		Config:  here.Config{Build: "7.4", Secret: &here.Secret{Text: ownSecret, Algorithm: "AES"}, Portal: w.portal(t)},
+		Keytool: pemStore}
 	if w.look != nil {
 		w.look(t, g, &c)
 	}
@@ -272,7 +275,7 @@ func shifted(d time.Duration) change {
 	return set(func(c *doctor.Config) { c.Now = func() time.Time { return time.Now().Add(d) } })
 }
 
-func withSecret(s doctor.Secret) change {
+func withSecret(s here.Secret) change {
 	return set(func(c *doctor.Config) { c.Secret, c.Portal = &s, nil })
 }
 

@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 	},
 	"cmd/stagelock/commands/doctor": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/admin",
-		"gateway/doctor", "gateway/doctor/portal", "gateway/node", "gateway/readiness",
+		"gateway/doctor", "gateway/doctor/finding", "gateway/doctor/here", "gateway/doctor/portal", "gateway/node", "gateway/readiness",
 		"gateway/status",
 	},
 	"cmd/stagelock/commands/engine": {
@@ -108,13 +108,17 @@ var mayImport = map[string][]string{
 	"gateway/certs":   {"store", "store/files"},
 	"gateway/cluster": {"conf", "gateway/audit", "gateway/audit/witness", "store", "store/postgres"},
 	"gateway/doctor": {
-		"conf", "gateway/doctor/challenge", "gateway/doctor/desk", "gateway/doctor/portal",
-		"gateway/readiness", "gateway/status", "policy", "policy/secret", "tunnel/publisher",
-		"tunnel/publisher/failure",
+		"gateway/doctor/challenge", "gateway/doctor/desk", "gateway/doctor/finding", "gateway/doctor/here",
+		"gateway/doctor/portal", "policy/secret", "tunnel/publisher", "tunnel/publisher/failure",
 	},
 	"gateway/doctor/challenge": {},
 	"gateway/doctor/desk":      {"gateway/doctor/challenge", "policy/hosts"},
-	"gateway/doctor/portal":    {"conf/format"},
+	"gateway/doctor/finding":   {"gateway/doctor/portal"},
+	"gateway/doctor/here": {
+		"conf", "gateway/doctor/challenge", "gateway/doctor/finding", "gateway/doctor/portal",
+		"gateway/readiness", "gateway/status", "policy", "policy/secret",
+	},
+	"gateway/doctor/portal": {"conf/format"},
 	"gateway/exchange": {
 		"gateway/inbox", "gateway/outbox", "gateway/replica", "store", "store/exchange", "tunnel/source",
 		"tunnel/sync",

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/doctor/desk"
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
 )
 
 // maxAnswer bounds what is read of an answer.
@@ -156,24 +157,24 @@ func firstLine(b []byte) string {
 }
 
 // path looks for the tunnel, and for the desk beside it.
-func path(ctx context.Context, p *patient) []Line {
+func path(ctx context.Context, p *patient) []finding.Line {
 	ctx, cancel := context.WithTimeout(ctx, p.Reply)
 	defer cancel()
 	tunnel := *p.To
 	tunnel.Path += "/api/liferay/do"
 	a, err := p.send(ctx, nil, http.MethodGet, &tunnel, nil, 0)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return []Line{bad(fmt.Sprintf("no answer over HTTP in %s", p.Reply), "look at what is behind what ends TLS there")}
+		return []finding.Line{finding.Mend(fmt.Sprintf("no answer over HTTP in %s", p.Reply), "look at what is behind what ends TLS there")}
 	}
 	if err != nil {
-		return []Line{bad("no answer over HTTP: "+err.Error(), "look at what ends TLS there, and at its log")}
+		return []finding.Line{finding.Mend("no answer over HTTP: "+err.Error(), "look at what ends TLS there, and at its log")}
 	}
 	if a.reason == "http.host" || a.status == http.StatusBadRequest && strings.Contains(string(a.body), "host is not served") {
-		return []Line{
-			bad(
+		return []finding.Line{
+			finding.Mend(
 				p.To.Hostname()+" is not a name that the gateway there knows",
 				"add it to names there, or enter a name that is listed",
-			).as("name"),
+			).As("name"),
 		}
 	}
 	me, first, found := p.meet(ctx)
@@ -183,41 +184,41 @@ func path(ctx context.Context, p *patient) []Line {
 		return nil // see address
 	case found && a.status == http.StatusMethodNotAllowed:
 		p.known[met], p.me = true, me
-		return []Line{ok(tunnel.Path + " is the tunnel")}
+		return []finding.Line{finding.Well(tunnel.Path + " is the tunnel")}
 	case found && me.Context == p.To.Path:
-		return []Line{bad(fmt.Sprintf("something between changes the path: %s does not arrive as the tunnel's", tunnel.Path),
+		return []finding.Line{finding.Mend(fmt.Sprintf("something between changes the path: %s does not arrive as the tunnel's", tunnel.Path),
 			"have it pass the path on as it is: nginx proxy_pass without a path, no rewrite")}
 	case found:
 		p.known[met], p.me = true, me
 		told := fmt.Sprintf("the path context there is %q, and %q was entered", me.Context, p.To.Path)
 		p.To.Path = me.Context
-		return []Line{bad(told, fmt.Sprintf("enter %q as Remote Path Context", me.Context))}
+		return []finding.Line{finding.Mend(told, fmt.Sprintf("enter %q as Remote Path Context", me.Context))}
 	}
 	if first.ours {
 		a = first
 	}
-	return []Line{instead(a)}
+	return []finding.Line{instead(a)}
 }
 
 // instead is what answers where a gateway should, and answers no questions.
-func instead(a answered) Line {
+func instead(a answered) finding.Line {
 	switch {
 	case a.ours && a.status == http.StatusBadRequest:
 		words, cure, _ := strings.Cut(firstLine(a.body), "; ")
-		return bad("the gateway there refuses what arrives: "+words, cure)
+		return finding.Mend("the gateway there refuses what arrives: "+words, cure)
 	case a.ours:
-		return note(
+		return finding.Know(
 			fmt.Sprintf("a gateway is there and answers no questions (status %d): it is older, or slows this machine down", a.status),
 		)
 	case a.status/100 == 3:
-		return bad(
+		return finding.Mend(
 			fmt.Sprintf("something answers with status %d, a redirect, which Java's client does not follow for a POST", a.status),
 			"enter the address that it redirects to, or have it stop redirecting",
-		).as("redirect")
+		).As("redirect")
 	case a.status == http.StatusMethodNotAllowed || a.status == http.StatusNotFound || a.status == http.StatusForbidden:
-		return note(fmt.Sprintf("no stagelock gateway answers there (status %d%s); only one can tell more", a.status, by(a.server)))
+		return finding.Know(fmt.Sprintf("no stagelock gateway answers there (status %d%s); only one can tell more", a.status, by(a.server)))
 	}
-	return bad(fmt.Sprintf("something else than a gateway answers, with status %d%s", a.status, by(a.server)),
+	return finding.Mend(fmt.Sprintf("something else than a gateway answers, with status %d%s", a.status, by(a.server)),
 		"look at the balancer between: its backend is the gateway there")
 }
 
@@ -242,45 +243,45 @@ func (p *patient) meet(ctx context.Context) (me *desk.Me, a answered, found bool
 }
 
 // address looks as whom the other end sees this machine.
-func address(_ context.Context, p *patient) []Line {
+func address(_ context.Context, p *patient) []finding.Line {
 	switch {
 	case p.stranger != nil:
-		return []Line{bad(firstLine(p.stranger.body),
+		return []finding.Line{finding.Mend(firstLine(p.stranger.body),
 			"add the address to hosts.allow there, or the balancer that it belongs to to hosts.trusted_proxies; reload")}
 	case p.me == nil:
 		return nil // said by path
 	}
 	if len(p.me.Unread) > 0 {
-		return []Line{
-			bad(fmt.Sprintf("you are seen as %s, which is a balancer's address: it says X-Forwarded-For: %s, and is not trusted",
+		return []finding.Line{
+			finding.Mend(fmt.Sprintf("you are seen as %s, which is a balancer's address: it says X-Forwarded-For: %s, and is not trusted",
 				p.me.Address, strings.Join(p.me.Unread, ", ")), "add the balancer to hosts.trusted_proxies there"),
 		}
 	}
-	return []Line{ok(fmt.Sprintf("you come as %s (by %s); %s lets it pass", p.me.Address, p.me.By, p.me.Entry))}
+	return []finding.Line{finding.Well(fmt.Sprintf("you come as %s (by %s); %s lets it pass", p.me.Address, p.me.By, p.me.Entry))}
 }
 
 // clock compares the clocks.
-func clock(ctx context.Context, p *patient) []Line {
+func clock(ctx context.Context, p *patient) []finding.Line {
 	before := p.Now()
 	var me desk.Me
 	if _, err := p.question(ctx, nil, "me", struct{}{}, &me); err != nil {
-		return []Line{note("not looked at: " + err.Error())}
+		return []finding.Line{finding.Know("not looked at: " + err.Error())}
 	}
 	trip := p.Now().Sub(before)
 	ahead := me.Now.Sub(before.Add(trip / 2)).Round(time.Millisecond)
 	switch far := ahead.Abs(); {
 	case far <= 30*time.Second:
-		return []Line{ok(fmt.Sprintf("the other end is %s ahead", ahead))}
+		return []finding.Line{finding.Well(fmt.Sprintf("the other end is %s ahead", ahead))}
 	case ahead > 0:
-		return []Line{
-			bad(
+		return []finding.Line{
+			finding.Mend(
 				fmt.Sprintf("the other end is %s ahead; signatures fail beyond 30 s", ahead),
 				"start NTP on both machines; this one is behind, or that one ahead",
 			),
 		}
 	}
-	return []Line{
-		bad(
+	return []finding.Line{
+		finding.Mend(
 			fmt.Sprintf("the other end is %s behind; signatures fail beyond 30 s", -ahead),
 			"start NTP on both machines; that one is behind, or this one ahead",
 		),

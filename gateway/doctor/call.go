@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
 	"github.com/stagelock/stagelock/gateway/doctor/portal"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel/publisher"
@@ -18,12 +19,12 @@ import (
 
 // login makes the first call of a publish, which only asks: does live know the login, is there such a
 // site, and may the login reach it.
-func login(ctx context.Context, p *patient) []Line {
+func login(ctx context.Context, p *patient) []finding.Line {
 	k, findings := secret.NewKey(
 		secret.KeyConfig{ID: "doctor", Algorithm: p.Secret.Algorithm, Secret: []byte(p.Secret.Text), Hex: p.Secret.Hex, Line: p.Build},
 	)
 	if k == nil {
-		return []Line{bad(fmt.Sprintf("the secret makes no key: %v", findings), "make one with stagelock secret new")}
+		return []finding.Line{finding.Mend(fmt.Sprintf("the secret makes no key: %v", findings), "make one with stagelock secret new")}
 	}
 	build := cmp.Or(p.me.Line, p.Build, "7.4")
 	c, err := publisher.New(
@@ -38,22 +39,22 @@ func login(ctx context.Context, p *patient) []Line {
 		},
 	)
 	if err != nil {
-		return []Line{note("not looked at: " + err.Error())}
+		return []finding.Line{finding.Know("not looked at: " + err.Error())}
 	}
 	defer c.Close()
 	err = c.CheckRemoteStagingGroup(ctx, p.Site)
 	var f *failure.Failure
 	switch {
 	case err == nil:
-		return []Line{ok(fmt.Sprintf("%s may reach site %d", p.Login, p.Site))}
+		return []finding.Line{finding.Well(fmt.Sprintf("%s may reach site %d", p.Login, p.Site))}
 	case errors.As(err, &f):
-		return []Line{p.denied(f)}
+		return []finding.Line{p.denied(f)}
 	}
-	return []Line{bad(err.Error(), "see the reference in the log there")}
+	return []finding.Line{finding.Mend(err.Error(), "see the reference in the log there")}
 }
 
 // denied says which of login, site and engine a call failed for.
-func (p *patient) denied(f *failure.Failure) Line {
+func (p *patient) denied(f *failure.Failure) finding.Line {
 	text, class := f.Msg, ""
 	if f.Thrown != nil {
 		class = f.Thrown.Class[strings.LastIndexByte(f.Thrown.Class, '.')+1:]
@@ -62,57 +63,57 @@ func (p *patient) denied(f *failure.Failure) Line {
 	text += " (reference " + f.Reference + ")"
 	switch {
 	case strings.HasPrefix(f.Reason, "login."):
-		return bad(
+		return finding.Mend(
 			"the gateway there does not let this login publish: "+text,
 			"add it to the peer's logins there, or enter one that is listed",
 		)
 	case strings.HasPrefix(f.Reason, "site."):
-		return bad(
+		return finding.Mend(
 			fmt.Sprintf("site %d is not open to this peer: %s", p.Site, text),
 			"add its id to the peer's sites there, or mend Remote Site ID",
-		).as("site")
+		).As("site")
 	case strings.HasPrefix(f.Reason, "engine."), f.Kind == failure.Unavailable:
-		return bad("the engine behind the gateway there takes no calls: "+text, "run stagelock doctor there").as("engine")
+		return finding.Mend("the engine behind the gateway there takes no calls: "+text, "run stagelock doctor there").As("engine")
 	case class == "NoSuchGroupException":
-		return bad(
+		return finding.Mend(
 			fmt.Sprintf("there is no site %d: %s", p.Site, text),
 			"enter the id of the live site as Remote Site ID: Site Settings shows it",
-		).as("site")
+		).As("site")
 	case class == "RemoteAuthException":
-		return bad("live does not know "+p.Login+": "+text, "use a login that live has; its mail address, or its screen name in 6.2")
+		return finding.Mend("live does not know "+p.Login+": "+text, "use a login that live has; its mail address, or its screen name in 6.2")
 	case class == "PrincipalException" || strings.Contains(class, "MustHavePermission"):
-		return bad(
+		return finding.Mend(
 			p.Login+" may not publish into the site: "+text,
 			"give the user Update and Publish Staging of the live site",
-		).as("permission")
+		).As("permission")
 	}
-	return bad(cmp.Or(text, f.Error()), cmp.Or(f.Cure, "see the reference in the log there"))
+	return finding.Mend(cmp.Or(text, f.Error()), cmp.Or(f.Cure, "see the reference in the log there"))
 }
 
 var version = regexp.MustCompile(`\b(6\.2|7\.[0-4])\b(?:\.\d+)*`)
 
 // line compares the version lines of both portals.
-func line(ctx context.Context, p *patient) []Line {
+func line(ctx context.Context, p *patient) []finding.Line {
 	own := p.Build
 	if p.PortalURL != nil {
 		res, err := p.versionHeader(ctx)
 		if err != nil {
-			return []Line{note("not looked at: the portal here does not answer: " + err.Error())}
+			return []finding.Line{finding.Know("not looked at: the portal here does not answer: " + err.Error())}
 		}
 		if m := version.FindStringSubmatch(res); m != nil {
 			own = m[1]
 		}
 	}
 	if own == "" || p.me.Line == "" {
-		return []Line{note("not looked at: the portal here does not tell its version; name it with --line")}
+		return []finding.Line{finding.Know("not looked at: the portal here does not tell its version; name it with --line")}
 	}
 	if own != p.me.Line {
-		return []Line{
-			bad(fmt.Sprintf("staging is %s, live %s: publish between equal lines, and better between equal patch levels", own, p.me.Line),
+		return []finding.Line{
+			finding.Mend(fmt.Sprintf("staging is %s, live %s: publish between equal lines, and better between equal patch levels", own, p.me.Line),
 				"update the older of the two portals; or mend engine.line there"),
 		}
 	}
-	return []Line{ok("both are " + own)}
+	return []finding.Line{finding.Well("both are " + own)}
 }
 
 // versionHeader returns what the portal here says it is.
@@ -132,17 +133,17 @@ func (p *patient) versionHeader(ctx context.Context) (string, error) {
 }
 
 // buffer compares the size of the parts that the portal here sends with what is taken there.
-func buffer(_ context.Context, p *patient) []Line {
+func buffer(_ context.Context, p *patient) []finding.Line {
 	v := p.Portal.Get(portal.Buffer)
 	size, err := strconv.ParseInt(v.Text, 10, 64)
 	if err != nil {
 		size = defaultBuffer
 	}
 	if size <= p.me.PartMax {
-		return []Line{ok(fmt.Sprintf("parts of %s are taken", bytesOf(size)))}
+		return []finding.Line{finding.Well(fmt.Sprintf("parts of %s are taken", bytesOf(size)))}
 	}
-	return []Line{bad(fmt.Sprintf("the portal here sends parts of %s, and %s are taken there", bytesOf(size), bytesOf(p.me.PartMax)),
-		fmt.Sprintf("%s=%d, or raise part_max_bytes there", portal.Buffer, min(p.me.PartMax, defaultBuffer))).in(v)}
+	return []finding.Line{finding.Mend(fmt.Sprintf("the portal here sends parts of %s, and %s are taken there", bytesOf(size), bytesOf(p.me.PartMax)),
+		fmt.Sprintf("%s=%d, or raise part_max_bytes there", portal.Buffer, min(p.me.PartMax, defaultBuffer))).In(v)}
 }
 
 // defaultBuffer is the size of parts where nobody says otherwise.

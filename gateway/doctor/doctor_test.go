@@ -1,7 +1,6 @@
 package doctor_test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,47 +16,20 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/doctor"
-	"github.com/stagelock/stagelock/gateway/status"
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
+	"github.com/stagelock/stagelock/gateway/doctor/here"
 )
 
 const day = 24 * time.Hour
 
 // line returns the first line of a report with that id.
-func line(r doctor.Report, id string) (doctor.Line, bool) {
+func line(r finding.Report, id string) (finding.Line, bool) {
 	for _, l := range r.Lines {
 		if l.ID == id {
 			return l, true
 		}
 	}
-	return doctor.Line{}, false
-}
-
-// TestOwnCertificatesAreRenewedInTheirTime: status warned of what the doctor called well, and a certificate of
-// a day's life was never well.
-func TestOwnCertificatesAreRenewedInTheirTime(t *testing.T) {
-	for _, tt := range []struct {
-		name       string
-		left, soon time.Duration
-		want       doctor.Mark
-	}{
-		{"it has time", 40 * day, 30 * day, doctor.OK},
-		{"it is due", 20 * day, 30 * day, doctor.Note},
-		{"it is late", 6 * day, 30 * day, doctor.Bad},
-		{"a short life with time", 20 * time.Hour, 6 * time.Hour, doctor.OK},
-		{"a short life that is late", 5 * time.Hour, 6 * time.Hour, doctor.Bad},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			now := time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
-			r := doctor.Run(t.Context(), doctor.Config{Now: func() time.Time { return now }, Own: &doctor.Own{
-				Status: func(context.Context) (*status.Status, error) {
-					return &status.Status{Ready: true, Config: status.Config{OK: true},
-						Certificates: []status.Certificate{{Name: "live.example.com", NotAfter: now.Add(tt.left), Soon: tt.soon}}}, nil
-				}}})
-			if l, _ := line(r, "certificate"); l.Mark != tt.want {
-				t.Errorf("got %+v, want %s", l, tt.want)
-			}
-		})
-	}
+	return finding.Line{}, false
 }
 
 // shown serves TLS with a certificate for 127.0.0.1 and returns where, and who trusts it.
@@ -102,7 +74,7 @@ func TestACertificateOfAShortLifeIsNotLate(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			to, roots := shown(t, http.NotFoundHandler(), now.Add(-tt.since), now.Add(tt.left))
-			r := doctor.Run(t.Context(), doctor.Config{To: to, Roots: roots, Now: func() time.Time { return now }, Quick: true})
+			r := doctor.Run(t.Context(), doctor.Config{To: to, Roots: roots, Config: here.Config{Now: func() time.Time { return now }}, Quick: true})
 			l, found := line(r, "tls.expiry")
 			if found != (tt.want != "") || !strings.Contains(l.Words, tt.want) {
 				t.Errorf("got %+v of %+v, want %q", l, r.Lines, tt.want)
@@ -128,9 +100,9 @@ func TestWhatNeverAnswersIsToldOf(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := doctor.Run(t.Context(), doctor.Config{To: to, Roots: roots, Now: time.Now, Quick: true, Reply: 200 * time.Millisecond,
+			r := doctor.Run(t.Context(), doctor.Config{To: to, Roots: roots, Quick: true, Reply: 200 * time.Millisecond,
 				Patience: 200 * time.Millisecond})
-			if l, _ := line(r, tt.id); l.Mark != doctor.Bad || !strings.Contains(l.Words, tt.want) {
+			if l, _ := line(r, tt.id); l.Mark != finding.Bad || !strings.Contains(l.Words, tt.want) {
 				t.Errorf("got %+v", r.Lines)
 			}
 		})

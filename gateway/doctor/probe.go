@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/doctor/desk"
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
 	"github.com/stagelock/stagelock/gateway/doctor/portal"
 )
 
@@ -25,7 +26,7 @@ func (zeros) Read(p []byte) (int, error) {
 }
 
 // size sends bodies up to the size of a part.
-func size(ctx context.Context, p *patient) []Line {
+func size(ctx context.Context, p *patient) []finding.Line {
 	part := int64(defaultBuffer)
 	if v, err := strconv.ParseInt(p.Portal.Get(portal.Buffer).Text, 10, 64); err == nil {
 		part = v
@@ -42,23 +43,23 @@ func size(ctx context.Context, p *patient) []Line {
 		a, err := p.ask(ctx, nil, p.To.Path, "size", func() io.Reader { return io.LimitReader(zeros{}, n) }, n)
 		switch {
 		case err != nil:
-			return []Line{bad(fmt.Sprintf("a body of %s breaks off, %s got through: %v", bytesOf(n), bytesOf(passed), err),
+			return []finding.Line{finding.Mend(fmt.Sprintf("a body of %s breaks off, %s got through: %v", bytesOf(n), bytesOf(passed), err),
 				"raise the limit of what stands between: nginx client_max_body_size 0, Apache LimitRequestBody 0; or its time-outs")}
 		case a.status == http.StatusOK && a.ours:
 			passed = n
 		case a.ours:
-			return []Line{bad(fmt.Sprintf("the gateway there answers %d above %s: %s", a.status, bytesOf(passed), firstLine(a.body)),
+			return []finding.Line{finding.Mend(fmt.Sprintf("the gateway there answers %d above %s: %s", a.status, bytesOf(passed), firstLine(a.body)),
 				"raise part_max_bytes there, or lower "+portal.Buffer)}
 		default:
-			return []Line{bad(fmt.Sprintf("something between answers %d above %s%s", a.status, bytesOf(passed), by(a.server)),
+			return []finding.Line{finding.Mend(fmt.Sprintf("something between answers %d above %s%s", a.status, bytesOf(passed), by(a.server)),
 				"raise its limit: nginx client_max_body_size 0, Apache LimitRequestBody 0")}
 		}
 	}
-	return []Line{ok(bytesOf(passed) + " went through")}
+	return []finding.Line{finding.Well(bytesOf(passed) + " went through")}
 }
 
 // reuse makes two calls on one connection: a proxy that speaks HTTP may have two.
-func reuse(ctx context.Context, p *patient) []Line {
+func reuse(ctx context.Context, p *patient) []finding.Line {
 	t := p.transport()
 	defer t.CloseIdleConnections()
 	c := p.client(t)
@@ -66,33 +67,33 @@ func reuse(ctx context.Context, p *patient) []Line {
 	for range 2 {
 		var me desk.Me
 		if _, err := p.question(ctx, c, "me", struct{}{}, &me); err != nil {
-			return []Line{note("not looked at: " + err.Error())}
+			return []finding.Line{finding.Know("not looked at: " + err.Error())}
 		}
 		sockets = append(sockets, me.Socket)
 	}
 	if p.me.By == "header" || len(slices.Compact(sockets)) > 1 {
-		return []Line{note("a proxy that speaks HTTP stands between: its time-outs and limits apply")}
+		return []finding.Line{finding.Know("a proxy that speaks HTTP stands between: its time-outs and limits apply")}
 	}
-	return []Line{ok("one connection is one connection there too")}
+	return []finding.Line{finding.Well("one connection is one connection there too")}
 }
 
 // idle asks for answers that are silent, and for one with signs of life.
-func idle(ctx context.Context, p *patient) []Line {
+func idle(ctx context.Context, p *patient) []finding.Line {
 	if p.Quick {
-		return []Line{note("not looked at: --quick")}
+		return []finding.Line{finding.Know("not looked at: --quick")}
 	}
 	silent, why := p.silences(ctx)
 	held, err := p.heldBack(ctx)
 	switch {
 	case err != nil:
-		return []Line{bad("an answer with signs of life breaks off: "+err.Error(),
+		return []finding.Line{finding.Mend("an answer with signs of life breaks off: "+err.Error(),
 			"have what stands between wait longer: nginx proxy_read_timeout 1h, HAProxy timeout server 1h, Apache ProxyTimeout 3600")}
 	case held:
-		return []Line{bad("answers are held back until they are complete: signs of life do not arrive, and publishers give up",
+		return []finding.Line{finding.Mend("answers are held back until they are complete: signs of life do not arrive, and publishers give up",
 			"nginx: proxy_buffering off; Apache: flushpackets=on in ProxyPass")}
 	case silent > 0:
-		return []Line{
-			note(
+		return []finding.Line{
+			finding.Know(
 				fmt.Sprintf(
 					"something between ends an answer that is silent for %s (%s); the gateway there sends a sign of life every %s, so publishes pass; plain Liferay would not",
 					silent,
@@ -102,7 +103,7 @@ func idle(ctx context.Context, p *patient) []Line {
 			),
 		}
 	}
-	return []Line{ok(fmt.Sprintf("an answer may be silent for %s", slices.Max(append(p.Silences, 0))))}
+	return []finding.Line{finding.Well(fmt.Sprintf("an answer may be silent for %s", slices.Max(append(p.Silences, 0))))}
 }
 
 // silences returns the silence that is too long for what stands between, or 0.
@@ -133,32 +134,32 @@ func (p *patient) heldBack(ctx context.Context) (bool, error) {
 }
 
 // lookBack has the other end look at this one.
-func lookBack(ctx context.Context, p *patient) []Line {
+func lookBack(ctx context.Context, p *patient) []finding.Line {
 	var around desk.Around
 	if _, err := p.question(ctx, nil, "look", desk.Look{Port: p.Port}, &around); err != nil {
-		return []Line{note("not looked at: " + err.Error())}
+		return []finding.Line{finding.Know("not looked at: " + err.Error())}
 	}
-	var lines []Line
+	var lines []finding.Line
 	for _, s := range around.Ports {
 		where := fmt.Sprintf("%s:%d", s.Address, s.Port)
 		switch {
 		case s.Port == p.Port && s.State != "open":
-			lines = append(lines, bad(fmt.Sprintf("the gateway here cannot be reached from there: %s is %s", where, s.State),
-				"open the port for the other end, or give this machine the address that it is seen under").as("look.gateway"))
+			lines = append(lines, finding.Mend(fmt.Sprintf("the gateway here cannot be reached from there: %s is %s", where, s.State),
+				"open the port for the other end, or give this machine the address that it is seen under").As("look.gateway"))
 		case s.Port == p.Port && !s.TLS:
 			lines = append(
 				lines,
-				bad(where+" answers from there, but not with TLS", "have the firewall pass the port on to the gateway here").as("look.tls"),
+				finding.Mend(where+" answers from there, but not with TLS", "have the firewall pass the port on to the gateway here").As("look.tls"),
 			)
 		case s.Port == 8080 && s.State == "open" && !s.TLS:
-			lines = append(lines, bad("the portal's port 8080 can be reached from outside, past the gateway: "+where,
-				"close it for everybody but the gateway").as("engine.open"))
+			lines = append(lines, finding.Mend("the portal's port 8080 can be reached from outside, past the gateway: "+where,
+				"close it for everybody but the gateway").As("engine.open"))
 		case s.State == "open":
-			lines = append(lines, ok(where+" answers from there").as("look.open"))
+			lines = append(lines, finding.Well(where+" answers from there").As("look.open"))
 		}
 	}
 	if len(lines) == 0 {
-		lines = append(lines, ok("nothing of this machine can be reached from there"))
+		lines = append(lines, finding.Well("nothing of this machine can be reached from there"))
 	}
 	return lines
 }

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
 )
 
 // scheme looks whether publishers are told to use TLS, and who answers plain HTTP.
-func scheme(ctx context.Context, p *patient) []Line {
+func scheme(ctx context.Context, p *patient) []finding.Line {
 	if p.To.Scheme == "https" {
 		return nil
 	}
@@ -35,29 +37,29 @@ func scheme(ctx context.Context, p *patient) []Line {
 		}
 	}
 	p.To.Scheme = "https"
-	return []Line{bad("http carries secrets and content in the clear, and no gateway takes it"+where,
+	return []finding.Line{finding.Mend("http carries secrets and content in the clear, and no gateway takes it"+where,
 		"tick Use a Secure Network Connection, and enter the port of https")}
 }
 
 // names looks the other end up.
-func names(ctx context.Context, p *patient) []Line {
+func names(ctx context.Context, p *patient) []finding.Line {
 	host := p.To.Hostname()
 	if a, err := netip.ParseAddr(host); err == nil {
 		p.addrs, p.known[named] = []netip.Addr{a}, true
-		return []Line{ok(host + " is an address")}
+		return []finding.Line{finding.Well(host + " is an address")}
 	}
-	var lines []Line
+	var lines []finding.Line
 	for _, family := range []struct{ id, network, name string }{{"dns.v4", "ip4", "IPv4"}, {"dns.v6", "ip6", "IPv6"}} {
 		found, err := p.Resolve(ctx, family.network, host)
 		if err != nil || len(found) == 0 {
-			lines = append(lines, note("no "+family.name+" address; nothing to do").as(family.id))
+			lines = append(lines, finding.Know("no "+family.name+" address; nothing to do").As(family.id))
 			continue
 		}
 		p.addrs = append(p.addrs, found...)
-		lines = append(lines, ok(fmt.Sprintf("%s is %s", host, list(found))).as(family.id))
+		lines = append(lines, finding.Well(fmt.Sprintf("%s is %s", host, list(found))).As(family.id))
 	}
 	if len(p.addrs) == 0 {
-		return []Line{bad(host+" has no address", "look at the name that is entered as Remote Host, and at this machine's name server")}
+		return []finding.Line{finding.Mend(host+" has no address", "look at the name that is entered as Remote Host, and at this machine's name server")}
 	}
 	p.known[named] = true
 	return lines
@@ -72,23 +74,23 @@ func list[T fmt.Stringer](all []T) string {
 }
 
 // onlyIPv4 looks whether the portal's JVM can reach any of the addresses.
-func onlyIPv4(_ context.Context, p *patient) []Line {
+func onlyIPv4(_ context.Context, p *patient) []finding.Line {
 	o := p.Portal.Option("java.net.preferIPv4Stack")
 	if o.Text != "true" {
 		return nil
 	}
 	for _, a := range p.addrs {
 		if a.Unmap().Is4() {
-			return []Line{ok("the portal's JVM uses IPv4 only, and there is an IPv4 address")}
+			return []finding.Line{finding.Well("the portal's JVM uses IPv4 only, and there is an IPv4 address")}
 		}
 	}
-	return []Line{bad(p.To.Hostname()+" has IPv6 addresses only, and the portal's JVM is told to use IPv4 only",
-		"remove -Djava.net.preferIPv4Stack=true").in(o)}
+	return []finding.Line{finding.Mend(p.To.Hostname()+" has IPv6 addresses only, and the portal's JVM is told to use IPv4 only",
+		"remove -Djava.net.preferIPv4Stack=true").In(o)}
 }
 
 // connect connects to each address.
-func connect(ctx context.Context, p *patient) []Line {
-	var lines []Line
+func connect(ctx context.Context, p *patient) []finding.Line {
+	var lines []finding.Line
 	for _, a := range p.addrs {
 		addr := net.JoinHostPort(a.Unmap().String(), p.port())
 		begun := p.Now()
@@ -99,12 +101,12 @@ func connect(ctx context.Context, p *patient) []Line {
 		}
 		conn.Close()
 		p.known[reached] = true
-		lines = append(lines, ok(fmt.Sprintf("%s answers in %d ms", addr, p.Now().Sub(begun).Milliseconds())))
+		lines = append(lines, finding.Well(fmt.Sprintf("%s answers in %d ms", addr, p.Now().Sub(begun).Milliseconds())))
 	}
 	if p.known[reached] { // Java tries the next address too, as long as one answers
 		for i := range lines {
-			if lines[i].Mark == Bad && strings.Contains(lines[i].Words, "[") {
-				lines[i].Mark = Note
+			if lines[i].Mark == finding.Bad && strings.Contains(lines[i].Words, "[") {
+				lines[i].Mark = finding.Note
 			}
 		}
 	}
@@ -118,20 +120,20 @@ func (p *patient) dial(ctx context.Context, addr string) (net.Conn, error) {
 }
 
 // unreached says why a connection could not be made.
-func unreached(addr string, err error, patience time.Duration) Line {
+func unreached(addr string, err error, patience time.Duration) finding.Line {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return bad(addr+" refuses connections", "start the gateway there, or mend the port; a firewall may refuse too")
+		return finding.Mend(addr+" refuses connections", "start the gateway there, or mend the port; a firewall may refuse too")
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return bad("there is no way to "+addr, "look at the routes of this machine, and at the address of the name")
+		return finding.Mend("there is no way to "+addr, "look at the routes of this machine, and at the address of the name")
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return bad(
+		return finding.Mend(
 			fmt.Sprintf("%s gives no answer in %s: a firewall drops it", addr, patience),
 			"have the firewalls between let this machine through to that port",
 		)
 	}
-	return bad(addr+" cannot be reached: "+err.Error(), "look at the line between")
+	return finding.Mend(addr+" cannot be reached: "+err.Error(), "look at the line between")
 }
 
 // client calls the other end as publishers do: HTTP/1.1, one connection after the other.

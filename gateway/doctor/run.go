@@ -10,43 +10,31 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/doctor/desk"
-	"github.com/stagelock/stagelock/gateway/doctor/portal"
-	"github.com/stagelock/stagelock/gateway/status"
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
+	"github.com/stagelock/stagelock/gateway/doctor/here"
 )
-
-// Secret is a shared secret as its operator wrote it.
-type Secret struct {
-	Text      string
-	Hex       bool
-	Algorithm string
-	Place     portal.Value // where it stands, if in a file of the portal's
-}
 
 // Config says what is looked at. What is zero is not.
 type Config struct {
-	To     *url.URL // of the other gateway, with the path context that publishers enter
-	Secret *Secret
-	Login  string
-	Site   int64
-	Build  string // version line of the portal here; 7.4 if empty
-	Both   bool   // the other end looks back
-	Port   uint16 // of the gateway here, for the other end to look at
-	Quick  bool   // without the probes that wait
+	here.Config // of this machine
 
-	Portal     *portal.Portal // the files of the portal here
-	PortalURL  *url.URL       // the portal here itself
-	Truststore string         // whom the JVM of the portal trusts
-	Roots      *x509.CertPool // whom this machine trusts; nil: the system's authorities
-	Own        *Own           // the gateway here
+	To    *url.URL // of the other gateway, with the path context that publishers enter
+	Login string
+	Site  int64
+	Both  bool   // the other end looks back
+	Port  uint16 // of the gateway here, for the other end to look at
+	Quick bool   // without the probes that wait
+
+	PortalURL *url.URL       // the portal here itself
+	Roots     *x509.CertPool // whom this machine trusts; nil: the system's authorities
 
 	Dial     func(ctx context.Context, network, addr string) (net.Conn, error)
 	Resolve  func(ctx context.Context, network, host string) ([]netip.Addr, error)
 	Keytool  func(ctx context.Context, file string) ([]*x509.Certificate, error) // reads a trust store
-	Now      func() time.Time
-	Silences []time.Duration // of answers that are waited for; nil: 20, 65 and 125 s
-	Patience time.Duration   // for a connection; 0: 5 s
-	Reply    time.Duration   // for who may be no gateway to answer; 0: 75 s, when balancers have given up
-	Tell     func(Line)      // each line as soon as it is known; nil: nobody
+	Silences []time.Duration                                                     // of answers that are waited for; nil: 20, 65 and 125 s
+	Patience time.Duration                                                       // for a connection; 0: 5 s
+	Reply    time.Duration                                                       // for who may be no gateway to answer; 0: 75 s, when balancers have given up
+	Tell     func(finding.Line)                                                  // each line as soon as it is known; nil: nobody
 }
 
 // patient is what is looked at, and what was found so far.
@@ -56,8 +44,6 @@ type patient struct {
 	me     *desk.Me
 	verify *x509.CertPool // who issued the other end's certificate is among them; nil: the system's
 	known  map[fact]bool
-	own    *status.Status // of the gateway here
-	ownErr error
 	// stranger is the answer that refused this machine's address.
 	stranger *answered
 }
@@ -79,31 +65,16 @@ type check struct {
 	id    string
 	asked func(*patient) bool // nil: always
 	needs fact                // found by an earlier one
-	run   func(context.Context, *patient) []Line
+	run   func(context.Context, *patient) []finding.Line
 }
 
 func toward(p *patient) bool     { return p.To != nil }
 func withSecret(p *patient) bool { return p.To != nil && p.Secret != nil }
 func withLogin(p *patient) bool  { return withSecret(p) && p.Login != "" && p.Site != 0 }
 func withFiles(p *patient) bool  { return p.Portal != nil }
-func ofOwn(p *patient) bool      { return p.Own != nil }
 
-// checks are all of them, in the order in which one needs the other.
+// checks are those of the way to the other end, in the order in which one needs the other.
 var checks = []check{
-	{"conf", ofOwn, "", configuration},
-	{"ready", ofOwn, "", running},
-	{"engine", ofOwn, "", engine},
-	{"certificate", ofOwn, "", ownCertificates},
-	{"disk", ofOwn, "", disk},
-	{"refused", ofOwn, "", refusedConnections},
-
-	{"secret.lines", withFiles, "", secretLines},
-	{"engine.hosts", withFiles, "", openHosts},
-	{"timeout", withFiles, "", shortTimeout},
-	{"jvm.tls", withFiles, "", oldProtocols},
-	{"jvm.proxy", withFiles, "", jvmProxy},
-	{"jvm.trust", withFiles, "", otherTruststore},
-
 	{"scheme", toward, "", scheme},
 	{"dns", toward, "", names},
 	{"jvm.ipv4", both(toward, withFiles), named, onlyIPv4},
@@ -128,22 +99,26 @@ func both(a, b func(*patient) bool) func(*patient) bool {
 }
 
 // Run makes every check that the configuration asks for. A check that cannot be made says why.
-func Run(ctx context.Context, c Config) Report {
+func Run(ctx context.Context, c Config) finding.Report {
 	p := &patient{Config: c.withDefaults(), known: map[fact]bool{}}
-	var r Report
+	var r finding.Report
+	tell := func(id string, l finding.Line) {
+		r.Add(id, l)
+		if c.Tell != nil {
+			c.Tell(r.Lines[len(r.Lines)-1])
+		}
+	}
+	here.Look(ctx, p.Config.Config, tell)
 	for _, k := range checks {
 		if k.asked != nil && !k.asked(p) || ctx.Err() != nil {
 			continue
 		}
-		lines := []Line{note("not looked at: it needs " + string(k.needs))}
+		lines := []finding.Line{finding.Know("not looked at: it needs " + string(k.needs))}
 		if k.needs == "" || p.known[k.needs] {
 			lines = k.run(ctx, p)
 		}
 		for _, l := range lines {
-			r.add(k.id, l)
-			if c.Tell != nil {
-				c.Tell(r.Lines[len(r.Lines)-1])
-			}
+			tell(k.id, l)
 		}
 	}
 	r.Unreachable = c.To != nil && !p.known[reached]

@@ -8,30 +8,31 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/doctor/challenge"
 	"github.com/stagelock/stagelock/gateway/doctor/desk"
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
 	"github.com/stagelock/stagelock/gateway/doctor/portal"
 )
 
 // compare proves the secret to the other end, and has it prove its own.
-func compare(ctx context.Context, p *patient) []Line {
+func compare(ctx context.Context, p *patient) []finding.Line {
 	if !p.known[trusted] {
-		return []Line{note("not looked at: it needs " + string(trusted) + ", or a stranger could guess at the proof")}
+		return []finding.Line{finding.Know("not looked at: it needs " + string(trusted) + ", or a stranger could guess at the proof")}
 	}
 	b, readable := challenge.Bytes(p.Secret.Text, p.Secret.Hex)
 	if !readable {
-		return []Line{
-			bad(
+		return []finding.Line{
+			finding.Mend(
 				"the secret here is not written in pairs of hexadecimal digits, and is said to be",
 				"drop hex, or write digits",
-			).in(p.Secret.Place),
+			).In(p.Secret.Place),
 		}
 	}
 	k, err := challenge.NewKey(b, p.Secret.Algorithm)
 	if err != nil {
-		return []Line{note("not looked at: " + err.Error())}
+		return []finding.Line{finding.Know("not looked at: " + err.Error())}
 	}
 	m, mutual, err := p.prove(ctx, k)
 	if err != nil {
-		return []Line{note("not looked at: " + err.Error())}
+		return []finding.Line{finding.Know("not looked at: " + err.Error())}
 	}
 	return p.matched(m, mutual)
 }
@@ -56,7 +57,7 @@ func (p *patient) prove(ctx context.Context, k challenge.Key) (m desk.Match, mut
 }
 
 // matched says what a match means.
-func (p *patient) matched(m desk.Match, mutual bool) []Line {
+func (p *patient) matched(m desk.Match, mutual bool) []finding.Line {
 	at := func(key string) portal.Value {
 		if v := p.Portal.Get(key); v.Set() {
 			return v
@@ -66,34 +67,34 @@ func (p *patient) matched(m desk.Match, mutual bool) []Line {
 	readAs := map[bool]string{false: "text", true: "hexadecimal digits"}
 	switch {
 	case !m.Same:
-		return []Line{bad("the secret differs from every one that the gateway there knows",
-			"copy the peer's secret of the gateway there: "+portal.Secret+" here, in all of its lines").in(at(portal.Secret))}
+		return []finding.Line{finding.Mend("the secret differs from every one that the gateway there knows",
+			"copy the peer's secret of the gateway there: "+portal.Secret+" here, in all of its lines").In(at(portal.Secret))}
 	case !mutual:
-		return []Line{
-			bad("the other end says that it knows the secret, and cannot prove it", "find out what answers there: it is not the gateway"),
+		return []finding.Line{
+			finding.Mend("the other end says that it knows the secret, and cannot prove it", "find out what answers there: it is not the gateway"),
 		}
 	case m.OtherHex:
-		return []Line{
-			bad(fmt.Sprintf("the keys match, but here the secret is read as %s, there as %s", readAs[p.Secret.Hex], readAs[m.Hex]),
-				portal.Hex+"="+strconv.FormatBool(m.Hex)).in(at(portal.Hex)),
+		return []finding.Line{
+			finding.Mend(fmt.Sprintf("the keys match, but here the secret is read as %s, there as %s", readAs[p.Secret.Hex], readAs[m.Hex]),
+				portal.Hex+"="+strconv.FormatBool(m.Hex)).In(at(portal.Hex)),
 		}
 	case m.Used != m.Algorithm:
-		return []Line{
-			bad(
+		return []finding.Line{
+			finding.Mend(
 				fmt.Sprintf("the cipher is %s here, %s there", m.Used, m.Algorithm),
 				portal.Algorithm+"="+m.Algorithm,
-			).in(at(portal.Algorithm)),
+			).In(at(portal.Algorithm)),
 		}
 	case !m.From:
-		return []Line{bad(fmt.Sprintf("the secret is that of peer %s, which may not come from %s", m.Peer, p.me.Address),
+		return []finding.Line{finding.Mend(fmt.Sprintf("the secret is that of peer %s, which may not come from %s", m.Peer, p.me.Address),
 			"add the address to the peer's addresses there, or use the secret of another peer")}
 	case m.Previous:
 		p.known[proved] = true
-		return []Line{
-			bad(fmt.Sprintf("the secret is the former one of peer %s: it works until secret.previous is dropped there", m.Peer),
-				"change to the new secret here").in(at(portal.Secret)),
+		return []finding.Line{
+			finding.Mend(fmt.Sprintf("the secret is the former one of peer %s: it works until secret.previous is dropped there", m.Peer),
+				"change to the new secret here").In(at(portal.Secret)),
 		}
 	}
 	p.known[proved] = true
-	return []Line{ok(fmt.Sprintf("it is that of peer %s, read alike (%s, %s)", m.Peer, m.Algorithm, readAs[m.Hex]))}
+	return []finding.Line{finding.Well(fmt.Sprintf("it is that of peer %s, read alike (%s, %s)", m.Peer, m.Algorithm, readAs[m.Hex]))}
 }

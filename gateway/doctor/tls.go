@@ -11,22 +11,21 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
+	"github.com/stagelock/stagelock/gateway/doctor/here"
 )
 
-// ending is how long before its end a certificate is to be renewed now: those who renew by themselves have
-// done it long before.
-const ending = 7 * 24 * time.Hour
-
-// lateFor is ending, or less for a certificate of a short life, of which a third is left when it is renewed.
+// lateFor is the time at which it is late to renew: less for a certificate of a short life, of which a third is left when it is renewed.
 func lateFor(leaf *x509.Certificate) time.Duration {
-	return min(ending, leaf.NotAfter.Sub(leaf.NotBefore)/4)
+	return min(here.Late, leaf.NotAfter.Sub(leaf.NotBefore)/4)
 }
 
 // handshake makes TLS as Java does, and looks at the certificate.
-func handshake(ctx context.Context, p *patient) []Line {
+func handshake(ctx context.Context, p *patient) []finding.Line {
 	state, err := p.greet(ctx)
 	if err != nil {
-		return []Line{ungreeted(err)}
+		return []finding.Line{ungreeted(err)}
 	}
 	p.known[encrypted] = true
 	lines := p.certificate(state)
@@ -35,9 +34,9 @@ func handshake(ctx context.Context, p *patient) []Line {
 		leaf := state.PeerCertificates[0]
 		lines = append(
 			lines,
-			ok(
+			finding.Well(
 				fmt.Sprintf("issued by %q, valid %d days", leaf.Issuer.CommonName, int(leaf.NotAfter.Sub(p.Now()).Hours()/24)),
-			).as("tls.chain"),
+			).As("tls.chain"),
 		)
 	}
 	return lines
@@ -66,66 +65,66 @@ func (p *patient) greet(ctx context.Context) (*tls.ConnectionState, error) {
 }
 
 // ungreeted says why there is no TLS.
-func ungreeted(err error) Line {
+func ungreeted(err error) finding.Line {
 	var record tls.RecordHeaderError
 	says := err.Error()
 	switch {
 	case errors.As(err, &record):
-		return bad("the port answers, but not with TLS", "enter the port of https, or have what stands there end TLS")
+		return finding.Mend("the port answers, but not with TLS", "enter the port of https, or have what stands there end TLS")
 	case strings.Contains(says, "protocol version"),
 		strings.Contains(says, "unsupported versions"),
 		strings.Contains(says, "unsupported protocol"):
-		return bad(
+		return finding.Mend(
 			"the other end speaks no TLS 1.2 or newer",
 			"update what ends TLS there: publishers' JVMs take nothing older",
-		).as("tls.version")
+		).As("tls.version")
 	case strings.Contains(says, "handshake failure"), strings.Contains(says, "cipher"):
-		return bad("there is no cipher in common", "allow ECDHE with AES-GCM on what ends TLS there").as("tls.cipher")
+		return finding.Mend("there is no cipher in common", "allow ECDHE with AES-GCM on what ends TLS there").As("tls.cipher")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		return bad(
+		return finding.Mend(
 			"the connection is closed before TLS begins: this machine's address is not admitted there, or a balancer has nothing behind it",
 			"add this machine's address to hosts.allow there; look at the balancer's own checks",
 		)
 	case errors.Is(err, context.DeadlineExceeded):
-		return bad("the port takes connections and says nothing", "look whether the gateway there hangs, or what listens in its place")
+		return finding.Mend("the port takes connections and says nothing", "look whether the gateway there hangs, or what listens in its place")
 	}
-	return bad("TLS fails: "+says, "look at what ends TLS there")
+	return finding.Mend("TLS fails: "+says, "look at what ends TLS there")
 }
 
 // certificate says what is wrong with what was shown.
-func (p *patient) certificate(state *tls.ConnectionState) []Line {
+func (p *patient) certificate(state *tls.ConnectionState) []finding.Line {
 	leaf, host, now := state.PeerCertificates[0], p.To.Hostname(), p.Now()
-	var lines []Line
+	var lines []finding.Line
 	day := func(t time.Time) string { return t.UTC().Format("2006-01-02") }
 	switch {
 	case !leaf.NotAfter.After(now):
-		lines = append(lines, bad("the certificate ran out on "+day(leaf.NotAfter), "renew it there and reload").as("tls.expiry"))
+		lines = append(lines, finding.Mend("the certificate ran out on "+day(leaf.NotAfter), "renew it there and reload").As("tls.expiry"))
 	case leaf.NotBefore.After(now):
 		lines = append(
 			lines,
-			bad("the certificate is valid from "+day(leaf.NotBefore)+" on", "look at the clocks of both machines").as("tls.expiry"),
+			finding.Mend("the certificate is valid from "+day(leaf.NotBefore)+" on", "look at the clocks of both machines").As("tls.expiry"),
 		)
 	case leaf.NotAfter.Before(now.Add(lateFor(leaf))):
 		lines = append(
 			lines,
-			bad(
+			finding.Mend(
 				"the certificate ends on "+day(leaf.NotAfter),
 				"renew it there and reload: it should have happened by itself",
-			).as("tls.expiry"),
+			).As("tls.expiry"),
 		)
 	}
 	if err := leaf.VerifyHostname(host); err != nil {
-		lines = append(lines, bad("the certificate is not for "+host+": "+strings.TrimPrefix(err.Error(), "x509: "),
-			"enter a name that it is for as Remote Host, or add this one to names there").as("tls.name"))
+		lines = append(lines, finding.Mend("the certificate is not for "+host+": "+strings.TrimPrefix(err.Error(), "x509: "),
+			"enter a name that it is for as Remote Host, or add this one to names there").As("tls.name"))
 	}
 	if l, broken := p.chain(state.PeerCertificates, p.Roots); broken && p.Truststore == "" {
-		lines = append(lines, l.as("tls.chain"))
+		lines = append(lines, l.As("tls.chain"))
 	}
 	return lines
 }
 
 // chain looks who issued a certificate. When it is valid is another matter.
-func (p *patient) chain(shown []*x509.Certificate, roots *x509.CertPool) (Line, bool) {
+func (p *patient) chain(shown []*x509.Certificate, roots *x509.CertPool) (finding.Line, bool) {
 	leaf, between := shown[0], x509.NewCertPool()
 	for _, c := range shown[1:] {
 		between.AddCert(c)
@@ -134,12 +133,12 @@ func (p *patient) chain(shown []*x509.Certificate, roots *x509.CertPool) (Line, 
 	var unknown x509.UnknownAuthorityError
 	switch {
 	case err == nil || !errors.As(err, &unknown):
-		return Line{}, false
+		return finding.Line{}, false
 	case len(shown) == 1 && len(leaf.IssuingCertificateURL) > 0:
-		return bad("the server sends no intermediate certificate: browsers mend that, Java does not",
+		return finding.Mend("the server sends no intermediate certificate: browsers mend that, Java does not",
 			"put the whole chain into the certificate file there"), true
 	}
-	return bad(fmt.Sprintf("issued by %q, whom this machine does not trust", leaf.Issuer.CommonName),
+	return finding.Mend(fmt.Sprintf("issued by %q, whom this machine does not trust", leaf.Issuer.CommonName),
 		"name the authority's file with --ca, and have the portal's JVM trust it: stagelock ca prints the commands there"), true
 }
 
@@ -152,14 +151,14 @@ func middle(leaf *x509.Certificate, now time.Time) time.Time {
 }
 
 // truststore looks whether the portal's JVM trusts the other end.
-func truststore(ctx context.Context, p *patient) []Line {
+func truststore(ctx context.Context, p *patient) []finding.Line {
 	all, err := p.Keytool(ctx, p.Truststore)
 	if err != nil {
-		return []Line{note("not looked at: the trust store cannot be read: " + err.Error())}
+		return []finding.Line{finding.Know("not looked at: the trust store cannot be read: " + err.Error())}
 	}
 	state, err := p.greet(ctx)
 	if err != nil {
-		return []Line{note("not looked at: " + err.Error())}
+		return []finding.Line{finding.Know("not looked at: " + err.Error())}
 	}
 	roots := x509.NewCertPool()
 	for _, c := range all {
@@ -168,15 +167,15 @@ func truststore(ctx context.Context, p *patient) []Line {
 	l, broken := p.chain(state.PeerCertificates, roots)
 	if !broken {
 		p.known[trusted], p.verify = true, roots
-		return []Line{
-			ok(fmt.Sprintf("the portal's JVM trusts it: %s has %d certificates, one is its authority", p.Truststore, len(all))),
+		return []finding.Line{
+			finding.Well(fmt.Sprintf("the portal's JVM trusts it: %s has %d certificates, one is its authority", p.Truststore, len(all))),
 		}
 	}
 	if strings.Contains(l.Words, "intermediate") {
-		return []Line{l.as("tls.chain")}
+		return []finding.Line{l.As("tls.chain")}
 	}
 	last := state.PeerCertificates[len(state.PeerCertificates)-1]
-	l = bad(
+	l = finding.Mend(
 		fmt.Sprintf(
 			"the portal's JVM does not trust it: %s has %d certificates, none is %q",
 			p.Truststore,
@@ -189,5 +188,5 @@ func truststore(ctx context.Context, p *patient) []Line {
 		),
 	)
 	l.File = p.Truststore
-	return []Line{l}
+	return []finding.Line{l}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/admin"
 	"github.com/stagelock/stagelock/gateway/doctor"
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
+	"github.com/stagelock/stagelock/gateway/doctor/here"
 	"github.com/stagelock/stagelock/gateway/doctor/portal"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/gateway/readiness"
@@ -69,7 +71,7 @@ func (sh shell) doctor(c *cli.Context) error {
 		return err
 	}
 	if !sh.JSON {
-		cfg.Tell = func(l doctor.Line) { _ = sh.show(l) } // the sum below fails too if it cannot be printed
+		cfg.Tell = func(l finding.Line) { _ = sh.show(l) } // the sum below fails too if it cannot be printed
 	}
 	r := doctor.Run(c.Context, cfg)
 	if err := sh.sum(r); err != nil {
@@ -89,14 +91,12 @@ func (sh shell) doctor(c *cli.Context) error {
 // patient says what is looked at.
 func (sh shell) patient(c *cli.Context) (doctor.Config, error) {
 	cfg := doctor.Config{
-		Login:      c.String("login"),
-		Site:       c.Int64("site"),
-		Build:      c.String("line"),
-		Both:       c.Bool("both"),
-		Quick:      c.Bool("quick"),
-		Truststore: c.String("truststore"),
-		Keytool:    trusted,
-		Now:        sh.Now,
+		Config:  here.Config{Build: c.String("line"), Truststore: c.String("truststore"), Now: sh.Now},
+		Login:   c.String("login"),
+		Site:    c.Int64("site"),
+		Both:    c.Bool("both"),
+		Quick:   c.Bool("quick"),
+		Keytool: trusted,
 	}
 	var err error
 	if cfg.To, err = address("to", c.String("to")); err != nil {
@@ -140,7 +140,7 @@ func (sh shell) own(c *cli.Context, cfg *doctor.Config) error {
 	if err != nil {
 		return err
 	}
-	own := &doctor.Own{}
+	own := &here.Own{}
 	own.Conf, own.Problems = flags.Examine(load)
 	cfg.Own = own
 	if own.Conf == nil {
@@ -186,20 +186,20 @@ func portalFiles(c *cli.Context, cfg *doctor.Config) (err error) {
 func (sh shell) secret(c *cli.Context, cfg *doctor.Config) error {
 	if file := c.String("peer-secret-file"); file != "" {
 		text, err := flags.SecretFile(sh.Shell, file)
-		cfg.Secret = &doctor.Secret{Text: text, Hex: c.Bool("hex"), Algorithm: c.String("algorithm")}
+		cfg.Secret = &here.Secret{Text: text, Hex: c.Bool("hex"), Algorithm: c.String("algorithm")}
 		return err
 	}
 	if v := cfg.Portal.Get(portal.Secret); v.Set() {
-		cfg.Secret = &doctor.Secret{Text: v.Text, Hex: cfg.Portal.Get(portal.Hex).Text == "true",
+		cfg.Secret = &here.Secret{Text: v.Text, Hex: cfg.Portal.Get(portal.Hex).Text == "true",
 			Algorithm: cmp.Or(cfg.Portal.Get(portal.Algorithm).Text, "AES"), Place: v}
 	}
 	return nil
 }
 
-func (sh shell) show(l doctor.Line) error {
+func (sh shell) show(l finding.Line) error {
 	paint := sh.Paint(sh.Out)
-	mark := map[doctor.Mark]string{doctor.OK: " ok ", doctor.Bad: paint.Bad("BAD "), doctor.Note: " -- "}[l.Mark]
-	if err := sh.Printf("%s %-12s %s\n", mark, l.ID, term.Plain(l.Words)); err != nil || l.Mark == doctor.OK {
+	mark := map[finding.Mark]string{finding.OK: " ok ", finding.Bad: paint.Bad("BAD "), finding.Note: " -- "}[l.Mark]
+	if err := sh.Printf("%s %-12s %s\n", mark, l.ID, term.Plain(l.Words)); err != nil || l.Mark == finding.OK {
 		return err
 	}
 	where := l.File
@@ -213,7 +213,7 @@ func (sh shell) show(l doctor.Line) error {
 	return sh.Printf("%18scure: %s\n", "", term.Plain(cure))
 }
 
-func (sh shell) sum(r doctor.Report) error {
+func (sh shell) sum(r finding.Report) error {
 	if sh.JSON {
 		return sh.Print(r)
 	}

@@ -1,4 +1,4 @@
-package doctor
+package here
 
 import (
 	"cmp"
@@ -9,45 +9,46 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/gateway/doctor/challenge"
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
 	"github.com/stagelock/stagelock/gateway/doctor/portal"
 	"github.com/stagelock/stagelock/policy/secret"
 )
 
 // secretLines holds the portal's lines of the secret against the secret that was named.
-func secretLines(_ context.Context, p *patient) []Line {
+func secretLines(_ context.Context, p *patient) []finding.Line {
 	v := p.Portal.Get(portal.Secret)
 	missing := portal.Value{File: p.Portal.File()}
 	if !v.Set() {
 		if missing.File == "" {
 			return nil
 		}
-		return []Line{bad("the portal has no shared secret", portal.Secret+"=…").in(missing)}
+		return []finding.Line{finding.Mend("the portal has no shared secret", portal.Secret+"=…").In(missing)}
 	}
 	hexLine, cipherLine := p.Portal.Get(portal.Hex), p.Portal.Get(portal.Algorithm)
 	asHex, cipher := hexLine.Text == "true", cmp.Or(cipherLine.Text, "AES")
 	if s := p.Secret; s != nil && !s.Place.Set() {
 		switch {
 		case s.Text != v.Text:
-			return []Line{bad("the portal's secret is another one than that of the file", "copy the file's content there").in(v)}
+			return []finding.Line{finding.Mend("the portal's secret is another one than that of the file", "copy the file's content there").In(v)}
 		case s.Hex != asHex:
 			read := map[bool]string{true: "hexadecimal digits", false: "text"}
-			return []Line{bad("the portal reads its line as "+read[asHex], portal.Hex+"="+strconv.FormatBool(s.Hex)).in(or(hexLine, v))}
+			return []finding.Line{finding.Mend("the portal reads its line as "+read[asHex], portal.Hex+"="+strconv.FormatBool(s.Hex)).In(or(hexLine, v))}
 		case !strings.EqualFold(cmp.Or(s.Algorithm, "AES"), cipher):
-			return []Line{bad("the portal uses it with "+cipher, portal.Algorithm+"="+cmp.Or(s.Algorithm, "AES")).in(or(cipherLine, v))}
+			return []finding.Line{finding.Mend("the portal uses it with "+cipher, portal.Algorithm+"="+cmp.Or(s.Algorithm, "AES")).In(or(cipherLine, v))}
 		}
 	}
 	if _, readable := challenge.Bytes(v.Text, asHex); !readable {
-		return []Line{
-			bad("the portal reads it as hexadecimal digits, and it is none", portal.Hex+"=false, or write digits").in(or(hexLine, v)),
+		return []finding.Line{
+			finding.Mend("the portal reads it as hexadecimal digits, and it is none", portal.Hex+"=false, or write digits").In(or(hexLine, v)),
 		}
 	}
 	_, findings := secret.NewKey(
 		secret.KeyConfig{ID: "portal", Algorithm: cipher, Secret: []byte(v.Text), Hex: asHex, Line: p.Build},
 	)
 	for _, f := range findings {
-		return []Line{bad("the portal has it wrong: "+f.Msg, f.Cure).in(v)}
+		return []finding.Line{finding.Mend("the portal has it wrong: "+f.Msg, f.Cure).In(v)}
 	}
-	return []Line{ok("the portal's lines make a key")}
+	return []finding.Line{finding.Well("the portal's lines make a key")}
 }
 
 func or(a, b portal.Value) portal.Value {
@@ -58,62 +59,62 @@ func or(a, b portal.Value) portal.Value {
 }
 
 // openHosts looks whether the portal lets more than the gateway in.
-func openHosts(_ context.Context, p *patient) []Line {
+func openHosts(_ context.Context, p *patient) []finding.Line {
 	v := p.Portal.Get(portal.Hosts)
 	for host := range strings.SplitSeq(v.Text, ",") {
 		host = strings.TrimSpace(host)
 		if host == "0.0.0.0" || host == "255.255.255.255" || strings.HasSuffix(host, "/0") {
-			return []Line{bad("the portal also lets "+host+" in: everybody who reaches its port passes the gateway by",
-				portal.Hosts+"=127.0.0.1,SERVER_IP").in(v)}
+			return []finding.Line{finding.Mend("the portal also lets "+host+" in: everybody who reaches its port passes the gateway by",
+				portal.Hosts+"=127.0.0.1,SERVER_IP").In(v)}
 		}
 	}
 	return nil
 }
 
 // shortTimeout looks whether the portal waits for a sign of life.
-func shortTimeout(_ context.Context, p *patient) []Line {
+func shortTimeout(_ context.Context, p *patient) []finding.Line {
 	const beat = 15_000 // ms, of a gateway where nobody says otherwise
 	v := p.Portal.Get(portal.Timeout)
 	ms, err := strconv.Atoi(v.Text)
 	if !v.Set() || err != nil || ms == 0 || ms > beat {
 		return nil
 	}
-	return []Line{bad(fmt.Sprintf("the portal gives up after %d ms without a byte, and a sign of life comes every %d ms", ms, beat),
-		portal.Timeout+"=30000").in(v)}
+	return []finding.Line{finding.Mend(fmt.Sprintf("the portal gives up after %d ms without a byte, and a sign of life comes every %d ms", ms, beat),
+		portal.Timeout+"=30000").In(v)}
 }
 
 // oldProtocols looks whether the JVM is kept from TLS 1.2.
-func oldProtocols(_ context.Context, p *patient) []Line {
+func oldProtocols(_ context.Context, p *patient) []finding.Line {
 	for _, name := range []string{"https.protocols", "jdk.tls.client.protocols"} {
 		o := p.Portal.Option(name)
 		if o.Set() && !strings.Contains(o.Text, "TLSv1.2") && !strings.Contains(o.Text, "TLSv1.3") {
-			return []Line{bad(fmt.Sprintf("the portal's JVM is told to use %s only", o.Text), "-D"+name+"=TLSv1.2").in(o)}
+			return []finding.Line{finding.Mend(fmt.Sprintf("the portal's JVM is told to use %s only", o.Text), "-D"+name+"=TLSv1.2").In(o)}
 		}
 	}
 	return nil
 }
 
 // jvmProxy tells of a forward proxy, which the portal uses and this machine does not.
-func jvmProxy(_ context.Context, p *patient) []Line {
+func jvmProxy(_ context.Context, p *patient) []finding.Line {
 	o := p.Portal.Option("https.proxyHost")
 	if !o.Set() {
 		return nil
 	}
-	l := note(
+	l := finding.Know(
 		fmt.Sprintf(
 			"the portal's JVM goes through the proxy %s, which was not looked at; -Dhttp.nonProxyHosts takes hosts out",
 			o.Text,
 		),
 	)
-	return []Line{l.in(o)}
+	return []finding.Line{l.In(o)}
 }
 
 // otherTruststore looks whether the trust store that was named is the JVM's.
-func otherTruststore(_ context.Context, p *patient) []Line {
+func otherTruststore(_ context.Context, p *patient) []finding.Line {
 	o := p.Portal.Option("javax.net.ssl.trustStore")
 	if !o.Set() || p.Truststore == "" || filepath.Clean(o.Text) == filepath.Clean(p.Truststore) {
 		return nil
 	}
-	return []Line{bad(fmt.Sprintf("the portal's JVM trusts those in %s, not those in %s", o.Text, p.Truststore),
-		"import the authority there, and look with --truststore "+o.Text).in(o)}
+	return []finding.Line{finding.Mend(fmt.Sprintf("the portal's JVM trusts those in %s, not those in %s", o.Text, p.Truststore),
+		"import the authority there, and look with --truststore "+o.Text).In(o)}
 }

@@ -1,4 +1,4 @@
-package doctor
+package here
 
 import (
 	"context"
@@ -9,38 +9,26 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/doctor/finding"
 	"github.com/stagelock/stagelock/gateway/doctor/portal"
 	"github.com/stagelock/stagelock/gateway/readiness"
 	"github.com/stagelock/stagelock/gateway/status"
 	"github.com/stagelock/stagelock/policy"
 )
 
-// Own is the gateway here.
-type Own struct {
-	Conf     *conf.Config   // nil: it cannot be read
-	Problems []conf.Problem // of its configuration
-	// Engine asks the live engine whether a publish would pass.
-	Engine func(ctx context.Context) []readiness.Finding
-	// Status asks the gateway that runs.
-	Status func(ctx context.Context) (*status.Status, error)
-}
-
-// usable reports whether the configuration can be used.
-func (o *Own) usable() bool { return o.Conf != nil && !conf.Fatal(o.Problems) }
-
 // configuration tells what validate does.
-func configuration(_ context.Context, p *patient) []Line {
-	var lines []Line
+func configuration(_ context.Context, p *patient) []finding.Line {
+	var lines []finding.Line
 	for _, c := range p.Own.Problems {
-		l := bad(strings.TrimSpace(c.Path+" "+c.Msg), c.Cure)
+		l := finding.Mend(strings.TrimSpace(c.Path+" "+c.Msg), c.Cure)
 		if c.Warning {
-			l.Mark = Note
+			l.Mark = finding.Note
 		}
 		l.File, l.At = c.File, c.Line
 		lines = append(lines, l)
 	}
 	if len(lines) == 0 {
-		return []Line{ok("the configuration can be used")}
+		return []finding.Line{finding.Well("the configuration can be used")}
 	}
 	return lines
 }
@@ -57,62 +45,62 @@ func (p *patient) status(ctx context.Context) *status.Status {
 var elsewhere = regexp.MustCompile(`^(the live engine|no node of the live engine|certificate of|no certificate yet)`)
 
 // running looks whether the gateway runs, and what keeps it from being ready.
-func running(ctx context.Context, p *patient) []Line {
+func running(ctx context.Context, p *patient) []finding.Line {
 	s := p.status(ctx)
 	if s == nil {
-		return []Line{note(fmt.Sprintf("no gateway runs here, as far as its socket tells: %v", p.ownErr))}
+		return []finding.Line{finding.Know(fmt.Sprintf("no gateway runs here, as far as its socket tells: %v", p.ownErr))}
 	}
-	var lines []Line
+	var lines []finding.Line
 	for _, problem := range s.Problems {
 		if !elsewhere.MatchString(problem) {
 			words, cure, _ := strings.Cut(problem, "; ")
-			lines = append(lines, bad(words, cure))
+			lines = append(lines, finding.Mend(words, cure))
 		}
 	}
 	if s.Audit.Problem != "" && s.Ready {
-		lines = append(lines, bad("the audit log is not whole: "+s.Audit.Problem, "see stagelock audit verify").as("log"))
+		lines = append(lines, finding.Mend("the audit log is not whole: "+s.Audit.Problem, "see stagelock audit verify").As("log"))
 	}
 	if !s.Config.OK && s.Config.Problem != "" {
 		lines = append(
 			lines,
-			bad(
+			finding.Mend(
 				"the last reload was refused: "+strings.ReplaceAll(s.Config.Problem, "\n", "; "),
 				"mend the configuration and reload",
-			).as("reload"),
+			).As("reload"),
 		)
 	}
 	if len(s.Config.Restart) > 0 {
-		lines = append(lines, note("changed, and counts after a restart only: "+strings.Join(s.Config.Restart, ", ")).as("reload"))
+		lines = append(lines, finding.Know("changed, and counts after a restart only: "+strings.Join(s.Config.Restart, ", ")).As("reload"))
 	}
 	if len(lines) == 0 {
-		lines = append(lines, ok("the gateway "+s.Version+" runs"))
+		lines = append(lines, finding.Well("the gateway "+s.Version+" runs"))
 	}
 	return lines
 }
 
 // engine asks the live engine.
-func engine(ctx context.Context, p *patient) []Line {
+func engine(ctx context.Context, p *patient) []finding.Line {
 	if !p.Own.usable() || p.Own.Engine == nil {
-		return []Line{note("not looked at: it needs a configuration that can be used")}
+		return []finding.Line{finding.Know("not looked at: it needs a configuration that can be used")}
 	}
 	kinds := map[readiness.Kind]string{
 		readiness.Secret: "engine.secret", readiness.Path: "engine.path", readiness.Page: "engine.path", readiness.Authority: "engine.tls",
 		readiness.Name: "engine.tls", readiness.Expired: "engine.tls", readiness.Plain: "engine.tls", readiness.Address: "engine.address",
 		readiness.Redirect: "engine.redirect", readiness.Host: "engine.host", readiness.Empty: "engine.line", readiness.Unable: "engine.line",
 	}
-	var lines []Line
+	var lines []finding.Line
 	for _, f := range p.Own.Engine(ctx) {
 		id := kinds[f.Kind]
 		if id == "" {
 			id = "engine.up"
 		}
 		at := p.Own.Conf.Problem(settingOf(p.Own.Conf, f.Setting), "", "")
-		l := bad(f.Msg, f.Cure).as(id)
+		l := finding.Mend(f.Msg, f.Cure).As(id)
 		l.File, l.At = at.File, at.Line
 		lines = append(lines, l)
 	}
 	if len(lines) == 0 {
-		lines = append(lines, ok("the live engine would take a publish").as("engine.up"))
+		lines = append(lines, finding.Well("the live engine would take a publish").As("engine.up"))
 	}
 	return append(lines, p.validHosts()...)
 }
@@ -129,7 +117,7 @@ func settingOf(c *conf.Config, setting string) string {
 }
 
 // validHosts looks whether the portal takes the Host that the gateway says.
-func (p *patient) validHosts() []Line {
+func (p *patient) validHosts() []finding.Line {
 	v, c := p.Portal.Get(portal.ValidHosts), p.Own.Conf
 	if !v.Set() || strings.Contains(v.Text, "*") || c.Engine.Upstream.Host != "" {
 		return nil
@@ -137,41 +125,41 @@ func (p *patient) validHosts() []Line {
 	valid := strings.Split(v.Text, ",")
 	for _, n := range c.Engine.Upstream.Nodes {
 		if !slices.ContainsFunc(valid, func(h string) bool { return strings.TrimSpace(h) == n.Hostname() }) {
-			return []Line{bad(fmt.Sprintf("the portal does not take the Host %s, which the gateway says", n.Hostname()),
-				fmt.Sprintf("engine.upstream.host: %s", strings.TrimSpace(valid[0]))).as("engine.host").in(v)}
+			return []finding.Line{finding.Mend(fmt.Sprintf("the portal does not take the Host %s, which the gateway says", n.Hostname()),
+				fmt.Sprintf("engine.upstream.host: %s", strings.TrimSpace(valid[0]))).As("engine.host").In(v)}
 		}
 	}
 	return nil
 }
 
 // ownCertificates looks at those that publishers are shown.
-func ownCertificates(ctx context.Context, p *patient) []Line {
+func ownCertificates(ctx context.Context, p *patient) []finding.Line {
 	s := p.status(ctx)
 	if s == nil {
 		return nil
 	}
-	var lines []Line
+	var lines []finding.Line
 	for _, c := range s.Certificates {
 		left := c.NotAfter.Sub(p.Now())
 		switch {
 		case c.Problem != "":
 			words, cure, _ := strings.Cut(c.Problem, ": ")
-			lines = append(lines, bad(words, cure))
+			lines = append(lines, finding.Mend(words, cure))
 		case left < c.Soon:
-			l := bad(fmt.Sprintf("the certificate of %s ends on %s", c.Name, c.NotAfter.UTC().Format("2006-01-02")), "renew it and reload")
-			if left >= ending {
-				l.Mark = Note
+			l := finding.Mend(fmt.Sprintf("the certificate of %s ends on %s", c.Name, c.NotAfter.UTC().Format("2006-01-02")), "renew it and reload")
+			if left >= Late {
+				l.Mark = finding.Note
 			}
 			lines = append(lines, l)
 		default:
-			lines = append(lines, ok(fmt.Sprintf("%s, valid %d days", c.Name, int(left.Hours()/24))))
+			lines = append(lines, finding.Well(fmt.Sprintf("%s, valid %d days", c.Name, int(left.Hours()/24))))
 		}
 	}
 	return lines
 }
 
 // disk looks whether two of the largest archives would have room.
-func disk(ctx context.Context, p *patient) []Line {
+func disk(ctx context.Context, p *patient) []finding.Line {
 	s := p.status(ctx)
 	if s == nil || s.Disk.Size == 0 {
 		return nil
@@ -183,29 +171,29 @@ func disk(ctx context.Context, p *patient) []Line {
 		}
 	}
 	if s.Disk.Free < need {
-		return []Line{
-			bad(
+		return []finding.Line{
+			finding.Mend(
 				fmt.Sprintf("%s has %d MiB left, and two of the largest archives take %d", s.Disk.Path, s.Disk.Free>>20, need>>20),
 				"make room",
 			),
 		}
 	}
-	return []Line{ok(fmt.Sprintf("%s has %d MiB left", s.Disk.Path, s.Disk.Free>>20))}
+	return []finding.Line{finding.Well(fmt.Sprintf("%s has %d MiB left", s.Disk.Path, s.Disk.Free>>20))}
 }
 
 // refusedConnections tells of connections that came to nothing.
-func refusedConnections(ctx context.Context, p *patient) []Line {
+func refusedConnections(ctx context.Context, p *patient) []finding.Line {
 	s := p.status(ctx)
 	if s == nil {
 		return nil
 	}
-	var lines []Line
+	var lines []finding.Line
 	for _, why := range slices.Sorted(maps.Keys(s.Traffic.Turned)) {
 		r, known := policy.ReasonOf(why)
 		if family := r.Family(); !known || family != "hello" && family != "proxy" {
 			continue
 		}
-		lines = append(lines, bad(fmt.Sprintf("%s: %d times since %s; the log has the addresses", r.Meaning, s.Traffic.Turned[why],
+		lines = append(lines, finding.Mend(fmt.Sprintf("%s: %d times since %s; the log has the addresses", r.Meaning, s.Traffic.Turned[why],
 			s.Since.UTC().Format("2006-01-02 15:04 MST")), r.Cure))
 	}
 	return lines

@@ -1,4 +1,5 @@
-package doctor
+// Package finding has what a check of a doctor found, and the report of them all.
+package finding
 
 import "github.com/stagelock/stagelock/gateway/doctor/portal"
 
@@ -22,20 +23,23 @@ type Line struct {
 	At    int    `json:"line,omitempty"`
 }
 
-func ok(words string) Line { return Line{Mark: OK, Words: words} }
+// Well is a line of what is as it should be.
+func Well(words string) Line { return Line{Mark: OK, Words: words} }
 
-func note(words string) Line { return Line{Mark: Note, Words: words} }
+// Know is a line of what is to be known, and of a check that could not be made.
+func Know(words string) Line { return Line{Mark: Note, Words: words} }
 
-func bad(words, cure string) Line { return Line{Mark: Bad, Words: words, Cure: cure} }
+// Mend is a line of what is to be mended, and what cures it.
+func Mend(words, cure string) Line { return Line{Mark: Bad, Words: words, Cure: cure} }
 
-// in says where the cure belongs.
-func (l Line) in(v portal.Value) Line {
+// In says where the cure belongs.
+func (l Line) In(v portal.Value) Line {
 	l.File, l.At = v.File, v.Line
 	return l
 }
 
-// as gives a line the id of a finding, where a check has several.
-func (l Line) as(id string) Line {
+// As gives a line the id of a finding, where a check has several.
+func (l Line) As(id string) Line {
 	l.ID = id
 	return l
 }
@@ -48,7 +52,8 @@ type Report struct {
 	Unreachable bool   `json:"unreachable,omitempty"` // the other end: most could not be looked at
 }
 
-func (r *Report) add(id string, l Line) {
+// Add adds a line; the id is its own unless it has one.
+func (r *Report) Add(id string, l Line) {
 	if l.ID == "" {
 		l.ID = id
 	}
