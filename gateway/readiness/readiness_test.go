@@ -222,7 +222,6 @@ func TestCertificatesOfTheEngine(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = w.Write(remoteAuth(t, "7.4.3.112", 1))
 	}))
-	s.Config.ErrorLog = nil
 	t.Cleanup(s.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())

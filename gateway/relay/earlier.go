@@ -201,7 +201,7 @@ func (c *call) publishedNow(r store.Request, busy bool) error {
 		left -= r.Idle
 	}
 	msg := fmt.Sprintf("this archive is being published now, since %s, by %s; if that publish is dead, try again in %s",
-		r.CreatedAt.UTC().Format("15:04:05 UTC"), by(r), left.Round(time.Second))
+		r.CreatedAt.UTC().Format("15:04:05 UTC"), by(r), max(left.Round(time.Second), time.Second))
 	return problems.New(tunnel.Refused, problems.ReasonPublishing, msg, nil)
 }
 

@@ -27,14 +27,15 @@ const (
 	addLogins = `INSERT INTO @.request_logins (request, login)
 		SELECT $1, login FROM unnest($2::bytea[]) WITH ORDINALITY l (login, n) ORDER BY n
 		ON CONFLICT DO NOTHING`
-	readRequest = `SELECT site, checksum, peer, upstream, part_count, part_width, part_bytes, created_at,
+	oneRequest = `SELECT id, site, checksum, peer, upstream, part_count, part_width, part_bytes, created_at,
 		cleaned_at, (extract(epoch FROM {now} - used_at) * 1000000)::bigint,
 		ARRAY (SELECT login FROM @.request_logins l WHERE l.request = r.id ORDER BY ord),
 		ARRAY (SELECT login FROM @.request_logins l WHERE l.request = r.id AND l.sent ORDER BY ord)
-		FROM @.requests r WHERE id = $1`
+		FROM @.requests r WHERE id = `
+	readRequest = oneRequest + `$1`
 
-	findRequest = `SELECT id FROM @.requests WHERE site = $1 AND checksum = $2 AND cleaned_at IS NULL
-		ORDER BY created_at DESC, id DESC LIMIT 1`
+	findRequest = oneRequest + `(SELECT id FROM @.requests WHERE site = $1 AND checksum = $2 AND cleaned_at IS NULL
+		ORDER BY created_at DESC, id DESC LIMIT 1)`
 
 	// lockRequest has the parts of one request come one after the other, so that the sums are right.
 	lockRequest = `SELECT FROM @.requests WHERE id = $1 FOR NO KEY UPDATE`
@@ -82,13 +83,21 @@ func (s requests) Create(ctx context.Context, req store.Request) error {
 }
 
 func (s requests) Request(ctx context.Context, id int64) (store.Request, error) {
-	req := store.Request{ID: id}
-	err := s.read(ctx, fmt.Sprintf("request %d", id), func(ctx context.Context) error {
+	return s.one(ctx, fmt.Sprintf("request %d", id), readRequest, id)
+}
+
+func (s requests) Find(ctx context.Context, site int64, checksum string) (store.Request, error) {
+	return s.one(ctx, fmt.Sprintf("request of site %d", site), findRequest, site, raw(checksum))
+}
+
+// one reads a request with one statement, as of one moment.
+func (s requests) one(ctx context.Context, what, query string, args ...any) (req store.Request, err error) {
+	err = s.read(ctx, what, func(ctx context.Context) error {
 		var checksum, peer, upstream []byte
 		var cleaned *time.Time
 		var idle int64
 		var logins, senders [][]byte
-		err := s.calls.QueryRow(ctx, s.sql(readRequest), id).Scan(&req.Site, &checksum, &peer, &upstream,
+		err := s.calls.QueryRow(ctx, s.sql(query), args...).Scan(&req.ID, &req.Site, &checksum, &peer, &upstream,
 			&req.PartCount, &req.PartWidth, &req.PartBytes, &req.CreatedAt, &cleaned, &idle, &logins, &senders)
 		req.Checksum, req.Peer, req.Upstream = string(checksum), string(peer), string(upstream)
 		req.CreatedAt, req.CleanedAt = req.CreatedAt.UTC(), utc(cleaned)
@@ -108,17 +117,6 @@ func texts(raw [][]byte) (all []string) {
 		all = append(all, string(r))
 	}
 	return all
-}
-
-func (s requests) Find(ctx context.Context, site int64, checksum string) (store.Request, error) {
-	var id int64
-	err := s.read(ctx, fmt.Sprintf("request of site %d", site), func(ctx context.Context) error {
-		return s.calls.QueryRow(ctx, s.sql(findRequest), site, raw(checksum)).Scan(&id)
-	})
-	if err != nil {
-		return store.Request{}, err
-	}
-	return s.Request(ctx, id)
 }
 
 func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error {

@@ -25,11 +25,12 @@ const (
 		part_count = 0, part_width = 0, part_bytes = 0 WHERE id = ?1 AND cleaned_at IS NOT NULL`
 	insertRequest = `INSERT INTO requests (id, site, checksum, peer, upstream, created_at, used_at)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (id) DO NOTHING`
-	readLogins = `SELECT checksum, peer, site, upstream, part_count, part_width, part_bytes,
+	oneRequest = `SELECT id, checksum, peer, site, upstream, part_count, part_width, part_bytes,
 		created_at, cleaned_at, used_at, login, sent
-		FROM requests LEFT JOIN request_logins l ON l.request = id WHERE id = ?1 ORDER BY l.ord`
-	findRequest = `SELECT id FROM requests WHERE site = ?1 AND checksum = ?2 AND cleaned_at IS NULL
-		ORDER BY created_at DESC, id DESC LIMIT 1`
+		FROM requests LEFT JOIN request_logins l ON l.request = id WHERE id = `
+	readLogins  = oneRequest + `?1 ORDER BY l.ord`
+	findRequest = oneRequest + `(SELECT id FROM requests WHERE site = ?1 AND checksum = ?2 AND cleaned_at IS NULL
+		ORDER BY created_at DESC, id DESC LIMIT 1) ORDER BY l.ord`
 	readPart  = `SELECT size, width FROM request_parts WHERE request = ?1 AND name = ?2`
 	readParts = `SELECT name, size, width FROM request_parts WHERE request = ?1 ORDER BY ord`
 	partSize  = `SELECT (SELECT size FROM request_parts WHERE request = ?1 AND name = ?2)
@@ -74,13 +75,21 @@ func (s requests) Create(ctx context.Context, req store.Request) error {
 }
 
 func (s requests) Request(ctx context.Context, id int64) (store.Request, error) {
-	req, n := store.Request{ID: id}, int64(0)
-	what := fmt.Sprintf("request %d", id)
-	err := s.rows(ctx, what, readLogins, []any{id}, func(row scanner) error {
+	return s.one(ctx, fmt.Sprintf("request %d", id), readLogins, id)
+}
+
+func (s requests) Find(ctx context.Context, site int64, checksum string) (store.Request, error) {
+	return s.one(ctx, fmt.Sprintf("request of site %d", site), findRequest, site, checksum)
+}
+
+// one reads a request with one statement, as of one moment.
+func (s requests) one(ctx context.Context, what, query string, args ...any) (store.Request, error) {
+	req, n := store.Request{}, int64(0)
+	err := s.rows(ctx, what, query, args, func(row scanner) error {
 		var created, cleaned, used sql.NullInt64
 		var login sql.NullString
 		var sent sql.NullBool
-		err := row.Scan(&req.Checksum, &req.Peer, &req.Site, &req.Upstream, &req.PartCount,
+		err := row.Scan(&req.ID, &req.Checksum, &req.Peer, &req.Site, &req.Upstream, &req.PartCount,
 			&req.PartWidth, &req.PartBytes, &created, &cleaned, &used, &login, &sent)
 		req.CreatedAt, req.CleanedAt = fromNanos(created), fromNanos(cleaned)
 		req.Idle = max(0, s.now().Sub(time.Unix(0, used.Int64)))
@@ -100,18 +109,6 @@ func (s requests) Request(ctx context.Context, id int64) (store.Request, error) 
 		return store.Request{}, err
 	}
 	return req, nil
-}
-
-func (s requests) Find(ctx context.Context, site int64, checksum string) (store.Request, error) {
-	var id int64
-	what := fmt.Sprintf("request of site %d", site)
-	err := s.read(ctx, what, findRequest, func(st *sql.Stmt) error {
-		return st.QueryRowContext(ctx, site, checksum).Scan(&id)
-	})
-	if err != nil {
-		return store.Request{}, err
-	}
-	return s.Request(ctx, id)
 }
 
 func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error {

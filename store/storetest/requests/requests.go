@@ -27,6 +27,7 @@ func Test(t *testing.T, open place.Opener[store.Requests]) {
 		{Name: "nobody's parts when it lives again", Run: requestSendersAgain},
 		{Name: "id that the engine reused", Run: requestReused},
 		{Name: "found by site and checksum", Run: requestFind},
+		{Name: "found beside clean-ups", Run: requestFindBesideCleanUps},
 		{Name: "parts and their sums", Run: requestParts},
 		{Name: "many parts cost the same each", Run: requestManyParts},
 		{Name: "reader's error stops", Run: requestStops},
@@ -387,30 +388,4 @@ func requestClosed(t *testing.T, p *place.Place[store.Requests]) {
 	_, err := p.Store.Request(ctx, 1)
 	place.WantErr(t, "Request", err, store.ErrClosed)
 	checkMade(t, p.Reopen(), made(1, "a"))
-}
-
-func requestFind(t *testing.T, p *place.Place[store.Requests]) {
-	ctx, sum := context.Background(), made(1).Checksum
-	_, err := p.Store.Find(ctx, 20121, sum)
-	place.WantErr(t, "Find in an empty store", err, store.ErrNotFound)
-	other := made(9, "a")
-	other.Site = 20999
-	create(t, p.Store, other)
-	for _, id := range []int64{2, 1, 3} {
-		create(t, p.Store, made(id, "a"))
-		p.Clock.Move(time.Second)
-	}
-	for _, want := range []int64{3, 1, 2} {
-		got, err := p.Store.Find(ctx, 20121, sum)
-		if err != nil || got.ID != want || !slices.Equal(got.Logins, []string{"a"}) {
-			t.Fatalf("Find: request %d of %v, %v; want %d", got.ID, got.Logins, err, want)
-		}
-		place.Must(t, p.Store.CleanUp(ctx, want))
-	}
-	_, err = p.Store.Find(ctx, 20121, sum)
-	place.WantErr(t, "Find when all are cleaned up", err, store.ErrNotFound)
-	create(t, p.Store, made(1, "b")) // it lives again
-	if got, err := p.Store.Find(ctx, 20121, sum); err != nil || got.ID != 1 {
-		t.Errorf("Find: request %d, %v; want 1", got.ID, err)
-	}
 }
