@@ -23,7 +23,7 @@ func state() status.Status {
 		Traffic: status.Traffic{Publishes: 2, Calls: map[string]int{"staging": 3}, Connections: 5,
 			Turned: map[string]int64{"host.denied": 7}},
 		Config:       status.Config{Digest: "d1", Loaded: at, OK: true},
-		Certificates: []status.Certificate{{Name: "live.example.com", NotAfter: at}},
+		Certificates: []status.Certificate{{Name: "live.example.com", NotAfter: at, Soon: 100_000 * time.Second}},
 		Audit:        status.Audit{Checkpoint: at, Whole: true, Bytes: 11},
 		Store: status.Store{Kind: "postgres", Up: true, Bytes: 13, Cluster: &status.Member{Name: "live",
 			Lease: 10 * time.Second, Members: map[string]int{"up": 2}, Clock: -time.Second}},
@@ -121,6 +121,7 @@ func TestScrape(t *testing.T) {
 		`stagelock_engine_failures_total{kind="probe",node="127.0.0.1:8080"} 1`,
 		`stagelock_audit_last_checkpoint_timestamp_seconds 1.7e+09`, `stagelock_audit_verified 1`,
 		`stagelock_certificate_expiry_timestamp_seconds{name="live.example.com"} 1.7e+09`,
+		`stagelock_certificate_due_timestamp_seconds{name="live.example.com"} 1.6999e+09`,
 		`stagelock_config_last_reload_successful 1`, `stagelock_config_last_reload_timestamp_seconds 1.7e+09`,
 		`stagelock_config_info{digest="d1"} 1`, `stagelock_store_up 1`,
 		`stagelock_data_bytes{part="audit"} 11`, `stagelock_data_bytes{part="store"} 13`,
@@ -194,7 +195,7 @@ func TestSlowCallsLeaveTheirReference(t *testing.T) {
 func TestAloneThereAreNoMembers(t *testing.T) {
 	m := open(t, func() status.Status { return status.Status{} })
 	text := scrape(t, m, "")
-	for _, not := range []string{"stagelock_members", "stagelock_member_lease", "stagelock_clock_offset", "checkpoint_timestamp", "certificate_expiry"} {
+	for _, not := range []string{"stagelock_members", "stagelock_member_lease", "stagelock_clock_offset", "checkpoint_timestamp", "certificate_expiry", "certificate_due"} {
 		if strings.Contains(text, not) {
 			t.Errorf("%s is in the scrape", not)
 		}

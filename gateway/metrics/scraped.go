@@ -65,6 +65,14 @@ var readings = []reading{
 				when(c.NotAfter, emit, c.Name)
 			}
 		}, "name"),
+	gauge("certificate_due_timestamp_seconds", "When a certificate that publishers are shown should have been renewed.",
+		func(s *status.Status, emit func(float64, ...string)) {
+			for _, c := range s.Certificates {
+				if !c.NotAfter.IsZero() {
+					when(c.NotAfter.Add(-c.Soon), emit, c.Name)
+				}
+			}
+		}, "name"),
 	gauge("config_last_reload_successful", "Whether the configuration could be used when it was last read.",
 		func(s *status.Status, emit func(float64, ...string)) { emit(truth(s.Config.OK)) }),
 	gauge("config_last_reload_timestamp_seconds", "When the configuration in use was read.",
