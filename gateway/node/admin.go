@@ -141,7 +141,7 @@ func (n *Node) reloadFor(ctx context.Context) admin.Reloaded {
 	case len(r.Changes) == 0:
 		out.Message = "nothing has changed"
 	}
-	if err == nil {
+	if !errors.Is(err, ErrReload) { // they are in use
 		for _, c := range r.Changes {
 			out.Changed = append(out.Changed, c.Path)
 		}

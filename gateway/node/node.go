@@ -188,7 +188,7 @@ func (n *Node) openCerts(ctx context.Context) error {
 func (n *Node) openRooms(ctx context.Context) error {
 	next, problems := n.build(n.conf())
 	if conf.Fatal(problems) {
-		return fmt.Errorf("configuration: %s", firstFatal(problems))
+		return fmt.Errorf("configuration: %s", lines(problems))
 	}
 	n.use(ctx, next)
 	n.probes = admin.NewProbes(n.facts)
@@ -252,15 +252,6 @@ func (n *Node) openFront(context.Context, *rules.Policy) (err error) {
 
 // rules returns who may visit now.
 func (n *Node) rules() *visit.Rules { return &n.relay.Policy().Rules }
-
-func firstFatal(problems []conf.Problem) string {
-	for _, p := range problems {
-		if !p.Warning {
-			return p.String()
-		}
-	}
-	return ""
-}
 
 // build makes of a configuration what it can be used with. It changes nothing; the caller holds reloads.
 func (n *Node) build(next *conf.Config) (current, []conf.Problem) {

@@ -201,6 +201,22 @@ func TestAReloadIsUsedOrRefused(t *testing.T) {
 	}
 }
 
+// TestAReloadThatCannotBeRecordedSaysThatItIsInUse: it said what was wrong with the log, as if nothing had
+// changed.
+func TestAReloadThatCannotBeRecordedSaysThatItIsInUse(t *testing.T) {
+	dir := t.TempDir()
+	next := strings.Replace(text, "http://127.0.0.1:1", "http://127.0.0.1:2", 1)
+	n := build(t, dir, func(c *node.Config) {
+		c.Load = func() (*conf.Config, []conf.Problem) { return load(dir, next) }
+	})
+	over, cancel := context.WithCancel(t.Context())
+	cancel() // nothing more is recorded under it
+	r, err := n.Reload(over)
+	if err == nil || errors.Is(err, node.ErrReload) || !strings.Contains(err.Error(), "the configuration is in use") || len(r.Changes) != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // TestANameThatTheOwnAuthorityMayNotSignFor: the cure was to move the folder of certificates away, where the
 // authority does not lie, and in which the key is that opens it.
 func TestANameThatTheOwnAuthorityMayNotSignFor(t *testing.T) {

@@ -55,7 +55,10 @@ func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 	n.used.Store(next)
 	n.loaded.taken(n.cfg.Now(), digest(next), r.Restart)
 	n.cfg.Log.WithField("changed", names(r.Changes)).Info("configuration loaded")
-	return r, n.noteChanges(ctx, next, r.Changes)
+	if err := n.noteChanges(ctx, next, r.Changes); err != nil {
+		return r, fmt.Errorf("the configuration is in use, and the audit log does not say so: %w", err)
+	}
+	return r, nil
 }
 
 // replace builds the policy of next and puts it to use, unless something is wrong with it. The
