@@ -147,11 +147,11 @@ var sections = []struct {
 	}},
 	{"EXIT STATUS", "", [][2]string{
 		{"0", "done"},
-		{"1", "the gateway could not start or is not ready; what was asked for is not there"},
+		{"1", "the gateway could not start or is not ready; a check found something to mend"},
 		{"2", "forced to quit by a second signal"},
 		{"3", "the gateway did not end in order, or nobody knows how a publish ended"},
 		{"64", "the command line cannot be understood"},
-		{"65", "the data is bad: an archive, a log, a secret"},
+		{"65", "the data is bad or not there: an archive, a log, a reference, a secret"},
 		{"69", "the other side cannot be reached or cannot be understood"},
 		{"73", "an output cannot be written"},
 		{"75", "try again later"},
