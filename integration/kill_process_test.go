@@ -27,7 +27,7 @@ import (
 )
 
 // asGateway is the variable that makes this test binary a gateway; it holds an errand.
-const asGateway = "STAGELOCK_TEST_GATEWAY"
+const asGateway = "TEST_GATEWAY"
 
 // errand is what such a process does.
 type errand struct {

@@ -54,8 +54,8 @@ func (s services) peak(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // longMemory is the share of a publish of 2 GiB that is run by default: the whole takes minutes. All of
-// it: STAGELOCK_LONG=1 go test ./cmd/stagelock -run MemoryOfAPublish -v
-const longMemory = "STAGELOCK_LONG"
+// it: TEST_LONG=1 go test ./cmd/stagelock -run MemoryOfAPublish -v
+const longMemory = "TEST_LONG"
 
 // Publishing many large documents costs neither engine more than 128 MiB, however large all of them
 // together are.

@@ -18,7 +18,7 @@ import (
 	"github.com/stagelock/stagelock/store/files"
 )
 
-const childDir = "STAGELOCK_TEST_AUDIT_DIR"
+const childDir = "TEST_AUDIT_DIR"
 
 // inDir is the configuration of a log that lies in dir with all it needs.
 func inDir(t testing.TB, dir string) (audit.Config, *files.Events) {

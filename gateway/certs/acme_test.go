@@ -26,13 +26,13 @@ type pebble struct {
 	cmd                          *exec.Cmd
 }
 
-// startPebble starts the binary that STAGELOCK_PEBBLE names; it looks for challenges at those ports
+// startPebble starts the binary that TEST_PEBBLE names; it looks for challenges at those ports
 // of 127.0.0.1.
 func startPebble(t *testing.T, tlsPort, httpPort int) *pebble {
 	t.Helper()
-	bin := os.Getenv("STAGELOCK_PEBBLE")
+	bin := os.Getenv("TEST_PEBBLE")
 	if bin == "" {
-		t.Skip("STAGELOCK_PEBBLE does not name a pebble binary: no ACME server was tried")
+		t.Skip("TEST_PEBBLE does not name a pebble binary: no ACME server was tried")
 	}
 	own := valid(t, "localhost", ecKey(t))
 	listen, manage := freeAddr(t), freeAddr(t)

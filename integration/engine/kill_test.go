@@ -18,7 +18,7 @@ import (
 // The child of the kill tests: it makes one call and stops at a point, where its parent kills it.
 const (
 	childDir   = "STAGELOCK_ENGINE_TEST_DIR"
-	childPoint = "STAGELOCK_ENGINE_TEST_POINT"
+	childPoint = "TEST_ENGINE_POINT"
 )
 
 func TestMain(m *testing.M) {

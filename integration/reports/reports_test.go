@@ -126,11 +126,16 @@ func (d *desk) take(input, name string) {
 	d.write(name, string(text))
 }
 
+// ownEnviron is the environment without stagelock's settings: a case brings its own.
+func ownEnviron() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "STAGELOCK") })
+}
+
 // command is the binary with these arguments, at this desk.
 func (d *desk) command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(d.t.Context(), d.bin, args...)
 	cmd.Dir = d.dir
-	cmd.Env = append(os.Environ(), "NO_COLOR=1", "HOME="+d.dir, "XDG_STATE_HOME=")
+	cmd.Env = append(ownEnviron(), "NO_COLOR=1", "HOME="+d.dir, "XDG_STATE_HOME=")
 	cmd.Env = append(cmd.Env, d.env...)
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -52,7 +53,8 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	d := &desk{t: t, whole: t, dir: t.TempDir(), program: filepath.Join(bin, "stagelock")}
-	d.env = append(os.Environ(), "HOME="+d.dir, "XDG_STATE_HOME=", "NO_COLOR=1", "NO_PROXY=",
+	own := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "STAGELOCK") })
+	d.env = append(own, "HOME="+d.dir, "XDG_STATE_HOME=", "NO_COLOR=1", "NO_PROXY=",
 		"STAGELOCK_ADMIN_LISTEN=unix:admin.sock", // other gateways of this machine have the port
 		"STAGELOCK_RETRY_AFTER=1s", "STAGELOCK_CONFIG=stagelock.yaml")
 	return d

@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestPostgres(t *testing.T) {
-	url := os.Getenv("STAGELOCK_POSTGRES")
+	url := os.Getenv("TEST_POSTGRES")
 	if url == "" {
 		shared.once.Do(func() { shared.server, shared.err = postgrestest.Start(context.Background()) })
 		if errors.Is(shared.err, postgrestest.ErrMissing) {

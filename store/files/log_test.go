@@ -177,7 +177,7 @@ func TestOpenRefused(t *testing.T) {
 	}
 }
 
-const childDir = "STAGELOCK_TEST_FILES_DIR"
+const childDir = "TEST_FILES_DIR"
 
 // TestKill kills a process that appends and looks for every record that it said was kept.
 func TestKill(t *testing.T) {

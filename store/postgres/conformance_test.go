@@ -43,10 +43,10 @@ func TestMain(m *testing.M) {
 	os.Exit(result)
 }
 
-// databaseURL returns a server's URL: that of STAGELOCK_POSTGRES, or that of one of our own.
+// databaseURL returns a server's URL: that of TEST_POSTGRES, or that of one of our own.
 func databaseURL(t testing.TB) string {
 	t.Helper()
-	if url := os.Getenv("STAGELOCK_POSTGRES"); url != "" {
+	if url := os.Getenv("TEST_POSTGRES"); url != "" {
 		return url
 	}
 	shared.once.Do(func() { shared.server, shared.err = postgrestest.Start(context.Background()) })
@@ -144,11 +144,11 @@ func TestSuitesThroughPooler(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the suites ran without a pooler already")
 	}
-	url := os.Getenv("STAGELOCK_POOLER")
+	url := os.Getenv("TEST_POOLER")
 	if url == "" {
 		databaseURL(t)
 		if shared.server == nil {
-			t.Skip("STAGELOCK_POOLER names no pooler before the server of STAGELOCK_POSTGRES")
+			t.Skip("TEST_POOLER names no pooler before the server of TEST_POSTGRES")
 		}
 		var err error
 		url, err = shared.server.Pooler()

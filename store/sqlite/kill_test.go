@@ -13,7 +13,7 @@ import (
 	"github.com/stagelock/stagelock/store"
 )
 
-const childDir = "STAGELOCK_TEST_SQLITE_DIR"
+const childDir = "TEST_SQLITE_DIR"
 
 // TestKill kills a process that writes and looks for every write that it said was kept.
 func TestKill(t *testing.T) {
