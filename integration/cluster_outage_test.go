@@ -39,6 +39,28 @@ func awaitHealth(t *testing.T, g *harness.Gateway, says string) {
 	}
 }
 
+// life returns the id of the membership of the gateway of that name, once it has one.
+func (c cluster) life(t *testing.T, node string) string {
+	t.Helper()
+	db, late := c.Database(t), time.After(limit)
+	for {
+		members, err := db.Members().Members(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range members {
+			if m.Node == node && !m.Over {
+				return m.ID
+			}
+		}
+		select {
+		case <-late:
+			t.Fatalf("%s is no member: %+v", node, members)
+		default:
+		}
+	}
+}
+
 // exec changes the database behind the gateways' backs.
 func (c cluster) exec(t *testing.T, query string) {
 	t.Helper()
@@ -56,20 +78,26 @@ func (c cluster) exec(t *testing.T, query string) {
 // publisher notices a pause, and signs of life.
 func TestDatabaseRestartsDuringAPublish(t *testing.T) {
 	c := startCluster(t, patient)
-	id := c.made(t, 1)
+	id, life := c.made(t, 1), c.life(t, "gate-a")
 	for _, m := range []message{
 		partAs(id, "a.zip00", nil)(t, c.arranged), publish(id, settings(int64(site))).message(t), cleanUp(id).message(t),
 	} {
 		l := dial(t, c.Gateway)
 		c.database.Stop()
 		l.send(t, m)
-		awaitHealth(t, c.Gateway, "lease")
+		awaitHealth(t, c.Gateway, "the database is away since")
+		<-time.After(fleeting) // health names the cause and not what comes of it
 		if err := c.database.Run(); err != nil {
 			t.Fatal(err)
 		}
 		c.let <- struct{}{}
 		allowed(t, c.Gateway, l.receive(t))
 		awaitHealth(t, c.Gateway, "")
+		now := c.life(t, "gate-a")
+		if now == life {
+			t.Error("the lease outlasted the outage")
+		}
+		life = now
 		for len(c.let) > 0 { // what was not let needs none
 			<-c.let
 		}

@@ -16,6 +16,9 @@ import (
 	"github.com/stagelock/stagelock/store/postgres/postgrestest"
 )
 
+// fleeting is the lease of gateways that tests take the database from: the shortest one that is valid.
+const fleeting = 3 * time.Second
+
 // cluster is two gateways before one engine that answers publishes when it is let, with one database.
 type cluster struct {
 	slow     // gate-a
@@ -40,7 +43,7 @@ func shared(name, url, key string) harness.Options {
 	o.Extra = []string{
 		"quota: { failure_cost: 1, per_address_burst: 1000000 }", "heartbeat: 1s", "store: postgres", "cluster:",
 		"  node: " + name, "  key_file: " + fmt.Sprintf("%q", key),
-		"  patience: 1s", "  lease: 3s", "  drain_notice: 10ms", "  postgres: { url: { value: " + fmt.Sprintf("%q", url) + " } }",
+		"  patience: 1s", "  lease: " + fleeting.String(), "  drain_notice: 10ms", "  postgres: { url: { value: " + fmt.Sprintf("%q", url) + " } }",
 	}
 	return o
 }
