@@ -294,8 +294,13 @@ var mayImport = map[string][]string{
 	"tunnel/signed":            {},
 	"tunnel/source":            {"tunnel/sync"},
 	"tunnel/sync":              {},
-	"tunnel/syncserver":        {"tunnel/syncserver/place"},
-	"tunnel/syncserver/place":  {},
+	"tunnel/syncserver": {
+		"tunnel/syncserver/markup", "tunnel/syncserver/place", "tunnel/syncserver/refusal", "tunnel/syncserver/token",
+	},
+	"tunnel/syncserver/markup":  {"tunnel/syncserver/refusal"},
+	"tunnel/syncserver/place":   {},
+	"tunnel/syncserver/refusal": {},
+	"tunnel/syncserver/token":   {"tunnel/syncserver/refusal"},
 }
 
 // homes has the rooms of third-party modules that have one home.

@@ -5,6 +5,10 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/stagelock/stagelock/tunnel/syncserver/markup"
+	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
+	"github.com/stagelock/stagelock/tunnel/syncserver/token"
 )
 
 // Path is where an engine takes tasks, behind the prefix of its site.
@@ -25,17 +29,17 @@ type Head struct {
 func (h Head) Check(prefix string, lim Limits) error {
 	switch {
 	case h.Target != prefix+Path:
-		return outside(404, NotProfile, "the target %s", brief(h.Target))
+		return refusal.Outside(404, refusal.NotProfile, "the target %s", refusal.Brief(h.Target))
 	case h.Method != "POST": //nolint:usestdlibvars // this room knows no net/http
-		return outside(405, NotProfile, "the method %s", brief(h.Method))
+		return refusal.Outside(405, refusal.NotProfile, "the method %s", refusal.Brief(h.Method))
 	case !isXML(h.ContentType) || h.Encoding != "":
-		return outside(415, NotProfile, "the content type %s, or a content encoding", brief(h.ContentType))
+		return refusal.Outside(415, refusal.NotProfile, "the content type %s, or a content encoding", refusal.Brief(h.ContentType))
 	case h.SOAPAction != Action && h.SOAPAction != `"`+Action+`"`:
-		return outside(400, NotProfile, "the action %s", brief(h.SOAPAction))
+		return refusal.Outside(400, refusal.NotProfile, "the action %s", refusal.Brief(h.SOAPAction))
 	case h.Length < 0:
-		return outside(411, NotProfile, "no Content-Length")
+		return refusal.Outside(411, refusal.NotProfile, "no Content-Length")
 	case h.Length > lim.Bytes:
-		return outside(413, TooLarge, "%d bytes, %d are allowed", h.Length, lim.Bytes)
+		return refusal.Outside(413, refusal.TooLarge, "%d bytes, %d are allowed", h.Length, lim.Bytes)
 	}
 	return nil
 }
@@ -49,6 +53,26 @@ func isXML(contentType string) bool {
 	return !has || charset == "charset=utf-8" || charset == `charset="utf-8"`
 }
 
+// Limits bound what is read of one call.
+type Limits struct {
+	Bytes    int64 // the whole request
+	Head     int64 // of it, what may stand before the end of the SOAP header
+	Depth    int   // elements in each other, in each of the three layers
+	Elements int   // in each layer
+	Value    int   // bytes of one column that is not the content of a file
+	File     int   // bytes of a file, decoded
+}
+
+// DefaultLimits are those of the profile: 40 MB a call, of which the engine takes 30,000,000 bytes.
+func DefaultLimits() Limits {
+	return Limits{
+		Bytes: 40_000_000, Head: 64 << 10, Depth: 16, Elements: 200_000, Value: 4 << 20, File: 20 << 20,
+	}
+}
+
+// markup returns what bounds each of the three layers.
+func (l Limits) markup() markup.Limits { return markup.Limits{Depth: l.Depth, Elements: l.Elements} }
+
 // Admitted is a call that passed.
 type Admitted struct {
 	Envelope Envelope
@@ -60,14 +84,14 @@ type Admitted struct {
 
 // Admit reads a call and judges all of it. The body of the HTTP message is read to its end only if its
 // header carries the peer's token. The error is a *Refusal, or what first returned.
-func (p Peer) Admit(body io.Reader, now time.Time, first First) (Admitted, error) {
+func (p Peer) Admit(body io.Reader, now time.Time, first token.First) (Admitted, error) {
 	lim := p.Limits
 	if lim == (Limits{}) {
 		lim = DefaultLimits()
 	}
 	env, text, err := readMessage(body, lim, func(env Envelope) error {
 		if !env.Expires.IsZero() && !now.Before(env.Expires) {
-			return outside(400, Stale, "the timestamp ended at %s", env.Expires.Format(timeForm))
+			return refusal.Outside(400, refusal.Stale, "the timestamp ended at %s", env.Expires.Format(token.TimeForm))
 		}
 		return p.Secret.Authenticate(env.Token, p.User, now, first)
 	})
@@ -76,7 +100,7 @@ func (p Peer) Admit(body io.Reader, now time.Time, first First) (Admitted, error
 	}
 	task, err := p.task(text, lim)
 	if err != nil {
-		var r *Refusal
+		var r *refusal.Error
 		if errors.As(err, &r) {
 			r.Status = 0 // the sender is known: it is told why
 		}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel/syncserver"
+	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
+	"github.com/stagelock/stagelock/tunnel/syncserver/token"
 )
 
 func emptyDigest(key string) string {
@@ -19,12 +21,12 @@ func emptyDigest(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func codeOf(t *testing.T, err error) syncserver.Code {
+func codeOf(t *testing.T, err error) refusal.Code {
 	t.Helper()
 	if err == nil {
 		return ""
 	}
-	var r *syncserver.Refusal
+	var r *refusal.Error
 	if !errors.As(err, &r) {
 		t.Fatalf("an error that is no refusal: %v", err)
 	}
@@ -93,22 +95,22 @@ func TestTokenInTimeAndOnce(t *testing.T) {
 	stamped := with(update(), func(m *message) {
 		m.beside = "<u:Timestamp><u:Created>2026-01-02T03:04:05Z</u:Created><u:Expires>2026-01-02T03:05:05Z</u:Expires></u:Timestamp>"
 	})
-	forged := with(update(), func(m *message) { m.token = token("AAAAAAAAAAAAAAAAAAAAAAAAAAA=") })
+	forged := with(update(), func(m *message) { m.token = wsToken("AAAAAAAAAAAAAAAAAAAAAAAAAAA=") })
 	for _, step := range []struct {
 		name  string
 		m     message
 		now   time.Time
-		first syncserver.First
-		code  syncserver.Code
+		first token.First
+		code  refusal.Code
 	}{
-		{"a forged token", forged, created, first, syncserver.Credentials},
-		{"20 minutes old", update(), created.Add(20 * time.Minute), first, syncserver.Stale},
-		{"from the future", update(), created.Add(-301 * time.Second), first, syncserver.Stale},
+		{"a forged token", forged, created, first, refusal.Credentials},
+		{"20 minutes old", update(), created.Add(20 * time.Minute), first, refusal.Stale},
+		{"from the future", update(), created.Add(-301 * time.Second), first, refusal.Stale},
 		{"the first time, at the last moment", update(), created.Add(300 * time.Second), first, ""},
-		{"sent twice", update(), created, first, syncserver.Replay},
-		{"the same token, another body", other, created, first, syncserver.Replay},
+		{"sent twice", update(), created, first, refusal.Replay},
+		{"the same token, another body", other, created, first, refusal.Replay},
 		{"a timestamp that holds", stamped, created, book(), ""},
-		{"a timestamp that ended", stamped, created.Add(time.Minute), book(), syncserver.Stale},
+		{"a timestamp that ended", stamped, created.Add(time.Minute), book(), refusal.Stale},
 	} {
 		_, err := peer(t).Admit(strings.NewReader(step.m.String()), step.now, step.first)
 		if code := codeOf(t, err); code != step.code {
@@ -143,12 +145,12 @@ func (c *counting) Read(p []byte) (int, error) {
 
 func TestBodyOfAStrangerIsNotRead(t *testing.T) {
 	m := with(update(), func(m *message) {
-		m.token = token("AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+		m.token = wsToken("AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 		m.data = "<N><CMS_Document><A>" + strings.Repeat("a", 1<<20) + "</A></CMS_Document></N>"
 	})
 	in := &counting{r: strings.NewReader(m.String())}
 	_, err := peer(t).Admit(in, created, book())
-	if codeOf(t, err) != syncserver.Credentials || in.n > 64<<10 {
+	if codeOf(t, err) != refusal.Credentials || in.n > 64<<10 {
 		t.Errorf("%d bytes were read: %v", in.n, err)
 	}
 }
@@ -159,8 +161,8 @@ func TestRequestOfMoreBytes(t *testing.T) {
 	p.Limits.Bytes = int64(len(update().String()))
 	for _, c := range []struct {
 		more int64
-		code syncserver.Code
-	}{{0, ""}, {-1, syncserver.TooLarge}} {
+		code refusal.Code
+	}{{0, ""}, {-1, refusal.TooLarge}} {
 		q := p
 		q.Limits.Bytes += c.more
 		_, err := q.Admit(strings.NewReader(update().String()), created, book())
@@ -207,7 +209,7 @@ func TestHead(t *testing.T) {
 		h := good
 		c.edit(&h)
 		err := h.Check("/site", syncserver.DefaultLimits())
-		var r *syncserver.Refusal
+		var r *refusal.Error
 		if got := errors.As(err, &r); got != (c.status != 0) || got && r.Status != c.status {
 			t.Errorf("%s: %v, want status %d", c.name, err, c.status)
 		}

@@ -3,6 +3,9 @@ package syncserver
 import (
 	"regexp"
 	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/syncserver/markup"
+	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 )
 
 // Dataset is rows of tables, as the engines exchange them. An empty Root is no data set at all.
@@ -26,7 +29,7 @@ type Column struct {
 var (
 	plain   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 	escaped = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
-	keep    = attr{xmlNS, "space", "preserve"}
+	keep    = markup.Allowed(markup.XMLNS, "space", "preserve")
 )
 
 // lookup returns a column without regard to case.
@@ -40,18 +43,18 @@ func (r Row) lookup(name string) (string, bool) {
 }
 
 func readDataset(text string, lim Limits) (Dataset, error) {
-	root, err := parse(strings.NewReader(text), lim, nil)
+	root, err := markup.Parse(strings.NewReader(text), lim.markup(), nil)
 	if err != nil {
 		return Dataset{}, err
 	}
 	if err := named(root); err != nil {
 		return Dataset{}, err
 	}
-	d := Dataset{Root: root.local}
-	if len(root.attrs) > 0 || root.leaf() {
-		return Dataset{}, refuse(BadData, "a data set without rows, or with attributes")
+	d := Dataset{Root: root.Local}
+	if len(root.Attrs) > 0 || root.Leaf() {
+		return Dataset{}, refusal.New(refusal.BadData, "a data set without rows, or with attributes")
 	}
-	for _, k := range root.kids {
+	for _, k := range root.Kids {
 		row, err := readRow(k, lim)
 		if err != nil {
 			return Dataset{}, err
@@ -61,26 +64,26 @@ func readDataset(text string, lim Limits) (Dataset, error) {
 	return d, nil
 }
 
-func readRow(n *node, lim Limits) (Row, error) {
+func readRow(n *markup.Node, lim Limits) (Row, error) {
 	if err := named(n); err != nil {
 		return Row{}, err
 	}
-	if n.leaf() || len(n.attrs) > 0 {
-		return Row{}, refuse(BadData, "a row of %s without columns, or with attributes", n.local)
+	if n.Leaf() || len(n.Attrs) > 0 {
+		return Row{}, refusal.New(refusal.BadData, "a row of %s without columns, or with attributes", n.Local)
 	}
-	row, seen := Row{Table: n.local}, map[string]bool{}
-	for _, k := range n.kids {
+	row, seen := Row{Table: n.Local}, map[string]bool{}
+	for _, k := range n.Kids {
 		if err := named(k); err != nil {
 			return Row{}, err
 		}
-		if !k.leaf() || k.only(keep) != nil || seen[strings.ToLower(k.local)] {
-			return Row{}, refuse(BadData, "%s of %s stands twice or is more than text", k.local, n.local)
+		if !k.Leaf() || k.Only(keep) != nil || seen[strings.ToLower(k.Local)] {
+			return Row{}, refusal.New(refusal.BadData, "%s of %s stands twice or is more than text", k.Local, n.Local)
 		}
-		seen[strings.ToLower(k.local)] = true
-		if most := longest(row.Table, k.local, lim); len(k.text) > most {
-			return Row{}, refuse(TooLarge, "%s of %s has more than %d bytes", k.local, n.local, most)
+		seen[strings.ToLower(k.Local)] = true
+		if most := longest(row.Table, k.Local, lim); len(k.Text) > most {
+			return Row{}, refusal.New(refusal.TooLarge, "%s of %s has more than %d bytes", k.Local, n.Local, most)
 		}
-		row.Columns = append(row.Columns, Column{k.local, k.text, len(k.attrs) > 0})
+		row.Columns = append(row.Columns, Column{k.Local, k.Text, len(k.Attrs) > 0})
 	}
 	return row, nil
 }
@@ -93,9 +96,9 @@ func longest(table, column string, lim Limits) int {
 }
 
 // named refuses names that are not plain. A namespace is one of a schema or a diffgram.
-func named(n *node) error {
-	if n.space != "" || !plain.MatchString(n.local) || escaped.MatchString(n.local) {
-		return refuse(BadData, "the element %s: a schema, a diffgram or no plain name", brief(n.local))
+func named(n *markup.Node) error {
+	if n.Space != "" || !plain.MatchString(n.Local) || escaped.MatchString(n.Local) {
+		return refusal.New(refusal.BadData, "the element %s: a schema, a diffgram or no plain name", refusal.Brief(n.Local))
 	}
 	return nil
 }
@@ -113,7 +116,7 @@ func (d Dataset) text() string {
 			if c.Preserve {
 				b.WriteString(` xml:space="preserve"`)
 			}
-			b.WriteString(">" + escape(c.Value) + "</" + c.Name + ">")
+			b.WriteString(">" + markup.Escape(c.Value) + "</" + c.Name + ">")
 		}
 		b.WriteString("</" + r.Table + ">")
 	}

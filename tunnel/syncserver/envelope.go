@@ -4,6 +4,10 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"github.com/stagelock/stagelock/tunnel/syncserver/markup"
+	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
+	"github.com/stagelock/stagelock/tunnel/syncserver/token"
 )
 
 // The namespaces of the wire.
@@ -25,33 +29,36 @@ const (
 type Envelope struct {
 	MessageID string
 	To        string
-	Token     Token
+	Token     token.Token
 	Expires   time.Time // of the Timestamp; zero if there was none
 }
 
 var (
-	anyID  = attr{wsuNS, "Id", ""}
-	mustBe = []attr{anyID, {soapNS, "mustUnderstand", "1"}, {soapNS, "mustUnderstand", "0"}, {soapNS, "actor", ""}}
+	anyID  = markup.Allowed(wsuNS, "Id", "")
+	mustBe = []markup.Attr{
+		anyID, markup.Allowed(soapNS, "mustUnderstand", "1"), markup.Allowed(soapNS, "mustUnderstand", "0"),
+		markup.Allowed(soapNS, "actor", ""),
+	}
 )
 
 // readMessage returns the text of the task in the body. Admit is called with the header before the
 // body is read; nothing more is read behind its error.
 func readMessage(r io.Reader, lim Limits, admit func(Envelope) error) (Envelope, string, error) {
-	in := &capped{r: r, left: min(lim.Head, lim.Bytes)}
+	in := &markup.Capped{R: r, Left: min(lim.Head, lim.Bytes)}
 	var env Envelope
 	headed := false
-	root, err := parse(in, lim, func(depth int, n *node) error {
+	root, err := markup.Parse(in, lim.markup(), func(depth int, n *markup.Node) error {
 		if depth != 1 || headed {
 			return nil
 		}
-		if !n.is(soapNS, "Header") {
-			return outside(400, BadEnvelope, "no header")
+		if !n.Is(soapNS, "Header") {
+			return refusal.Outside(400, refusal.BadEnvelope, "no header")
 		}
 		var err error
 		if env, err = readHeader(n); err != nil {
 			return err
 		}
-		headed, in.left = true, in.left+lim.Bytes-min(lim.Head, lim.Bytes)
+		headed, in.Left = true, in.Left+lim.Bytes-min(lim.Head, lim.Bytes)
 		return admit(env)
 	})
 	if err != nil {
@@ -63,102 +70,102 @@ func readMessage(r io.Reader, lim Limits, admit func(Envelope) error) (Envelope,
 
 // stranger gives a refusal before the credentials were taken the status for a stranger.
 func stranger(err error, admitted bool) error {
-	var r *Refusal
+	var r *refusal.Error
 	if errors.As(err, &r) && r.Status == 0 && !admitted {
-		return outside(400, r.Code, "%s", r.Why)
+		return refusal.Outside(400, r.Code, "%s", r.Why)
 	}
 	return err
 }
 
-func readBody(root *node) (string, error) {
-	if !root.is(soapNS, "Envelope") || root.only() != nil || len(root.kids) != 2 {
-		return "", refuse(BadEnvelope, "not a SOAP 1.1 envelope of header and body")
+func readBody(root *markup.Node) (string, error) {
+	if !root.Is(soapNS, "Envelope") || root.Only() != nil || len(root.Kids) != 2 {
+		return "", refusal.New(refusal.BadEnvelope, "not a SOAP 1.1 envelope of header and body")
 	}
-	body := root.kids[1]
-	if !body.is(soapNS, "Body") || body.only(anyID) != nil || len(body.kids) != 1 {
-		return "", refuse(BadEnvelope, "not one body with one call")
+	body := root.Kids[1]
+	if !body.Is(soapNS, "Body") || body.Only(anyID) != nil || len(body.Kids) != 1 {
+		return "", refusal.New(refusal.BadEnvelope, "not one body with one call")
 	}
-	call := body.kids[0]
-	if !call.is(serverNS, "ProcessSynchronizationTaskData") || call.only() != nil || len(call.kids) != 1 {
-		return "", refuse(BadEnvelope, "not the one call that is taken")
+	call := body.Kids[0]
+	if !call.Is(serverNS, "ProcessSynchronizationTaskData") || call.Only() != nil || len(call.Kids) != 1 {
+		return "", refusal.New(refusal.BadEnvelope, "not the one call that is taken")
 	}
-	data := call.kids[0]
-	if !data.is(serverNS, "stagingTaskData") || data.only() != nil || !data.leaf() {
-		return "", refuse(BadEnvelope, "the call carries something else than the text of a task")
+	data := call.Kids[0]
+	if !data.Is(serverNS, "stagingTaskData") || data.Only() != nil || !data.Leaf() {
+		return "", refusal.New(refusal.BadEnvelope, "the call carries something else than the text of a task")
 	}
-	return data.text, nil
+	return data.Text, nil
 }
 
 // children returns the children of n by name. Each name must be one of names and stand once.
-func children(n *node, code Code, names ...[2]string) (map[string]*node, error) {
-	found := map[string]*node{}
+func children(n *markup.Node, code refusal.Code, names ...[2]string) (map[string]*markup.Node, error) {
+	found := map[string]*markup.Node{}
 next:
-	for _, k := range n.kids {
+	for _, k := range n.Kids {
 		for _, name := range names {
-			if k.is(name[0], name[1]) && found[k.local] == nil {
-				found[k.local] = k
+			if k.Is(name[0], name[1]) && found[k.Local] == nil {
+				found[k.Local] = k
 				continue next
 			}
 		}
-		return nil, outside(400, code, "%s in %s: not known, or a second one", brief(k.local), n.local)
+		return nil, refusal.Outside(400, code, "%s in %s: not known, or a second one", refusal.Brief(k.Local), n.Local)
 	}
 	return found, nil
 }
 
-func readHeader(n *node) (Envelope, error) {
-	kids, err := children(n, BadEnvelope, [2]string{addrNS, "Action"}, [2]string{addrNS, "MessageID"},
+func readHeader(n *markup.Node) (Envelope, error) {
+	kids, err := children(n, refusal.BadEnvelope, [2]string{addrNS, "Action"}, [2]string{addrNS, "MessageID"},
 		[2]string{addrNS, "ReplyTo"}, [2]string{addrNS, "To"}, [2]string{wsseNS, "Security"})
 	if err != nil {
 		return Envelope{}, err
 	}
-	if len(kids) != 5 || n.only() != nil {
-		return Envelope{}, outside(400, BadEnvelope, "a header is missing")
+	if len(kids) != 5 || n.Only() != nil {
+		return Envelope{}, refusal.Outside(400, refusal.BadEnvelope, "a header is missing")
 	}
 	for _, k := range kids {
-		if err := k.only(mustBe...); err != nil {
+		if err := k.Only(mustBe...); err != nil {
 			return Envelope{}, err
 		}
-		if actor, _ := k.attr(soapNS, "actor"); actor != "" {
-			return Envelope{}, outside(400, BadEnvelope, "a header for another actor")
+		if actor, _ := k.Attr(soapNS, "actor"); actor != "" {
+			return Envelope{}, refusal.Outside(400, refusal.BadEnvelope, "a header for another actor")
 		}
 	}
-	if !kids["Action"].leaf() || kids["Action"].text != Action || !toAnyone(kids["ReplyTo"]) {
-		return Envelope{}, outside(400, BadEnvelope, "another action, or a reply to somebody else")
+	if !kids["Action"].Leaf() || kids["Action"].Text != Action || !toAnyone(kids["ReplyTo"]) {
+		return Envelope{}, refusal.Outside(400, refusal.BadEnvelope, "another action, or a reply to somebody else")
 	}
-	env := Envelope{MessageID: kids["MessageID"].text, To: kids["To"].text}
+	env := Envelope{MessageID: kids["MessageID"].Text, To: kids["To"].Text}
 	if !address(kids["MessageID"]) || !address(kids["To"]) {
-		return Envelope{}, outside(400, BadEnvelope, "a message id or address outside its form")
+		return Envelope{}, refusal.Outside(400, refusal.BadEnvelope, "a message id or address outside its form")
 	}
 	err = readSecurity(kids["Security"], &env)
 	return env, err
 }
 
 // address reports whether n holds one printable word.
-func address(n *node) bool {
-	for _, c := range n.text {
+func address(n *markup.Node) bool {
+	for _, c := range n.Text {
 		if c <= ' ' || c > '~' {
 			return false
 		}
 	}
-	return n.leaf() && n.text != "" && len(n.text) <= 1024
+	return n.Leaf() && n.Text != "" && len(n.Text) <= 1024
 }
 
-func toAnyone(n *node) bool {
-	if len(n.kids) != 1 {
+func toAnyone(n *markup.Node) bool {
+	if len(n.Kids) != 1 {
 		return false
 	}
-	a := n.kids[0]
-	return a.is(addrNS, "Address") && len(a.attrs) == 0 && a.leaf() && a.text == anyone
+	a := n.Kids[0]
+	return a.Is(addrNS, "Address") && len(a.Attrs) == 0 && a.Leaf() && a.Text == anyone
 }
 
-func readSecurity(n *node, env *Envelope) error {
-	kids, err := children(n, Credentials, [2]string{wsuNS, "Timestamp"}, [2]string{wsseNS, "UsernameToken"})
+func readSecurity(n *markup.Node, env *Envelope) error {
+	kids, err := children(n, refusal.Credentials, [2]string{wsuNS, "Timestamp"}, [2]string{wsseNS, "UsernameToken"})
 	if err != nil {
 		return err
 	}
 	token := kids["UsernameToken"]
-	if token == nil || token.only(anyID) != nil {
-		return outside(400, Credentials, "no user name token")
+	if token == nil || token.Only(anyID) != nil {
+		return refusal.Outside(400, refusal.Credentials, "no user name token")
 	}
 	if stamp := kids["Timestamp"]; stamp != nil {
 		if env.Expires, err = readTimestamp(stamp); err != nil {
@@ -169,53 +176,53 @@ func readSecurity(n *node, env *Envelope) error {
 	return err
 }
 
-func readTimestamp(n *node) (time.Time, error) {
-	kids, err := children(n, Credentials, [2]string{wsuNS, "Created"}, [2]string{wsuNS, "Expires"})
+func readTimestamp(n *markup.Node) (time.Time, error) {
+	kids, err := children(n, refusal.Credentials, [2]string{wsuNS, "Created"}, [2]string{wsuNS, "Expires"})
 	if err != nil {
 		return time.Time{}, err
 	}
-	if len(kids) != 2 || n.only(anyID) != nil || kids["Created"].only() != nil || kids["Expires"].only() != nil {
-		return time.Time{}, outside(400, Credentials, "a timestamp outside its form")
+	if len(kids) != 2 || n.Only(anyID) != nil || kids["Created"].Only() != nil || kids["Expires"].Only() != nil {
+		return time.Time{}, refusal.Outside(400, refusal.Credentials, "a timestamp outside its form")
 	}
-	from, err := parseTime(kids["Created"].text)
+	from, err := token.ParseTime(kids["Created"].Text)
 	if err != nil {
 		return time.Time{}, err
 	}
-	to, err := parseTime(kids["Expires"].text)
+	to, err := token.ParseTime(kids["Expires"].Text)
 	if err == nil && !from.Before(to) {
-		err = outside(400, Credentials, "a timestamp that ends before it begins")
+		err = refusal.Outside(400, refusal.Credentials, "a timestamp that ends before it begins")
 	}
 	return to, err
 }
 
-func readToken(n *node) (Token, error) {
+func readToken(n *markup.Node) (token.Token, error) {
 	if !hasPassword(n) {
-		return Token{}, outside(400, Bypass2747, "a token without a password")
+		return token.Token{}, refusal.Outside(400, refusal.Bypass2747, "a token without a password")
 	}
-	kids, err := children(n, Credentials, [2]string{wsseNS, "Username"}, [2]string{wsseNS, "Password"},
+	kids, err := children(n, refusal.Credentials, [2]string{wsseNS, "Username"}, [2]string{wsseNS, "Password"},
 		[2]string{wsseNS, "Nonce"}, [2]string{wsuNS, "Created"})
 	if err != nil {
-		return Token{}, err
+		return token.Token{}, err
 	}
-	if len(kids) != 4 || kids["Username"].only() != nil || kids["Created"].only() != nil ||
-		kids["Nonce"].only(attr{"", "EncodingType", encoded}) != nil || !kids["Username"].leaf() {
-		return Token{}, outside(400, Credentials, "a token outside its form")
+	if len(kids) != 4 || kids["Username"].Only() != nil || kids["Created"].Only() != nil ||
+		kids["Nonce"].Only(markup.Allowed("", "EncodingType", encoded)) != nil || !kids["Username"].Leaf() {
+		return token.Token{}, refusal.Outside(400, refusal.Credentials, "a token outside its form")
 	}
 	password := kids["Password"]
-	if kind, _ := password.attr("", "Type"); kind != digested || len(password.attrs) != 1 {
-		return Token{}, outside(400, Credentials, "a password other than a digest")
+	if kind, _ := password.Attr("", "Type"); kind != digested || len(password.Attrs) != 1 {
+		return token.Token{}, refusal.Outside(400, refusal.Credentials, "a password other than a digest")
 	}
-	t := Token{User: kids["Username"].text}
-	if t.User == "" || !exactly(t.Nonce[:], kids["Nonce"].text) || !exactly(t.Digest[:], password.text) {
-		return Token{}, outside(400, Credentials, "a nonce or digest outside its form")
+	t := token.Token{User: kids["Username"].Text}
+	if t.User == "" || !token.Exactly(t.Nonce[:], kids["Nonce"].Text) || !token.Exactly(t.Digest[:], password.Text) {
+		return token.Token{}, refusal.Outside(400, refusal.Credentials, "a nonce or digest outside its form")
 	}
-	t.Created, err = parseTime(kids["Created"].text)
+	t.Created, err = token.ParseTime(kids["Created"].Text)
 	return t, err
 }
 
-func hasPassword(token *node) bool {
-	for _, k := range token.kids {
-		if k.is(wsseNS, "Password") {
+func hasPassword(token *markup.Node) bool {
+	for _, k := range token.Kids {
+		if k.Is(wsseNS, "Password") {
 			return true
 		}
 	}

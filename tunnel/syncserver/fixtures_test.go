@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel/syncserver"
+	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
+	"github.com/stagelock/stagelock/tunnel/syncserver/token"
 )
 
 const (
@@ -31,7 +33,7 @@ var (
 // peer is a server that may send what every server may.
 func peer(t testing.TB) syncserver.Peer {
 	t.Helper()
-	secret, err := syncserver.NewSecret(password)
+	secret, err := token.NewSecret(password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +60,7 @@ type message struct {
 
 func update() message {
 	return message{
-		header: "<a:Action>" + syncserver.Action + "</a:Action>", token: token("nGp3gEtHjCJmiYr8Ciey/T3fOOA="),
+		header: "<a:Action>" + syncserver.Action + "</a:Action>", token: wsToken("nGp3gEtHjCJmiYr8Ciey/T3fOOA="),
 		kind: "UpdateDocument", data: page, servers: ";dev;", class: classURI,
 	}
 }
@@ -69,7 +71,7 @@ func file() message {
 	return m
 }
 
-func token(digest string) string {
+func wsToken(digest string) string {
 	return `<s:Username>staging</s:Username><s:Password Type="` + digestOf + `">` + digest + `</s:Password>` +
 		`<s:Nonce>AAECAwQFBgcICQoLDA0ODw==</s:Nonce><u:Created>2026-01-02T03:04:05Z</u:Created>`
 }
@@ -132,7 +134,7 @@ func swap(old, with string) func(string) string {
 }
 
 // book remembers nonces as the shared store does.
-func book() syncserver.First {
+func book() token.First {
 	seen := map[[16]byte]bool{}
 	return func(n [16]byte) (bool, error) {
 		was := seen[n]
@@ -180,118 +182,118 @@ const dtd = `<!DOCTYPE x [<!ENTITY a "b">]>`
 var fixtures = []struct {
 	name string
 	m    message
-	code syncserver.Code // empty: forwarded
+	code refusal.Code // empty: forwarded
 }{
 	{"1 page update", update(), ""},
 	{"2 media file", file(), ""},
 	{"3 CDATA", with(update(), func(m *message) { m.cdata = true }), ""},
 	{"4 unknown user, digest of the empty secret", with(update(), func(m *message) {
-		m.token = swap("staging", "nobody")(token(emptyDigest("")))
-	}), syncserver.Bypass2746},
+		m.token = swap("staging", "nobody")(wsToken(emptyDigest("")))
+	}), refusal.Bypass2746},
 	{"4 digest of the empty password", with(update(), func(m *message) {
-		m.token = token(emptyDigest("2jmj7l5rSw0yVb/vlWAYkK/YBwk="))
-	}), syncserver.Bypass2746},
-	{"5 Username only", with(update(), func(m *message) { m.token = "<s:Username>staging</s:Username>" }), syncserver.Bypass2747},
+		m.token = wsToken(emptyDigest("2jmj7l5rSw0yVb/vlWAYkK/YBwk="))
+	}), refusal.Bypass2746},
+	{"5 Username only", with(update(), func(m *message) { m.token = "<s:Username>staging</s:Username>" }), refusal.Bypass2747},
 	{"6 Password in a foreign namespace", with(update(), func(m *message) {
-		m.token = strings.ReplaceAll(token("nGp3gEtHjCJmiYr8Ciey/T3fOOA="), "s:Password", "u:Password")
-	}), syncserver.Bypass2747},
-	{"7 two Passwords", with(update(), func(m *message) { m.token += "<s:Password>x</s:Password>" }), syncserver.Credentials},
+		m.token = strings.ReplaceAll(wsToken("nGp3gEtHjCJmiYr8Ciey/T3fOOA="), "s:Password", "u:Password")
+	}), refusal.Bypass2747},
+	{"7 two Passwords", with(update(), func(m *message) { m.token += "<s:Password>x</s:Password>" }), refusal.Credentials},
 	{"8 PasswordText holding K", with(update(), func(m *message) {
-		m.token = swap("#PasswordDigest", "#PasswordText")(token("lPf5uG0xz6hHHcLq1NYd4TfPBS8="))
-	}), syncserver.Credentials},
+		m.token = swap("#PasswordDigest", "#PasswordText")(wsToken("lPf5uG0xz6hHHcLq1NYd4TfPBS8="))
+	}), refusal.Credentials},
 	{"8 no type", with(update(), func(m *message) {
 		m.token = swap(` Type="`+digestOf+`"`, "")(m.token)
-	}), syncserver.Credentials},
-	{"9 another token beside", with(update(), func(m *message) { m.beside = "<s:BinarySecurityToken/>" }), syncserver.Credentials},
+	}), refusal.Credentials},
+	{"9 another token beside", with(update(), func(m *message) { m.beside = "<s:BinarySecurityToken/>" }), refusal.Credentials},
 	{"9 a signature beside", with(update(), func(m *message) {
 		m.beside = `<d:Signature xmlns:d="http://www.w3.org/2000/09/xmldsig#"/>`
-	}), syncserver.Credentials},
+	}), refusal.Credentials},
 	{"9 another token alone", with(update(), func(m *message) {
 		m.edit = func(s string) string { return strings.ReplaceAll(s, "s:UsernameToken", "s:BinarySecurityToken") }
-	}), syncserver.Credentials},
-	{"9 two user name tokens", with(update(), func(m *message) { m.beside = "<s:UsernameToken/>" }), syncserver.Credentials},
-	{"9 two security headers", outer("<x:Header>", "<x:Header><s:Security/>"), syncserver.BadEnvelope},
-	{"11 no Action", with(update(), func(m *message) { m.header = "" }), syncserver.BadEnvelope},
-	{"11 another Action", with(update(), func(m *message) { m.header = "<a:Action>urn:x</a:Action>" }), syncserver.BadEnvelope},
+	}), refusal.Credentials},
+	{"9 two user name tokens", with(update(), func(m *message) { m.beside = "<s:UsernameToken/>" }), refusal.Credentials},
+	{"9 two security headers", outer("<x:Header>", "<x:Header><s:Security/>"), refusal.BadEnvelope},
+	{"11 no Action", with(update(), func(m *message) { m.header = "" }), refusal.BadEnvelope},
+	{"11 another Action", with(update(), func(m *message) { m.header = "<a:Action>urn:x</a:Action>" }), refusal.BadEnvelope},
 	{"12 SOAP 1.2", with(update(), func(m *message) {
 		m.edit = func(s string) string {
 			return strings.ReplaceAll(s, "http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
 		}
-	}), syncserver.BadEnvelope},
+	}), refusal.BadEnvelope},
 	{"13 another class", with(update(), func(m *message) {
 		m.editInner = func(s string) string { return strings.ReplaceAll(s, "k:StagingTaskData", "k:Process") }
-	}), syncserver.Class10068},
+	}), refusal.Class10068},
 	{"13 another assembly", with(update(), func(m *message) {
 		m.class = "http://schemas.microsoft.com/clr/nsassem/System.Diagnostics/System"
-	}), syncserver.Class10068},
-	{"13 another version", with(update(), func(m *message) { m.class = swap("13.0.13.0", "13.0.14.0")(m.class) }), syncserver.Class10068},
-	{"14 an extra object", with(update(), func(m *message) { m.objects = "<Other id='z'/>" }), syncserver.BadTask},
+	}), refusal.Class10068},
+	{"13 another version", with(update(), func(m *message) { m.class = swap("13.0.13.0", "13.0.14.0")(m.class) }), refusal.Class10068},
+	{"14 an extra object", with(update(), func(m *message) { m.objects = "<Other id='z'/>" }), refusal.BadTask},
 	{"14 groups that nobody refers to", with(update(), func(m *message) {
 		m.objects = `<C:Array id="z" C:arrayType="k:TaskGroupInfo[0]" xmlns:k="` + classURI + `"/>`
-	}), syncserver.BadTask},
-	{"14 xsi:type", inner(`<mSystemVersion xsi:null="1"/>`, `<mSystemVersion xsi:type="E:x">1</mSystemVersion>`), syncserver.BadTask},
-	{"14 href to itself", inner(`<mSystemVersion xsi:null="1"/>`, `<mSystemVersion href="#z" id="z"/>`), syncserver.BadTask},
+	}), refusal.BadTask},
+	{"14 xsi:type", inner(`<mSystemVersion xsi:null="1"/>`, `<mSystemVersion xsi:type="E:x">1</mSystemVersion>`), refusal.BadTask},
+	{"14 href to itself", inner(`<mSystemVersion xsi:null="1"/>`, `<mSystemVersion href="#z" id="z"/>`), refusal.BadTask},
 	{"14 href cycle", inner(`<mSystemVersion xsi:null="1"/><mTaskGroups xsi:null="1"/>`,
-		`<mSystemVersion id="a" href="#b"/><mTaskGroups id="b" href="#a"/>`), syncserver.BadTask},
-	{"14 href to the task", inner(`<mSystemVersion xsi:null="1"/>`, `<mSystemVersion href="#r1"/>`), syncserver.BadTask},
-	{"15 a field twice", with(update(), func(m *message) { m.fields = back("UserName", "administrator") }), syncserver.BadTask},
-	{"15 a field is missing", inner(back("UserName", "editor"), ""), syncserver.BadTask},
-	{"15 a field more", with(update(), func(m *message) { m.fields = back("TaskTime", "1") }), syncserver.BadTask},
-	{"16 parent segment", fileAt("FilePath", "a/../../web.png"), syncserver.Path2749},
-	{"16 backslash", fileAt("FilePath", `a\..\logo.png`), syncserver.Path2749},
-	{"16 drive", fileAt("FilePath", "c:/logo.png"), syncserver.Path2749},
-	{"16 absolute", fileAt("FilePath", "/logo.png"), syncserver.Path2749},
-	{"17 executable name in BinaryData", with(file(), func(m *message) { m.binary = swap("logo.png", "logo.aspx")(m.binary) }), syncserver.Path2749},
-	{"17 executable part of a name", with(file(), func(m *message) { m.binary = swap("logo.png", "logo.aspx.png")(m.binary) }), syncserver.Path2749},
-	{"17 executable extension", with(file(), func(m *message) { m.data = swap(">.png<", ">.aspx<")(m.data) }), syncserver.Path2749},
+		`<mSystemVersion id="a" href="#b"/><mTaskGroups id="b" href="#a"/>`), refusal.BadTask},
+	{"14 href to the task", inner(`<mSystemVersion xsi:null="1"/>`, `<mSystemVersion href="#r1"/>`), refusal.BadTask},
+	{"15 a field twice", with(update(), func(m *message) { m.fields = back("UserName", "administrator") }), refusal.BadTask},
+	{"15 a field is missing", inner(back("UserName", "editor"), ""), refusal.BadTask},
+	{"15 a field more", with(update(), func(m *message) { m.fields = back("TaskTime", "1") }), refusal.BadTask},
+	{"16 parent segment", fileAt("FilePath", "a/../../web.png"), refusal.Path2749},
+	{"16 backslash", fileAt("FilePath", `a\..\logo.png`), refusal.Path2749},
+	{"16 drive", fileAt("FilePath", "c:/logo.png"), refusal.Path2749},
+	{"16 absolute", fileAt("FilePath", "/logo.png"), refusal.Path2749},
+	{"17 executable name in BinaryData", with(file(), func(m *message) { m.binary = swap("logo.png", "logo.aspx")(m.binary) }), refusal.Path2749},
+	{"17 executable part of a name", with(file(), func(m *message) { m.binary = swap("logo.png", "logo.aspx.png")(m.binary) }), refusal.Path2749},
+	{"17 executable extension", with(file(), func(m *message) { m.data = swap(">.png<", ">.aspx<")(m.data) }), refusal.Path2749},
 	{"18 a CMS_User row", with(file(), func(m *message) {
 		m.data = swap("</NewDataSet>", "<CMS_User><UserName>eve</UserName></CMS_User></NewDataSet>")(m.data)
-	}), syncserver.TableDenied},
-	{"18 climbing LibraryFolder", fileAt("LibraryFolder", "../App_Code"), syncserver.Path2749},
-	{"19 inline schema", pageData(`<NewDataSet><xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"/></NewDataSet>`), syncserver.BadData},
-	{"19 diffgram", pageData(`<d:diffgram xmlns:d="urn:schemas-microsoft-com:xml-diffgram-v1">` + page + `</d:diffgram>`), syncserver.BadData},
-	{"19 escaped name", pageData("<N><CMS_Document><_x003A_a>1</_x003A_a></CMS_Document></N>"), syncserver.BadData},
-	{"20 DTD outside", with(update(), func(m *message) { m.prolog[0] = dtd }), syncserver.Malformed},
-	{"20 DTD in the task", with(update(), func(m *message) { m.prolog[1] = dtd }), syncserver.Malformed},
-	{"20 DTD in the data", with(update(), func(m *message) { m.prolog[2] = dtd }), syncserver.Malformed},
-	{"20 depth", pageData(strings.Repeat("<a>", 17) + strings.Repeat("</a>", 17)), syncserver.TooLarge},
-	{"20 a value", pageData("<N><CMS_Document><A>" + strings.Repeat("a", 4<<20+1) + "</A></CMS_Document></N>"), syncserver.TooLarge},
-	{"20 a head", outer("<x:Header>", "<x:Header>"+strings.Repeat(" ", 64<<10)), syncserver.TooLarge},
-	{"21 upstream in TaskServers", with(update(), func(m *message) { m.servers = ";LIVE;dev;" }), syncserver.Loop},
-	{"21 list without semicolons", with(update(), func(m *message) { m.servers = "dev" }), syncserver.BadServers},
-	{"21 a server twice", with(update(), func(m *message) { m.servers = ";dev;DEV;" }), syncserver.BadServers},
-	{"22 a number", with(update(), func(m *message) { m.kind = "10" }), syncserver.TaskDenied},
-	{"22 Unknown", with(update(), func(m *message) { m.kind = "Unknown" }), syncserver.TaskDenied},
-	{"22 All", with(update(), func(m *message) { m.kind = "All" }), syncserver.TaskDenied},
-	{"a deletion", with(update(), func(m *message) { m.kind = "DeleteDocument" }), syncserver.TaskDenied},
-	{"users", with(update(), func(m *message) { m.kind, m.object = "UpdateObject", "cms.user" }), syncserver.TaskDenied},
+	}), refusal.TableDenied},
+	{"18 climbing LibraryFolder", fileAt("LibraryFolder", "../App_Code"), refusal.Path2749},
+	{"19 inline schema", pageData(`<NewDataSet><xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"/></NewDataSet>`), refusal.BadData},
+	{"19 diffgram", pageData(`<d:diffgram xmlns:d="urn:schemas-microsoft-com:xml-diffgram-v1">` + page + `</d:diffgram>`), refusal.BadData},
+	{"19 escaped name", pageData("<N><CMS_Document><_x003A_a>1</_x003A_a></CMS_Document></N>"), refusal.BadData},
+	{"20 DTD outside", with(update(), func(m *message) { m.prolog[0] = dtd }), refusal.Malformed},
+	{"20 DTD in the task", with(update(), func(m *message) { m.prolog[1] = dtd }), refusal.Malformed},
+	{"20 DTD in the data", with(update(), func(m *message) { m.prolog[2] = dtd }), refusal.Malformed},
+	{"20 depth", pageData(strings.Repeat("<a>", 17) + strings.Repeat("</a>", 17)), refusal.TooLarge},
+	{"20 a value", pageData("<N><CMS_Document><A>" + strings.Repeat("a", 4<<20+1) + "</A></CMS_Document></N>"), refusal.TooLarge},
+	{"20 a head", outer("<x:Header>", "<x:Header>"+strings.Repeat(" ", 64<<10)), refusal.TooLarge},
+	{"21 upstream in TaskServers", with(update(), func(m *message) { m.servers = ";LIVE;dev;" }), refusal.Loop},
+	{"21 list without semicolons", with(update(), func(m *message) { m.servers = "dev" }), refusal.BadServers},
+	{"21 a server twice", with(update(), func(m *message) { m.servers = ";dev;DEV;" }), refusal.BadServers},
+	{"22 a number", with(update(), func(m *message) { m.kind = "10" }), refusal.TaskDenied},
+	{"22 Unknown", with(update(), func(m *message) { m.kind = "Unknown" }), refusal.TaskDenied},
+	{"22 All", with(update(), func(m *message) { m.kind = "All" }), refusal.TaskDenied},
+	{"a deletion", with(update(), func(m *message) { m.kind = "DeleteDocument" }), refusal.TaskDenied},
+	{"users", with(update(), func(m *message) { m.kind, m.object = "UpdateObject", "cms.user" }), refusal.TaskDenied},
 	{"a table of the engine as a custom one", with(update(), func(m *message) {
 		m.kind, m.object, m.data = "UpdateObject", "customtableitem.cms.email", "<N><CMS_Email><A>1</A></CMS_Email></N>"
-	}), syncserver.TaskDenied},
+	}), refusal.TaskDenied},
 	{"a custom table", with(update(), func(m *message) {
 		m.kind, m.object, m.data = "UpdateObject", "customtableitem.shop.city", "<N><Shop_City><A>1</A></Shop_City></N>"
 	}), ""},
 	{"a page type that the peer was given", pageData("<N><custom_article><A/></custom_article></N>"), ""},
 	{"a program as a picture", with(file(), func(m *message) {
 		m.binary = swap(png, base64.StdEncoding.EncodeToString([]byte("MZ\x90\x00")))(m.binary)
-	}), syncserver.BadFile},
-	{"bytes with a page", with(update(), func(m *message) { m.binary = binary }), syncserver.BadFile},
-	{"a comment", outer("<x:Body>", "<!-- --><x:Body>"), syncserver.Malformed},
-	{"an instruction", outer("<x:Body>", "<?php ?><x:Body>"), syncserver.Malformed},
-	{"an attribute twice by its namespace", outer(`u:Id="t"`, `u:Id="t" v:Id="t" xmlns:v="`+wsu+`"`), syncserver.Malformed},
-	{"a surrogate", pageData("<N><CMS_Document><A>&#xD800;</A></CMS_Document></N>"), syncserver.Malformed},
+	}), refusal.BadFile},
+	{"bytes with a page", with(update(), func(m *message) { m.binary = binary }), refusal.BadFile},
+	{"a comment", outer("<x:Body>", "<!-- --><x:Body>"), refusal.Malformed},
+	{"an instruction", outer("<x:Body>", "<?php ?><x:Body>"), refusal.Malformed},
+	{"an attribute twice by its namespace", outer(`u:Id="t"`, `u:Id="t" v:Id="t" xmlns:v="`+wsu+`"`), refusal.Malformed},
+	{"a surrogate", pageData("<N><CMS_Document><A>&#xD800;</A></CMS_Document></N>"), refusal.Malformed},
 	{"no servers", with(update(), func(m *message) { m.servers = "" }), ""},
 	{"groups by a reference to nothing", inner(`<mSystemVersion xsi:null="1"/>`+`<mTaskGroups xsi:null="1"/>`,
-		`<mSystemVersion xsi:null="1"/><mTaskGroups href="#g"/>`), syncserver.BadTask},
+		`<mSystemVersion xsi:null="1"/><mTaskGroups href="#g"/>`), refusal.BadTask},
 	{"a string by a reference to nothing", inner(back("TaskType", "UpdateDocument"),
-		`<_x003C_TaskType_x003E_k__BackingField href="#name"/>`), syncserver.BadTask},
+		`<_x003C_TaskType_x003E_k__BackingField href="#name"/>`), refusal.BadTask},
 	{"an object type of another alphabet", with(update(), func(m *message) {
 		m.kind, m.object, m.data = "UpdateObject", "customtableitem.shop.boo\u212a", "<N><Shop_Book><A>1</A></Shop_Book></N>"
-	}), syncserver.TaskDenied},
+	}), refusal.TaskDenied},
 	{"17 a path of another extension", with(file(), func(m *message) {
 		m.data = swap("brand/logo.png", "brand/logo.html")(m.data)
-	}), syncserver.Path2749},
-	{"17 sound as a picture", riff("WAVE"), syncserver.BadFile},
+	}), refusal.Path2749},
+	{"17 sound as a picture", riff("WAVE"), refusal.BadFile},
 	{"17 a picture in RIFF", riff("WEBP"), ""},
 	{"an empty array of groups", with(update(), func(m *message) {
 		m.editInner = swap(`<mTaskGroups xsi:null="1"/>`, `<mTaskGroups href="#g"/>`)
@@ -300,5 +302,5 @@ var fixtures = []struct {
 	{"groups", with(update(), func(m *message) {
 		m.editInner = swap(`<mTaskGroups xsi:null="1"/>`, `<mTaskGroups href="#g"/>`)
 		m.objects = `<C:Array id="g" C:arrayType="k:TaskGroupInfo[1]" xmlns:k="` + classURI + `"/>`
-	}), syncserver.BadTask},
+	}), refusal.BadTask},
 }

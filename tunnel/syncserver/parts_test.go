@@ -1,7 +1,6 @@
 package syncserver_test
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,34 +8,8 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel/syncserver"
+	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 )
-
-func TestDigestOfTheKnownExample(t *testing.T) {
-	secret, err := syncserver.NewSecret(password)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := secret.Sign("staging", nonce, created)
-	if err != nil || base64.StdEncoding.EncodeToString(tok.Digest[:]) != "nGp3gEtHjCJmiYr8Ciey/T3fOOA=" {
-		t.Errorf("%x, %v", tok.Digest, err)
-	}
-	if err := secret.Authenticate(tok, "staging", created, book()); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestEmptySecretsAreNone(t *testing.T) {
-	if _, err := syncserver.NewSecret(""); err == nil {
-		t.Error("an empty password became a secret")
-	}
-	if _, err := (syncserver.Secret{}).Sign("staging", nonce, created); err == nil {
-		t.Error("the zero secret signed")
-	}
-	tok := syncserver.Token{User: "", Created: created}
-	if err := (syncserver.Secret{}).Authenticate(tok, "", created, book()); err == nil {
-		t.Error("the zero secret was fitted")
-	}
-}
 
 func TestServersRoundTrip(t *testing.T) {
 	many := ";"
@@ -130,7 +103,7 @@ func TestListedTablesDoNotOpenDangerousOnes(t *testing.T) {
 	p.Tables = map[string][]string{"": {"CMS_User", "CMS_ACL", "CMS_PageTemplate"}, "cms.user": {"CMS_User"}}
 	for _, table := range p.Tables[""] {
 		m := pageData("<N><" + table + "><A>1</A></" + table + "></N>")
-		if _, err := p.Admit(strings.NewReader(m.String()), created, book()); codeOf(t, err) != syncserver.TableDenied {
+		if _, err := p.Admit(strings.NewReader(m.String()), created, book()); codeOf(t, err) != refusal.TableDenied {
 			t.Errorf("%s: %v", table, err)
 		}
 	}
@@ -142,10 +115,10 @@ func TestUsers(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		users map[string]syncserver.GUID
-		code  syncserver.Code
+		code  refusal.Code
 	}{
-		{"another case", map[string]syncserver.GUID{"Editor": ones}, syncserver.UserDenied},
-		{"the GUID of another", map[string]syncserver.GUID{"editor": {2}}, syncserver.UserDenied},
+		{"another case", map[string]syncserver.GUID{"Editor": ones}, refusal.UserDenied},
+		{"the GUID of another", map[string]syncserver.GUID{"editor": {2}}, refusal.UserDenied},
 		{"the user", map[string]syncserver.GUID{"editor": ones}, ""},
 	} {
 		p.Users = c.users
@@ -178,7 +151,7 @@ func TestStringByReference(t *testing.T) {
 func TestPeerWithoutTheNameOfItsUpstream(t *testing.T) {
 	p := peer(t)
 	p.Upstream = ""
-	if _, err := p.Admit(strings.NewReader(update().String()), created, book()); codeOf(t, err) != syncserver.Loop {
+	if _, err := p.Admit(strings.NewReader(update().String()), created, book()); codeOf(t, err) != refusal.Loop {
 		t.Errorf("loops would not be seen: %v", err)
 	}
 }
@@ -194,8 +167,8 @@ func TestMisnamedPeer(t *testing.T) {
 }
 
 func TestAnswers(t *testing.T) {
-	stranger := &syncserver.Refusal{Code: syncserver.Credentials, Why: "secret", Status: 400}
-	denied := &syncserver.Refusal{Code: syncserver.TaskDenied, Why: "the <type>"}
+	stranger := &refusal.Error{Code: refusal.Credentials, Why: "secret", Status: 400}
+	denied := &refusal.Error{Code: refusal.TaskDenied, Why: "the <type>"}
 	for _, c := range []struct {
 		name   string
 		a      syncserver.Answer

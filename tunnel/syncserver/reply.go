@@ -4,6 +4,9 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/syncserver/markup"
+	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 )
 
 const (
@@ -24,46 +27,46 @@ type Reply struct {
 // ReadReply reads the body of an answer with HTTP status 200 or 500. Every error wraps ErrBadReply.
 func ReadReply(status int, r io.Reader) (Reply, error) {
 	lim := DefaultLimits()
-	root, err := parse(&capped{r: r, left: maxReply}, lim, nil)
+	root, err := markup.Parse(&markup.Capped{R: r, Left: maxReply}, lim.markup(), nil)
 	if err != nil {
 		return Reply{}, errors.Join(ErrBadReply, err)
 	}
-	if !root.is(soapNS, "Envelope") || len(root.kids) == 0 {
+	if !root.Is(soapNS, "Envelope") || len(root.Kids) == 0 {
 		return Reply{}, ErrBadReply
 	}
-	body := root.kids[len(root.kids)-1]
-	if len(root.kids) > 2 || !body.is(soapNS, "Body") || len(body.kids) != 1 ||
-		len(root.kids) == 2 && !root.kids[0].is(soapNS, "Header") {
+	body := root.Kids[len(root.Kids)-1]
+	if len(root.Kids) > 2 || !body.Is(soapNS, "Body") || len(body.Kids) != 1 ||
+		len(root.Kids) == 2 && !root.Kids[0].Is(soapNS, "Header") {
 		return Reply{}, ErrBadReply
 	}
 	switch {
-	case status == 200 && body.kids[0].is(serverNS, "ProcessSynchronizationTaskDataResponse"):
-		return readResult(body.kids[0])
-	case status == 500 && body.kids[0].is(soapNS, "Fault"):
-		return readFault(body.kids[0])
+	case status == 200 && body.Kids[0].Is(serverNS, "ProcessSynchronizationTaskDataResponse"):
+		return readResult(body.Kids[0])
+	case status == 500 && body.Kids[0].Is(soapNS, "Fault"):
+		return readFault(body.Kids[0])
 	}
 	return Reply{}, ErrBadReply
 }
 
-func readResult(n *node) (Reply, error) {
-	if n.leaf() && blank(n.text) {
+func readResult(n *markup.Node) (Reply, error) {
+	if n.Leaf() && markup.Blank(n.Text) {
 		return Reply{}, nil
 	}
-	if len(n.kids) != 1 || !n.kids[0].is(serverNS, "ProcessSynchronizationTaskDataResult") || !n.kids[0].leaf() {
+	if len(n.Kids) != 1 || !n.Kids[0].Is(serverNS, "ProcessSynchronizationTaskDataResult") || !n.Kids[0].Leaf() {
 		return Reply{}, ErrBadReply
 	}
-	result := n.kids[0]
-	if null, _ := result.attr(xsiNS, "nil"); (null == "true" || null == "1") && result.text != "" {
+	result := n.Kids[0]
+	if null, _ := result.Attr(xsiNS, "nil"); (null == "true" || null == "1") && result.Text != "" {
 		return Reply{}, ErrBadReply
 	}
-	return Reply{Result: result.text}, nil
+	return Reply{Result: result.Text}, nil
 }
 
-func readFault(n *node) (Reply, error) {
+func readFault(n *markup.Node) (Reply, error) {
 	text := ""
-	for _, k := range n.kids {
-		if k.is("", "faultstring") && k.leaf() && text == "" {
-			text = k.text
+	for _, k := range n.Kids {
+		if k.Is("", "faultstring") && k.Leaf() && text == "" {
+			text = k.Text
 		}
 	}
 	if text == "" {
@@ -84,7 +87,7 @@ type Answer struct {
 func Forwarded(r Reply, messageID, relates, to string) Answer {
 	if r.Fault != "" {
 		return Answer{500, "Internal Server Error", reply(messageID, relates, to, "<soap:Fault>"+
-			"<faultcode>soap:Server</faultcode><faultstring>"+escape(r.Fault)+"</faultstring></soap:Fault>")}
+			"<faultcode>soap:Server</faultcode><faultstring>"+markup.Escape(r.Fault)+"</faultstring></soap:Fault>")}
 	}
 	return result(r.Result, messageID, relates, to)
 }
@@ -93,7 +96,7 @@ func Forwarded(r Reply, messageID, relates, to string) Answer {
 // who is authenticated is told why, under a reference of the log. An error that is no Refusal is a
 // fault of the gateway: nothing was changed.
 func Refused(err error, ref, messageID, relates, to string) Answer {
-	var r *Refusal
+	var r *refusal.Error
 	switch {
 	case !errors.As(err, &r):
 		return NotReached()
@@ -113,7 +116,7 @@ func Uncertain(ref, messageID, relates, to string) Answer {
 
 func result(text, messageID, relates, to string) Answer {
 	return Answer{200, "OK", reply(messageID, relates, to, `<ProcessSynchronizationTaskDataResponse xmlns="`+
-		serverNS+`"><ProcessSynchronizationTaskDataResult>`+escape(text)+
+		serverNS+`"><ProcessSynchronizationTaskDataResult>`+markup.Escape(text)+
 		`</ProcessSynchronizationTaskDataResult></ProcessSynchronizationTaskDataResponse>`)}
 }
 

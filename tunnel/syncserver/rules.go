@@ -4,13 +4,16 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
+	"github.com/stagelock/stagelock/tunnel/syncserver/token"
 )
 
 // Peer is one staging server that may send, and what it may send. The zero Peer may send nothing.
 type Peer struct {
 	Name     string // its code name; a task should carry it last
 	User     string
-	Secret   Secret
+	Secret   token.Secret
 	Assembly string // full name of the assembly that its tasks are of: both ends run the same version
 	Version  string // taken for the system version besides null; empty: null only
 	Upstream string // code name of the server behind the gateway
@@ -79,7 +82,7 @@ func (p Peer) judge(t Task, lim Limits) (Task, error) {
 
 func (p Peer) version(t Task) error {
 	if t.SystemVersion.Set && (p.Version == "" || t.SystemVersion.Value != p.Version) {
-		return refuse(TaskDenied, "the version %s", brief(t.SystemVersion.Value))
+		return refusal.New(refusal.TaskDenied, "the version %s", refusal.Brief(t.SystemVersion.Value))
 	}
 	return nil
 }
@@ -88,7 +91,7 @@ func (p Peer) kind(t Task) error {
 	if ordinary[t.Type] || p.Deletes && deletes[t.Type] || p.Sites && sites[t.Type] || p.ACL && acl[t.Type] {
 		return nil
 	}
-	return refuse(TaskDenied, "the task type %s", brief(t.Type))
+	return refusal.New(refusal.TaskDenied, "the task type %s", refusal.Brief(t.Type))
 }
 
 // about returns the key of the tables of t.
@@ -105,7 +108,7 @@ var objectType = regexp.MustCompile(`^[A-Za-z0-9_.]{0,200}$`)
 func (p Peer) object(t Task) error {
 	kind := strings.ToLower(t.ObjectType.Value)
 	if !objectType.MatchString(t.ObjectType.Value) || isDangerous(kind) && !p.Dangerous {
-		return refuse(TaskDenied, "the object type %s", brief(kind))
+		return refusal.New(refusal.TaskDenied, "the object type %s", refusal.Brief(kind))
 	}
 	switch {
 	case strings.HasSuffix(t.Type, "Object"), sites[t.Type]:
@@ -119,7 +122,7 @@ func (p Peer) object(t Task) error {
 	case kind == "":
 		return nil
 	}
-	return refuse(TaskDenied, "the object type %s in a task %s", brief(kind), t.Type)
+	return refusal.New(refusal.TaskDenied, "the object type %s in a task %s", refusal.Brief(kind), t.Type)
 }
 
 func isDangerous(kind string) bool {
@@ -156,16 +159,16 @@ func (p Peer) user(t Task) error {
 	if guid, ok := p.Users[t.UserName.Value]; ok && t.UserName.Set && guid == t.UserGUID {
 		return nil
 	}
-	return refuse(UserDenied, "the user %s, or another's GUID", brief(t.UserName.Value))
+	return refusal.New(refusal.UserDenied, "the user %s, or another's GUID", refusal.Brief(t.UserName.Value))
 }
 
 func (p Peer) loop(t Task) error {
 	if p.Upstream == "" {
-		return refuse(Loop, "nobody said how the server behind the gateway is called")
+		return refusal.New(refusal.Loop, "nobody said how the server behind the gateway is called")
 	}
 	for _, s := range t.Servers {
 		if strings.EqualFold(s, p.Upstream) {
-			return refuse(Loop, "the server %s has processed the task already", s)
+			return refusal.New(refusal.Loop, "the server %s has processed the task already", s)
 		}
 	}
 	return nil
@@ -180,7 +183,7 @@ func (p Peer) rows(t Task) error {
 	for _, r := range t.Data.Rows {
 		name := strings.ToLower(r.Table)
 		if !allowed[name] || !p.harmless(name) {
-			return refuse(TableDenied, "a row of %s in a task %s", brief(r.Table), t.Type)
+			return refusal.New(refusal.TableDenied, "a row of %s in a task %s", refusal.Brief(r.Table), t.Type)
 		}
 	}
 	return nil

@@ -4,11 +4,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/syncserver/markup"
+	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 )
 
 const (
 	xsiNS    = "http://www.w3.org/2001/XMLSchema-instance"
-	encNS    = "http://schemas.xmlsoap.org/soap/encoding/"
 	taskNS   = "http://schemas.microsoft.com/clr/nsassem/CMS.Synchronization/"
 	groupArr = ":TaskGroupInfo[0]"
 )
@@ -45,27 +47,27 @@ func backing(name string) string { return "_x003C_" + name + "_x003E_k__BackingF
 
 // fields is a task document before its values are read.
 type fields struct {
-	byName map[string]*node
-	byID   map[string]*node
+	byName map[string]*markup.Node
+	byID   map[string]*markup.Node
 	array  string // id of the array of groups
 }
 
 // readTask reads a task document whose object is of the class in assembly.
 func readTask(text, assembly string, lim Limits) (Task, error) {
-	root, err := parse(strings.NewReader(text), lim, nil)
+	root, err := markup.Parse(strings.NewReader(text), lim.markup(), nil)
 	if err != nil {
 		return Task{}, err
 	}
-	if !root.is(soapNS, "Envelope") || len(root.kids) != 1 || !root.kids[0].is(soapNS, "Body") ||
-		root.only(attr{soapNS, "encodingStyle", encNS}) != nil || root.kids[0].only() != nil ||
-		root.kids[0].leaf() {
-		return Task{}, refuse(BadTask, "not an envelope with nothing but a body")
+	if !root.Is(soapNS, "Envelope") || len(root.Kids) != 1 || !root.Kids[0].Is(soapNS, "Body") ||
+		root.Only(markup.Allowed(soapNS, "encodingStyle", markup.EncodingNS)) != nil || root.Kids[0].Only() != nil ||
+		root.Kids[0].Leaf() {
+		return Task{}, refusal.New(refusal.BadTask, "not an envelope with nothing but a body")
 	}
-	objects := root.kids[0].kids
-	if assembly == "" || !objects[0].is(classNS(assembly), "StagingTaskData") {
-		return Task{}, refuse(Class10068, "an object of another class or assembly than %s", assembly)
+	objects := root.Kids[0].Kids
+	if assembly == "" || !objects[0].Is(classNS(assembly), "StagingTaskData") {
+		return Task{}, refusal.New(refusal.Class10068, "an object of another class or assembly than %s", assembly)
 	}
-	f := fields{byName: map[string]*node{}, byID: map[string]*node{}}
+	f := fields{byName: map[string]*markup.Node{}, byID: map[string]*markup.Node{}}
 	if err := f.collect(objects[0]); err != nil {
 		return Task{}, err
 	}
@@ -79,27 +81,27 @@ var percent = strings.NewReplacer(" ", "%20", ",", "%2C", "=", "%3D")
 
 func classNS(assembly string) string { return taskNS + percent.Replace(assembly) }
 
-func (f *fields) collect(object *node) error {
-	if object.only(attr{"", "id", ""}) != nil {
-		return refuse(BadTask, "attributes of the task")
+func (f *fields) collect(object *markup.Node) error {
+	if object.Only(markup.Allowed("", "id", "")) != nil {
+		return refusal.New(refusal.BadTask, "attributes of the task")
 	}
 	if err := f.name(object); err != nil {
 		return err
 	}
-	for _, k := range object.kids {
-		if k.space != "" || f.byName[k.local] != nil || !known(k.local) {
-			return refuse(BadTask, "the field %s: not known, or a second one", brief(k.local))
+	for _, k := range object.Kids {
+		if k.Space != "" || f.byName[k.Local] != nil || !known(k.Local) {
+			return refusal.New(refusal.BadTask, "the field %s: not known, or a second one", refusal.Brief(k.Local))
 		}
-		if k.only(attr{"", "id", ""}, attr{"", "href", ""}, attr{xsiNS, "null", "1"}) != nil {
-			return refuse(BadTask, "an attribute of the field %s", k.local)
+		if k.Only(markup.Allowed("", "id", ""), markup.Allowed("", "href", ""), markup.Allowed(xsiNS, "null", "1")) != nil {
+			return refusal.New(refusal.BadTask, "an attribute of the field %s", k.Local)
 		}
-		f.byName[k.local] = k
+		f.byName[k.Local] = k
 		if err := f.name(k); err != nil {
 			return err
 		}
 	}
 	if len(f.byName) != len(fieldNames) {
-		return refuse(BadTask, "%d fields instead of %d", len(f.byName), len(fieldNames))
+		return refusal.New(refusal.BadTask, "%d fields instead of %d", len(f.byName), len(fieldNames))
 	}
 	return nil
 }
@@ -114,30 +116,30 @@ func known(field string) bool {
 }
 
 // name enters the id of n, if it has one.
-func (f *fields) name(n *node) error {
-	id, ok := n.attr("", "id")
+func (f *fields) name(n *markup.Node) error {
+	id, ok := n.Attr("", "id")
 	if !ok {
 		return nil
 	}
 	if id == "" || f.byID[id] != nil {
-		return refuse(BadTask, "the id %s is empty or stands twice", brief(id))
+		return refusal.New(refusal.BadTask, "the id %s is empty or stands twice", refusal.Brief(id))
 	}
 	f.byID[id] = n
 	return nil
 }
 
 // groups takes what stands behind the task: at most one empty array of task groups.
-func (f *fields) groups(objects []*node, assembly string) error {
+func (f *fields) groups(objects []*markup.Node, assembly string) error {
 	if len(objects) == 0 {
 		return nil
 	}
 	a := objects[0]
-	id, _ := a.attr("", "id")
-	kind, _ := a.attr(encNS, "arrayType")
-	if len(objects) > 1 || !a.is(encNS, "Array") || !a.leaf() || !blank(a.text) || len(a.attrs) != 2 ||
+	id, _ := a.Attr("", "id")
+	kind, _ := a.Attr(markup.EncodingNS, "arrayType")
+	if len(objects) > 1 || !a.Is(markup.EncodingNS, "Array") || !a.Leaf() || !markup.Blank(a.Text) || len(a.Attrs) != 2 ||
 		id == "" || !strings.HasSuffix(kind, groupArr) || strings.Count(kind, ":") != 1 ||
-		a.item != classNS(assembly) {
-		return refuse(BadTask, "an object beside the task that is no empty array of groups")
+		a.Item != classNS(assembly) {
+		return refusal.New(refusal.BadTask, "an object beside the task that is no empty array of groups")
 	}
 	f.array = id
 	return f.name(a)
@@ -146,29 +148,29 @@ func (f *fields) groups(objects []*node, assembly string) error {
 // text returns the value of a field, behind at most one reference.
 func (f *fields) text(name string) (Text, error) {
 	n := f.byName[name]
-	if href, ok := n.attr("", "href"); ok {
+	if href, ok := n.Attr("", "href"); ok {
 		to := f.byID[strings.TrimPrefix(href, "#")]
-		if to == nil || !strings.HasPrefix(href, "#") || !known(to.local) || len(n.attrs) != 1 || !empty(n) {
-			return Text{}, refuse(BadTask, "the field %s refers to no string", name)
+		if to == nil || !strings.HasPrefix(href, "#") || !known(to.Local) || len(n.Attrs) != 1 || !empty(n) {
+			return Text{}, refusal.New(refusal.BadTask, "the field %s refers to no string", name)
 		}
-		if _, again := to.attr("", "href"); again {
-			return Text{}, refuse(BadTask, "the field %s refers to a reference", name)
+		if _, again := to.Attr("", "href"); again {
+			return Text{}, refusal.New(refusal.BadTask, "the field %s refers to a reference", name)
 		}
 		n = to
 	}
-	if _, null := n.attr(xsiNS, "null"); null {
-		if !empty(n) || len(n.attrs) != 1 || n != f.byName[name] {
-			return Text{}, refuse(BadTask, "the field %s is null and something else", name)
+	if _, null := n.Attr(xsiNS, "null"); null {
+		if !empty(n) || len(n.Attrs) != 1 || n != f.byName[name] {
+			return Text{}, refusal.New(refusal.BadTask, "the field %s is null and something else", name)
 		}
 		return Text{}, nil
 	}
-	if !n.leaf() {
-		return Text{}, refuse(BadTask, "the field %s is more than text", name)
+	if !n.Leaf() {
+		return Text{}, refusal.New(refusal.BadTask, "the field %s is more than text", name)
 	}
-	return Text{Set: true, Value: n.text}, nil
+	return Text{Set: true, Value: n.Text}, nil
 }
 
-func empty(n *node) bool { return n.leaf() && n.text == "" }
+func empty(n *markup.Node) bool { return n.Leaf() && n.Text == "" }
 
 func (f *fields) task(lim Limits) (Task, error) {
 	values := map[string]Text{}
@@ -207,26 +209,26 @@ func (f *fields) task(lim Limits) (Task, error) {
 
 func (f *fields) emptyGroups() (bool, error) {
 	n := f.byName["mTaskGroups"]
-	href, refers := n.attr("", "href")
-	_, null := n.attr(xsiNS, "null")
-	one := empty(n) && len(n.attrs) == 1
+	href, refers := n.Attr("", "href")
+	_, null := n.Attr(xsiNS, "null")
+	one := empty(n) && len(n.Attrs) == 1
 	switch {
 	case one && null && f.array == "":
 		return false, nil
 	case one && refers && f.array != "" && href == "#"+f.array:
 		return true, nil
 	}
-	return false, refuse(BadTask, "task groups are neither null nor the empty array")
+	return false, refusal.New(refusal.BadTask, "task groups are neither null nor the empty array")
 }
 
 var number = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,9})$`)
 
-func readGUID(n *node) (GUID, error) {
+func readGUID(n *markup.Node) (GUID, error) {
 	var g GUID
-	if len(n.kids) != len(g) || n.only(attr{"", "id", ""}) != nil {
-		return g, refuse(BadTask, "a user's GUID outside its form")
+	if len(n.Kids) != len(g) || n.Only(markup.Allowed("", "id", "")) != nil {
+		return g, refusal.New(refusal.BadTask, "a user's GUID outside its form")
 	}
-	for i, k := range n.kids {
+	for i, k := range n.Kids {
 		bits, low := 8, int64(0)
 		switch {
 		case i == 0:
@@ -234,10 +236,10 @@ func readGUID(n *node) (GUID, error) {
 		case i < 3:
 			bits, low = 16, -1<<15
 		}
-		v, err := strconv.ParseInt(k.text, 10, 64)
-		if err != nil || !k.leaf() || !k.is("", "_"+string(rune('a'+i))) || len(k.attrs) > 0 ||
-			!number.MatchString(k.text) || v < low || v >= low+1<<bits {
-			return g, refuse(BadTask, "a user's GUID outside its form")
+		v, err := strconv.ParseInt(k.Text, 10, 64)
+		if err != nil || !k.Leaf() || !k.Is("", "_"+string(rune('a'+i))) || len(k.Attrs) > 0 ||
+			!number.MatchString(k.Text) || v < low || v >= low+1<<bits {
+			return g, refusal.New(refusal.BadTask, "a user's GUID outside its form")
 		}
 		g[i] = v
 	}
@@ -254,13 +256,13 @@ func ParseServers(s string) ([]string, error) {
 		return nil, nil
 	}
 	if len(s) < 3 || s[0] != ';' || s[len(s)-1] != ';' {
-		return nil, refuse(BadServers, "the list %s does not begin and end with a semicolon", brief(s))
+		return nil, refusal.New(refusal.BadServers, "the list %s does not begin and end with a semicolon", refusal.Brief(s))
 	}
 	names := strings.Split(s[1:len(s)-1], ";")
 	seen := map[string]bool{}
 	for _, n := range names {
 		if !serverName.MatchString(n) || seen[strings.ToLower(n)] || len(names) > maxServers {
-			return nil, refuse(BadServers, "the server %s: no name, twice, or one too many", brief(n))
+			return nil, refusal.New(refusal.BadServers, "the server %s: no name, twice, or one too many", refusal.Brief(n))
 		}
 		seen[strings.ToLower(n)] = true
 	}

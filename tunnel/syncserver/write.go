@@ -4,6 +4,9 @@ import (
 	"encoding/base64"
 	"strconv"
 	"strings"
+
+	"github.com/stagelock/stagelock/tunnel/syncserver/markup"
+	"github.com/stagelock/stagelock/tunnel/syncserver/token"
 )
 
 const declaration = `<?xml version="1.0" encoding="utf-8"?>`
@@ -28,16 +31,16 @@ func Request(env Envelope, t Task, assembly string) []byte {
 }
 
 func leaf(b *strings.Builder, name, attrs, text string) {
-	b.WriteString("<" + name + attrs + ">" + escape(text) + "</" + name + ">")
+	b.WriteString("<" + name + attrs + ">" + markup.Escape(text) + "</" + name + ">")
 }
 
 func writeSecurity(b *strings.Builder, env Envelope) {
-	created := env.Token.Created.UTC().Format(timeForm)
+	created := env.Token.Created.UTC().Format(token.TimeForm)
 	b.WriteString(`<wsse:Security soap:mustUnderstand="1">`)
 	if !env.Expires.IsZero() {
 		b.WriteString("<wsu:Timestamp>")
 		leaf(b, "wsu:Created", "", created)
-		leaf(b, "wsu:Expires", "", env.Expires.UTC().Format(timeForm))
+		leaf(b, "wsu:Expires", "", env.Expires.UTC().Format(token.TimeForm))
 		b.WriteString("</wsu:Timestamp>")
 	}
 	b.WriteString("<wsse:UsernameToken>")
@@ -51,8 +54,8 @@ func writeSecurity(b *strings.Builder, env Envelope) {
 // document returns the inner document: the task as the engine's own formatter writes it.
 func (t Task) document(assembly string) string {
 	var b strings.Builder
-	b.WriteString(`<SOAP-ENV:Envelope xmlns:xsi="` + xsiNS + `" xmlns:SOAP-ENC="` + encNS +
-		`" xmlns:SOAP-ENV="` + soapNS + `" SOAP-ENV:encodingStyle="` + encNS + `"><SOAP-ENV:Body>` +
+	b.WriteString(`<SOAP-ENV:Envelope xmlns:xsi="` + xsiNS + `" xmlns:SOAP-ENC="` + markup.EncodingNS +
+		`" xmlns:SOAP-ENV="` + soapNS + `" SOAP-ENV:encodingStyle="` + markup.EncodingNS + `"><SOAP-ENV:Body>` +
 		`<a1:StagingTaskData id="ref-1" xmlns:a1="` + classNS(assembly) + `">`)
 	field(&b, "mSystemVersion", t.SystemVersion)
 	if t.EmptyGroups {

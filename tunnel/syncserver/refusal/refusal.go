@@ -1,4 +1,4 @@
-package syncserver
+package refusal
 
 import "fmt"
 
@@ -28,29 +28,30 @@ const (
 	BadFile     Code = "bad-file"     // the bytes of a file that are not what they are called
 )
 
-// Refusal is the error of every function that judges. Why is for the log and, once the sender is
+// Error is what every function that judges returns. Why is for the log and, once the sender is
 // authenticated, for its administrator; it quotes at most a few characters of the call.
-type Refusal struct {
+type Error struct {
 	Code   Code
 	Why    string
 	Status int // HTTP status for a sender that is not authenticated; 0 for a refused task
 }
 
-func (r *Refusal) Error() string { return string(r.Code) + ": " + r.Why }
+func (r *Error) Error() string { return string(r.Code) + ": " + r.Why }
 
-func refuse(code Code, format string, args ...any) *Refusal {
-	return &Refusal{Code: code, Why: fmt.Sprintf(format, args...)}
+// New returns a refusal of a task.
+func New(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Why: fmt.Sprintf(format, args...)}
 }
 
-// outside is a refusal with the HTTP status that a stranger sees.
-func outside(status int, code Code, format string, args ...any) *Refusal {
-	r := refuse(code, format, args...)
+// Outside is a refusal with the HTTP status that a stranger sees.
+func Outside(status int, code Code, format string, args ...any) *Error {
+	r := New(code, format, args...)
 	r.Status = status
 	return r
 }
 
-// brief quotes s, shortened.
-func brief(s string) string {
+// Brief quotes s, shortened.
+func Brief(s string) string {
 	if len(s) > 40 {
 		return fmt.Sprintf("%q…", s[:40])
 	}

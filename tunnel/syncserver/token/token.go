@@ -1,4 +1,4 @@
-package syncserver
+package token
 
 import (
 	"crypto/rand"
@@ -8,10 +8,13 @@ import (
 	"errors"
 	"time"
 	"unicode/utf16"
+
+	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 )
 
 const (
-	timeForm = "2006-01-02T15:04:05Z"
+	// TimeForm is the one form of a time on this wire.
+	TimeForm = "2006-01-02T15:04:05Z"
 	fresh    = 300 * time.Second
 	// Remember is how long a nonce must be known: longer than any token is taken, on either side.
 	Remember = 10 * time.Minute
@@ -47,7 +50,7 @@ func keyOf(password string) string {
 }
 
 func digest(nonce [16]byte, created time.Time, key string) [20]byte {
-	b := append(nonce[:], created.UTC().Format(timeForm)...)
+	b := append(nonce[:], created.UTC().Format(TimeForm)...)
 	return sha1.Sum(append(b, key...))
 }
 
@@ -76,36 +79,36 @@ func (s Secret) Authenticate(t Token, user string, now time.Time, first First) e
 	fits := subtle.ConstantTimeCompare(want[:], t.Digest[:]) == 1
 	for _, empty := range []string{"", keyOf("")} {
 		if d := digest(t.Nonce, t.Created, empty); subtle.ConstantTimeCompare(d[:], t.Digest[:]) == 1 {
-			return outside(400, Bypass2746, "the digest of an empty secret")
+			return refusal.Outside(400, refusal.Bypass2746, "the digest of an empty secret")
 		}
 	}
 	if !known || !fits {
-		return outside(400, Credentials, "user or secret")
+		return refusal.Outside(400, refusal.Credentials, "user or secret")
 	}
 	if age := now.Sub(t.Created); age > fresh || age < -fresh {
-		return outside(400, Stale, "the token is %s old: are the clocks alike?", age)
+		return refusal.Outside(400, refusal.Stale, "the token is %s old: are the clocks alike?", age)
 	}
 	isNew, err := first(t.Nonce)
 	if err != nil {
 		return err
 	}
 	if !isNew {
-		return outside(400, Replay, "the nonce was used before")
+		return refusal.Outside(400, refusal.Replay, "the nonce was used before")
 	}
 	return nil
 }
 
-// parseTime takes the one form of the wire.
-func parseTime(s string) (time.Time, error) {
-	t, err := time.Parse(timeForm, s)
-	if err != nil || t.Format(timeForm) != s {
-		return time.Time{}, outside(400, Credentials, "a time other than %s", timeForm)
+// ParseTime takes the one form of the wire.
+func ParseTime(s string) (time.Time, error) {
+	t, err := time.Parse(TimeForm, s)
+	if err != nil || t.Format(TimeForm) != s {
+		return time.Time{}, refusal.Outside(400, refusal.Credentials, "a time other than %s", TimeForm)
 	}
 	return t, nil
 }
 
-// exactly decodes canonical Base64 of len(into) bytes.
-func exactly(into []byte, s string) bool {
+// Exactly decodes canonical Base64 of len(into) bytes.
+func Exactly(into []byte, s string) bool {
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
 	if err != nil || len(b) != len(into) || base64.StdEncoding.EncodeToString(b) != s {
 		return false

@@ -1,0 +1,2 @@
+// Package refusal has the rules that a Kentico staging call can break, and the one error that says which.
+package refusal
