@@ -4,7 +4,8 @@
 //
 //	front     accepts the connection: PROXY protocol from trusted balancers, limits, TLS; hands it to
 //	          the service of its protocol
-//	relay     reads the head of a tunnel call and takes the call through one visible list of steps
+//	relay     reads the head of a tunnel call and takes the call through one visible list of steps; what
+//	          a step needs has a room below it
 //	visit     gives it an id, finds the client's address, admits or refuses it, writes its verdict
 //	          before anything can happen and its outcome afterwards; the same on every wire
 //	once      lets the first of equal calls pass and gives its duplicates its answer

@@ -2,21 +2,16 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"io"
 	"maps"
 	"strings"
 
 	"github.com/sirupsen/logrus"
 
-	"github.com/stagelock/stagelock/archive/glimpse"
-	"github.com/stagelock/stagelock/archive/refusal"
 	"github.com/stagelock/stagelock/gateway/relay/problems"
-	"github.com/stagelock/stagelock/gateway/relay/sights"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/levels"
-	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -53,18 +48,13 @@ func (c *call) level(context.Context) error {
 	if !begins || c.decision != calls.Forward || c.policy.PatchLevel == levels.Any {
 		return nil
 	}
-	here := c.staging()
-	relation, live := levels.Farthest(here, c.policy.Engine.Pool.Says())
-	c.levels = map[string]string{"staging_level": here.String(), "live_level": live.String()}
-	reason, msg := problems.ReasonUnequal, "the staging engine is "+here.String()+" and the live engine is "+live.String()
-	if relation == levels.Unknown {
-		reason = problems.ReasonUnknownLevel
-	}
-	if !c.policy.PatchLevel.Lets(relation) {
-		return problems.New(tunnel.Refused, reason, msg, nil)
-	}
-	if relation == levels.Unequal {
-		c.relay.cfg.Log.WithFields(logrus.Fields{"req": c.Ref, "peer": c.Peer, "reason": string(reason)}).Warn(msg)
+	said, found, lets := c.policy.Level(c.staging())
+	c.levels = said
+	switch {
+	case !lets:
+		return found
+	case found != nil && found.Reason == problems.ReasonUnequal:
+		c.relay.cfg.Log.WithFields(logrus.Fields{"req": c.Ref, "peer": c.Peer, "reason": string(found.Reason)}).Warn(found.Msg)
 	}
 	return nil
 }
@@ -98,21 +88,7 @@ func (c *call) contents(ctx context.Context) error {
 	if c.peer.Contents == nil || !imports || c.decision != calls.Forward {
 		return nil
 	}
-	err := c.relay.cfg.Sights.Judge(ctx, c.request, c.past.Request.Others.Bytes, c.peer.Contents)
-	var denied *sights.Denied
-	var unseen *glimpse.Unseen
-	var bad *refusal.Refusal
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &denied):
-		return problems.New(tunnel.Refused, problems.ReasonDenied, denied.Error(), err)
-	case errors.As(err, &unseen):
-		return problems.New(tunnel.Refused, problems.ReasonUnseen, unseen.Error(), err)
-	case errors.As(err, &bad):
-		return problems.New(tunnel.Refused, problems.ReasonUnseen, "the manifest of the archive cannot be read: "+bad.Error(), err)
-	}
-	return problems.Unreadable(err)
+	return problems.Contents(c.relay.cfg.Sights.Judge(ctx, c.request, c.past.Request.Others.Bytes, c.peer.Contents))
 }
 
 // leaves notes that a part that is looked at may reach the engine from now on.
@@ -135,18 +111,4 @@ func (c *call) keepSight(ctx context.Context) error {
 		return c.sight.Refused(ctx)
 	}
 	return c.sight.Taken(ctx)
-}
-
-// pruneSights lets go of what was kept of requests that nobody knows any more.
-func (r *Relay) pruneSights(ctx context.Context) {
-	err := r.cfg.Sights.Prune(ctx, func(ctx context.Context, request int64) (bool, error) {
-		found, err := r.cfg.Memory.Request(ctx, request)
-		if errors.Is(err, store.ErrNotFound) {
-			return false, nil
-		}
-		return found.CleanedAt.IsZero(), err
-	})
-	if err != nil {
-		r.cfg.Log.WithError(err).Warn("what was seen of old archives cannot be forgotten")
-	}
 }

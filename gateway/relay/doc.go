@@ -7,7 +7,8 @@
 // the call, the outcome after the answer.
 //
 // What a step needs has a room of its own: memory is what calls are held against, inflight what is under
-// way, engine the way to the engine and back, answer what the publisher gets, digest what duplicates are
-// known by, cleanup the call that the gateway makes itself, rules what a reload replaces, problems what a
-// call is refused for.
+// way, claims who has a staging request, waiting how a call waits, engine the way to the engine and back,
+// answer what the publisher gets, digest what duplicates are known by, cleanup the call that the gateway
+// makes itself, sights what goes by of an archive, retention what is forgotten, rules what a reload
+// replaces, problems what a call is refused for.
 package relay

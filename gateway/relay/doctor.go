@@ -60,17 +60,8 @@ func (c *call) askDesk(ctx context.Context) error {
 		Host: c.req.Host, Body: c.conn, Length: c.req.ContentLength, Beat: beat,
 	})
 	if a.Failed {
-		c.Deny(
-			ctx,
-			c,
-			problems.New(
-				tunnel.Unauthentic,
-				problems.ReasonSecret,
-				"a doctor's secret is that of no peer",
-				errors.New("proof of no secret"),
-			),
-			"ask",
-		)
+		c.Deny(ctx, c, problems.New(tunnel.Unauthentic, problems.ReasonSecret, "a doctor's secret is that of no peer",
+			errors.New("proof of no secret")), "ask")
 	}
 	if chunks != nil {
 		c.written(chunks.Finish(a.Body))

@@ -2,16 +2,15 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/stagelock/stagelock/gateway/relay/engine"
 	"github.com/stagelock/stagelock/gateway/relay/problems"
 	"github.com/stagelock/stagelock/gateway/relay/rules"
+	"github.com/stagelock/stagelock/gateway/relay/waiting"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/secret"
@@ -75,30 +74,23 @@ func (c *call) verify(ctx context.Context) error {
 		return c.unproven(problems.ReasonNoSecret, "the call carries no credentials", secret.ErrNoCredentials)
 	}
 	peers := c.policy.Candidates(c.Addr)
-	for _, p := range peers {
-		if id, ok := p.Verifier.Known(c.req.Authorization); ok {
-			c.proved(p, id)
-			return nil
-		}
+	if p, id := rules.Known(peers, c.req.Authorization); p != nil {
+		c.proved(p, id)
+		return nil
 	}
-	if err := pause(ctx, c.Wait()); err != nil {
+	if err := waiting.For(ctx, c.Wait()); err != nil {
 		return err
 	}
-	err := secret.ErrWrongSecret
-	for _, p := range peers {
-		id, wrong := p.Verifier.Verify(c.req.Authorization)
-		if wrong == nil {
-			c.proved(p, id)
-			return nil
-		}
-		if errors.Is(wrong, secret.ErrLoginNotListed) {
-			c.proved(p, id)
-			return problems.New(tunnel.Refused, calls.LoginUnlisted, "the login "+strconv.QuoteToASCII(id.Login)+
-				" may not publish from this server", wrong)
-		}
-		err = wrong
+	p, id, err := rules.Verify(peers, c.req.Authorization)
+	if p == nil {
+		return c.unproven(problems.ReasonSecret, "the shared secret does not match", err)
 	}
-	return c.unproven(problems.ReasonSecret, "the shared secret does not match", err)
+	c.proved(p, id)
+	if err != nil {
+		return problems.New(tunnel.Refused, calls.LoginUnlisted, "the login "+strconv.QuoteToASCII(id.Login)+
+			" may not publish from this server", err)
+	}
+	return nil
 }
 
 // proved notes who made the call.
@@ -129,19 +121,5 @@ func (c *call) ready(ctx context.Context) error {
 	c.onEnd(leave)
 	wait := c.policy.Quota.Delay(c.peer.Name, c.Begun)
 	c.answer.meter.Delayed = wait > 0
-	return pause(ctx, wait)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return problems.Stopping(context.Cause(ctx))
-	}
+	return waiting.For(ctx, wait)
 }

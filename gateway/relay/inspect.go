@@ -10,8 +10,6 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/problems"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/http1"
-	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
@@ -24,35 +22,11 @@ func (c *call) inspect(ctx context.Context) error {
 	c.in = source.New(&c.body, c.relay.buffer(), c.policy.Limits.Held)
 	wire, err := liferay.Read(c.in, c.policy.Limits, func(p liferay.Part) error { return c.stream(ctx, p) })
 	if err != nil {
-		return c.unread(ctx, err)
+		return problems.Unread(ctx, err)
 	}
 	c.wire = wire
 	c.relay.cfg.Pause("envelope validated")
 	return nil
-}
-
-// unread names the reason why a call could not be read: the stream's, the client's, or the
-// engine's.
-func (c *call) unread(ctx context.Context, err error) error {
-	var cut *http1.Error
-	if errors.As(err, &cut) {
-		if ctx.Err() != nil {
-			return problems.Stopping(err)
-		}
-		return problems.New(tunnel.BadRequest, tunnel.Reason(cut.Reason), cut.Msg, err)
-	}
-	var stream *javaser.Error
-	if errors.As(err, &stream) && stream.Rule == javaser.RuleTruncated && !stream.Ended() {
-		return problems.Abandoned(err)
-	}
-	var p *tunnel.Problem
-	if errors.As(err, &p) {
-		if p.Code == tunnel.BadRequest {
-			p.Code = tunnel.Refused // the message is whole, its stream is not
-		}
-		return p
-	}
-	return problems.Abandoned(err)
 }
 
 // stream judges a part by what stands before its content and sends it on. What it was judged as
@@ -102,13 +76,8 @@ func (c *call) judge(ctx context.Context) error {
 	}
 	c.rule = rule
 	if !c.wire.WrittenFor(c.policy.Build) {
-		return problems.New(
-			tunnel.Refused,
-			problems.ReasonLine,
-			"the publisher's portal is of another version line than the live one, "+
-				"which cannot read its calls",
-			nil,
-		)
+		return problems.New(tunnel.Refused, problems.ReasonLine,
+			"the publisher's portal is of another version line than the live one, which cannot read its calls", nil)
 	}
 	if err := c.weighAmong(ctx); err != nil {
 		return err

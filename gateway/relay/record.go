@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,6 +12,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/relay/digest"
 	"github.com/stagelock/stagelock/gateway/relay/problems"
+	"github.com/stagelock/stagelock/gateway/relay/waiting"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/store"
@@ -91,31 +90,7 @@ func (c *call) holds(ctx context.Context) error {
 
 // patiently runs what may wait for a store that is away, with signs of life for the publisher.
 func (c *call) patiently(f func() error) error {
-	var beating sync.Mutex // a sign of life ends before anything else is written
-	over, every := false, c.policy.Heartbeat
-	var fault any
-	var t *time.Timer
-	beating.Lock() // t is not read before it is there
-	t = time.AfterFunc(every, func() {
-		beating.Lock()
-		defer beating.Unlock()
-		defer func() { fault = recover() }() // it is the call's
-		if !over {
-			c.live()
-			t.Reset(every)
-		}
-	})
-	beating.Unlock()
-	defer func() {
-		beating.Lock()
-		defer beating.Unlock()
-		over = true
-		t.Stop()
-		if fault != nil {
-			panic(fault)
-		}
-	}()
-	return f()
+	return waiting.Patiently(c.policy.Heartbeat, c.live, f)
 }
 
 func (c *call) digest() string {
@@ -194,12 +169,8 @@ func (c *call) keep(ctx context.Context) error {
 	}
 	keep := func() error { return errors.Join(c.keepRequest(ctx), c.keepSight(ctx), writes.Wait()) }
 	if err := c.patiently(keep); err != nil {
-		return problems.New(
-			tunnel.BadAnswer,
-			visit.ReasonStore,
-			"the call was carried out, but the gateway cannot write its store",
-			err,
-		)
+		return problems.New(tunnel.BadAnswer, visit.ReasonStore,
+			"the call was carried out, but the gateway cannot write its store", err)
 	}
 	c.relay.cfg.Pause("answer recorded")
 	return nil

@@ -15,9 +15,11 @@ import (
 	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/relay/answer"
+	"github.com/stagelock/stagelock/gateway/relay/claims"
 	"github.com/stagelock/stagelock/gateway/relay/inflight"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/gateway/relay/problems"
+	"github.com/stagelock/stagelock/gateway/relay/retention"
 	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/relay/sights"
 	"github.com/stagelock/stagelock/gateway/visit"
@@ -67,7 +69,7 @@ type Relay struct {
 	publishes inflight.Publishes
 	peers     inflight.Places
 	parts     inflight.Parts
-	requests  inflight.Requests
+	claims    *claims.Claims
 }
 
 // New returns a Relay that has a policy and serves nothing yet.
@@ -79,6 +81,7 @@ func New(c Config, p *rules.Policy) (*Relay, error) {
 		c.Pause = func(string) {}
 	}
 	r := &Relay{cfg: c}
+	r.claims = claims.New(c.Memory, &r.parts, c.Log)
 	r.policy.Store(p)
 	return r, nil
 }
@@ -101,15 +104,9 @@ func (r *Relay) enterPolicy() *rules.Policy {
 	}
 }
 
-// How long is kept what nobody cleans up.
-const (
-	idleKeep = 30 * 24 * time.Hour  // a request that its publisher left behind
-	pageKeep = 400 * 24 * time.Hour // a page that a yearly schedule publishes onto
-)
-
 // Run forgets what need not be remembered any longer, until ctx ends.
 func (r *Relay) Run(ctx context.Context) error {
-	prune, touch := time.NewTicker(time.Minute), time.NewTicker(touchInterval)
+	prune, touch := time.NewTicker(retention.Interval), time.NewTicker(claims.Interval)
 	defer prune.Stop()
 	defer touch.Stop()
 	for {
@@ -119,22 +116,15 @@ func (r *Relay) Run(ctx context.Context) error {
 		case <-prune.C:
 			r.prune(ctx)
 		case <-touch.C:
-			r.touch(ctx)
+			r.claims.Touch(ctx)
 		}
 	}
 }
 
 func (r *Relay) prune(ctx context.Context) {
-	now := r.cfg.Visits.Now()
-	r.publishes.Expire(now, r.busy)
-	if err := r.cfg.Once.Prune(ctx); err != nil {
-		r.cfg.Log.WithError(err).Warn("old answers cannot be forgotten")
-	}
-	keep := r.Policy().RequestKeep
-	if err := r.cfg.Memory.Prune(ctx, keep, max(keep, idleKeep), pageKeep); err != nil {
-		r.cfg.Log.WithError(err).Warn("old requests and pages cannot be forgotten")
-	}
-	r.pruneSights(ctx)
+	r.publishes.Expire(r.cfg.Visits.Now(), r.claims.Busy)
+	old := retention.Retention{Once: r.cfg.Once, Memory: r.cfg.Memory, Sights: r.cfg.Sights, Log: r.cfg.Log}
+	old.Prune(ctx, r.Policy().RequestKeep)
 }
 
 // buffer returns a small buffer for what is held of a call.
@@ -163,7 +153,7 @@ func (r *Relay) Running() map[string]int { return r.peers.Taken() }
 // it returns ctx's cause then. Once it refuses it calls stopped, which closes what rests. The
 // listeners should be kept open meanwhile: publishers come back for each call.
 func (r *Relay) Drain(ctx context.Context, stopped func()) error {
-	r.publishes.Expire(r.cfg.Visits.Now(), r.busy)
+	r.publishes.Expire(r.cfg.Visits.Now(), r.claims.Busy)
 	quiet := r.publishes.Stop()
 	stopped()
 	t := time.NewTicker(time.Second)
@@ -175,7 +165,7 @@ func (r *Relay) Drain(ctx context.Context, stopped func()) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-t.C:
-			r.publishes.Expire(r.cfg.Visits.Now(), r.busy)
+			r.publishes.Expire(r.cfg.Visits.Now(), r.claims.Busy)
 		}
 	}
 }
