@@ -72,7 +72,7 @@ var mayImport = map[string][]string{
 		"gateway/exchange", "gateway/node", "policy/topology", "tunnel/sync",
 	},
 	"cmd/stagelock/demo": {
-		"cmd/stagelock/commands/flags", "cmd/stagelock/demo/fleet", "cmd/stagelock/term", "conf",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/demo/fleet", "cmd/stagelock/demo/star", "cmd/stagelock/term", "conf",
 		"gateway/audit", "gateway/audit/proof", "gateway/node", "integration/engine",
 		"integration/engine/servlet", "policy/secret", "store", "tunnel", "tunnel/liferay",
 		"tunnel/publisher", "tunnel/publisher/failure",
@@ -81,6 +81,10 @@ var mayImport = map[string][]string{
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "gateway/audit", "gateway/audit/trail",
 		"gateway/audit/witness", "gateway/cluster", "integration/engine", "integration/engine/servlet",
 		"policy/secret", "store", "store/postgres", "store/postgres/postgrestest", "tunnel/publisher",
+	},
+	"cmd/stagelock/demo/star": {
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/admin", "gateway/audit/chain",
+		"gateway/exchange", "gateway/node", "integration/engine", "integration/engine/author", "policy/topology", "tunnel/sync",
 	},
 	"cmd/stagelock/term":   {"archive/refusal", "policy", "tunnel/publisher", "tunnel/publisher/failure"},
 	"conf":                 {"conf/address", "conf/settings", "conf/settings/scalar", "conf/vendor"},
@@ -120,8 +124,8 @@ var mayImport = map[string][]string{
 	},
 	"gateway/doctor/portal": {"conf/format"},
 	"gateway/exchange": {
-		"gateway/inbox", "gateway/outbox", "gateway/replica", "store", "store/exchange", "tunnel/source",
-		"tunnel/sync",
+		"gateway/inbox", "gateway/outbox", "gateway/replica", "policy/topology", "store", "store/exchange",
+		"tunnel/source", "tunnel/sync",
 	},
 	"gateway/front": {"gateway/visit", "policy", "policy/quota", "tunnel", "tunnel/http1/wire"},
 	"gateway/inbox": {

@@ -204,6 +204,14 @@ func (n names) of(id sync.ServerID) string {
 	return string(id)
 }
 
+// named has names in the place of keys.
+func (n names) named(text string) string {
+	for id := range n {
+		text = strings.ReplaceAll(text, string(id), n.of(id))
+	}
+	return text
+}
+
 // find returns the server of a name or a key. Of servers that are far a neighbour may say any name: one
 // that two have, or that is another's key, names nobody.
 func (n names) find(text string) (sync.ServerID, error) {

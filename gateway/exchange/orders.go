@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/stagelock/stagelock/gateway/replica"
@@ -28,6 +29,9 @@ func (x *Exchange) resolve(ctx context.Context, o Order) (any, error) {
 		return nil, &Failure{Code: "input", Message: "say one of: the server whose version is taken, both, a content"}
 	}
 	c, err := x.replica.Decide(ctx, object, d)
+	if errors.Is(err, replica.ErrElsewhere) {
+		return nil, &Failure{Code: "elsewhere", Message: n.named(err.Error())}
+	}
 	if err != nil {
 		return nil, err
 	}

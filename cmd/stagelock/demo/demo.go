@@ -14,6 +14,7 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/demo/fleet"
+	"github.com/stagelock/stagelock/cmd/stagelock/demo/star"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/integration/engine"
@@ -44,6 +45,8 @@ func Command(sh *term.Shell) *cli.Command {
 				Usage: "leave both environments running, and say how to publish to them"},
 			&cli.BoolFlag{Name: "cluster",
 				Usage: "show two gateways that share PostgreSQL instead: one is killed, the database stops, both are restarted"},
+			&cli.BoolFlag{Name: "sync",
+				Usage: "show four environments that keep each other alike instead: an edit arrives everywhere, two at once, one is off"},
 			&cli.StringFlag{Name: "brochure", Value: brochure,
 				Usage: "length of the largest document that is published"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
@@ -69,11 +72,17 @@ func show(sh *term.Shell, c *cli.Context) (err error) {
 	if err != nil {
 		return flags.Misused(c, "--brochure: %v", err)
 	}
+	if c.Bool("cluster") && c.Bool("sync") {
+		return flags.Misused(c, "say either --cluster or --sync")
+	}
 	if c.Bool("cluster") {
 		if !c.IsSet("brochure") {
 			length = fleet.Length
 		}
 		return fleet.Show(c.Context, sh, length)
+	}
+	if c.Bool("sync") {
+		return star.Show(c.Context, sh)
 	}
 	dir, err := os.MkdirTemp("", "stagelock-demo-")
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/policy/topology"
-	words "github.com/stagelock/stagelock/tunnel/sync"
 )
 
 func (sh shell) statusCommand() *cli.Command {
@@ -197,28 +196,7 @@ func (sh shell) ownGraph(c *cli.Context) (topology.Report, error) {
 	if err != nil {
 		return topology.Report{}, err
 	}
-	known := map[string]bool{string(s.ID): true}
-	servers := []topology.Server{{ID: string(s.ID), Name: s.Name}}
-	var links []topology.Link
-	add := func(from words.ServerID, to []words.ServerID) {
-		for _, t := range to {
-			links = append(links, topology.Link{From: string(from), To: string(t)})
-			if !known[string(t)] {
-				known[string(t)] = true
-				servers = append(servers, topology.Server{ID: string(t)})
-			}
-		}
-	}
-	for _, o := range s.Servers {
-		if !known[string(o.ID)] {
-			known[string(o.ID)] = true
-			servers = append(servers, topology.Server{ID: string(o.ID), Name: o.Name})
-		}
-	}
-	add(s.ID, s.Links)
-	for _, o := range s.Servers {
-		add(o.ID, o.Links)
-	}
+	servers, links := s.Graph()
 	return topology.Check(servers, links, topology.Native), nil
 }
 
