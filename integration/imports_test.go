@@ -49,7 +49,8 @@ var mayImport = map[string][]string{
 	"cmd/stagelock/commands/engine": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "integration/engine",
 		"integration/engine/content", "integration/engine/control", "integration/engine/directory",
-		"integration/engine/remote", "integration/engine/servlet", "tunnel/publisher",
+		"integration/engine/remote", "integration/engine/remote/link", "integration/engine/servlet",
+		"tunnel/publisher",
 		"tunnel/publisher/failure",
 	},
 	"cmd/stagelock/commands/flags": {
@@ -225,7 +226,8 @@ var mayImport = map[string][]string{
 	"integration/engine/content/vault": {},
 	"integration/engine/control": {
 		"integration/engine/author", "integration/engine/content", "integration/engine/libraries",
-		"integration/engine/remote", "integration/engine/revisions", "integration/engine/staging",
+		"integration/engine/remote", "integration/engine/remote/link", "integration/engine/revisions",
+		"integration/engine/staging",
 	},
 	"integration/engine/directory": {"integration/engine/content"},
 	"integration/engine/journal": {
@@ -239,7 +241,11 @@ var mayImport = map[string][]string{
 	"integration/engine/libraries": {"integration/engine/content"},
 	"integration/engine/remote": {
 		"integration/engine/content", "integration/engine/lar", "integration/engine/libraries",
-		"integration/engine/revisions", "tunnel/publisher", "tunnel/publisher/failure",
+		"integration/engine/remote/link", "integration/engine/revisions", "tunnel/publisher",
+		"tunnel/publisher/failure",
+	},
+	"integration/engine/remote/link": {
+		"integration/engine/content", "integration/engine/lar", "tunnel/publisher/failure",
 	},
 	"integration/engine/revisions": {"integration/engine/content"},
 	"integration/engine/servlet": {

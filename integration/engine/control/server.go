@@ -14,6 +14,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/libraries"
 	"github.com/stagelock/stagelock/integration/engine/remote"
+	"github.com/stagelock/stagelock/integration/engine/remote/link"
 	"github.com/stagelock/stagelock/integration/engine/revisions"
 	"github.com/stagelock/stagelock/integration/engine/staging"
 )
@@ -169,39 +170,39 @@ var statuses = map[content.Code]int{
 	content.NoSite: http.StatusNotFound, content.NoItem: http.StatusNotFound, content.NoUser: http.StatusNotFound,
 	content.NoPermission: http.StatusForbidden, content.Taken: http.StatusConflict, content.Locked: http.StatusLocked,
 	remote.Busy: http.StatusConflict, remote.NotStaged: http.StatusConflict, remote.NoPublication: http.StatusNotFound,
-	remote.NoSchedule: http.StatusNotFound, remote.NoRemoteRight: http.StatusForbidden,
-	remote.NoAuthentication: http.StatusForbidden,
+	remote.NoSchedule: http.StatusNotFound, link.NoRemoteRight: http.StatusForbidden,
+	link.NoAuthentication: http.StatusForbidden,
 }
 
 // cures are what a user can do about an error of the domain.
 var cures = map[content.Code]string{
-	content.NoSite:          "stagelock site list shows the sites and their ids",
-	content.NoItem:          "stagelock content list shows what the site has",
-	content.NoUser:          "stagelock user list shows the users of this engine",
-	content.NoPermission:    "grant it: stagelock user grant",
-	content.Taken:           "choose another one",
-	content.NotInLibrary:    "an asset library takes web content, documents, tags and categories",
-	remote.NotStaged:        "turn it on: stagelock staging enable",
-	remote.BadAddress:       "give a name, an IPv4 address or an IPv6 address, without a path",
-	remote.BadPort:          "give the port of the live side, from 1 to 65535",
-	remote.BadPathContext:   "it is empty, or begins with / and does not end with one",
-	remote.BadSiteID:        "take the id from live: stagelock site list",
-	remote.NoConnection:     "check the address, the port and the path context, and that live lets this host in",
-	remote.NoAuthentication: "both sides need the same shared secret, and live a user with the same login",
-	remote.NoRemoteSite:     "take the id from live: stagelock site list",
-	remote.NoRemoteRight:    "on live: stagelock user grant LOGIN UPDATE EXPORT_IMPORT_LAYOUTS --site ID",
-	remote.SameSite:         "create another site for staging",
-	remote.TypesFixed:       "stagelock staging disable, then enable it anew",
-	remote.HalfEnabled:      "on live: stagelock site show, and stagelock site unlock if it is locked",
-	revisions.NotVersioned:  "enable staging with --page-versioning",
-	revisions.NoVariation:   "stagelock page variations shows those that there are",
-	revisions.NoBranch:      "make it: stagelock page add-variation --page",
-	revisions.NoRevision:    "stagelock page revisions shows those of a page",
-	libraries.Unstaged:      "enable staging for the site first: stagelock staging enable",
-	libraries.NoLibrary:     "stagelock site list shows which are asset libraries",
-	remote.NotOnLive:        "publish the page first: stagelock staging publish --page",
-	remote.NoApplication:    "publish onto a page that holds the application, here and on live",
-	remote.Busy:             "wait for it: stagelock staging history",
+	content.NoSite:         "stagelock site list shows the sites and their ids",
+	content.NoItem:         "stagelock content list shows what the site has",
+	content.NoUser:         "stagelock user list shows the users of this engine",
+	content.NoPermission:   "grant it: stagelock user grant",
+	content.Taken:          "choose another one",
+	content.NotInLibrary:   "an asset library takes web content, documents, tags and categories",
+	remote.NotStaged:       "turn it on: stagelock staging enable",
+	link.BadAddress:        "give a name, an IPv4 address or an IPv6 address, without a path",
+	link.BadPort:           "give the port of the live side, from 1 to 65535",
+	link.BadPathContext:    "it is empty, or begins with / and does not end with one",
+	link.BadSiteID:         "take the id from live: stagelock site list",
+	link.NoConnection:      "check the address, the port and the path context, and that live lets this host in",
+	link.NoAuthentication:  "both sides need the same shared secret, and live a user with the same login",
+	link.NoRemoteSite:      "take the id from live: stagelock site list",
+	link.NoRemoteRight:     "on live: stagelock user grant LOGIN UPDATE EXPORT_IMPORT_LAYOUTS --site ID",
+	link.SameSite:          "create another site for staging",
+	remote.TypesFixed:      "stagelock staging disable, then enable it anew",
+	remote.HalfEnabled:     "on live: stagelock site show, and stagelock site unlock if it is locked",
+	revisions.NotVersioned: "enable staging with --page-versioning",
+	revisions.NoVariation:  "stagelock page variations shows those that there are",
+	revisions.NoBranch:     "make it: stagelock page add-variation --page",
+	revisions.NoRevision:   "stagelock page revisions shows those of a page",
+	libraries.Unstaged:     "enable staging for the site first: stagelock staging enable",
+	libraries.NoLibrary:    "stagelock site list shows which are asset libraries",
+	remote.NotOnLive:       "publish the page first: stagelock staging publish --page",
+	remote.NoApplication:   "publish onto a page that holds the application, here and on live",
+	remote.Busy:            "wait for it: stagelock staging history",
 	content.Locked: "change it in the staging environment and publish it, or end the lock: " +
 		"stagelock site unlock",
 }

@@ -8,22 +8,23 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/integration/engine/remote"
+	"github.com/stagelock/stagelock/integration/engine/remote/link"
 )
 
 // Enable is the input of staging.enable.
 type Enable struct {
-	Site       int64             `json:"site"`
-	Login      string            `json:"login"`
-	Connection remote.Connection `json:"connection"`
+	Site       int64           `json:"site"`
+	Login      string          `json:"login"`
+	Connection link.Connection `json:"connection"`
 }
 
 // Staging is a site whose staging is on.
 type Staging struct {
-	Site       int64             `json:"site"`
-	Connection remote.Connection `json:"connection"`
-	Login      string            `json:"login"`
-	Since      time.Time         `json:"since"`
-	Parted     []Connection      `json:"disconnected,omitempty"` // of Enable
+	Site       int64           `json:"site"`
+	Connection link.Connection `json:"connection"`
+	Login      string          `json:"login"`
+	Since      time.Time       `json:"since"`
+	Parted     []Connection    `json:"disconnected,omitempty"` // of Enable
 }
 
 // Disable is the input of staging.disable.

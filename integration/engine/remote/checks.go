@@ -3,9 +3,9 @@ package remote
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/remote/link"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
@@ -19,17 +19,17 @@ const companyClass = "com.liferay.portal.kernel.model.Company"
 // validate asks the live side whether site can be staged there, in the documentation's order: it
 // answers, it knows the login, the site is there and of the same kind, and it is not the staging site
 // itself. It returns what else the live site is known by.
-func (s *Staging) validate(ctx context.Context, c Connection, site content.Site, u content.User) (names, error) {
+func (s *Staging) validate(ctx context.Context, c link.Connection, site content.Site, u content.User) (names, error) {
 	client, err := s.client(c, u, nil)
 	if err != nil {
 		return names{}, err
 	}
 	if err := client.CheckRemoteStagingGroup(ctx, c.Site); err != nil {
-		return names{}, c.explained(err)
+		return names{}, c.Explained(err)
 	}
 	g, err := client.Do(ctx, "getGroup", c.Site)
 	if err != nil {
-		return names{}, c.explained(err)
+		return names{}, c.Explained(err)
 	}
 	if err := s.sameScope(ctx, client, c, site, g); err != nil {
 		return names{}, err
@@ -42,7 +42,7 @@ func (s *Staging) validate(ctx context.Context, c Connection, site content.Site,
 	}
 	same, err := s.sameStore(ctx, client, c, site.ID)
 	if err == nil && same {
-		err = content.Errorf(SameSite, "the remote site must be different from the current site")
+		err = content.Errorf(link.SameSite, "the remote site must be different from the current site")
 	}
 	return there, err
 }
@@ -61,9 +61,9 @@ type model interface {
 
 // sameScope refuses the site of a whole company, and a site for an asset library or the reverse.
 func (s *Staging) sameScope(
-	ctx context.Context, client *publisher.Client, c Connection, site content.Site, g model,
+	ctx context.Context, client *publisher.Client, c link.Connection, site content.Site, g model,
 ) error {
-	wrong := content.Errorf(WrongScope, "the remote site %d is of another kind: "+
+	wrong := content.Errorf(link.WrongScope, "the remote site %d is of another kind: "+
 		"a site is staged to a site, an asset library to an asset library", c.Site)
 	if kind, ok := g.Long("_type"); ok && (kind == typeDepot) != site.Library {
 		return wrong
@@ -78,7 +78,7 @@ func (s *Staging) sameScope(
 		return nil // an id that live does not know is answered with nothing
 	}
 	if err != nil {
-		return c.explained(err)
+		return c.Explained(err)
 	}
 	if name, _ := r.Text("_value"); name == companyClass {
 		return wrong
@@ -89,7 +89,7 @@ func (s *Staging) sameScope(
 // sameStore reports whether the live site is the staging site itself: what is written here stands
 // there. What was written is taken back.
 func (s *Staging) sameStore(
-	ctx context.Context, client *publisher.Client, c Connection, site int64,
+	ctx context.Context, client *publisher.Client, c link.Connection, site int64,
 ) (same bool, err error) {
 	stamp := content.Stamp(s.store.Now())
 	if err := s.mark(ctx, site, stamp); err != nil {
@@ -98,7 +98,7 @@ func (s *Staging) sameStore(
 	defer func() { err = errors.Join(err, s.mark(context.WithoutCancel(ctx), site, "")) }()
 	g, err := client.Do(ctx, "getGroup", c.Site)
 	if err != nil {
-		return false, c.explained(err)
+		return false, c.Explained(err)
 	}
 	text, _ := g.Text("_typeSettings")
 	return content.ParseSettings(text)[marker] == stamp, nil
@@ -126,34 +126,5 @@ func changeSettings(ctx context.Context, tx *content.Tx, site int64, change func
 	m := content.ParseSettings(at.Settings)
 	change(m)
 	_, err = tx.ExecContext(ctx, `UPDATE sites SET settings = ? WHERE id = ?`, m.String(), site)
-	return err
-}
-
-// explained makes of a call that failed the error that the documentation has for it.
-func (c Connection) explained(err error) error {
-	var f *failure.Failure
-	if !errors.As(err, &f) {
-		return err
-	}
-	why := f.Error()
-	if f.Thrown != nil {
-		switch class := f.Thrown.Class[strings.LastIndexByte(f.Thrown.Class, '.')+1:]; {
-		case class == "RemoteAuthException":
-			return content.Errorf(NoAuthentication, "unable to authenticate with the remote site at %s: %s", c.url(), why)
-		case class == "NoSuchGroupException":
-			return content.Errorf(NoRemoteSite, "no site exists on the remote server with site id %d", c.Site)
-		case strings.HasPrefix(class, "PrincipalException"):
-			return content.Errorf(NoRemoteRight,
-				"you do not have permissions to edit the site with id %d on the remote server", c.Site)
-		}
-	}
-	switch f.Kind {
-	case failure.Unreachable, failure.TLS, failure.BadAnswer, failure.Unavailable:
-		return content.Errorf(NoConnection, "unable to connect to the remote site at %s: %s", c.url(), why)
-	case failure.Denied:
-		return content.Errorf(NoAuthentication, "unable to authenticate with the remote site at %s: %s", c.url(), why)
-	case failure.Refused:
-		return content.Errorf(RemoteRefused, "the remote site at %s refused: %s", c.url(), why)
-	}
 	return err
 }

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
 	"github.com/stagelock/stagelock/integration/engine/libraries"
+	"github.com/stagelock/stagelock/integration/engine/remote/link"
 	"github.com/stagelock/stagelock/integration/engine/revisions"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 	"github.com/stagelock/stagelock/tunnel/publisher/failure"
@@ -26,16 +26,16 @@ const (
 // Enable turns remote live staging on for a site or an asset library, or connects it to another live
 // site. Live's site of the connection is locked for the types. If it fails nothing is kept here, and
 // live is unlocked again; where that cannot be done either the error is a HalfEnabled and says so.
-func (s *Staging) Enable(ctx context.Context, login string, site int64, c Connection) (State, error) {
+func (s *Staging) Enable(ctx context.Context, login string, site int64, c link.Connection) (State, error) {
 	at, u, err := s.allowed(ctx, login, content.ManageStaging, site)
 	if err != nil {
 		return State{}, err
 	}
-	c = c.clean()
+	c = c.Clean()
 	if c.Types == nil {
 		c.Types = content.Types(at.Library)
 	}
-	if err := c.check(at.Library); err != nil {
+	if err := c.Check(at.Library); err != nil {
 		return State{}, err
 	}
 	there, err := s.validate(ctx, c, at, u)
@@ -61,7 +61,7 @@ func (s *Staging) Enable(ctx context.Context, login string, site int64, c Connec
 }
 
 // connect leaves the live site that the staging site had, if it had another one, and goes to the new one.
-func (s *Staging) connect(ctx context.Context, c Connection, at content.Site, u content.User) error {
+func (s *Staging) connect(ctx context.Context, c link.Connection, at content.Site, u content.User) error {
 	before, err := s.State(ctx, at.ID)
 	switch {
 	case errors.Is(err, NotStaged):
@@ -70,7 +70,7 @@ func (s *Staging) connect(ctx context.Context, c Connection, at content.Site, u 
 		return err
 	case !slices.Equal(before.Connection.Types, c.Types):
 		return content.Errorf(TypesFixed, "what is staged cannot be changed while staging is on: disable it first")
-	case before.Connection.same(c):
+	case before.Connection.Same(c):
 		return s.keep(ctx, c, at, u)
 	}
 	if err := s.detach(ctx, before.Connection, u); err != nil {
@@ -98,7 +98,7 @@ func (s *Staging) parted(ctx context.Context, site int64, before []libraries.Con
 }
 
 // attach locks the live site, keeps the settings, and tells live what is staged.
-func (s *Staging) attach(ctx context.Context, c Connection, at content.Site, u content.User) error {
+func (s *Staging) attach(ctx context.Context, c link.Connection, at content.Site, u content.User) error {
 	client, err := s.client(c, u, nil)
 	if err != nil {
 		return err
@@ -108,10 +108,10 @@ func (s *Staging) attach(ctx context.Context, c Connection, at content.Site, u c
 		if errors.As(err, &f) && f.Kind == failure.Uncertain {
 			return halfEnabled(c, err)
 		}
-		return c.explained(err)
+		return c.Explained(err)
 	}
 	if err := client.UpdateStagedPortlets(ctx, c.Site, lar.StagedFlags(c.Types)); err != nil {
-		return s.undo(ctx, client, c, c.explained(err))
+		return s.undo(ctx, client, c, c.Explained(err))
 	}
 	err = s.keep(ctx, c, at, u)
 	if err == nil {
@@ -124,30 +124,30 @@ func (s *Staging) attach(ctx context.Context, c Connection, at content.Site, u c
 }
 
 // undo unlocks live again, also when ctx has ended, and returns why.
-func (s *Staging) undo(ctx context.Context, client *publisher.Client, c Connection, why error) error {
+func (s *Staging) undo(ctx context.Context, client *publisher.Client, c link.Connection, why error) error {
 	if err := client.DisableStaging(context.WithoutCancel(ctx), c.Site); err != nil {
 		return halfEnabled(c, errors.Join(why, err))
 	}
 	return why
 }
 
-func halfEnabled(c Connection, why error) error {
+func halfEnabled(c link.Connection, why error) error {
 	return content.Errorf(HalfEnabled, "staging is not enabled, but the remote site %d may be locked: %s", c.Site, why.Error())
 }
 
-func (s *Staging) detach(ctx context.Context, c Connection, u content.User) error {
+func (s *Staging) detach(ctx context.Context, c link.Connection, u content.User) error {
 	client, err := s.client(c, u, nil)
 	if err != nil {
 		return err
 	}
 	if err := client.DisableStaging(ctx, c.Site); err != nil {
-		return c.explained(err)
+		return c.Explained(err)
 	}
 	return nil
 }
 
 // keep writes the connection, also into the site's settings under the documentation's names.
-func (s *Staging) keep(ctx context.Context, c Connection, at content.Site, u content.User) error {
+func (s *Staging) keep(ctx context.Context, c link.Connection, at content.Site, u content.User) error {
 	b, err := json.Marshal(c)
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func (s *Staging) keep(ctx context.Context, c Connection, at content.Site, u con
 			return err
 		}
 		return changeSettings(ctx, tx, at.ID, func(m content.Settings) {
-			for key, value := range c.settings() {
+			for key, value := range c.Settings() {
 				m[key] = value
 			}
 		})
@@ -174,10 +174,10 @@ func (s *Staging) keep(ctx context.Context, c Connection, at content.Site, u con
 }
 
 // version turns the versions of the page sets on and off.
-func (s *Staging) version(ctx context.Context, tx *content.Tx, c Connection, site int64) error {
+func (s *Staging) version(ctx context.Context, tx *content.Tx, c link.Connection, site int64) error {
 	for _, private := range []bool{false, true} {
 		set, err := revisions.Set{Site: site, Private: private}, error(nil)
-		if c.versions(private) {
+		if c.Versions(private) {
 			err = revisions.TurnOn(ctx, tx, set, s.store.Now())
 		} else {
 			err = revisions.TurnOff(ctx, tx, set)
@@ -187,21 +187,6 @@ func (s *Staging) version(ctx context.Context, tx *content.Tx, c Connection, sit
 		}
 	}
 	return nil
-}
-
-// settings are the type settings that a staging site has.
-func (c Connection) settings() map[string]string {
-	m := map[string]string{
-		"staged": "true", "stagedRemotely": "true", "remoteAddress": c.Address, "remotePort": strconv.Itoa(c.Port),
-		"remotePathContext": c.PathContext, "remoteGroupId": strconv.FormatInt(c.Site, 10),
-		"secureConnection": strconv.FormatBool(c.Secure),
-		"branchingPublic":  strconv.FormatBool(c.VersionPublic), "branchingPrivate": strconv.FormatBool(c.VersionPrivate),
-		"overrideRemoteSiteURL": strconv.FormatBool(c.RemoteURL != ""), "remoteSiteURL": c.RemoteURL,
-	}
-	for key, value := range lar.StagedFlags(c.Types) {
-		m[key] = value
-	}
-	return m
 }
 
 // Disable turns staging off here and at live. With force it is turned off here whatever live says:
@@ -228,14 +213,14 @@ func (s *Staging) Disable(ctx context.Context, login string, site int64, force b
 				return err
 			}
 		}
-		if err := s.version(ctx, tx, Connection{}, site); err != nil {
+		if err := s.version(ctx, tx, link.Connection{}, site); err != nil {
 			return err
 		}
 		if ended, err = libraries.Part(ctx, tx, site); err != nil {
 			return err
 		}
 		return changeSettings(ctx, tx, site, func(m content.Settings) {
-			for key := range st.Connection.settings() {
+			for key := range st.Connection.Settings() {
 				delete(m, key)
 			}
 		})

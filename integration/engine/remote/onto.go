@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
+	"github.com/stagelock/stagelock/integration/engine/remote/link"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
@@ -44,7 +45,7 @@ func (s *Staging) place(ctx context.Context, client *publisher.Client, st State,
 	}
 	holds, err := s.holds(ctx, client, there, o.Portlet)
 	if err != nil {
-		return placement{}, st.Connection.explained(err)
+		return placement{}, st.Connection.Explained(err)
 	}
 	if !holds {
 		return placement{}, content.Errorf(NoApplication, "there is no application %s on the page %q on live; here: %t",
@@ -54,14 +55,14 @@ func (s *Staging) place(ctx context.Context, client *publisher.Client, st State,
 }
 
 // plidOf returns the id that a page has on live.
-func plidOf(ctx context.Context, client *publisher.Client, page content.Item, c Connection) (int64, error) {
+func plidOf(ctx context.Context, client *publisher.Client, page content.Item, c link.Connection) (int64, error) {
 	r, err := client.Do(ctx, "getLayoutByUuidAndGroupId", page.UUID, c.Site, page.Private)
 	var f *failure.Failure
 	if errors.As(err, &f) && f.Thrown != nil && strings.Contains(f.Thrown.Error(), "NoSuchLayoutException") {
 		return 0, content.Errorf(NotOnLive, "the page %q is not in the remote site %d", page.Name, c.Site)
 	}
 	if err != nil {
-		return 0, c.explained(err)
+		return 0, c.Explained(err)
 	}
 	return r.ID(), nil
 }

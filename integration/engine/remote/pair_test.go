@@ -16,7 +16,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/engine/content"
-	"github.com/stagelock/stagelock/integration/engine/remote"
+	"github.com/stagelock/stagelock/integration/engine/remote/link"
 )
 
 const (
@@ -97,7 +97,7 @@ type pair struct {
 	dir           string // of staging
 	clock         *clock
 	faults        *faults
-	remote        remote.Connection
+	remote        link.Connection
 }
 
 func newPair(t testing.TB) *pair {
@@ -113,7 +113,7 @@ func newPair(t testing.TB) *pair {
 	return p
 }
 
-func connection(t testing.TB, address string) remote.Connection {
+func connection(t testing.TB, address string) link.Connection {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -123,7 +123,7 @@ func connection(t testing.TB, address string) remote.Connection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return remote.Connection{Address: u.Hostname(), Port: port, Site: there}
+	return link.Connection{Address: u.Hostname(), Port: port, Site: there}
 }
 
 func fill(ctx context.Context, e *engine.Engine, site int64, actions ...content.Action) error {

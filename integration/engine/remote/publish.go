@@ -251,7 +251,7 @@ func (s *Staging) branch(
 		page = pages[at]
 		there, err := s.onLive(ctx, client, page.UUID, st.Connection.Site, private)
 		if err != nil {
-			return nil, st.Connection.explained(err)
+			return nil, st.Connection.Explained(err)
 		}
 		if there {
 			break

@@ -11,6 +11,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/lar"
 	"github.com/stagelock/stagelock/integration/engine/libraries"
+	"github.com/stagelock/stagelock/integration/engine/remote/link"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 )
 
@@ -40,7 +41,7 @@ func New(cfg Config, store *content.Store, lars *lar.Archives) *Staging {
 // State is a site whose staging is on.
 type State struct {
 	Site       int64
-	Connection Connection
+	Connection link.Connection
 	Login      string // who turned it on
 	At         time.Time
 	Parted     []libraries.Connection // that ended as it was turned on: between a staged library and an unstaged site
@@ -86,9 +87,9 @@ func (s *Staging) allowed(
 }
 
 // client calls the live side of a connection as a user.
-func (s *Staging) client(c Connection, u content.User, more func(*publisher.Config)) (*publisher.Client, error) {
+func (s *Staging) client(c link.Connection, u content.User, more func(*publisher.Config)) (*publisher.Client, error) {
 	cfg := publisher.Config{
-		URL:       c.url(),
+		URL:       c.URL(),
 		Build:     s.cfg.Line,
 		Login:     s.cfg.Known.Login(u),
 		Authorize: s.cfg.Authorize,

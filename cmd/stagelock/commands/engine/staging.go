@@ -14,6 +14,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/control"
 	"github.com/stagelock/stagelock/integration/engine/remote"
+	"github.com/stagelock/stagelock/integration/engine/remote/link"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
@@ -149,7 +150,7 @@ func (sh shell) stagingEnable(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	to := remote.Connection{Address: c.String("remote-host"), Port: c.Int("remote-port"),
+	to := link.Connection{Address: c.String("remote-host"), Port: c.Int("remote-port"),
 		PathContext: c.String("remote-path-context"), Site: c.Int64("remote-site"), Secure: c.Bool("secure"),
 		RemoteURL: c.String("remote-url"), Types: typesOf(c)}
 	for _, pages := range c.StringSlice("page-versioning") {

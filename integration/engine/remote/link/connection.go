@@ -1,4 +1,4 @@
-package remote
+package link
 
 import (
 	"net"
@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/engine/lar"
 )
 
 // Connection says where the live site is and what of the staging site is staged.
@@ -66,9 +67,9 @@ var rules = []struct {
 	}},
 }
 
-// clean returns the connection without what is only a manner of writing: the scheme in front of the
+// Clean returns the connection without what is only a manner of writing: the scheme in front of the
 // address, which the documentation drops, and the brackets of an IPv6 address.
-func (c Connection) clean() Connection {
+func (c Connection) Clean() Connection {
 	for _, scheme := range []string{"http://", "https://"} {
 		c.Address = strings.TrimPrefix(c.Address, scheme)
 	}
@@ -80,8 +81,8 @@ func (c Connection) clean() Connection {
 	return c
 }
 
-// check returns the first rule that the connection does not satisfy.
-func (c Connection) check(library bool) error {
+// Check returns the first rule that the connection does not satisfy.
+func (c Connection) Check(library bool) error {
 	for _, r := range rules {
 		if !r.holds(c) {
 			return r.refused(c)
@@ -131,8 +132,8 @@ func (c Connection) validURL() bool {
 	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
-// url is the address of the tunnel, with the port, as the documentation builds it.
-func (c Connection) url() *url.URL {
+// URL is the address of the tunnel, with the port, as the documentation builds it.
+func (c Connection) URL() *url.URL {
 	u := &url.URL{Scheme: "http", Host: net.JoinHostPort(c.Address, strconv.Itoa(c.Port)), Path: c.PathContext}
 	if c.Secure {
 		u.Scheme = "https"
@@ -140,15 +141,30 @@ func (c Connection) url() *url.URL {
 	return u
 }
 
-// versions reports whether a page set is versioned.
-func (c Connection) versions(private bool) bool {
+// Versions reports whether a page set is versioned.
+func (c Connection) Versions(private bool) bool {
 	if private {
 		return c.VersionPrivate
 	}
 	return c.VersionPublic
 }
 
-// same reports whether two connections lead to the same live site.
-func (c Connection) same(o Connection) bool {
-	return c.url().String() == o.url().String() && c.Site == o.Site
+// Same reports whether two connections lead to the same live site.
+func (c Connection) Same(o Connection) bool {
+	return c.URL().String() == o.URL().String() && c.Site == o.Site
+}
+
+// Settings are the type settings that a staging site has.
+func (c Connection) Settings() map[string]string {
+	m := map[string]string{
+		"staged": "true", "stagedRemotely": "true", "remoteAddress": c.Address, "remotePort": strconv.Itoa(c.Port),
+		"remotePathContext": c.PathContext, "remoteGroupId": strconv.FormatInt(c.Site, 10),
+		"secureConnection": strconv.FormatBool(c.Secure),
+		"branchingPublic":  strconv.FormatBool(c.VersionPublic), "branchingPrivate": strconv.FormatBool(c.VersionPrivate),
+		"overrideRemoteSiteURL": strconv.FormatBool(c.RemoteURL != ""), "remoteSiteURL": c.RemoteURL,
+	}
+	for key, value := range lar.StagedFlags(c.Types) {
+		m[key] = value
+	}
+	return m
 }
