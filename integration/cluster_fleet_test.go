@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,7 +32,8 @@ type fleet struct {
 	server *postgrestest.Server // the database
 	db     *postgres.Store      // as the test sees it
 	gates  []*gate
-	broken int // publishes whose connections broke twice
+
+	haproxy *harness.HAProxy
 }
 
 // gate is one gateway of a fleet.
@@ -48,11 +48,9 @@ func newFleet(t *testing.T, names []string, more ...string) *fleet {
 	if testing.Short() {
 		t.Skip("gateways in processes of their own take a while")
 	}
-	haproxy, err := exec.LookPath("haproxy")
+	haproxy, err := harness.FindHAProxy()
 	if err != nil {
-		if haproxy, err = exec.LookPath("/usr/sbin/haproxy"); err != nil {
-			t.Skip("HAProxy is not installed: apt-get install haproxy")
-		}
+		t.Skip("HAProxy is not installed: apt-get install haproxy")
 	}
 	server, err := postgrestest.Start(t.Context())
 	if errors.Is(err, postgrestest.ErrMissing) {
@@ -107,42 +105,11 @@ func (f *fleet) add(t *testing.T, name, url string, more []string) {
 // front runs HAProxy with the configuration that the page of balancers shows, but for names and addresses.
 func (f *fleet) front(t *testing.T, program string) {
 	t.Helper()
-	text, err := os.ReadFile("balancers/haproxy-cluster.cfg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	socket, err := l.File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
-	f.addr = l.Addr().String()
-	change := []string{"bind :443", "bind fd@3", "/etc/haproxy/stagelock-ca.pem", filepath.Join(f.dir, f.gates[0].name, "tls", "ca.pem"),
+	f.haproxy = harness.StartHAProxy(t, program, "balancers/haproxy-cluster.cfg",
+		"/etc/haproxy/stagelock-ca.pem", filepath.Join(f.dir, f.gates[0].name, "tls", "ca.pem"),
 		"timeout client  60s", "timeout client 10m", "timeout server  60s", "timeout server 10m", // a database may be away
-		"    server gate-a 10.0.0.1:8443\n    server gate-b 10.0.0.2:8443\n", f.servers()}
-	conf := filepath.Join(f.dir, "haproxy.cfg")
-	if err := os.WriteFile(conf, []byte(strings.NewReplacer(change...).Replace(string(text))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, "-db", "-f", conf)
-	cmd.ExtraFiles = []*os.File{socket}
-	out := &strings.Builder{}
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("HAProxy: %s", out)
-		}
-	})
+		"    server gate-a 10.0.0.1:8443\n    server gate-b 10.0.0.2:8443\n", f.servers())
+	f.addr = f.haproxy.Addr
 	f.awaitFront(t)
 }
 
@@ -194,10 +161,11 @@ func (f *fleet) open(t *testing.T) {
 	f.db = db
 }
 
-// relaunch starts the process of a gateway that has ended; point and hit say where it dies.
+// relaunch starts the process of a gateway that has ended; point and hit say where it dies once it is
+// armed.
 func (g *gate) relaunch(point string, hit int64) error {
 	<-g.child.ended
-	p, err := startChild(errand{File: g.file, Point: point, Hit: hit})
+	p, err := startChild(errand{File: g.file, Point: point, Hit: hit, Later: true})
 	if err == nil {
 		g.child = p
 	}

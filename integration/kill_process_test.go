@@ -34,6 +34,7 @@ type errand struct {
 	File  string // configuration
 	Point string // at which it kills itself, if it is not empty
 	Hit   int64  // when the point is reached so many times
+	Later bool   // hits count from arm on, not from the start
 	CPU   string // file to write a CPU profile to, if it is not empty
 	Stub  bool   // be a stub of an engine instead, which knows one page and one request
 }
@@ -81,12 +82,17 @@ func serveErrand(text string) error {
 	log.SetOutput(io.Discard)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	n, err := node.New(ctx, node.Config{Conf: cfg, Log: logrus.NewEntry(log), Version: "test", Pause: e.pause()})
+	var armed atomic.Bool
+	armed.Store(!e.Later)
+	n, err := node.New(ctx, node.Config{Conf: cfg, Log: logrus.NewEntry(log), Version: "test", Pause: e.pause(&armed)})
 	if err != nil {
 		return err
 	}
 	ca, _, _, _ := n.CA()
 	go func() {
+		if _, err := os.Stdin.Read(make([]byte, 1)); err == nil {
+			armed.Store(true)
+		}
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
@@ -127,7 +133,7 @@ func serveStub() error {
 }
 
 // pause kills the process when the point was reached often enough: nothing of Go runs after that.
-func (e errand) pause() func(string) {
+func (e errand) pause(armed *atomic.Bool) func(string) {
 	if e.Point == "" {
 		return nil
 	}
@@ -137,7 +143,7 @@ func (e errand) pause() func(string) {
 	}
 	var hits atomic.Int64
 	return func(point string) {
-		if point == e.Point && hits.Add(1) == e.Hit {
+		if point == e.Point && armed.Load() && hits.Add(1) == e.Hit {
 			_ = self.Kill()
 			select {}
 		}
@@ -148,7 +154,7 @@ func (e errand) pause() func(string) {
 type child struct {
 	ready
 	cmd   *exec.Cmd
-	stdin io.Closer
+	stdin io.WriteCloser
 	ended chan struct{} // closed when the process is gone
 	start time.Time
 }
@@ -184,6 +190,12 @@ func startChild(e errand) (*child, error) {
 		return nil, errors.Join(fmt.Errorf("gateway process: %w", err), c.stop())
 	}
 	return c, nil
+}
+
+// arm has the hits of a process that waits for it count from now on.
+func (c *child) arm() error {
+	_, err := c.stdin.Write([]byte{'\n'})
+	return err
 }
 
 // stop ends the process in order and waits for it.
