@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -125,29 +125,46 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 	})
 }
 
+// taken says whether another process holds the folder so that this kind of lock has to wait.
+func taken(t *testing.T, dir string, kind int) bool {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(dir, "engine.lock"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	err = syscall.Flock(int(f.Fd()), kind|syscall.LOCK_NB)
+	if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
+		t.Fatal(err)
+	}
+	return err != nil
+}
+
+// The second process has its lock when it is open. It can have that only once the first shares.
 func TestWhoHasTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	first := openAt(t, content.Config{Dir: dir})
-	if !first.Alone() {
+	if !first.Alone() || !taken(t, dir, syscall.LOCK_SH) {
 		t.Error("the first is not alone")
 	}
-	var shared atomic.Bool
 	opened := make(chan *content.Store, 1)
 	go func() {
 		s, err := content.Open(t.Context(), content.Config{Dir: dir, CompanyID: company, Now: noon})
-		if err != nil || !shared.Load() {
-			t.Errorf("a second one opened what was not shared, %v", err)
+		if err != nil {
+			t.Error(err)
 		}
 		opened <- s
 	}()
-	shared.Store(true)
 	if err := first.Share(); err != nil {
 		t.Fatal(err)
 	}
-	if first.Alone() {
+	if first.Alone() || taken(t, dir, syscall.LOCK_SH) {
 		t.Error("alone though it shares")
 	}
 	second := <-opened
+	if second == nil {
+		t.Fatal("the second did not open")
+	}
 	defer second.Close()
 	if second.Alone() {
 		t.Error("the second is alone")
@@ -155,6 +172,12 @@ func TestWhoHasTheFolder(t *testing.T) {
 	made := addSite(t, first, content.Site{Name: "Guest"})
 	if got, err := second.Site(t.Context(), made.ID); err != nil || got.Name != "Guest" {
 		t.Errorf("the second process sees %+v, %v", got, err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !taken(t, dir, syscall.LOCK_EX) {
+		t.Error("the second has no lock")
 	}
 }
 
