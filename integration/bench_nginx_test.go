@@ -134,10 +134,10 @@ func TestBesideNginx(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer engine.stop()
+	defer engine.Stop()
 	process, g := startProcess(t, harness.Options{Upstream: "http://" + engine.Addr, Extra: unhurried},
 		errand{CPU: *cpuFile})
-	rivals := []rival{startNginx(t, engine.Addr), {"stagelock", g.Addr, g.TLS, process.cmd.Process.Pid}}
+	rivals := []rival{startNginx(t, engine.Addr), {"stagelock", g.Addr, g.TLS, process.Cmd.Process.Pid}}
 
 	j := newJavaClient(g, harness.NewKey(t, harness.Secret))
 	small := j.smallCall(t, "hasRemoteLayout", benchUUID, int64(harness.Site), false)

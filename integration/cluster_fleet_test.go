@@ -39,7 +39,7 @@ type fleet struct {
 // gate is one gateway of a fleet.
 type gate struct {
 	name, file, addr string
-	child            *child
+	child            *harness.Process
 }
 
 // newFleet starts a database, HAProxy and gateways of these names; more are lines of their configuration.
@@ -99,7 +99,7 @@ func (f *fleet) add(t *testing.T, name, url string, more []string) {
 	g := &gate{name: name, addr: first.Addr, child: first}
 	g.file = writeConfig(t, o, data, g.addr)
 	f.gates = append(f.gates, g)
-	t.Cleanup(func() { _ = g.child.cmd.Process.Kill(); <-g.child.ended })
+	t.Cleanup(func() { _ = g.child.Cmd.Process.Kill(); <-g.child.Ended })
 }
 
 // front runs HAProxy with the configuration that the page of balancers shows, but for names and addresses.
@@ -164,7 +164,7 @@ func (f *fleet) open(t *testing.T) {
 // relaunch starts the process of a gateway that has ended; point and hit say where it dies once it is
 // armed.
 func (g *gate) relaunch(point string, hit int64) error {
-	<-g.child.ended
+	<-g.child.Ended
 	p, err := startChild(errand{File: g.file, Point: point, Hit: hit, Later: true})
 	if err == nil {
 		g.child = p

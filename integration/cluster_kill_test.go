@@ -52,7 +52,7 @@ func TestClusterKill(t *testing.T) {
 // killOne publishes until a gateway has died at the point, and returns how that publish ended.
 func (f *fleet) killOne(t *testing.T, victim *gate, point string, hit int64) (first error) {
 	t.Helper()
-	if err := victim.child.stop(); err != nil {
+	if err := victim.child.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	if err := victim.relaunch(point, hit); err != nil {
@@ -61,10 +61,10 @@ func (f *fleet) killOne(t *testing.T, victim *gate, point string, hit int64) (fi
 	// The repeat of a call has the other gateway to go to only where HAProxy has taken that one back. Its
 	// checks are connections too: they must not be what the gateway dies at.
 	f.haproxy.Await(t, len(f.gates))
-	if err := victim.child.arm(); err != nil {
+	if err := victim.child.Tell(); err != nil {
 		t.Fatal(err)
 	}
-	ended, restarted := victim.child.ended, make(chan error, 1)
+	ended, restarted := victim.child.Ended, make(chan error, 1)
 	go func() { restarted <- victim.relaunch("", 0) }()
 	for {
 		lar := f.export(t)
@@ -192,7 +192,7 @@ func TestClusterRollingRestarts(t *testing.T) {
 	c := f.publishing(t, *rollers)
 	for i := range *rolls {
 		g := f.gates[i%2]
-		if err := errors.Join(g.child.stop(), g.relaunch("", 0)); err != nil {
+		if err := errors.Join(g.child.Stop(), g.relaunch("", 0)); err != nil {
 			t.Fatal(err)
 		}
 		f.awaitUp(t, g)

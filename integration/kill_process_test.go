@@ -1,27 +1,17 @@
 package integration_test
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/pprof"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/sirupsen/logrus"
-
-	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway/node"
-	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
@@ -34,14 +24,9 @@ type errand struct {
 	File  string // configuration
 	Point string // at which it kills itself, if it is not empty
 	Hit   int64  // when the point is reached so many times
-	Later bool   // hits count from arm on, not from the start
+	Later bool   // hits count once the process was told, not from its start
 	CPU   string // file to write a CPU profile to, if it is not empty
 	Stub  bool   // be a stub of an engine instead, which knows one page and one request
-}
-
-// ready is what it prints once it listens.
-type ready struct {
-	Addr, CA string
 }
 
 func TestMain(m *testing.M) {
@@ -74,32 +59,9 @@ func serveErrand(text string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	cfg, problems := conf.Load(conf.Options{File: e.File})
-	if cfg == nil || conf.Fatal(append(problems, plan.Check(cfg)...)) {
-		return fmt.Errorf("configuration: %v", problems)
-	}
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	var armed atomic.Bool
 	armed.Store(!e.Later)
-	n, err := node.New(ctx, node.Config{Conf: cfg, Log: logrus.NewEntry(log), Version: "test", Pause: e.pause(&armed)})
-	if err != nil {
-		return err
-	}
-	ca, _, _, _ := n.CA()
-	go func() {
-		if _, err := os.Stdin.Read(make([]byte, 1)); err == nil {
-			armed.Store(true)
-		}
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	if err := json.NewEncoder(os.Stdout).Encode(ready{Addr: n.Addrs()[0].String(), CA: ca}); err != nil {
-		return err
-	}
-	return n.Run(ctx)
+	return harness.Serve(e.File, e.pause(&armed), func() { armed.Store(true) })
 }
 
 // serveStub runs a stub until standard input ends.
@@ -125,7 +87,7 @@ func serveStub() error {
 		return err
 	}
 	defer s.close()
-	if err := json.NewEncoder(os.Stdout).Encode(ready{Addr: s.l.Addr().String()}); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(harness.Ready{Addr: s.l.Addr().String()}); err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, os.Stdin)
@@ -150,63 +112,13 @@ func (e errand) pause(armed *atomic.Bool) func(string) {
 	}
 }
 
-// child is a gateway in a process of its own.
-type child struct {
-	ready
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	ended chan struct{} // closed when the process is gone
-	start time.Time
-}
-
-// startChild starts a gateway and waits until it listens.
-func startChild(e errand) (*child, error) {
+// startChild starts a gateway in a process of its own and waits until it listens.
+func startChild(e errand) (*harness.Process, error) {
 	text, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(os.Args[0]), ended: make(chan struct{}), start: time.Now()}
-	c.cmd.Env = append(os.Environ(), asGateway+"="+string(text))
-	c.cmd.Stderr = os.Stderr
-	out, err := c.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	if err := c.cmd.Start(); err != nil {
-		return nil, err
-	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err == nil {
-		err = json.Unmarshal(line, &c.ready)
-	}
-	go func() {
-		_ = c.cmd.Wait() // killed is how most of them end
-		close(c.ended)
-	}()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("gateway process: %w", err), c.stop())
-	}
-	return c, nil
-}
-
-// arm has the hits of a process that waits for it count from now on.
-func (c *child) arm() error {
-	_, err := c.stdin.Write([]byte{'\n'})
-	return err
-}
-
-// stop ends the process in order and waits for it.
-func (c *child) stop() error {
-	_ = c.stdin.Close()
-	select {
-	case <-c.ended:
-		return nil
-	case <-time.After(time.Minute):
-		return errors.Join(errors.New("a gateway process does not stop"), c.cmd.Process.Kill())
-	}
+	return harness.StartProcess(asGateway + "=" + string(text))
 }
 
 // writeConfig writes a configuration and returns its path.

@@ -108,7 +108,7 @@ type crash struct {
 	done  []told
 
 	restarts []time.Duration // from the start of a process to its first answer
-	child    *child
+	child    *harness.Process
 }
 
 func newCrash(t *testing.T) *crash {
@@ -128,12 +128,12 @@ func newCrash(t *testing.T) *crash {
 	c.roots.AppendCertsFromPEM(pem)
 	c.addr = first.Addr
 	c.file = writeConfig(t, options, c.dir, c.addr)
-	if err := first.stop(); err != nil {
+	if err := first.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if c.child != nil {
-			if err := c.child.stop(); err != nil {
+			if err := c.child.Stop(); err != nil {
 				t.Error(err)
 			}
 		}
@@ -142,7 +142,7 @@ func newCrash(t *testing.T) *crash {
 }
 
 // launch starts the gateway and returns it; point and hit say where it dies.
-func (c *crash) launch(point string, hit int64) (*child, error) {
+func (c *crash) launch(point string, hit int64) (*harness.Process, error) {
 	p, err := startChild(errand{File: c.file, Point: point, Hit: hit})
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (c *crash) launch(point string, hit int64) (*child, error) {
 }
 
 // answering waits for the first answer of a process.
-func (c *crash) answering(p *child) error {
+func (c *crash) answering(p *harness.Process) error {
 	d := tls.Dialer{Config: c.tls()}
 	conn, err := d.Dial("tcp", c.addr)
 	if err != nil {
@@ -165,7 +165,7 @@ func (c *crash) answering(p *child) error {
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		return err
 	}
-	c.restarts = append(c.restarts, time.Since(p.start))
+	c.restarts = append(c.restarts, time.Since(p.Start))
 	return nil
 }
 
@@ -255,7 +255,7 @@ func (c *crash) kill(t *testing.T, point string, hit int, how manner) {
 	restarted := make(chan error, 1)
 	up := make(chan struct{})
 	go func() {
-		<-doomed.ended
+		<-doomed.Ended
 		p, err := c.launch("", 0)
 		if err == nil {
 			err = c.answering(p)
@@ -281,7 +281,7 @@ func (c *crash) kill(t *testing.T, point string, hit int, how manner) {
 		lar = c.export(t)
 	}
 	c.finish(t, first, lar)
-	if err := c.child.stop(); err != nil {
+	if err := c.child.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	c.child = nil

@@ -41,7 +41,7 @@ func resident(t testing.TB, pid int) int64 {
 }
 
 // startProcess starts a gateway in a process of its own, and stops it when the test ends.
-func startProcess(t testing.TB, o harness.Options, e errand) (*child, *harness.Gateway) {
+func startProcess(t testing.TB, o harness.Options, e errand) (*harness.Process, *harness.Gateway) {
 	t.Helper()
 	e.File = writeConfig(t, o, t.TempDir(), "127.0.0.1:0")
 	c, err := startChild(e)
@@ -49,7 +49,7 @@ func startProcess(t testing.TB, o harness.Options, e errand) (*child, *harness.G
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := c.stop(); err != nil {
+		if err := c.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -76,7 +76,7 @@ func TestMemoryOfManyParts(t *testing.T) {
 	create := func() any { return id.Add(1) }
 	s := newStub(t, answers(t, map[string]func() any{"createStagingRequest": create}), func() { middle <- struct{}{} })
 	process, g := startProcess(t, harness.Options{Upstream: s.URL, Allow: `["127.0.0.0/8"]`, Extra: unhurried}, errand{})
-	idle := resident(t, process.cmd.Process.Pid)
+	idle := resident(t, process.Cmd.Process.Pid)
 
 	content := bytes.Repeat([]byte("0123456789abcdef"), memoryPart/16)
 	var ready, done sync.WaitGroup
@@ -104,10 +104,10 @@ func TestMemoryOfManyParts(t *testing.T) {
 			t.Fatal("a client failed")
 		}
 	}
-	held := resident(t, process.cmd.Process.Pid)
+	held := resident(t, process.Cmd.Process.Pid)
 	release()
 	done.Wait()
-	peak := resident(t, process.cmd.Process.Pid)
+	peak := resident(t, process.Cmd.Process.Pid)
 	t.Logf("peak resident: %.1f MiB idle, %.1f MiB with %d clients held, %.1f MiB in the end",
 		mib(idle), mib(held), memoryClients, mib(peak))
 	if peak-idle >= memoryLimit {

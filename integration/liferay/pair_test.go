@@ -3,25 +3,18 @@ package liferay_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"testing/iotest"
 
-	"github.com/sirupsen/logrus"
-
-	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway/node"
-	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/store/postgres/postgrestest"
@@ -32,80 +25,21 @@ const asGateway = "STAGELOCK_INTEROP_GATEWAY"
 
 func TestMain(m *testing.M) {
 	if file := os.Getenv(asGateway); file != "" {
-		fmt.Fprintln(os.Stderr, beGateway(file))
+		fmt.Fprintln(os.Stderr, harness.Serve(file, nil, nil))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
 
-// beGateway runs a gateway until it is killed, or standard input ends.
-func beGateway(file string) error {
-	cfg, problems := conf.Load(conf.Options{File: file})
-	if cfg == nil || conf.Fatal(append(problems, plan.Check(cfg)...)) {
-		return fmt.Errorf("configuration: %v", problems)
-	}
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	n, err := node.New(ctx, node.Config{Conf: cfg, Log: logrus.NewEntry(log), Version: "test"})
-	if err != nil {
-		return err
-	}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	if err := json.NewEncoder(os.Stdout).Encode(n.Addrs()[0].String()); err != nil {
-		return err
-	}
-	return n.Run(ctx)
-}
-
 // member is one gateway of a pair: a process, with a way to the engine that nobody else has.
 type member struct {
-	name, file, addr string
-
-	mu    sync.Mutex // guards what follows
-	cmd   *exec.Cmd
-	stdin io.Closer
-	ended chan struct{}
+	file string
+	*harness.Process
 }
 
-// start starts the process and waits until it listens.
-func (m *member) start() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	cmd, ended := exec.Command(os.Args[0]), make(chan struct{})
-	cmd.Env, cmd.Stderr = append(os.Environ(), asGateway+"="+m.file), os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if m.stdin, err = cmd.StdinPipe(); err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	err = json.NewDecoder(out).Decode(&m.addr)
-	go func() {
-		_ = cmd.Wait()
-		close(ended)
-	}()
-	m.cmd, m.ended = cmd, ended
+func (m *member) start() (err error) {
+	m.Process, err = harness.StartProcess(asGateway + "=" + m.file)
 	return err
-}
-
-// kill ends the process as kill -9 does and returns when it is gone.
-func (m *member) kill() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.cmd == nil {
-		return
-	}
-	_ = m.cmd.Process.Kill()
-	<-m.ended
 }
 
 // strike is where in a call the gateway that forwards it is killed, once. It returns what was not as its
@@ -192,12 +126,13 @@ func (p *pair) behind(m *member, next http.Handler) http.Handler {
 		} else {
 			p.armed, p.fell = nil, m
 		}
+		process := m.Process
 		p.mu.Unlock()
 		if s == nil {
 			next.ServeHTTP(w, r)
 			return
 		}
-		err := s.at(next, w, r, func() error { return p.haproxy.While(m.kill) })
+		err := s.at(next, w, r, func() error { return p.haproxy.While(process.Kill) })
 		p.mu.Lock()
 		p.fault = errors.Join(p.fault, err)
 		p.mu.Unlock()
@@ -236,7 +171,7 @@ func newPair(t *testing.T, r release) *pair {
 // join adds a gateway: its port is the one that it gets at its first start.
 func (p *pair) join(t *testing.T, r release, name string, cluster []string) {
 	t.Helper()
-	m := &member{name: name, file: filepath.Join(p.dir, name+".yaml")}
+	m := &member{file: filepath.Join(p.dir, name+".yaml")}
 	s := httptest.NewServer(p.behind(m, p.engine.Handler()))
 	t.Cleanup(s.Close)
 	o := options(r, secrets[0], s.URL)
@@ -247,8 +182,8 @@ func (p *pair) join(t *testing.T, r release, name string, cluster []string) {
 	if err = errors.Join(err, m.start()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(m.kill)
-	if err := os.WriteFile(m.file, []byte(strings.Replace(text, "127.0.0.1:0", m.addr, 1)), 0o600); err != nil {
+	t.Cleanup(func() { m.Kill() })
+	if err := os.WriteFile(m.file, []byte(strings.Replace(text, "127.0.0.1:0", m.Addr, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p.members = append(p.members, m)
@@ -261,7 +196,7 @@ func (p *pair) authority() string { return filepath.Join(p.dir, "gate-a", "tls",
 func (p *pair) front(t *testing.T, program string) {
 	t.Helper()
 	p.haproxy = harness.StartHAProxy(t, program, "../balancers/haproxy-cluster.cfg", "/etc/haproxy/stagelock-ca.pem", p.authority(),
-		"10.0.0.1:8443", p.members[0].addr, "10.0.0.2:8443", p.members[1].addr)
+		"10.0.0.1:8443", p.members[0].Addr, "10.0.0.2:8443", p.members[1].Addr)
 }
 
 // rounds is how often a gateway is killed at each place.
