@@ -28,7 +28,7 @@ type leases struct{ *db }
 func (s leases) Acquire(ctx context.Context, name, owner string, ttl time.Duration) (int64, error) {
 	var fence int64
 	err := s.write(ctx, fmt.Sprintf("acquire lease %q", name), func(ctx context.Context) error {
-		err := s.calls.QueryRow(ctx, s.sql(acquire), raw(name), raw(owner), micros(ttl)).Scan(&fence)
+		err := s.pools.Calls.QueryRow(ctx, s.sql(acquire), raw(name), raw(owner), micros(ttl)).Scan(&fence)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return store.ErrStale
 		}

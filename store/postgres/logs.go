@@ -86,12 +86,12 @@ func (s events) append(ctx context.Context, last store.Record, seqs []int64, bod
 	tries := 0
 	return s.write(ctx, fmt.Sprintf("append to log %q", s.name), func(ctx context.Context) error {
 		tries++
-		tag, err := s.audit.Exec(ctx, s.sql(appendEvents), s.name, seqs[0], seqs, bodies)
+		tag, err := s.pools.Audit.Exec(ctx, s.sql(appendEvents), s.name, seqs[0], seqs, bodies)
 		if err = next(tag.RowsAffected(), err); tries == 1 || !errors.Is(err, store.ErrStale) {
 			return err
 		}
 		var end store.Record
-		if lost := s.audit.QueryRow(ctx, s.sql(lastEvent), s.name).Scan(&end.Seq, &end.Body); lost != nil &&
+		if lost := s.pools.Audit.QueryRow(ctx, s.sql(lastEvent), s.name).Scan(&end.Seq, &end.Body); lost != nil &&
 			!errors.Is(lost, pgx.ErrNoRows) {
 			return lost // which the next attempt finds out
 		}
@@ -105,7 +105,7 @@ func (s events) append(ctx context.Context, last store.Record, seqs []int64, bod
 func (s events) Last(ctx context.Context) (store.Record, error) {
 	var r store.Record
 	err := s.read(ctx, fmt.Sprintf("end of log %q", s.name), func(ctx context.Context) error {
-		return s.calls.QueryRow(ctx, s.sql(lastEvent), s.name).Scan(&r.Seq, &r.Body)
+		return s.pools.Calls.QueryRow(ctx, s.sql(lastEvent), s.name).Scan(&r.Seq, &r.Body)
 	})
 	return r, err
 }
@@ -115,7 +115,7 @@ func (s events) Read(ctx context.Context, from store.Seq, fn func(store.Record) 
 	for size := firstPage; ; size = min(8*size, logPage) {
 		var page []store.Record
 		err := s.read(ctx, what, func(ctx context.Context) error {
-			rows, err := s.calls.Query(ctx, s.sql(readEvents), s.name, int64(from), size)
+			rows, err := s.pools.Calls.Query(ctx, s.sql(readEvents), s.name, int64(from), size)
 			if err != nil {
 				return err
 			}
@@ -146,7 +146,7 @@ func (s events) Read(ctx context.Context, from store.Seq, fn func(store.Record) 
 func (s logs) Heads(ctx context.Context) ([]store.Head, error) {
 	var all []store.Head
 	err := s.read(ctx, "ends of the logs", func(ctx context.Context) error {
-		rows, err := s.calls.Query(ctx, s.sql(readHeads))
+		rows, err := s.pools.Calls.Query(ctx, s.sql(readHeads))
 		if err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func (s logs) Heads(ctx context.Context) ([]store.Head, error) {
 
 func (s logs) AppendCheckpoint(ctx context.Context, n uint64, note []byte) error {
 	return s.write(ctx, fmt.Sprintf("append checkpoint %d", n), func(ctx context.Context) error {
-		tag, err := s.audit.Exec(ctx, s.sql(appendCheckpoint), int64(n), note)
+		tag, err := s.pools.Audit.Exec(ctx, s.sql(appendCheckpoint), int64(n), note)
 		return next(tag.RowsAffected(), err)
 	})
 }
@@ -179,7 +179,7 @@ func (s logs) Sign(ctx context.Context, n uint64, signature []byte) error {
 
 func (s logs) Newest(ctx context.Context) (n uint64, note []byte, err error) {
 	err = s.read(ctx, "newest checkpoint", func(ctx context.Context) error {
-		return s.calls.QueryRow(ctx, s.sql(newestCheckpoint)).Scan(&n, &note)
+		return s.pools.Calls.QueryRow(ctx, s.sql(newestCheckpoint)).Scan(&n, &note)
 	})
 	return n, note, err
 }
@@ -192,7 +192,7 @@ func (s logs) Checkpoints(ctx context.Context, from uint64, fn func(n uint64, no
 	for {
 		var page []checkpoint
 		err := s.read(ctx, "checkpoints", func(ctx context.Context) error {
-			rows, err := s.calls.Query(ctx, s.sql(readCheckpoints), int64(from), logPage)
+			rows, err := s.pools.Calls.Query(ctx, s.sql(readCheckpoints), int64(from), logPage)
 			if err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/postgres/outage"
 )
 
 const (
@@ -40,8 +41,8 @@ type members struct{ *db }
 
 func (s members) Join(ctx context.Context, m store.Member, ttl time.Duration) (time.Time, error) {
 	var now time.Time
-	err := s.write(hastily(ctx), fmt.Sprintf("join as %q", m.Node), func(ctx context.Context) error {
-		return pgx.BeginFunc(ctx, s.lives, func(tx pgx.Tx) error {
+	err := s.write(outage.Hastily(ctx), fmt.Sprintf("join as %q", m.Node), func(ctx context.Context) error {
+		return pgx.BeginFunc(ctx, s.pools.Lives, func(tx pgx.Tx) error {
 			for _, step := range []struct {
 				query string
 				args  []any
@@ -64,8 +65,8 @@ func (s members) Join(ctx context.Context, m store.Member, ttl time.Duration) (t
 
 func (s members) Renew(ctx context.Context, m store.Member, ttl time.Duration) (time.Time, error) {
 	var now time.Time
-	err := s.write(hastily(ctx), fmt.Sprintf("renew the life of %q", m.Node), func(ctx context.Context) error {
-		rows, err := s.lives.Query(ctx, s.sql(renewLife), raw(m.ID), raw(string(m.State)), raw(m.ConfigDigest),
+	err := s.write(outage.Hastily(ctx), fmt.Sprintf("renew the life of %q", m.Node), func(ctx context.Context) error {
+		rows, err := s.pools.Lives.Query(ctx, s.sql(renewLife), raw(m.ID), raw(string(m.State)), raw(m.ConfigDigest),
 			int64(m.Offset), micros(ttl), int64(m.Calls))
 		if err != nil {
 			return err
@@ -73,7 +74,7 @@ func (s members) Renew(ctx context.Context, m store.Member, ttl time.Duration) (
 		if now, err = oneTime(rows); err != nil {
 			return err
 		}
-		_, err = s.lives.Exec(ctx, s.sql(bury))
+		_, err = s.pools.Lives.Exec(ctx, s.sql(bury))
 		return err
 	})
 	return now, err
@@ -92,16 +93,16 @@ func oneTime(rows pgx.Rows) (time.Time, error) {
 }
 
 func (s members) Leave(ctx context.Context, id string) error {
-	return s.write(hastily(ctx), "leave", func(ctx context.Context) error {
-		_, err := s.lives.Exec(ctx, s.sql(leave), raw(id))
+	return s.write(outage.Hastily(ctx), "leave", func(ctx context.Context) error {
+		_, err := s.pools.Lives.Exec(ctx, s.sql(leave), raw(id))
 		return err
 	})
 }
 
 func (s members) Members(ctx context.Context) ([]store.Member, error) {
 	var all []store.Member
-	err := s.read(hastily(ctx), "members", func(ctx context.Context) error {
-		rows, err := s.calls.Query(ctx, s.sql(readMembers))
+	err := s.read(outage.Hastily(ctx), "members", func(ctx context.Context) error {
+		rows, err := s.pools.Calls.Query(ctx, s.sql(readMembers))
 		if err != nil {
 			return err
 		}

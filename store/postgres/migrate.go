@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/stagelock/stagelock/store/postgres/fitness"
 	"github.com/stagelock/stagelock/store/postgres/schema"
 	"github.com/stagelock/stagelock/store/postgres/sqlstate"
 )
@@ -23,11 +24,11 @@ const (
 
 // start holds the server, the schema and the cluster's name against what this gateway needs.
 func (s *Store) start(ctx context.Context) error {
-	report, err := s.check(ctx)
+	report, err := fitness.Of(ctx, s.ask)
 	if err != nil {
 		return err
 	}
-	if err := report.refusal(); err != nil {
+	if err := report.Refusal(); err != nil {
 		return err
 	}
 	s.warnings = report.Warnings
@@ -53,10 +54,10 @@ func (s *Store) compare(ctx context.Context) error {
 	var name []byte
 	var lowest int64
 	err = s.read(ctx, "name of the cluster", func(ctx context.Context) error {
-		if _, err := s.calls.Exec(ctx, s.sql(keepName), raw(s.cfg.Cluster)); err != nil {
+		if _, err := s.pools.Calls.Exec(ctx, s.sql(keepName), raw(s.cfg.Cluster)); err != nil {
 			return err
 		}
-		return s.calls.QueryRow(ctx, s.sql(readName)).Scan(&name, &lowest)
+		return s.pools.Calls.QueryRow(ctx, s.sql(readName)).Scan(&name, &lowest)
 	})
 	if err != nil {
 		return err
@@ -83,10 +84,10 @@ func (s *Store) plan(ctx context.Context) ([]Migration, error) {
 	err = s.read(ctx, "schema of the database", func(ctx context.Context) error {
 		var there bool
 		const table = `SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'goose_db_version')`
-		if err := s.calls.QueryRow(ctx, table, s.cfg.Schema).Scan(&there); err != nil || !there {
+		if err := s.pools.Calls.QueryRow(ctx, table, s.cfg.Schema).Scan(&there); err != nil || !there {
 			return err
 		}
-		rows, err := s.calls.Query(ctx, s.sql(`SELECT version_id FROM @.goose_db_version WHERE is_applied`))
+		rows, err := s.pools.Calls.Query(ctx, s.sql(`SELECT version_id FROM @.goose_db_version WHERE is_applied`))
 		if err != nil {
 			return err
 		}
@@ -119,7 +120,7 @@ func (s *Store) migrate(ctx context.Context) ([]Migration, error) {
 	if err := s.makeSchema(ctx); err != nil {
 		return nil, err
 	}
-	conn := stdlib.OpenDBFromPool(s.calls)
+	conn := stdlib.OpenDBFromPool(s.pools.Calls)
 	defer func() { _ = conn.Close() }() // leaves the pool open
 	applied, err := schema.Apply(ctx, conn, s.cfg.Schema, plan, s.sql)
 	if err != nil {
@@ -131,7 +132,7 @@ func (s *Store) migrate(ctx context.Context) ([]Migration, error) {
 // makeSchema makes the schema; another gateway may do the same at this moment.
 func (s *Store) makeSchema(ctx context.Context) error {
 	return s.write(ctx, "make schema "+s.cfg.Schema, func(ctx context.Context) error {
-		_, err := s.calls.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+s.cfg.Schema)
+		_, err := s.pools.Calls.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+s.cfg.Schema)
 		if c := sqlstate.Code(err); c == sqlstate.UniqueViolation || c == sqlstate.SchemaExists {
 			return nil
 		}

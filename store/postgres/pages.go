@@ -28,7 +28,7 @@ func (s pages) Put(ctx context.Context, site int64, all ...int64) error {
 	what := fmt.Sprintf("put pages of site %d", site)
 	news := slices.Compact(slices.Sorted(slices.Values(all)))
 	err := s.read(ctx, what, func(ctx context.Context) error {
-		rows, err := s.calls.Query(ctx, s.sql(freshPages), news, site)
+		rows, err := s.pools.Calls.Query(ctx, s.sql(freshPages), news, site)
 		if err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (s pages) Put(ctx context.Context, site int64, all ...int64) error {
 func (s pages) Site(ctx context.Context, page int64) (int64, error) {
 	var site int64
 	err := s.read(ctx, fmt.Sprintf("page %d", page), func(ctx context.Context) error {
-		return s.calls.QueryRow(ctx, s.sql(readPage), page).Scan(&site)
+		return s.pools.Calls.QueryRow(ctx, s.sql(readPage), page).Scan(&site)
 	})
 	return site, err
 }

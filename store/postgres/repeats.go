@@ -103,7 +103,7 @@ func (s repeats) settle(ctx context.Context, what string, rep *store.Repeat, que
 }
 
 func (s repeats) one(ctx context.Context, rep *store.Repeat, query string, args []any) error {
-	rows, err := s.calls.Query(ctx, s.sql(query), args...)
+	rows, err := s.pools.Calls.Query(ctx, s.sql(query), args...)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (s repeats) one(ctx context.Context, rep *store.Repeat, query string, args 
 	case !expired:
 		return nil
 	}
-	if _, err := s.calls.Exec(ctx, s.sql(bury)); err != nil {
+	if _, err := s.pools.Calls.Exec(ctx, s.sql(bury)); err != nil {
 		return err
 	}
 	return errAgain
@@ -157,7 +157,7 @@ func (s repeats) Answer(ctx context.Context, key store.RepeatKey, reference stri
 	}
 	return s.write(ctx, what, func(ctx context.Context) error {
 		var own []byte
-		err := s.calls.QueryRow(ctx, s.sql(readReference), keyOf(key)).Scan(&own)
+		err := s.pools.Calls.QueryRow(ctx, s.sql(readReference), keyOf(key)).Scan(&own)
 		if err == nil && string(own) != reference {
 			return fmt.Errorf("the key belongs to %s: %w", own, store.ErrStale)
 		}

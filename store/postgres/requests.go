@@ -97,7 +97,7 @@ func (s requests) one(ctx context.Context, what, query string, args ...any) (req
 		var cleaned *time.Time
 		var idle int64
 		var logins, senders [][]byte
-		err := s.calls.QueryRow(ctx, s.sql(query), args...).Scan(&req.ID, &req.Site, &checksum, &peer, &upstream,
+		err := s.pools.Calls.QueryRow(ctx, s.sql(query), args...).Scan(&req.ID, &req.Site, &checksum, &peer, &upstream,
 			&req.PartCount, &req.PartWidth, &req.PartBytes, &req.CreatedAt, &cleaned, &idle, &logins, &senders)
 		req.Checksum, req.Peer, req.Upstream = string(checksum), string(peer), string(upstream)
 		req.CreatedAt, req.CleanedAt = req.CreatedAt.UTC(), utc(cleaned)
@@ -140,7 +140,7 @@ func (s requests) Part(ctx context.Context, id int64, name string) (store.Part, 
 	p := store.Part{Name: name}
 	what := fmt.Sprintf("part %q of request %d", name, id)
 	err := s.read(ctx, what, func(ctx context.Context) error {
-		return s.calls.QueryRow(ctx, s.sql(readPart), id, raw(name)).Scan(&p.Size, &p.Width)
+		return s.pools.Calls.QueryRow(ctx, s.sql(readPart), id, raw(name)).Scan(&p.Size, &p.Width)
 	})
 	if err != nil {
 		return store.Part{}, err
@@ -152,7 +152,7 @@ func (s requests) Parts(ctx context.Context, id int64, fn func(store.Part) error
 	for after := int64(0); ; {
 		var page []store.Part
 		err := s.read(ctx, fmt.Sprintf("parts of request %d", id), func(ctx context.Context) error {
-			rows, err := s.calls.Query(ctx, s.sql(readParts), id, after, partsPage)
+			rows, err := s.pools.Calls.Query(ctx, s.sql(readParts), id, after, partsPage)
 			if err != nil {
 				return err
 			}

@@ -16,9 +16,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/postgres/fitness"
+	"github.com/stagelock/stagelock/store/postgres/outage"
+	"github.com/stagelock/stagelock/store/postgres/pools"
 	"github.com/stagelock/stagelock/store/postgres/sqlstate"
 )
 
@@ -28,10 +30,6 @@ const (
 	// attempts bounds how often a transaction begins anew: that met another one, or whose connection
 	// had gone away, of which a pool may have many after a restart of the server.
 	attempts = 20
-	// defaultConnections is how many connections a gateway has for its calls.
-	defaultConnections = 16
-	// minConnections is what a migration takes: one holds its lock while others work.
-	minConnections = 4
 	// defaultSchema holds the tables.
 	defaultSchema = "stagelock"
 )
@@ -51,15 +49,15 @@ type Config struct {
 	Offset func() time.Duration
 }
 
+// Report is what a check found of the server.
+type Report = fitness.Report
+
 // Store is a database. It is safe for concurrent use, and so are several processes.
 type Store struct {
-	cfg    Config
-	calls  *pgxpool.Pool
-	audit  *pgxpool.Pool // one connection: a flood of look-ups does not starve the log
-	lives  *pgxpool.Pool // one connection: nor the lease
-	closed atomic.Bool
-
-	outage   outage
+	cfg      Config
+	pools    *pools.Pools
+	closed   atomic.Bool
+	outage   *outage.Outage
 	warnings []string
 }
 
@@ -89,52 +87,17 @@ func connect(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Schema == "" {
 		cfg.Schema = defaultSchema
 	}
-	if cfg.Connections <= 0 {
-		cfg.Connections = defaultConnections
-	}
-	cfg.Connections = max(cfg.Connections, minConnections)
 	if !schemaName.MatchString(cfg.Schema) {
 		return nil, fmt.Errorf("schema %q: use lower-case letters, digits and underscores", cfg.Schema)
 	}
-	s := &Store{cfg: cfg}
-	for _, p := range []struct {
-		pool  **pgxpool.Pool
-		conns int
-	}{{&s.calls, cfg.Connections}, {&s.audit, 1}, {&s.lives, 1}} {
-		pool, err := newPool(ctx, cfg, p.conns)
-		if err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
-		*p.pool = pool
-	}
-	return s, nil
-}
-
-func newPool(ctx context.Context, cfg Config, conns int) (*pgxpool.Pool, error) {
-	pc, err := pgxpool.ParseConfig(cfg.URL)
+	all, err := pools.Open(ctx, pools.Config{URL: cfg.URL, Connections: cfg.Connections, Pooler: cfg.Pooler,
+		Connect: statementTime})
 	if err != nil {
-		return nil, fmt.Errorf("the database URL cannot be read: %s", faultOf(err))
+		return nil, err
 	}
-	pc.MaxConns = int32(min(conns, 1000))
-	pc.ConnConfig.RuntimeParams["application_name"] = "stagelock"
-	pc.ConnConfig.ConnectTimeout = statementTime
-	if cfg.Pooler {
-		pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-		pc.ConnConfig.StatementCacheCapacity = 0
-		pc.ConnConfig.DescriptionCacheCapacity = 0
-	}
-	return pgxpool.NewWithConfig(ctx, pc)
-}
-
-// faultOf is what pgx finds wrong with a URL, without the URL: it masks a password only where it recognizes
-// one, and what it could not split may be a part of one.
-func faultOf(err error) string {
-	text := err.Error()
-	fault := text[strings.LastIndex(text, "`: ")+len("`: "):]
-	if strings.HasPrefix(fault, "failed to parse") {
-		fault, _, _ = strings.Cut(fault, " (")
-	}
-	return fault
+	s := &Store{cfg: cfg, pools: all}
+	s.outage = outage.New(outage.Config{Attempts: attempts, Patience: cfg.Patience, Reset: all.Reset, Closed: s.closed.Load})
+	return s, nil
 }
 
 // Close waits for the statements under way and closes the connections. It may be called again.
@@ -142,12 +105,34 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	for _, p := range []*pgxpool.Pool{s.calls, s.audit, s.lives} {
-		if p != nil {
-			p.Close()
-		}
+	return s.pools.Close()
+}
+
+// Inspect connects and checks, and changes nothing.
+func Inspect(ctx context.Context, cfg Config) (Report, error) {
+	s, err := connect(ctx, cfg)
+	if err != nil {
+		return Report{}, err
 	}
-	return nil
+	r, err := fitness.Of(ctx, s.ask)
+	return r, errors.Join(err, s.Close())
+}
+
+// ask answers a query of a check.
+func (s *Store) ask(ctx context.Context, query string, into ...any) error {
+	return s.read(ctx, "check the database", func(ctx context.Context) error {
+		return s.pools.Calls.QueryRow(ctx, s.sql(query)).Scan(into...)
+	})
+}
+
+// Away returns since when the database cannot be reached and why, or nil if it can, as far as is known.
+func (s *Store) Away() error {
+	since, why := s.outage.Since()
+	if since.IsZero() {
+		return nil
+	}
+	return fmt.Errorf("the database is away since %s: %w", since.UTC().Format("15:04:05 UTC"),
+		sqlstate.Translate(why, statementTime))
 }
 
 // Warnings returns what the operator should know of the server, as Open found it.
@@ -206,7 +191,7 @@ func (s *Store) write(ctx context.Context, what string, fn func(ctx context.Cont
 // that is away, and makes the contracts' errors of its own.
 func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Context) error) error {
 	err := ctx.Err()
-	for n := 0; err == nil || n > 0 && s.again(ctx, n, err); n++ {
+	for n := 0; err == nil || n > 0 && s.outage.Again(ctx, n, err); n++ {
 		if s.closed.Load() {
 			return fmt.Errorf("%s: %w", what, store.ErrClosed)
 		}
@@ -214,7 +199,7 @@ func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Contex
 		err = fn(timed)
 		cancel()
 		if err == nil || !sqlstate.Away(err) {
-			s.outage.over()
+			s.outage.Over()
 		}
 		if err == nil {
 			return nil
@@ -233,7 +218,7 @@ func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Contex
 func (s *Store) count(ctx context.Context, what, query string, args ...any) (int, error) {
 	n := 0
 	err := s.write(ctx, what, func(ctx context.Context) error {
-		tag, err := s.calls.Exec(ctx, s.sql(query), args...)
+		tag, err := s.pools.Calls.Exec(ctx, s.sql(query), args...)
 		n = int(tag.RowsAffected())
 		return err
 	})
@@ -252,7 +237,7 @@ func (b *batch) add(query string, args ...any) { b.Queue(b.s.sql(query), args...
 
 // send returns how many rows the last statement changed.
 func (b *batch) send(ctx context.Context) (last int64, err error) {
-	res := b.s.calls.SendBatch(ctx, &b.Batch)
+	res := b.s.pools.Calls.SendBatch(ctx, &b.Batch)
 	for range b.Len() {
 		tag, err := res.Exec()
 		if err != nil {

@@ -16,7 +16,7 @@ const readNow = `SELECT (extract(epoch FROM {now}) * 1000000)::bigint`
 // Transact implements store.Transactor.
 func (s *Store) Transact(ctx context.Context, what string, fn func(store.Tx) error) error {
 	return s.write(ctx, what, func(ctx context.Context) error {
-		return pgx.BeginFunc(ctx, s.calls, func(tx pgx.Tx) error { return fn(shared{ctx, s, tx}) })
+		return pgx.BeginFunc(ctx, s.pools.Calls, func(tx pgx.Tx) error { return fn(shared{ctx, s, tx}) })
 	})
 }
 
@@ -24,7 +24,7 @@ func (s *Store) Transact(ctx context.Context, what string, fn func(store.Tx) err
 func (s *Store) View(ctx context.Context, what string, fn func(store.Tx) error) error {
 	return s.read(ctx, what, func(ctx context.Context) error {
 		opt := pgx.TxOptions{AccessMode: pgx.ReadOnly}
-		return pgx.BeginTxFunc(ctx, s.calls, opt, func(tx pgx.Tx) error { return fn(shared{ctx, s, tx}) })
+		return pgx.BeginTxFunc(ctx, s.pools.Calls, opt, func(tx pgx.Tx) error { return fn(shared{ctx, s, tx}) })
 	})
 }
 

@@ -37,7 +37,7 @@ func (s values) Store(ctx context.Context, key string, value []byte) error {
 func (s values) Load(ctx context.Context, key string) ([]byte, error) {
 	var value []byte
 	err := s.read(ctx, fmt.Sprintf("value %q", key), func(ctx context.Context) error {
-		return s.calls.QueryRow(ctx, s.sql(loadValue), raw(key)).Scan(&value)
+		return s.pools.Calls.QueryRow(ctx, s.sql(loadValue), raw(key)).Scan(&value)
 	})
 	return value, err
 }
@@ -60,7 +60,7 @@ func (s values) Delete(ctx context.Context, key string) error {
 func (s values) List(ctx context.Context, prefix string, recursive bool) ([]string, error) {
 	var keys []string
 	err := s.read(ctx, fmt.Sprintf("values below %q", prefix), func(ctx context.Context) error {
-		rows, err := s.calls.Query(ctx, s.sql(below), raw(prefix))
+		rows, err := s.pools.Calls.Query(ctx, s.sql(below), raw(prefix))
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (s values) Stat(ctx context.Context, key string) (store.Value, error) {
 	}
 	err := s.read(ctx, fmt.Sprintf("value %q", key), func(ctx context.Context) error {
 		var modified *time.Time
-		err := s.calls.QueryRow(ctx, s.sql(statValue), raw(key)).Scan(&v.Size, &modified)
+		err := s.pools.Calls.QueryRow(ctx, s.sql(statValue), raw(key)).Scan(&v.Size, &modified)
 		v.ModifiedAt = utc(modified)
 		return err
 	})

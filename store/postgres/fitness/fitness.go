@@ -1,4 +1,6 @@
-package postgres
+// Package fitness is what a database server must be like for gateways to keep their calls in it: its version,
+// its settings, how far it is. It asks through a func and knows no connection.
+package fitness
 
 import (
 	"context"
@@ -38,35 +40,32 @@ const serverSettings = `SELECT current_setting('server_version'), current_settin
 	(SELECT count(*) FROM pg_stat_replication),
 	(SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum'))`
 
-// Inspect connects and checks, and changes nothing.
-func Inspect(ctx context.Context, cfg Config) (Report, error) {
-	s, err := connect(ctx, cfg)
-	if err != nil {
-		return Report{}, err
-	}
-	r, err := s.check(ctx)
-	return r, errors.Join(err, s.Close())
-}
+// Ask has the server answer a query of one row. {now} in it stands for the store's clock.
+type Ask func(ctx context.Context, query string, into ...any) error
 
-// check asks the server for its settings and how far it is.
-func (s *Store) check(ctx context.Context) (Report, error) {
+// Of asks a server for its settings and how far it is.
+func Of(ctx context.Context, ask Ask) (Report, error) {
 	var r Report
 	var number string
-	err := s.read(ctx, "check the database", func(ctx context.Context) error {
-		return s.calls.QueryRow(ctx, serverSettings).Scan(&r.Version, &number, &r.SynchronousCommit, &r.Fsync,
-			&r.ReadOnly, &r.Standby, &r.Standbys, &r.Synchronous)
-	})
+	err := ask(ctx, serverSettings, &r.Version, &number, &r.SynchronousCommit, &r.Fsync, &r.ReadOnly, &r.Standby,
+		&r.Standbys, &r.Synchronous)
 	if err != nil {
 		return Report{}, err
 	}
 	if r.VersionNumber, err = strconv.Atoi(number); err != nil {
 		return Report{}, fmt.Errorf("version of the server: %w", err)
 	}
-	if r.RoundTrip, r.ClockOffset, err = s.roundTrip(ctx); err != nil {
+	if r.RoundTrip, r.ClockOffset, err = roundTrip(ctx, ask); err != nil {
 		return Report{}, err
 	}
+	r.judge()
+	return r, nil
+}
+
+// judge notes what is wrong with what was found.
+func (r *Report) judge() {
 	for _, rule := range rules {
-		if !rule.broken(r) {
+		if !rule.broken(*r) {
 			continue
 		}
 		if rule.warning {
@@ -75,19 +74,15 @@ func (s *Store) check(ctx context.Context) (Report, error) {
 			r.Problems = append(r.Problems, rule.msg)
 		}
 	}
-	return r, nil
 }
 
 // roundTrip is the best of some, on a connection that is open, and how far this machine's clock is before
 // the server's.
-func (s *Store) roundTrip(ctx context.Context) (best, offset time.Duration, err error) {
+func roundTrip(ctx context.Context, ask Ask) (best, offset time.Duration, err error) {
 	for range 3 {
 		var now time.Time
 		begun := time.Now()
-		err := s.read(ctx, "check the database", func(ctx context.Context) error {
-			return s.calls.QueryRow(ctx, s.sql("SELECT {now}")).Scan(&now)
-		})
-		if err != nil {
+		if err := ask(ctx, "SELECT {now}", &now); err != nil {
 			return 0, 0, err
 		}
 		if d := time.Since(begun); best == 0 || d < best {
@@ -97,8 +92,8 @@ func (s *Store) roundTrip(ctx context.Context) (best, offset time.Duration, err 
 	return best, offset, nil
 }
 
-// refusal is why a gateway does not start on such a server; nil if it may.
-func (r Report) refusal() error {
+// Refusal is why a gateway does not start on such a server; nil if it may.
+func (r Report) Refusal() error {
 	var errs []error
 	for _, p := range r.Problems {
 		errs = append(errs, errors.New(p))
