@@ -1,6 +1,6 @@
 # Targets with a comment behind ## are printed by make help.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-long build packages test race lint fuzz bench reports interop calls prove generate clean
+.PHONY: help cluster cluster-long build packages test race lint fuzz bench benchmarks reports interop calls prove generate clean
 
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -43,7 +43,10 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 prove: ## show every promise with its number; PROVE=long tries the full counts
 	$(GO) run ./integration/prove
 
-bench: ## run the benchmarks
+bench: ## measure the gateway beside nginx, HAProxy and Caddy, whatever is installed; BENCH=-short takes two minutes
+	$(GO) run ./integration/bench $(BENCH)
+
+benchmarks: ## run the benchmarks of single rooms
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 reports: build ## what operators reported, each case against the binary, as a table

@@ -66,27 +66,3 @@ func BenchmarkSmallCall(b *testing.B) {
 		}
 	}
 }
-
-// One part of 10 MiB, judged and recorded.
-func BenchmarkPart(b *testing.B) {
-	for _, conns := range []int{1, 4} {
-		b.Run(fmt.Sprintf("connections=%d", conns), func(b *testing.B) {
-			g, j := benchGateway(b)
-			if _, err := j.do(b.Context(), "createStagingRequest", int64(harness.Site), benchMD5); err != nil {
-				b.Fatal(err)
-			}
-			j.close()
-			var all []*caller
-			for i := range conns {
-				request := j.partCall(b, benchID, fmt.Sprintf("3c0d.zip%02d", i), make([]byte, 10<<20))
-				all = append(all, callers(b, 1, g.Addr, g.TLS, request)...)
-			}
-			b.SetBytes(10 << 20)
-			b.ReportAllocs()
-			b.ResetTimer()
-			if err := times(b.N, all); err != nil {
-				b.Fatal(err)
-			}
-		})
-	}
-}

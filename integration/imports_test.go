@@ -212,6 +212,7 @@ var mayImport = map[string][]string{
 	"integration":           {},
 	"integration/alike":     {},
 	"integration/balancers": {},
+	"integration/bench":     {"policy/secret", "tunnel", "tunnel/liferay"},
 	"integration/engine": {
 		"integration/engine/author", "integration/engine/content", "integration/engine/control",
 		"integration/engine/journal", "integration/engine/lar", "integration/engine/remote",

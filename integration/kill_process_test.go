@@ -1,19 +1,15 @@
 package integration_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"runtime/pprof"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
-	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
 // asGateway is the variable that makes this test binary a gateway; it holds an errand.
@@ -25,8 +21,6 @@ type errand struct {
 	Point string // at which it kills itself, if it is not empty
 	Hit   int64  // when the point is reached so many times
 	Later bool   // hits count once the process was told, not from its start
-	CPU   string // file to write a CPU profile to, if it is not empty
-	Stub  bool   // be a stub of an engine instead, which knows one page and one request
 }
 
 func TestMain(m *testing.M) {
@@ -46,52 +40,9 @@ func serveErrand(text string) error {
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		return err
 	}
-	if e.Stub {
-		return serveStub()
-	}
-	if e.CPU != "" {
-		f, err := os.Create(e.CPU)
-		if err != nil {
-			return err
-		}
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-	}
 	var armed atomic.Bool
 	armed.Store(!e.Later)
 	return harness.Serve(e.File, e.pause(&armed), func() { armed.Store(true) })
-}
-
-// serveStub runs a stub until standard input ends.
-func serveStub() error {
-	yes, err := liferay.AppendValue(nil, build, true)
-	if err != nil {
-		return err
-	}
-	id, err := liferay.AppendValue(nil, build, int64(benchID))
-	if err != nil {
-		return err
-	}
-	s, err := startStub(func(tail []byte) []byte {
-		switch {
-		case bytes.Contains(tail, []byte("hasRemoteLayout")):
-			return yes
-		case bytes.Contains(tail, []byte("createStagingRequest")):
-			return id
-		}
-		return nil
-	}, nil)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	if err := json.NewEncoder(os.Stdout).Encode(harness.Ready{Addr: s.l.Addr().String()}); err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
 }
 
 // pause kills the process when the point was reached often enough: nothing of Go runs after that.

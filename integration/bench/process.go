@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// tick is the unit of CPU time in /proc, on every Linux that Go runs on.
+const tick = 10 * time.Millisecond
+
+// process is a program that was started for the measurement, with its children.
+type process struct {
+	cmd   *exec.Cmd
+	stdin io.Closer     // ends a role; nil for others
+	said  *bytes.Buffer // what it printed as errors
+	ended chan struct{}
+}
+
+// startProgram starts a program.
+func startProgram(ctx context.Context, path string, args ...string) (*process, error) {
+	p := &process{cmd: exec.CommandContext(ctx, path, args...), said: &bytes.Buffer{}, ended: make(chan struct{})}
+	p.cmd.Stderr, p.cmd.Stdout = p.said, p.said
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go p.wait()
+	return p, nil
+}
+
+func (p *process) wait() {
+	_ = p.cmd.Wait() // how it ended is in what it said
+	close(p.ended)
+}
+
+// startRole starts this program in one of its roles and returns the addresses that it prints.
+func startRole(ctx context.Context, role string, env ...string) (*process, []string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	p := &process{cmd: exec.CommandContext(ctx, self), said: &bytes.Buffer{}, ended: make(chan struct{})} //nolint:gosec // this one
+	p.cmd.Env = append(append(os.Environ(), asRole+"="+role), env...)
+	p.cmd.Stderr = os.Stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		return nil, nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	go p.wait()
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("the %s does not start: %w", role, err), p.stop())
+	}
+	return p, strings.Fields(line), nil
+}
+
+// stop ends the program in order, or else by force.
+func (p *process) stop() error {
+	if p.stdin != nil {
+		_ = p.stdin.Close()
+	} else {
+		_ = p.cmd.Process.Signal(os.Interrupt)
+	}
+	select {
+	case <-p.ended:
+		return nil
+	case <-time.After(10 * time.Second):
+		return errors.Join(fmt.Errorf("%s does not stop", p.cmd.Path), p.cmd.Process.Kill())
+	}
+}
+
+// answers waits until something listens at addr.
+func (p *process) answers(ctx context.Context, addr string) error {
+	var d net.Dialer
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		c, err := d.DialContext(ctx, "tcp", addr)
+		if err == nil {
+			return c.Close()
+		}
+		select {
+		case <-p.ended:
+			return fmt.Errorf("%s ended: %s", p.cmd.Path, p.said)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("%s does not listen at %s: %s", p.cmd.Path, addr, p.said)
+}
+
+// family is the process and its children.
+func (p *process) family() []int {
+	pid := p.cmd.Process.Pid
+	all := []int{pid}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return all // a kernel that does not tell, or no Linux: the figures are of the one process
+	}
+	for _, f := range strings.Fields(string(text)) {
+		if child, err := strconv.Atoi(f); err == nil {
+			all = append(all, child)
+		}
+	}
+	return all
+}
+
+// cpu returns the CPU time that the processes have used; nothing where /proc does not tell.
+func (p *process) cpu() time.Duration {
+	if p == nil {
+		return 0
+	}
+	var all time.Duration
+	for _, pid := range p.family() {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			continue
+		}
+		all += used(string(text))
+	}
+	return all
+}
+
+// used reads the CPU time out of a line of /proc/PID/stat.
+func used(stat string) time.Duration {
+	f := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	if len(f) < 13 {
+		return 0
+	}
+	user, err := strconv.Atoi(f[11])
+	system, err2 := strconv.Atoi(f[12])
+	if err != nil || err2 != nil {
+		return 0
+	}
+	return time.Duration(user+system) * tick
+}
+
+// forgetPeak has the peak of resident memory begin anew.
+func (p *process) forgetPeak() {
+	for _, pid := range p.family() {
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0) // else the peak is that of all scenes
+	}
+}
+
+// peak returns the peak of resident memory since forgetPeak, in bytes.
+func (p *process) peak() (all int64) {
+	for _, pid := range p.family() {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err == nil {
+			all += highWater(string(text))
+		}
+	}
+	return all
+}
+
+// highWater reads the peak out of /proc/PID/status.
+func highWater(status string) int64 {
+	_, rest, _ := strings.Cut(status, "VmHWM:")
+	f := strings.Fields(rest)
+	if len(f) == 0 {
+		return 0
+	}
+	kib, err := strconv.ParseInt(f[0], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kib << 10
+}
+
+// freeAddr returns an address of the loopback interface that was free just now: most proxies cannot choose one.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	addr := l.Addr().String()
+	return addr, l.Close()
+}
