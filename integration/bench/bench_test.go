@@ -348,7 +348,7 @@ func TestProgramThatFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.answers(t.Context(), addr); err == nil || !strings.Contains(err.Error(), "the port is taken") {
+	if err := p.answers(t.Context(), "tcp", addr); err == nil || !strings.Contains(err.Error(), "the port is taken") {
 		t.Error(err)
 	}
 	if err := p.stop(); err != nil {

@@ -21,7 +21,7 @@ const (
 	part   = 10 << 20
 
 	// storedHash is what a principal carries of its user's password.
-	storedHash = "PBKDF2WithHmacSHA1/160/1300000/AAAAoAAT1iDgZGgCFvXCuyMHYSTVTgjq" //nolint:gosec // of nobody
+	storedHash = "PBKDF2WithHmacSHA1/160/1300000/AAAAoAAT1iDgZGgCFvXCuyMHYSTVTgjq"
 
 	// What stands in the calls as written, and is written over for each call.
 	someID   = 0x5a5a1234a5a55678

@@ -20,7 +20,7 @@ import (
 const (
 	asRole     = "STAGELOCK_BENCH_ROLE"
 	certFolder = "STAGELOCK_BENCH_CERT"
-	tokenValue = "STAGELOCK_BENCH_TOKEN" //nolint:gosec // the name of a variable
+	tokenValue = "STAGELOCK_BENCH_TOKEN"
 )
 
 // play serves in a role until standard input ends; it prints its addresses.

@@ -48,7 +48,7 @@ func startRole(ctx context.Context, role string, env ...string) (*process, []str
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &process{cmd: exec.CommandContext(ctx, self), said: &bytes.Buffer{}, ended: make(chan struct{})} //nolint:gosec // this one
+	p := &process{cmd: exec.CommandContext(ctx, self), said: &bytes.Buffer{}, ended: make(chan struct{})}
 	p.cmd.Env = append(append(os.Environ(), asRole+"="+role), env...)
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
@@ -84,11 +84,11 @@ func (p *process) stop() error {
 	}
 }
 
-// answers waits until something listens at addr.
-func (p *process) answers(ctx context.Context, addr string) error {
+// answers waits until something listens at addr, of a network of package net.
+func (p *process) answers(ctx context.Context, network, addr string) error {
 	var d net.Dialer
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
-		c, err := d.DialContext(ctx, "tcp", addr)
+		c, err := d.DialContext(ctx, network, addr)
 		if err == nil {
 			return c.Close()
 		}

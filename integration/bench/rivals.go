@@ -123,7 +123,7 @@ func (e *entry) configure(ctx context.Context, file, text string, args ...string
 	if e.main, err = startProgram(ctx, e.path, args...); err != nil {
 		return err
 	}
-	return e.main.answers(ctx, e.addr)
+	return e.main.answers(ctx, "tcp", e.addr)
 }
 
 // startNothing has the driver talk to the engine itself: it shows that the driver is not what is measured.
@@ -163,6 +163,9 @@ func startStagelock(under string) func(context.Context, *entry) error {
 		}
 		e.socket = filepath.Join(data, "admin.sock")
 		text := fmt.Sprintf(stagelockConfig, e.certs, e.addr, data, e.engine, key)
-		return e.configure(ctx, "stagelock.yaml", text, "run", "--config", "FILE")
+		if err := e.configure(ctx, "stagelock.yaml", text, "run", "--config", "FILE"); err != nil {
+			return err
+		}
+		return e.main.answers(ctx, "unix", e.socket)
 	}
 }

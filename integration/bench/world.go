@@ -112,7 +112,7 @@ func (w *world) gateway(ctx context.Context) (string, error) {
 		return w.plan.gateway, nil
 	}
 	path := filepath.Join(w.dir, "stagelock")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, //nolint:gosec // a folder of its own
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path,
 		"github.com/stagelock/stagelock/cmd/stagelock")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -202,5 +202,5 @@ func (w *world) fetch(ctx context.Context, s scene, r *rival) error {
 		return err
 	}
 	return errors.Join(os.MkdirAll(w.plan.profile, 0o755),
-		os.WriteFile(filepath.Join(w.plan.profile, fileName(s.name)+".pprof"), text, 0o644)) //nolint:gosec // nothing secret is in it
+		os.WriteFile(filepath.Join(w.plan.profile, fileName(s.name)+".pprof"), text, 0o644))
 }
