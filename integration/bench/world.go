@@ -185,7 +185,8 @@ func (w *world) fetch(ctx context.Context, s scene, r *rival) error {
 	}}
 	defer to.CloseIdleConnections()
 	seconds := max(1, int(w.plan.period/time.Second))
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://localhost/debug/pprof/profile?seconds=%d", seconds), nil)
+	url := fmt.Sprintf("http://localhost/debug/pprof/profile?seconds=%d", seconds)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
