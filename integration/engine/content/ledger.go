@@ -29,7 +29,10 @@ const OK = "ok"
 // Ledger returns every call that was carried out, in order. The row of a call with an effect was
 // written in the transaction of the effect: both are there or neither is. Calls that only read are
 // written together, before the next effect; a kill can lose those.
-func (s *Store) Ledger(ctx context.Context) ([]Execution, error) {
+func (s *Store) Ledger(ctx context.Context) ([]Execution, error) { return s.LedgerAfter(ctx, 0) }
+
+// LedgerAfter is Ledger without the calls up to the one of that Seq.
+func (s *Store) LedgerAfter(ctx context.Context, seq int64) ([]Execution, error) {
 	if err := s.flush(ctx); err != nil {
 		return nil, err
 	}
@@ -42,7 +45,7 @@ func (s *Store) Ledger(ctx context.Context) ([]Execution, error) {
 		var err error
 		x.At, err = time.Parse(time.RFC3339Nano, at)
 		return x, err
-	}, `SELECT seq, at, login, method, site, request, digest, outcome FROM ledger ORDER BY seq`)
+	}, `SELECT seq, at, login, method, site, request, digest, outcome FROM ledger WHERE seq > ? ORDER BY seq`, seq)
 }
 
 // Invocation is one call on its way into the ledger.

@@ -73,6 +73,40 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+func TestLedgerAfterACall(t *testing.T) {
+	s := open(t)
+	addUser(t, s, content.User{Email: "anna@example.com", ScreenName: "anna"})
+	for _, name := range []string{"one", "two", "three"} {
+		c := content.Invoke("anna", name)
+		if err := s.Execute(t.Context(), c, func(*content.Tx, content.User) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := s.Ledger(t.Context())
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%d calls, %v", len(all), err)
+	}
+	for i, after := range []int64{0, all[0].Seq, all[1].Seq, all[2].Seq, all[2].Seq + 1} {
+		got, err := s.LedgerAfter(t.Context(), after)
+		if want := all[min(i, 3):]; err != nil || !slices.Equal(got, want) {
+			t.Errorf("after %d: %+v, %v, want %+v", after, got, err, want)
+		}
+	}
+	read := content.Invoke("anna", "getGroup") // which is kept with the next effect, or when somebody looks
+	if err := s.Consult(t.Context(), read, func(content.View, content.User) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.LedgerAfter(t.Context(), all[2].Seq); err != nil || len(got) != 1 || got[0].Method != "getGroup" {
+		t.Errorf("after the last call with an effect: %+v, %v", got, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.LedgerAfter(t.Context(), 0); err == nil {
+		t.Errorf("a store that is closed has %+v", got)
+	}
+}
+
 func TestOutcomesAreNamedByTheCaller(t *testing.T) {
 	s := openAt(t, content.Config{Dir: t.TempDir(), Outcome: func(e *content.Error) string { return "Exception of " + string(e.Code) }})
 	c := content.Invoke("eve", "getGroup")
