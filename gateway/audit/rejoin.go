@@ -1,11 +1,11 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/stagelock/stagelock/gateway/audit/chain"
@@ -49,11 +49,17 @@ func (l *Log) try(ctx context.Context, put put, build func() error) error {
 	return err
 }
 
-// doubt remembers the last record of a group that may have been kept although the store failed.
+// maxDoubts bounds of how many groups it is remembered that they may have been kept.
+const maxDoubts = 1 << 16
+
+// doubt remembers the hash of the last record of a group that may have been kept although the store failed.
+// Of all that failed since the last one that was kept, any may have been: they would follow the same record.
 func (l *Log) doubt(err error) {
-	l.w.doubtful = l.w.doubtful[:0]
-	if n := len(l.w.recs); err != nil && n > 0 {
-		l.w.doubtful = append(l.w.doubtful, l.w.recs[n-1].Body...)
+	switch {
+	case err == nil:
+		l.w.doubtful = nil
+	case len(l.w.doubtful) < maxDoubts:
+		l.w.doubtful = append(l.w.doubtful, l.w.head)
 	}
 }
 
@@ -66,7 +72,7 @@ func (l *Log) rejoin(ctx context.Context) error {
 	had := l.w.seq
 	split, err := chain.Split(last.Body)
 	switch {
-	case len(l.w.doubtful) > 0 && bytes.Equal(last.Body, l.w.doubtful): // it counts, though nobody was told so
+	case err == nil && slices.Contains(l.w.doubtful, split.Hash): // it counts, though nobody was told so
 		return l.readHead(ctx)
 	case last.Seq == had && (had == 0 || err == nil && split.Hash == l.w.head):
 		return nil

@@ -48,6 +48,48 @@ func TestRecordsThatCountThoughNobodyWasToldSo(t *testing.T) {
 	}
 }
 
+// The store kept a group, could not say so, and was away while others came: none of those counts, and what
+// follows goes behind the one that does.
+func TestARecordThatCountsThoughOthersFailedSince(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		before, after int // groups that fail before the one that counts, and behind it
+	}{{"the first one counts", 0, 3}, {"the last one counts", 3, 0}, {"one in between counts", 2, 2}} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := &audittest.Memory{}
+			cfg := audittest.Config(t, m)
+			l := audittest.Open(t, cfg)
+			fails := func(n int) {
+				t.Helper()
+				if _, err := l.Append(t.Context(), audittest.Verdict(n)); !errors.Is(err, errBroken) {
+					t.Errorf("appended with %v", err)
+				}
+			}
+			_, err := l.Append(t.Context(), audittest.Verdict(1))
+			audittest.Must(t, err)
+			m.Fail = errBroken
+			for n := range tt.before {
+				fails(10 + n)
+			}
+			m.Fail, m.Lost = nil, errBroken
+			fails(20)
+			m.Fail = errBroken
+			for n := range tt.after {
+				fails(30 + n)
+			}
+			m.Fail = nil
+			seq, err := l.Append(t.Context(), audittest.Verdict(40))
+			if err != nil || seq != 3 {
+				t.Errorf("when the store is back: record %d, %v", seq, err)
+			}
+			audittest.Must(t, l.Close())
+			if r := audittest.Verify(t, cfg, m); !r.OK() || r.Records != 4 || l.Alarm() != "" {
+				t.Errorf("%d records: %s; alarm %q", r.Records, r.Msg, l.Alarm())
+			}
+		})
+	}
+}
+
 // A store that lost the last records of the log is told in the log, with the checkpoint as evidence; the
 // gateway hears of it and goes on.
 func TestALogThatWasSetBack(t *testing.T) {

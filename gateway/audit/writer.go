@@ -53,8 +53,8 @@ type writer struct {
 	slab      []byte
 	ends      []int
 	recs      []store.Record
-	begun     bool   // this process has written
-	doubtful  []byte // last record of a group that may have been kept, see doubt
+	begun     bool           // this process has written
+	doubtful  []chain.Digest // last records of groups that may have been kept, see doubt
 }
 
 // run takes events until the log closes. The timer runs while something is not covered by a
