@@ -2,6 +2,7 @@ package vendor
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/format"
@@ -53,16 +54,20 @@ const deadPrefix = "auth.verifier.TunnelAuthVerifier."
 
 func single(s string) []string { return []string{s} }
 
-// javaBool reads a boolean as Liferay does: what is not one of these words is false.
-func javaBool(s string) []string {
-	if slices.Contains([]string{"true", "t", "y", "on", "1"}, strings.ToLower(format.Trim(s))) {
-		return []string{"true"}
-	}
-	return []string{"false"}
+// True reads a boolean as Liferay does: what is not one of these words is false.
+func True(s string) bool {
+	return slices.Contains([]string{"true", "t", "y", "on", "1"}, strings.ToLower(format.Trim(s)))
 }
+
+func javaBool(s string) []string { return []string{strconv.FormatBool(True(s))} }
 
 func isPortalKey(name string) bool {
 	return slices.ContainsFunc(portalKeys, func(k engineKey) bool { return k.name == name })
+}
+
+// isWanted reports whether a key is looked for.
+func (e *engineFiles) isWanted(name string) bool {
+	return isPortalKey(name) || slices.Contains(e.others, name)
 }
 
 // misspelt returns the key that name was probably meant to be, and reports whether name is a key of

@@ -15,7 +15,8 @@ import (
 // engineFiles reads Liferay's files into one layer.
 type engineFiles struct {
 	*settings.Loader
-	line    string // version line of the portal
+	others  []string // properties that are looked for beside portalKeys
+	line    string   // version line of the portal
 	home    string
 	jvm     map[string]string // what the operator says of the JVM's properties
 	environ map[string]string
@@ -44,10 +45,10 @@ func given(y settings.Layer, path string) settings.Given {
 // Read reads the files that the layers of l name under engine.liferay, and Liferay's own variables.
 // What is wrong with them is reported to l.
 func Read(l *settings.Loader, env []string) settings.Layer {
-	e := &engineFiles{Loader: l, line: "7.4", found: map[string]engineProperty{}, jvm: map[string]string{}, environ: map[string]string{}}
-	for _, pair := range env {
-		name, value, _ := strings.Cut(pair, "=")
-		e.environ[name] = value
+	e := newEngineFiles(l)
+	set := variablesOf(env)
+	for _, v := range set {
+		e.environ[v.Name] = v.Value
 	}
 	if g, found := l.Top("engine.line"); found && len(g.Items) == 1 {
 		e.line = Line(g.Items[0].Text)
@@ -61,12 +62,16 @@ func Read(l *settings.Loader, env []string) settings.Layer {
 		e.jvm[format.Trim(name)] = value
 	}
 	e.eachFile("engine.liferay.portal_ext", func(it settings.Item, path, name string) { e.portalExt(it.Origin, path, name, false) })
-	e.variables(env)
+	e.variables(set)
 	y := settings.NewLayer()
 	e.portalLayer(y)
 	e.mergeVerifiers(y, e.override(e.readVerifiers()))
 	e.mergeHosts(y)
 	return y
+}
+
+func newEngineFiles(l *settings.Loader) *engineFiles {
+	return &engineFiles{Loader: l, line: "7.4", found: map[string]engineProperty{}, jvm: map[string]string{}, environ: map[string]string{}}
 }
 
 func (e *engineFiles) eachFile(path string, f func(it settings.Item, path, name string)) {
@@ -107,7 +112,7 @@ func (e *engineFiles) portalExt(named settings.Origin, path, name string, includ
 		e.Unreadable(named, path, name, err)
 		return
 	}
-	p := format.ParseProperties(data, e.line == "6.2", isPortalKey)
+	p := format.ParseProperties(data, e.line == "6.2", e.isWanted)
 	e.notes(name, p)
 	e.open = append(e.open, name)
 	defer func() { e.open = e.open[:len(e.open)-1] }()
@@ -125,11 +130,11 @@ func (e *engineFiles) portalExt(named settings.Origin, path, name string, includ
 // that is read here.
 func (e *engineFiles) notes(name string, p *format.Properties) {
 	for _, n := range p.Notes {
-		if n.Key != "" && !isPortalKey(n.Key) && n.Key != format.IncludeKey && !n.Fatal {
+		if n.Key != "" && !e.isWanted(n.Key) && n.Key != format.IncludeKey && !n.Fatal {
 			continue
 		}
 		path := n.Key
-		if !isPortalKey(path) {
+		if !e.isWanted(path) {
 			path = ""
 		}
 		problem := settings.At(at(name, n.Line), path, n.Msg, n.Cure)
@@ -260,27 +265,42 @@ func (e *engineFiles) merged(name string) (string, bool) {
 	return p.texts[0].Text, true
 }
 
-// variables lets Liferay's variables override the properties of the files.
-func (e *engineFiles) variables(env []string) {
+// Variable is one of the environment, and where it is set.
+type Variable struct {
+	Name, Value string
+	Origin      settings.Origin
+}
+
+// variablesOf are those of Liferay and others of an environment, as os.Environ gives it, by name.
+func variablesOf(env []string) []Variable {
+	all := make([]Variable, 0, len(env))
 	for _, pair := range slices.Sorted(slices.Values(env)) {
-		variable, value, _ := strings.Cut(pair, "=")
-		name, ours := decodeLiferayName(variable)
+		name, value, _ := strings.Cut(pair, "=")
+		all = append(all, Variable{name, value, settings.Origin{Source: settings.VendorEnv, Name: name}})
+	}
+	return all
+}
+
+// variables lets Liferay's variables override the properties of the files; a later one wins.
+func (e *engineFiles) variables(set []Variable) {
+	for _, v := range set {
+		name, ours := decodeLiferayName(v.Name)
 		if !ours {
 			continue
 		}
-		o := settings.Origin{Source: settings.VendorEnv, Name: variable}
-		if strings.HasPrefix(name, overridePrefix) {
-			e.found[name] = engineProperty{format.WithLines(format.Split(value), make([]int, len(format.Split(value)))), o}
+		pieces := format.Split(v.Value)
+		property := engineProperty{format.WithLines(pieces, make([]int, len(pieces))), v.Origin}
+		if strings.HasPrefix(name, overridePrefix) || slices.Contains(e.others, name) {
+			e.found[name] = property
 		}
 		for _, k := range portalKeys {
 			switch {
 			case name == k.name && !k.readBy(e.line):
-				e.warn(o, k.name, "is not read from 7.0 on, and engine.line is "+e.line+": it has no effect", "drop it")
+				e.warn(v.Origin, k.name, "is not read from 7.0 on, and engine.line is "+e.line+": it has no effect", "drop it")
 			case name == k.name:
-				pieces := format.Split(value)
-				e.found[name] = engineProperty{format.WithLines(pieces, make([]int, len(pieces))), o}
-			case squash(strings.TrimPrefix(variable, liferayPrefix)) == squash(k.name):
-				e.warn(o, "", "is not how Liferay spells "+k.name+": it is not read", "name it "+encodeLiferayName(k.name))
+				e.found[name] = property
+			case squash(strings.TrimPrefix(v.Name, liferayPrefix)) == squash(k.name):
+				e.warn(v.Origin, "", "is not how Liferay spells "+k.name+": it is not read", "name it "+encodeLiferayName(k.name))
 			}
 		}
 	}

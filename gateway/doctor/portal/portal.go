@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
-	"github.com/stagelock/stagelock/conf/format"
+	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/vendor"
 )
 
 // Value is a text and where it stands. The zero Value stands nowhere.
@@ -27,9 +30,9 @@ func (v Value) Place() string { return fmt.Sprintf("%s:%d", v.File, v.Line) }
 // Portal is what the files of one portal say. It does not change.
 type Portal struct {
 	files      []string // of properties, the last one wins
-	properties map[string]Value
+	properties map[string]vendor.Value
 	options    []Value // of the JVM
-	line62     bool
+	problems   []settings.Problem
 }
 
 // Files are those of one portal.
@@ -37,11 +40,9 @@ type Files struct {
 	Properties []string // portal-ext.properties and its like; a later one wins
 	JVM        []string // setenv.sh, setenv.bat and their like
 	Line       string   // version line of the portal; empty: newer than 6.2
-}
-
-// keys are those that a continued line is suspected to swallow.
-var keys = map[string]bool{
-	Secret: true, Hex: true, Algorithm: true, Hosts: true, HTTPS: true, Buffer: true, Timeout: true, Context: true, ValidHosts: true,
+	Home       string   // what ${liferay.home} stands for; empty: what -Dliferay.home says
+	Options    []string // name=value; further properties of its JVM
+	Env        []string // NAME=value; of Liferay's own variables, those of the scripts win
 }
 
 // The properties that matter.
@@ -57,50 +58,73 @@ const (
 	ValidHosts = "virtual.hosts.valid.hosts"
 )
 
-// Read reads the files of a portal.
+// others are those of them that the gateway has no setting for.
+var others = []string{Timeout, Context, ValidHosts}
+
+// externalFile is the option that names one more file of properties.
+const externalFile = "external-properties"
+
+// Read reads the files of a portal as the portal does: with those that they include, with what stands for
+// ${...} in them, and under the variables that override them.
 func Read(f Files) (*Portal, error) {
-	p := &Portal{files: f.Properties, properties: map[string]Value{}, line62: f.Line == "6.2"}
-	for _, name := range f.Properties {
-		if err := p.readProperties(name); err != nil {
-			return nil, err
-		}
+	p := &Portal{files: f.Properties}
+	reading := vendor.Portal{Line: f.Line, Home: f.Home, JVM: map[string]string{}, Files: f.Properties}
+	for _, pair := range f.Options {
+		name, value, _ := strings.Cut(pair, "=")
+		reading.JVM[strings.TrimSpace(name)] = value
+	}
+	for _, pair := range f.Env {
+		name, value, _ := strings.Cut(pair, "=")
+		reading.Variables = append(reading.Variables, vendor.Variable{Name: name, Value: value,
+			Origin: settings.Origin{Source: settings.VendorEnv, Name: name}})
 	}
 	for _, name := range f.JVM {
-		if err := p.readOptions(name); err != nil {
+		set, err := p.readOptions(name)
+		if err != nil {
 			return nil, err
 		}
+		reading.Variables = append(reading.Variables, set...)
+	}
+	for _, o := range p.options {
+		name, value, _ := strings.Cut(o.Text, "=")
+		reading.JVM[name] = value
+	}
+	if name := reading.JVM[externalFile]; filepath.IsAbs(name) { // another is looked for among the portal's classes
+		reading.Files = append(slices.Clone(f.Properties), name)
+	}
+	var err error
+	if p.properties, p.problems, err = vendor.Properties(reading, others); err != nil {
+		return nil, fmt.Errorf("the portal's properties: %w", err)
 	}
 	return p, nil
 }
 
-func (p *Portal) readProperties(name string) error {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return fmt.Errorf("the portal's properties: %w", err)
+// Problems are what is odd about the properties, or lost without a word when the portal reads them.
+func (p *Portal) Problems() []settings.Problem {
+	if p == nil {
+		return nil
 	}
-	for _, e := range format.ParseProperties(text, p.line62, func(key string) bool { return keys[key] }).Entries {
-		if len(e.Texts) == 0 || len(e.Lines) == 0 {
-			continue
-		}
-		var all []string
-		for _, t := range e.Texts {
-			all = append(all, t.Text)
-		}
-		p.properties[e.Key] = Value{strings.Join(all, ","), name, e.Lines[len(e.Lines)-1]}
-	}
-	return nil
+	return p.problems
 }
 
-// readOptions finds what stands as -Dname=value or -X in a script.
-func (p *Portal) readOptions(name string) error {
+// assignment is a line of a script that sets a variable in which the portal looks for a property.
+var assignment = regexp.MustCompile(`^(?:export\s+|(?i:set)\s+)?"?(LIFERAY_\w+)=(.*?)\s*$`)
+
+// readOptions finds what stands as -Dname=value in a script, and returns the variables of Liferay's that it
+// sets.
+func (p *Portal) readOptions(name string) (set []vendor.Variable, err error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return fmt.Errorf("options of the portal's JVM: %w", err)
+		return nil, fmt.Errorf("options of the portal's JVM: %w", err)
 	}
 	for i, line := range strings.Split(string(text), "\n") {
 		trimmed := strings.TrimSpace(line)
 		if strings.HasPrefix(trimmed, "#") || strings.HasPrefix(strings.ToLower(trimmed), "rem ") {
 			continue
+		}
+		if m := assignment.FindStringSubmatch(trimmed); m != nil {
+			o := settings.Origin{Source: settings.VendorFile, Name: name, Line: i + 1}
+			set = append(set, vendor.Variable{Name: m[1], Value: strings.Trim(m[2], `"'`), Origin: o})
 		}
 		for _, word := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\"'=`;", r) && r != '=' }) {
 			if at := strings.Index(word, "-D"); at >= 0 && (at == 0 || word[at-1] == '=') {
@@ -108,7 +132,7 @@ func (p *Portal) readOptions(name string) error {
 			}
 		}
 	}
-	return nil
+	return set, nil
 }
 
 // Get returns a property; the zero Value if it stands nowhere.
@@ -116,8 +140,21 @@ func (p *Portal) Get(key string) Value {
 	if p == nil {
 		return Value{}
 	}
-	return p.properties[key]
+	v, found := p.properties[key]
+	switch {
+	case !found:
+		return Value{}
+	case v.Origin.Source == settings.VendorEnv:
+		return Value{v.Text, v.Origin.String(), 0}
+	}
+	return Value{v.Text, v.Origin.Name, v.Origin.Line}
 }
+
+// Is reports whether a property is one of the words that the portal takes for true.
+func (p *Portal) Is(key string) bool { return vendor.True(p.Get(key).Text) }
+
+// HasOptions reports whether any options of the JVM are known.
+func (p *Portal) HasOptions() bool { return p != nil && len(p.options) > 0 }
 
 // Option returns the last value of a system property that the JVM is started with; the zero Value if it
 // is not.

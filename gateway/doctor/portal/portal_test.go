@@ -77,6 +77,136 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// write makes files in a folder of their own; ${dir} in them is the folder.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(text, "${dir}", dir)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestWhatThePortalPutsTogether: includes, references and variables count as in the portal, and each value is
+// told with the line where it stands.
+func TestWhatThePortalPutsTogether(t *testing.T) {
+	const secret = "tunneling.servlet.shared.secret="
+	for _, tt := range []struct {
+		name   string
+		files  map[string]string // p.properties is named, and setenv.sh if it is there
+		change func(*portal.Files)
+		key    string
+		want   string
+		place  string // file:line
+	}{
+		{"an include wins", map[string]string{"p.properties": secret + "a\ninclude-and-override=b.properties\n", "b.properties": "\n" + secret + "b\n"},
+			nil, portal.Secret, "b", "b.properties:2"},
+		{"a later include wins", map[string]string{"p.properties": "include-and-override=a.properties\ninclude-and-override=b.properties\n",
+			"a.properties": secret + "a\n", "b.properties": secret + "b\n"}, nil, portal.Secret, "b", "b.properties:1"},
+		{"an include of an include", map[string]string{"p.properties": "include-and-override=a.properties\n",
+			"a.properties": "include-and-override=b.properties\n", "b.properties": "portal.ctx=/x\n"}, nil, portal.Context, "/x", "b.properties:1"},
+		{"an include that is not there", map[string]string{"p.properties": secret + "a\ninclude-and-override=gone.properties\n"},
+			nil, portal.Secret, "a", "p.properties:1"},
+		{"an include by liferay.home", map[string]string{"p.properties": "include-and-override=${liferay.home}/b.properties\n", "b.properties": secret + "b\n",
+			"setenv.sh": "CATALINA_OPTS=\"$CATALINA_OPTS -Dliferay.home=${dir}\"\n"}, nil, portal.Secret, "b", "b.properties:1"},
+		{"the flag's home", map[string]string{"p.properties": "include-and-override=${liferay.home}/b.properties\n", "b.properties": secret + "b\n"},
+			func(f *portal.Files) { f.Home = filepath.Dir(f.Properties[0]) }, portal.Secret, "b", "b.properties:1"},
+		{"the option of an external file", map[string]string{"p.properties": secret + "a\n", "b.properties": secret + "b\n",
+			"setenv.sh": "CATALINA_OPTS=-Dexternal-properties=${dir}/b.properties\n"}, nil, portal.Secret, "b", "b.properties:1"},
+		{"a reference to a property of the JVM", map[string]string{"p.properties": secret + "${my.secret}\n",
+			"setenv.sh": "X=1\nCATALINA_OPTS=-Dmy.secret=s\n"}, nil, portal.Secret, "s", "p.properties:1"},
+		{"a reference to an option that was told", map[string]string{"p.properties": secret + "${my.secret}\n"},
+			func(f *portal.Files) { f.Options = []string{"my.secret=s"} }, portal.Secret, "s", "p.properties:1"},
+		{"a reference to the environment", map[string]string{"p.properties": secret + "${env:S}\n"},
+			func(f *portal.Files) { f.Env = []string{"S=s"} }, portal.Secret, "s", "p.properties:1"},
+		{"a variable", map[string]string{"p.properties": secret + "a\n"},
+			func(f *portal.Files) {
+				f.Env = []string{"LIFERAY_TUNNELING_PERIOD_SERVLET_PERIOD_SHARED_PERIOD_SECRET=v"}
+			},
+			portal.Secret, "v", "env LIFERAY_TUNNELING_PERIOD_SERVLET_PERIOD_SHARED_PERIOD_SECRET:0"},
+		{"a variable of another kind", map[string]string{"p.properties": ""},
+			func(f *portal.Files) { f.Env = []string{"LIFERAY_TUNNELING_PERIOD_SERVLET_PERIOD_TIMEOUT=5000"} },
+			portal.Timeout, "5000", "env LIFERAY_TUNNELING_PERIOD_SERVLET_PERIOD_TIMEOUT:0"},
+		{"a variable that a script exports", map[string]string{"p.properties": secret + "a\n",
+			"setenv.sh": "#!/bin/sh\nexport LIFERAY_PORTAL_PERIOD_CTX=\"/y\"\n"}, nil, portal.Context, "/y", "setenv.sh:2"},
+		{"a variable that a Windows script sets", map[string]string{"p.properties": secret + "a\n",
+			"setenv.sh": "@echo off\r\nset \"LIFERAY_PORTAL_PERIOD_CTX=/y\"\r\n"}, nil, portal.Context, "/y", "setenv.sh:2"},
+		{"the script's wins over the shell's", map[string]string{"p.properties": "", "setenv.sh": "LIFERAY_PORTAL_PERIOD_CTX='/y'\n"},
+			func(f *portal.Files) { f.Env = []string{"LIFERAY_PORTAL_PERIOD_CTX=/z"} }, portal.Context, "/y", "setenv.sh:1"},
+		{"a variable that is commented out", map[string]string{"p.properties": "portal.ctx=/x\n", "setenv.sh": "# export LIFERAY_PORTAL_PERIOD_CTX=/y\n"},
+			nil, portal.Context, "/x", "p.properties:1"},
+		{"Latin letters of 6.2", map[string]string{"p.properties": "portal.ctx=/\xe4\n"}, func(f *portal.Files) { f.Line = "6.2" },
+			portal.Context, "/ä", "p.properties:1"},
+		{"a list", map[string]string{"p.properties": "tunnel.servlet.hosts.allowed=127.0.0.1, ${env:NODE} ,\\\n 10.0.0.6\n"},
+			func(f *portal.Files) { f.Env = []string{"NODE=10.0.0.5"} }, portal.Hosts, "127.0.0.1,10.0.0.5,10.0.0.6", "p.properties:1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := write(t, tt.files)
+			f := portal.Files{Properties: []string{filepath.Join(dir, "p.properties")}}
+			if _, found := tt.files["setenv.sh"]; found {
+				f.JVM = []string{filepath.Join(dir, "setenv.sh")}
+			}
+			if tt.change != nil {
+				tt.change(&f)
+			}
+			p, err := portal.Read(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := p.Get(tt.key)
+			if v.Text != tt.want || !strings.HasSuffix(v.Place(), tt.place) {
+				t.Errorf("got %q at %s, want %q at %s", v.Text, v.Place(), tt.want, tt.place)
+			}
+		})
+	}
+}
+
+// TestWhatIsOddIsTold: what the portal loses without a word, with the line, and no secret in it.
+func TestWhatIsOddIsTold(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		line       int
+		says       string
+	}{
+		{"a misspelt key", "a=b\ntunneling.servlet.shared.secert=k3Xq0mZr9wTbL5vN\n", 2, "tunneling.servlet.shared.secret"},
+		{"a key that stands twice", "tunneling.servlet.timeout=1\ntunneling.servlet.timeout=2\n", 2, "stands twice"},
+		{"a property that is swallowed", "tunnel.servlet.hosts.allowed=127.0.0.1,\\\n\ntunneling.servlet.shared.secret=k3Xq0mZr9wTbL5vN\n", 3, "backslash"},
+		{"an include that is not there", "include-and-override=gone.properties\n", 1, "gone.properties"},
+		{"an include in a circle", "include-and-override=p.properties\n", 1, "circle"},
+		{"a digit that is none", "a=\\u00zz\n", 1, "whole file"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := write(t, map[string]string{"p.properties": tt.text})
+			p, err := portal.Read(portal.Files{Properties: []string{filepath.Join(dir, "p.properties")}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := false
+			for _, q := range p.Problems() {
+				if strings.Contains(q.String(), "k3Xq0mZr9wTbL5vN") {
+					t.Errorf("%v tells the secret", q)
+				}
+				said = said || q.Line == tt.line && strings.Contains(q.Msg+q.Cure, tt.says)
+			}
+			if !said {
+				t.Errorf("got %v, want line %d with %q", p.Problems(), tt.line, tt.says)
+			}
+		})
+	}
+}
+
+// TestWordsForTrue: the portal knows more than one.
+func TestWordsForTrue(t *testing.T) {
+	for text, want := range map[string]bool{"true": true, "TRUE": true, "t": true, "y": true, "on": true, "1": true, "yes": false, "false": false, "": false} {
+		p := read(t, []string{"tunneling.servlet.shared.secret.hex=" + text + "\n"}, "", "")
+		if p.Is(portal.Hex) != want {
+			t.Errorf("%q is %v", text, p.Is(portal.Hex))
+		}
+	}
+}
+
 // Without files nothing is set, and nothing fails.
 func TestNoPortal(t *testing.T) {
 	var p *portal.Portal
