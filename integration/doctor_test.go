@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"syscall"
@@ -125,6 +126,23 @@ var broken = []struct {
 		look: set(func(c *doctor.Config) { c.Login = "nobody@example.com" })}, "login", []string{"live does not know nobody@example.com"}},
 	{"a site that is not open", world{look: set(func(c *doctor.Config) { c.Site = 4711 })}, "site", []string{"site 4711 is not open to this peer", "sites"}},
 	{"a site that is not there", world{look: set(func(c *doctor.Config) { c.Site = 99 })}, "site", []string{"there is no site 99"}},
+	{"a user who may not see the site", world{denied: "getGroup"}, "permission",
+		[]string{"publisher@example.com may not publish into the site", "Export/Import Pages"}},
+	{"a user who may not reach it at all", world{denied: "checkRemoteStagingGroup"}, "permission", []string{"may not publish into the site"}},
+	{"a proxy that wants a login", world{look: through("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")}, "proxy",
+		[]string{"wants a login", "407", "http://login:password@host:port"}},
+	{"a proxy that forbids", world{look: through("HTTP/1.1 403 Forbidden\r\n\r\n")}, "proxy", []string{"opens no way to 127.0.0.1:", "403", "allow CONNECT"}},
+	{"a proxy behind which nothing answers", world{look: byProxy("HTTP/1.1 502 Bad Gateway\r\n\r\n")}, "proxy",
+		[]string{"does not get to live.example.com:8443", "502", "behind the proxy"}},
+	{"a proxy that is none", world{look: through("220 mail.example.com ESMTP\r\n")}, "proxy", []string{"is none", "--proxy none"}},
+	{"a proxy that is away", world{look: func(t *testing.T, _ *harness.Gateway, c *doctor.Config) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Proxy = &url.URL{Scheme: "http", Host: l.Addr().String()}
+		l.Close()
+	}}, "proxy", []string{"cannot be reached", "refused", "HTTPS_PROXY"}},
 	{"the engine there is down", world{live: harness.Options{Upstream: "http://127.0.0.1:1"}}, "engine", []string{"takes no calls", "run stagelock doctor there"}},
 	{"another line", world{look: set(func(c *doctor.Config) { c.Build = "7.2" })}, "line", []string{"staging is 7.2, live 7.4"}},
 	{"another line, says the portal", world{look: portalSays("Liferay Community Edition Portal 7.3.6 CE GA7 (Athanasius / Build 7306)")}, "line",
@@ -183,7 +201,7 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 			t.Parallel()
 			r := tt.world.report(t)
 			checkFinding(t, r, tt.id, tt.says)
-			if r.Unreachable != (tt.id == "dns" || tt.id == "tcp") {
+			if r.Unreachable != (tt.id == "dns" || tt.id == "tcp" || tt.id == "proxy") {
 				t.Errorf("unreachable: %v", r.Unreachable)
 			}
 		})
@@ -198,6 +216,8 @@ func TestDoctorFindsNothingWhereAllIsWell(t *testing.T) {
 	}{
 		{"as entered", world{look: set(func(c *doctor.Config) { c.Quick = false })}},
 		{"by name, both families", world{look: byName("live.example.com", "192.0.2.7", "2001:db8::7")}},
+		{"through a proxy", world{look: through(opened)}},
+		{"through a proxy that alone knows the name", world{look: byProxy(opened)}},
 		{"with a trust store", world{setenv: "JAVA_OPTS='-Dhttps.protocols=TLSv1.2 -Djava.net.preferIPv4Stack=true'",
 			look: func(_ *testing.T, g *harness.Gateway, c *doctor.Config) {
 				c.Truststore, _, _, _ = g.Node.CA()
@@ -212,7 +232,7 @@ func TestDoctorFindsNothingWhereAllIsWell(t *testing.T) {
 			if all := findings(r); len(all) > 0 || r.ToMend != 0 || r.Unreachable {
 				t.Errorf("found %+v", all)
 			}
-			for _, id := range []string{"tcp", "path", "address", "clock", "secret", "login", "line", "buffer", "probe.size", "probe.reuse"} {
+			for _, id := range []string{"tcp", "path", "address", "clock", "secret", "login", "permission", "line", "buffer", "probe.size", "probe.reuse"} {
 				if !slices.ContainsFunc(r.Lines, func(l finding.Line) bool { return l.ID == id && l.Mark == finding.OK }) {
 					t.Errorf("%s was not looked at: %+v", id, r.Lines)
 				}
@@ -232,6 +252,11 @@ var ownWorlds = []struct {
 	{"the engine is down", harness.Options{Upstream: "http://127.0.0.1:1"}, nil, "engine.up", []string{"cannot be reached", "stagelock.yaml:"}},
 	{"another secret", harness.Options{Engine: otherSecret}, nil, "engine.secret", []string{"does not accept the engine's secret", "stagelock.yaml:"}},
 	{"another inner path context", harness.Options{Inside: "/other"}, nil, "engine.path", []string{"no tunnel at /other/api/liferay/do", "stagelock.yaml:"}},
+	{"a Host that the engine does not take", harness.Options{Inner: []string{`host: refused.example.com`}}, nil, "engine.host",
+		[]string{`does not take the Host "refused.example.com"`, "virtual.hosts.valid.hosts", "stagelock.yaml:"}},
+	{"a Host of a virtual instance that it does not take", harness.Options{Inner: []string{
+		`hosts: [{ host: taken.example.com, sites: [1] }, { host: refused.example.com, sites: [2] }]`}}, nil, "engine.host",
+		[]string{`does not take the Host "refused.example.com"`, "stagelock.yaml:"}},
 	{"the log is not whole", harness.Options{}, func(s *status.Status) { s.Audit.Problem = "record 7 differs" }, "log", []string{"record 7 differs", "audit verify"}},
 	{"the last reload was refused", harness.Options{}, func(s *status.Status) { s.Config.OK, s.Config.Problem = false, "a.yaml:3: names: is empty" },
 		"reload", []string{"a.yaml:3", "mend the configuration"}},
@@ -252,7 +277,15 @@ var ownWorlds = []struct {
 
 // The gateway here: its configuration, its engine, and what it says of itself while it runs.
 func TestDoctorOfTheLiveSide(t *testing.T) {
-	e := harness.StartEngine(t, harness.EngineOptions{Context: "/portal"})
+	e := harness.StartEngine(t, harness.EngineOptions{Context: "/portal", Before: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Host == "refused.example.com" && r.Method == http.MethodPost {
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}})
 	look := func(t *testing.T, o harness.Options, change func(*status.Status)) finding.Report {
 		o.Upstream, o.Inside, o.BrowserURL = or(o.Upstream, e.URL), or(o.Inside, "/portal"), "https://www.example.com"
 		o.Logins, o.Sites = "["+harness.Login+"]", fmt.Sprintf("[%d]", harness.Site)

@@ -1,6 +1,8 @@
 package integration_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -9,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -19,6 +22,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +41,7 @@ type change func(t *testing.T, g *harness.Gateway, c *doctor.Config)
 // world is a staging server and a live one, of which everything is right unless a test breaks it.
 type world struct {
 	engine harness.EngineOptions
+	denied string // the call for which the engine says that the user lacks a permission
 	live   harness.Options
 	props  string // portal-ext.properties of the staging server
 	setenv string
@@ -55,6 +60,9 @@ const ownSecret, otherSecret = "kX7vQz2mNp4rTs9w", "qW8eRt5yUi3oPa1s"
 func (w world) report(t *testing.T) finding.Report {
 	t.Helper()
 	w.engine.Context, w.live.Secret = "/portal", or(w.live.Secret, ownSecret)
+	if w.denied != "" {
+		w.engine.Before = denies(t, w.denied)
+	}
 	if w.engine.Key == nil {
 		w.engine.Key = harness.NewKey(t, ownSecret)
 	}
@@ -289,6 +297,71 @@ func portalSays(version string) change {
 			t.Fatal(err)
 		}
 		c.PortalURL, c.Build = u, ""
+	}
+}
+
+// through has the doctor go through a forward proxy, which passes connections on to the gateway or answers so.
+func through(answer string) change {
+	return func(t *testing.T, g *harness.Gateway, c *doctor.Config) {
+		at := listener(t, func(raw net.Conn) {
+			defer raw.Close()
+			r := bufio.NewReader(raw)
+			req, err := http.ReadRequest(r)
+			if err != nil || req.Method != http.MethodConnect || req.Host != c.To.Host {
+				return
+			}
+			if _, err := io.WriteString(raw, answer); err != nil || !strings.Contains(answer, " 200 ") {
+				return
+			}
+			out, err := net.Dial("tcp", g.Addr)
+			if err != nil {
+				return
+			}
+			defer out.Close()
+			go func() { _, _ = io.Copy(raw, out) }() // ends with the connections
+			_, _ = io.Copy(out, r)
+		})
+		c.Proxy = &url.URL{Scheme: "http", Host: at}
+	}
+}
+
+// byProxy calls the gateway by a name that the proxy alone knows.
+func byProxy(answer string) change {
+	return func(t *testing.T, g *harness.Gateway, c *doctor.Config) {
+		c.To.Host = "live.example.com:8443"
+		c.Resolve = func(context.Context, string, string) ([]netip.Addr, error) { return nil, errors.New("no name server") }
+		through(answer)(t, g, c)
+	}
+}
+
+const opened = "HTTP/1.1 200 Connection established\r\n\r\n"
+
+// denies has the engine answer one call as the vendor's did whose user lacked a permission.
+func denies(t *testing.T, method string) func(http.Handler) http.Handler {
+	t.Helper()
+	all, err := filepath.Glob("../tunnel/liferay/testdata/real/7.4.3.112/*.rep.ser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var denial []byte
+	for _, name := range all {
+		if b, err := os.ReadFile(name); err == nil && bytes.Contains(b, []byte("auth.PrincipalException")) {
+			denial = b
+		}
+	}
+	if denial == nil {
+		t.Fatal("no recorded answer is of a user without permission")
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err == nil && bytes.Contains(body, []byte(method)) {
+				_, _ = w.Write(denial)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			next.ServeHTTP(w, r)
+		})
 	}
 }
 

@@ -115,6 +115,7 @@ var mayImport = map[string][]string{
 	"gateway/doctor": {
 		"gateway/doctor/challenge", "gateway/doctor/desk", "gateway/doctor/finding", "gateway/doctor/here",
 		"gateway/doctor/portal", "policy/secret", "tunnel/publisher", "tunnel/publisher/failure",
+		"tunnel/publisher/proxy",
 	},
 	"gateway/doctor/challenge": {},
 	"gateway/doctor/desk":      {"gateway/doctor/challenge", "policy/hosts"},
@@ -123,7 +124,7 @@ var mayImport = map[string][]string{
 		"conf", "gateway/doctor/challenge", "gateway/doctor/finding", "gateway/doctor/portal",
 		"gateway/readiness", "gateway/status", "policy", "policy/secret",
 	},
-	"gateway/doctor/portal": {"conf/format"},
+	"gateway/doctor/portal": {"conf/settings", "conf/vendor"},
 	"gateway/exchange": {
 		"gateway/inbox", "gateway/outbox", "gateway/replica", "policy/topology", "store", "store/exchange",
 		"tunnel/source", "tunnel/sync",

@@ -42,15 +42,34 @@ func login(ctx context.Context, p *patient) []finding.Line {
 		return []finding.Line{finding.Know("not looked at: " + err.Error())}
 	}
 	defer c.Close()
-	err = c.CheckRemoteStagingGroup(ctx, p.Site)
+	if err := c.CheckRemoteStagingGroup(ctx, p.Site); err != nil {
+		return []finding.Line{p.failed(err)}
+	}
+	return []finding.Line{finding.Well(fmt.Sprintf("%s may reach site %d", p.Login, p.Site)), p.permission(ctx, c)}
+}
+
+// permission asks for the site as a user must be allowed to see it who publishes into it. Whether he may import
+// is asked with the first call that changes something, which no doctor makes.
+func (p *patient) permission(ctx context.Context, c *publisher.Client) finding.Line {
+	err := c.GetGroup(ctx, p.Site)
 	var f *failure.Failure
 	switch {
-	case err == nil:
-		return []finding.Line{finding.Well(fmt.Sprintf("%s may reach site %d", p.Login, p.Site))}
-	case errors.As(err, &f):
-		return []finding.Line{p.denied(f)}
+	case errors.As(err, &f) && strings.HasPrefix(f.Reason, "call."):
+		return finding.Know("not looked at: the gateway there does not let the call getGroup pass").As("permission")
+	case err != nil:
+		return p.failed(err)
 	}
-	return []finding.Line{finding.Mend(err.Error(), "see the reference in the log there")}
+	return finding.Well(fmt.Sprintf("live shows %s the site; publishing asks for Export/Import Application Info too, when it begins", p.Login)).
+		As("permission")
+}
+
+// failed says why a call failed.
+func (p *patient) failed(err error) finding.Line {
+	var f *failure.Failure
+	if errors.As(err, &f) {
+		return p.denied(f)
+	}
+	return finding.Mend(err.Error(), "see the reference in the log there")
 }
 
 // denied says which of login, site and engine a call failed for.
@@ -80,11 +99,12 @@ func (p *patient) denied(f *failure.Failure) finding.Line {
 			"enter the id of the live site as Remote Site ID: Site Settings shows it",
 		).As("site")
 	case class == "RemoteAuthException":
-		return finding.Mend("live does not know "+p.Login+": "+text, "use a login that live has; its mail address, or its screen name in 6.2")
+		return finding.Mend("live does not know "+p.Login+" in the virtual instance that it is asked under: "+text,
+			"use a login that live has, its mail address or its screen name in 6.2; or have engine.upstream.host there name the site's instance")
 	case class == "PrincipalException" || strings.Contains(class, "MustHavePermission"):
 		return finding.Mend(
 			p.Login+" may not publish into the site: "+text,
-			"give the user Update and Publish Staging of the live site",
+			"give a role of the user View, Update, Publish Staging and Export/Import Pages on the live site",
 		).As("permission")
 	}
 	return finding.Mend(cmp.Or(text, f.Error()), cmp.Or(f.Cure, "see the reference in the log there"))

@@ -9,9 +9,9 @@ import (
 	"net/netip"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/stagelock/stagelock/gateway/doctor/finding"
+	"github.com/stagelock/stagelock/tunnel/publisher/proxy"
 )
 
 // scheme looks whether publishers are told to use TLS, and who answers plain HTTP.
@@ -47,6 +47,10 @@ func names(ctx context.Context, p *patient) []finding.Line {
 	if a, err := netip.ParseAddr(host); err == nil {
 		p.addrs, p.known[named] = []netip.Addr{a}, true
 		return []finding.Line{finding.Well(host + " is an address")}
+	}
+	if p.Proxy != nil {
+		p.known[named] = true
+		return []finding.Line{finding.Well("the proxy " + proxy.Address(p.Proxy) + " looks " + host + " up")}
 	}
 	var lines []finding.Line
 	for _, family := range []struct{ id, network, name string }{{"dns.v4", "ip4", "IPv4"}, {"dns.v6", "ip6", "IPv6"}} {
@@ -91,17 +95,16 @@ func onlyIPv4(_ context.Context, p *patient) []finding.Line {
 // connect connects to each address.
 func connect(ctx context.Context, p *patient) []finding.Line {
 	var lines []finding.Line
-	for _, a := range p.addrs {
-		addr := net.JoinHostPort(a.Unmap().String(), p.port())
+	for _, addr := range p.targets(p.port()) {
 		begun := p.Now()
 		conn, err := p.dial(ctx, addr)
 		if err != nil {
-			lines = append(lines, unreached(addr, err, p.Patience))
+			lines = append(lines, p.unreached(addr, err))
 			continue
 		}
 		conn.Close()
 		p.known[reached] = true
-		lines = append(lines, finding.Well(fmt.Sprintf("%s answers in %d ms", addr, p.Now().Sub(begun).Milliseconds())))
+		lines = append(lines, finding.Well(fmt.Sprintf("%s answers in %d ms%s", addr, p.Now().Sub(begun).Milliseconds(), p.through())))
 	}
 	if p.known[reached] { // Java tries the next address too, as long as one answers
 		for i := range lines {
@@ -113,6 +116,26 @@ func connect(ctx context.Context, p *patient) []finding.Line {
 	return lines
 }
 
+// targets are what to connect to, in order: the addresses, or the name where a proxy looks it up.
+func (p *patient) targets(port string) []string {
+	if len(p.addrs) == 0 {
+		return []string{net.JoinHostPort(p.To.Hostname(), port)}
+	}
+	all := make([]string, len(p.addrs))
+	for i, a := range p.addrs {
+		all[i] = net.JoinHostPort(a.Unmap().String(), port)
+	}
+	return all
+}
+
+// through says which way connections go, where it is not the straight one.
+func (p *patient) through() string {
+	if p.Proxy == nil {
+		return ""
+	}
+	return " through the proxy " + proxy.Address(p.Proxy)
+}
+
 func (p *patient) dial(ctx context.Context, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.Patience)
 	defer cancel()
@@ -120,20 +143,42 @@ func (p *patient) dial(ctx context.Context, addr string) (net.Conn, error) {
 }
 
 // unreached says why a connection could not be made.
-func unreached(addr string, err error, patience time.Duration) finding.Line {
+func (p *patient) unreached(addr string, err error) finding.Line {
 	var timeout net.Error
+	var at *proxy.Error
 	switch {
+	case errors.As(err, &at):
+		return barred(addr, at)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return finding.Mend(addr+" refuses connections", "start the gateway there, or mend the port; a firewall may refuse too")
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return finding.Mend("there is no way to "+addr, "look at the routes of this machine, and at the address of the name")
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return finding.Mend(
-			fmt.Sprintf("%s gives no answer in %s: a firewall drops it", addr, patience),
+			fmt.Sprintf("%s gives no answer in %s: a firewall drops it", addr, p.Patience),
 			"have the firewalls between let this machine through to that port",
 		)
 	}
 	return finding.Mend(addr+" cannot be reached: "+err.Error(), "look at the line between")
+}
+
+// barred says why a proxy opens no way.
+func barred(addr string, e *proxy.Error) finding.Line {
+	mend := func(words, cure string) finding.Line {
+		return finding.Mend("the proxy "+e.Proxy+" "+words, cure).As("proxy")
+	}
+	switch {
+	case strings.HasPrefix(e.Status, "407"):
+		return mend("wants a login: it answers "+e.Status, "write it into the proxy's address: http://login:password@host:port")
+	case strings.HasPrefix(e.Status, "5"):
+		return mend("does not get to "+addr+": it answers "+e.Status,
+			"look at the name and the port, and whether the firewall behind the proxy lets it through")
+	case e.Status != "":
+		return mend("opens no way to "+addr+": it answers "+e.Status, "have it allow CONNECT to that host and port")
+	case errors.Is(e.Err, proxy.ErrAnswer):
+		return mend("is none: "+e.Err.Error(), "mend its address in --proxy or HTTPS_PROXY; --proxy none goes straight")
+	}
+	return mend("cannot be reached: "+e.Err.Error(), "start it, or mend its address in --proxy or HTTPS_PROXY; --proxy none goes straight")
 }
 
 // client calls the other end as publishers do: HTTP/1.1, one connection after the other.
@@ -142,16 +187,15 @@ func (p *patient) client(t *http.Transport) *http.Client {
 		t = &http.Transport{}
 	}
 	t.DisableCompression, t.DialContext = true, func(ctx context.Context, _, addr string) (net.Conn, error) {
-		var err error
-		for _, a := range p.addrs {
-			_, port, _ := net.SplitHostPort(addr)
-			var conn net.Conn
-			if conn, err = p.dial(ctx, net.JoinHostPort(a.Unmap().String(), port)); err == nil {
+		_, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		var conn net.Conn
+		for _, to := range p.targets(port) {
+			if conn, err = p.dial(ctx, to); err == nil {
 				return conn, nil
 			}
-		}
-		if len(p.addrs) == 0 {
-			return p.dial(ctx, addr)
 		}
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/doctor/desk"
 	"github.com/stagelock/stagelock/gateway/doctor/finding"
 	"github.com/stagelock/stagelock/gateway/doctor/here"
+	"github.com/stagelock/stagelock/tunnel/publisher/proxy"
 )
 
 // Config says what is looked at. What is zero is not.
@@ -134,6 +135,7 @@ func (c Config) withDefaults() Config {
 	if c.Dial == nil {
 		c.Dial = new(net.Dialer).DialContext
 	}
+	c.Dial = proxy.Dialer(c.Dial, c.Proxy, c.Roots, true)
 	if c.Resolve == nil {
 		c.Resolve = net.DefaultResolver.LookupNetIP
 	}

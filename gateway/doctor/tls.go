@@ -47,9 +47,9 @@ func (p *patient) greet(ctx context.Context) (*tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.Patience)
 	defer cancel()
 	var err error
-	for _, a := range p.addrs {
+	for _, to := range p.targets(p.port()) {
 		var conn net.Conn
-		if conn, err = p.dial(ctx, net.JoinHostPort(a.Unmap().String(), p.port())); err != nil {
+		if conn, err = p.dial(ctx, to); err != nil {
 			continue
 		}
 		secure := tls.Client(conn, &tls.Config{ServerName: p.To.Hostname(), MinVersion: tls.VersionTLS12,

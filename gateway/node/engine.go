@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
@@ -79,9 +80,25 @@ func AskEngine(ctx context.Context, c *conf.Config) []readiness.Finding {
 		return nil
 	}
 	defer p.Engine.Pool.Close()
-	var found []readiness.Finding
-	for _, f := range questionFor(p).AskAll(ctx, p.Engine.Pool) {
-		if f != nil {
+	ask := questionFor(p)
+	found := heard(nil, ask.AskAll(ctx, p.Engine.Pool), "")
+	for i, v := range c.Engine.Upstream.Hosts { // one instance may be taken where another is not
+		ask.Host = v.Host
+		found = heard(found, ask.AskAll(ctx, p.Engine.Pool), fmt.Sprintf("engine.upstream.hosts[%d].host", i))
+	}
+	return found
+}
+
+// heard adds what is not known yet; a Host that is not taken stands in a setting.
+func heard(found []readiness.Finding, more []*readiness.Finding, host string) []readiness.Finding {
+	for _, f := range more {
+		if f == nil {
+			continue
+		}
+		if f.Kind == readiness.Host && host != "" {
+			f.Setting = host
+		}
+		if !slices.ContainsFunc(found, func(o readiness.Finding) bool { return o.Node == f.Node && o.Msg == f.Msg }) {
 			found = append(found, *f)
 		}
 	}

@@ -38,6 +38,12 @@ func (l Line) In(v portal.Value) Line {
 	return l
 }
 
+// CuredBy says what would mend it.
+func (l Line) CuredBy(cure string) Line {
+	l.Cure = cure
+	return l
+}
+
 // As gives a line the id of a finding, where a check has several.
 func (l Line) As(id string) Line {
 	l.ID = id

@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/doctor/challenge"
 	"github.com/stagelock/stagelock/gateway/doctor/finding"
 	"github.com/stagelock/stagelock/gateway/doctor/portal"
@@ -25,7 +28,7 @@ func secretLines(_ context.Context, p *patient) []finding.Line {
 		return []finding.Line{finding.Mend("the portal has no shared secret", portal.Secret+"=…").In(missing)}
 	}
 	hexLine, cipherLine := p.Portal.Get(portal.Hex), p.Portal.Get(portal.Algorithm)
-	asHex, cipher := hexLine.Text == "true", cmp.Or(cipherLine.Text, "AES")
+	asHex, cipher := p.Portal.Is(portal.Hex), cmp.Or(cipherLine.Text, "AES")
 	if s := p.Secret; s != nil && !s.Place.Set() {
 		switch {
 		case s.Text != v.Text:
@@ -94,19 +97,50 @@ func oldProtocols(_ context.Context, p *patient) []finding.Line {
 	return nil
 }
 
-// jvmProxy tells of a forward proxy, which the portal uses and this machine does not.
+// jvmProxy tells where the portal goes another way than the commands of this machine.
 func jvmProxy(_ context.Context, p *patient) []finding.Line {
 	o := p.Portal.Option("https.proxyHost")
-	if !o.Set() {
-		return nil
+	switch {
+	case o.Set() && p.Proxy == nil:
+		return []finding.Line{finding.Know(fmt.Sprintf("the portal's JVM goes through the proxy %s, and what follows was looked at without it",
+			o.Text)).CuredBy("look with --proxy, or take the other end out with -Dhttp.nonProxyHosts").In(o)}
+	case o.Set() && !strings.EqualFold(o.Text, p.Proxy.Hostname()):
+		return []finding.Line{finding.Know(fmt.Sprintf("the portal's JVM goes through the proxy %s, and %s was looked through",
+			o.Text, p.Proxy.Hostname())).CuredBy("look with the proxy of the JVM in --proxy").In(o)}
+	case !o.Set() && p.Proxy != nil && p.Portal.HasOptions():
+		return []finding.Line{finding.Know(fmt.Sprintf("the way was looked at through the proxy %s, and the portal's JVM has none: it does not read HTTPS_PROXY",
+			p.Proxy.Hostname())).CuredBy("start it with -Dhttps.proxyHost=" + p.Proxy.Hostname() + ", or look with --proxy none")}
 	}
-	l := finding.Know(
-		fmt.Sprintf(
-			"the portal's JVM goes through the proxy %s, which was not looked at; -Dhttp.nonProxyHosts takes hosts out",
-			o.Text,
-		),
-	)
-	return []finding.Line{l.In(o)}
+	return nil
+}
+
+// oddLines tells what the portal loses or takes otherwise than it is meant, unless the configuration of the
+// gateway here reads the same files and tells it.
+func oddLines(_ context.Context, p *patient) []finding.Line {
+	var lines []finding.Line
+	for _, c := range p.Portal.Problems() {
+		if p.Own != nil && slices.ContainsFunc(p.Own.Problems, func(o conf.Problem) bool { return o.File == c.File && o.Line == c.Line }) {
+			continue
+		}
+		lines = append(lines, problem(c))
+	}
+	return lines
+}
+
+// properties holds what the portal beside is told against what the gateway here does.
+func properties(_ context.Context, p *patient) []finding.Line {
+	var lines []finding.Line
+	up := p.Own.Conf.Engine.Upstream
+	plain := func(u *url.URL) bool { return u.Scheme == "http" }
+	if v := p.Portal.Get(portal.HTTPS); p.Portal.Is(portal.HTTPS) && slices.ContainsFunc(up.Nodes, plain) {
+		lines = append(lines, finding.Mend("the portal takes calls over https only, and the gateway here calls it over http",
+			portal.HTTPS+"=false, or https in engine.upstream.nodes").In(v))
+	}
+	if v := p.Portal.Get(portal.Context); v.Set() && strings.Trim(v.Text, "/") != strings.Trim(up.PathContext, "/") {
+		lines = append(lines, finding.Mend(fmt.Sprintf("the portal has the path context %q, and the gateway here calls it under %q", v.Text, up.PathContext),
+			"engine.upstream.path_context: "+strconv.Quote(v.Text)).In(v))
+	}
+	return lines
 }
 
 // otherTruststore looks whether the trust store that was named is the JVM's.

@@ -1,14 +1,18 @@
 package here_test
 
 import (
+	"context"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/doctor/finding"
 	"github.com/stagelock/stagelock/gateway/doctor/here"
 	"github.com/stagelock/stagelock/gateway/doctor/portal"
+	"github.com/stagelock/stagelock/gateway/readiness"
 )
 
 // beside are the files of a portal with these properties and this setenv.sh.
@@ -93,11 +97,115 @@ func TestFilesBesideAPortal(t *testing.T) {
 	}
 }
 
-// TestAProxyOfTheJVMIsToldOf: the portal goes another way than the doctor, and says so is all that can be done.
-func TestAProxyOfTheJVMIsToldOf(t *testing.T) {
-	all := look(t, here.Config{Portal: beside(t, goodSecret, "#\nJAVA_OPTS=-Dhttps.proxyHost=proxy.example.com")})
-	if l := all["jvm.proxy"]; len(l) != 1 || l[0].Mark != finding.Note || l[0].At != 2 || !strings.Contains(l[0].Words, "proxy.example.com") {
+// TestTheWayOfTheJVMIsHeldAgainstTheDoctors: the portal goes another way than the doctor, and then what the doctor
+// found says nothing of the portal.
+func TestTheWayOfTheJVMIsHeldAgainstTheDoctors(t *testing.T) {
+	other := &url.URL{Scheme: "http", Host: "other.example.com:3128"}
+	same := &url.URL{Scheme: "http", Host: "Proxy.example.com:3128"}
+	const through, straight = "#\nJAVA_OPTS=-Dhttps.proxyHost=proxy.example.com", "#\nJAVA_OPTS=-Xmx1g -Da=b"
+	for _, tt := range []struct {
+		name, setenv string
+		proxy        *url.URL
+		at           int
+		says         string // empty: nothing
+	}{
+		{"the JVM alone", through, nil, 2, "looked at without it"},
+		{"both", through, same, 0, ""},
+		{"another one", through, other, 2, "other.example.com was looked through"},
+		{"the doctor alone", straight, other, 0, "does not read HTTPS_PROXY"},
+		{"neither", straight, nil, 0, ""},
+		{"no options are known", "", other, 0, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := look(t, here.Config{Portal: beside(t, goodSecret, tt.setenv), Proxy: tt.proxy})["jvm.proxy"]
+			if tt.says == "" {
+				if len(l) > 0 {
+					t.Errorf("got %+v", l)
+				}
+				return
+			}
+			if len(l) != 1 || l[0].Mark != finding.Note || l[0].At != tt.at || !strings.Contains(l[0].Words, tt.says) || l[0].Cure == "" {
+				t.Errorf("got %+v", l)
+			}
+		})
+	}
+}
+
+// own is the gateway of a configuration.
+func own(t *testing.T, upstream string, problems ...conf.Problem) *here.Own {
+	t.Helper()
+	dir := t.TempDir()
+	name := filepath.Join(dir, "stagelock.yaml")
+	text := "names: [live.example.com]\ndata: " + dir + "\nhosts: {allow: [\"127.0.0.1\"]}\nengine:\n  upstream: " + upstream + "\n" +
+		"peers: [{name: a, sites: [1], logins: [b@example.com], secret: {value: k3Xq0mZr9wTbL5vN}}]\n"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, found := conf.Load(conf.Options{File: name})
+	if conf.Fatal(found) {
+		t.Fatal(found)
+	}
+	return &here.Own{Conf: c, Problems: problems}
+}
+
+// TestThePortalBesideIsHeldAgainstTheGateway: what each is right by itself, and wrong together.
+func TestThePortalBesideIsHeldAgainstTheGateway(t *testing.T) {
+	for _, tt := range []struct {
+		name, properties, upstream string
+		at                         int
+		want                       string // empty: nothing is to be mended
+	}{
+		{"https is required", "tunnel.servlet.https.required=on\n", `{nodes: ["http://127.0.0.1:8080"]}`, 2, "over https only"},
+		{"https is required and spoken", "tunnel.servlet.https.required=true\n", `{nodes: ["https://127.0.0.1:9443"]}`, 0, ""},
+		{"another path context", "portal.ctx=/portal\n", `{nodes: ["http://127.0.0.1:8080"]}`, 2, `path_context: "/portal"`},
+		{"the same path context", "portal.ctx=/portal\n", `{nodes: ["http://127.0.0.1:8080"], path_context: /portal}`, 0, ""},
+		{"none, as the portal writes it", "portal.ctx=/\n", `{nodes: ["http://127.0.0.1:8080"]}`, 0, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := look(t, here.Config{Portal: beside(t, goodSecret+tt.properties, ""), Own: own(t, tt.upstream)})["engine.props"]
+			if tt.want == "" {
+				if len(l) > 0 {
+					t.Errorf("got %+v", l)
+				}
+				return
+			}
+			if len(l) != 1 || l[0].Mark != finding.Bad || l[0].At != tt.at || !strings.Contains(l[0].Words+l[0].Cure, tt.want) {
+				t.Errorf("got %+v", l)
+			}
+		})
+	}
+}
+
+// TestOddLinesAreToldOnce: by the configuration, if it reads the same file.
+func TestOddLinesAreToldOnce(t *testing.T) {
+	p := beside(t, goodSecret+"tunneling.servlet.shared.secert=x\n", "")
+	alone := look(t, here.Config{Portal: p})["portal"]
+	if len(alone) != 1 || alone[0].Mark != finding.Note || alone[0].At != 2 || !strings.Contains(alone[0].Cure, "tunneling.servlet.shared.secret") {
+		t.Fatalf("got %+v", alone)
+	}
+	gateway := own(t, `{nodes: ["http://127.0.0.1:8080"]}`, conf.Problem{File: alone[0].File, Line: 2, Msg: "is no property", Warning: true})
+	all := look(t, here.Config{Portal: p, Own: gateway})
+	if len(all["portal"]) != 0 || len(all["conf"]) != 1 {
 		t.Errorf("got %+v", all)
+	}
+}
+
+// TestTheHostThatTheEngineHears: users and sites of another virtual instance are not found under it.
+func TestTheHostThatTheEngineHears(t *testing.T) {
+	for _, tt := range []struct{ name, upstream, want string }{
+		{"the node's", `{nodes: ["http://127.0.0.1:8080", "http://127.0.0.1:8081"]}`, "hears the Host 127.0.0.1:8080, 127.0.0.1:8081;"},
+		{"its own", `{nodes: ["http://127.0.0.1:8080", "http://127.0.0.1:8081"], host: www.example.com}`, "hears the Host www.example.com;"},
+		{"of further instances", `{nodes: ["http://127.0.0.1:8080"], hosts: [{host: b.example.com, sites: [7, 8]}]}`,
+			"127.0.0.1:8080; b.example.com for the sites 7 8;"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := own(t, tt.upstream)
+			o.Engine = func(context.Context) []readiness.Finding { return nil }
+			l := look(t, here.Config{Own: o})["engine.host"]
+			if len(l) != 1 || l[0].Mark != finding.OK || !strings.Contains(l[0].Words, tt.want) {
+				t.Errorf("got %+v", l)
+			}
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package here
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"github.com/stagelock/stagelock/conf"
@@ -23,6 +24,7 @@ type Config struct {
 	Portal     *portal.Portal // the files of the portal here
 	Truststore string         // whom the JVM of the portal trusts
 	Own        *Own           // the gateway here
+	Proxy      *url.URL       // forward proxy of this machine's commands; nil: none
 
 	Now func() time.Time // nil: the machine's clock
 }
@@ -63,6 +65,7 @@ type check struct {
 }
 
 func withFiles(p *patient) bool { return p.Portal != nil }
+func withBoth(p *patient) bool  { return withFiles(p) && ofOwn(p) && p.Own.usable() }
 func ofOwn(p *patient) bool     { return p.Own != nil }
 
 // checks are all of them.
@@ -74,12 +77,14 @@ var checks = []check{
 	{"disk", ofOwn, disk},
 	{"refused", ofOwn, refusedConnections},
 
+	{"portal", withFiles, oddLines},
 	{"secret.lines", withFiles, secretLines},
 	{"engine.hosts", withFiles, openHosts},
 	{"timeout", withFiles, shortTimeout},
 	{"jvm.tls", withFiles, oldProtocols},
 	{"jvm.proxy", withFiles, jvmProxy},
 	{"jvm.trust", withFiles, otherTruststore},
+	{"engine.props", withBoth, properties},
 }
 
 // Look makes every check that the configuration asks for and tells each line with the id of its check.

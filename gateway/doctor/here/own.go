@@ -1,6 +1,7 @@
 package here
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -20,17 +21,22 @@ import (
 func configuration(_ context.Context, p *patient) []finding.Line {
 	var lines []finding.Line
 	for _, c := range p.Own.Problems {
-		l := finding.Mend(strings.TrimSpace(c.Path+" "+c.Msg), c.Cure)
-		if c.Warning {
-			l.Mark = finding.Note
-		}
-		l.File, l.At = c.File, c.Line
-		lines = append(lines, l)
+		lines = append(lines, problem(c))
 	}
 	if len(lines) == 0 {
 		return []finding.Line{finding.Well("the configuration can be used")}
 	}
 	return lines
+}
+
+// problem is one of a configuration, as a finding.
+func problem(c conf.Problem) finding.Line {
+	l := finding.Mend(strings.TrimSpace(c.Path+" "+c.Msg), c.Cure)
+	if c.Warning {
+		l.Mark = finding.Note
+	}
+	l.File, l.At = c.File, c.Line
+	return l
 }
 
 // status asks the gateway once.
@@ -100,9 +106,24 @@ func engine(ctx context.Context, p *patient) []finding.Line {
 		lines = append(lines, l)
 	}
 	if len(lines) == 0 {
-		lines = append(lines, finding.Well("the live engine would take a publish").As("engine.up"))
+		lines = append(lines, finding.Well("the live engine would take a publish").As("engine.up"), p.said())
 	}
 	return append(lines, p.validHosts()...)
+}
+
+// said tells the Host that the engine hears, by which a portal chooses its virtual instance: users and sites
+// of another one are not known there.
+func (p *patient) said() finding.Line {
+	up := p.Own.Conf.Engine.Upstream
+	var hosts []string
+	for _, n := range up.Nodes {
+		hosts = append(hosts, cmp.Or(up.Host, n.Host))
+	}
+	words := "it hears the Host " + strings.Join(slices.Compact(hosts), ", ")
+	for _, v := range up.Hosts {
+		words += fmt.Sprintf("; %s for the sites %s", v.Host, strings.Trim(fmt.Sprint(v.Sites), "[]"))
+	}
+	return finding.Well(words + "; a portal looks users and sites up in the virtual instance of that name, else in its default one").As("engine.host")
 }
 
 // settingOf is where a finding's setting is written: a secret stands in a file, or as a value.

@@ -52,9 +52,11 @@ func doctorFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "both", Usage: "have the other gateway look back at this machine"},
 		&cli.BoolFlag{Name: "quick", Usage: "leave out what waits for minutes"},
 		&cli.StringFlag{Name: "ca", Usage: "PEM file of the authority of the other gateway"},
+		&cli.StringFlag{Name: "proxy", Usage: "forward proxy, http://[login:password@]host[:port]; none: straight on"},
 		&cli.StringFlag{Name: "portal", Usage: "the portal here, such as http://127.0.0.1:8080"},
-		&cli.StringSliceFlag{Name: "portal-ext", Usage: "portal-ext.properties of the portal here; may be repeated, a later one wins"},
-		&cli.StringSliceFlag{Name: "setenv", Usage: "script with the options of its JVM, such as setenv.sh; may be repeated"},
+		&cli.StringSliceFlag{Name: "portal-ext", Usage: "portal-ext.properties of the portal here and its includes; may be repeated"},
+		&cli.StringSliceFlag{Name: "setenv", Usage: "script that starts its JVM, such as setenv.sh; may be repeated"},
+		&cli.StringFlag{Name: "liferay-home", Usage: "what ${liferay.home} stands for in its files, if no --setenv tells"},
 		&cli.StringFlag{
 			Name:  "truststore",
 			Usage: "whom its JVM trusts: cacerts or another keystore (password changeit), or a PEM file",
@@ -108,12 +110,17 @@ func (sh shell) patient(c *cli.Context) (doctor.Config, error) {
 	if cfg.Roots, err = flags.Roots(c.String("ca")); err != nil {
 		return cfg, err
 	}
+	if cfg.To != nil {
+		if cfg.Proxy, err = flags.Proxy(sh.Shell, c.String("proxy"), cfg.To); err != nil {
+			return cfg, err
+		}
+	}
 	if cfg.To == nil || c.String("config") != "" {
 		if err := sh.own(c, &cfg); err != nil {
 			return cfg, err
 		}
 	}
-	if err := portalFiles(c, &cfg); err != nil {
+	if err := sh.portalFiles(c, &cfg); err != nil {
 		return cfg, err
 	}
 	if (cfg.Login == "") != (cfg.Site == 0) {
@@ -167,11 +174,14 @@ func askGateway(ctx context.Context, c *conf.Config) (*status.Status, error) {
 }
 
 // portalFiles reads those that were named, else those of the gateway's configuration.
-func portalFiles(c *cli.Context, cfg *doctor.Config) (err error) {
-	f := portal.Files{Properties: c.StringSlice("portal-ext"), JVM: c.StringSlice("setenv"), Line: c.String("line")}
+func (sh shell) portalFiles(c *cli.Context, cfg *doctor.Config) (err error) {
+	f := portal.Files{Properties: c.StringSlice("portal-ext"), JVM: c.StringSlice("setenv"), Line: c.String("line"),
+		Home: c.String("liferay-home"), Env: sh.Environ}
 	if cfg.Own != nil && cfg.Own.Conf != nil && len(f.Properties) == 0 && cfg.To == nil {
-		f.Line = cmp.Or(f.Line, cfg.Own.Conf.Engine.Line)
-		for _, p := range cfg.Own.Conf.Engine.Liferay.PortalExt {
+		own := cfg.Own.Conf.Engine
+		f.Options = own.Liferay.Variables
+		f.Line, f.Home = cmp.Or(f.Line, own.Line), cmp.Or(f.Home, string(own.Liferay.Home))
+		for _, p := range own.Liferay.PortalExt {
 			f.Properties = append(f.Properties, string(p))
 		}
 	}
@@ -190,7 +200,7 @@ func (sh shell) secret(c *cli.Context, cfg *doctor.Config) error {
 		return err
 	}
 	if v := cfg.Portal.Get(portal.Secret); v.Set() {
-		cfg.Secret = &here.Secret{Text: v.Text, Hex: cfg.Portal.Get(portal.Hex).Text == "true",
+		cfg.Secret = &here.Secret{Text: v.Text, Hex: cfg.Portal.Is(portal.Hex),
 			Algorithm: cmp.Or(cfg.Portal.Get(portal.Algorithm).Text, "AES"), Place: v}
 	}
 	return nil
