@@ -21,7 +21,8 @@
 //	          chain, the proof that it is whole, the retention of what is old, the trail of a publish
 //	certs     the certificate of the listeners
 //	node      builds all of that from a configuration, runs, reloads and drains it; below it the plan that
-//	          a configuration makes, and the trial of a call
+//	          a configuration makes, the trial of a call, the sockets of listen, the names in the data
+//	          folder, and what a reload says
 //
 // Arrows point down only: node knows all; relay and native know visit and metrics; relay knows once and
 // upstream; visit knows audit; metrics and admin know status and ask nobody else. once knows neither wire nor connection,

@@ -2,24 +2,20 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/admin"
-	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/node/plan"
+	"github.com/stagelock/stagelock/gateway/node/reloads"
 	"github.com/stagelock/stagelock/gateway/relay/rules"
-	"github.com/stagelock/stagelock/gateway/status"
 	"github.com/stagelock/stagelock/gateway/watch"
 	"github.com/stagelock/stagelock/policy/calls"
 )
@@ -47,7 +43,7 @@ type desk struct {
 
 	neighbours watch.Neighbours
 	admin      *admin.Server
-	loaded     loaded
+	loaded     reloads.Loaded
 	named      string // of this gateway
 	since      time.Time
 }
@@ -131,77 +127,5 @@ func (n *Node) adminRules() admin.Rules {
 
 // reloadFor reloads for somebody at the admin listener, who may go away meanwhile.
 func (n *Node) reloadFor(ctx context.Context) admin.Reloaded {
-	r, err := n.Reload(context.WithoutCancel(ctx))
-	out := admin.Reloaded{OK: err == nil, Restart: r.Restart, Message: "the configuration is in use"}
-	switch {
-	case errors.Is(err, ErrReload):
-		out.Message = ErrReload.Error()
-	case err != nil:
-		out.Message = err.Error()
-	case len(r.Changes) == 0:
-		out.Message = "nothing has changed"
-	}
-	if !errors.Is(err, ErrReload) { // they are in use
-		for _, c := range r.Changes {
-			out.Changed = append(out.Changed, c.Path)
-		}
-	}
-	for _, p := range r.Problems {
-		out.Problems = append(out.Problems, admin.Problem{File: p.File, Line: p.Line, Path: p.Path, Message: p.Msg,
-			Cure: p.Cure, Warning: p.Warning})
-	}
-	return out
-}
-
-// Bounds of what an event tells of a reload.
-const (
-	maxChanges = 100
-	maxValue   = 200
-)
-
-// noteChanges records which settings a reload changed: their names, and what they were and are unless
-// that is a secret.
-func (n *Node) noteChanges(ctx context.Context, next *conf.Config, changes []conf.Change) error {
-	ev := audit.Event{Kind: audit.KindConfig, Detail: "loaded; nothing has changed", ConfigDigest: digest(next)}
-	var names []string
-	for i, c := range changes {
-		if i == maxChanges {
-			names = append(names, fmt.Sprintf("and %d more", len(changes)-i))
-			break
-		}
-		names = append(names, c.Path)
-		if ev.Fields == nil {
-			ev.Fields = map[string]string{}
-		}
-		_, what, _ := strings.Cut(c.String(), ": ")
-		if r := []rune(what); len(r) > maxValue {
-			what = string(r[:maxValue]) + "…"
-		}
-		ev.Fields[c.Path] = what
-	}
-	if len(names) > 0 {
-		ev.Detail = "loaded; changed: " + strings.Join(names, ", ")
-	}
-	_, err := n.recorder.Append(ctx, ev)
-	return err
-}
-
-// loaded knows how the configuration was read. It is asked while a reload goes on.
-type loaded struct{ now atomic.Pointer[status.Config] }
-
-func (l *loaded) taken(at time.Time, digest string, restart []string) {
-	l.now.Store(&status.Config{Digest: digest, Loaded: at, Tried: at, OK: true, Restart: restart})
-}
-
-func (l *loaded) refused(at time.Time, why string) {
-	c := l.get()
-	c.Tried, c.OK, c.Problem = at, false, why
-	l.now.Store(&c)
-}
-
-func (l *loaded) get() status.Config {
-	if c := l.now.Load(); c != nil {
-		return *c
-	}
-	return status.Config{}
+	return reloads.Answer(n.Reload(context.WithoutCancel(ctx)))
 }

@@ -14,12 +14,6 @@ import (
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
 
-// SyncKey is the file of the key by which other servers know this one.
-func (d DataDir) SyncKey() string { return d.path("sync.key") }
-
-// Contents is the folder of contents that servers exchange.
-func (d DataDir) Contents() string { return d.path("sync") }
-
 // openExchange makes the gateway one of several servers that are kept alike, if it is.
 func (n *Node) openExchange(_ context.Context, _ *rules.Policy) error {
 	if !servers.Enabled(n.conf()) {

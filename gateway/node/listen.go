@@ -2,14 +2,11 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
-	"syscall"
 
 	"github.com/stagelock/stagelock/gateway/front"
+	"github.com/stagelock/stagelock/gateway/node/sockets"
 	"github.com/stagelock/stagelock/policy/hosts"
 )
 
@@ -17,18 +14,19 @@ import (
 // known before anything runs.
 func (n *Node) listen(ctx context.Context) error {
 	for _, l := range n.cfg.Listeners {
-		n.closers = append(n.closers, func() error { return ignoreClosed(l.Close()) })
+		n.closers = append(n.closers, func() error { return sockets.Closed(l.Close()) })
 	}
 	given := slices.Clone(n.cfg.Listeners)
 	senders, _ := hosts.NewProxies(n.conf().Hosts.ProxyProtocol)
 	for _, a := range n.conf().Listen {
-		l, rest := take(given, a)
+		l, rest := sockets.Take(given, a)
 		given = rest
 		if l == nil {
 			var err error
-			if l, err = n.bind(ctx, a); err != nil {
+			if l, err = sockets.Bind(ctx, a, n.conf().Listen); err != nil {
 				return err
 			}
+			n.closers = append(n.closers, func() error { return sockets.Closed(l.Close()) })
 		}
 		n.listeners = append(n.listeners, front.Listen(l, senders, n.conf().Limits.HeadTimeout))
 	}
@@ -37,67 +35,4 @@ func (n *Node) listen(ctx context.Context) error {
 			"make listen and the socket unit agree", given[0].Addr())
 	}
 	return nil
-}
-
-// network is the one that opens what is written: 0.0.0.0 every IPv4 address and no IPv6 one, which Go
-// would open too; [::] both, unless 0.0.0.0 has the port already.
-func network(a netip.AddrPort, listen []netip.AddrPort) string {
-	switch {
-	case a.Addr().Is4():
-		return "tcp4"
-	case a.Addr().IsUnspecified() && !slices.Contains(listen, netip.AddrPortFrom(netip.IPv4Unspecified(), a.Port())):
-		return "tcp"
-	}
-	return "tcp6"
-}
-
-func (n *Node) bind(ctx context.Context, a netip.AddrPort) (net.Listener, error) {
-	var lc net.ListenConfig
-	a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-	l, err := lc.Listen(ctx, network(a, n.conf().Listen), a.String())
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w; %s", a, err, bindCure(err))
-	}
-	n.closers = append(n.closers, func() error { return ignoreClosed(l.Close()) })
-	return l, nil
-}
-
-// bindCure says what to do about an address that cannot be listened on.
-func bindCure(err error) string {
-	switch {
-	case errors.Is(err, syscall.EACCES):
-		return "ports below 1024 are root's: give the gateway the capability CAP_NET_BIND_SERVICE, as its systemd unit does, " +
-			"or listen on a higher port and have the balancer or the firewall pass 443 on to it"
-	case errors.Is(err, syscall.EADDRINUSE):
-		return "stop what uses that port (ss -ltnp shows it), or change listen"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "this machine has no such address: write one that it has, or 0.0.0.0 for all of IPv4"
-	case errors.Is(err, syscall.EAFNOSUPPORT):
-		return "this machine has no IPv6: write an IPv4 address, such as 0.0.0.0"
-	}
-	return "change listen"
-}
-
-// take finds the listener for an address, and returns the others. One for all IPv6 addresses takes
-// IPv4 too.
-func take(given []net.Listener, a netip.AddrPort) (net.Listener, []net.Listener) {
-	for i, l := range given {
-		tcp, ok := l.Addr().(*net.TCPAddr)
-		if !ok {
-			continue
-		}
-		at := tcp.AddrPort()
-		same := at.Addr().Unmap() == a.Addr().Unmap() || at.Addr().IsUnspecified() && a.Addr().IsUnspecified()
-		if same && (at.Port() == a.Port() || a.Port() == 0) {
-			return l, slices.Delete(slices.Clone(given), i, i+1)
-		}
-	}
-	return nil, given
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
 }

@@ -2,8 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -26,7 +24,9 @@ import (
 	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/gateway/front"
 	"github.com/stagelock/stagelock/gateway/native"
+	"github.com/stagelock/stagelock/gateway/node/datadir"
 	"github.com/stagelock/stagelock/gateway/node/plan"
+	"github.com/stagelock/stagelock/gateway/node/reloads"
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/readiness"
 	"github.com/stagelock/stagelock/gateway/relay"
@@ -52,6 +52,9 @@ type Config struct {
 	Now            func() time.Time   // nil means time.Now
 	Pause          func(point string) // see relay.Config; nil outside tests
 }
+
+// DataDir is the folder in which a gateway keeps what it must not lose.
+type DataDir = datadir.Dir
 
 // Node is one running gateway.
 type Node struct {
@@ -103,7 +106,7 @@ func New(ctx context.Context, c Config) (*Node, error) {
 	n := &Node{cfg: c}
 	n.since = c.Now()
 	n.used.Store(c.Conf)
-	n.loaded.taken(n.since, digest(c.Conf), nil)
+	n.loaded.Taken(n.since, reloads.Digest(c.Conf), nil)
 	for _, open := range []func(context.Context) error{
 		n.openData, n.openStores, n.openAudit, n.listen, n.openCerts, n.openRooms,
 	} {
@@ -188,7 +191,7 @@ func (n *Node) openCerts(ctx context.Context) error {
 func (n *Node) openRooms(ctx context.Context) error {
 	next, problems := n.build(n.conf())
 	if conf.Fatal(problems) {
-		return fmt.Errorf("configuration: %s", lines(problems))
+		return fmt.Errorf("configuration: %s", reloads.Lines(problems))
 	}
 	n.use(ctx, next)
 	n.probes = admin.NewProbes(n.facts)
@@ -408,19 +411,10 @@ func (n *Node) unwatch() {
 func (n *Node) note(ctx context.Context, kind audit.Kind, detail string, c *conf.Config) error {
 	ev := audit.Event{Kind: kind, Detail: detail}
 	if c != nil {
-		ev.ConfigDigest = digest(c)
+		ev.ConfigDigest = reloads.Digest(c)
 	}
 	_, err := n.recorder.Append(ctx, ev)
 	return err
-}
-
-// digest identifies what a configuration says; secrets are masked in it.
-func digest(c *conf.Config) string {
-	h := sha256.New()
-	for _, s := range c.Effective() {
-		fmt.Fprintf(h, "%s=%s\n", s.Path, s.Value)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Close closes what New opened. It may be called again.

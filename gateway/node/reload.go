@@ -5,24 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/certs"
 	"github.com/stagelock/stagelock/gateway/node/plan"
+	"github.com/stagelock/stagelock/gateway/node/reloads"
 )
 
 // ErrReload is returned, with every problem, for a configuration that cannot be used: nothing has
 // changed then.
-var ErrReload = errors.New("the new configuration was refused, the old one stays")
+var ErrReload = reloads.ErrRefused
 
 // Reloaded is what a reload found and did.
-type Reloaded struct {
-	Changes  []conf.Change // none of them in use if the configuration was refused
-	Restart  []string      // settings that were changed and count after a restart only
-	Problems []conf.Problem
-}
+type Reloaded = reloads.Reloaded
 
 // Reload reads the configuration anew and uses it for the calls to come. A bad one changes nothing.
 func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
@@ -42,8 +38,8 @@ func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 	}
 	r.Problems = problems
 	if conf.Fatal(problems) {
-		text := lines(problems)
-		n.loaded.refused(n.cfg.Now(), text)
+		text := reloads.Lines(problems)
+		n.loaded.Refused(n.cfg.Now(), text)
 		n.cfg.Log.WithField("problems", text).Error(ErrReload.Error())
 		err := fmt.Errorf("%w:\n%s", ErrReload, text)
 		return r, errors.Join(err, n.note(ctx, audit.KindConfig, "refused: "+text, nil))
@@ -53,9 +49,9 @@ func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 		n.cfg.Log.WithField("setting", path).Warn("this setting counts after a restart only")
 	}
 	n.used.Store(next)
-	n.loaded.taken(n.cfg.Now(), digest(next), r.Restart)
-	n.cfg.Log.WithField("changed", names(r.Changes)).Info("configuration loaded")
-	if err := n.noteChanges(ctx, next, r.Changes); err != nil {
+	n.loaded.Taken(n.cfg.Now(), reloads.Digest(next), r.Restart)
+	n.cfg.Log.WithField("changed", reloads.Names(r.Changes)).Info("configuration loaded")
+	if _, err := n.recorder.Append(ctx, reloads.Event(next, r.Changes)); err != nil {
 		return r, fmt.Errorf("the configuration is in use, and the audit log does not say so: %w", err)
 	}
 	return r, nil
@@ -96,16 +92,6 @@ func sameEngine(a, b *conf.Config) bool {
 		reflect.DeepEqual(a.Engine.Upstream, b.Engine.Upstream)
 }
 
-func lines(problems []conf.Problem) string {
-	var all []string
-	for _, p := range problems {
-		if !p.Warning {
-			all = append(all, p.String())
-		}
-	}
-	return strings.Join(all, "\n")
-}
-
 // certConfig says where the certificate of the listeners comes from.
 func (n *Node) certConfig(c *conf.Config) certs.Config {
 	cc := plan.Certificate(c)
@@ -123,13 +109,4 @@ func certCure(err error) (path, cure string) {
 		return "names", "take it out, or bring a certificate for all names (tls.source: files)"
 	}
 	return "tls", "mend the certificate or the key"
-}
-
-// names are the settings that were changed, in one line.
-func names(changes []conf.Change) string {
-	var all []string
-	for _, c := range changes {
-		all = append(all, c.Path)
-	}
-	return strings.Join(all, ", ")
 }

@@ -23,7 +23,7 @@ func (n *Node) Status() status.Status {
 	s := status.Status{
 		Ready: h.Ready, Problems: h.Problems, Version: n.cfg.Version, Node: n.named, Now: f.Now, Since: n.since,
 		Stopping: f.Stopping, Admin: n.admin.Addrs(), Refusals: h.Refusals,
-		Config: n.loaded.get(), Audit: n.auditStatus(), Store: n.storeStatus(n.cfg.Conf.Store), Disk: watch.Disk(string(n.data())),
+		Config: n.loaded.Get(), Audit: n.auditStatus(), Store: n.storeStatus(n.cfg.Conf.Store), Disk: watch.Disk(string(n.data())),
 		Traffic: status.Traffic{
 			Publishes: n.relay.Publishing(), Calls: n.relay.Running(), Connections: n.front.Open(),
 			Strangers: n.rules().Quota.Stats().Strangers, Turned: n.front.Refused(),

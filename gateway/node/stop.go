@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/node/sockets"
 )
 
 // end lets what is in progress end, in the way that leaves nobody without a gateway.
@@ -70,7 +71,7 @@ func (n *Node) drainLimit() time.Duration {
 // endCalls accepts nothing more and lets the calls under way end.
 func (n *Node) endCalls(work context.Context, limit time.Duration) {
 	for _, l := range n.listeners {
-		if err := ignoreClosed(l.Close()); err != nil {
+		if err := sockets.Closed(l.Close()); err != nil {
 			n.cfg.Log.WithError(err).Warn("a listener cannot be closed")
 		}
 	}
