@@ -213,6 +213,7 @@ type Quota struct {
 	Strangers             int  `yaml:"strangers" default:"128" min:"1" max:"1000000" doc:"Open connections of addresses that neither hosts.allow nor the balancers of hosts name, in all; a sixteenth of them of one address. They have these places only, so they take none from publishers."`
 	StrangerHandshakes    Rate `yaml:"stranger_handshakes" default:"10/s" min:"1/m" doc:"TLS handshakes of one of them (IPv6: one /64), five times as many at once. Those of allowed addresses wait above peer_rate, at most a second, and are never refused."`
 	CallsPerPeer          int  `yaml:"calls_per_peer" default:"32" min:"1" max:"100000" doc:"Calls of one peer that may be under way at once."`
+	Memory                Size `yaml:"memory" default:"256MiB" min:"16MiB" max:"1TiB" doc:"Memory that all calls under way may take, with their answers; eight times the larger of limits.envelope and limits.reply at least. Three quarters are for what is above 128 KiB of a call, half of these for one peer. A call that finds no room waits, then it is refused."`
 	Tracked               int  `yaml:"tracked" default:"10000" min:"16" max:"10000000" doc:"Addresses whose rates are remembered."`
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"crypto/tls"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -49,6 +50,14 @@ var frontRules = []rule{
 	{"connections", true, "is more than quota.connections", "one address could take every connection: lower it",
 		func(_ *loader, c *Config) []finding {
 			return when(c.Quota.ConnectionsPerAddress > c.Quota.Connections, "quota.connections_per_address")
+		}},
+	{"memory", false, "has no room for one call of limits.envelope and its answer of limits.reply", "write %s or more, or lower these",
+		func(_ *loader, c *Config) []finding {
+			least := 8 * max(c.Limits.Envelope, c.Limits.Reply)
+			if c.Quota.Memory >= least {
+				return nil
+			}
+			return []finding{{"quota.memory", strconv.FormatInt(int64(least)>>20+1, 10) + "MiB"}}
 		}},
 }
 

@@ -253,6 +253,8 @@ var ruleRows = []struct {
 	{"writable", "staging.secret", "open/writable.secret", []string{"live.yaml:9: warning: peers[0].secret.file: may be changed by every user of this machine: open/writable.secret (chmod",
 		"live.yaml:9: warning: peers[0].secret.file: may be changed by every user of this machine: open (chmod o-w it)"}},
 	{"writable", "", "data: open\n", []string{"live.yaml:13: warning: data: may be changed by every user of this machine: open (chmod o-w it)"}},
+	{"memory", "", "quota: {memory: 100MiB}\n", []string{"live.yaml:13: quota.memory: has no room for one call of limits.envelope and its answer of limits.reply (write 129MiB or more"}},
+	{"memory", "", "limits: {envelope: 64MiB}\n", []string{"live.yaml:1: quota.memory: has no room for one call of limits.envelope and its answer of limits.reply (write 513MiB or more"}},
 	{"hosts-local", good[strings.Index(good, "hosts"):], good[strings.Index(good, "peers"):] + "  liferay: {portal_ext: local.properties}\n",
 		[]string{"local.properties:1: warning: hosts.allow: comes from Liferay's files and names this machine only: nobody else may publish (list the staging servers"}},
 	{"hosts-prefix", good[strings.Index(good, "hosts"):], good[strings.Index(good, "peers"):] + "  line: 7.2\n  liferay: {portal_ext: p.properties}\n",

@@ -131,7 +131,7 @@ func exception(body []byte) *liferay.Thrown {
 	if err == nil {
 		return r.Thrown
 	}
-	thrown, _ := liferay.Glimpse(body, lim)
+	thrown, _ := liferay.Glimpse(body, lim, nil)
 	return thrown
 }
 

@@ -56,7 +56,7 @@ func (c *call) receive(ctx context.Context) error {
 	}
 	c.relay.cfg.Pause("answer received")
 	c.answer.status = reply.Status
-	got, err := c.engine.Read(reply, c.expected(c.rule.Returns, c.relay.buffer()))
+	got, err := c.engine.Read(reply, c.expected(ctx, c.rule.Returns, c.relay.buffer()))
 	c.answer.reply, c.answer.body = got.Reply, got.Body
 	if got.End != "" {
 		c.answer.end = got.End
@@ -75,10 +75,10 @@ func (c *call) live() {
 	}
 }
 
-func (c *call) expected(returns string, room []byte) engine.Expected {
+func (c *call) expected(ctx context.Context, returns string, buffer []byte) engine.Expected {
 	lim := c.policy.Limits
 	lim.Held = c.policy.ReplyMax
-	return engine.Expected{Returns: returns, Line: c.line(), Limits: lim, Buffer: room}
+	return engine.Expected{Returns: returns, Line: c.line(), Limits: lim, Buffer: buffer, Room: c.charge(ctx)}
 }
 
 // rewriteReply puts the address that browsers use into the one reply that carries the engine's own.

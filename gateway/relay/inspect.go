@@ -20,13 +20,36 @@ import (
 func (c *call) inspect(ctx context.Context) error {
 	c.body.Source = c.conn
 	c.in = source.New(&c.body, c.relay.buffer(), c.policy.Limits.Held)
-	wire, err := liferay.Read(c.in, c.policy.Limits, func(p liferay.Part) error { return c.stream(ctx, p) })
+	var wire *liferay.Call
+	err := c.in.Charge(c.charge(ctx))
+	if err == nil {
+		wire, err = liferay.Read(c.in, c.policy.Limits, func(p liferay.Part) error { return c.stream(ctx, p) })
+	}
 	if err != nil {
 		return problems.Unread(ctx, err)
 	}
 	c.wire = wire
 	c.relay.cfg.Pause("envelope validated")
 	return nil
+}
+
+// charge returns how to take memory for what is held of the call, or of its answer.
+func (c *call) charge(ctx context.Context) func(n int64) error {
+	share := c.relay.room.Enter(c.peer.Name, c.policy.CallMemory, c.policy.Heartbeat)
+	c.onEnd(share.Leave)
+	return func(n int64) error {
+		err := share.Take(ctx, n)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return problems.Stopping(err)
+		case errors.Is(err, inflight.ErrHuge):
+			return problems.New(tunnel.Refused, problems.ReasonMemory, "the call takes more memory than one may", err)
+		}
+		return problems.New(tunnel.Refused, problems.ReasonMemory,
+			"large calls that are under way take all memory that calls may have", err)
+	}
 }
 
 // stream judges a part by what stands before its content and sends it on. What it was judged as

@@ -68,6 +68,7 @@ type Relay struct {
 	leaving   atomic.Bool // Announce was called
 	publishes inflight.Publishes
 	peers     inflight.Places
+	room      inflight.Room
 	parts     inflight.Parts
 	claims    *claims.Claims
 }

@@ -20,6 +20,7 @@ var proofs = []proof{
 		long: []string{"-args", "-mutants=10000000"}, needs: "a JDK"},
 	{name: "exhaustion", rows: "5", pkg: "integration", tests: []string{"TestExhaustingStreamsReachNobody"}},
 	{name: "cost of a refusal", rows: "5 6", pkg: "tunnel/javaser", tests: []string{"TestExhaustion", "TestDenseStreams"}},
+	{name: "memory of all calls", rows: "6", pkg: "integration", tests: []string{"TestManyPeersHoldTheMaximum"}},
 	{name: "broken requests", rows: "7", pkg: "integration", tests: []string{"TestBrokenRequestsAreNotCarriedOut"}},
 	{name: "heads", rows: "8", pkg: "integration", tests: []string{"TestOddMessagesStayOutside"}},
 	{name: "smuggling", rows: "8", pkg: "tunnel/http1", tests: []string{"TestSmuggling", "TestNothingUpstreamForOddMessages"}},

@@ -72,6 +72,9 @@ func (d *Decoder) bytes(a *graph.Array, n int) error {
 	if err != nil {
 		return d.broken(err)
 	}
+	if err := d.in.Spend(int64(n)); err != nil {
+		return err
+	}
 	a.Bytes = append([]byte{}, b...)
 	return nil
 }
@@ -80,6 +83,9 @@ func (d *Decoder) ints(a *graph.Array, n int) error {
 	b, err := d.in.Take(4 * n)
 	if err != nil {
 		return d.broken(err)
+	}
+	if err := d.in.Spend(4 * int64(n)); err != nil {
+		return err
 	}
 	a.Ints = make([]int32, n)
 	for i := range a.Ints {
@@ -92,6 +98,9 @@ func (d *Decoder) longs(a *graph.Array, n int) error {
 	b, err := d.in.Take(8 * n)
 	if err != nil {
 		return d.broken(err)
+	}
+	if err := d.in.Spend(8 * int64(n)); err != nil {
+		return err
 	}
 	a.Longs = make([]int64, n)
 	for i := range a.Longs {

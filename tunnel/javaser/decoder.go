@@ -64,7 +64,7 @@ func NewDecoder(in *source.Input, lim Limits) *Decoder {
 }
 
 // Decode reads the header and the one object that may stand in root, and makes sure that nothing
-// follows. Its errors are *Error, or what Bulk returned.
+// follows. Its errors are *Error, *source.NoRoom, or what Bulk returned.
 func (d *Decoder) Decode(root *graph.Slot) (graph.Value, error) {
 	if err := d.header(); err != nil {
 		return nil, err
@@ -90,6 +90,13 @@ func (d *Decoder) Open() []graph.Value {
 		vs[i] = f.value
 	}
 	return vs
+}
+
+// costs are the bytes of memory that a value takes, by its tag, besides its text, fields and elements: itself, its
+// handle, its place where it stands, and the slack of what grows.
+var costs = [256]int64{
+	graph.TagNull: 32, graph.TagReference: 32, graph.TagString: 96, graph.TagLongString: 96,
+	graph.TagObject: 192, graph.TagArray: 256,
 }
 
 func (d *Decoder) header() error {
@@ -120,6 +127,9 @@ func (d *Decoder) value(slot *graph.Slot) (graph.Value, error) {
 	}
 	if d.weight++; d.weight > d.lim.Weight {
 		return nil, d.fail(RuleWeight, "too many values")
+	}
+	if err := d.in.Spend(costs[tag]); err != nil {
+		return nil, err
 	}
 	switch tag {
 	case graph.TagNull:

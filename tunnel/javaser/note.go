@@ -66,6 +66,9 @@ func (d *Decoder) blockBytes(n int) (graph.Block, error) {
 	if err != nil {
 		return nil, d.broken(err)
 	}
+	if err := d.in.Spend(int64(n)); err != nil {
+		return nil, err
+	}
 	return append(graph.Block{}, b...), nil
 }
 
@@ -155,6 +158,9 @@ func (d *Decoder) entry(o *graph.Object, shape *graph.Shape, keys *keySet) error
 	if err != nil {
 		return err
 	}
+	if err := d.in.Spend(keyCost); err != nil {
+		return err
+	}
 	if msg := keys.add(key); msg != "" {
 		return d.fail(RuleMap, msg)
 	}
@@ -167,6 +173,9 @@ func (d *Decoder) entry(o *graph.Object, shape *graph.Shape, keys *keySet) error
 	o.Note = push(o.Note, v)
 	return nil
 }
+
+// keyCost is the memory of a key among those of its map.
+const keyCost = 64
 
 // keySet holds the keys of one map: all strings or all Longs, each once. Mixed keys of one hash
 // cost the engine minutes.

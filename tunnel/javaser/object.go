@@ -6,6 +6,9 @@ import (
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
 )
 
+// fieldCost is the memory of a field's value besides what it refers to, with the slack of its chunk.
+const fieldCost = 32
+
 func (d *Decoder) object(slot *graph.Slot) (graph.Value, error) {
 	class, shape, err := d.classDesc(slot)
 	if err != nil {
@@ -22,7 +25,11 @@ func (d *Decoder) object(slot *graph.Slot) (graph.Value, error) {
 	before := d.weight
 	d.stack = append(d.stack, frame{o, -1})
 	if shape.Data != graph.BlockData {
-		o.Fields = d.values.many(class.FieldCount())
+		n := class.FieldCount()
+		if err := d.in.Spend(int64(n) * fieldCost); err != nil {
+			return nil, err
+		}
+		o.Fields = d.values.many(n)
 	}
 	if err := d.classData(o, class, shape); err != nil {
 		return nil, err

@@ -49,6 +49,9 @@ func (d *Decoder) shared(b []byte) (string, error) {
 			return s, nil
 		}
 	}
+	if err := d.in.Spend(int64(len(b))); err != nil {
+		return "", err
+	}
 	s, err := graph.DecodeText(b)
 	if err != nil {
 		return "", d.fail(RuleText, err.Error())
@@ -112,6 +115,10 @@ func (d *Decoder) u64() (uint64, error) {
 
 // broken turns the reader's error into one that names the place.
 func (d *Decoder) broken(err error) error {
+	var full *source.NoRoom
+	if errors.As(err, &full) {
+		return full
+	}
 	if errors.Is(err, source.ErrHeld) {
 		return d.fail(RuleLimit, "more bytes than a call may hold besides its content")
 	}

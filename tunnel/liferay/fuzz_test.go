@@ -77,7 +77,7 @@ func FuzzReply(f *testing.F) {
 			t.Errorf("accepted, but written back differently: %v\n got %x\nwant %x", err, again, data)
 		}
 		r.MissingReferences()
-		if thrown, ok := liferay.Glimpse(data, lim); ok != (r.Thrown != nil) || ok && thrown.Error() != r.Thrown.Error() {
+		if thrown, ok := liferay.Glimpse(data, lim, nil); ok != (r.Thrown != nil) || ok && thrown.Error() != r.Thrown.Error() {
 			t.Errorf("a glimpse shows %v, the reply is %v", thrown, r.Thrown)
 		}
 	})
@@ -87,7 +87,7 @@ func FuzzReply(f *testing.F) {
 func FuzzGlimpse(f *testing.F) {
 	recordings(f, "rep", func(_, _, _ string, data []byte) { f.Add(data) })
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if thrown, ok := liferay.Glimpse(data, small()); ok && thrown.Class == "" {
+		if thrown, ok := liferay.Glimpse(data, small(), nil); ok && thrown.Class == "" {
 			t.Error("an exception without a class")
 		}
 	})

@@ -249,7 +249,7 @@ func TestGadgets(t *testing.T) {
 				if !errors.As(err, &problem) && !errors.As(err, &rule) || errors.Is(err, io.ErrUnexpectedEOF) {
 					t.Errorf("%s: refused for no reason of ours: %v", c.name, err)
 				}
-				if thrown, ok := liferay.Glimpse(data, javaser.DefaultLimits()); ok && p.legal == nil {
+				if thrown, ok := liferay.Glimpse(data, javaser.DefaultLimits(), nil); ok && p.legal == nil {
 					t.Errorf("%s passes for an exception: %v", c.name, thrown)
 				}
 			}

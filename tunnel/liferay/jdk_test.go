@@ -80,12 +80,12 @@ func TestRefusedExceptionsAreToldOf(t *testing.T) {
 		"exception-initializer": "java.lang.ExceptionInInitializerError",
 		"exception-invocation":  "java.lang.reflect.InvocationTargetException",
 	} {
-		thrown, ok := liferay.Glimpse(jdkFile(t, name), javaser.DefaultLimits())
+		thrown, ok := liferay.Glimpse(jdkFile(t, name), javaser.DefaultLimits(), nil)
 		if !ok || !strings.HasPrefix(thrown.Error(), want) {
 			t.Errorf("%s: %v, %v", name, thrown, ok)
 		}
 	}
-	if _, ok := liferay.Glimpse(jdkFile(t, "map-grown"), javaser.DefaultLimits()); ok {
+	if _, ok := liferay.Glimpse(jdkFile(t, "map-grown"), javaser.DefaultLimits(), nil); ok {
 		t.Error("a map is no exception")
 	}
 }

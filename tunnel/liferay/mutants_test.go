@@ -74,7 +74,7 @@ func TestMutantsOfReplies(t *testing.T) {
 		data := mutate(r, s.data, recorded)
 		reply, err := reply(bytes.NewReader(data), types[s.name], false)
 		if err != nil {
-			liferay.Glimpse(data, javaser.DefaultLimits())
+			liferay.Glimpse(data, javaser.DefaultLimits(), nil)
 			continue
 		}
 		accepted++

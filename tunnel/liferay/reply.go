@@ -161,9 +161,13 @@ func thrown(v graph.Value) *Thrown {
 
 // Glimpse looks into a reply that ReadReply refused and returns the exception in it, if it is one:
 // its class and message are all that may be told of it. What stands behind the message need not be
-// readable; a body that was cut off tells nothing.
-func Glimpse(body []byte, lim javaser.Limits) (*Thrown, bool) {
-	d := javaser.NewDecoder(source.New(bytes.NewReader(body), nil, lim.Held), forReply(lim))
+// readable; a body that was cut off tells nothing. A room that is not nil is asked for the memory that it takes.
+func Glimpse(body []byte, lim javaser.Limits, room func(int64) error) (*Thrown, bool) {
+	in := source.New(bytes.NewReader(body), nil, lim.Held)
+	if in.Charge(room) != nil {
+		return nil, false
+	}
+	d := javaser.NewDecoder(in, forReply(lim))
 	v, err := d.Decode(graph.Any())
 	var e *javaser.Error
 	if errors.As(err, &e) && e.Rule != javaser.RuleTruncated {

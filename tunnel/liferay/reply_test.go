@@ -241,7 +241,7 @@ func TestExceptions(t *testing.T) {
 				}
 				return
 			}
-			thrown, ok := liferay.Glimpse(data, javaser.DefaultLimits())
+			thrown, ok := liferay.Glimpse(data, javaser.DefaultLimits(), nil)
 			if tt.glimpse == "-" {
 				if ok {
 					t.Errorf("passes for an exception: %v", thrown)

@@ -125,7 +125,7 @@ func (b *builder) policy(limiter *quota.Limiter) *rules.Policy {
 			Drop: c.Hosts.Refuse == "drop", Quota: limiter,
 		},
 		PathContext: c.Engine.PathContext, BrowserURL: b.browserURL(), Build: build, Preset: preset,
-		Peers: b.peers(), CallsAtOnce: c.Quota.CallsPerPeer, Strangers: c.Audit.Strangers,
+		Peers: b.peers(), CallsAtOnce: c.Quota.CallsPerPeer, CallMemory: int64(c.Quota.Memory), Strangers: c.Audit.Strangers,
 		Profile: b.profile(), Limits: b.limits(), ReplyMax: int64(c.Limits.Reply),
 		Heartbeat: c.Heartbeat, RetryAfter: c.RetryAfter,
 		PatchLevel: levels.Policy(c.Engine.PatchLevel),

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -392,5 +393,78 @@ func TestAnEngineThatAnsweredAlreadyDoesNotGetTheTail(t *testing.T) {
 				t.Errorf("the engine got %q", all)
 			}
 		})
+	}
+}
+
+// TestAnswerWithoutRoom: an answer for which no memory is left is told of as carried out, whether it is a value, an
+// exception of a class that is not known, or larger than what room was given for; nothing of it is passed on.
+func TestAnswerWithoutRoom(t *testing.T) {
+	full := errors.New("full")
+	for _, tt := range []struct {
+		name string
+		body []byte
+		room int // times that room is given
+	}{
+		{"a value", value(t, "text"), 0},
+		{"a large value", value(t, strings.Repeat("x", 200<<10)), 2},
+		{"an exception", thrown(t, "com.liferay.portal.kernel.exception.PortalException", strings.Repeat("x", 200<<10)), 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := newNode(t, says(200, tt.body))
+			a := attempt(t, config(t, n.URL))
+			if err := a.Send(t.Context(), []byte("call"), 4); err != nil {
+				t.Fatal(err)
+			}
+			reply, err := a.Await(t.Context(), time.Hour, func() {}, func() bool { return false })
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, asked := expected("java.lang.String"), 0
+			want.Room = func(int64) error {
+				if asked++; asked > tt.room {
+					return full
+				}
+				return nil
+			}
+			got, err := a.Read(reply, want)
+			var p *tunnel.Problem
+			if !errors.As(err, &p) || p.Reason != engine.ReasonMemory || p.Code != tunnel.BadAnswer || !errors.Is(err, full) {
+				t.Fatalf("got %v", err)
+			}
+			if !strings.Contains(p.Msg, "was carried out") || got.Reply != nil || len(got.Body) > 0 {
+				t.Errorf("%q, %+v", p.Msg, got)
+			}
+		})
+	}
+}
+
+// TestOddExceptionWithoutRoom: the words of an exception that is not known are not saved at any price.
+func TestOddExceptionWithoutRoom(t *testing.T) {
+	body := bytes.Replace(thrown(t, "com.liferay.portal.kernel.exception.PortalException", "words"), []byte("com.liferay.portal.kernel"), []byte("org.example.portal.kernels"[:25]), 1)
+	for room := range 4 {
+		n := newNode(t, says(200, body))
+		a := attempt(t, config(t, n.URL))
+		if err := a.Send(t.Context(), []byte("call"), 4); err != nil {
+			t.Fatal(err)
+		}
+		reply, err := a.Await(t.Context(), time.Hour, func() {}, func() bool { return false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, asked := expected("void"), 0
+		want.Room = func(int64) error {
+			if asked++; asked > room {
+				return errors.New("full")
+			}
+			return nil
+		}
+		got, err := a.Read(reply, want)
+		t.Logf("room %d: %v, %d bytes", room, err, len(got.Body))
+		if room == 0 && err == nil {
+			t.Error("an answer without room is passed on")
+		}
+		if room > 2 && (err != nil || !strings.Contains(got.End, "org.example")) {
+			t.Errorf("with room: %v, %q", err, got.End)
+		}
 	}
 }

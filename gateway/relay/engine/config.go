@@ -28,6 +28,7 @@ const (
 	ReasonFailing  tunnel.Reason = "engine.failing"
 	ReasonPage     tunnel.Reason = "engine.page" // something else than its tunnel answers
 	ReasonEmpty    tunnel.Reason = "reply.empty"
+	ReasonMemory   tunnel.Reason = "reply.memory" // all calls together have as much as they may
 	ReasonReply    tunnel.Reason = "reply.refused"
 )
 

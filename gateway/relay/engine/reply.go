@@ -22,6 +22,8 @@ type Expected struct {
 	Line    string         // of the caller, for an exception that is written anew
 	Limits  javaser.Limits // Held is the most that a reply may have
 	Buffer  []byte         // room for the reply; may be nil
+	// Room is asked before a reply takes memory; nil: nobody counts.
+	Room func(n int64) error
 }
 
 // Answer is what a publisher may be told of a reply.
@@ -39,7 +41,12 @@ func (a *Attempt) Read(reply *forward.Reply, want Expected) (Answer, error) {
 		return Answer{}, unexpectedStatus(reply.Status)
 	}
 	in := source.New(reply, want.Buffer, want.Limits.Held)
-	r, err := liferay.ReadReply(in, want.Limits, want.Returns, false)
+	r, err := readCharged(in, want)
+	var full *source.NoRoom
+	if errors.As(err, &full) {
+		a.exchange.Cut()
+		return Answer{}, badAnswer(ReasonMemory, crowdedOut, err)
+	}
 	var fault *forward.Fault
 	if errors.As(err, &fault) && oversized[fault.Reason] {
 		return Answer{}, badAnswer(ReasonReply, carriedOut, err)
@@ -60,6 +67,13 @@ func (a *Attempt) Read(reply *forward.Reply, want Expected) (Answer, error) {
 		got.End = exceptionEnd(r.Thrown.Class)
 	}
 	return got, nil
+}
+
+func readCharged(in *source.Input, want Expected) (*liferay.Reply, error) {
+	if err := in.Charge(want.Room); err != nil {
+		return nil, err
+	}
+	return liferay.ReadReply(in, want.Limits, want.Returns, false)
 }
 
 func exceptionEnd(class string) string { return "exception " + class }
@@ -92,6 +106,9 @@ var turnedAway = map[int]tunnel.Reason{
 // carriedOut is what a publisher reads of an answer that is not passed on.
 const carriedOut = "the call was carried out, but the live engine's answer was refused"
 
+// crowdedOut is what a publisher reads of an answer for which no memory was left.
+const crowdedOut = "the call was carried out, but there was no memory left for the live engine's answer"
+
 // oversized are the faults of an answer that did begin.
 var oversized = map[string]bool{forward.ReasonReply: true, forward.ReasonReplyLarge: true}
 
@@ -120,7 +137,7 @@ func (a *Attempt) salvageException(reply *forward.Reply, in *source.Input, want 
 		a.exchange.Done()
 		return Answer{}, badAnswer(ReasonEmpty, "the live engine answered with nothing where a value was due", cause)
 	}
-	body, err := reply.AppendTo(in.Everything())
+	body, err := in.Gather()
 	if isPage(reply.ContentType, body) {
 		a.exchange.Cut()
 		return Answer{}, page(reply, cause)
@@ -129,7 +146,7 @@ func (a *Attempt) salvageException(reply *forward.Reply, in *source.Input, want 
 		return Answer{}, badAnswer(ReasonReply, carriedOut, cause)
 	}
 	a.exchange.Done()
-	t, ok := liferay.Glimpse(body, want.Limits)
+	t, ok := liferay.Glimpse(body, want.Limits, want.Room)
 	if !ok {
 		return Answer{}, badAnswer(ReasonReply, carriedOut, cause)
 	}

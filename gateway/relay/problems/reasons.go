@@ -11,6 +11,7 @@ const (
 	ReasonMethod     tunnel.Reason = "http.method"
 	ReasonType       tunnel.Reason = "http.content-type"
 	ReasonBusy       tunnel.Reason = "quota.calls"
+	ReasonMemory     tunnel.Reason = "quota.memory"
 	ReasonNoSecret   tunnel.Reason = "secret.absent"
 	ReasonSecret     tunnel.Reason = "secret.wrong"
 	ReasonDraining   tunnel.Reason = "gateway.draining"

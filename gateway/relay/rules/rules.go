@@ -29,8 +29,9 @@ type Policy struct {
 	Build       string // of the CMS whose classes an answer uses before the caller's line is known
 	Preset      *calls.Preset
 	Peers       []Peer
-	CallsAtOnce int // of one peer
-	Strangers   int // see visit.Config
+	CallsAtOnce int   // of one peer
+	CallMemory  int64 // bytes that all calls under way may take
+	Strangers   int   // see visit.Config
 	Profile     *http1.Profile
 	Limits      javaser.Limits
 	ReplyMax    int64

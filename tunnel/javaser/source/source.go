@@ -18,12 +18,52 @@ type Input struct {
 	base int64 // stream offset of buf[0]
 	max  int64 // bytes that may be kept from here on; falls by what was given up at a bulk array
 	next [1]byte
+
+	room        func(n int64) error // asked before more is kept; nil: nobody counts
+	spent, paid int64               // bytes kept, and those of them that room was asked for
 }
 
 // New returns an Input that reads src and keeps up to max bytes, in buf's capacity as long as
 // it is enough. The caller gets the buffer back, grown or not, from Buffer.
 func New(src io.Reader, buf []byte, max int64) *Input {
 	return &Input{src: src, buf: buf[:0], max: max}
+}
+
+const (
+	// minStep is the least that room is asked for at a time: most calls ask once.
+	minStep = 32 << 10
+	// ownCost is what an Input and its decoder take before they read anything.
+	ownCost = 10 << 10
+)
+
+// NoRoom is the error of the func that was given to Charge.
+type NoRoom struct{ Err error }
+
+// Error returns what the func said.
+func (e *NoRoom) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the func returned.
+func (e *NoRoom) Unwrap() error { return e.Err }
+
+// Charge has room asked before memory is taken for the body, from now on: for the bytes that are kept and
+// for what is made of them. Its error ends the reading as a *NoRoom.
+func (in *Input) Charge(room func(n int64) error) error {
+	in.room = room
+	return in.Spend(ownCost + int64(cap(in.buf)))
+}
+
+// Spend counts n bytes of memory that the body takes.
+func (in *Input) Spend(n int64) error {
+	in.spent += n
+	if in.room == nil || in.spent <= in.paid {
+		return nil
+	}
+	step := max(minStep, in.spent-in.paid)
+	if err := in.room(step); err != nil {
+		return &NoRoom{err}
+	}
+	in.paid += step
+	return nil
 }
 
 // Held returns the bytes parsed since the beginning or since the bulk content. They stay valid
@@ -43,7 +83,9 @@ func (in *Input) Need(n int) error {
 	}
 	for len(in.buf)-in.pos < n {
 		if len(in.buf) == cap(in.buf) {
-			in.grow()
+			if err := in.grow(); err != nil {
+				return err
+			}
 		}
 		m, err := in.src.Read(in.buf[len(in.buf):cap(in.buf)])
 		if m == 0 && err == nil {
@@ -57,10 +99,15 @@ func (in *Input) Need(n int) error {
 	return nil
 }
 
-func (in *Input) grow() {
-	grown := make([]byte, len(in.buf), max(minBuffer, 2*cap(in.buf)))
+func (in *Input) grow() error {
+	size := max(minBuffer, 2*cap(in.buf))
+	if err := in.Spend(int64(size - cap(in.buf))); err != nil {
+		return err
+	}
+	grown := make([]byte, len(in.buf), size)
 	copy(grown, in.buf)
 	in.buf = grown
+	return nil
 }
 
 // Take returns the next n bytes, valid until the next call, and moves behind them.
@@ -154,6 +201,19 @@ func (in *Input) Bulk(size int64, fn func(*Content) error) error {
 	rest := copy(in.buf, in.buf[in.pos:])
 	in.buf, in.pos = in.buf[:rest], 0
 	return nil
+}
+
+// Gather reads the source to its end and returns all bytes that are kept, parsed or not.
+func (in *Input) Gather() ([]byte, error) {
+	for {
+		err := in.Need(len(in.buf) - in.pos + 1)
+		if errors.Is(err, io.EOF) {
+			return in.buf, nil
+		}
+		if err != nil {
+			return in.buf, err
+		}
+	}
 }
 
 // Arrived returns how many bytes were read from the source so far, as a stream offset.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -51,6 +52,9 @@ func (sh shell) runGateway(c *cli.Context) error {
 	for _, p := range problems {
 		log.WithField("setting", p.Path).Warn(p.Msg + "; " + p.Cure)
 	}
+	if sh.Env("GOMEMLIMIT") == "" { // else the operator said it
+		debug.SetMemoryLimit(heapAim(cfg.Quota))
+	}
 	first := firstStart(cfg)
 	given, givenAdmin, err := sockets()
 	if err != nil {
@@ -66,6 +70,17 @@ func (sh shell) runGateway(c *cli.Context) error {
 	}
 	s := &service{node: n, log: log, manager: newManager(log), drain: cfg.Drain}
 	return s.run(c.Context, sh.Hangups)
+}
+
+const (
+	ownHeap        = 128 << 20 // caches, queues and the store
+	connectionHeap = 64 << 10  // buffers of TLS and HTTP
+)
+
+// heapAim is how large the heap should stay: what calls may take with some of its garbage, connections, and the
+// rest. It is an aim of the collector and refuses nothing.
+func heapAim(q conf.Quota) int64 {
+	return int64(q.Memory) + int64(q.Memory)/2 + ownHeap + int64(q.Connections+q.Strangers)*connectionHeap
 }
 
 // sockets are those that a service manager bound: by their name (FileDescriptorName) for the admin
