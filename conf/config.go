@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/conf/address"
+	"github.com/stagelock/stagelock/conf/kentico"
 	"github.com/stagelock/stagelock/conf/settings"
 	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
@@ -57,6 +58,7 @@ type Config struct {
 	Audit      Audit            `yaml:"audit" doc:"The audit log, written into the data folder."`
 	Admin      Admin            `yaml:"admin" doc:"The listener for those who run the gateway: health, metrics, status, reload, profiles."`
 	Sync       Sync             `yaml:"sync" doc:"Several servers that keep each other's content alike, with changes travelling both ways."`
+	Kentico    kentico.Section  `yaml:"kentico" doc:"A Kentico server behind the gateway, and those it stages with, for engine.profile: kentico. Experimental: no recording of a real call was at hand."`
 	Log        Log              `yaml:"log" doc:"The gateway's own log, written to standard error."`
 
 	clusterKey []byte // what Cluster.KeyFile holds
@@ -147,7 +149,7 @@ type Keys struct {
 
 // Engine is the live engine: which product it is, how publishers address it, and where it is.
 type Engine struct {
-	Profile     string   `yaml:"profile" default:"liferay" oneof:"liferay" doc:"The product, which decides what is spoken on the wire."`
+	Profile     string   `yaml:"profile" default:"liferay" oneof:"liferay kentico" restart:"true" doc:"The product, which decides what is spoken on the wire: liferay the tunnel, kentico the staging service of Kentico 9 to 13, see kentico."`
 	Line        string   `yaml:"line" was:"line" default:"7.4" oneof:"6.2 7.0 7.1 7.2 7.3 7.4" cure:"write the line: 2024.Q4, 7.4.3.112 and 7.4 u92 are 7.4, 7.0.10 is 7.0" doc:"Version line of the live engine, or a version of it such as 2024.Q4. It decides which remote calls exist."`
 	PathContext string   `yaml:"path_context" was:"path_context" doc:"Path context that publishers use, such as /live; empty for none."`
 	BrowserURL  *url.URL `yaml:"browser_url" example:"https://www.example.com" doc:"Address under which browsers see the live sites, with the path context they use. Links to live that publishers are shown begin with it; without it they are the engine's own, and none where that is an address of its nodes."`

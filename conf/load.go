@@ -72,6 +72,9 @@ func (l *loader) spreadSecret(y settings.Layer) {
 // shareSecret gives the upstream the secret of the peers where it has none of its own and they all
 // have the same.
 func (l *loader) shareSecret() {
+	if l.config.Kenticos() {
+		return
+	}
 	up, peers := &l.config.Engine.Upstream.Secret, l.config.Peers
 	if up.Value.IsSet() || l.Rank("engine.upstream.secret.file") >= 0 {
 		return

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stagelock/stagelock/conf/kentico"
 	"github.com/stagelock/stagelock/conf/settings"
 )
 
@@ -26,9 +27,41 @@ type rule struct {
 // rules are all checks, in the order of the settings.
 var rules = slices.Concat(frontRules, clusterRules, tlsRules, peerRules, secretRules, upstreamRules, liferayRules, fileRules, adminRules, syncRules)
 
+// kenticoRules are those that count where the engine is a Kentico: it has no peers, secrets and files of
+// Liferay's.
+var kenticoRules = slices.DeleteFunc(
+	slices.Concat(frontRules, clusterRules, tlsRules, upstreamRules, adminRules, syncRules),
+	func(r rule) bool { return r.name == "browser-absent" })
+
+// Kenticos reports whether the engine is a Kentico.
+func (c *Config) Kenticos() bool { return c.Engine.Profile == "kentico" }
+
+// checkKentico holds what only a Kentico needs.
+func (l *loader) checkKentico() {
+	for _, f := range kentico.Check(&l.config.Kentico, "kentico", l.config.Engine.PathContext) {
+		p := l.config.Problem(f.Path, f.Msg, f.Cure)
+		p.Warning = f.Warning
+		l.Report(p)
+	}
+	l.config.Kentico.EachTarget("kentico", func(path string, t *kentico.Target) {
+		if t.CA != "" && len(Certificates(t.Authorities())) == 0 {
+			l.Report(l.config.Problem(path+".ca", "cannot be read, or holds no certificate",
+				"name the PEM file of the authority that issued the target's certificate"))
+		}
+	})
+	if len(l.config.Peers) > 0 {
+		l.Report(l.config.Warn("peers", "are Liferay's, and engine.profile is kentico: nobody looks at them", "describe the other servers in kentico.peers"))
+	}
+}
+
 // check holds the Config against all rules.
 func (l *loader) check() {
-	for _, r := range rules {
+	all := rules
+	if l.config.Kenticos() {
+		all = kenticoRules
+		l.checkKentico()
+	}
+	for _, r := range all {
 		for _, f := range r.find(l, l.config) {
 			p := l.config.Problem(f.path, fill(r.msg, f.detail), fill(r.cure, f.detail))
 			p.Warning = r.warning

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"strings"
 
+	"github.com/stagelock/stagelock/conf/kentico"
 	"github.com/stagelock/stagelock/conf/settings"
 	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
@@ -15,21 +16,25 @@ import (
 func (l *loader) readSecrets() {
 	l.readPostgresURL()
 	l.readClusterKey()
-	l.eachKey(func(path string, k *Key) {
-		value, file := l.Rank(join(path, "value")), l.Rank(join(path, "file"))
-		if file < 0 || value > file {
-			k.File = ""
-		}
-		if k.File == "" {
-			return
-		}
-		if value == file && k.Value.IsSet() {
-			l.Report(l.config.Problem(join(path, "file"), "stands beside a value", "keep one of the two"))
-			return
-		}
-		k.Value = l.readSecret(join(path, "file"), string(k.File))
-		l.config.origins.Set(join(path, "value"), Origin{Source: settings.File, Name: string(k.File), Line: 1})
-	})
+	l.eachKey(func(path string, k *Key) { l.fillIn(path, &k.Value, &k.File) })
+	l.config.Kentico.EachPassword("kentico", func(path string, p *kentico.Password) { l.fillIn(path, &p.Value, &p.File) })
+}
+
+// fillIn reads a secret from its file, unless a value counts more.
+func (l *loader) fillIn(path string, secret *Secret, name *Path) {
+	value, file := l.Rank(join(path, "value")), l.Rank(join(path, "file"))
+	if file < 0 || value > file {
+		*name = ""
+	}
+	if *name == "" {
+		return
+	}
+	if value == file && secret.IsSet() {
+		l.Report(l.config.Problem(join(path, "file"), "stands beside a value", "keep one of the two"))
+		return
+	}
+	*secret = l.readSecret(join(path, "file"), string(*name))
+	l.config.origins.Set(join(path, "value"), Origin{Source: settings.File, Name: string(*name), Line: 1})
 }
 
 // readPostgresURL fills in the database's URL if it stands in a file.
@@ -108,6 +113,12 @@ func (l *loader) readAuthorities() {
 	if u.CA != "" {
 		u.authorities, _ = l.ReadFile(string(u.CA))
 	}
+	l.config.Kentico.EachTarget("kentico", func(_ string, t *kentico.Target) {
+		if t.CA != "" {
+			pem, _ := l.ReadFile(string(t.CA)) // checkKentico tells
+			t.Trust(pem)
+		}
+	})
 }
 
 // badAuthorities tells what keeps the file of the engine's authority from being used.
@@ -140,14 +151,17 @@ func Certificates(text []byte) []*x509.Certificate {
 }
 
 // Roots returns whom to trust for the certificates of https nodes: nil for the system's authorities.
-func (u *Upstream) Roots() *x509.CertPool {
-	if len(u.authorities) == 0 {
+func (u *Upstream) Roots() *x509.CertPool { return Roots(u.authorities) }
+
+// Roots returns whom to trust beside the system's authorities: nil if the PEM file holds none.
+func Roots(text []byte) *x509.CertPool {
+	if len(text) == 0 {
 		return nil
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	pool.AppendCertsFromPEM(u.authorities)
+	pool.AppendCertsFromPEM(text)
 	return pool
 }

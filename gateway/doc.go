@@ -6,6 +6,7 @@
 //	          the service of its protocol
 //	relay     reads the head of a tunnel call and takes the call through one visible list of steps; what
 //	          a step needs has a room below it
+//	tasks     takes the calls of Kentico servers through a list of its own, in the place of relay
 //	visit     gives it an id, finds the client's address, admits or refuses it, writes its verdict
 //	          before anything can happen and its outcome afterwards; the same on every wire
 //	once      lets the first of equal calls pass and gives its duplicates its answer

@@ -14,7 +14,7 @@ type Reason struct {
 	Cure    string // what the publisher or the operator does about it
 	Answer  Answer // what the caller gets
 	// Late is true for what can also be found once the engine may have the call. The answer is then
-	// LateException.
+	// LateException or LateResult.
 	Late  bool
 	Level Level
 }
@@ -44,6 +44,8 @@ const (
 	TryAgain             // 503 with Retry-After: nothing was carried out
 	Repeated             // what the first of equal calls was answered
 	LateException        // 200 with a PortalException: the call may have been, or was, carried out
+	Result               // 200 with a Result that says what was refused, as Kentico says that a task failed
+	LateResult           // 200 with a Result: the task may have been carried out
 )
 
 var answers = [...]struct {
@@ -63,6 +65,8 @@ var answers = [...]struct {
 	TryAgain:      {503, "503, Retry-After: nothing was carried out"},
 	Repeated:      {200, "200, the answer to the first of equal calls"},
 	LateException: {200, "200, PortalException: the call may have been carried out"},
+	Result:        {200, "200, Result with the words: nothing was carried out"},
+	LateResult:    {200, "200, Result: the task may have been carried out"},
 }
 
 // Status returns the HTTP status, or 0 for no answer.
@@ -126,4 +130,4 @@ func Tell(code, msg string) string {
 
 // catalogue has every reason once.
 var catalogue = slices.Concat(frontReasons, visitReasons, httpReasons, streamReasons, callReasons, engineReasons,
-	exchangeReasons)
+	taskReasons, exchangeReasons)

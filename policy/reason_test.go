@@ -30,7 +30,8 @@ func TestEveryReasonIsExplained(t *testing.T) {
 		if r.Answer == policy.NoAnswer && !slices.Contains(unanswered, r.Family()) {
 			t.Errorf("%s has no answer", r.Code)
 		}
-		if r.Late != (r.Answer == policy.LateException) && r.Answer != policy.TryAgain {
+		late := r.Answer == policy.LateException || r.Answer == policy.LateResult
+		if r.Late != late && r.Answer != policy.TryAgain {
 			t.Errorf("%s: late %v, answer %v", r.Code, r.Late, r.Answer)
 		}
 	}
@@ -80,7 +81,7 @@ func TestAnswers(t *testing.T) {
 	if zero.Status() != 0 || zero.String() != "none" || policy.Answer(200).Status() != 0 || policy.Answer(200).String() != "none" {
 		t.Error("the zero or an unknown answer is one")
 	}
-	for a := policy.Void; a <= policy.LateException; a++ {
+	for a := policy.Void; a <= policy.LateResult; a++ {
 		if s := a.Status(); !strings.HasPrefix(a.String(), map[bool]string{true: "200", false: ""}[s == 200]) || s < 200 || s > 599 || s/100 == 3 {
 			t.Errorf("%v: status %d", a, s)
 		}

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/readiness"
 	"github.com/stagelock/stagelock/gateway/relay/rules"
+	"github.com/stagelock/stagelock/gateway/tasks"
 	"github.com/stagelock/stagelock/tunnel"
 )
 
@@ -30,7 +33,7 @@ func questionFor(p *rules.Policy) readiness.Target {
 // newProber returns who asks the engine of c, or nil if nobody is to. What an earlier one found counts
 // until this one has asked.
 func (n *Node) newProber(c *conf.Config, p *rules.Policy, before *readiness.Prober) *readiness.Prober {
-	if c.Engine.Upstream.Health.Call <= 0 {
+	if c.Engine.Upstream.Health.Call <= 0 || c.Kenticos() { // a Kentico has no such read
 		return nil
 	}
 	prober, err := readiness.New(readiness.Config{
@@ -103,4 +106,17 @@ func heard(found []readiness.Finding, more []*readiness.Finding, host string) []
 		}
 	}
 	return found
+}
+
+// openTasks builds what serves a gateway with a Kentico behind it.
+func (n *Node) openTasks(context.Context, *rules.Policy) (err error) {
+	p := n.links
+	if p == nil {
+		return nil
+	}
+	n.tasks, err = tasks.New(tasks.Config{
+		Visits: n.visits, Nonces: n.database.Nonces(), Meter: n.meter, Log: n.cfg.Log, Health: n.probes.Answer,
+		Pause: n.cfg.Pause, NewID: func() string { return uuid.Must(uuid.NewV7()).String() },
+	}, p)
+	return err
 }

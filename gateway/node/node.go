@@ -33,6 +33,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/relay/sights"
+	"github.com/stagelock/stagelock/gateway/tasks"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/gateway/watch"
 	"github.com/stagelock/stagelock/store"
@@ -85,6 +86,7 @@ type rooms struct {
 	once   *once.Calls
 	life   *once.Life
 	relay  *relay.Relay
+	tasks  *tasks.Service // nil: no Kentico is behind the gateway
 	native *native.Server
 	front  *front.Front
 
@@ -94,6 +96,7 @@ type rooms struct {
 // current is what a configuration was made into, as far as the next one may use it on.
 type current struct {
 	policy *rules.Policy
+	links  *tasks.Policy // nil: no Kentico is behind the gateway
 	prober *readiness.Prober
 }
 
@@ -196,7 +199,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 	n.use(ctx, next)
 	n.probes = admin.NewProbes(n.facts)
 	for _, open := range []func(context.Context, *rules.Policy) error{
-		n.openWatch, n.openVisits, n.openRelay, n.openExchange, n.openNative, n.openFront, n.openAdmin,
+		n.openWatch, n.openVisits, n.openRelay, n.openTasks, n.openExchange, n.openNative, n.openFront, n.openAdmin,
 	} {
 		if err := open(ctx, next.policy); err != nil {
 			return err
@@ -248,9 +251,17 @@ func (n *Node) openFront(context.Context, *rules.Policy) (err error) {
 		Visits: n.visits, Rules: n.rules, TLS: n.certs.TLSConfig(), Log: n.cfg.Log, Pause: n.cfg.Pause,
 		HeadTimeout: func() time.Duration { return n.relay.Policy().Profile.HeadTimeout },
 		Patience:    func() time.Duration { return n.conf().Limits.StrangerTimeout },
-		Services:    map[string]front.Service{front.HTTP1: n.relay, front.HTTP2: n.native},
+		Services:    map[string]front.Service{front.HTTP1: n.tunnel(), front.HTTP2: n.native},
 	})
 	return err
+}
+
+// tunnel is what serves the wire of the engine.
+func (n *Node) tunnel() front.Service {
+	if n.tasks != nil {
+		return n.tasks
+	}
+	return n.relay
 }
 
 // rules returns who may visit now.
@@ -272,7 +283,13 @@ func (n *Node) build(next *conf.Config) (current, []conf.Problem) {
 	if conf.Fatal(problems) {
 		return current{}, problems
 	}
-	made := current{policy, n.prober}
+	made := current{policy: policy, prober: n.prober}
+	if next.Kenticos() {
+		made.links, problems = plan.Tasks(o, policy)
+		if conf.Fatal(problems) {
+			return current{}, problems
+		}
+	}
 	if o.Pool == nil {
 		made.prober = n.newProber(next, policy, n.prober)
 	}

@@ -80,6 +80,9 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 	}
 	listen.Commit()
 	n.relay.Use(made.policy)
+	if n.tasks != nil && made.links != nil {
+		n.tasks.Use(made.links)
+	}
 	n.meter.Expect(made.policy.Names())
 	n.use(ctx, made)
 	return problems

@@ -33,6 +33,11 @@ func (n *Node) drain(work context.Context) {
 	if err := n.relay.Drain(ctx, n.front.CloseIdle); err != nil {
 		n.cfg.Log.WithError(err).Warn("drain ended before every publish did")
 	}
+	if n.tasks != nil {
+		if err := n.tasks.Drain(ctx, n.front.CloseIdle); err != nil {
+			n.cfg.Log.WithError(err).Warn("drain ended before every task had its answer")
+		}
+	}
 	n.drainNative(work)
 }
 

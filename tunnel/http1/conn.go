@@ -36,7 +36,8 @@ type Conn struct {
 	pace      pace
 	begun     bool // a first byte ever came
 	answered  bool
-	closing   bool // no request follows
+	phrase    string // of the next answer; empty: that of its status
+	closing   bool   // no request follows
 	writeTime wire.Deadline
 
 	mu     sync.Mutex // guards what follows, and the read deadline while idle

@@ -19,6 +19,8 @@ type Request struct {
 	ContentLength    int64    // 0 for GET and HEAD
 	ForwardedFor     []string // values of X-Forwarded-For in the order of their lines, unread
 	UserAgent        string
+	Action           string // SOAPAction, as sent
+	ContentEncoding  string // as sent; the caller judges it
 	Level            string // what the sender's engine says it is, of grammar.LevelField; at most 200 bytes
 	KeepAlive        bool
 	ExpectContinue   bool
@@ -78,6 +80,14 @@ var rules = byName(
 	}),
 	once("x-stagelock-level", grammar.BitLevel, ReasonHeader, func(r *Request, v string) *Error {
 		r.Level = v[:min(len(v), maxLevel)]
+		return nil
+	}),
+	once("soapaction", grammar.BitAction, ReasonHeader, func(r *Request, v string) *Error {
+		r.Action = v
+		return nil
+	}),
+	once("content-encoding", grammar.BitCoding, ReasonHeader, func(r *Request, v string) *Error {
+		r.ContentEncoding = v
 		return nil
 	}),
 	fieldRule{name: "x-forwarded-for", read: func(r *Request, v string) *Error {

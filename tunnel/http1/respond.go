@@ -1,8 +1,10 @@
 package http1
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 	"github.com/stagelock/stagelock/tunnel/http1/wire"
@@ -56,6 +58,14 @@ func (c *Conn) Respond(status int, fields []grammar.Field, body []byte, close bo
 	return c.write(body)
 }
 
+// Phrase has the next answer say p in place of the usual phrase of its status, for clients that show
+// nothing else. What is no phrase in ASCII is not said.
+func (c *Conn) Phrase(p string) {
+	if !strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r > '~' }) {
+		c.phrase = p
+	}
+}
+
 // appendHead writes status line and fields without the framing and the last empty line.
 func (c *Conn) appendHead(b []byte, status int, fields []grammar.Field) ([]byte, error) {
 	if status < 200 || status > 599 {
@@ -64,7 +74,8 @@ func (c *Conn) appendHead(b []byte, status int, fields []grammar.Field) ([]byte,
 	b = append(b, "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(b, ' ')
-	b = append(b, reasons[status]...)
+	b = append(b, cmp.Or(c.phrase, reasons[status])...)
+	c.phrase = ""
 	b = append(b, "\r\n"...)
 	b, err := grammar.AppendFields(b, fields)
 	if err != nil {

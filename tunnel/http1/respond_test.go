@@ -242,3 +242,42 @@ func TestQuickAck(t *testing.T) {
 	wire.QuickAck(tls.Server(wire.Wrap(server), &tls.Config{MinVersion: tls.VersionTLS12}))
 	wire.QuickAck(&script{})
 }
+
+// TestPhrase: it is said once, and only if it is one line of ASCII.
+func TestPhrase(t *testing.T) {
+	for _, tt := range []struct{ phrase, want string }{
+		{"Target not reached, nothing was changed", "HTTP/1.1 503 Target not reached, nothing was changed\r\n"},
+		{"", "HTTP/1.1 503 Service Unavailable\r\n"},
+		{"a\r\nX-B: c", "HTTP/1.1 503 Service Unavailable\r\n"},
+		{"caf\u00e9", "HTTP/1.1 503 Service Unavailable\r\n"},
+		{"\x7f", "HTTP/1.1 503 Service Unavailable\r\n"},
+	} {
+		c, s := accepted(t, call("")+call(""))
+		c.Phrase(tt.phrase)
+		for _, want := range []string{tt.want, "HTTP/1.1 503 Service Unavailable\r\n"} {
+			s.out.Reset()
+			if err := c.Respond(503, nil, nil, false); err != nil || !strings.HasPrefix(s.out.String(), want) {
+				t.Errorf("%q: %v, %q", tt.phrase, err, s.out.String())
+			}
+			if _, _, err := readAll(c); err != nil && !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestFieldsOfASOAPCall are read, and refused if they stand twice.
+func TestFieldsOfASOAPCall(t *testing.T) {
+	c := http1.NewConn(&script{in: []byte(with("SOAPAction: \"urn:a\"\r\nContent-Encoding: gzip\r\n"))}, profile())
+	req, err := c.Next(t.Context())
+	if err != nil || req.Action != `"urn:a"` || req.ContentEncoding != "gzip" {
+		t.Fatalf("%+v, %v", req, err)
+	}
+	for _, twice := range []string{"SOAPAction: a\r\nsoapaction: a\r\n", "Content-Encoding: gzip\r\ncontent-encoding: gzip\r\n"} {
+		var refused *http1.Error
+		_, err := http1.NewConn(&script{in: []byte(with(twice))}, profile()).Next(t.Context())
+		if !errors.As(err, &refused) || refused.Reason != http1.ReasonHeader {
+			t.Errorf("%q: %v", twice, err)
+		}
+	}
+}

@@ -14,6 +14,9 @@ import (
 // Path is where an engine takes tasks, behind the prefix of its site.
 const Path = "/CMSPages/Staging/SyncServer.asmx"
 
+// Gateway is the code name under which a server lists its gateway as its target.
+const Gateway = "stagelock"
+
 // Head is what counts of the head of an HTTP request. A header that came twice must not be joined:
 // it is refused before.
 type Head struct {
@@ -80,19 +83,28 @@ type Admitted struct {
 	// Misnamed says that the task does not carry the peer's name last: the two servers were given
 	// different names for one of them, and changes may come back.
 	Misnamed bool
+	Looped   bool // see Peer.Echo
 }
 
 // Admit reads a call and judges all of it. The body of the HTTP message is read to its end only if its
-// header carries the peer's token. The error is a *Refusal, or what first returned.
+// header carries the peer's token. The error is a *refusal.Error, or what first returned.
 func (p Peer) Admit(body io.Reader, now time.Time, first token.First) (Admitted, error) {
-	lim := p.Limits
+	return Admit(body, p.Limits, now, func(string) (Peer, token.First) { return p, first })
+}
+
+// Admit is Peer.Admit for the peer that chooses finds by the user whom the call names, before its token
+// is looked at. The zero Peer is the one of a user whom nobody knows.
+func Admit(body io.Reader, lim Limits, now time.Time, choose func(user string) (Peer, token.First)) (Admitted, error) {
 	if lim == (Limits{}) {
 		lim = DefaultLimits()
 	}
+	var p Peer
 	env, text, err := readMessage(body, lim, func(env Envelope) error {
 		if !env.Expires.IsZero() && !now.Before(env.Expires) {
 			return refusal.Outside(400, refusal.Stale, "the timestamp ended at %s", env.Expires.Format(token.TimeForm))
 		}
+		var first token.First
+		p, first = choose(env.Token.User)
 		return p.Secret.Authenticate(env.Token, p.User, now, first)
 	})
 	if err != nil {
@@ -106,9 +118,17 @@ func (p Peer) Admit(body io.Reader, now time.Time, first token.First) (Admitted,
 		}
 		return Admitted{}, err
 	}
-	n := len(task.Servers)
-	misnamed := n > 0 && !strings.EqualFold(task.Servers[n-1], p.Name)
-	return Admitted{Envelope: env, Task: task, Misnamed: misnamed}, nil
+	return Admitted{Envelope: env, Task: task, Misnamed: p.misnamed(task.Servers), Looped: p.looped(task)}, nil
+}
+
+// misnamed reports whether a list ends with another name than the peer's. Gateways on the way are no
+// servers.
+func (p Peer) misnamed(servers []string) bool {
+	n := len(servers)
+	if n > 0 && strings.EqualFold(servers[n-1], Gateway) {
+		n--
+	}
+	return n > 0 && !strings.EqualFold(servers[n-1], p.Name)
 }
 
 func (p Peer) task(text string, lim Limits) (Task, error) {
@@ -116,5 +136,10 @@ func (p Peer) task(text string, lim Limits) (Task, error) {
 	if err != nil {
 		return Task{}, err
 	}
-	return p.judge(t, lim)
+	judged, err := p.judge(t, lim)
+	var r *refusal.Error
+	if errors.As(err, &r) {
+		r.About = t.Facts().About
+	}
+	return judged, err
 }

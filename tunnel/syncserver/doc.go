@@ -9,7 +9,7 @@
 // The package does no I/O of its own and reads no clock. A call is held in memory while it is judged,
 // the sender's credentials before its body: Limits.Bytes bounds it.
 //
-// Nothing in stagelock uses the package yet: there is no listener and no setting that leads here. It
-// was made from the description of the wire and has not met a recording of a real call, so it counts
-// as experimental. Calls signed with X.509, task groups and pages nested deeper than a row are refused.
+// gateway/tasks takes calls through it. It was made from the description of the wire and has not met a
+// recording of a real call, so it counts as experimental. Calls signed with X.509, task groups
+// and pages nested deeper than a row are refused.
 package syncserver

@@ -14,13 +14,14 @@ import (
 const (
 	soapNS   = "http://schemas.xmlsoap.org/soap/envelope/"
 	addrNS   = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
-	anyone   = addrNS + "/role/anonymous"
 	oasis    = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 	wsseNS   = oasis + "wssecurity-secext-1.0.xsd"
 	wsuNS    = oasis + "wssecurity-utility-1.0.xsd"
 	digested = oasis + "username-token-profile-1.0#PasswordDigest"
 	encoded  = oasis + "soap-message-security-1.0#Base64Binary"
 	serverNS = "http://localhost/SyncWebService/SyncServer"
+	// Anyone is the address of whoever sent a call.
+	Anyone = addrNS + "/role/anonymous"
 	// Action is the SOAPAction of the one call that is taken.
 	Action = serverNS + "/ProcessSynchronizationTaskData"
 )
@@ -155,7 +156,7 @@ func toAnyone(n *markup.Node) bool {
 		return false
 	}
 	a := n.Kids[0]
-	return a.Is(addrNS, "Address") && len(a.Attrs) == 0 && a.Leaf() && a.Text == anyone
+	return a.Is(addrNS, "Address") && len(a.Attrs) == 0 && a.Leaf() && a.Text == Anyone
 }
 
 func readSecurity(n *markup.Node, env *Envelope) error {

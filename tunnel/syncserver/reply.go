@@ -12,6 +12,8 @@ import (
 const (
 	maxReply   = 64 << 10
 	notChanged = "Target not reached, nothing was changed"
+	// NotAccepted is all that a stranger is told, whatever it was.
+	NotAccepted = "Not accepted"
 )
 
 // ErrBadReply is returned for an answer of an engine that says neither that a task was carried out nor
@@ -101,9 +103,14 @@ func Refused(err error, ref, messageID, relates, to string) Answer {
 	case !errors.As(err, &r):
 		return NotReached()
 	case r.Status != 0:
-		return Answer{Status: r.Status, Reason: "Not accepted"}
+		return Answer{Status: r.Status, Reason: NotAccepted}
 	}
-	return result("Refused by gateway: "+r.Why+" ("+ref+")", messageID, relates, to)
+	return Denied(r.Why, ref, messageID, relates, to)
+}
+
+// Denied answers a call of an authenticated sender that may not be carried out.
+func Denied(why, ref, messageID, relates, to string) Answer {
+	return result("Refused by gateway: "+why+" ("+ref+")", messageID, relates, to)
 }
 
 // NotReached answers a call of which nothing was sent.

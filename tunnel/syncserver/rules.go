@@ -3,6 +3,7 @@ package syncserver
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
@@ -28,6 +29,9 @@ type Peer struct {
 	RunAs     Text // replaces the user of every task, with RunAsGUID
 	RunAsGUID GUID
 	Limits    Limits // zero: DefaultLimits
+	// Echo is asked of a task that the server behind the gateway has processed already: if it reports that
+	// it is one that only comes back, the task is returned with Looped instead of being refused.
+	Echo func(Task) bool
 }
 
 var (
@@ -162,12 +166,17 @@ func (p Peer) user(t Task) error {
 	return refusal.New(refusal.UserDenied, "the user %s, or another's GUID", refusal.Brief(t.UserName.Value))
 }
 
+// looped reports whether the server behind the gateway has processed t.
+func (p Peer) looped(t Task) bool {
+	return slices.ContainsFunc(t.Servers, func(s string) bool { return strings.EqualFold(s, p.Upstream) })
+}
+
 func (p Peer) loop(t Task) error {
 	if p.Upstream == "" {
 		return refusal.New(refusal.Loop, "nobody said how the server behind the gateway is called")
 	}
 	for _, s := range t.Servers {
-		if strings.EqualFold(s, p.Upstream) {
+		if strings.EqualFold(s, p.Upstream) && (p.Echo == nil || !p.Echo(t)) {
 			return refusal.New(refusal.Loop, "the server %s has processed the task already", s)
 		}
 	}

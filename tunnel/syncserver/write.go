@@ -20,7 +20,7 @@ func Request(env Envelope, t Task, assembly string) []byte {
 	leaf(&b, "wsa:Action", "", Action)
 	leaf(&b, "wsa:MessageID", "", env.MessageID)
 	b.WriteString("<wsa:ReplyTo>")
-	leaf(&b, "wsa:Address", "", anyone)
+	leaf(&b, "wsa:Address", "", Anyone)
 	b.WriteString("</wsa:ReplyTo>")
 	leaf(&b, "wsa:To", "", env.To)
 	writeSecurity(&b, env)

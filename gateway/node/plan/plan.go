@@ -31,13 +31,18 @@ import (
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/javaser"
 	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/syncserver"
 )
 
 // Check returns what is wrong with cfg beyond what conf.Load finds by itself: addresses, keys, and
 // what only fits together.
 func Check(cfg *conf.Config) []conf.Problem {
 	b := newBuilder(Options{Conf: cfg})
-	if p := b.policy(nil); p.Engine.Pool != nil {
+	p := b.policy(nil)
+	if cfg.Kenticos() {
+		b.tasks(p)
+	}
+	if p.Engine.Pool != nil {
 		p.Engine.Pool.Close()
 	}
 	b.certificate(time.Now())
@@ -306,6 +311,9 @@ func (b *builder) profile() *http1.Profile {
 	p := &http1.Profile{
 		HeadTimeout: c.Limits.HeadTimeout, IdleTimeout: c.Limits.IdleTimeout, MinRate: int(c.Limits.BodyMinRate),
 		MaxContent: int64(c.Limits.Envelope) + b.partMax(), Probes: admin.Paths(),
+	}
+	if c.Kenticos() {
+		p.MaxContent = syncserver.DefaultLimits().Bytes
 	}
 	for _, name := range c.Names {
 		name = strings.ToLower(name)

@@ -56,6 +56,7 @@ type Options struct {
 	Health     string             // YAML map, of the checks of the engine's health
 	Level      string             // what becomes of unequal patch levels; not said if empty
 	Inner      []string           // more lines of YAML, of the engine's upstream
+	Kentico    []string           // lines of YAML of its section: the engine is a Kentico
 	Dir        string             // data folder; a new one if empty
 	Pause      func(point string) // see node.Config
 	LogTo      io.Writer
@@ -77,6 +78,9 @@ func (o Options) YAML(data string) string {
 	}
 	for _, l := range o.Hosts {
 		lines = append(lines, "  "+l)
+	}
+	if len(o.Kentico) > 0 {
+		return strings.Join(append(lines, o.kentico()...), "\n") + "\n"
 	}
 	lines = append(lines,
 		"engine:", "  line: "+fmt.Sprintf("%q", or(o.Line, "7.4")), "  path_context: "+fmt.Sprintf("%q", o.Context),
@@ -106,6 +110,22 @@ func (o Options) YAML(data string) string {
 		lines = append(lines, "    "+l)
 	}
 	return strings.Join(append(lines, o.rest()...), "\n") + "\n"
+}
+
+// kentico is what follows of a gateway whose engine is a Kentico.
+func (o Options) kentico() []string {
+	lines := []string{
+		"engine:", "  profile: kentico", "  path_context: " + fmt.Sprintf("%q", o.Context),
+		"  upstream:", "    nodes: [" + fmt.Sprintf("%q", o.Upstream) + "]", "    path_context: " + fmt.Sprintf("%q", o.Inside),
+	}
+	for _, l := range o.Inner {
+		lines = append(lines, "    "+l)
+	}
+	lines = append(lines, "kentico:")
+	for _, l := range o.Kentico {
+		lines = append(lines, "  "+l)
+	}
+	return append(lines, o.rest()...)
 }
 
 // rest is Extra and what tests need that do not say it there.

@@ -111,6 +111,8 @@ const (
 	BitExpect
 	BitAgent
 	BitLevel
+	BitAction
+	BitCoding
 )
 
 const longestRule = len("transfer-encoding")

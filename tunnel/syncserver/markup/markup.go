@@ -91,6 +91,20 @@ func (c *Capped) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// source remembers with what reading failed.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}
+
 // open is an element whose end was not yet read.
 type open struct {
 	*Node
@@ -111,7 +125,8 @@ type document struct {
 // Parse reads one whole document. No markup but elements, attributes and text is admitted.
 func Parse(r io.Reader, lim Limits, closed func(depth int, n *Node) error) (*Node, error) {
 	d := &document{lim: lim, closed: closed}
-	dec := xml.NewDecoder(r)
+	src := &source{r: r}
+	dec := xml.NewDecoder(src)
 	dec.CharsetReader = func(string, io.Reader) (io.Reader, error) {
 		return nil, errors.New("an encoding other than UTF-8")
 	}
@@ -120,8 +135,11 @@ func Parse(r io.Reader, lim Limits, closed func(depth int, n *Node) error) (*Nod
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if errors.Is(err, errTooLarge) {
-			return nil, refusal.Outside(413, refusal.TooLarge, "%v", err)
+		if errors.Is(src.err, errTooLarge) {
+			return nil, refusal.Outside(413, refusal.TooLarge, "%v", src.err)
+		}
+		if err != nil && src.err != nil {
+			return nil, src.err
 		}
 		if err != nil {
 			return nil, refusal.New(refusal.Malformed, "%v", err)

@@ -34,6 +34,16 @@ type Error struct {
 	Code   Code
 	Why    string
 	Status int // HTTP status for a sender that is not authenticated; 0 for a refused task
+	About  About
+}
+
+// About is what people call a task: for the log. It is empty for what was refused before it was read.
+type About struct {
+	Task   string // its type
+	Object string // type of its object; document for a page, folder for one of a media library
+	Name   string // of the object
+	Site   string // code name, if the task says it
+	User   string // who made it
 }
 
 func (r *Error) Error() string { return string(r.Code) + ": " + r.Why }

@@ -1,0 +1,339 @@
+package tasks
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/visit"
+	"github.com/stagelock/stagelock/tunnel"
+	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
+	"github.com/stagelock/stagelock/tunnel/http1/grammar"
+	"github.com/stagelock/stagelock/tunnel/syncserver"
+	"github.com/stagelock/stagelock/tunnel/syncserver/token"
+)
+
+// steps is the way of one task, in order. A step that fails ends it. Nothing is sent to a server before
+// forward, whatever a step finds, and what is sent then was written by the gateway.
+var steps = []step{
+	{"head", (*call).wellFormed}, // a request that is HTTP as the profile wants it
+	{"peer", (*call).client},     // the client's address, from the socket or a trusted proxy
+	{"route", (*call).route},     // a path under which tasks are handed in, byte for byte; the health paths
+	{"admit", (*call).admit},     // the host allowlist
+	{"ready", (*call).ready},     // room to write a verdict
+	{"inspect", (*call).inspect}, // the token, once; then the whole task, against what its sender may send
+	{"echo", (*call).echo},       // a task that only comes back
+	{"target", (*call).reach},    // a connection to the server that it is for
+	{"record", (*call).record},   // the verdict, on disk
+	{"forward", (*call).forward}, // the task, written anew, once
+	{"reply", (*call).receive},   // the server's reply, read
+	{"answer", (*call).deliver},  // written anew, to the sender
+}
+
+type step struct {
+	name string
+	run  func(*call, context.Context) error
+}
+
+// errDone ends a call early without a problem: it was answered.
+var errDone = errors.New("answered")
+
+// run takes the call through the steps and returns nil if it was answered as it should, else the problem
+// that was.
+func (c *call) run(ctx context.Context) error {
+	for _, s := range steps {
+		err := s.run(c, ctx)
+		if errors.Is(err, errDone) {
+			return nil
+		}
+		if err != nil {
+			c.stopped = s.name
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *call) wellFormed(context.Context) error {
+	if e := c.bad; e != nil {
+		return problem(tunnel.BadRequest, tunnel.Reason(e.Reason), e.Msg, e)
+	}
+	return nil
+}
+
+func (c *call) client(context.Context) error { return c.Client(c.req.ForwardedFor) }
+
+func (c *call) admit(context.Context) error { return c.Admit(c.OverLimit) }
+
+// route answers health, and lets the paths of links pass whose senders come from this address.
+func (c *call) route(context.Context) error {
+	if c.req.Method != http.MethodPost && c.Local() {
+		if status, body, ok := c.cfg.Health(c.req.Target); ok {
+			c.answer.Status, c.answer.Body = status, body
+			c.written(c.conn.Respond(status, []grammar.Field{{Name: "Content-Type", Value: "application/json"}}, body, c.closing()))
+			return errDone
+		}
+	}
+	links := c.candidates()
+	if len(links) == 0 {
+		return problem(tunnel.NotFound, reasonPath, "nothing is here", errors.New(visit.Shown(c.req.Target)))
+	}
+	head := syncserver.Head{
+		Method: c.req.Method, Target: c.req.Target, ContentType: c.req.ContentType, SOAPAction: c.req.Action,
+		Encoding: c.req.ContentEncoding, Length: c.req.ContentLength,
+	}
+	if err := head.Check(links[0].Context, c.policy.Limits); err != nil {
+		return refused(refusalOf(err))
+	}
+	return nil
+}
+
+// candidates are the links under the path of the call.
+func (c *call) candidates() []*Link {
+	var all []*Link
+	for _, l := range c.policy.Links {
+		if c.req.Target == l.Context+syncserver.Path {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+// ready makes sure that a verdict could be written, and that the gateway is not about to stop.
+func (c *call) ready(ctx context.Context) error {
+	if !c.calls.enter() {
+		return tunnel.NotBegun(visit.ReasonDraining, "the gateway is stopping", nil)
+	}
+	c.onEnd(c.calls.leave)
+	if err := c.cfg.Visits.Ready(ctx, c.policy.Patience); err != nil {
+		return tunnel.NotBegun(visit.ReasonStore, "the gateway cannot write its log", err)
+	}
+	return pause(ctx, c.Wait())
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return tunnel.NotBegun(visit.ReasonDraining, "the gateway is stopping", context.Cause(ctx))
+	}
+}
+
+// inspect reads the call. Of a sender that does not prove who it is, no more than the header is read.
+func (c *call) inspect(ctx context.Context) error {
+	links := c.candidates()
+	choose := func(user string) (syncserver.Peer, token.First) {
+		for _, l := range links {
+			if l.Peer.User == user && l.from(c.Addr) {
+				p := l.Peer
+				p.Echo = func(t syncserver.Task) bool {
+					return c.echoes.known(p.Name, l.To.Server, t.Key(), t.Content(), c.cfg.Visits.Now())
+				}
+				return p, c.first(ctx, l)
+			}
+		}
+		return syncserver.Peer{}, nil // nobody's token fits: first is not asked
+	}
+	task, err := syncserver.Admit(c.body(), c.policy.Limits, c.cfg.Visits.Now(), choose)
+	if err != nil {
+		return c.unread(ctx, err)
+	}
+	c.task, c.facts = task, task.Task.Facts()
+	c.task.Task, err = task.Task.Processed(c.link.Peer.Name, syncserver.Gateway)
+	if err != nil {
+		return problem(tunnel.Refused, reasonTaskServers, "too many servers have processed the task", err)
+	}
+	c.cfg.Pause("task validated")
+	return nil
+}
+
+// first takes the token of a sender that proved who it is: it counts once, on every gateway of the
+// store. From here on the call is its peer's.
+func (c *call) first(ctx context.Context, l *Link) token.First {
+	return func(nonce [16]byte) (bool, error) {
+		isNew, err := c.cfg.Nonces.Use(ctx, "task/"+l.Peer.Name+"/"+l.To.Server, nonce[:], token.Remember)
+		if err != nil || !isNew {
+			return isNew, err
+		}
+		c.link = l
+		c.Authenticated(l.Peer.Name, l.Peer.User, "")
+		leave, ok := c.places.Enter(ctx, "", c.policy.AtOnce, c.policy.Patience)
+		if !ok {
+			return false, tunnel.NotBegun(reasonBusy, "too many tasks are under way", nil)
+		}
+		c.onEnd(leave)
+		wait := c.policy.Rules.Quota.Delay(c.Peer, c.Begun)
+		c.meter.Delayed = wait > 0
+		return true, pause(ctx, wait)
+	}
+}
+
+// unread names the reason why a call could not be read: the wire's, the client's, or the store's.
+func (c *call) unread(ctx context.Context, err error) error {
+	var cut *http1.Error
+	var p *tunnel.Problem
+	switch r := refusalOf(err); {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &cut) && ctx.Err() == nil:
+		return problem(tunnel.BadRequest, tunnel.Reason(cut.Reason), cut.Msg, err)
+	case r != nil:
+		c.facts.About = r.About
+		if c.Peer == "" {
+			if flood := c.Fail(); flood != nil {
+				return flood
+			}
+		}
+		return refused(r)
+	case ctx.Err() != nil:
+		return tunnel.NotBegun(visit.ReasonDraining, "the gateway is stopping", err)
+	case c.conn.Remaining() > 0 && c.Peer == "":
+		return c.cfg.Visits.Unwritten(err) // the store of nonces
+	}
+	return problem(tunnel.BadRequest, reasonCut, "the sender went away before its task was complete", err)
+}
+
+// echo answers a task that a server sends back to where it had it from, as if it were carried out there:
+// it was.
+func (c *call) echo(ctx context.Context) error {
+	from, to := c.link.Peer.Name, c.link.To.Server
+	echo, alarm := c.echoes.is(from, to, c.task.Task.Key(), c.task.Task.Content(), c.cfg.Visits.Now())
+	if !echo && c.task.Looped {
+		return problem(tunnel.Refused, reasonTaskLoop, "the server "+to+" has processed the task already", nil)
+	}
+	if !echo {
+		return nil
+	}
+	if alarm {
+		c.cfg.Log.WithField("peer", from).Warn("this Kentico lists the gateway under another code name than " +
+			syncserver.Gateway + ", or does not compare names: it sends back what it was sent; name its target server " +
+			syncserver.Gateway + " or " + to)
+	}
+	v := visit.Verdict{
+		Verdict: audit.Answer, Reason: reasonEcho, Detail: "answered by the gateway: " + to + " has it already", Fields: c.noted(),
+	}
+	if err := c.Allow(ctx, c, v); err != nil {
+		return err
+	}
+	c.meter.Verdict, c.meter.Reason = string(v.Verdict), string(v.Reason)
+	c.answer.end = "echo"
+	return c.deliver(ctx)
+}
+
+// reach opens a connection to the server that the task is for. Nothing is sent yet.
+func (c *call) reach(ctx context.Context) (err error) {
+	c.line, err = c.link.To.Open(ctx)
+	if err != nil {
+		return tunnel.NotBegun(reasonTarget, "the server "+c.link.To.Server+" cannot be reached", err)
+	}
+	c.onEnd(func() {
+		c.line.Exchange.Cut() // each task has a connection of its own
+		answered := c.answer.status != 0
+		var failed error
+		if c.sent && !answered {
+			failed = errors.New("no answer")
+		}
+		c.line.Ended(answered, failed)
+	})
+	return nil
+}
+
+// record writes the verdict before the server can have the task.
+func (c *call) record(ctx context.Context) error {
+	begun := c.cfg.Visits.Now()
+	v := visit.Verdict{Verdict: audit.Allow, Fields: c.noted()}
+	if c.task.Misnamed {
+		c.cfg.Log.WithField("req", c.Ref).WithField("peer", c.link.Peer.Name).Warn("the task names another server than its sender: " +
+			"CMSStagingServerName and kentico.peers do not agree")
+	}
+	if err := c.Allow(ctx, c, v); err != nil {
+		return err
+	}
+	c.meter.Verdict, c.meter.Record = string(v.Verdict), c.cfg.Visits.Now().Sub(begun)
+	c.cfg.Pause("task recorded")
+	return nil
+}
+
+// forward sends the task, written anew. From here on the server may carry it out; it is not sent again.
+func (c *call) forward(context.Context) error {
+	to, now := c.link.To, c.cfg.Visits.Now()
+	var nonce [16]byte
+	if _, err := rand.Read(nonce[:]); err != nil {
+		return tunnel.NotBegun(reasonFault, "the gateway has no random numbers", err)
+	}
+	signed, err := to.Secret.Sign(to.User, nonce, now)
+	if err != nil {
+		return tunnel.NotBegun(reasonFault, "the gateway has no credentials for "+to.Server, err)
+	}
+	body := syncserver.Request(syncserver.Envelope{
+		MessageID: "urn:uuid:" + c.cfg.NewID(), To: to.To, Token: signed, Expires: now.Add(tokenTime),
+	}, c.task.Task, to.Assembly)
+	c.undo = c.echoes.carry(c.link.Peer.Name, to.Server, c.task.Task.Key(), c.task.Task.Content(), now)
+	c.sent = true
+	err = c.line.Exchange.Send(forward.RequestHead{
+		Target: to.Path, Host: c.line.Host, ContentType: "text/xml; charset=utf-8", ContentLength: int64(len(body)),
+		Fields: []grammar.Field{
+			{Name: "SOAPAction", Value: `"` + syncserver.Action + `"`}, {Name: reference, Value: c.Ref},
+		},
+	}, body)
+	if errors.Is(err, grammar.ErrField) {
+		c.sent = false
+		c.undo()
+		return tunnel.NotBegun(reasonFault, "the task cannot be addressed", err)
+	}
+	if err != nil {
+		return tunnel.MayHaveRun(reasonLost, "the server "+to.Server+" went away", err)
+	}
+	c.cfg.Pause("task sent")
+	return nil
+}
+
+// tokenTime is how long the gateway's own token holds.
+const tokenTime = 5 * time.Minute
+
+// receive reads what the server says.
+func (c *call) receive(ctx context.Context) error {
+	begun, server := c.cfg.Visits.Now(), "the server "+c.link.To.Server
+	defer func() { c.meter.Engine = c.cfg.Visits.Now().Sub(begun) }()
+	there, err := c.line.Exchange.Await(ctx, c.left())
+	if err != nil || !there {
+		return tunnel.MayHaveRun(reasonLost, server+" did not answer in time", err)
+	}
+	reply, err := c.line.Exchange.Reply(ctx)
+	if err != nil {
+		return tunnel.MayHaveRun(reasonLost, server+" went away before it answered", err)
+	}
+	c.answer.status = reply.Status
+	if refusedByGateway(reply) {
+		c.undo()
+		return tunnel.NotBegun(reasonTurned, "the gateway before "+c.link.To.Server+" did not take the task", nil)
+	}
+	c.answer.reply, err = syncserver.ReadReply(reply.Status, reply)
+	if err != nil {
+		c.line.Exchange.Cut()
+		return tunnel.MayHaveRun(reasonReply, server+" gave an answer that is none", err)
+	}
+	c.answer.end = "answered"
+	if c.answer.reply != (syncserver.Reply{}) { // it said why not
+		c.undo()
+		c.answer.end = "failed"
+	}
+	c.cfg.Pause("answer received")
+	return nil
+}
+
+// refusedByGateway reports whether a reply is the refusal of another stagelock, which is none of the
+// server behind it: nothing was carried out.
+func refusedByGateway(r *forward.Reply) bool {
+	return (r.Status/100 == 4 || r.Status == http.StatusServiceUnavailable) && r.Field(reference) != ""
+}

@@ -1,0 +1,380 @@
+package kentico_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"encoding/xml"
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf16"
+)
+
+const (
+	servicePath = "/CMSPages/Staging/SyncServer.asmx"
+	action      = "http://localhost/SyncWebService/SyncServer/ProcessSynchronizationTaskData"
+	classNS     = "http://schemas.microsoft.com/clr/nsassem/CMS.Synchronization/CMS.Synchronization%2C%20Version%3D13.0.13.0%2C%20Culture%3Dneutral%2C%20PublicKeyToken%3D834b12a258f213f9"
+	wsse        = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+	wsu         = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+	digestType  = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordDigest"
+)
+
+// twin is a server with the rules of Kentico's staging, as far as they are known: what it is sent it
+// carries out, whoever has processed it; what it carries out it logs, if it is told to, for each target
+// that the list of servers does not name. It knows the wire by itself, not by the gateway's words.
+type twin struct {
+	*httptest.Server
+	Name     string // CMSStagingServerName; empty: nobody set it
+	Logging  bool   // "log staging changes"
+	User     string // that others send with
+	Password string
+
+	mu       sync.Mutex // guards what follows
+	targets  []target
+	pages    map[string]string // by GUID
+	queue    []task
+	received []received
+	answer   func(w http.ResponseWriter) bool // nil: as it should
+}
+
+// target is a target server as it is listed.
+type target struct {
+	Code, URL, User, Password string
+	Client                    *http.Client
+}
+
+// task is a task of the queue, for one target.
+type task struct {
+	GUID, Text string
+	Servers    []string
+	To         target
+}
+
+// received is a call that came.
+type received struct {
+	Head                                      http.Header
+	Host                                      string
+	Body                                      string
+	Type, Object, Servers, User, Data, Binary string
+}
+
+func newTwin(t *testing.T, name string) *twin {
+	t.Helper()
+	w := &twin{Name: name, User: "staging", Password: "of " + name, pages: map[string]string{}}
+	w.Server = httptest.NewTLSServer(http.HandlerFunc(w.serve))
+	t.Cleanup(w.Close)
+	return w
+}
+
+// ca writes the certificate of the twin into a file.
+func (w *twin) ca(t *testing.T) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "ca.pem")
+	b := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.Certificate().Raw})
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func keyOf(password string) string {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(password)) {
+		b = append(b, byte(u), byte(u>>8))
+	}
+	sum := sha1.Sum(b)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func digest(nonce []byte, created, key string) string {
+	sum := sha1.Sum(append(append(append([]byte{}, nonce...), created...), key...))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// envelope is a call as the server reads it.
+type envelope struct {
+	Header struct {
+		Security struct {
+			UsernameToken struct{ Username, Password, Nonce, Created string }
+		}
+	}
+	Body struct {
+		Call struct {
+			Data string `xml:"stagingTaskData"`
+		} `xml:"ProcessSynchronizationTaskData"`
+	}
+}
+
+type document struct {
+	Body struct {
+		Task struct {
+			Type    string `xml:"_x003C_TaskType_x003E_k__BackingField"`
+			Object  string `xml:"_x003C_TaskObjectType_x003E_k__BackingField"`
+			Data    string `xml:"_x003C_TaskData_x003E_k__BackingField"`
+			Binary  string `xml:"_x003C_TaskBinaryData_x003E_k__BackingField"`
+			Servers string `xml:"_x003C_TaskServers_x003E_k__BackingField"`
+			User    string `xml:"_x003C_UserName_x003E_k__BackingField"`
+		} `xml:"StagingTaskData"`
+	}
+}
+
+type page struct {
+	Document struct {
+		GUID string `xml:"DocumentGUID"`
+		Name string `xml:"DocumentName"`
+	} `xml:"CMS_Document"`
+}
+
+func (w *twin) serve(rw http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	if r.Method == http.MethodHead {
+		return
+	}
+	got := received{Head: r.Header, Host: r.Host, Body: string(body)}
+	w.mu.Lock()
+	answer := w.answer
+	w.mu.Unlock()
+	if r.URL.Path != servicePath || r.Header.Get("SOAPAction") != `"`+action+`"` {
+		http.NotFound(rw, r)
+		return
+	}
+	var in envelope
+	var doc document
+	if xml.Unmarshal(body, &in) != nil || xml.Unmarshal([]byte(in.Body.Call.Data), &doc) != nil {
+		fault(rw, "cannot be read")
+		return
+	}
+	token := in.Header.Security.UsernameToken
+	nonce, _ := base64.StdEncoding.DecodeString(token.Nonce)
+	if token.Username != w.User || token.Password != digest(nonce, token.Created, keyOf(w.Password)) {
+		fault(rw, "The security token could not be authenticated or authorized")
+		return
+	}
+	t := doc.Body.Task
+	got.Type, got.Object, got.Servers, got.User, got.Data, got.Binary = t.Type, t.Object, t.Servers, t.User, t.Data, t.Binary
+	w.mu.Lock()
+	w.received = append(w.received, got)
+	w.mu.Unlock()
+	if answer != nil && answer(rw) {
+		return
+	}
+	var p page
+	_ = xml.Unmarshal([]byte(t.Data), &p)
+	w.carryOut(p.Document.GUID, p.Document.Name, splitServers(t.Servers))
+	result(rw, "")
+}
+
+func splitServers(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ';' })
+}
+
+// carryOut does what a task says, and logs it.
+func (w *twin) carryOut(guid, text string, servers []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pages[guid] = text
+	if w.Logging {
+		w.log(guid, text, servers)
+	}
+}
+
+// log queues a change for each target that does not have it. The caller holds mu.
+func (w *twin) log(guid, text string, servers []string) {
+	have := map[string]bool{}
+	for _, s := range servers {
+		have[strings.ToLower(s)] = true
+	}
+	if w.Name != "" && !have[strings.ToLower(w.Name)] {
+		servers = append(append([]string{}, servers...), w.Name)
+	}
+	for _, to := range w.targets {
+		if !have[strings.ToLower(to.Code)] {
+			w.queue = append(w.queue, task{guid, text, servers, to})
+		}
+	}
+}
+
+// edit is what a person does.
+func (w *twin) edit(guid, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pages[guid] = text
+	w.log(guid, text, nil)
+}
+
+func (w *twin) list(to ...target) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.targets = to
+}
+
+func (w *twin) page(guid string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pages[guid]
+}
+
+func (w *twin) calls() []received {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]received{}, w.received...)
+}
+
+func (w *twin) queued() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue)
+}
+
+// synchronize sends what is queued, once each, and returns how many were sent and what failed.
+func (w *twin) synchronize(ctx context.Context) (sent int, failed []string) {
+	w.mu.Lock()
+	tasks := w.queue
+	w.queue = nil
+	w.mu.Unlock()
+	for _, t := range tasks {
+		sent++
+		if why := w.send(ctx, t); why != "" {
+			failed = append(failed, why)
+		}
+	}
+	return sent, failed
+}
+
+func (w *twin) send(ctx context.Context, t task) (failure string) {
+	servers := ""
+	if len(t.Servers) > 0 {
+		servers = ";" + strings.Join(t.Servers, ";") + ";"
+	}
+	data := "<NewDataSet><CMS_Document><DocumentID>7</DocumentID><DocumentGUID>" + t.GUID + "</DocumentGUID><DocumentName>" +
+		html.EscapeString(t.Text) + "</DocumentName><DocumentModifiedWhen>" + time.Now().Format(time.RFC3339Nano) +
+		"</DocumentModifiedWhen></CMS_Document></NewDataSet>"
+	status, reason, body := t.To.call(ctx, message(t.To.User, t.To.Password, "UpdateDocument", "", data, "", servers))
+	return said(status, reason, body)
+}
+
+// said is what a sender shows of an answer; empty: done.
+func said(status int, reason, body string) string {
+	if status != http.StatusOK && status != http.StatusInternalServerError {
+		return fmt.Sprintf("HTTP status %d: %s", status, reason)
+	}
+	var out struct {
+		Body struct {
+			Response struct {
+				Result string `xml:"ProcessSynchronizationTaskDataResult"`
+			} `xml:"ProcessSynchronizationTaskDataResponse"`
+			Fault struct {
+				Text string `xml:"faultstring"`
+			}
+		}
+	}
+	if err := xml.Unmarshal([]byte(body), &out); err != nil {
+		return "no answer: " + err.Error()
+	}
+	return out.Body.Response.Result + out.Body.Fault.Text
+}
+
+// call sends a message as it is.
+func (t *target) call(ctx context.Context, body string) (status int, reason, answer string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.URL+servicePath, strings.NewReader(body))
+	if err != nil {
+		return 0, err.Error(), ""
+	}
+	req.Header.Set("Content-Type", "text/xml; charset=utf-8")
+	req.Header.Set("SOAPAction", `"`+action+`"`)
+	req.Header.Set("Expect", "100-continue")
+	res, err := t.Client.Do(req)
+	if err != nil {
+		return 0, err.Error(), ""
+	}
+	defer res.Body.Close()
+	var b bytes.Buffer
+	_, _ = b.ReadFrom(res.Body)
+	_, reason, _ = strings.Cut(res.Status, " ")
+	return res.StatusCode, reason, b.String()
+}
+
+// guid is a user as the vendor's formatter writes one.
+var guid = func() string {
+	var b strings.Builder
+	for _, c := range "abcdefghijk" {
+		fmt.Fprintf(&b, "<_%c>1</_%c>", c, c)
+	}
+	return b.String()
+}()
+
+func field(name, value string) string {
+	n := "_x003C_" + name + "_x003E_k__BackingField"
+	if value == "" {
+		return "<" + n + ` xsi:null="1"/>`
+	}
+	return "<" + n + ">" + value + "</" + n + ">"
+}
+
+// message is a call as a server writes one.
+func message(user, password, kind, object, data, binary, servers string) string {
+	nonce := make([]byte, 16)
+	_, _ = rand.Read(nonce)
+	created := time.Now().UTC().Format("2006-01-02T15:04:05Z")
+	inner := `<SOAP-ENV:Envelope xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:SOAP-ENC="http://schemas.xmlsoap.org/soap/encoding/" ` +
+		`xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body><a1:StagingTaskData id="ref-1" xmlns:a1="` + classNS + `">` +
+		`<mSystemVersion xsi:null="1"/><mTaskGroups xsi:null="1"/>` + field("TaskType", kind) + field("TaskObjectType", object) +
+		field("TaskData", html.EscapeString(data)) + field("TaskBinaryData", html.EscapeString(binary)) + field("TaskServers", servers) +
+		field("UserGuid", guid) + field("UserName", "editor") + "</a1:StagingTaskData></SOAP-ENV:Body></SOAP-ENV:Envelope>"
+	return `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/" ` +
+		`xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:wsse="` + wsse + `" xmlns:wsu="` + wsu + `"><soap:Header>` +
+		"<wsa:Action>" + action + "</wsa:Action><wsa:MessageID>urn:uuid:" + fmt.Sprintf("%x", nonce) + "</wsa:MessageID><wsa:ReplyTo><wsa:Address>" +
+		"http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:Address></wsa:ReplyTo><wsa:To>https://target" + servicePath + "</wsa:To>" +
+		`<wsse:Security soap:mustUnderstand="1"><wsu:Timestamp wsu:Id="Timestamp-1"><wsu:Created>` + created + "</wsu:Created><wsu:Expires>" +
+		time.Now().UTC().Add(5*time.Minute).Format("2006-01-02T15:04:05Z") + "</wsu:Expires></wsu:Timestamp>" +
+		`<wsse:UsernameToken wsu:Id="SecurityToken-1"><wsse:Username>` + user + `</wsse:Username><wsse:Password Type="` + digestType + `">` +
+		digest(nonce, created, keyOf(password)) + "</wsse:Password><wsse:Nonce>" + base64.StdEncoding.EncodeToString(nonce) + "</wsse:Nonce><wsu:Created>" +
+		created + "</wsu:Created></wsse:UsernameToken></wsse:Security></soap:Header><soap:Body>" +
+		`<ProcessSynchronizationTaskData xmlns="http://localhost/SyncWebService/SyncServer"><stagingTaskData>` + html.EscapeString(inner) +
+		"</stagingTaskData></ProcessSynchronizationTaskData></soap:Body></soap:Envelope>"
+}
+
+func soap(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>`+
+		body+"</soap:Body></soap:Envelope>")
+}
+
+func result(w http.ResponseWriter, text string) {
+	soap(w, http.StatusOK, `<ProcessSynchronizationTaskDataResponse xmlns="http://localhost/SyncWebService/SyncServer">`+
+		"<ProcessSynchronizationTaskDataResult>"+html.EscapeString(text)+"</ProcessSynchronizationTaskDataResult></ProcessSynchronizationTaskDataResponse>")
+}
+
+func fault(w http.ResponseWriter, text string) {
+	soap(w, http.StatusInternalServerError, "<soap:Fault><faultcode>soap:Server</faultcode><faultstring>"+html.EscapeString(text)+"</faultstring></soap:Fault>")
+}
+
+// trusting returns a client that trusts those certificates, over HTTP/1.1 as the vendor's.
+func trusting(roots *x509.CertPool) *http.Client {
+	return &http.Client{
+		Timeout: time.Minute,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, ServerName: "127.0.0.1"},
+			TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}, ExpectContinueTimeout: time.Second},
+	}
+}
+
+var referenceForm = regexp.MustCompile(`\(([0-9a-f-]{36})\)$`)
