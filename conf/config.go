@@ -84,7 +84,7 @@ type Cluster struct {
 type Postgres struct {
 	URL         PostgresURL `yaml:"url" doc:"How the server is reached."`
 	Schema      string      `yaml:"schema" default:"stagelock" restart:"true" doc:"Schema that holds the tables; it is made if it is not there."`
-	Connections int         `yaml:"connections" default:"16" min:"4" max:"1000" restart:"true" doc:"Connections of one gateway for its calls. Two more are for its lease and its log."`
+	Connections int         `yaml:"connections" default:"16" min:"4" max:"1000" restart:"true" doc:"Connections of one gateway for its calls. Three more are for its lease and its log."`
 	Pooler      bool        `yaml:"pooler" default:"false" restart:"true" doc:"A pooler in transaction mode, such as PgBouncer, is in front of the server."`
 }
 

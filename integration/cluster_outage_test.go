@@ -150,7 +150,7 @@ func TestDatabaseWasSetBack(t *testing.T) {
 		}
 	})
 	id := c.made(t, 1)
-	last := once(t, c.Gateway, checkSite(site).message(t))
+	last := once(t, c.Gateway, create(site, 2).message(t)) // with which all before it is on disk, and could not be written again
 	c.awaitOne(t, func(ev audit.Event) bool { return ev.Kind == audit.KindOutcome && ev.Ref == last.ref })
 	c.exec(t, `DELETE FROM stagelock.events WHERE log = 'gate-a' AND seq > 2`)
 	allowed(t, c.Gateway, once(t, c.Gateway, checkSite(site).message(t)))

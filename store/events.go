@@ -39,3 +39,15 @@ type Written interface {
 	// Write passes meanwhile. After an error nothing can be appended until the log is opened anew.
 	Sync(ctx context.Context, seq Seq) error
 }
+
+// Lazy is a log in a place of its own, whose records count before they are on the disk there.
+type Lazy interface {
+	Events
+	// AppendLazily is Append that does not wait for the disk: recs count when it returns nil, and outlive
+	// the process that wrote them. A place that fails may lose the last of them, until an Append behind them
+	// or a Flush returned nil.
+	AppendLazily(ctx context.Context, recs []Record) error
+	// Flush returns when every record up to seq is on disk; ErrStale if the log ends before it. What is
+	// appended meanwhile does not wait for it.
+	Flush(ctx context.Context, seq Seq) error
+}

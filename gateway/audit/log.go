@@ -70,6 +70,7 @@ type Log struct {
 	err   error
 	found string // what was wrong when the log was opened, or since
 
+	lazy     store.Lazy    // the log, if it is one; else nil
 	direct   store.Written // the log, if callers write it themselves; else nil
 	unsynced chan struct{} // tells runDirect that something was written
 	told     atomic.Bool   // it was told
@@ -121,6 +122,7 @@ func newLog(cfg Config) (*Log, error) {
 		unsynced: make(chan struct{}, 1),
 	}
 	l.direct, _ = cfg.Events.(store.Written)
+	l.lazy, _ = cfg.Events.(store.Lazy)
 	l.w.chain = chain.New()
 	return l, nil
 }
@@ -222,14 +224,15 @@ func (l *Log) Append(ctx context.Context, ev Event) (store.Seq, error) {
 }
 
 // AppendSoon is Append for an event that nobody waits for: it lets some milliseconds pass in which
-// another event may come whose fsync it can share. If the store is a store.Written it is Write.
+// another event may come whose fsync it can share. If the store is a store.Written it is Write; if it is a
+// store.Lazy, both are alike after that.
 func (l *Log) AppendSoon(ctx context.Context, ev Event) (store.Seq, error) {
 	return l.append(ctx, ev, soon)
 }
 
 // Write is Append for the verdict of a call that changes nothing: what it wrote outlives the process
-// when it returns nil, and is on disk within 10 ms or Err says why not. A store that is no
-// store.Written is waited for.
+// when it returns nil, and is on disk within 10 ms or Err says why not. A store that is neither a
+// store.Written nor a store.Lazy is waited for.
 func (l *Log) Write(ctx context.Context, ev Event) (store.Seq, error) {
 	return l.append(ctx, ev, written)
 }
@@ -252,7 +255,7 @@ func (l *Log) append(ctx context.Context, ev Event, w when) (store.Seq, error) {
 	}
 	ev.Node = l.cfg.Node
 	p := l.newPending(&ev)
-	p.patient = w == soon
+	p.patient, p.lazy = w == soon, w != now
 	defer l.free.Put(p) // nobody waits for it any more
 	err := ctx.Err()
 	switch {

@@ -16,7 +16,8 @@ import (
 var ErrWriter = errors.New("another process writes this log")
 
 // keep appends what build makes. A store whose log does not end where this process left it is looked at:
-// it may have kept what it could not say it kept, or it may have been set back. Then everything is
+// it may have kept what it could not say it kept, may have lost what was not on its disk, or may have been
+// set back. Then everything is
 // built anew, from where the log ends.
 func (l *Log) keep(ctx context.Context, put put, build func() error) error {
 	err := l.try(ctx, put, build)
@@ -73,13 +74,16 @@ func (l *Log) rejoin(ctx context.Context) error {
 	split, err := chain.Split(last.Body)
 	switch {
 	case err == nil && slices.Contains(l.w.doubtful, split.Hash): // it counts, though nobody was told so
-		return l.readHead(ctx)
+		return l.counted(ctx, last.Seq)
 	case last.Seq == had && (had == 0 || err == nil && split.Hash == l.w.head):
 		return nil
 	case last.Seq >= had && !l.w.begun: // by the process before this one, after the log was opened
 		return l.readHead(ctx)
 	case last.Seq >= had:
 		return fmt.Errorf("%w: %w", ErrWriter, store.ErrStale)
+	}
+	if lost := l.w.tail.behind(last.Seq, split.Hash); len(lost) > 0 {
+		return l.appendNow(ctx, lost)
 	}
 	return l.setBack(ctx, last.Seq)
 }
@@ -93,6 +97,7 @@ func (l *Log) setBack(ctx context.Context, end store.Seq) error {
 		msg = nil // the alarm tells without it
 	}
 	l.w.seq, l.w.head = 0, chain.Digest{}
+	l.w.tail.empty()
 	if err := l.readHead(ctx); err != nil {
 		return err
 	}

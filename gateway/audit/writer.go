@@ -29,6 +29,7 @@ type pending struct {
 	seq     store.Seq
 	done    chan error
 	patient bool // may wait for another event
+	lazy    bool // need not be on disk when it is done
 }
 
 func (l *Log) newPending(ev *Event) *pending {
@@ -37,6 +38,7 @@ func (l *Log) newPending(ev *Event) *pending {
 		p = &pending{done: make(chan error, 1)}
 	}
 	p.members = appendEvent(p.members[:0], ev)
+	p.patient, p.lazy = false, false
 	return p
 }
 
@@ -55,17 +57,20 @@ type writer struct {
 	recs      []store.Record
 	begun     bool           // this process has written
 	doubtful  []chain.Digest // last records of groups that may have been kept, see doubt
+	tail      tail
 }
 
-// run takes events until the log closes. The timer runs while something is not covered by a
-// checkpoint.
+// run takes events until the log closes. The timers run while something is not covered by a
+// checkpoint, is parked, or not on disk.
 func (l *Log) run(ctx context.Context) {
 	defer close(l.ended)
-	checkpoint, late := newAlarm(l.cfg.CheckpointInterval), newAlarm(patience)
+	checkpoint, late, flush := newAlarm(l.cfg.CheckpointInterval), newAlarm(patience), newAlarm(syncAfter)
 	defer checkpoint.timer.Stop()
 	defer late.timer.Stop()
+	defer flush.timer.Stop()
 	checkpoint.arm()
 	for {
+		l.armFlush(flush)
 		select {
 		case p := <-l.groups:
 			if l.w.park(p) {
@@ -85,14 +90,27 @@ func (l *Log) run(ctx context.Context) {
 			if l.sign(ctx); l.unsigned() {
 				checkpoint.arm()
 			}
+		case <-flush.timer.C:
+			flush.armed = false
+			l.flush(ctx)
+		case f := <-l.w.tail.flushed:
+			l.settled(ctx, f)
 		case <-l.quit:
-			if len(l.w.parked) > 0 {
-				l.note(l.commit(ctx, l.group(nil)))
-			}
-			l.sign(ctx)
+			l.last(ctx)
 			return
 		}
 	}
+}
+
+// last writes what waits, and a checkpoint over everything, with which it is on disk.
+func (l *Log) last(ctx context.Context) {
+	if l.w.tail.flushed != nil {
+		l.settled(ctx, <-l.w.tail.flushed)
+	}
+	if len(l.w.parked) > 0 {
+		l.note(l.commit(ctx, l.group(nil)))
+	}
+	l.sign(ctx)
 }
 
 // alarm is a timer that runs or does not.
@@ -185,7 +203,7 @@ func (l *Log) sign(ctx context.Context) {
 func (l *Log) commit(ctx context.Context, group []*pending) error {
 	w := &l.w
 	signed := len(group) == 0 || w.uncovered+len(group) >= l.cfg.CheckpointEvery
-	err := l.keep(ctx, l.cfg.Events.Append, func() error { return l.build(group, signed) })
+	err := l.keep(ctx, l.place(group, signed), func() error { return l.build(group, signed) })
 	for i, p := range group {
 		if err == nil {
 			p.seq = w.recs[i].Seq

@@ -125,6 +125,11 @@ func suites(t *testing.T, url func(t testing.TB) string, pooler bool) {
 			return open(t, dir, c).Nonces()
 		})
 	})
+	t.Run("Lazy", func(t *testing.T) {
+		storetest.TestLazy(t, func(t *testing.T, dir string) store.Lazy {
+			return open(t, dir, &place.Clock{}).Logs().Log("gate-a").(store.Lazy)
+		})
+	})
 	t.Run("Events", func(t *testing.T) {
 		storetest.TestEvents(t, func(t *testing.T, dir string) store.Events {
 			return open(t, dir, &place.Clock{}).Logs().Log("gate-a")

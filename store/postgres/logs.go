@@ -17,6 +17,13 @@ const (
 	appendEvents = `INSERT INTO @.events (log, seq, body)
 		SELECT $1, s, b FROM unnest($3::bigint[], $4::bytea[]) u (s, b)
 		WHERE $2::bigint = (SELECT coalesce(max(seq), 0) + 1 FROM @.events WHERE log = $1)`
+	// appendLazily is that without the flush: the setting ends with the statement's transaction.
+	appendLazily = `WITH off AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS set)
+		INSERT INTO @.events (log, seq, body) SELECT $1, s, b FROM off, unnest($3::bigint[], $4::bytea[]) u (s, b)
+		WHERE off.set = 'off' AND $2::bigint = (SELECT coalesce(max(seq), 0) + 1 FROM @.events WHERE log = $1)`
+	// flushEvents writes a message that nobody reads: its commit has all on disk that was committed before.
+	flushEvents = `SELECT coalesce(max(seq), 0), pg_logical_emit_message(true, 'stagelock', ''::text)::text
+		FROM @.events WHERE log = $1`
 	lastEvent  = `SELECT seq, body FROM @.events WHERE log = $1 ORDER BY seq DESC LIMIT 1`
 	readEvents = `SELECT seq, body FROM @.events WHERE log = $1 AND seq >= $2 ORDER BY seq LIMIT $3`
 	// readHeads steps from log to log through the index, past all records but the last.
@@ -47,6 +54,8 @@ var errBody = errors.New("a record is empty or holds a line break")
 // logs implements store.Logs.
 type logs struct{ *db }
 
+var _ store.Lazy = events{}
+
 // events is the log of one name.
 type events struct {
 	*db
@@ -64,6 +73,27 @@ func next(n int64, err error) error {
 }
 
 func (s events) Append(ctx context.Context, recs []store.Record) error {
+	return s.add(ctx, recs, appendEvents)
+}
+
+func (s events) AppendLazily(ctx context.Context, recs []store.Record) error {
+	return s.add(ctx, recs, appendLazily)
+}
+
+func (s events) Flush(ctx context.Context, seq store.Seq) error {
+	return s.write(ctx, fmt.Sprintf("flush log %q", s.name), func(ctx context.Context) error {
+		var end store.Seq
+		var message string
+		err := s.pools.Audit.QueryRow(ctx, s.sql(flushEvents), s.name).Scan(&end, &message)
+		if err == nil && end < seq {
+			err = store.ErrStale
+		}
+		return err
+	})
+}
+
+// add keeps a group with that statement.
+func (s events) add(ctx context.Context, recs []store.Record, query string) error {
 	if len(recs) == 0 {
 		return ctx.Err()
 	}
@@ -77,16 +107,16 @@ func (s events) Append(ctx context.Context, recs []store.Record) error {
 		}
 		seqs[i], bodies[i] = int64(r.Seq), r.Body
 	}
-	return s.append(ctx, recs[len(recs)-1], seqs, bodies)
+	return s.append(ctx, query, recs[len(recs)-1], seqs, bodies)
 }
 
 // append keeps a group that was checked. Of a group whose answer was lost nobody knows whether it
 // counts: then the log's end tells.
-func (s events) append(ctx context.Context, last store.Record, seqs []int64, bodies [][]byte) error {
+func (s events) append(ctx context.Context, query string, last store.Record, seqs []int64, bodies [][]byte) error {
 	tries := 0
 	return s.write(ctx, fmt.Sprintf("append to log %q", s.name), func(ctx context.Context) error {
 		tries++
-		tag, err := s.pools.Audit.Exec(ctx, s.sql(appendEvents), s.name, seqs[0], seqs, bodies)
+		tag, err := s.pools.Audit.Exec(ctx, s.sql(query), s.name, seqs[0], seqs, bodies)
 		if err = next(tag.RowsAffected(), err); tries == 1 || !errors.Is(err, store.ErrStale) {
 			return err
 		}

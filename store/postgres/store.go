@@ -39,7 +39,7 @@ type Config struct {
 	URL         string // postgres://user:password@host/database?sslmode=verify-full
 	Schema      string // default stagelock
 	Cluster     string // name of the cluster; the first gateway writes it, the others must say the same
-	Connections int    // for calls, default 16, at least 4; the audit log and the member's lease have one each
+	Connections int    // for calls, default 16, at least 4; the audit log has two more, the member's lease one
 	Pooler      bool   // a pooler in transaction mode is in front: no prepared statements
 	Manual      bool   // migrations are applied by Migrate only
 	// Patience is how long what is asked of the database waits for one that is away, or failing over, from

@@ -1,5 +1,5 @@
-// Package pools has the connections of one gateway to its database: those of its calls, and one each for the
-// log and the lease, which a flood of look-ups does not starve.
+// Package pools has the connections of one gateway to its database: those of its calls, two for the log and
+// one for the lease, which a flood of look-ups does not starve.
 package pools
 
 import (
@@ -33,7 +33,7 @@ type Config struct {
 // Pools of connections. They are safe for concurrent use.
 type Pools struct {
 	Calls *pgxpool.Pool
-	Audit *pgxpool.Pool // one connection
+	Audit *pgxpool.Pool // two connections: one writes while the other waits for the disk
 	Lives *pgxpool.Pool // one connection
 }
 
@@ -46,7 +46,7 @@ func Open(ctx context.Context, cfg Config) (*Pools, error) {
 	for _, one := range []struct {
 		pool  **pgxpool.Pool
 		conns int
-	}{{&p.Calls, max(cfg.Connections, minConnections)}, {&p.Audit, 1}, {&p.Lives, 1}} {
+	}{{&p.Calls, max(cfg.Connections, minConnections)}, {&p.Audit, 2}, {&p.Lives, 1}} {
 		pool, err := open(ctx, cfg, one.conns)
 		if err != nil {
 			return nil, errors.Join(err, p.Close())
