@@ -129,7 +129,7 @@ type Peer struct {
 	PartMaxBytes    Size     `yaml:"part_max_bytes" default:"128MiB" min:"1kB" max:"2GiB" doc:"Largest part of an archive: at least the sender's staging.remote.transfer.buffer.size."`
 	ArchiveMaxBytes Size     `yaml:"archive_max_bytes" default:"0" doc:"Largest archive; 0 for no limit."`
 	Principals      []string `yaml:"principals" example:"*@staging.example.com -> *@example.com" doc:"Under which login of live its publishers act, where the two sides know them by different ones: entries as login -> login. A star stands for the same text on both sides. A login without an entry stays. The audit log keeps the publisher's own."`
-	Types           []string `yaml:"types" example:"web-content" doc:"Types of content it may publish: pages, web-content, documents, tags, categories, blogs, wiki, message-boards, bookmarks, calendars, lists, forms, templates, the id of an application, or the class of a model; absent for all. An archive whose manifest did not come through this gateway is not published."`
+	Types           []string `yaml:"types" example:"web-content" doc:"Types of content it may publish: pages, web-content, documents, tags, categories, blogs, wiki, message-boards, bookmarks, calendars, lists, forms, templates, the id of an application, or the class of a model; absent for all. Both the manifest of an archive and the names of its entries count; an archive of which not all came through this gateway, or with an entry where no portal puts anything, is not published."`
 	Secret          Keys     `yaml:"secret" example:"file=/etc/stagelock/staging.secret" doc:"The shared secret with which this peer's tokens are made."`
 }
 

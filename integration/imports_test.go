@@ -214,7 +214,7 @@ var mayImport = map[string][]string{
 		"policy/calls", "policy/contents", "policy/hosts", "policy/levels", "policy/principals",
 		"policy/secret", "tunnel", "tunnel/http1", "tunnel/javaser",
 	},
-	"gateway/relay/sights":  {"archive", "archive/glimpse", "archive/manifest", "policy/contents", "store"},
+	"gateway/relay/sights":  {"archive", "archive/glimpse", "policy/contents", "store"},
 	"gateway/relay/waiting": {"gateway/relay/problems"},
 	"gateway/replica":       {"store", "store/exchange", "tunnel/source", "tunnel/sync"},
 	"gateway/status":        {},

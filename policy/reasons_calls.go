@@ -69,7 +69,7 @@ var callReasons = []Reason{
 		Meaning: "the archive holds a type of content that the peer may not publish",
 		Cure:    "publish without that type, or ask the operator of the live gateway to add it to types: of the peer"},
 	{Code: "content.unseen", Answer: Exception, Level: Warn,
-		Meaning: "the peer may not publish every type, and the gateway could not read the manifest of the archive as it came by",
+		Meaning: "the peer may not publish every type, and the gateway could not tell what the archive holds as it came by",
 		Cure:    "publish again from the start, with every part through this gateway; if it happens again, pack the archive as a portal does"},
 	{Code: "target.absent", Answer: Exception,
 		Meaning: "the settings name no targetGroupId",

@@ -16,25 +16,27 @@ import (
 	"github.com/stagelock/stagelock/archive/record"
 )
 
-// Unseen is a manifest that cannot be read from what was kept.
-type Unseen struct{ Why string }
+// Unseen is what cannot be read from what was kept: What of the archive, or its manifest.
+type Unseen struct{ What, Why string }
+
+// What may be unseen beside the manifest.
+const (
+	Entries   = "what the archive holds"
+	Deletions = "what the archive has deleted"
+)
 
 // Error says why.
-func (u *Unseen) Error() string { return "the manifest of the archive was not seen: " + u.Why }
+func (u *Unseen) Error() string {
+	return cmp.Or(u.What, "the manifest of the archive") + " was not seen: " + u.Why
+}
 
-func unseen(format string, args ...any) error { return &Unseen{fmt.Sprintf(format, args...)} }
+func unseen(format string, args ...any) error { return &Unseen{Why: fmt.Sprintf(format, args...)} }
 
 // errGap is a byte that was not kept.
 var errGap = errors.New("it was not kept")
 
-// Manifest reads the manifest of the archive that the parts are, from what was kept of them. Errors are
-// *Unseen, or what manifest.Read returns.
-func Manifest(parts []Sight, lim archive.Limits) (*manifest.Manifest, error) {
-	b := assemble(parts)
-	dir, err := b.directory()
-	if err != nil {
-		return nil, err
-	}
+// manifest reads the one manifest of the archive.
+func (b *bits) manifest(dir record.End, lim archive.Limits) (*manifest.Manifest, error) {
 	rec, err := b.record(dir)
 	if err != nil {
 		return nil, err
@@ -44,22 +46,15 @@ func Manifest(parts []Sight, lim archive.Limits) (*manifest.Manifest, error) {
 		return nil, err
 	}
 	m, err := manifest.Read(r, lim)
-	switch {
-	case err != nil && r.err != nil:
-		return nil, unseen("%v", r.err)
-	case err != nil:
-		return nil, err
-	}
-	if err := r.check(rec); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return m, r.ended(rec, err)
 }
 
 // bits are what is kept of an archive.
 type bits struct {
 	ranges []Range // in offsets of the archive
-	lost   []span  // parts of which more should have been kept
+	marks  []Mark
+	lost   []span // parts of which more should have been kept
+	blind  string // a part in which nobody looked for marks
 	size   int64
 }
 
@@ -71,6 +66,12 @@ func assemble(parts []Sight) *bits {
 	for _, p := range parts {
 		for _, r := range p.Ranges {
 			b.ranges = append(b.ranges, Range{b.size + r.Off, r.Bytes})
+		}
+		for _, m := range p.Marks {
+			b.marks = append(b.marks, Mark{m.What, b.size + m.Off})
+		}
+		if p.Blind {
+			b.blind = p.Name
 		}
 		if p.Lost {
 			b.lost = append(b.lost, span{from: b.size, to: b.size + p.Size})
@@ -141,6 +142,9 @@ func (b *bits) record(dir record.End) (c *record.Central, err error) {
 			if c, err = parseRecord(r.Bytes[h.from:]); err != nil {
 				return nil, err
 			}
+			if c.Name != manifest.Name {
+				return nil, unseen("its directory spells its name %q", c.Name)
+			}
 		}
 	}
 	if c == nil {
@@ -154,15 +158,13 @@ func parseRecord(b []byte) (*record.Central, error) {
 	switch {
 	case err != nil:
 		return nil, unseen("its record in the directory is not one: %v", err)
-	case c.Name != manifest.Name:
-		return nil, unseen("its directory spells its name %q", c.Name)
 	case c.Flags&record.FlagEncrypted != 0 || c.Method != record.Stored && c.Method != record.Deflated:
 		return nil, unseen("it is encrypted or packed in a way that no portal packs")
 	}
 	return c, nil
 }
 
-// content opens the manifest that the record stands for.
+// content opens the entry that the record stands for.
 func (b *bits) content(rec *record.Central, dir record.End, lim archive.Limits) (*checked, error) {
 	from, _, err := rec.CheckLocal(b, rec.Offset, dir.Offset)
 	switch {
@@ -202,7 +204,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// checked reads the manifest and sums it up.
+// checked reads an entry and sums it up.
 type checked struct {
 	r   io.Reader
 	n   int64
@@ -213,12 +215,23 @@ type checked struct {
 	err error // why there is no more
 }
 
-// Read reads the manifest.
+// Read reads the entry.
 func (c *checked) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	_, _ = c.crc.Write(p[:n]) // a hash takes everything
 	return n, err
+}
+
+// ended returns why what was read must not be believed: what reading it broke with, or the rest of it.
+func (c *checked) ended(rec *record.Central, err error) error {
+	switch {
+	case err != nil && c.err != nil:
+		return unseen("%v", c.err)
+	case err != nil:
+		return err
+	}
+	return c.check(rec)
 }
 
 // check reads the rest and holds all of it to the record.

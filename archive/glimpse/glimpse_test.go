@@ -149,7 +149,11 @@ func (g *gate) manifest() (*manifest.Manifest, error) {
 		s, _ := g.sight(i)
 		all = append(all, s)
 	}
-	return glimpse.Manifest(all, archive.DefaultLimits())
+	h, err := glimpse.Look(all, archive.DefaultLimits())
+	if err != nil {
+		return nil, err
+	}
+	return h.Manifest, nil
 }
 
 func (g *gate) size() (n int) {
@@ -515,7 +519,7 @@ func FuzzSight(f *testing.F) {
 			t.Fatalf("%v, %+v, want %+v", err, again, s)
 		}
 		_ = s.Trim(0)
-		_, _ = glimpse.Manifest([]glimpse.Sight{s}, archive.DefaultLimits())
+		_, _ = glimpse.Look([]glimpse.Sight{s}, archive.DefaultLimits())
 	})
 }
 

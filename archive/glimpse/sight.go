@@ -15,6 +15,15 @@ type Sight struct {
 	Open   int64
 	Lost   bool    // more in it is called as the manifest is than was kept
 	Ranges []Range // in order, without overlap
+	Marks  []Mark  // in the order of what they say, each once
+	// Blind says that the one who looked did not look for marks: an earlier version did not.
+	Blind bool
+}
+
+// Mark is what a record of a directory says that the archive holds.
+type Mark struct {
+	What string
+	Off  int64 // of the last record in the part that says so
 }
 
 // Range is a piece of a part.
@@ -38,6 +47,7 @@ func (s Sight) Trim(open int64) Sight {
 	}
 	kept.Lost = kept.Lost || s.Lost
 	kept.Size, kept.Ranges = s.Size, merged(append(kept.Ranges, s.Ranges[1:]...))
+	kept.Marks, kept.Blind = s.Marks, s.Blind
 	return kept
 }
 
@@ -75,6 +85,14 @@ func (s Sight) Append(b []byte) []byte {
 		b = binary.AppendUvarint(binary.AppendVarint(b, r.Off), uint64(len(r.Bytes)))
 		b = append(b, r.Bytes...)
 	}
+	if s.Blind {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(len(s.Marks)))
+	for _, m := range s.Marks {
+		b = binary.AppendUvarint(binary.AppendVarint(b, m.Off), uint64(len(m.What)))
+		b = append(b, m.What...)
+	}
 	return b
 }
 
@@ -93,10 +111,26 @@ func Parse(name string, b []byte) (Sight, error) {
 		}
 		s.Ranges = append(s.Ranges, r)
 	}
+	if s.Blind = !in.bad && len(in.b) == 0; !s.Blind {
+		s.Marks = in.marks(s.Size)
+	}
 	if in.bad || len(in.b) > 0 || s.Size < 0 {
 		return Sight{}, ErrSight
 	}
 	return s, nil
+}
+
+// marks reads the marks of a part of that size.
+func (in *reader) marks(size int64) []Mark {
+	var all []Mark
+	for range in.count() {
+		m := Mark{Off: in.varint()}
+		if m.What = string(in.take(in.count())); m.Off < 0 || m.Off >= size || m.What == "" {
+			in.bad = true
+		}
+		all = append(all, m)
+	}
+	return all
 }
 
 // reader reads numbers and bytes, and remembers that it could not.

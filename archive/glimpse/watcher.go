@@ -37,9 +37,11 @@ var signatures = map[string]int64{"PK\x03\x04": local, "PK\x01\x02": central}
 type Watcher struct {
 	name     string
 	at       int64  // bytes that went by
-	recent   []byte // the last of them
+	recent   []byte // the last of them, and what a record needs that they cut
+	need     int64  // how much of the next part that record needs
 	contents pieces // the first of them begins the part
 	records  pieces
+	notes    notes
 }
 
 // span is what is to be kept, in offsets of the part.
@@ -70,11 +72,31 @@ func (w *Watcher) Write(b []byte) (int, error) {
 			w.contents.want(h)
 		}
 	}
+	open := w.note(base, window)
 	w.contents.keep(base, window)
 	w.records.keep(base, window)
 	w.at += int64(len(b))
-	w.recent = append(w.recent[:0], window[max(0, int64(len(window))-edge):]...)
+	w.recent = append(w.recent[:0], window[max(0, min(int64(len(window))-edge, int64(open))):]...)
 	return len(b), nil
+}
+
+// note notes what the records in window say, wants the lists of deletions, and returns where the first one
+// begins that the window cuts, its length if none does.
+func (w *Watcher) note(base int64, window []byte) (open int) {
+	open, w.need = len(window), 0
+	for h := range headers(window, len(w.recent)) {
+		switch from := base + int64(h.at); {
+		case h.lacks > 0:
+			open, w.need = min(open, h.at), max(w.need, int64(h.lacks))
+		case h.place.Deletions && h.central:
+			w.records.want(h.span(from))
+		case h.place.Deletions:
+			w.contents.want(h.span(from))
+		case h.central:
+			w.notes.add(h, from)
+		}
+	}
+	return open
 }
 
 // pieces are what is kept of a part, and no more than most of it.
@@ -119,7 +141,7 @@ func (p *pieces) keep(base int64, window []byte) {
 
 // Sight returns what was kept, once the part is complete.
 func (w *Watcher) Sight() Sight {
-	s := Sight{Name: w.name, Size: w.at, Lost: w.records.full}
+	s := Sight{Name: w.name, Size: w.at, Lost: w.records.full || w.notes.full, Marks: w.notes.marks()}
 	tail := Range{w.at - int64(len(w.recent)), bytes.Clone(w.recent)}
 	s.Ranges = merged(append(slices.Concat(w.contents.ranges, w.records.ranges), tail))
 	for _, want := range slices.Concat(w.contents.wants[1:], w.records.wants) {
@@ -128,6 +150,7 @@ func (w *Watcher) Sight() Sight {
 	if open := w.contents.wants[0]; open.to > edge {
 		s.Open = max(s.Open, open.to-w.at)
 	}
+	s.Open = max(s.Open, w.need)
 	if mayBegin(w.recent) {
 		s.Open = Most
 	}

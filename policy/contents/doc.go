@@ -1,5 +1,5 @@
-// Package contents decides which types of content a peer may publish, by what the manifest of an
-// archive says that it holds. It is pure: what the manifest says is handed in.
+// Package contents decides which types of content a peer may publish, by what an archive
+// holds by its manifest and by the names of its entries. It is pure: both are handed in.
 //
 // A type is a name for the applications and the models of one kind of content, the same in every
 // version line; an application or a model that no name stands for is a type of its own, called by its

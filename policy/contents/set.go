@@ -35,7 +35,7 @@ func identifies(s string) bool {
 	return err == nil || strings.ContainsAny(s, "_.") || s[0] >= 'A' && s[0] <= 'Z'
 }
 
-// Carried is what a manifest says that its archive holds.
+// Carried is what an archive holds.
 type Carried struct {
 	Applications []string // ids of portlets whose data is there, with their instances or without
 	Models       []string // classes, simple or whole

@@ -24,7 +24,7 @@ const (
 	ReasonUnknown    tunnel.Reason = "repeat.unknown"     // a repeat of a call of which nobody knows how it ended
 	ReasonRepeat     tunnel.Reason = "repeat.answered"
 	ReasonDenied     tunnel.Reason = "content.denied" // a type that the peer may not publish
-	ReasonUnseen     tunnel.Reason = "content.unseen" // the manifest did not come through, or cannot be read
+	ReasonUnseen     tunnel.Reason = "content.unseen" // what an archive holds did not come through, or cannot be told
 	ReasonUnequal    tunnel.Reason = "level.unequal"
 	ReasonAnswered   tunnel.Reason = "call.answered" // the gateway answered by itself
 )

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/archive/glimpse"
-	"github.com/stagelock/stagelock/archive/manifest"
 	"github.com/stagelock/stagelock/policy/contents"
 	"github.com/stagelock/stagelock/store"
 )
@@ -189,22 +189,26 @@ func (k *Keeper) Judge(ctx context.Context, request, size int64, allowed *conten
 		return &glimpse.Unseen{Why: fmt.Sprintf("the live engine has %d bytes of it, and parts of %d bytes were looked at when they "+
 			"came through this gateway", size, seen)}
 	}
-	m, err := glimpse.Manifest(parts, archive.DefaultLimits())
+	held, err := glimpse.Look(parts, archive.DefaultLimits())
 	if err != nil {
 		return err
 	}
-	if types := allowed.Refused(carried(m)); len(types) > 0 {
+	if types := allowed.Refused(carried(held)); len(types) > 0 {
 		return &Denied{types}
+	}
+	if held.Strange != "" {
+		return &glimpse.Unseen{What: glimpse.Entries, Why: fmt.Sprintf("what is in its entry %.200q cannot be told by its place",
+			held.Strange)}
 	}
 	return nil
 }
 
 func last(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
 
-// carried is what a manifest says that its archive holds. An application whose data it says is not there
-// has only its settings on pages there, which are pages.
-func carried(m *manifest.Manifest) contents.Carried {
-	var c contents.Carried
+// carried is what an archive holds, by its manifest and by its entries: one of the two may not say all. An
+// application whose data both say is not there has only its settings on pages there, which are pages.
+func carried(held *glimpse.Held) contents.Carried {
+	m, c := held.Manifest, contents.Carried{Applications: held.Applications, Models: slices.Concat(held.Models, held.Deleted)}
 	for _, p := range m.Portlets {
 		if p.Data != "false" {
 			c.Applications = append(c.Applications, p.ID)

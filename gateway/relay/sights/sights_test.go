@@ -52,8 +52,8 @@ func (g *gateways) must(err error) {
 	}
 }
 
-// pack returns an archive whose manifest has that summary.
-func pack(t testing.TB, manifest string) []byte {
+// pack returns an archive whose manifest has that summary, with more entries: names and contents.
+func pack(t testing.TB, manifest string, more ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := archive.NewWriter(&b)
@@ -61,8 +61,13 @@ func pack(t testing.TB, manifest string) []byte {
 	for i := range noise {
 		noise[i] = byte(rand.Uint32())
 	}
+	for i := 0; i < len(more); i += 2 {
+		if err := w.Put(more[i], time.Time{}, []byte(more[i+1])); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, err := range []error{
-		w.Put("group/1/a", time.Time{}, noise), w.Put("manifest.xml", time.Time{}, []byte("<root><header type=\"layout-set\"/>"+manifest+"</root>")), w.Close(),
+		w.Put("group/1/com.liferay.portal.kernel.model.Group/1.xml", time.Time{}, noise), w.Put("manifest.xml", time.Time{}, []byte("<root><header type=\"layout-set\"/>"+manifest+"</root>")), w.Close(),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -123,6 +128,56 @@ func TestWhatIsJudged(t *testing.T) {
 				var d *sights.Denied
 				if tt.denied == "" && err != nil || tt.denied != "" && (!errors.As(err, &d) || !strings.Contains(d.Error(), tt.denied)) {
 					t.Errorf("%v, want %q", err, tt.denied)
+				}
+			}
+		})
+	}
+}
+
+// What the entries are of counts, whatever the manifest says of them.
+func TestEntriesAreJudged(t *testing.T) {
+	const settings = `<site-portlets><portlet portlet-id="36" portlet-data="false"/></site-portlets>`
+	for _, tt := range []struct {
+		name, manifest, entry, text, types string
+		denied                             string // what of it is, by name
+		unseen                             string
+	}{
+		{"settings only, and they are", settings, "groups/1/portlets/36/7/portlet.xml", "x", "tags", "", ""},
+		{"settings only, and there is data", settings, "groups/1/portlets/36/7/portlet-data.xml", "x", "tags", "wiki", ""},
+		{"settings only, and there are its entries", settings, "groups/1/portlets/36/pages/1.xml", "x", "tags", "wiki", ""},
+		{"not named at all", "", "group/1/com.liferay.journal.model.JournalArticle/1.xml", "x", "tags", "web-content", ""},
+		{"not named, and allowed", "", "group/1/com.liferay.journal.model.JournalArticle/1.xml", "x", "web-content", "", ""},
+		{"a binary of it", "", "group/1/com.liferay.document.library.kernel.model.DLFileEntry/1/a.png", "x", "tags", "documents", ""},
+		{"a page of old", "", "groups/1/layouts/1/layout.xml", "x", "tags", "pages", ""},
+		{"deleted", "", "group/1/deletion-system-events.xml", `<x><deletion-system-event class-name="com.liferay.blogs.model.BlogsEntry"/></x>`, "tags", "blogs", ""},
+		{"deleted, and allowed", "", "group/1/deletion-system-events.xml", `<x><deletion-system-event class-name="com.liferay.blogs.model.BlogsEntry"/></x>`,
+			"blogs", "", ""},
+		{"nothing deleted", "", "group/1/deletion-system-events.xml", `<x/>`, "tags", "", ""},
+		{"comments go along", "", "groups/1/comments/1/2/3.xml", "x", "tags", "", ""},
+		{"no type tells", "", "group/1/x/1.xml", "x", "tags", "", `what is in its entry "group/1/x/1.xml" cannot be told by its place`},
+		{"no type tells, and another is denied", settings, "x/groups/1/portlets/36/pages/1.xml", "x", "tags", "", "cannot be told by its place"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := newGateways(t)
+			lar := pack(t, tt.manifest, tt.entry, tt.text)
+			g.publish(lar)
+			for _, k := range g.all {
+				err := k.Judge(t.Context(), request, int64(len(lar)), contents.New([]string{tt.types}))
+				var d *sights.Denied
+				switch {
+				case tt.unseen != "":
+					if !isUnseen(err) || !strings.Contains(err.Error(), tt.unseen) {
+						t.Errorf("%v, want %q", err, tt.unseen)
+					}
+				case tt.denied != "":
+					if !errors.As(err, &d) || len(d.Types) != 1 || d.Types[0] != tt.denied {
+						t.Errorf("%v, want %q", err, tt.denied)
+					}
+				case err != nil:
+					t.Error(err)
+				}
+				if err := k.Judge(t.Context(), request, int64(len(lar)), nil); tt.unseen == "" && err != nil {
+					t.Errorf("everything is allowed: %v", err)
 				}
 			}
 		})
