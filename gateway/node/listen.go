@@ -28,11 +28,29 @@ func (n *Node) listen(ctx context.Context) error {
 			}
 			n.closers = append(n.closers, func() error { return sockets.Closed(l.Close()) })
 		}
-		n.listeners = append(n.listeners, front.Listen(l, senders, n.conf().Limits.HeadTimeout))
+		bell := front.NewDoorbell(l)
+		n.bells = append(n.bells, bell)
+		n.listeners = append(n.listeners, front.Listen(bell, senders, n.conf().Limits.HeadTimeout))
 	}
 	if len(given) > 0 {
 		return fmt.Errorf("the service manager hands over a socket at %s, which listen does not name: "+
 			"make listen and the socket unit agree", given[0].Addr())
+	}
+	return nil
+}
+
+// Alive returns why this gateway hangs, if it does: nobody accepts what comes to a listener, or the embedded store
+// does not answer, until ctx ends. What answers with a failure does not hang: health tells of it, and no restart
+// mends it.
+func (n *Node) Alive(ctx context.Context) error {
+	for _, b := range n.bells {
+		if err := b.Ring(ctx); err != nil {
+			return fmt.Errorf("nobody accepts at %s: %w", b.Addr(), err)
+		}
+	}
+	_, err := n.database.Values().Load(ctx, "alive") // it need not be there
+	if _, shared := n.logs(); !shared && err != nil && ctx.Err() != nil {
+		return fmt.Errorf("the store does not answer: %w", err)
 	}
 	return nil
 }

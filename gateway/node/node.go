@@ -66,7 +66,8 @@ type Node struct {
 	audit    *audit.Log
 	rooms
 	listeners []net.Listener
-	closers   []func() error // in the order of opening
+	bells     []*front.Doorbell // of the listeners, in their order
+	closers   []func() error    // in the order of opening
 
 	used    atomic.Pointer[conf.Config]
 	probing atomic.Pointer[readiness.Prober] // nil: nobody asks whether a publish would pass

@@ -52,9 +52,9 @@ const stopSlack = 15 * time.Second
 // statusEvery is how often the service manager hears how the gateway is, if that has changed.
 const statusEvery = 10 * time.Second
 
-// watch tells the service manager that the gateway lives as long as status returns, and what it
-// returns.
-func (m *manager) watch(ctx context.Context, status func() string) {
+// watch tells the service manager how the gateway is, and that it lives as long as alive says so before the
+// next time comes.
+func (m *manager) watch(ctx context.Context, alive func(context.Context) error, status func() string) {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return
 	}
@@ -69,7 +69,7 @@ func (m *manager) watch(ctx context.Context, status func() string) {
 		if now := status(); now != last {
 			last, states = now, append(states, "STATUS="+now)
 		}
-		if m.watchdog > 0 {
+		if m.watchdog > 0 && m.lives(ctx, every, alive) {
 			states = append([]string{daemon.SdNotifyWatchdog}, states...)
 		}
 		if len(states) > 0 {
@@ -81,4 +81,15 @@ func (m *manager) watch(ctx context.Context, status func() string) {
 			return
 		}
 	}
+}
+
+// lives asks whether the gateway does, and says why it does not: the service manager will end it.
+func (m *manager) lives(ctx context.Context, within time.Duration, alive func(context.Context) error) bool {
+	asking, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	err := alive(asking)
+	if err != nil && ctx.Err() == nil {
+		m.log.WithError(err).Error("the gateway hangs: its service manager is not told that it lives")
+	}
+	return err == nil
 }
