@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -294,5 +296,87 @@ func TestAdminOverTCP(t *testing.T) {
 		if !strings.Contains(string(body), want) {
 			t.Errorf("%q is not in the scrape, %v", want, err)
 		}
+	}
+}
+
+// execReload is the command by which the service manager reloads, with the configuration of a test.
+func execReload(t *testing.T, file string) []string {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^ExecReload=/usr/bin/stagelock (.*)$`).FindStringSubmatch(packaged(t, "stagelock.service"))
+	if m == nil {
+		t.Fatal("the unit reloads in another way")
+	}
+	return strings.Fields(strings.ReplaceAll(m[1], "/etc/stagelock/stagelock.yaml", file))
+}
+
+// TestReloadsSayWhoAskedForThem: a signal, the unit's command by the socket with its user, and the admin
+// listener over TCP; and systemctl reload fails with the words of a bad file.
+func TestReloadsSayWhoAskedForThem(t *testing.T) {
+	file, data, _ := adminConfig(t, upstream(t))
+	p := start(t, file)
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, out, _ := command(t, "status", "--json", "--config", file)
+	var s status.Status
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		t.Fatal(err)
+	}
+	tcp := s.Admin[len(s.Admin)-1]
+	reload := func() (int, string, string) { return command(t, execReload(t, file)...) }
+	uid := fmt.Sprintf("asked for by uid %d", os.Getuid())
+	seq := await(t, data, audit.KindStart, 0).Seq
+	for _, tt := range []struct {
+		name, text string
+		ask        func(t *testing.T)
+		detail     []string
+		addr       string
+	}{
+		{"a signal", string(good) + "heartbeat: 20s\n", func(t *testing.T) {
+			if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"loaded; changed: heartbeat; asked for by SIGHUP"}, ""},
+		{"the unit's command", string(good) + "heartbeat: 25s\n", func(t *testing.T) {
+			if code, out, errs := reload(); code != 0 {
+				t.Errorf("exit code %d: %s%s", code, out, errs)
+			}
+		}, []string{"loaded; changed: heartbeat; " + uid, fmt.Sprintf("process %d, at unix:", os.Getpid())}, ""},
+		{"the unit's command, of a bad file", string(good) + "heartbeat: 20h\n", func(t *testing.T) {
+			code, out, errs := reload()
+			if code != term.ExitConfig || !strings.Contains(out+errs, "heartbeat is out of bounds") {
+				t.Errorf("exit code %d: %s%s", code, out, errs)
+			}
+		}, []string{"refused: ", "heartbeat", "; " + uid}, ""},
+		{"over TCP", string(good), func(t *testing.T) {
+			res, err := http.Post("http://"+tcp+"/-/reload", "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+		}, []string{"loaded; changed: heartbeat; asked for by 127.0.0.1:"}, "127.0.0.1"},
+		{"a signal, of a bad file", "nonsense: 1\n", func(t *testing.T) {
+			if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"refused: ", "nonsense", "; asked for by SIGHUP"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			tt.ask(t)
+			ev := await(t, data, audit.KindConfig, seq+1)
+			seq = ev.Seq
+			for _, want := range tt.detail {
+				if !strings.Contains(ev.Detail, want) {
+					t.Errorf("%q does not say %q", ev.Detail, want)
+				}
+			}
+			if got := ev.Addr.String(); tt.addr != "" && got != tt.addr || tt.addr == "" && ev.Addr.IsValid() {
+				t.Errorf("of %s, want %s", got, tt.addr)
+			}
+		})
 	}
 }

@@ -163,7 +163,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	done := s.cfg.Reload(r.Context())
+	done := s.cfg.Reload(r.Context(), asker(r))
 	if done.Changed == nil {
 		done.Changed = []string{}
 	}

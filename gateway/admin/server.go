@@ -34,7 +34,7 @@ type Rules struct {
 // Config is what a Server is built from.
 type Config struct {
 	Status  func() status.Status
-	Reload  func(context.Context) Reloaded // reads the configuration anew
+	Reload  func(context.Context, Asker) Reloaded // reads the configuration anew
 	Metrics http.Handler
 	Rules   func() Rules // those in use
 	Log     *logrus.Entry
@@ -175,8 +175,10 @@ func (c *Change) Discard() error {
 func (s *Server) serve(p *place) {
 	p.http = &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: headTime, IdleTimeout: restTime, MaxHeaderBytes: 16 << 10,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, cameBy{}, p) },
-		ErrorLog:    nil,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, cameBy{}, arrival{p, processOf(c)})
+		},
+		ErrorLog: nil,
 	}
 	p.http.ErrorLog = logger(s.cfg.Log)
 	s.ending.Go(func() {
@@ -243,13 +245,19 @@ func (s *Server) Addrs() []string {
 	return all
 }
 
-// cameBy is the key of the place by which a request came.
+// cameBy is the key of the arrival of a request.
 type cameBy struct{}
+
+// arrival is the place by which a request came, and what is at the other end if that is a Unix socket.
+type arrival struct {
+	place *place
+	process
+}
 
 // bySocket reports whether a request came by the Unix socket, so that who made it may open that.
 func bySocket(r *http.Request) bool {
-	p, _ := r.Context().Value(cameBy{}).(*place)
-	return p != nil && p.Network == "unix"
+	came, _ := r.Context().Value(cameBy{}).(arrival)
+	return came.place != nil && came.place.Network == "unix"
 }
 
 // trusted reports whether who made the request may change things: it came by the socket, or from

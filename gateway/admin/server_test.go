@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -33,11 +35,13 @@ type desk struct {
 	reloads atomic.Int64
 	refuse  atomic.Bool
 	inside  func() // called in a reload
+	asker   atomic.Pointer[admin.Asker]
 	log     bytes.Buffer
 }
 
-func (d *desk) reload(context.Context) admin.Reloaded {
+func (d *desk) reload(_ context.Context, by admin.Asker) admin.Reloaded {
 	d.reloads.Add(1)
+	d.asker.Store(&by)
 	if d.inside != nil {
 		d.inside()
 	}
@@ -327,6 +331,37 @@ func TestSocket(t *testing.T) {
 	}
 	if got := d.Addrs(); len(got) != 1 || got[0] != "unix:"+at.Name {
 		t.Errorf("addresses %v", got)
+	}
+}
+
+// TestAReloadSaysWhoAsks: over TCP the address, by a socket the user and the process at its other end.
+func TestAReloadSaysWhoAsks(t *testing.T) {
+	d := newDesk(t)
+	at := socketAt(t)
+	d.run(t, at, admin.Address{Network: "tcp", Name: "127.0.0.1:0"})
+	if _, err := admin.NewClient(at).Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	by := d.asker.Load()
+	got, own := by.String(), fmt.Sprintf("uid %d", os.Getuid())
+	if by.Addr.IsValid() || by.Socket != at.Name {
+		t.Errorf("by a socket: %+v", by)
+	}
+	if runtime.GOOS == "linux" && (!strings.HasPrefix(got, own) || !strings.Contains(got, fmt.Sprintf("process %d,", os.Getpid()))) ||
+		!strings.HasSuffix(got, "unix:"+at.Name) {
+		t.Errorf("by a socket: %q", got)
+	}
+	if me, err := user.Current(); err == nil && runtime.GOOS == "linux" && !strings.Contains(got, "("+me.Username+")") {
+		t.Errorf("by a socket: %q does not name %s", got, me.Username)
+	}
+	res, err := http.Post("http://"+d.Addrs()[1]+"/-/reload", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	by = d.asker.Load()
+	if by.Socket != "" || by.Addr.Addr() != netip.MustParseAddr("127.0.0.1") || by.Addr.Port() == 0 || by.String() != by.Addr.String() {
+		t.Errorf("over TCP: %+v", by)
 	}
 }
 

@@ -126,6 +126,6 @@ func (n *Node) adminRules() admin.Rules {
 }
 
 // reloadFor reloads for somebody at the admin listener, who may go away meanwhile.
-func (n *Node) reloadFor(ctx context.Context) admin.Reloaded {
-	return reloads.Answer(n.Reload(context.WithoutCancel(ctx)))
+func (n *Node) reloadFor(ctx context.Context, by admin.Asker) admin.Reloaded {
+	return reloads.Answer(n.ReloadFor(context.WithoutCancel(ctx), Asker{Words: by.String(), Addr: by.Addr}))
 }

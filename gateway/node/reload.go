@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/certs"
 	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/node/reloads"
@@ -20,8 +21,15 @@ var ErrReload = reloads.ErrRefused
 // Reloaded is what a reload found and did.
 type Reloaded = reloads.Reloaded
 
-// Reload reads the configuration anew and uses it for the calls to come. A bad one changes nothing.
-func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
+// Asker is who asks for a reload.
+type Asker = reloads.Asker
+
+// Reload is ReloadFor nobody in particular.
+func (n *Node) Reload(ctx context.Context) (Reloaded, error) { return n.ReloadFor(ctx, Asker{}) }
+
+// ReloadFor reads the configuration anew and uses it for the calls to come. A bad one changes nothing. The
+// audit log says who asked.
+func (n *Node) ReloadFor(ctx context.Context, by Asker) (Reloaded, error) {
 	if n.cfg.Load == nil {
 		return Reloaded{}, errors.New("this gateway has no configuration file to read")
 	}
@@ -40,9 +48,9 @@ func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 	if conf.Fatal(problems) {
 		text := reloads.Lines(problems)
 		n.loaded.Refused(n.cfg.Now(), text)
-		n.cfg.Log.WithField("problems", text).Error(ErrReload.Error())
-		err := fmt.Errorf("%w:\n%s", ErrReload, text)
-		return r, errors.Join(err, n.note(ctx, audit.KindConfig, "refused: "+text, nil))
+		n.cfg.Log.WithFields(logrus.Fields{"problems": text, "by": by.Words}).Error(ErrReload.Error())
+		_, err := n.recorder.Append(ctx, reloads.Refusal(text, by))
+		return r, errors.Join(fmt.Errorf("%w:\n%s", ErrReload, text), err)
 	}
 	r.Restart = conf.NeedsRestart(n.cfg.Conf, next)
 	for _, path := range r.Restart {
@@ -50,8 +58,8 @@ func (n *Node) Reload(ctx context.Context) (Reloaded, error) {
 	}
 	n.used.Store(next)
 	n.loaded.Taken(n.cfg.Now(), reloads.Digest(next), r.Restart)
-	n.cfg.Log.WithField("changed", reloads.Names(r.Changes)).Info("configuration loaded")
-	if _, err := n.recorder.Append(ctx, reloads.Event(next, r.Changes)); err != nil {
+	n.cfg.Log.WithFields(logrus.Fields{"changed": reloads.Names(r.Changes), "by": by.Words}).Info("configuration loaded")
+	if _, err := n.recorder.Append(ctx, reloads.Event(next, r.Changes, by)); err != nil {
 		return r, fmt.Errorf("the configuration is in use, and the audit log does not say so: %w", err)
 	}
 	return r, nil

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,21 @@ type Reloaded struct {
 	Changes  []conf.Change // none of them in use if the configuration was refused
 	Restart  []string      // settings that were changed and count after a restart only
 	Problems []conf.Problem
+}
+
+// Asker is who asks for a reload, for the audit log.
+type Asker struct {
+	Words string         // such as SIGHUP; empty: nobody in particular
+	Addr  netip.AddrPort // over TCP
+}
+
+// sign puts who asked into an event.
+func (a Asker) sign(ev audit.Event) audit.Event {
+	ev.Addr, ev.Socket = a.Addr.Addr(), a.Addr
+	if a.Words != "" {
+		ev.Detail += "; asked for by " + a.Words
+	}
+	return ev
 }
 
 // Answer is what who asked for a reload is told of it.
@@ -58,8 +74,8 @@ const (
 )
 
 // Event records which settings a reload changed: their names, and what they were and are unless that is a
-// secret.
-func Event(next *conf.Config, changes []conf.Change) audit.Event {
+// secret; and who asked for it.
+func Event(next *conf.Config, changes []conf.Change, by Asker) audit.Event {
 	ev := audit.Event{Kind: audit.KindConfig, Detail: "loaded; nothing has changed", ConfigDigest: Digest(next)}
 	var names []string
 	for i, c := range changes {
@@ -80,7 +96,12 @@ func Event(next *conf.Config, changes []conf.Change) audit.Event {
 	if len(names) > 0 {
 		ev.Detail = "loaded; changed: " + strings.Join(names, ", ")
 	}
-	return ev
+	return by.sign(ev)
+}
+
+// Refusal records why a configuration was refused, and who asked for it.
+func Refusal(why string, by Asker) audit.Event {
+	return by.sign(audit.Event{Kind: audit.KindConfig, Detail: "refused: " + why})
 }
 
 // Lines are the problems that are more than warnings, one a line.

@@ -110,7 +110,7 @@ func (s *service) run(ctx context.Context, hangups <-chan os.Signal) error {
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	s.manager.ready(s.status())
-	wg.Go(func() { s.manager.watch(beside, s.status) })
+	wg.Go(func() { s.manager.watch(beside, s.node.Alive, s.status) })
 	wg.Go(func() { s.reloads(ctx, beside, hangups) })
 	err := s.node.Run(ctx)
 	stop()
@@ -139,7 +139,8 @@ func (s *service) reloads(ctx, beside context.Context, hangups <-chan os.Signal)
 
 func (s *service) reload(ctx context.Context) {
 	s.manager.reloading()
-	if _, err := s.node.Reload(ctx); err != nil && !errors.Is(err, node.ErrReload) { // which it has said itself
+	_, err := s.node.ReloadFor(ctx, node.Asker{Words: "SIGHUP"})
+	if err != nil && !errors.Is(err, node.ErrReload) { // which it has said itself
 		s.log.WithError(err).Error("reload")
 	}
 	s.manager.ready(s.status())
