@@ -63,7 +63,7 @@ type lines struct {
 	sh    *Shell
 	stage publisher.Stage
 	tenth int64
-	begun time.Time
+	pace  pace
 }
 
 func (l *lines) Update(p publisher.Progress) {
@@ -76,7 +76,7 @@ func (l *lines) Update(p publisher.Progress) {
 		return
 	}
 	if p.Stage != l.stage {
-		l.stage, l.tenth, l.begun = p.Stage, 0, l.sh.Now()
+		l.stage, l.tenth, l.pace = p.Stage, 0, pace{begun: l.sh.Now()}
 		if p.Stage != publisher.StageUpload {
 			fmt.Fprintf(l.sh.Err, "%s\n", stages[p.Stage])
 		}
@@ -92,11 +92,10 @@ func (l *lines) upload(p publisher.Progress) {
 		return
 	}
 	l.tenth = tenth
-	since := l.sh.Now().Sub(l.begun)
 	text := fmt.Sprintf("uploading %3d %%  part %d of %d, %s of %s", tenth*10, p.Part, p.Parts,
 		Size(p.Arrived), Size(p.Total))
-	if left := ETA(p, since); left != "" {
-		text += ", " + left + " left"
+	if left := l.pace.left(p, l.sh.Now()); left > 0 {
+		text += ", " + Span(left) + " left"
 	}
 	fmt.Fprintln(l.sh.Err, text)
 }
@@ -105,36 +104,41 @@ func (l *lines) Close() {}
 
 // bar is a progress bar on a terminal.
 type bar struct {
-	box   *mpb.Progress
-	bar   *mpb.Bar
-	begun time.Time
-	sh    *Shell
-	lines chan string // what the bar says on its left; the bar paints from a goroutine of its own
+	box  *mpb.Progress
+	bar  *mpb.Bar
+	pace pace
+	last time.Time // that the bar was told of
+	sh   *Shell
+	// What the bar says on its left, and how long it will take; the bar paints from a goroutine of its own.
+	words, left chan string
 }
 
 func newBar(sh *Shell, total int64) *bar {
-	b := &bar{sh: sh, lines: make(chan string, 1)}
-	b.lines <- ""
+	b := &bar{sh: sh, words: make(chan string, 1), left: make(chan string, 1)}
+	b.words <- ""
+	b.left <- ""
 	b.box = mpb.New(mpb.WithOutput(sh.Err), mpb.WithWidth(40), mpb.WithAutoRefresh())
 	b.bar = b.box.AddBar(total,
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return b.label() },
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return peek(b.words) },
 			decor.WC{W: 26, C: decor.DindentRight})),
 		mpb.AppendDecorators(
 			decor.CountersKibiByte("% .1f / % .1f "), decor.EwmaSpeed(decor.SizeB1024(0), "% .1f ", 30),
-			decor.OnComplete(decor.EwmaETA(decor.ET_STYLE_GO, 30), "")),
+			decor.OnComplete(decor.Any(func(decor.Statistics) string { return peek(b.left) }), "")),
 	)
 	return b
 }
 
-func (b *bar) label() string {
-	s := <-b.lines
-	b.lines <- s
+// peek returns what is in the one place of c, and leaves it there.
+func peek(c chan string) string {
+	s := <-c
+	c <- s
 	return s
 }
 
-func (b *bar) say(s string) {
-	<-b.lines
-	b.lines <- s
+// put puts s into the one place of c.
+func put(c chan string, s string) {
+	<-c
+	c <- s
 }
 
 func (b *bar) Update(p publisher.Progress) {
@@ -143,25 +147,54 @@ func (b *bar) Update(p publisher.Progress) {
 		fmt.Fprintf(b.box, "note: %s\n", Plain(p.Note))
 		return
 	case p.Retry > 0:
-		b.say("waiting for live")
+		put(b.words, "waiting for live")
 		return
 	case p.Stage == publisher.StageUpload && p.Parts > 0:
-		b.say(fmt.Sprintf("uploading part %d of %d", p.Part, p.Parts))
+		put(b.words, fmt.Sprintf("uploading part %d of %d", p.Part, p.Parts))
 	case p.Beats == 0:
-		b.say(stages[p.Stage])
-	}
-	if p.Stage != publisher.StageUpload || p.Total == 0 {
-		b.begun = b.sh.Now()
-		return
+		put(b.words, stages[p.Stage])
 	}
 	now := b.sh.Now()
-	b.bar.EwmaSetCurrent(p.Arrived, now.Sub(b.begun))
-	b.begun = now
+	switch {
+	case p.Stage != publisher.StageUpload || p.Total == 0:
+		b.pace, b.last = pace{}, time.Time{}
+		return
+	case b.last.IsZero():
+		b.pace, b.last = pace{begun: now}, now
+		b.bar.SetCurrent(p.Skipped) // it was not sent now: it says nothing of the speed
+	}
+	b.bar.EwmaSetCurrent(p.Arrived, now.Sub(b.last))
+	b.last = now
+	text := ""
+	if left := b.pace.left(p, now); left > 0 {
+		text = Span(left)
+	}
+	put(b.left, text)
 }
 
 func (b *bar) Close() {
 	b.bar.Abort(false)
 	b.box.Wait()
+}
+
+// pace is how fast an upload goes: since when, and what was on the other side then.
+type pace struct {
+	begun time.Time
+	part  int
+	there int64
+}
+
+// left is how long the rest takes at that pace. Parts that are sent once more since the other side has lost them
+// begin a pace of their own: what was sent of them before is to be sent again.
+func (w *pace) left(p publisher.Progress, now time.Time) time.Duration {
+	switch {
+	case w.part == 0:
+		w.there = p.Skipped
+	case p.Part < w.part:
+		w.begun, w.there = now, p.Arrived
+	}
+	w.part, p.Skipped = p.Part, w.there
+	return remaining(p, now.Sub(w.begun))
 }
 
 // ETA writes how long the rest of an upload takes at the speed so far; nothing if that is not known.

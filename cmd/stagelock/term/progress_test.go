@@ -2,6 +2,7 @@ package term_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,56 @@ func TestETACountsWhatTheOtherSideHas(t *testing.T) {
 		if got := term.ETA(tt.p, 10*time.Second); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
+	}
+}
+
+// paced returns the last eta_ms of a publish whose steps take a time each.
+func paced(t *testing.T, every time.Duration, steps ...publisher.Progress) int64 {
+	t.Helper()
+	var out bytes.Buffer
+	now := time.Unix(0, 0)
+	d := (&term.Shell{Out: &out, JSON: true, Now: func() time.Time { return now }}).NewDisplay(1000)
+	d.Update(publisher.Progress{Stage: publisher.StageUpload})
+	for _, p := range steps {
+		now = now.Add(every)
+		p.Stage, p.Parts, p.Total = publisher.StageUpload, 10, 1000
+		d.Update(p)
+	}
+	d.Close()
+	var last struct {
+		ETA int64 `json:"eta_ms"`
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
+		t.Fatal(err)
+	}
+	return last.ETA
+}
+
+// TestETAOfPublishesThatDoNotGoStraight: a slow live, whose bytes wait in this machine; one that is gone on with;
+// and one that begins anew since the other side has lost its parts: that was told by the pace of the first time.
+func TestETAOfPublishesThatDoNotGoStraight(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		steps []publisher.Progress
+		want  time.Duration
+	}{
+		{"a slow live", []publisher.Progress{{Part: 1, Done: 100, Arrived: 10}, {Part: 1, Done: 100, Arrived: 20}}, 98 * time.Second},
+		{"gone on with", []publisher.Progress{{Part: 8, Done: 750, Arrived: 750, Skipped: 700}, {Part: 9, Done: 800, Arrived: 800, Skipped: 700}}, 4 * time.Second},
+		{"gone on with, and slow", []publisher.Progress{{Part: 8, Done: 800, Arrived: 710, Skipped: 700}}, 29 * time.Second},
+		{"begun anew", []publisher.Progress{{Part: 4, Done: 400, Arrived: 400}, {Part: 5, Done: 500, Arrived: 500}, {Part: 1, Done: 10, Arrived: 10},
+			{Part: 1, Done: 100, Arrived: 100}}, 10 * time.Second},
+		{"gone on with, then begun anew", []publisher.Progress{{Part: 8, Done: 750, Arrived: 750, Skipped: 700}, {Part: 1, Done: 0, Arrived: 0},
+			{Part: 1, Done: 100, Arrived: 100}}, 9 * time.Second},
+		{"a part once more", []publisher.Progress{{Part: 2, Done: 190, Arrived: 190}, {Part: 2, Done: 110, Arrived: 110}, {Part: 2, Done: 200, Arrived: 200}},
+			12 * time.Second},
+		{"begun anew, nothing has arrived", []publisher.Progress{{Part: 4, Done: 400, Arrived: 400}, {Part: 1, Done: 50, Arrived: 0}}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := time.Duration(paced(t, time.Second, tt.steps...)) * time.Millisecond; got != tt.want {
+				t.Errorf("%s are left, want %s", got, tt.want)
+			}
+		})
 	}
 }
 

@@ -15,7 +15,7 @@ type stream struct {
 	sh    *Shell
 	stage publisher.Stage
 	part  int
-	begun time.Time
+	pace  pace
 	last  time.Time
 }
 
@@ -46,14 +46,14 @@ func (s *stream) Update(p publisher.Progress) {
 	case p.Beats > 0:
 		t = told{Event: "heartbeat", Stage: p.Stage, Beats: p.Beats}
 	case p.Stage != s.stage:
-		s.stage, s.begun, s.last = p.Stage, now, now
+		s.stage, s.pace, s.last = p.Stage, pace{begun: now}, now
 	case p.Part == 0 && p.Total == 0:
 		return // the step was told
 	case now.Sub(s.last) < streamEvery && p.Done < p.Total && p.Part == s.part:
 		return
 	default:
 		s.last, s.part = now, p.Part
-		t.ETA = remaining(p, now.Sub(s.begun)).Milliseconds()
+		t.ETA = s.pace.left(p, now).Milliseconds()
 	}
 	_ = s.sh.Print(t) // an output that was closed fails at the result
 }
