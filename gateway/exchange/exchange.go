@@ -51,7 +51,16 @@ type Config struct {
 	Now      func() time.Time
 	Noted    func(n replica.Note)                                   // told of everything that was accepted
 	Refused  func(via sync.ServerID, c *sync.Change, a sync.Answer) // and refused for good
-	Pause    func(point string)
+	Pause    func(point string)                                     // at Points; tests kill the process there
+}
+
+// Points returns the points of the way of a change at which a process may die: where it was made, on its way
+// out, and where it arrives.
+func Points() []string {
+	return []string{
+		"sync pulled", "sync pull accepted", "sync offered", "sync delivered", "sync settled",
+		"sync contents kept", "sync intended", "sync applied", "sync accepted", "sync received",
+	}
 }
 
 // keep is how long deliveries that have ended are kept, as history.
@@ -81,12 +90,16 @@ func New(c Config) (*Exchange, error) {
 	if c.Refused == nil {
 		c.Refused = func(sync.ServerID, *sync.Change, sync.Answer) {}
 	}
+	pause := func(string) {}
+	if c.Pause != nil {
+		pause = func(point string) { c.Pause("sync " + point) }
+	}
 	x := &Exchange{cfg: c, pull: make(chan struct{}, 1)}
 	var err error
 	x.replica, err = replica.New(replica.Config{
 		Key: c.Key, Source: c.Source, Name: journal(c.Peers), Changes: c.Book, Blobs: c.Blobs,
 		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Travels: x.travels, Now: c.Now,
-		Noted: x.noted, Workers: workers, Pause: c.Pause,
+		Noted: x.noted, Workers: workers, Pause: pause,
 	})
 	if err != nil {
 		return nil, err
@@ -101,13 +114,13 @@ func New(c Config) (*Exchange, error) {
 	}
 	x.inbox, err = inbox.New(inbox.Config{
 		Key: c.Key, Peers: peers, Origins: c.Origins, Receiver: x.replica, Blobs: c.Blobs, Deliveries: c.Book,
-		Nonces: c.Nonces, Hello: x.hello, Met: x.far.met, Refused: c.Refused, Now: c.Now,
+		Nonces: c.Nonces, Hello: x.hello, Met: x.far.met, Refused: c.Refused, Now: c.Now, Pause: pause,
 	})
 	if err != nil {
 		return nil, err
 	}
 	x.outbox, err = outbox.New(outbox.Config{Changes: c.Book, Deliveries: c.Book, Blobs: c.Blobs, Hello: x.hello,
-		Met: x.far.met, Log: c.Log, Now: c.Now}, clients)
+		Met: x.far.met, Log: c.Log, Now: c.Now, Pause: pause}, clients)
 	return x, err
 }
 

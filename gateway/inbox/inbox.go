@@ -32,7 +32,7 @@ type Receiver interface {
 	Receive(ctx context.Context, via sync.ServerID, offered []sync.Offered) []sync.Answer
 }
 
-// Config is what an Inbox is built from. All fields are needed.
+// Config is what an Inbox is built from. All fields but Pause are needed.
 type Config struct {
 	Key        ed25519.PrivateKey
 	Peers      []Peer
@@ -45,6 +45,7 @@ type Config struct {
 	Met        func(other sync.ServerID, h sync.Hello)                // told of every hello of another
 	Refused    func(via sync.ServerID, c *sync.Change, a sync.Answer) // told of every refusal for good
 	Now        func() time.Time
+	Pause      func(point string) // called between two writes; tests crash there
 }
 
 // Inbox answers other gateways. It is safe for concurrent use.
@@ -60,6 +61,9 @@ func New(c Config) (*Inbox, error) {
 	if len(c.Key) != ed25519.PrivateKeySize || c.Receiver == nil || c.Blobs == nil || c.Deliveries == nil || c.Nonces == nil ||
 		c.Hello == nil || c.Met == nil || c.Refused == nil || c.Now == nil {
 		return nil, errors.New("inbox: a part of its configuration is missing")
+	}
+	if c.Pause == nil {
+		c.Pause = func(string) {}
 	}
 	in := &Inbox{cfg: c, self: sync.IDOf(c.Key.Public().(ed25519.PublicKey))}
 	in.guard = guard{origins: append(slices.Clone(c.Origins), in.self), deleted: map[sync.ServerID]map[sync.ID]time.Time{}}
@@ -311,11 +315,13 @@ func (in *Inbox) deliver(ctx context.Context, r request) (any, error) {
 	if err := put.Wait(); err != nil {
 		return nil, err
 	}
+	in.cfg.Pause("contents kept")
 	left, at := rest(o, all)
 	for i, a := range in.cfg.Receiver.Receive(ctx, r.peer.ID, left) {
 		all[at[i]] = a
 		in.reserved.free(a.ID)
 	}
+	in.cfg.Pause("received")
 	return sync.Answers{Answers: all}, nil
 }
 

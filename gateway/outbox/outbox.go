@@ -13,7 +13,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
 
-// Config is what an Outbox is built from. All fields are needed.
+// Config is what an Outbox is built from. All fields but Pause are needed.
 type Config struct {
 	Changes    exchange.Changes
 	Deliveries exchange.Deliveries
@@ -22,6 +22,7 @@ type Config struct {
 	Met        func(other sync.ServerID, h sync.Hello)                             // told of every hello of another
 	Log        *logrus.Entry
 	Now        func() time.Time
+	Pause      func(point string) // called between two writes; tests crash there
 }
 
 // look is how often a target is looked at that nothing is due for: somebody may have retried.
@@ -43,6 +44,9 @@ type Outbox struct {
 func New(c Config, targets []*Client) (*Outbox, error) {
 	if c.Changes == nil || c.Deliveries == nil || c.Blobs == nil || c.Hello == nil || c.Met == nil || c.Log == nil || c.Now == nil {
 		return nil, errors.New("outbox: a part of its configuration is missing")
+	}
+	if c.Pause == nil {
+		c.Pause = func(string) {}
 	}
 	o := &Outbox{cfg: c}
 	for _, t := range targets {
@@ -109,7 +113,11 @@ func (s *sender) run(ctx context.Context) {
 // turn does what is due and returns how long to wait for more.
 func (s *sender) turn(ctx context.Context) (time.Duration, error) {
 	if rest := s.until.Sub(s.cfg.Now()); rest > 0 {
-		return min(rest, look), s.unlessRetried(ctx)
+		retried, err := s.retried(ctx)
+		if !retried || err != nil {
+			return min(rest, look), err
+		}
+		s.until = time.Time{}
 	}
 	all, err := s.cfg.Deliveries.Targets(ctx, s.target())
 	if err != nil {
@@ -126,7 +134,7 @@ func (s *sender) turn(ctx context.Context) (time.Duration, error) {
 	}
 	due, err := s.cfg.Deliveries.Due(ctx, s.target(), sync.MaxOffer)
 	if err != nil || len(due) == 0 {
-		return look, err
+		return s.rest(all[0].Next), err
 	}
 	if err := s.round(ctx, due); err != nil {
 		return s.failed(ctx, err)
@@ -135,13 +143,18 @@ func (s *sender) turn(ctx context.Context) (time.Duration, error) {
 	return 0, nil
 }
 
-// unlessRetried ends the wait behind a failure if somebody asked for a retry.
-func (s *sender) unlessRetried(ctx context.Context) error {
-	due, err := s.cfg.Deliveries.Due(ctx, s.target(), 1)
-	if err == nil && len(due) > 0 && due[0].Tries == 0 && due[0].NextAt.IsZero() && due[0].Class != "" {
-		s.until = time.Time{}
+// rest is how long to wait for the next delivery that is due then, if one is.
+func (s *sender) rest(next time.Time) time.Duration {
+	if left := next.Sub(s.cfg.Now()); left > 0 {
+		return min(left, look)
 	}
-	return err
+	return look
+}
+
+// retried reports whether somebody asked for a retry, which ends the wait behind a failure.
+func (s *sender) retried(ctx context.Context) (bool, error) {
+	due, err := s.cfg.Deliveries.Due(ctx, s.target(), 1)
+	return err == nil && len(due) > 0 && due[0].Tries == 0 && due[0].NextAt.IsZero() && due[0].Class != "", err
 }
 
 // greet says hello, learns what the target has already, and queues what it never got.

@@ -258,6 +258,42 @@ func TestATargetStopsUntilItIsMended(t *testing.T) {
 	})
 }
 
+// TestSomebodyElseSendsIt: what another neighbour brings is asked for each second, and never more seldom.
+func TestSomebodyElseSendsIt(t *testing.T) {
+	at(t, func(p *place) {
+		p.peer.set(func(p *peer) {
+			p.says = func(*sync.Change) sync.Answer { return sync.Answer{Status: sync.StatusBusy, Class: sync.ClassLater} }
+		})
+		p.make(1, "s/article/a", "text")
+		pass(time.Minute)
+		if n := p.peer.calls["deliver"]; n < 45 || n > 80 {
+			t.Errorf("asked %d times in a minute", n)
+		}
+		p.want("it does not come", exchange.Pending)
+		p.peer.set(func(p *peer) { p.says = func(*sync.Change) sync.Answer { return sync.Answer{Status: sync.StatusDone} } })
+		pass(1300 * time.Millisecond)
+		p.want("it came", exchange.Done)
+	})
+}
+
+// TestARetryIsAtOnce: behind a failure nothing is tried for a while, unless somebody says so.
+func TestARetryIsAtOnce(t *testing.T) {
+	at(t, func(p *place) {
+		p.peer.set(func(p *peer) { p.away = true })
+		p.make(1, "s/article/a", "text")
+		pass(6 * time.Hour)
+		p.peer.set(func(p *peer) { p.away = false })
+		p.outbox.Wake()
+		pass(time.Second)
+		p.want("nobody says so", exchange.Pending)
+		_, err := p.Retry(t.Context(), exchange.Filter{Target: serverOf(2)})
+		must(t, err)
+		p.outbox.Wake()
+		pass(time.Millisecond)
+		p.want("somebody does", exchange.Done)
+	})
+}
+
 func TestWhatATargetNeverTakesHoldsNobody(t *testing.T) {
 	at(t, func(p *place) {
 		p.peer.set(func(p *peer) {

@@ -34,6 +34,7 @@ func (s *sender) round(ctx context.Context, due []exchange.Delivery) error {
 	if err != nil {
 		return err
 	}
+	s.cfg.Pause("offered")
 	r := results{due: due, bytes: map[sync.ID]int64{}, engine: s.engine}
 	var wanted []sync.Offered
 	for i, a := range first.Answers {
@@ -109,6 +110,7 @@ func (s *sender) deliver(ctx context.Context, all []sync.Offered, r *results) er
 	if err != nil {
 		return err
 	}
+	s.cfg.Pause("delivered")
 	for _, a := range got.Answers {
 		r.add(a)
 	}
@@ -156,6 +158,8 @@ func (r *results) add(a sync.Answer) {
 	case a.Class == sync.ClassWaiting:
 		out.State = exchange.Waiting
 		out.After = sync.BackOff(sync.ClassWaiting, tries, rand.Float64()) //nolint:gosec // it spreads tries
+	case a.Status == sync.StatusBusy: // somebody else brings it: it is no failure, however often it is asked for
+		out.State, out.After = exchange.Pending, sync.BackOff(sync.ClassLater, 1, rand.Float64()) //nolint:gosec // it spreads tries
 	default:
 		out.State, out.After = exchange.Pending, sync.BackOff(sync.ClassLater, tries, rand.Float64()) //nolint:gosec // it spreads tries
 	}
@@ -170,6 +174,7 @@ func (s *sender) settle(ctx context.Context, r results) error {
 		if err := s.cfg.Deliveries.Settle(context.WithoutCancel(ctx), s.target(), r.all...); err != nil {
 			return err
 		}
+		s.cfg.Pause("settled")
 	}
 	if r.stop != "" {
 		return &Refusal{Class: sync.ClassOperator, Text: r.stop}

@@ -46,6 +46,7 @@ var proofs = []proof{
 		"TestDatabaseIsAway", "TestDatabaseRestartsDuringAPublish"}, needs: "PostgreSQL"},
 	{name: "servers kept alike", rows: "19", pkg: "gateway/replica", tests: []string{"TestModel", "TestControlsFail"},
 		long: []string{"-args", "-histories=200"}},
+	{name: "servers killed", rows: "19", pkg: "integration/alike", tests: []string{"TestKill"}, long: []string{"-args", "-kills=25"}},
 	{name: "slow clients", rows: "20", pkg: "tunnel/http1", tests: []string{"TestSlowHead", "TestSlowBody", "TestSlowDrain"}},
 	{name: "strangers' limits", rows: "20", pkg: "integration", tests: []string{"TestTooManyConnections",
 		"TestStrangersDoNotFillTheLog", "TestMemoryOfManyParts"}},
