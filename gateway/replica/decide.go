@@ -132,10 +132,14 @@ func twin(o sync.Object, id sync.ID) sync.Object {
 
 // resolve has the engine show what was decided and keeps it.
 func (r *Replica) resolve(ctx context.Context, s sync.State, c *sync.Change) error {
+	return r.carry(ctx, s, decided(s, c), sync.Intent{Object: s.Object, Change: c})
+}
+
+// decided is what a decision makes of s.
+func decided(s sync.State, c *sync.Change) sync.Outcome {
 	out := sync.Edit(s, c, s.Seq)
-	in := sync.Intent{Object: s.Object, Change: c}
 	if shown := s.Show(); shown == nil || shown.Content() != c.Content() {
 		out.Show = c
 	}
-	return r.carry(ctx, s, out, in)
+	return out
 }

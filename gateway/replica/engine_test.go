@@ -24,7 +24,9 @@ type engine struct {
 	parents     bool                // an object a/b needs a
 	sayings     []saying            // what people wrote
 	down        bool
-	fails       error // of an Apply
+	fails       error    // of an Apply
+	late        []func() // each an Apply that is carried out later
+	cut         bool     // an Apply does not return, and is carried out later
 }
 
 type saying struct {
@@ -109,6 +111,16 @@ func (e *engine) Apply(
 	if e.down {
 		return 0, io.ErrUnexpectedEOF
 	}
+	if e.cut {
+		e.cut = false
+		e.late = append(e.late, func() { _, _ = e.carry(o, expect, tag, f, text) })
+		return 0, io.ErrUnexpectedEOF
+	}
+	return e.carry(o, expect, tag, f, text)
+}
+
+// carry is an Apply. mu is held.
+func (e *engine) carry(o sync.Object, expect int64, tag string, f source.Facts, text string) (int64, error) {
 	if e.fails != nil {
 		return 0, e.fails
 	}

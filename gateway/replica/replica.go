@@ -59,6 +59,7 @@ type Replica struct {
 	seed    maphash.Seed
 	// unsettled is true while intents of a former time, or of an Apply without an answer, may be open.
 	unsettled atomic.Bool
+	tried     string // the tag of the intent that could not be settled last, within a write lock of mu
 }
 
 // New returns a Replica.
@@ -175,71 +176,6 @@ func (r *Replica) write(ctx context.Context, before sync.State, show *sync.Chang
 	}
 	seq, err := r.cfg.Source.Apply(ctx, before.Object, before.Seq, tag, f, content)
 	return seq, errors.Join(err, content.Close())
-}
-
-// settle finishes or drops every open intent. mu is held for writing.
-func (r *Replica) settle(ctx context.Context) error {
-	if !r.unsettled.Load() {
-		return nil
-	}
-	all, err := r.cfg.Changes.Intents(ctx)
-	for _, in := range all {
-		if err == nil {
-			err = r.settleOne(ctx, in)
-		}
-	}
-	if err == nil {
-		r.unsettled.Store(false)
-	}
-	return err
-}
-
-// settleOne looks for the first row of the object after what was expected: it is ours, or a person's,
-// or there is none.
-func (r *Replica) settleOne(ctx context.Context, in sync.Intent) error {
-	row, err := r.first(ctx, in)
-	if err != nil {
-		return err
-	}
-	if row.Tag != in.Tag {
-		return r.cfg.Changes.Forget(ctx, in.Object, in.Tag)
-	}
-	return r.finish(ctx, in, row.Seq)
-}
-
-func (r *Replica) first(ctx context.Context, in sync.Intent) (source.Row, error) {
-	const page = 500
-	for after := in.Expect; ; {
-		rows, err := r.cfg.Source.Changes(ctx, after, page)
-		if err != nil {
-			return source.Row{}, err
-		}
-		for _, row := range rows {
-			if row.Object == in.Object {
-				return row, nil
-			}
-			after = row.Seq
-		}
-		if len(rows) < page {
-			return source.Row{}, nil
-		}
-	}
-}
-
-// finish accepts the change of an intent that the engine has carried out.
-func (r *Replica) finish(ctx context.Context, in sync.Intent, seq int64) error {
-	s, err := r.cfg.Changes.Object(ctx, in.Object)
-	if err != nil {
-		return err
-	}
-	var out sync.Outcome
-	if in.Via == "" {
-		out = sync.Edit(s, in.Change, seq)
-	} else {
-		out = sync.Receive(s, in.Change, r.cfg.Policy())
-		out.After.Seq = seq
-	}
-	return r.accept(ctx, out, in)
 }
 
 // keep stores a content and returns its digest and size.

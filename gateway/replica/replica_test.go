@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stagelock/stagelock/gateway/replica"
 	"github.com/stagelock/stagelock/store/blobs"
@@ -190,6 +191,77 @@ func TestAnEngineThatIsDownLosesNothing(t *testing.T) {
 	w.servers[1].engine.down = false
 	w.rest()
 	w.want(page, "first")
+}
+
+// TestAnApplyThatComesLateIsNoEdit: the process dies with an Apply on its way, and the engine carries that out
+// when the next process has looked at its journal already.
+func TestAnApplyThatComesLateIsNoEdit(t *testing.T) {
+	for name, late := range map[string]func(b *server){
+		"after the next process looked": func(b *server) {
+			for range 2 { // it settles, and looks again
+				if _, err := b.replica.Pull(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		"before it looked":    func(*server) {},
+		"when it has all":     func(b *server) { b.replica.Receive(t.Context(), serverOf(0), nil) },
+		"behind another edit": func(b *server) { b.engine.edit("s/article/b", "of b") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := calm(t, topologies["pair"])
+			a, b := w.servers[0], w.servers[1]
+			a.engine.edit(page, "first")
+			w.pull(a)
+			b.engine.cut = true
+			w.send(a, 1)
+			w.deliver()
+			w.deliver()
+			w.boot(b)
+			late(b)
+			for _, carry := range b.engine.late {
+				carry()
+			}
+			w.rest()
+			w.want(page, "first")
+			have, err := b.book.Have(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(b.engine.sayings); have[serverOf(0)] != 1 || int(have[serverOf(1)]) != n {
+				t.Errorf("changes %v, but one edit there and %d here", have, n)
+			}
+			if tag := b.engine.twice(); tag != "" || len(b.engine.late) != 1 {
+				t.Errorf("%s was carried out twice, %d late", tag, len(b.engine.late))
+			}
+		})
+	}
+}
+
+// TestOneObjectHoldsUpNobody: an engine that never says what became of one object is asked a second time, and
+// then everything else goes on.
+func TestOneObjectHoldsUpNobody(t *testing.T) {
+	w := calm(t, topologies["pair"])
+	a, b := w.servers[0], w.servers[1]
+	a.engine.edit(page, "first")
+	w.pull(a)
+	for range 3 {
+		b.engine.cut = true
+		w.send(a, 1)
+		for len(w.bag) > 0 {
+			w.deliver()
+		}
+		w.now = w.now.Add(time.Hour)
+	}
+	b.engine.cut = false
+	b.engine.edit("s/article/b", "of b")
+	w.pull(b)
+	if have, err := b.book.Have(t.Context()); err != nil || have[serverOf(1)] != 1 {
+		t.Errorf("changes %v, %v", have, err)
+	}
+	w.rest()
+	w.want(page, "first")
+	w.want("s/article/b", "of b")
 }
 
 // TestAnEngineThatFailedIsToldFromOneThatIsAway, as only the first says something of the change.

@@ -109,6 +109,11 @@ func (k *kills) revive() {
 // settle decides what is to be decided, and waits until every server has the same.
 func (k *kills) settle() {
 	k.t.Helper()
+	defer func() {
+		if k.t.Failed() {
+			k.t.Logf("round %d: %d edits, %d rows of people, %d changes, %d decisions", k.round, k.edits, k.persons(), k.made(), k.decisions())
+		}
+	}()
 	until(k.t, "what was written is taken", func() bool { return k.persons() == k.made()-k.decisions() })
 	k.quiet()
 	until(k.t, "nothing is to be decided", func() bool {

@@ -1,0 +1,106 @@
+package replica
+
+import (
+	"context"
+	"errors"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel/source"
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// settle finishes or drops every open intent. mu is held for writing.
+func (r *Replica) settle(ctx context.Context) error {
+	if !r.unsettled.Load() {
+		return nil
+	}
+	all, err := r.cfg.Changes.Intents(ctx)
+	for _, in := range all {
+		if err == nil {
+			err = r.settleOne(ctx, in)
+		}
+	}
+	if err == nil {
+		r.unsettled.Store(false)
+	}
+	return err
+}
+
+// settleOne looks for the first row of the object after what was expected: it is ours, or a person's,
+// or there is none.
+func (r *Replica) settleOne(ctx context.Context, in sync.Intent) error {
+	row, err := r.first(ctx, in)
+	switch {
+	case err != nil:
+		return err
+	case row.Seq == 0:
+		return r.again(ctx, in)
+	case row.Tag != in.Tag:
+		return r.cfg.Changes.Forget(ctx, in.Object, in.Tag)
+	}
+	return r.finish(ctx, in, row.Seq)
+}
+
+// again has the engine carry out an intent of which it says nothing. The first Apply may still be on its way
+// there, from a process that died: were the intent given up, it would look like a person's edit. Of two with
+// one tag the engine carries out one.
+func (r *Replica) again(ctx context.Context, in sync.Intent) error {
+	s, err := r.cfg.Changes.Object(ctx, in.Object)
+	if err != nil {
+		return err
+	}
+	out := r.outcome(s, in)
+	if out.Show == nil {
+		return r.cfg.Changes.Forget(ctx, in.Object, in.Tag)
+	}
+	seq, err := r.write(ctx, s, out.Show, in.Tag)
+	if err != nil {
+		told := source.Unchanged(err) || errors.Is(err, source.ErrFailed) || errors.Is(err, store.ErrNotFound)
+		if told || r.tried == in.Tag { // one object must not hold up all others: it is judged anew when it comes again
+			return r.cfg.Changes.Forget(ctx, in.Object, in.Tag)
+		}
+		r.tried = in.Tag
+		return err
+	}
+	r.cfg.Pause("applied")
+	out.After.Seq = seq
+	return r.accept(ctx, out, in)
+}
+
+// outcome is what the rules make of the change of an intent, once more.
+func (r *Replica) outcome(s sync.State, in sync.Intent) sync.Outcome {
+	if in.Via == "" {
+		return decided(s, in.Change)
+	}
+	return sync.Receive(s, in.Change, r.cfg.Policy())
+}
+
+func (r *Replica) first(ctx context.Context, in sync.Intent) (source.Row, error) {
+	const page = 500
+	for after := in.Expect; ; {
+		rows, err := r.cfg.Source.Changes(ctx, after, page)
+		if err != nil {
+			return source.Row{}, err
+		}
+		for _, row := range rows {
+			if row.Object == in.Object {
+				return row, nil
+			}
+			after = row.Seq
+		}
+		if len(rows) < page {
+			return source.Row{}, nil
+		}
+	}
+}
+
+// finish accepts the change of an intent that the engine has carried out.
+func (r *Replica) finish(ctx context.Context, in sync.Intent, seq int64) error {
+	s, err := r.cfg.Changes.Object(ctx, in.Object)
+	if err != nil {
+		return err
+	}
+	out := r.outcome(s, in)
+	out.After.Seq = seq
+	return r.accept(ctx, out, in)
+}
