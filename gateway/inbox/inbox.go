@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/stagelock/stagelock/gateway/outbox"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/exchange"
@@ -278,16 +276,12 @@ func (in *Inbox) offer(ctx context.Context, r request) (any, error) {
 	return sync.Answers{Answers: all}, nil
 }
 
-// putsAtOnce is how many contents of one message are written at once.
-const putsAtOnce = 16
-
 func (in *Inbox) deliver(ctx context.Context, r request) (any, error) {
 	o, all, err := in.offered(r)
 	if err != nil {
 		return nil, err
 	}
-	var put errgroup.Group
-	put.SetLimit(putsAtOnce)
+	var contents [][]byte
 	for i, c := range o.Changes {
 		if all[i].Status != "" {
 			continue
@@ -307,12 +301,9 @@ func (in *Inbox) deliver(ctx context.Context, r request) (any, error) {
 			in.cfg.Refused(r.peer.ID, c.Change, all[i])
 			continue
 		}
-		put.Go(func() error {
-			_, _, err := in.cfg.Blobs.Put(ctx, bytes.NewReader(c.Content))
-			return err
-		})
+		contents = append(contents, c.Content)
 	}
-	if err := put.Wait(); err != nil {
+	if err := in.cfg.Blobs.PutAll(ctx, contents...); err != nil {
 		return nil, err
 	}
 	in.cfg.Pause("contents kept")

@@ -26,7 +26,8 @@ type engine struct {
 	down        bool
 	fails       error    // of an Apply
 	late        []func() // each an Apply that is carried out later
-	cut         bool     // an Apply does not return, and is carried out later
+	batches     int
+	cut         bool // an Apply does not return, and is carried out later
 }
 
 type saying struct {
@@ -117,6 +118,20 @@ func (e *engine) Apply(
 		return 0, io.ErrUnexpectedEOF
 	}
 	return e.carry(o, expect, tag, f, text)
+}
+
+// ApplyAll implements source.Batch.
+func (e *engine) ApplyAll(ctx context.Context, all []source.Application) ([]source.Applied, error) {
+	e.batches++
+	out := make([]source.Applied, len(all))
+	for i, a := range all {
+		seq, err := e.Apply(ctx, a.Object, a.Expect, a.Tag, a.Facts, bytes.NewReader(a.Content))
+		if err != nil && !source.Unchanged(err) {
+			return nil, err
+		}
+		out[i] = source.Applied{Seq: seq, Err: err}
+	}
+	return out, nil
 }
 
 // carry is an Apply. mu is held.

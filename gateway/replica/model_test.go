@@ -98,6 +98,8 @@ func newWorld(t testing.TB, seed uint64, links [][]int, p sync.Policy, f faults,
 
 func memoryBook(w *world) book { return exchangetest.NewMemory(func() time.Time { return w.now }) }
 
+func (w *world) clock() func() time.Time { return func() time.Time { return w.now } }
+
 func (w *world) chance(p float64) bool { return !w.quiet && w.rnd.Float64() < p }
 
 func (w *world) text() string { return fmt.Sprint("text ", w.rnd.IntN(1_000_000)) }
@@ -131,8 +133,8 @@ func (w *world) boot(s *server) {
 // forgetful drops every intent as if nobody kept it: the control that must get stuck or lose.
 type forgetful struct{ exchange.Changes }
 
-func (forgetful) Intend(context.Context, exchange.Fence, sync.Intent) error { return nil }
-func (forgetful) Intents(context.Context) ([]sync.Intent, error)            { return nil, nil }
+func (forgetful) Intend(context.Context, exchange.Fence, ...sync.Intent) error { return nil }
+func (forgetful) Intents(context.Context) ([]sync.Intent, error)               { return nil, nil }
 
 // life runs what a process does, which may crash anywhere: then it starts anew.
 func (w *world) life(s *server, do func() error) {

@@ -1,8 +1,13 @@
 package replica
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/exchange"
@@ -35,6 +40,7 @@ func (r *Replica) pull(ctx context.Context) (int, error) {
 // batch is one page of the journal on its way into one transaction.
 type batch struct {
 	states  map[sync.Object]sync.State // as they will be
+	now     map[sync.Object]edited     // what the engine has, of those that were written
 	counter uint64
 	all     []exchange.Acceptance
 	notes   []Note
@@ -53,9 +59,12 @@ func (r *Replica) page(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	b := &batch{states: map[sync.Object]sync.State{}, counter: have[r.self]}
+	b := &batch{counter: have[r.self]}
+	if err := r.read(ctx, b, rows); err != nil {
+		return 0, err
+	}
 	for _, row := range rows {
-		if err := r.row(ctx, b, row); err != nil {
+		if err := r.row(b, row); err != nil {
 			return 0, fmt.Errorf("row %d of the engine's journal: %w", row.Seq, err)
 		}
 	}
@@ -74,28 +83,17 @@ func (r *Replica) page(ctx context.Context) (int, error) {
 // row judges one row. Rows that the object's state has seen already are past: it was applied by us, or
 // a later content was read. What is left is a person's, or has the tag of a change that nobody accepted:
 // one that the engine carried out after its intent was given up. That is an edit too, as it is there.
-func (r *Replica) row(ctx context.Context, b *batch, row source.Row) error {
-	if !r.cfg.Travels(row.Object.Kind()) {
-		return nil
-	}
-	s, known := b.states[row.Object]
-	if !known {
-		var err error
-		if s, err = r.cfg.Changes.Object(ctx, row.Object); err != nil {
-			return err
-		}
-	}
-	if row.Seq <= s.Seq {
+func (r *Replica) row(b *batch, row source.Row) error {
+	s, travels := b.states[row.Object]
+	if !travels || row.Seq <= s.Seq {
 		return nil
 	}
 	if s.Intent != nil { // another gateway is at it
 		r.unsettled.Store(true)
 		return store.ErrStale
 	}
-	c, seq, err := r.edited(ctx, s, row)
-	if err != nil {
-		return err
-	}
+	at := b.now[row.Object]
+	c, seq := at.change, max(at.seq, row.Seq)
 	out := sync.Outcome{After: s}
 	out.After.Seq = seq
 	switch shown := s.Show(); {
@@ -118,22 +116,93 @@ func (r *Replica) row(ctx context.Context, b *batch, row source.Row) error {
 	return nil
 }
 
-// edited reads what the engine has now, which may be newer than the row.
-func (r *Replica) edited(ctx context.Context, s sync.State, row source.Row) (*sync.Change, int64, error) {
+// edited is what the engine has of an object now, which may be newer than a row.
+type edited struct {
+	change *sync.Change
+	seq    int64
+	small  []byte // its content, if that is not kept yet
+}
+
+// read reads what is known of the objects of rows, and of each that was written what the engine has now.
+func (r *Replica) read(ctx context.Context, b *batch, rows []source.Row) error {
+	var names []sync.Object
+	newest := map[sync.Object]source.Row{}
+	for _, row := range rows {
+		if _, seen := newest[row.Object]; !seen && r.cfg.Travels(row.Object.Kind()) {
+			names = append(names, row.Object)
+		}
+		newest[row.Object] = row
+	}
+	states, err := r.cfg.Changes.States(ctx, names...)
+	if err != nil {
+		return err
+	}
+	b.states, b.now = map[sync.Object]sync.State{}, map[sync.Object]edited{}
+	var written []sync.State
+	for i, s := range states {
+		b.states[names[i]] = s
+		if newest[names[i]].Seq > s.Seq && s.Intent == nil {
+			written = append(written, s)
+		}
+	}
+	return r.contents(ctx, b, written, newest)
+}
+
+// contents reads several at once, and keeps the small ones with one write.
+func (r *Replica) contents(ctx context.Context, b *batch, written []sync.State, newest map[sync.Object]source.Row) error {
+	found := make([]edited, len(written))
+	var all errgroup.Group
+	all.SetLimit(max(1, r.cfg.Workers))
+	for i, s := range written {
+		all.Go(func() (err error) {
+			if found[i], err = r.edited(ctx, s, newest[s.Object]); err != nil {
+				return fmt.Errorf("row %d of the engine's journal: %w", newest[s.Object].Seq, err)
+			}
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	var small [][]byte
+	for i, f := range found {
+		if b.now[written[i].Object] = f; f.small != nil {
+			small = append(small, f.small)
+		}
+	}
+	return r.cfg.Blobs.PutAll(ctx, small...)
+}
+
+func (r *Replica) edited(ctx context.Context, s sync.State, row source.Row) (e edited, err error) {
 	content, f, err := r.cfg.Source.Content(ctx, row.Object)
 	if err != nil {
-		return nil, 0, err
+		return e, err
 	}
 	c := &sync.Change{Object: row.Object, Op: sync.Delete, Author: sync.Line(row.Author), Title: sync.Line(f.Title)}
-	if !f.Deleted {
-		c.Op, c.Needs = sync.Put, f.Needs
-		if c.Payload, c.Size, err = r.keep(ctx, content); err != nil {
-			return nil, 0, err
+	e.change, e.seq = c, f.Seq
+	if f.Deleted {
+		if shown := s.Show(); shown != nil && c.Title == "" {
+			c.Title = shown.Title
 		}
-	} else if shown := s.Show(); shown != nil && c.Title == "" {
-		c.Title = shown.Title
+		return e, nil
 	}
-	return c, max(f.Seq, row.Seq), nil
+	c.Op, c.Needs = sync.Put, f.Needs
+	head, err := io.ReadAll(io.LimitReader(content, sync.MaxInline+1))
+	if err != nil {
+		return e, errors.Join(err, content.Close())
+	}
+	if len(head) <= sync.MaxInline {
+		e.small, c.Payload, c.Size = head, sync.DigestOf(head), int64(len(head))
+		return e, content.Close()
+	}
+	c.Payload, c.Size, err = r.keep(ctx, behind{io.MultiReader(bytes.NewReader(head), content), content})
+	return e, err
+}
+
+// behind reads what was read already once more, and then the rest.
+type behind struct {
+	io.Reader
+	io.Closer
 }
 
 // author makes c this server's change of that number, on top of what its author saw.

@@ -57,6 +57,12 @@ func (r *Replica) Receive(ctx context.Context, via sync.ServerID, offered []sync
 		all[i].ID = c.ID
 	}
 	free, rest := order(offered)
+	free = r.together(ctx, via, offered, free, all)
+	for i, a := range all {
+		if a.Status != "" {
+			all[i].ID = offered[i].Change.ID
+		}
+	}
 	if r.cfg.Workers > 1 {
 		var at errgroup.Group
 		at.SetLimit(r.cfg.Workers)
@@ -177,8 +183,13 @@ func (r *Replica) once(ctx context.Context, c *sync.Change, in sync.Intent) (syn
 	if err := r.carry(ctx, s, out, in); err != nil {
 		return sync.Answer{}, err
 	}
+	return answerOf(out), nil
+}
+
+// answerOf is what is said of a change that was accepted.
+func answerOf(out sync.Outcome) sync.Answer {
 	if out.After.Conflict() && !out.Superseded && !out.Ruled {
-		return sync.Answer{Status: sync.StatusHeld}, nil
+		return sync.Answer{Status: sync.StatusHeld}
 	}
-	return sync.Answer{Status: sync.StatusDone}, nil
+	return sync.Answer{Status: sync.StatusDone}
 }

@@ -59,7 +59,8 @@ type Replica struct {
 	seed    maphash.Seed
 	// unsettled is true while intents of a former time, or of an Apply without an answer, may be open.
 	unsettled atomic.Bool
-	tried     string // the tag of the intent that could not be settled last, within a write lock of mu
+	single    atomic.Bool // the engine takes one object at a time
+	tried     string      // the tag of the intent that could not be settled last, within a write lock of mu
 }
 
 // New returns a Replica.
@@ -85,9 +86,11 @@ func New(c Config) (*Replica, error) {
 // Self returns the server that the replica is.
 func (r *Replica) Self() sync.ServerID { return r.self }
 
-func (r *Replica) lock(o sync.Object) *stdsync.Mutex {
-	return &r.objects[maphash.String(r.seed, string(o))%uint64(len(r.objects))]
+func (r *Replica) slot(o sync.Object) int {
+	return int(maphash.String(r.seed, string(o)) % uint64(len(r.objects))) //nolint:gosec // it is below 64
 }
+
+func (r *Replica) lock(o sync.Object) *stdsync.Mutex { return &r.objects[r.slot(o)] }
 
 // targets are those of o that do not have the change yet, as far as is known.
 func (r *Replica) targets(c *sync.Change, via sync.ServerID, listed []sync.ServerID) []sync.ServerID {
@@ -117,14 +120,18 @@ func (r *Replica) carry(ctx context.Context, before sync.State, out sync.Outcome
 
 // accept keeps an outcome of a change that came from elsewhere, or was decided here.
 func (r *Replica) accept(ctx context.Context, out sync.Outcome, in sync.Intent) error {
-	err := r.cfg.Changes.Accept(ctx, exchange.Fence{}, exchange.Acceptance{
-		Outcome: &out, Via: in.Via, Listed: in.Listed, Tag: in.Tag, Targets: r.targets(in.Change, in.Via, in.Listed),
-	})
+	err := r.cfg.Changes.Accept(ctx, exchange.Fence{}, r.acceptance(&out, in))
 	if err == nil {
 		r.cfg.Pause("accepted")
 		r.cfg.Noted(Note{what(out, in), in.Change, in.Via})
 	}
 	return err
+}
+
+func (r *Replica) acceptance(out *sync.Outcome, in sync.Intent) exchange.Acceptance {
+	return exchange.Acceptance{
+		Outcome: out, Via: in.Via, Listed: in.Listed, Tag: in.Tag, Targets: r.targets(in.Change, in.Via, in.Listed),
+	}
 }
 
 func what(out sync.Outcome, in sync.Intent) string {
@@ -150,7 +157,7 @@ func (r *Replica) apply(ctx context.Context, before sync.State, out sync.Outcome
 	r.cfg.Pause("intended")
 	seq, err := r.write(ctx, before, out.Show, in.Tag)
 	if source.Unchanged(err) {
-		return errors.Join(err, r.cfg.Changes.Forget(context.WithoutCancel(ctx), in.Object, in.Tag))
+		return errors.Join(err, r.cfg.Changes.Forget(context.WithoutCancel(ctx), in))
 	}
 	if err != nil {
 		r.unsettled.Store(true)
@@ -165,8 +172,12 @@ func (r *Replica) apply(ctx context.Context, before sync.State, out sync.Outcome
 	return nil
 }
 
+func facts(c *sync.Change) source.Facts {
+	return source.Facts{Deleted: c.Op == sync.Delete, Title: c.Title, Author: c.Author, Needs: c.Needs}
+}
+
 func (r *Replica) write(ctx context.Context, before sync.State, show *sync.Change, tag string) (int64, error) {
-	f := source.Facts{Deleted: show.Op == sync.Delete, Title: show.Title, Author: show.Author, Needs: show.Needs}
+	f := facts(show)
 	if f.Deleted {
 		return r.cfg.Source.Apply(ctx, before.Object, before.Seq, tag, f, nil)
 	}

@@ -36,7 +36,7 @@ func (r *Replica) settleOne(ctx context.Context, in sync.Intent) error {
 	case row.Seq == 0:
 		return r.again(ctx, in)
 	case row.Tag != in.Tag:
-		return r.cfg.Changes.Forget(ctx, in.Object, in.Tag)
+		return r.cfg.Changes.Forget(ctx, in)
 	}
 	return r.finish(ctx, in, row.Seq)
 }
@@ -51,13 +51,13 @@ func (r *Replica) again(ctx context.Context, in sync.Intent) error {
 	}
 	out := r.outcome(s, in)
 	if out.Show == nil {
-		return r.cfg.Changes.Forget(ctx, in.Object, in.Tag)
+		return r.cfg.Changes.Forget(ctx, in)
 	}
 	seq, err := r.write(ctx, s, out.Show, in.Tag)
 	if err != nil {
 		told := source.Unchanged(err) || errors.Is(err, source.ErrFailed) || errors.Is(err, store.ErrNotFound)
 		if told || r.tried == in.Tag { // one object must not hold up all others: it is judged anew when it comes again
-			return r.cfg.Changes.Forget(ctx, in.Object, in.Tag)
+			return r.cfg.Changes.Forget(ctx, in)
 		}
 		r.tried = in.Tag
 		return err

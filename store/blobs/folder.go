@@ -2,6 +2,7 @@ package blobs
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -58,6 +59,16 @@ func (f *Folder) Put(ctx context.Context, r io.Reader) (d sync.Digest, size int6
 		return d, size, nil
 	}
 	return d, size, f.adopt(tmp.Name(), d)
+}
+
+// PutAll implements exchange.Blobs.
+func (f *Folder) PutAll(ctx context.Context, all ...[]byte) error {
+	for _, b := range all {
+		if _, _, err := f.Put(ctx, bytes.NewReader(b)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // adopt gives a whole file its name.

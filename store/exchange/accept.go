@@ -183,23 +183,32 @@ func write(tx store.Tx, s sync.State) error {
 }
 
 // Intend implements Changes.
-func (b Book) Intend(ctx context.Context, fence Fence, in sync.Intent) error {
-	return b.db.Transact(ctx, "intend "+in.Tag, func(tx store.Tx) error {
+func (b Book) Intend(ctx context.Context, fence Fence, all ...sync.Intent) error {
+	return b.db.Transact(ctx, "keep intents", func(tx store.Tx) error {
 		if err := fence.check(tx); err != nil {
 			return err
 		}
-		n, err := tx.Exec(insertIntent, string(in.Object), in.Tag, in.Expect, in.Change.Append(nil), string(in.Via), join(in.Listed))
-		if err == nil && n == 0 {
-			return fmt.Errorf("an intent of %q is open: %w", in.Object, store.ErrStale)
+		for _, in := range all {
+			n, err := tx.Exec(insertIntent, string(in.Object), in.Tag, in.Expect, in.Change.Append(nil), string(in.Via), join(in.Listed))
+			if err == nil && n == 0 {
+				err = fmt.Errorf("an intent of %q is open: %w", in.Object, store.ErrStale)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return err
+		return nil
 	})
 }
 
 // Forget implements Changes.
-func (b Book) Forget(ctx context.Context, o sync.Object, tag string) error {
-	return b.db.Transact(ctx, "forget the intent "+tag, func(tx store.Tx) error {
-		_, err := tx.Exec(dropIntent, string(o), tag)
-		return err
+func (b Book) Forget(ctx context.Context, all ...sync.Intent) error {
+	return b.db.Transact(ctx, "forget intents", func(tx store.Tx) error {
+		for _, in := range all {
+			if _, err := tx.Exec(dropIntent, string(in.Object), in.Tag); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

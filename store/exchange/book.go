@@ -49,6 +49,20 @@ func (b Book) Object(ctx context.Context, o sync.Object) (s sync.State, err erro
 	return s, err
 }
 
+// States implements Changes.
+func (b Book) States(ctx context.Context, names ...sync.Object) (all []sync.State, err error) {
+	err = b.db.View(ctx, fmt.Sprintf("%d objects", len(names)), func(tx store.Tx) error {
+		all = make([]sync.State, len(names))
+		for i, o := range names {
+			if all[i], err = object(tx, o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
 func object(tx store.Tx, o sync.Object) (sync.State, error) {
 	s := sync.State{Object: o}
 	err := tx.Query(readObject, []any{string(o)}, func(scan func(...any) error) error {

@@ -43,6 +43,8 @@ type Changes interface {
 	// Object returns what is known of o: versions, what is shown, the engine's seq, an open intent. The
 	// State of an object that nobody knows has Rev 0.
 	Object(ctx context.Context, o sync.Object) (sync.State, error)
+	// States returns what is known of each of several, in their order.
+	States(ctx context.Context, all ...sync.Object) ([]sync.State, error)
 	// Change returns an accepted change, or store.ErrNotFound.
 	Change(ctx context.Context, id sync.ID) (Entry, error)
 	// Known tells which of ids were accepted.
@@ -51,10 +53,10 @@ type Changes interface {
 	// store.ErrStale if an object is no longer as Outcome.After.Rev says or has an open intent of
 	// another tag, if a change is known already, or if the lease of fence was taken over.
 	Accept(ctx context.Context, fence Fence, all ...Acceptance) error
-	// Intend keeps an intent. It returns store.ErrStale if one is open for the object.
-	Intend(ctx context.Context, fence Fence, in sync.Intent) error
-	// Forget drops the open intent of o with that tag; none is no error.
-	Forget(ctx context.Context, o sync.Object, tag string) error
+	// Intend keeps all of the intents, or none. It returns store.ErrStale if one is open for an object.
+	Intend(ctx context.Context, fence Fence, all ...sync.Intent) error
+	// Forget drops the open intents of those objects with those tags; none is no error.
+	Forget(ctx context.Context, all ...sync.Intent) error
 	// Intents returns the open ones, by object.
 	Intents(ctx context.Context) ([]sync.Intent, error)
 	// Cursor returns how far the journal of that name was read; 0 of one that never was.
@@ -73,6 +75,8 @@ type Changes interface {
 type Blobs interface {
 	// Put keeps what r says and returns its digest and size; it is on disk when nil is returned.
 	Put(ctx context.Context, r io.Reader) (sync.Digest, int64, error)
+	// PutAll keeps several small contents; all are on disk when nil is returned.
+	PutAll(ctx context.Context, all ...[]byte) error
 	// Open returns a content and its size, or store.ErrNotFound. The caller closes it.
 	Open(ctx context.Context, d sync.Digest) (io.ReadCloser, int64, error)
 	// Part returns how much of a content has come so far; all of it if it is whole.

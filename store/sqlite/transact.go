@@ -14,8 +14,23 @@ var _ store.Transactor = (*Store)(nil)
 // dialect makes SQLite's statement of a shared one.
 var dialect = strings.NewReplacer("$", "?", "@.", "", "{name}", "name", "{strpos}", "instr")
 
-// statements are shared ones in SQLite's words, each made once.
-type statements struct{ made sync.Map }
+// statements are shared ones in SQLite's words, each made once, and those of readers prepared once.
+type statements struct{ made, ready sync.Map }
+
+// prepared is a statement for the pool of readers, whose connections it ends with.
+func (s *statements) prepared(ctx context.Context, db *sql.DB, query string) (*sql.Stmt, error) {
+	if known, ok := s.ready.Load(query); ok {
+		return known.(*sql.Stmt), nil
+	}
+	st, err := db.PrepareContext(ctx, s.of(query))
+	if err != nil {
+		return nil, err
+	}
+	if first, raced := s.ready.LoadOrStore(query, st); raced {
+		return first.(*sql.Stmt), st.Close()
+	}
+	return st, nil
+}
 
 func (s *statements) of(query string) string {
 	if known, ok := s.made.Load(query); ok {
@@ -70,7 +85,11 @@ func (v view) Exec(string, ...any) (int64, error) { panic("sqlite: a view writes
 func (v view) Query(
 	query string, args []any, each func(scan func(dest ...any) error) error,
 ) error {
-	rows, err := v.s.db.QueryContext(v.ctx, v.s.statements.of(query), args...)
+	st, err := v.s.statements.prepared(v.ctx, v.s.db, query)
+	if err != nil {
+		return err
+	}
+	rows, err := st.QueryContext(v.ctx, args...)
 	return scanAll(rows, err, each)
 }
 

@@ -35,6 +35,9 @@ func Handler(s Source, token string) http.Handler {
 	mux.HandleFunc("GET "+Path+"changes", h.changes)
 	mux.HandleFunc("GET "+Path+"content", h.content)
 	mux.HandleFunc("POST "+Path+"apply", h.apply)
+	if b, ok := s.(Batch); ok {
+		mux.HandleFunc("POST "+Path+"apply-all", batch{b}.applyAll)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if token == "" || !ok || subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
@@ -203,6 +206,9 @@ func (c *Client) Apply(
 	return row.Seq, nil
 }
 
+// errNoCall is returned for what the engine does not know.
+var errNoCall = errors.New("it has no such call")
+
 // send returns a good answer, whose body the caller closes.
 func (c *Client) send(
 	ctx context.Context, method, name string, q url.Values, h http.Header, body io.Reader,
@@ -231,6 +237,9 @@ func (c *Client) send(
 		return resp, nil
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNotFound {
+		return nil, fmt.Errorf("the engine answers %s at %s: %w", resp.Status, c.URL, errNoCall)
+	}
 	var r refusal
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&r); err != nil {
 		return nil, fmt.Errorf("the engine answers %s at %s: %w", resp.Status, c.URL, err)

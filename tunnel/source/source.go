@@ -44,6 +44,32 @@ type Source interface {
 	Apply(ctx context.Context, o sync.Object, expect int64, tag string, f Facts, content io.Reader) (int64, error)
 }
 
+// Application is one Apply of several.
+type Application struct {
+	Object  sync.Object `json:"object"`
+	Expect  int64       `json:"expect"`
+	Tag     string      `json:"tag"`
+	Facts   Facts       `json:"facts"`
+	Content []byte      `json:"content,omitempty"`
+}
+
+// Applied is what became of one: its row, or why nothing was changed.
+type Applied struct {
+	Seq int64
+	Err error // ErrMoved, a Missing, a Kept or an Invalid
+}
+
+// Batch is a Source that carries out several at once, which costs its disk no more than one.
+type Batch interface {
+	Source
+	// ApplyAll does what Apply does, for objects that are all different, and returns what became of each, in
+	// order. Its own error means for all of them what one of Apply means; after ErrSingly nothing was tried.
+	ApplyAll(ctx context.Context, all []Application) ([]Applied, error)
+}
+
+// ErrSingly is returned by an engine that takes one object at a time.
+var ErrSingly = errors.New("the engine takes one object at a time")
+
 // ErrMoved is returned where somebody edited the object meanwhile.
 var ErrMoved = errors.New("the object was edited meanwhile")
 
@@ -81,7 +107,7 @@ func Unchanged(err error) bool {
 	var m *Missing
 	var k *Kept
 	var i *Invalid
-	return errors.Is(err, ErrMoved) || errors.As(err, &m) || errors.As(err, &k) || errors.As(err, &i)
+	return errors.Is(err, ErrSingly) || errors.Is(err, ErrMoved) || errors.As(err, &m) || errors.As(err, &k) || errors.As(err, &i)
 }
 
 // refusal is one of these errors as it travels.

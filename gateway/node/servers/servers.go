@@ -64,7 +64,7 @@ func New(c Config) (*exchange.Exchange, error) {
 		return nil, err
 	}
 	return exchange.New(exchange.Config{
-		Name: s.Name, Key: c.Key, Book: stored.NewBook(db), Blobs: folder, Nonces: c.Database.Nonces(),
+		Name: s.Name, Key: c.Key, Book: stored.NewBook(db), Blobs: blobs.NewShelf(db, folder), Nonces: c.Database.Nonces(),
 		Source: &source.Client{URL: strings.TrimSuffix(s.Engine.URL.String(), "/"), Token: token(string(s.Engine.TokenFile)),
 			HTTP: &http.Client{Timeout: engineTime}},
 		Policy: sync.Policy{Mode: sync.Mode(s.Conflicts), Prefer: ids(s.Prefer)}, Peers: peers, Origins: ids(s.Origins),

@@ -180,7 +180,7 @@ func (a *Author) author(
 			err = prepare(ctx, tx, &it)
 		}
 		if err == nil {
-			err = tx.Keep(ctx, p)
+			err = tx.Keep(ctx, p.Blobs()...)
 		}
 		if err == nil {
 			err = a.makeTags(ctx, tx, it, empty.SHA256)

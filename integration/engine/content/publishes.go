@@ -124,10 +124,10 @@ func (t *Tx) CountPublish(ctx context.Context, p Publish) error {
 // NewPack begins a pack of content. The caller closes it.
 func (s *Store) NewPack() (*vault.Pack, error) { return vault.NewPack(s.dir) }
 
-// Keep writes the rows that make the pack's content count, in the transaction that needs it. Content
+// Keep writes the rows that make content of a pack count, in the transaction that needs it. Content
 // that is already there stays where it is.
-func (t *Tx) Keep(ctx context.Context, p *vault.Pack) error {
-	for _, b := range p.Blobs() {
+func (t *Tx) Keep(ctx context.Context, all ...vault.Blob) error {
+	for _, b := range all {
 		if _, err := t.ExecContext(ctx, `INSERT OR IGNORE INTO blobs (sha256, pack, start, size) VALUES (?, ?, ?, ?)`,
 			b.SHA256, b.Pack, b.Start, b.Size); err != nil {
 			return err

@@ -79,7 +79,7 @@ func keep(t *testing.T, s *content.Store, tx *content.Tx, data string) string {
 	if err := p.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	if err := tx.Keep(t.Context(), p); err != nil {
+	if err := tx.Keep(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	p.Committed(true)

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,24 +18,79 @@ import (
 func (j *Journal) Apply(
 	ctx context.Context, o sync.Object, expect int64, tag string, f source.Facts, body io.Reader,
 ) (int64, error) {
-	w := writing{j: j, object: o, expect: expect, tag: tag, facts: f}
-	if !f.Deleted {
-		pack, err := w.read(body)
-		if err != nil {
-			return 0, err
-		}
+	w := &writing{j: j, object: o, expect: expect, tag: tag, facts: f, body: body}
+	err := j.carry(ctx, w)
+	return w.seq, errors.Join(err, w.err)
+}
+
+// ApplyAll implements source.Batch.
+func (j *Journal) ApplyAll(ctx context.Context, all []source.Application) ([]source.Applied, error) {
+	ws := make([]*writing, len(all))
+	for i, a := range all {
+		ws[i] = &writing{j: j, object: a.Object, expect: a.Expect, tag: a.Tag, facts: a.Facts, body: bytes.NewReader(a.Content)}
+	}
+	if err := j.carry(ctx, ws...); err != nil {
+		return nil, err
+	}
+	out := make([]source.Applied, len(ws))
+	for i, w := range ws {
+		out[i] = source.Applied{Seq: w.seq, Err: w.err}
+	}
+	return out, nil
+}
+
+// carry writes all of them, each wholly or not at all, with one pack and one transaction.
+func (j *Journal) carry(ctx context.Context, all ...*writing) error {
+	pack, err := j.pack(all)
+	if err != nil {
+		return err
+	}
+	if pack != nil {
 		defer pack.Close()
-		w.pack = pack
 	}
-	err := j.store.Change(ctx, func(tx *content.Tx) error { return w.write(ctx, tx) })
-	if w.pack != nil {
-		w.pack.Committed(err == nil && !w.repeated)
+	written := false
+	err = j.store.Change(ctx, func(tx *content.Tx) error {
+		for _, w := range all {
+			if err := w.alone(ctx, tx); err != nil {
+				return err
+			}
+			written = written || w.kept
+		}
+		return nil
+	})
+	if pack != nil {
+		pack.Committed(err == nil && written)
 	}
-	var refused *content.Error
-	if errors.As(err, &refused) {
-		err = &source.Invalid{Text: refused.Error()}
+	return err
+}
+
+// pack stores the contents before the transaction, durably. It is nil if nothing has one.
+func (j *Journal) pack(all []*writing) (p *vault.Pack, err error) {
+	for _, w := range all {
+		if w.facts.Deleted {
+			continue
+		}
+		if p == nil {
+			if p, err = j.store.NewPack(); err != nil {
+				return nil, err
+			}
+		}
+		err = w.read(p)
+		var invalid *source.Invalid
+		if errors.As(err, &invalid) {
+			w.err, err = invalid, nil
+		}
+		if err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
 	}
-	return w.seq, err
+	if p == nil {
+		return nil, nil
+	}
+	if err := p.Sync(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
 }
 
 // writing is one Apply.
@@ -44,32 +100,51 @@ type writing struct {
 	expect   int64
 	tag      string
 	facts    source.Facts
+	body     io.Reader
 	head     head
-	pack     *vault.Pack // of a put
-	seq      int64       // of the row that was written
-	repeated bool        // the row was there already
+	blob     vault.Blob // of a put
+	seq      int64      // of the row that was written
+	repeated bool       // the row was there already
+	kept     bool       // the content counts
+	err      error      // why nothing was written
 }
 
-// read stores the content before the transaction, durably.
-func (w *writing) read(body io.Reader) (*vault.Pack, error) {
-	h, rest, err := readHead(body)
+// read adds the content to a pack.
+func (w *writing) read(p *vault.Pack) error {
+	h, rest, err := readHead(w.body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if w.head = h; w.facts.Rename != "" {
 		w.head.Name = w.facts.Rename
 	}
-	p, err := w.j.store.NewPack()
+	w.blob, err = p.Add(rest)
+	return err
+}
+
+// alone carries it out within a transaction of several. Its error is one that the transaction does not
+// survive; why it was refused is kept.
+func (w *writing) alone(ctx context.Context, tx *content.Tx) error {
+	if w.err != nil {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, "SAVEPOINT one"); err != nil {
+		return err
+	}
+	err := w.write(ctx, tx)
+	var refused *content.Error
+	if errors.As(err, &refused) {
+		err = &source.Invalid{Text: refused.Error()}
+	}
+	end := "RELEASE one"
 	if err != nil {
-		return nil, err
+		if !source.Unchanged(err) {
+			return err
+		}
+		w.err, w.kept, w.seq, end = err, false, 0, "ROLLBACK TO one"
 	}
-	if _, err = p.Add(rest); err == nil {
-		err = p.Sync()
-	}
-	if err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	return p, nil
+	_, err = tx.ExecContext(ctx, end)
+	return err
 }
 
 func (w *writing) write(ctx context.Context, tx *content.Tx) error {
@@ -164,7 +239,7 @@ func unused(ctx context.Context, tx *content.Tx, p place, it content.Item) error
 }
 
 func (w *writing) put(ctx context.Context, tx *content.Tx, p place) error {
-	h, b := w.head, w.pack.Blobs()[0]
+	h, b := w.head, w.blob
 	it, found, err := tx.Item(ctx, p.site.ID, p.kind, p.priv, p.uuid)
 	if err != nil {
 		return err
@@ -186,9 +261,10 @@ func (w *writing) put(ctx context.Context, tx *content.Tx, p place) error {
 			return err
 		}
 	}
-	if err := tx.Keep(ctx, w.pack); err != nil {
+	if err := tx.Keep(ctx, b); err != nil {
 		return err
 	}
+	w.kept = true
 	if it, _, err = tx.Put(ctx, it); err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (in *intake) complete() error {
 
 // apply makes the unpacked archive the site's content.
 func (a *Archives) apply(ctx context.Context, tx *content.Tx, in *intake, o Order) (err error) {
-	if err := tx.Keep(ctx, in.pack); err != nil {
+	if err := tx.Keep(ctx, in.pack.Blobs()...); err != nil {
 		return err
 	}
 	p := content.Publish{Site: o.Target.ID, Request: o.Request, Checksum: o.Checksum, Login: o.Login,

@@ -152,7 +152,7 @@ func (p *Pages) Save(ctx context.Context, s Set, page string, at Place, text io.
 		if before == nil {
 			return noBranch(at.Branch, page, v)
 		}
-		if err := tx.Keep(ctx, pack); err != nil {
+		if err := tx.Keep(ctx, pack.Blobs()...); err != nil {
 			return err
 		}
 		r = *before

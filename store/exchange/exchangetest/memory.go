@@ -55,6 +55,17 @@ func (m *Memory) Object(_ context.Context, o sync.Object) (sync.State, error) {
 	return m.state(o), nil
 }
 
+// States implements exchange.Changes.
+func (m *Memory) States(_ context.Context, names ...sync.Object) ([]sync.State, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make([]sync.State, len(names))
+	for i, o := range names {
+		all[i] = m.state(o)
+	}
+	return all, nil
+}
+
 func (m *Memory) state(o sync.Object) sync.State {
 	s := m.states[o]
 	s.Object, s.Intent = o, nil
@@ -165,22 +176,30 @@ func (m *Memory) delivery(t sync.ServerID, id sync.ID) *exchange.Delivery {
 }
 
 // Intend implements exchange.Changes.
-func (m *Memory) Intend(_ context.Context, _ exchange.Fence, in sync.Intent) error {
+func (m *Memory) Intend(_ context.Context, _ exchange.Fence, all ...sync.Intent) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, open := m.intents[in.Object]; open {
-		return store.ErrStale
+	seen := map[sync.Object]bool{}
+	for _, in := range all {
+		if _, open := m.intents[in.Object]; open || seen[in.Object] {
+			return store.ErrStale
+		}
+		seen[in.Object] = true
 	}
-	m.intents[in.Object] = in
+	for _, in := range all {
+		m.intents[in.Object] = in
+	}
 	return nil
 }
 
 // Forget implements exchange.Changes.
-func (m *Memory) Forget(_ context.Context, o sync.Object, tag string) error {
+func (m *Memory) Forget(_ context.Context, all ...sync.Intent) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.intents[o].Tag == tag {
-		delete(m.intents, o)
+	for _, in := range all {
+		if m.intents[in.Object].Tag == in.Tag {
+			delete(m.intents, in.Object)
+		}
 	}
 	return nil
 }
@@ -279,6 +298,16 @@ func (m *Memory) Put(_ context.Context, r io.Reader) (sync.Digest, int64, error)
 	d := sync.DigestOf(b)
 	m.blobs[d] = b
 	return d, int64(len(b)), nil
+}
+
+// PutAll implements exchange.Blobs.
+func (m *Memory) PutAll(_ context.Context, all ...[]byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, b := range all {
+		m.blobs[sync.DigestOf(b)] = b
+	}
+	return nil
 }
 
 // Open implements exchange.Blobs.

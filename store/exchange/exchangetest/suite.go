@@ -64,7 +64,7 @@ func Test(t *testing.T, open Opener) {
 		run  func(t *testing.T, p *place)
 	}{
 		{"accept and read", acceptAndRead}, {"accept all or nothing", acceptAll}, {"stale", acceptStale},
-		{"fence", fence}, {"intents", intents}, {"have", have}, {"conflicts", conflicts}, {"cursor", cursor},
+		{"fence", fence}, {"intents", intents}, {"several intents", severalIntents}, {"states", states}, {"have", have}, {"conflicts", conflicts}, {"cursor", cursor},
 		{"due in order", dueInOrder}, {"due behind its own object", dueBehind}, {"settle", settle},
 		{"acknowledge", acknowledge}, {"baseline", baseline}, {"targets", targets}, {"retry and drop", retryAndDrop},
 		{"prune", prune}, {"servers and names", servers}, {"two at once", twoAtOnce},
@@ -278,10 +278,10 @@ func intents(t *testing.T, p *place) {
 	if s.Intent == nil || s.Intent.Tag != in.Tag {
 		t.Errorf("state %+v", s)
 	}
-	must(t, p.Forget(ctx, a.Object, "another"))
+	must(t, p.Forget(ctx, sync.Intent{Object: a.Object, Tag: "another"}))
 	wantErr(t, "one that stayed", p.Intend(ctx, exchange.Fence{}, in), store.ErrStale)
-	must(t, p.Forget(ctx, a.Object, in.Tag))
-	must(t, p.Forget(ctx, a.Object, in.Tag))
+	must(t, p.Forget(ctx, in))
+	must(t, p.Forget(ctx, in))
 	must(t, p.Intend(ctx, exchange.Fence{}, in))
 	out := sync.Receive(s, a, sync.Policy{})
 	wantErr(
@@ -293,6 +293,68 @@ func intents(t *testing.T, p *place) {
 	must(t, p.Accept(ctx, exchange.Fence{}, exchange.Acceptance{Outcome: &out, Tag: in.Tag}))
 	if all, err := p.Intents(ctx); err != nil || len(all) != 0 {
 		t.Errorf("intents %+v, %v", all, err)
+	}
+}
+
+// severalIntents are kept together or not at all.
+func severalIntents(t *testing.T, p *place) {
+	ctx := t.Context()
+	intent := func(k int, o sync.Object) sync.Intent {
+		c := made(0, k, o)
+		return sync.Intent{Object: o, Tag: c.ID.String(), Change: c, Via: serverOf(1)}
+	}
+	a, b, c := intent(1, "s/article/a"), intent(2, "s/article/b"), intent(3, "s/article/c")
+	open := func(what string, want ...sync.Object) {
+		t.Helper()
+		all, err := p.Intents(ctx)
+		must(t, err)
+		var got []sync.Object
+		for _, in := range all {
+			got = append(got, in.Object)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: intents of %v are open, want %v", what, got, want)
+		}
+	}
+	must(t, p.Intend(ctx, exchange.Fence{}))
+	must(t, p.Intend(ctx, exchange.Fence{}, a, b))
+	open("two", a.Object, b.Object)
+	wantErr(t, "one of them is open", p.Intend(ctx, exchange.Fence{}, c, b), store.ErrStale)
+	wantErr(t, "one object twice", p.Intend(ctx, exchange.Fence{}, c, c), store.ErrStale)
+	open("after a refusal", a.Object, b.Object)
+	must(t, p.Intend(ctx, exchange.Fence{}, c))
+	must(t, p.Forget(ctx, a, sync.Intent{Object: b.Object, Tag: "another"}, c))
+	open("after two were forgotten", b.Object)
+	must(t, p.Forget(ctx))
+}
+
+// states are those of Object, for each, also of one that nobody knows and of one that is asked for twice.
+func states(t *testing.T, p *place) {
+	ctx := t.Context()
+	a := made(0, 1, "s/article/a")
+	p.accept(a)
+	p.accept(made(1, 1, "s/article/a"))
+	in := sync.Intent{Object: "s/article/b", Tag: "x", Change: made(0, 2, "s/article/b")}
+	must(t, p.Intend(ctx, exchange.Fence{}, in))
+	names := []sync.Object{"s/article/b", "s/article/nobody", "s/article/a", "s/article/a"}
+	all, err := p.States(ctx, names...)
+	must(t, err)
+	if len(all) != len(names) {
+		t.Fatalf("%d states, want %d", len(all), len(names))
+	}
+	for i, s := range all {
+		one, err := p.Object(ctx, names[i])
+		must(t, err)
+		if s.Object != names[i] || s.Rev != one.Rev || s.Shown != one.Shown || len(s.Versions) != len(one.Versions) ||
+			(s.Intent == nil) != (one.Intent == nil) || s.First != one.First || s.FirstStamp != one.FirstStamp {
+			t.Errorf("%s: %+v, want %+v", names[i], s, one)
+		}
+	}
+	if len(all[2].Versions) != 2 || all[0].Intent == nil || all[1].Rev != 0 {
+		t.Errorf("states %+v", all)
+	}
+	if all, err := p.States(ctx); err != nil || len(all) != 0 {
+		t.Errorf("of none: %+v, %v", all, err)
 	}
 }
 
