@@ -87,7 +87,7 @@ func New(c Config) (*Replica, error) {
 func (r *Replica) Self() sync.ServerID { return r.self }
 
 func (r *Replica) slot(o sync.Object) int {
-	return int(maphash.String(r.seed, string(o)) % uint64(len(r.objects))) //nolint:gosec // it is below 64
+	return int(maphash.String(r.seed, string(o)) % uint64(len(r.objects)))
 }
 
 func (r *Replica) lock(o sync.Object) *stdsync.Mutex { return &r.objects[r.slot(o)] }

@@ -24,7 +24,9 @@ type task struct {
 // together takes changes of different objects with one write for each step: their intents, what the engine
 // writes, and what is known then. It returns those that must be taken one by one, because somebody was faster,
 // they are large, or something failed; nothing has become of these, or an intent of them is open.
-func (r *Replica) together(ctx context.Context, via sync.ServerID, offered []sync.Offered, which []int, all []sync.Answer) (left []int) {
+func (r *Replica) together(
+	ctx context.Context, via sync.ServerID, offered []sync.Offered, which []int, all []sync.Answer,
+) (left []int) {
 	engine, able := r.cfg.Source.(source.Batch)
 	if !able || r.single.Load() || len(which) < 2 {
 		return which

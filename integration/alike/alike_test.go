@@ -60,6 +60,7 @@ type network struct {
 	links   [][]int
 	extra   map[int]string // more YAML below sync
 	peer    string         // more of every peer
+	wires   map[int]string // where others reach a server, if not at its own address
 }
 
 // newNetwork makes engines, keys and addresses, and starts every gateway.
@@ -169,8 +170,12 @@ func (w *network) configuration(s *server) string {
 			continue
 		}
 		direction := map[[2]bool]string{{true, true}: "both", {true, false}: "to", {false, true}: "from"}[[2]bool{to, from}]
+		at := o.addr
+		if wire := w.wires[n]; wire != "" {
+			at = wire
+		}
 		fmt.Fprintf(&b, "    - { key: %s, url: \"https://%s\", ca: %s/c.pem, direction: %s, kinds: [article, article-folder, document, page, tag], %s }\n",
-			o.id, o.addr, w.ca, direction, w.peer)
+			o.id, at, w.ca, direction, w.peer)
 	}
 	return b.String()
 }
@@ -291,6 +296,16 @@ func (w *network) quiet() {
 			}
 			return true
 		})
+	}
+}
+
+// revive has everybody try at once what waits, as an operator does.
+func (w *network) revive() {
+	for _, s := range w.servers {
+		for _, to := range w.links[s.n] {
+			_, err := order[exchange.Done](s, "retry", exchange.Order{Target: string(w.servers[to].id)})
+			check(w.t, err)
+		}
 	}
 }
 

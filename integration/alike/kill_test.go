@@ -96,16 +96,6 @@ func (k *kills) writeUntil(ended <-chan struct{}, what string) {
 	}
 }
 
-// revive has everybody try at once what waits, as an operator does.
-func (k *kills) revive() {
-	for _, s := range k.servers {
-		for _, to := range k.links[s.n] {
-			_, err := order[exchange.Done](s, "retry", exchange.Order{Target: string(k.servers[to].id)})
-			check(k.t, err)
-		}
-	}
-}
-
 // settle decides what is to be decided, and waits until every server has the same.
 func (k *kills) settle() {
 	k.t.Helper()

@@ -64,7 +64,8 @@ func Test(t *testing.T, open Opener) {
 		run  func(t *testing.T, p *place)
 	}{
 		{"accept and read", acceptAndRead}, {"accept all or nothing", acceptAll}, {"stale", acceptStale},
-		{"fence", fence}, {"intents", intents}, {"several intents", severalIntents}, {"states", states}, {"have", have}, {"conflicts", conflicts}, {"cursor", cursor},
+		{"fence", fence}, {"intents", intents}, {"several intents", severalIntents}, {"states", states},
+		{"have", have}, {"conflicts", conflicts}, {"cursor", cursor},
 		{"due in order", dueInOrder}, {"due behind its own object", dueBehind}, {"settle", settle},
 		{"acknowledge", acknowledge}, {"baseline", baseline}, {"targets", targets}, {"retry and drop", retryAndDrop},
 		{"prune", prune}, {"servers and names", servers}, {"two at once", twoAtOnce},
