@@ -94,7 +94,7 @@ func TestAReadIsOnDiskWithin10ms(t *testing.T) {
 					if disk, _ := w.onDisk(); disk >= seq {
 						t.Error("it was synced by its caller")
 					}
-					time.Sleep(time.Second) // of the bubble
+					<-time.After(time.Second) // of the bubble
 					if disk, at := w.onDisk(); disk < seq || at.Sub(begun) > 10*time.Millisecond {
 						t.Errorf("%d on disk, after %v", disk, at.Sub(begun))
 					}
@@ -113,7 +113,7 @@ func TestAnEffectWaitsForTheDisk(t *testing.T) {
 		if disk, _ := w.onDisk(); read >= effect || disk < effect {
 			t.Errorf("read %d, effect %d, on disk %d", read, effect, disk)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if w.syncs != 1 {
 			t.Errorf("%d syncs", w.syncs)
 		}
@@ -126,7 +126,7 @@ func TestASyncBehindTheCallsFails(t *testing.T) {
 		_, err := l.Write(t.Context(), audittest.Verdict(1))
 		audittest.Must(t, err)
 		w.breaks(syscall.EIO)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if err := l.Err(); !errors.Is(err, syscall.EIO) {
 			t.Errorf("health says %v", err)
 		}
@@ -150,7 +150,7 @@ func TestACheckpointIsNotAheadOfTheDisk(t *testing.T) {
 			_, err := l.Write(t.Context(), audittest.Verdict(i))
 			audittest.Must(t, err)
 			if i%100 == 0 {
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 			}
 		}
 		synctest.Wait()

@@ -155,14 +155,14 @@ func TestCheckpointInterval(t *testing.T) {
 				audit.Filter{Kinds: []audit.Kind{audit.KindCheckpoint}}))
 		}
 		for round := range 3 {
-			time.Sleep(10 * time.Minute) // the bubble's time
+			<-time.After(10 * time.Minute) // the bubble's time
 			_, err = l.Append(context.Background(), audittest.Verdict(round))
 			audittest.Must(t, err)
 			synctest.Wait()
 			if n := count(); n != round {
 				t.Errorf("round %d: %d checkpoints right after the event", round, n)
 			}
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			synctest.Wait()
 			if n := count(); n != round+1 {
 				t.Errorf("round %d: %d checkpoints a minute after the event", round, n)

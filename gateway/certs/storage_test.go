@@ -166,7 +166,7 @@ func TestLeases(t *testing.T) {
 		must(t, err)
 		defer endTwo()
 		must(t, one.Lock(ctx, "name"))
-		time.Sleep(10 * certs.LeaseTTL) // the bubble's time
+		<-time.After(10 * certs.LeaseTTL) // the bubble's time
 		if ok, err := two.TryLock(ctx, "name"); ok || err != nil {
 			t.Errorf("a lease that is renewed was taken over: %v", err)
 		}
@@ -179,7 +179,7 @@ func TestLeases(t *testing.T) {
 		l.mu.Lock()
 		l.fence++ // somebody takes it over although it is renewed
 		l.mu.Unlock()
-		time.Sleep(certs.LeaseTTL)
+		<-time.After(certs.LeaseTTL)
 		must(t, two.Unlock(ctx, "name"))
 		synctest.Wait() // for what writes the log
 		if !strings.Contains(out.String(), "another gateway may do the same") {

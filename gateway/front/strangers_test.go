@@ -281,6 +281,20 @@ func TestAfterAReloadTheNewHostsHavePlaces(t *testing.T) {
 	}
 }
 
+// soon waits until something is so.
+func soon(t *testing.T, so func() bool) {
+	t.Helper()
+	tick, over := time.NewTicker(time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-over:
+			t.Fatal("it did not come to be")
+		}
+	}
+}
+
 // A place that a stranger leaves is the next one's.
 func TestPlacesOfStrangersAreGivenBack(t *testing.T) {
 	h := newHouse(t, quota.Config{Connections: 8, Strangers: 1}, time.Hour, false)
@@ -290,9 +304,7 @@ func TestPlacesOfStrangersAreGivenBack(t *testing.T) {
 			t.Fatal("the place was not given back")
 		}
 		c.Close()
-		for h.Open() > 0 {
-			time.Sleep(time.Millisecond)
-		}
+		soon(t, func() bool { return h.Open() == 0 })
 	}
 }
 
@@ -307,9 +319,7 @@ func TestStrangersMayNotRest(t *testing.T) {
 	if !says(busy, 'x') || !says(c, 'x') || !says(c, '.') || !closed(c) {
 		t.Error("a stranger that sent a request rests after it")
 	}
-	for h.Refused()["hello.idle"] != 2 {
-		time.Sleep(time.Millisecond)
-	}
+	soon(t, func() bool { return h.Refused()["hello.idle"] == 2 })
 	if !says(busy, 'x') {
 		t.Error("a request of a stranger is cut")
 	}
@@ -325,9 +335,7 @@ func TestStrangersHandshakesHaveAShortTime(t *testing.T) {
 	if !closed(h.dial(t, "203.0.113.1")) {
 		t.Error("a stranger that does not shake hands is kept")
 	}
-	for h.Refused()["hello.failed"] != 1 {
-		time.Sleep(time.Millisecond)
-	}
+	soon(t, func() bool { return h.Refused()["hello.failed"] == 1 })
 	secure := tls.Client(own, &tls.Config{InsecureSkipVerify: true})
 	if err := secure.HandshakeContext(t.Context()); err != nil || !says(secure, 'x') {
 		t.Errorf("the publisher, later: %v", err)

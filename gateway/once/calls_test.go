@@ -130,7 +130,7 @@ func TestADuplicateWaitsForTheFirst(t *testing.T) {
 			}
 			got <- turn
 		}()
-		time.Sleep(3500 * time.Millisecond)
+		<-time.After(3500 * time.Millisecond)
 		if err := first.Finish(t.Context(), once.Result{Carried: true, Answer: []byte("a")}); err != nil {
 			t.Fatal(err)
 		}

@@ -63,7 +63,7 @@ func TestADuplicateOnAnotherGateway(t *testing.T) {
 				first := claim(t, a, call("x", "s", c.now))
 				beats := 0
 				got := ask(t, b, call("x", "s", c.now), &beats)
-				time.Sleep(3500 * time.Millisecond)
+				<-time.After(3500 * time.Millisecond)
 				rep, err := db.Repeats().Repeat(t.Context(), call("x", "s", c.now).Key)
 				if err != nil || rep.Node != "gate-a" {
 					t.Fatalf("%+v, %v", rep, err)
@@ -110,7 +110,7 @@ func TestAnotherStart(t *testing.T) {
 		b, _ := openAs(t, dir, c, "gate-b")
 		beats := 0
 		got := ask(t, b, call("x", "s", c.now), &beats)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if err := first.Record(t.Context(), []byte("answer")); err != nil {
 			t.Fatal(err)
 		}

@@ -84,7 +84,7 @@ func TestALifeGoesOnAndLeaves(t *testing.T) {
 			t.Fatal(err)
 		}
 		end := run(l)
-		time.Sleep(10 * lease)
+		<-time.After(10 * lease)
 		id, node := l.Owner()
 		if got := living(t, db); len(got) != 1 || got[0] != id || node != "gate-a" || !l.Holds() {
 			t.Errorf("living %v, own %s of %s, holds %t", got, id, node, l.Holds())
@@ -120,16 +120,16 @@ func TestALeaseIsLost(t *testing.T) {
 				end := run(l)
 				before, _ := l.Owner()
 				members.away.Store(true)
-				time.Sleep(lease*8/10 - time.Second)
+				<-time.After(lease*8/10 - time.Second)
 				if !l.Holds() {
 					t.Error("the lease was given up early")
 				}
-				time.Sleep(tt.away - (lease*8/10 - time.Second))
+				<-time.After(tt.away - (lease*8/10 - time.Second))
 				if l.Holds() != tt.same {
 					t.Errorf("after %v the lease is trusted: %t", tt.away, l.Holds())
 				}
 				members.away.Store(false)
-				time.Sleep(2 * lease / 5)
+				<-time.After(2 * lease / 5)
 				after, _ := l.Owner()
 				if !l.Holds() || (after == before) != tt.same {
 					t.Errorf("holds %t, same life %t, want %t", l.Holds(), after == before, tt.same)
@@ -159,7 +159,7 @@ func TestAnotherGatewayOfTheSameName(t *testing.T) {
 		if err := <-done; !errors.Is(err, once.ErrReplaced) || first.Holds() {
 			t.Errorf("the former one ended with %v, holds %t", err, first.Holds())
 		}
-		time.Sleep(5 * lease)
+		<-time.After(5 * lease)
 		if !second.Holds() {
 			t.Error("the second one lost its lease")
 		}

@@ -114,9 +114,9 @@ func TestAFloodOfAnAllowedAddressIsSummedUp(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- v.Run(ctx) }()
 		k.breaks(errors.New("input/output error"))
-		time.Sleep(90 * time.Second) // a summary that cannot be written
+		<-time.After(90 * time.Second) // a summary that cannot be written
 		k.breaks(nil)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)

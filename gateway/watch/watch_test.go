@@ -220,12 +220,12 @@ func TestPublishThatIsLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		if out.String() != "" {
 			t.Errorf("too early: %s", out)
 		}
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		synctest.Wait()
 		if !strings.Contains(out.String(), "publish given up by its publisher") || len(b.publishes) != 1 || b.publishes[0].Result != "unfinished" {
 			t.Errorf("log: %s, counted %v", out, b.publishes)
@@ -390,7 +390,7 @@ func TestNeighbours(t *testing.T) {
 		c.mu.Lock()
 		c.err = errors.New("the database is away")
 		c.mu.Unlock()
-		time.Sleep(11 * time.Second)
+		<-time.After(11 * time.Second)
 		synctest.Wait()
 		if got := n.States(); len(got) != 0 {
 			t.Errorf("while nobody answers: %v", got)

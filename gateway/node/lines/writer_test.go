@@ -86,13 +86,25 @@ func TestDroppedLinesAreToldInTheirPlace(t *testing.T) {
 	fmt.Fprint(w, "c\n") // would fit, but not in its place
 	close(r.stuck)
 	<-r.began
-	for !strings.Contains(r.String(), "dropped") {
-		time.Sleep(time.Millisecond)
-	}
+	soon(t, func() bool { return strings.Contains(r.String(), "dropped") })
 	fmt.Fprint(w, "d\n")
 	closeIt(t, w)
 	if want := "a\nb\n2 dropped\nd\n"; r.String() != want {
 		t.Errorf("read %q, want %q", r.String(), want)
+	}
+}
+
+// soon waits until something is so.
+func soon(t *testing.T, so func() bool) {
+	t.Helper()
+	tick, over := time.NewTicker(time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-over:
+			t.Fatal("it did not come to be")
+		}
 	}
 }
 
