@@ -90,7 +90,7 @@ func (l *loader) shareSecret() {
 		return // which is reported for each peer
 	}
 	for _, p := range peers {
-		if p.Secret.Value.IsSet() && !p.Secret.same(peers[first].Secret.Key) {
+		if p.Secret.Value.IsSet() && !p.Secret.Same(peers[first].Secret.Key) {
 			l.Report(l.config.Problem(upstreamSecret, "is not given, and the peers have different secrets",
 				"write the live engine's own secret there"))
 			return
@@ -100,9 +100,4 @@ func (l *loader) shareSecret() {
 	for _, part := range []string{"value", "file", "algorithm", "hex"} {
 		l.config.origins.Set(join(upstreamSecret, part), l.config.Origin(join(join(entry("peers", first), "secret"), part)))
 	}
-}
-
-// same reports whether two keys make the same tokens.
-func (k Key) same(o Key) bool {
-	return k.Value.Equal(o.Value) && k.Algorithm == o.Algorithm && k.Hex == o.Hex
 }

@@ -106,7 +106,7 @@ var secretRules = []rule{
 	{"secret-rotation", false, "is not given while %s has a previous secret: if live still has that one, nothing passes, and nobody says so",
 		"write live's own secret there for as long as previous stands",
 		func(l *loader, c *Config) []finding {
-			i := slices.IndexFunc(c.Peers, func(p Peer) bool { return p.Secret.Previous.Value.IsSet() && !p.Secret.Previous.same(p.Secret.Key) })
+			i := slices.IndexFunc(c.Peers, func(p Peer) bool { return p.Secret.Previous.Value.IsSet() && !p.Secret.Previous.Same(p.Secret.Key) })
 			if i < 0 || !l.shared(upstreamSecret) {
 				return nil
 			}
@@ -115,7 +115,7 @@ var secretRules = []rule{
 	{"secret-previous", true, "is the current secret", "drop the section once every sender has changed over",
 		func(_ *loader, c *Config) []finding {
 			return eachPeer(c, func(p *Peer, path string) []finding {
-				return when(p.Secret.Previous.Value.IsSet() && p.Secret.Previous.same(p.Secret.Key), join(path, "secret.previous"))
+				return when(p.Secret.Previous.Value.IsSet() && p.Secret.Previous.Same(p.Secret.Key), join(path, "secret.previous"))
 			})
 		}},
 	{"secret-exposed", true, "stands in a file that every user of this machine may read", "chmod o-r %s, or move it to a file of its own", exposed},

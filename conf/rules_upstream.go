@@ -147,16 +147,6 @@ func nodes(c *Config, broken func(*url.URL) bool) []finding {
 	})
 }
 
-// HostOf returns the Host header for a call of that site, 0 for none; empty: the node's own.
-func (u *Upstream) HostOf(site int64) string {
-	for _, v := range u.Hosts {
-		if slices.Contains(v.Sites, Site(site)) {
-			return v.Host
-		}
-	}
-	return u.Host
-}
-
 // virtual returns a finding at a setting of every virtual instance that is broken.
 func virtual(c *Config, bad func(VirtualHost) (string, bool), setting string) []finding {
 	all := each(c.Engine.Upstream.Hosts, "engine.upstream.hosts", bad)

@@ -3,10 +3,10 @@ package conf
 import (
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/kentico"
+	"github.com/stagelock/stagelock/conf/section"
 	"github.com/stagelock/stagelock/conf/settings"
 	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
@@ -111,7 +111,8 @@ func (l *loader) eachKey(f func(path string, k *Key)) {
 func (l *loader) readAuthorities() {
 	u := &l.config.Engine.Upstream
 	if u.CA != "" {
-		u.authorities, _ = l.ReadFile(string(u.CA))
+		text, _ := l.ReadFile(string(u.CA))
+		u.Trust(text)
 	}
 	l.config.Kentico.EachTarget("kentico", func(_ string, t *kentico.Target) {
 		if t.CA != "" {
@@ -130,38 +131,14 @@ func badAuthorities(l *loader, c *Config) []finding {
 	if _, err := l.ReadFile(string(u.CA)); err != nil {
 		return []finding{{"engine.upstream.ca", "cannot be read: " + err.Error()}}
 	}
-	if len(Certificates(u.authorities)) == 0 {
+	if len(u.Authorities()) == 0 {
 		return []finding{{"engine.upstream.ca", "holds no certificate"}}
 	}
 	return nil
 }
 
-// Authorities returns the certificates in the file of CA.
-func (u *Upstream) Authorities() []*x509.Certificate { return Certificates(u.authorities) }
-
 // Certificates returns those that a PEM file holds.
-func Certificates(text []byte) []*x509.Certificate {
-	var all []*x509.Certificate
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if c, err := x509.ParseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
-			all = append(all, c)
-		}
-	}
-	return all
-}
-
-// Roots returns whom to trust for the certificates of https nodes: nil for the system's authorities.
-func (u *Upstream) Roots() *x509.CertPool { return Roots(u.authorities) }
+func Certificates(text []byte) []*x509.Certificate { return section.Certificates(text) }
 
 // Roots returns whom to trust beside the system's authorities: nil if the PEM file holds none.
-func Roots(text []byte) *x509.CertPool {
-	if len(text) == 0 {
-		return nil
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	pool.AppendCertsFromPEM(text)
-	return pool
-}
+func Roots(text []byte) *x509.CertPool { return section.Roots(text) }

@@ -58,8 +58,8 @@ func Rotated(old, next *Config) []Problem {
 		used := old.Peers[at].Secret
 		path := join(entry("peers", i), "secret")
 		switch {
-		case p.Secret.has(used.Key):
-		case p.Secret.Previous.Value.IsSet() && !(used.Previous.Value.IsSet() && p.Secret.has(used.Previous)):
+		case p.Secret.Take(used.Key):
+		case p.Secret.Previous.Value.IsSet() && !(used.Previous.Value.IsSet() && p.Secret.Take(used.Previous)):
 			all = append(all, next.Problem(join(path, "previous"), "is not the secret that is in use: who publishes with that one would be turned away",
 				"name the file, algorithm and hex flag that the secret had until now, or drop previous"))
 		default:
@@ -69,6 +69,3 @@ func Rotated(old, next *Config) []Problem {
 	}
 	return all
 }
-
-// has reports whether tokens of that key are taken.
-func (k Keys) has(o Key) bool { return k.same(o) || k.Previous.same(o) }

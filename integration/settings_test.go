@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,7 +24,16 @@ var usedInConf = map[string]string{
 	"engine.upstream.ca":    "conf reads the file: Upstream.Authorities and Roots",
 	"engine.upstream.hosts": "conf finds the one of a site: Upstream.HostOf",
 	"engine.liferay":        "conf/vendor reads the files; conf holds what stands in them against its rules",
+
+	"kentico.receives.secret.file":     "conf reads the file",
+	"kentico.sends.secret.file":        "conf reads the file",
+	"kentico.peers.sends.secret.file":  "conf reads the file",
+	"kentico.peers.target.secret.file": "conf reads the file",
+	"kentico.peers.target.ca":          "conf reads the file: Target.Authorities",
 }
+
+// sections are the packages whose structs are sections of the configuration.
+var sections = []string{module + "conf/section", module + "conf/kentico"}
 
 // goPackage is what `go list -export -json` says of a package.
 type goPackage struct {
@@ -141,7 +151,7 @@ func eachLeaf(section types.Type, path string, f func(path string, field *types.
 		if list, ok := typ.(*types.Slice); ok {
 			typ = list.Elem()
 		}
-		if named, ok := typ.(*types.Named); ok && strings.TrimSuffix(named.Obj().Pkg().Path(), "/") == module+"conf" && isStruct(named) {
+		if named, ok := types.Unalias(typ).(*types.Named); ok && slices.Contains(sections, named.Obj().Pkg().Path()) && isStruct(named) {
 			eachLeaf(typ, at, f)
 			continue
 		}

@@ -1,19 +1,14 @@
-package conf
+package section
 
 import (
-	"errors"
-	"net/netip"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/stagelock/stagelock/conf/address"
-	"github.com/stagelock/stagelock/conf/kentico"
-	"github.com/stagelock/stagelock/conf/settings"
 	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
 
-// What settings are made of, under the names by which the rest of the house knows them.
+// What settings are made of.
 type (
 	// Endpoint is an address with a port, or a Unix socket.
 	Endpoint = address.Endpoint
@@ -25,48 +20,7 @@ type (
 	Rate = scalar.Rate
 	// Path is a file or folder.
 	Path = scalar.Path
-	// Problem is one thing that is wrong with what the operator wrote, and what to do about it.
-	Problem = settings.Problem
-	// Origin is where a value comes from.
-	Origin = settings.Origin
-	// Setting is one effective value and where it comes from.
-	Setting = settings.Setting
-	// Change is a setting that two configurations have different.
-	Change = settings.Change
 )
-
-// Config is everything the operator decides. The tags of its fields are the one place where a
-// setting is described: its name, default, bounds and choices are read from them by Load and by
-// Reference. A field with restart:"true" is read at start only; all others follow a reload.
-type Config struct {
-	Listen     []netip.AddrPort `yaml:"listen" default:"0.0.0.0:8443" restart:"true" doc:"Addresses and ports of the TLS listeners that publishers connect to. 0.0.0.0 opens every IPv4 address and no other, [::] or no address those of both families."`
-	Data       Path             `yaml:"data" default:"/var/lib/stagelock" restart:"true" doc:"Folder of the store: requests, audit log, certificates. Only the gateway's own user needs access."`
-	Store      string           `yaml:"store" default:"embedded" oneof:"embedded postgres" restart:"true" doc:"embedded: a database in the data folder, for one gateway. postgres: one that several gateways share, see cluster."`
-	Cluster    Cluster          `yaml:"cluster" doc:"Several gateways before one live environment. Only store: postgres looks at it."`
-	Names      []string         `yaml:"names" example:"live.example.com" doc:"Host values that are accepted, host or host:port. A host without a port stands for the ports of listen too."`
-	TLS        TLS              `yaml:"tls" doc:"Where the listeners' certificate comes from."`
-	Hosts      Hosts            `yaml:"hosts" doc:"Who may connect at all."`
-	Peers      []Peer           `yaml:"peers" doc:"Who may publish, with which secret, into which sites. A key belongs to a peer."`
-	Engine     Engine           `yaml:"engine" doc:"The live engine behind the gateway, and how publishers speak to it."`
-	Quota      Quota            `yaml:"quota" doc:"How much one address and one peer may ask for."`
-	Limits     Limits           `yaml:"limits" doc:"Bounds of one request and of the stream in its body."`
-	Heartbeat  time.Duration    `yaml:"heartbeat" default:"15s" min:"1s" max:"1m" doc:"A publisher who waits for an answer longer than this gets a sign of life, again and again."`
-	Drain      time.Duration    `yaml:"drain" default:"30s" max:"1h" doc:"How long a stopping gateway goes on serving publishes that have begun."`
-	RetryAfter time.Duration    `yaml:"retry_after" default:"30s" min:"1s" max:"1h" doc:"What the Retry-After header of a 503 says."`
-	Repeats    Repeats          `yaml:"repeats" doc:"Answers kept for a client that sends the same call again."`
-	Requests   Requests         `yaml:"requests" doc:"What is remembered about staging requests."`
-	Audit      Audit            `yaml:"audit" doc:"The audit log, written into the data folder."`
-	Admin      Admin            `yaml:"admin" doc:"The listener for those who run the gateway: health, metrics, status, reload, profiles."`
-	Sync       Sync             `yaml:"sync" doc:"Several servers that keep each other's content alike, with changes travelling both ways."`
-	Kentico    kentico.Section  `yaml:"kentico" doc:"A Kentico server behind the gateway, and those it stages with, for engine.profile: kentico. Experimental: no recording of a real call was at hand."`
-	Log        Log              `yaml:"log" doc:"The gateway's own log, written to standard error."`
-
-	clusterKey []byte // what Cluster.KeyFile holds
-	origins    settings.Origins
-}
-
-// ClusterKey returns the 32 bytes in Cluster.KeyFile; nil if it is not given or cannot be used.
-func (c *Config) ClusterKey() []byte { return c.clusterKey }
 
 // Cluster says with whom a gateway shares its store.
 type Cluster struct {
@@ -170,7 +124,7 @@ type Upstream struct {
 	Health         Health        `yaml:"health" doc:"How a node's health is asked for."`
 	ConnectTimeout time.Duration `yaml:"connect_timeout" default:"5s" min:"10ms" max:"1m" doc:"How long a connection to a node may take."`
 
-	authorities []byte // the content of CA
+	authorities []byte // the content of CA, see Trust
 }
 
 // VirtualHost is one virtual instance of the engine.
@@ -266,45 +220,4 @@ type Admin struct {
 type Log struct {
 	Level  string `yaml:"level" default:"info" oneof:"error warn info debug" doc:"The least that is written."`
 	Format string `yaml:"format" default:"text" oneof:"text json" doc:"One line of text, or one JSON object, for each entry."`
-}
-
-// AnySite reports whether the peer may publish into every site.
-func (p Peer) AnySite() bool { return p.MayPublish(AnySite) }
-
-// MayPublish reports whether the peer may publish into site.
-func (p Peer) MayPublish(site Site) bool {
-	for _, s := range p.Sites {
-		if s == AnySite || s == site {
-			return true
-		}
-	}
-	return false
-}
-
-// Site is the group id of a site, or AnySite.
-type Site int64
-
-// AnySite stands for every site and is written any.
-const AnySite Site = -1
-
-// String returns the id, or any.
-func (s Site) String() string {
-	if s == AnySite {
-		return "any"
-	}
-	return strconv.FormatInt(int64(s), 10)
-}
-
-// UnmarshalText reads an id, or any.
-func (s *Site) UnmarshalText(text []byte) error {
-	if string(text) == "any" {
-		*s = AnySite
-		return nil
-	}
-	n, err := strconv.ParseUint(string(text), 10, 63)
-	if err != nil || n == 0 {
-		return errors.New("is neither the group id of a site nor the word any")
-	}
-	*s = Site(n)
-	return nil
 }
