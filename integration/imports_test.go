@@ -47,11 +47,19 @@ var mayImport = map[string][]string{
 		"gateway/status",
 	},
 	"cmd/stagelock/commands/engine": {
+		"cmd/stagelock/commands/engine/reach", "cmd/stagelock/commands/engine/staging",
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "integration/engine",
 		"integration/engine/content", "integration/engine/control", "integration/engine/directory",
-		"integration/engine/remote", "integration/engine/remote/link", "integration/engine/servlet",
-		"tunnel/publisher",
+		"integration/engine/servlet",
+	},
+	"cmd/stagelock/commands/engine/reach": {
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "integration/engine/control",
 		"tunnel/publisher/failure",
+	},
+	"cmd/stagelock/commands/engine/staging": {
+		"cmd/stagelock/commands/engine/reach", "cmd/stagelock/commands/flags", "cmd/stagelock/term",
+		"integration/engine/content", "integration/engine/control", "integration/engine/remote",
+		"integration/engine/remote/link", "tunnel/publisher", "tunnel/publisher/failure",
 	},
 	"cmd/stagelock/commands/flags": {
 		"archive", "cmd/stagelock/term", "conf", "gateway/admin", "gateway/audit", "gateway/audit/chain",

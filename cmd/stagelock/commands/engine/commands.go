@@ -1,19 +1,10 @@
 package engine
 
 import (
-	"context"
-	"errors"
-	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
-
 	"github.com/urfave/cli/v2"
 
-	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine/staging"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
-	"github.com/stagelock/stagelock/integration/engine/control"
-	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // shell is what the commands see of the world.
@@ -23,72 +14,7 @@ type shell struct{ *term.Shell }
 func Commands(sh *term.Shell) []*cli.Command {
 	s := shell{sh}
 	return []*cli.Command{s.engineCommand(), s.siteCommand(), s.contentCommand(), s.pageCommand(),
-		s.stagingCommand(), s.userCommand()}
-}
-
-// target are the flags of commands to a running engine, before those of the command itself.
-func target(more ...cli.Flag) []cli.Flag {
-	return append([]cli.Flag{
-		&cli.StringFlag{Name: "engine", EnvVars: []string{"STAGELOCK_ENGINE"},
-			Usage: "data folder of the engine, or its address for commands: http://127.0.0.1:8090"},
-		&cli.StringFlag{Name: "token-file", EnvVars: []string{"STAGELOCK_TOKEN_FILE"},
-			Usage: "file with the engine's token, if --engine is an address"},
-		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-	}, more...)
-}
-
-// client finds the engine that --engine names.
-func client(c *cli.Context) (*control.Client, error) {
-	where := c.String("engine")
-	if where == "" {
-		return nil, flags.Misused(c, "no engine: name its data folder with --engine or STAGELOCK_ENGINE")
-	}
-	address, token := where, c.String("token-file")
-	if u, err := url.Parse(where); err != nil || u.Host == "" {
-		if address, err = running(where); err != nil {
-			return nil, &term.DataError{Msg: "no engine runs on " + where,
-				Cure: "start it: stagelock engine run --data " + where}
-		}
-		token = filepath.Join(where, tokenFile)
-	}
-	if token == "" {
-		return nil, flags.Misused(c, "--engine is an address, so --token-file must name the engine's token")
-	}
-	b, err := os.ReadFile(token)
-	if err != nil {
-		return nil, &term.DataError{Msg: "read the token: " + err.Error(),
-			Cure: "the token lies in the engine's data folder; run the command as the engine's user"}
-	}
-	return &control.Client{URL: strings.TrimSuffix(address, "/"), Token: strings.TrimSpace(string(b))}, nil
-}
-
-// ask sends a command to the engine that the flags name.
-func ask[Out any](c *cli.Context, name string, in any) (out Out, err error) {
-	to, err := client(c)
-	if err != nil {
-		return out, err
-	}
-	out, err = control.Do[Out](c.Context, to, name, in)
-	return out, explained(c.Context, err)
-}
-
-// explained makes of a command that failed what the command line tells.
-func explained(ctx context.Context, err error) error {
-	var f *control.Failure
-	switch {
-	case err == nil || ctx.Err() != nil:
-		return err
-	case !errors.As(err, &f):
-		if errors.Is(err, control.ErrNoEngine) {
-			return &failure.Failure{Kind: failure.BadAnswer, Msg: err.Error(),
-				Cure: "--engine is the address for commands, which engine run prints with --json"}
-		}
-		return &failure.Failure{Kind: failure.Unreachable, Msg: "the engine cannot be reached", Err: err,
-			Cure: "see that it runs: stagelock engine run; its data folder names where it listens"}
-	case f.Status == 401 || f.Status == 403:
-		return &failure.Failure{Kind: failure.Denied, Msg: f.Message, Cure: f.Cure}
-	}
-	return &term.DataError{Msg: f.Message, Cure: f.Cure}
+		staging.Command(sh), s.userCommand()}
 }
 
 // operator is the account that runs the command, for the engine's ledger.

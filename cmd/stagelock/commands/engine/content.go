@@ -9,20 +9,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine/reach"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/control"
 )
-
-// kindNames are the kinds of content for a user to choose from.
-func kindNames() string {
-	var names []string
-	for _, k := range content.Kinds() {
-		names = append(names, string(k))
-	}
-	return strings.Join(names, ", ")
-}
 
 func (sh shell) contentCommand() *cli.Command {
 	id := &cli.Int64Flag{Name: "site", Usage: "id of the site or asset library"}
@@ -33,10 +25,10 @@ func (sh shell) contentCommand() *cli.Command {
 	}
 	return &cli.Command{Name: "content", Usage: "pages, articles, documents and what else a site has",
 		Subcommands: []*cli.Command{
-			{Name: "list", Usage: "list what a site has", Action: sh.contentList, Flags: target(id)},
+			{Name: "list", Usage: "list what a site has", Action: sh.contentList, Flags: reach.Flags(id)},
 			{Name: "add", Usage: "add a page, an article, a document ...", ArgsUsage: "KIND NAME", Action: sh.contentAdd,
-				Description: "The kinds are " + kindNames() + ".",
-				Flags: target(append([]cli.Flag{id, private,
+				Description: "The kinds are " + flags.Names(content.Kinds()) + ".",
+				Flags: reach.Flags(append([]cli.Flag{id, private,
 					&cli.StringFlag{Name: "parent", Usage: "uuid of the page, folder, vocabulary or category that it lies in"},
 					&cli.StringFlag{Name: "friendly-url", Usage: "address of a page, such as /contact"},
 					&cli.StringFlag{Name: "media-type", Usage: "of a document, such as image/png"},
@@ -47,22 +39,22 @@ func (sh shell) contentCommand() *cli.Command {
 					&cli.StringSliceFlag{Name: "needs", Usage: "KIND:UUID of what it refers to; may be repeated"},
 				}, body...)...)},
 			{Name: "update", Usage: "write a new version", ArgsUsage: "KIND UUID", Action: sh.contentUpdate,
-				Flags: target(append([]cli.Flag{id, private}, body...)...)},
+				Flags: reach.Flags(append([]cli.Flag{id, private}, body...)...)},
 			{Name: "delete", Usage: "delete; a publish carries the deletion", ArgsUsage: "KIND UUID",
-				Action: sh.contentDelete, Flags: target(id, private)},
+				Action: sh.contentDelete, Flags: reach.Flags(id, private)},
 			{Name: "show", Usage: "print the content itself", ArgsUsage: "KIND UUID", Action: sh.contentShow,
-				Flags: target(id, private)},
+				Flags: reach.Flags(id, private)},
 			{Name: "versions", Usage: "list the versions", ArgsUsage: "KIND UUID", Action: sh.contentVersions,
-				Flags: target(id, private)},
+				Flags: reach.Flags(id, private)},
 		}}
 }
 
 func (sh shell) contentList(c *cli.Context) error {
-	id, err := siteOf(c)
+	id, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
-	all, err := ask[[]control.Item](c, "content.list", control.SiteID{Site: id})
+	all, err := reach.Ask[[]control.Item](c, "content.list", control.SiteID{Site: id})
 	if err != nil {
 		return err
 	}
@@ -102,7 +94,7 @@ func (sh shell) bodyOf(c *cli.Context) (io.ReadCloser, error) {
 }
 
 func (sh shell) contentAdd(c *cli.Context) error {
-	args, err := flags.Operands(c, "the KIND: "+kindNames(), "the NAME")
+	args, err := flags.Operands(c, "the KIND: "+flags.Names(content.Kinds()), "the NAME")
 	if err != nil {
 		return err
 	}
@@ -115,7 +107,7 @@ func (sh shell) contentAdd(c *cli.Context) error {
 
 // upload sends the content of the flags with a command.
 func upload[Out any](sh shell, c *cli.Context, name string, in any) (out Out, err error) {
-	to, err := client(c)
+	to, err := reach.Client(c)
 	if err != nil {
 		return out, err
 	}
@@ -125,7 +117,7 @@ func upload[Out any](sh shell, c *cli.Context, name string, in any) (out Out, er
 	}
 	defer func() { _ = body.Close() }() // it was only read
 	out, err = control.Upload[Out](c.Context, to, name, in, body)
-	return out, explained(c.Context, err)
+	return out, reach.Explained(c.Context, err)
 }
 
 // send uploads the content of the flags with a command and shows what it became.
@@ -141,7 +133,7 @@ func (sh shell) send(c *cli.Context, name string, in any, done string) error {
 }
 
 func newItem(c *cli.Context, args []string) (control.NewItem, error) {
-	id, err := siteOf(c)
+	id, err := reach.Site(c)
 	if err != nil {
 		return control.NewItem{}, err
 	}
@@ -149,7 +141,7 @@ func newItem(c *cli.Context, args []string) (control.NewItem, error) {
 		Parent: c.String("parent"), FriendlyURL: c.String("friendly-url"), MediaType: c.String("media-type"),
 		Portlets: c.StringSlice("portlet"), Tags: c.StringSlice("tag"), Categories: c.StringSlice("category")}
 	if !slices.Contains(content.Kinds(), in.Kind) {
-		return in, flags.Misused(c, "%q is no kind of content; those are %s", args[0], kindNames())
+		return in, flags.Misused(c, "%q is no kind of content; those are %s", args[0], flags.Names(content.Kinds()))
 	}
 	for _, p := range c.StringSlice("permission") {
 		role, action, found := strings.Cut(p, "=")
@@ -173,11 +165,11 @@ func newItem(c *cli.Context, args []string) (control.NewItem, error) {
 
 // itemOf returns what the operands and --site name.
 func itemOf(c *cli.Context) (control.ItemID, error) {
-	args, err := flags.Operands(c, "the KIND: "+kindNames(), "the UUID")
+	args, err := flags.Operands(c, "the KIND: "+flags.Names(content.Kinds()), "the UUID")
 	if err != nil {
 		return control.ItemID{}, err
 	}
-	id, err := siteOf(c)
+	id, err := reach.Site(c)
 	return control.ItemID{Site: id, Kind: content.Kind(args[0]), UUID: args[1], Private: c.Bool("private")}, err
 }
 
@@ -197,7 +189,7 @@ func (sh shell) contentDelete(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := ask[struct{}](c, "content.delete", in); err != nil {
+	if _, err := reach.Ask[struct{}](c, "content.delete", in); err != nil {
 		return err
 	}
 	if sh.JSON {
@@ -211,13 +203,13 @@ func (sh shell) contentShow(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	to, err := client(c)
+	to, err := reach.Client(c)
 	if err != nil {
 		return err
 	}
 	r, err := to.Download(c.Context, "content.open", in)
 	if err != nil {
-		return explained(c.Context, err)
+		return reach.Explained(c.Context, err)
 	}
 	defer func() { _ = r.Close() }() // it was only read
 	if _, err := io.Copy(sh.Out, r); err != nil {
@@ -231,7 +223,7 @@ func (sh shell) contentVersions(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := ask[[]control.Item](c, "content.versions", in)
+	all, err := reach.Ask[[]control.Item](c, "content.versions", in)
 	if err != nil {
 		return err
 	}

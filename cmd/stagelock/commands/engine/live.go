@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine/reach"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine/control"
@@ -20,7 +21,7 @@ func (sh shell) siteDisconnect(c *cli.Context) error {
 }
 
 func (sh shell) connection(c *cli.Context, name, done string) error {
-	id, err := siteOf(c)
+	id, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
@@ -28,7 +29,7 @@ func (sh shell) connection(c *cli.Context, name, done string) error {
 	if in.Library <= 0 {
 		return flags.Misused(c, "%s needs --library, the id of an asset library", c.Command.Name)
 	}
-	if _, err := ask[struct{}](c, name, in); err != nil {
+	if _, err := reach.Ask[struct{}](c, name, in); err != nil {
 		return err
 	}
 	if sh.JSON {
@@ -41,14 +42,14 @@ func (sh shell) connection(c *cli.Context, name, done string) error {
 const glance = 200 * time.Millisecond
 
 func (sh shell) siteArrivals(c *cli.Context) error {
-	id, err := siteOf(c)
+	id, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
 	if c.Bool("watch") {
 		return sh.watchArrival(c, id)
 	}
-	all, err := ask[[]control.Arrival](c, "site.arrivals", control.SiteID{Site: id})
+	all, err := reach.Ask[[]control.Arrival](c, "site.arrivals", control.SiteID{Site: id})
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (sh shell) watchArrival(c *cli.Context, site int64) error {
 	defer t.Stop()
 	last := ""
 	for {
-		all, err := ask[[]control.Arrival](c, "site.arrivals", control.SiteID{Site: site})
+		all, err := reach.Ask[[]control.Arrival](c, "site.arrivals", control.SiteID{Site: site})
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine/reach"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine/control"
@@ -19,31 +20,31 @@ func (sh shell) pageCommand() *cli.Command {
 	branch := &cli.StringFlag{Name: "page-variation", Usage: "variation of the page, else the main one"}
 	return &cli.Command{Name: "page", Usage: "versions of pages: variations and revisions", Subcommands: []*cli.Command{
 		{Name: "variations", Usage: "list the variations of a page set", Action: sh.pageVariations,
-			Flags: target(site, private)},
+			Flags: reach.Flags(site, private)},
 		{Name: "add-variation", Usage: "make a variation of a page set, or of one page", ArgsUsage: "NAME",
-			Action: sh.pageAddVariation, Flags: target(site, private, variation,
+			Action: sh.pageAddVariation, Flags: reach.Flags(site, private, variation,
 				&cli.StringFlag{Name: "from", Usage: "variation that a new one of the set begins as, else the main one"},
 				&cli.StringFlag{Name: "page", Usage: "uuid of a page: a variation of this page only"})},
 		{Name: "remove-variation", Usage: "forget a variation of a page set", ArgsUsage: "NAME",
-			Action: sh.pageRemoveVariation, Flags: target(site, private)},
+			Action: sh.pageRemoveVariation, Flags: reach.Flags(site, private)},
 		{Name: "revisions", Usage: "list the revisions of a page", ArgsUsage: "UUID", Action: sh.pageRevisions,
-			Flags: target(site, private, variation)},
+			Flags: reach.Flags(site, private, variation)},
 		{Name: "revise", Usage: "write a new revision of a page; it is a draft", ArgsUsage: "UUID", Action: sh.pageRevise,
-			Flags: target(site, private, variation, branch,
+			Flags: reach.Flags(site, private, variation, branch,
 				&cli.StringFlag{Name: "text", Usage: "the page itself"},
 				&cli.StringFlag{Name: "file", Usage: "file with the page; - for standard input"})},
 		{Name: "ready", Usage: "mark a revision as ready for publication", ArgsUsage: "ID", Action: sh.pageReady,
 			Description: "Of all the revisions of a page in a variation one is ready, and only that one is published.",
-			Flags:       target(site)},
+			Flags:       reach.Flags(site)},
 	}}
 }
 
 func (sh shell) pageVariations(c *cli.Context) error {
-	site, err := siteOf(c)
+	site, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
-	all, err := ask[[]control.Variation](c, "page.variations", control.Variation{Site: site, Private: c.Bool("private")})
+	all, err := reach.Ask[[]control.Variation](c, "page.variations", control.Variation{Site: site, Private: c.Bool("private")})
 	if err != nil {
 		return err
 	}
@@ -66,16 +67,16 @@ func (sh shell) pageAddVariation(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	site, err := siteOf(c)
+	site, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
 	if page := c.String("page"); page != "" {
-		r, err := ask[control.Revision](c, "page.branch", control.PagePlace{Site: site, Private: c.Bool("private"),
+		r, err := reach.Ask[control.Revision](c, "page.branch", control.PagePlace{Site: site, Private: c.Bool("private"),
 			Page: page, Variation: c.String("variation"), Branch: args[0]})
 		return sh.showRevision(r, err, "Made")
 	}
-	v, err := ask[control.Variation](c, "page.vary", control.Variation{Site: site, Private: c.Bool("private"),
+	v, err := reach.Ask[control.Variation](c, "page.vary", control.Variation{Site: site, Private: c.Bool("private"),
 		Name: args[0], From: c.String("from")})
 	if err != nil {
 		return err
@@ -91,12 +92,12 @@ func (sh shell) pageRemoveVariation(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	site, err := siteOf(c)
+	site, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
 	in := control.Variation{Site: site, Private: c.Bool("private"), Name: args[0]}
-	if _, err := ask[struct{}](c, "page.unvary", in); err != nil {
+	if _, err := reach.Ask[struct{}](c, "page.unvary", in); err != nil {
 		return err
 	}
 	if sh.JSON {
@@ -111,7 +112,7 @@ func pageOf(c *cli.Context) (control.PagePlace, error) {
 	if err != nil {
 		return control.PagePlace{}, err
 	}
-	site, err := siteOf(c)
+	site, err := reach.Site(c)
 	return control.PagePlace{Site: site, Private: c.Bool("private"), Page: args[0], Variation: c.String("variation"),
 		Branch: c.String("page-variation")}, err
 }
@@ -121,7 +122,7 @@ func (sh shell) pageRevisions(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := ask[[]control.Revision](c, "page.revisions", in)
+	all, err := reach.Ask[[]control.Revision](c, "page.revisions", in)
 	if err != nil {
 		return err
 	}
@@ -153,15 +154,15 @@ func (sh shell) pageRevise(c *cli.Context) error {
 }
 
 func (sh shell) pageReady(c *cli.Context) error {
-	id, err := numberOf(c, "the ID of a revision")
+	id, err := reach.Number(c, "the ID of a revision")
 	if err != nil {
 		return err
 	}
-	site, err := siteOf(c)
+	site, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
-	r, err := ask[control.Revision](c, "page.ready", control.Revision{ID: id, Site: site})
+	r, err := reach.Ask[control.Revision](c, "page.ready", control.Revision{ID: id, Site: site})
 	return sh.showRevision(r, err, "Ready for publication:")
 }
 

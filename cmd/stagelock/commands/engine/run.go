@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine/reach"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine"
@@ -78,7 +79,7 @@ func (sh shell) runEngine(c *cli.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, e.Close())
 	}
-	defer func() { err = errors.Join(err, takeWordBack(dir, l.Commands.Addr())) }()
+	defer func() { err = errors.Join(err, reach.TakeWordBack(dir, l.Commands.Addr())) }()
 	if err := sh.greet(dir, l); err != nil {
 		return errors.Join(err, l.Tunnel.Close(), l.Commands.Close(), e.Close())
 	}
@@ -122,7 +123,7 @@ func (sh shell) engineConfig(c *cli.Context, dir string) (engine.Config, error) 
 
 // listen opens both listeners and leaves word of the one for commands in the data folder.
 func (sh shell) listen(c *cli.Context, dir string) (l engine.Listeners, err error) {
-	if l.Token, err = token(filepath.Join(dir, tokenFile), sh.Rand); err != nil {
+	if l.Token, err = token(filepath.Join(dir, reach.TokenFile), sh.Rand); err != nil {
 		return l, err
 	}
 	if l.Tunnel, err = net.Listen("tcp", c.String("listen")); err != nil {
@@ -132,7 +133,7 @@ func (sh shell) listen(c *cli.Context, dir string) (l engine.Listeners, err erro
 		return l, errors.Join(&term.DataError{Msg: err.Error(), Cure: "choose another address with --commands"},
 			l.Tunnel.Close())
 	}
-	if err := leaveWord(dir, l.Commands.Addr()); err != nil {
+	if err := reach.LeaveWord(dir, l.Commands.Addr()); err != nil {
 		return l, errors.Join(&term.OutputError{Err: err}, l.Tunnel.Close(), l.Commands.Close())
 	}
 	return l, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine/reach"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine/control"
@@ -16,25 +17,25 @@ func (sh shell) siteCommand() *cli.Command {
 	library := &cli.Int64Flag{Name: "library", Usage: "id of the asset library"}
 	return &cli.Command{Name: "site", Usage: "sites and asset libraries of an engine", Subcommands: []*cli.Command{
 		{Name: "create", Usage: "create a blank site or asset library", ArgsUsage: "NAME", Action: sh.siteCreate,
-			Flags: target(
+			Flags: reach.Flags(
 				&cli.BoolFlag{Name: "library", Usage: "an asset library: web content and documents, no pages"},
 				&cli.Int64Flag{Name: "id", Usage: "id; else the next one"},
 				&cli.StringFlag{Name: "friendly-url", Usage: "address of its pages, such as /shop"},
 				&cli.StringSliceFlag{Name: "locale", Usage: "a locale that it has, such as de_DE; may be repeated"},
 			)},
-		{Name: "list", Usage: "list sites and asset libraries with their ids", Action: sh.siteList, Flags: target()},
-		{Name: "show", Usage: "show a site: who stages it, and what is locked", Action: sh.siteShow, Flags: target(id)},
+		{Name: "list", Usage: "list sites and asset libraries with their ids", Action: sh.siteList, Flags: reach.Flags()},
+		{Name: "show", Usage: "show a site: who stages it, and what is locked", Action: sh.siteShow, Flags: reach.Flags(id)},
 		{Name: "connect", Usage: "let a site use the content of an asset library", Action: sh.siteConnect,
 			Description: "A library that is staged can only be connected to sites that are staged too.",
-			Flags:       target(id, library)},
+			Flags:       reach.Flags(id, library)},
 		{Name: "disconnect", Usage: "end the connection of a site to an asset library", Action: sh.siteDisconnect,
-			Flags: target(id, library)},
+			Flags: reach.Flags(id, library)},
 		{Name: "arrivals", Usage: "list the publishes to a live site: running, arrived, failed", Action: sh.siteArrivals,
-			Flags: target(id, &cli.BoolFlag{Name: "watch", Usage: "show the one that runs until it ends"})},
-		{Name: "received", Usage: "list the publishes that arrived in a live site", Action: sh.siteReceived, Flags: target(id)},
+			Flags: reach.Flags(id, &cli.BoolFlag{Name: "watch", Usage: "show the one that runs until it ends"})},
+		{Name: "received", Usage: "list the publishes that arrived in a live site", Action: sh.siteReceived, Flags: reach.Flags(id)},
 		{Name: "unlock", Usage: "end the lock of a live site whose staging is gone", Action: sh.siteUnlock,
 			Description: "Every staging environment that is attached is forgotten. One that still lives does not learn of it.",
-			Flags:       target(id)},
+			Flags:       reach.Flags(id)},
 	}}
 }
 
@@ -43,7 +44,7 @@ func (sh shell) siteCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := ask[control.Site](c, "site.create", control.NewSite{ID: c.Int64("id"), Name: args[0],
+	s, err := reach.Ask[control.Site](c, "site.create", control.NewSite{ID: c.Int64("id"), Name: args[0],
 		FriendlyURL: c.String("friendly-url"), Locales: c.StringSlice("locale"), Library: c.Bool("library")})
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func (sh shell) siteList(c *cli.Context) error {
 	if _, err := flags.Operands(c); err != nil {
 		return err
 	}
-	all, err := ask[[]control.Site](c, "site.list", struct{}{})
+	all, err := reach.Ask[[]control.Site](c, "site.list", struct{}{})
 	if err != nil {
 		return err
 	}
@@ -83,20 +84,12 @@ func (sh shell) siteList(c *cli.Context) error {
 	return sh.Table(rows)
 }
 
-// siteOf returns the id that --site names.
-func siteOf(c *cli.Context) (int64, error) {
-	if id := c.Int64("site"); id > 0 {
-		return id, nil
-	}
-	return 0, flags.Misused(c, "%s needs --site, the id of a site", c.Command.Name)
-}
-
 func (sh shell) siteShow(c *cli.Context) error {
-	id, err := siteOf(c)
+	id, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
-	s, err := ask[control.Site](c, "site.show", control.SiteID{Site: id})
+	s, err := reach.Ask[control.Site](c, "site.show", control.SiteID{Site: id})
 	if err != nil {
 		return err
 	}
@@ -122,11 +115,11 @@ func (sh shell) siteShow(c *cli.Context) error {
 }
 
 func (sh shell) siteUnlock(c *cli.Context) error {
-	id, err := siteOf(c)
+	id, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
-	held, err := ask[[]control.Holder](c, "site.unlock", control.SiteID{Site: id, Operator: sh.operator()})
+	held, err := reach.Ask[[]control.Holder](c, "site.unlock", control.SiteID{Site: id, Operator: sh.operator()})
 	if err != nil {
 		return err
 	}
@@ -146,11 +139,11 @@ func (sh shell) siteUnlock(c *cli.Context) error {
 }
 
 func (sh shell) siteReceived(c *cli.Context) error {
-	id, err := siteOf(c)
+	id, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
-	all, err := ask[[]control.Received](c, "site.received", control.SiteID{Site: id})
+	all, err := reach.Ask[[]control.Received](c, "site.received", control.SiteID{Site: id})
 	if err != nil {
 		return err
 	}

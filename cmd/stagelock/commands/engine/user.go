@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine/reach"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine/content"
@@ -15,28 +16,20 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/directory"
 )
 
-func actionNames() string {
-	var names []string
-	for _, a := range content.Actions() {
-		names = append(names, string(a))
-	}
-	return strings.Join(names, ", ")
-}
-
 func (sh shell) userCommand() *cli.Command {
 	return &cli.Command{Name: "user", Usage: "users of an engine and what they may do", Subcommands: []*cli.Command{
-		{Name: "add", Usage: "add a user", ArgsUsage: "EMAIL", Action: sh.userAdd, Flags: target(
+		{Name: "add", Usage: "add a user", ArgsUsage: "EMAIL", Action: sh.userAdd, Flags: reach.Flags(
 			&cli.StringFlag{Name: "screen-name", Usage: "screen name; else what stands before the @"},
 			&cli.Int64Flag{Name: "id", Usage: "id; else the next one"},
 			&cli.BoolFlag{Name: "admin", Usage: "an administrator may do everything"})},
 		{Name: "import", Usage: "add the users of an LDIF or CSV file, all or none", ArgsUsage: "FILE", Action: sh.userImport,
 			Description: "A CSV file begins with the names of its columns: email, screen_name, id, admin; the first is needed.\n" +
 				"Users that are there already stay as they are.",
-			Flags: target()},
-		{Name: "list", Usage: "list users", Action: sh.userList, Flags: target()},
+			Flags: reach.Flags()},
+		{Name: "list", Usage: "list users", Action: sh.userList, Flags: reach.Flags()},
 		{Name: "grant", Usage: "allow a user something in a site", ArgsUsage: "LOGIN PERMISSION...", Action: sh.userGrant,
-			Description: "The permissions are " + actionNames() + ".",
-			Flags:       target(&cli.Int64Flag{Name: "site", Usage: "id of the site"})},
+			Description: "The permissions are " + flags.Names(content.Actions()) + ".",
+			Flags:       reach.Flags(&cli.Int64Flag{Name: "site", Usage: "id of the site"})},
 	}}
 }
 
@@ -49,7 +42,7 @@ func (sh shell) userAdd(c *cli.Context) error {
 	if in.ScreenName == "" {
 		in.ScreenName, _, _ = strings.Cut(args[0], "@")
 	}
-	u, err := ask[control.User](c, "user.add", in)
+	u, err := reach.Ask[control.User](c, "user.add", in)
 	if err != nil {
 		return err
 	}
@@ -63,7 +56,7 @@ func (sh shell) userList(c *cli.Context) error {
 	if _, err := flags.Operands(c); err != nil {
 		return err
 	}
-	all, err := ask[[]control.User](c, "user.list", struct{}{})
+	all, err := reach.Ask[[]control.User](c, "user.list", struct{}{})
 	if err != nil {
 		return err
 	}
@@ -84,9 +77,9 @@ func (sh shell) userList(c *cli.Context) error {
 func (sh shell) userGrant(c *cli.Context) error {
 	args := c.Args().Slice()
 	if len(args) < 2 {
-		return flags.Misused(c, "grant needs the LOGIN and a PERMISSION: %s", actionNames())
+		return flags.Misused(c, "grant needs the LOGIN and a PERMISSION: %s", flags.Names(content.Actions()))
 	}
-	id, err := siteOf(c)
+	id, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
@@ -94,7 +87,7 @@ func (sh shell) userGrant(c *cli.Context) error {
 	for _, a := range args[1:] {
 		in.Actions = append(in.Actions, content.Action(strings.ToUpper(strings.ReplaceAll(a, "-", "_"))))
 	}
-	if _, err := ask[struct{}](c, "user.grant", in); err != nil {
+	if _, err := reach.Ask[struct{}](c, "user.grant", in); err != nil {
 		return err
 	}
 	if sh.JSON {
@@ -125,7 +118,7 @@ func (sh shell) userImport(c *cli.Context) error {
 	for _, u := range all {
 		in = append(in, control.User{ID: u.ID, Email: u.Email, ScreenName: u.ScreenName, Admin: u.Admin})
 	}
-	n, err := ask[control.Imported](c, "user.import", in)
+	n, err := reach.Ask[control.Imported](c, "user.import", in)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package flags
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,6 +19,15 @@ func Operands(c *cli.Context, names ...string) ([]string, error) {
 		return nil, Misused(c, "%s does not know what to do with %q", c.Command.Name, args[len(names)])
 	}
 	return args, nil
+}
+
+// Names are what a flag or operand may be, in one line.
+func Names[S ~string](all []S) string {
+	names := make([]string, len(all))
+	for i, s := range all {
+		names[i] = string(s)
+	}
+	return strings.Join(names, ", ")
 }
 
 // Misused returns a term.UsageError that names the help of the command.

@@ -1,4 +1,6 @@
-package engine
+// Package staging has the commands about the remote live staging of a running engine: connecting a site,
+// publishing it now or by a schedule, and its history.
+package staging
 
 import (
 	"fmt"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine/reach"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine/content"
@@ -19,21 +22,19 @@ import (
 	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
-func typeNames() string {
-	var names []string
-	for _, t := range content.Types(false) {
-		names = append(names, string(t))
-	}
-	return strings.Join(names, ", ")
-}
+// shell is what the commands see of the world.
+type shell struct{ *term.Shell }
 
-func (sh shell) stagingCommand() *cli.Command {
+// Command returns the commands about staging.
+func Command(s *term.Shell) *cli.Command { return shell{s}.command() }
+
+func (sh shell) command() *cli.Command {
 	site := &cli.Int64Flag{Name: "site", Usage: "id of the staging site or asset library"}
 	as := &cli.StringFlag{Name: "as", EnvVars: []string{"STAGELOCK_LOGIN"},
 		Usage: "login of the user who does it, here and on live"}
 	return &cli.Command{Name: "staging", Usage: "remote live staging of an engine's sites", Subcommands: []*cli.Command{
 		{Name: "enable", Usage: "connect a site to the live one and turn staging on", Action: sh.stagingEnable,
-			Flags: target(site, as,
+			Flags: reach.Flags(site, as,
 				&cli.StringFlag{Name: "remote-host", Usage: "name, IPv4 or IPv6 address of the live side"},
 				&cli.IntFlag{Name: "remote-port", Usage: "its port"},
 				&cli.StringFlag{Name: "remote-path-context", Usage: "path context of the live side, such as /portal"},
@@ -42,24 +43,24 @@ func (sh shell) stagingCommand() *cli.Command {
 				&cli.StringFlag{Name: "remote-url", Usage: "address of the live site's pages, if it is not what live says"},
 				&cli.StringSliceFlag{Name: "page-versioning", Usage: "public or private: keep versions of these pages; " +
 					"may be repeated"},
-				&cli.StringSliceFlag{Name: "type", Usage: "what is staged, else everything: " + typeNames() +
+				&cli.StringSliceFlag{Name: "type", Usage: "what is staged, else everything: " + flags.Names(content.Types(false)) +
 					"; may be repeated"})},
-		{Name: "status", Usage: "say how a site is staged", Action: sh.stagingStatus, Flags: target(site)},
+		{Name: "status", Usage: "say how a site is staged", Action: sh.stagingStatus, Flags: reach.Flags(site)},
 		{Name: "publish", Usage: "publish a site to live now", Action: sh.stagingPublish,
-			Flags: target(append(selection(), site, as)...)},
+			Flags: reach.Flags(append(selection(), site, as)...)},
 		{Name: "schedule", Usage: "publish a site again and again", ArgsUsage: "CRON", Action: sh.stagingSchedule,
 			Description: "CRON has five fields, minute hour day month weekday, or six with the seconds first.",
-			Flags: target(append(selection(), site, as,
+			Flags: reach.Flags(append(selection(), site, as,
 				&cli.StringFlag{Name: "zone", Value: "UTC", Usage: "time zone of CRON, such as Europe/Berlin"},
 				&cli.StringFlag{Name: "start", Usage: "no publish begins before this time, such as 2026-12-24T00:00:00Z"},
 				&cli.StringFlag{Name: "until", Usage: "no publish begins after this time, such as 2026-12-31T00:00:00Z"})...)},
-		{Name: "list-schedules", Usage: "list the schedules of a site", Action: sh.stagingSchedules, Flags: target(site)},
-		{Name: "unschedule", Usage: "end a schedule", ArgsUsage: "ID", Action: sh.stagingUnschedule, Flags: target()},
-		{Name: "history", Usage: "list the publishes of a site", Action: sh.stagingHistory, Flags: target(site)},
+		{Name: "list-schedules", Usage: "list the schedules of a site", Action: sh.stagingSchedules, Flags: reach.Flags(site)},
+		{Name: "unschedule", Usage: "end a schedule", ArgsUsage: "ID", Action: sh.stagingUnschedule, Flags: reach.Flags()},
+		{Name: "history", Usage: "list the publishes of a site", Action: sh.stagingHistory, Flags: reach.Flags(site)},
 		{Name: "relaunch", Usage: "publish again what a publish of the history did", ArgsUsage: "ID",
-			Action: sh.stagingRelaunch, Flags: target(as)},
+			Action: sh.stagingRelaunch, Flags: reach.Flags(as)},
 		{Name: "disable", Usage: "turn staging off, here and on live", Action: sh.stagingDisable,
-			Flags: target(site, as, &cli.BoolFlag{Name: "force",
+			Flags: reach.Flags(site, as, &cli.BoolFlag{Name: "force",
 				Usage: "turn it off here even if live cannot be told; live may stay locked"})},
 	}}
 }
@@ -73,7 +74,8 @@ func selection() []cli.Flag {
 		&cli.BoolFlag{Name: "since-last", Usage: "only what was changed since the last publish"},
 		&cli.StringFlag{Name: "from", Usage: "only what was changed from this time on, such as 2026-01-31T00:00:00Z"},
 		&cli.StringFlag{Name: "to", Usage: "only what was changed until this time"},
-		&cli.StringSliceFlag{Name: "type", Usage: "only this of what is staged: " + typeNames() + "; may be repeated"},
+		&cli.StringSliceFlag{Name: "type",
+			Usage: "only this of what is staged: " + flags.Names(content.Types(false)) + "; may be repeated"},
 		&cli.StringSliceFlag{Name: "page", Usage: "uuid: only this page, with those above it that live lacks; may be repeated"},
 		&cli.StringSliceFlag{Name: "item", Usage: "KIND:UUID: only this, with what it lies in; may be repeated"},
 		&cli.StringFlag{Name: "portlet", Usage: "id of an application: only its data"},
@@ -97,7 +99,7 @@ func selected(c *cli.Context) (o remote.Options, err error) {
 	for _, ref := range c.StringSlice("item") {
 		kind, uuid, found := strings.Cut(ref, ":")
 		if !found || content.TypeOf(content.Kind(kind)) == "" {
-			return o, flags.Misused(c, "--item %s: want KIND:UUID; the kinds are %s", ref, kindNames())
+			return o, flags.Misused(c, "--item %s: want KIND:UUID; the kinds are %s", ref, flags.Names(content.Kinds()))
 		}
 		o.Items = append(o.Items, content.Ref{Kind: content.Kind(kind), UUID: uuid})
 	}
@@ -137,7 +139,7 @@ func loginOf(c *cli.Context) (string, error) {
 
 // siteAndLogin returns what most commands need.
 func siteAndLogin(c *cli.Context) (int64, string, error) {
-	site, err := siteOf(c)
+	site, err := reach.Site(c)
 	if err != nil {
 		return 0, "", err
 	}
@@ -163,7 +165,7 @@ func (sh shell) stagingEnable(c *cli.Context) error {
 			return flags.Misused(c, "--page-versioning %s: want public or private", pages)
 		}
 	}
-	st, err := ask[control.Staging](c, "staging.enable", control.Enable{Site: site, Login: login, Connection: to})
+	st, err := reach.Ask[control.Staging](c, "staging.enable", control.Enable{Site: site, Login: login, Connection: to})
 	if err != nil {
 		return err
 	}
@@ -204,11 +206,11 @@ func (sh shell) showStaging(st control.Staging) error {
 }
 
 func (sh shell) stagingStatus(c *cli.Context) error {
-	site, err := siteOf(c)
+	site, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
-	st, err := ask[control.Staging](c, "staging.status", control.SiteID{Site: site})
+	st, err := reach.Ask[control.Staging](c, "staging.status", control.SiteID{Site: site})
 	if err != nil {
 		return err
 	}
@@ -223,7 +225,7 @@ func (sh shell) stagingDisable(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := ask[control.Warning](c, "staging.disable", control.Disable{Site: site, Login: login, Force: c.Bool("force")})
+	w, err := reach.Ask[control.Warning](c, "staging.disable", control.Disable{Site: site, Login: login, Force: c.Bool("force")})
 	if err != nil {
 		return err
 	}
@@ -252,7 +254,7 @@ func (sh shell) stagingPublish(c *cli.Context) error {
 }
 
 func (sh shell) stagingRelaunch(c *cli.Context) error {
-	id, err := numberOf(c, "the ID of a publish of the history")
+	id, err := reach.Number(c, "the ID of a publish of the history")
 	if err != nil {
 		return err
 	}
@@ -261,7 +263,7 @@ func (sh shell) stagingRelaunch(c *cli.Context) error {
 
 // follow shows a publish while it goes on, and what came of it.
 func (sh shell) follow(c *cli.Context, name string, in any) error {
-	to, err := client(c)
+	to, err := reach.Client(c)
 	if err != nil {
 		return err
 	}
@@ -280,7 +282,7 @@ func (sh shell) follow(c *cli.Context, name string, in any) error {
 		display.Close()
 	}
 	if err != nil {
-		return explained(c.Context, err)
+		return reach.Explained(c.Context, err)
 	}
 	if p.State != remote.Succeeded {
 		return failedPublish(p)
@@ -318,24 +320,12 @@ func (sh shell) showOutcome(p remote.Publication) error {
 		term.Size(p.Outcome.Bytes), term.Count(p.Outcome.Parts, "part"), p.ID)
 }
 
-// numberOf returns the one operand, an id.
-func numberOf(c *cli.Context, what string) (id int64, err error) {
-	args, err := flags.Operands(c, what)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := fmt.Sscanf(args[0], "%d", &id); err != nil || id <= 0 {
-		return 0, flags.Misused(c, "%q is no id", args[0])
-	}
-	return id, nil
-}
-
 func (sh shell) stagingHistory(c *cli.Context) error {
-	site, err := siteOf(c)
+	site, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
-	all, err := ask[[]remote.Publication](c, "staging.history", control.SiteID{Site: site})
+	all, err := reach.Ask[[]remote.Publication](c, "staging.history", control.SiteID{Site: site})
 	if err != nil {
 		return err
 	}

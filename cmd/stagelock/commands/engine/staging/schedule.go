@@ -1,10 +1,11 @@
-package engine
+package staging
 
 import (
 	"fmt"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine/reach"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine/control"
@@ -29,7 +30,7 @@ func (sh shell) stagingSchedule(c *cli.Context) error {
 	if in.Until, err = timeOf(c, "until"); err != nil {
 		return err
 	}
-	made, err := ask[remote.Schedule](c, "staging.schedule", in)
+	made, err := reach.Ask[remote.Schedule](c, "staging.schedule", in)
 	if err != nil {
 		return err
 	}
@@ -40,11 +41,11 @@ func (sh shell) stagingSchedule(c *cli.Context) error {
 }
 
 func (sh shell) stagingSchedules(c *cli.Context) error {
-	site, err := siteOf(c)
+	site, err := reach.Site(c)
 	if err != nil {
 		return err
 	}
-	all, err := ask[[]remote.Schedule](c, "staging.schedules", control.SiteID{Site: site})
+	all, err := reach.Ask[[]remote.Schedule](c, "staging.schedules", control.SiteID{Site: site})
 	if err != nil {
 		return err
 	}
@@ -60,11 +61,11 @@ func (sh shell) stagingSchedules(c *cli.Context) error {
 }
 
 func (sh shell) stagingUnschedule(c *cli.Context) error {
-	id, err := numberOf(c, "the ID of a schedule")
+	id, err := reach.Number(c, "the ID of a schedule")
 	if err != nil {
 		return err
 	}
-	if _, err := ask[struct{}](c, "staging.unschedule", control.ID{ID: id}); err != nil {
+	if _, err := reach.Ask[struct{}](c, "staging.unschedule", control.ID{ID: id}); err != nil {
 		return err
 	}
 	if sh.JSON {

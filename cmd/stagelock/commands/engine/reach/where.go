@@ -1,4 +1,4 @@
-package engine
+package reach
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 // The names in an engine's data folder by which its commands find it: the token, and a folder with a
 // file for every engine that runs on the data folder, which holds its address for commands.
 const (
-	tokenFile      = "token"
+	TokenFile      = "token"
 	commandsFolder = "commands"
 )
 
@@ -25,9 +25,9 @@ func wordOf(dir string, at net.Addr) string {
 	}, at.String()))
 }
 
-// leaveWord says in the data folder where an engine takes commands. What engines left that were
+// LeaveWord says in the data folder where an engine takes commands. What engines left that were
 // killed is removed.
-func leaveWord(dir string, at net.Addr) error {
+func LeaveWord(dir string, at net.Addr) error {
 	if err := os.MkdirAll(filepath.Join(dir, commandsFolder), 0o700); err != nil {
 		return err
 	}
@@ -37,7 +37,8 @@ func leaveWord(dir string, at net.Addr) error {
 	return os.WriteFile(wordOf(dir, at), []byte(at.String()+"\n"), 0o600)
 }
 
-func takeWordBack(dir string, at net.Addr) error { return os.Remove(wordOf(dir, at)) }
+// TakeWordBack removes what LeaveWord left.
+func TakeWordBack(dir string, at net.Addr) error { return os.Remove(wordOf(dir, at)) }
 
 // running returns the address of an engine on the data folder that takes commands. It returns
 // fs.ErrNotExist if there is none, and removes the word of those that are gone.
