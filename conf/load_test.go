@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
 )
 
 // whole says something in every section.
@@ -193,7 +193,7 @@ func TestOriginAndProblem(t *testing.T) {
 	if p := c.Warn("drain", "m", ""); p.String() != "env STAGELOCK_DRAIN: warning: drain: m" || !p.Warning {
 		t.Errorf("Warn = %s", p)
 	}
-	if o := c.Origin("audit.every"); o.Source != settings.Default || o.String() != "default" {
+	if o := c.Origin("audit.every"); o.Source != origin.Default || o.String() != "default" {
 		t.Errorf("origin of a default = %s", o)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -56,7 +56,7 @@ func TestReferenceShowsDefaults(t *testing.T) {
 		c, ps := Load(Options{File: "r.yaml", ReadFile: files.ReadFile})
 		all := map[string]string{}
 		for _, s := range c.Effective() {
-			if full == text && s.Origin.Source != settings.File && !secretLeaf.MatchString(s.Path) {
+			if full == text && s.Origin.Source != origin.File && !secretLeaf.MatchString(s.Path) {
 				t.Errorf("%s does not stand in the reference", s.Path)
 			}
 			all[s.Path] = s.Value

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/kentico"
-	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
 )
 
 // finding is one place that breaks a rule.
@@ -118,8 +118,8 @@ func eachPeer(c *Config, find func(p *Peer, path string) []finding) []finding {
 }
 
 // written reports whether somebody wrote the value at path.
-func (c *Config) written(path string) bool { return c.Origin(path).Source != settings.Default }
+func (c *Config) written(path string) bool { return c.Origin(path).Source != origin.Default }
 
-func join(path, name string) string { return settings.Join(path, name) }
+func join(path, name string) string { return origin.Join(path, name) }
 
-func entry(path string, i int) string { return settings.Entry(path, i) }
+func entry(path string, i int) string { return origin.Entry(path, i) }

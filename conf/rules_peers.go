@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/address"
-	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
 )
 
 var peerRules = []rule{
@@ -129,7 +129,7 @@ func exposed(l *loader, c *Config) []finding {
 	var all []finding
 	l.eachKey(func(path string, k *Key) {
 		o := c.Origin(join(path, "value"))
-		if k.Value.IsSet() && o.Source == settings.File && o.Name == l.File() && !l.shared(path) {
+		if k.Value.IsSet() && o.Source == origin.File && o.Name == l.File() && !l.shared(path) {
 			all = append(all, finding{join(path, "value"), l.File()})
 		}
 	})

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/address"
-	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
 	"github.com/stagelock/stagelock/conf/vendor"
 )
 
@@ -226,7 +226,7 @@ var liferayRules = []rule{
 			for i, host := range c.Hosts.Allow {
 				path := entry("hosts.allow", i)
 				src := c.Origin(path).Source
-				if strings.Contains(host, "/") && exactHosts[c.Engine.Line] && (src == settings.VendorFile || src == settings.VendorEnv) {
+				if strings.Contains(host, "/") && exactHosts[c.Engine.Line] && (src == origin.VendorFile || src == origin.VendorEnv) {
 					all = append(all, finding{path: path})
 				}
 			}

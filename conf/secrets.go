@@ -7,7 +7,7 @@ import (
 
 	"github.com/stagelock/stagelock/conf/kentico"
 	"github.com/stagelock/stagelock/conf/section"
-	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
 	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
 
@@ -34,7 +34,7 @@ func (l *loader) fillIn(path string, secret *Secret, name *Path) {
 		return
 	}
 	*secret = l.readSecret(join(path, "file"), string(*name))
-	l.config.origins.Set(join(path, "value"), Origin{Source: settings.File, Name: string(*name), Line: 1})
+	l.config.origins.Set(join(path, "value"), Origin{Source: origin.File, Name: string(*name), Line: 1})
 }
 
 // readPostgresURL fills in the database's URL if it stands in a file.
@@ -51,7 +51,7 @@ func (l *loader) readPostgresURL() {
 		u.File = ""
 	default:
 		u.Value = l.readSecret(file, string(u.File))
-		l.config.origins.Set(value, Origin{Source: settings.File, Name: string(u.File), Line: 1})
+		l.config.origins.Set(value, Origin{Source: origin.File, Name: string(u.File), Line: 1})
 	}
 }
 

@@ -1,8 +1,10 @@
 package conf
 
-import "slices"
+import (
+	"slices"
 
-import "github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
+)
 
 // referenceHead opens the reference.
 const referenceHead = `# Every setting of stagelock. What is commented out shows its default.
@@ -31,7 +33,7 @@ func Changes(old, next *Config) []Change { return schema.Changes(old, next) }
 func (c *Config) Origin(path string) Origin { return c.origins.Of(path) }
 
 // Written reports whether somebody wrote the value at path; else it is the default.
-func (c *Config) Written(path string) bool { return c.Origin(path).Source != settings.Default }
+func (c *Config) Written(path string) bool { return c.Origin(path).Source != origin.Default }
 
 // Problem returns a Problem at the place where the value at path comes from.
 func (c *Config) Problem(path, msg, cure string) Problem { return c.origins.Problem(path, msg, cure) }
@@ -40,11 +42,11 @@ func (c *Config) Problem(path, msg, cure string) Problem { return c.origins.Prob
 func (c *Config) Warn(path, msg, cure string) Problem { return c.Problem(path, msg, cure).AsWarning() }
 
 // Fatal reports whether ps holds a Problem that is more than a warning.
-func Fatal(ps []Problem) bool { return settings.Fatal(ps) }
+func Fatal(ps []Problem) bool { return origin.Fatal(ps) }
 
 // Sort orders problems as a reader goes through the files: by file and line, warnings last, then by
 // path.
-func Sort(ps []Problem) { settings.Sort(ps) }
+func Sort(ps []Problem) { origin.Sort(ps) }
 
 // Rotated returns what is wrong with the secrets of next for those who publish with the secrets of
 // old: a previous secret that is another one than theirs would turn them away unnoticed.

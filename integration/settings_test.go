@@ -25,6 +25,7 @@ var usedInConf = map[string]string{
 	"engine.upstream.hosts": "conf finds the one of a site: Upstream.HostOf",
 	"engine.liferay":        "conf/vendor reads the files; conf holds what stands in them against its rules",
 
+	"kentico.assembly":                 "conf/kentico knows the one of a line: Section.AssemblyName",
 	"kentico.receives.secret.file":     "conf reads the file",
 	"kentico.sends.secret.file":        "conf reads the file",
 	"kentico.peers.sends.secret.file":  "conf reads the file",

@@ -4,6 +4,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/stagelock/stagelock/conf/settings/origin"
+	"github.com/stagelock/stagelock/conf/settings/suggest"
 )
 
 // fromEnv reads the variables that begin with the prefix: the path in capitals with _ between its parts, an index for
@@ -22,15 +25,15 @@ func (l *Loader) fromEnv(env []string) Layer {
 		if !ours || value == "" {
 			continue
 		}
-		o := Origin{Source: Env, Name: name}
+		o := Origin{Source: origin.Env, Name: name}
 		path, s := byVariable(l.schema.kids, "", rest)
 		if now := l.schema.movedVariable(rest); s == nil && now != "" {
-			l.Report(At(o, "", "has moved: the setting has another name now", "name it "+now))
+			l.Report(origin.At(o, "", "has moved: the setting has another name now", "name it "+now))
 			continue
 		}
 		if s == nil {
 			// Only a warning: an orchestrator adds names of its own for a service of that name.
-			l.Report(At(o, "", "is the name of no setting", DidYouMean(name, l.schema.variables())).AsWarning())
+			l.Report(origin.At(o, "", "is the name of no setting", suggest.DidYouMean(name, l.schema.variables())).AsWarning())
 			continue
 		}
 		y.Put(path, o, entries(s, value)...)
@@ -60,12 +63,12 @@ func Commas(value string) []string {
 // byVariable finds the leaf that the rest of a variable's name stands for.
 func byVariable(kids []*setting, path, rest string) (string, *setting) {
 	for _, s := range kids {
-		upper, at := strings.ToUpper(s.name), Join(path, s.name)
+		upper, at := strings.ToUpper(s.name), origin.Join(path, s.name)
 		if s.leaf() && rest == upper {
 			return at, s
 		}
 		if s.secret() && rest == upper+"_FILE" {
-			return Join(path, "file"), find(kids, "file")
+			return origin.Join(path, "file"), find(kids, "file")
 		}
 		deeper, found := strings.CutPrefix(rest, upper+"_")
 		if !found || s.leaf() {
@@ -88,7 +91,7 @@ func byVariable(kids []*setting, path, rest string) (string, *setting) {
 // eachMoved calls f with the former and the present path of every setting that has moved.
 func eachMoved(kids []*setting, path string, f func(former, now string)) {
 	for _, s := range kids {
-		at := Join(path, s.name)
+		at := origin.Join(path, s.name)
 		if former := s.tag.Get("was"); former != "" {
 			f(former, at)
 		}
@@ -146,17 +149,17 @@ func (sc *Schema) variables() []string {
 func (l *Loader) fromFlags(flags map[string]string) Layer {
 	y := NewLayer()
 	for _, path := range slices.Sorted(maps.Keys(flags)) {
-		o := Origin{Source: Flag, Name: path}
+		o := Origin{Source: origin.Flag, Name: path}
 		s := byPath(l.schema.kids, path)
 		now := l.schema.movedPath(path)
 		switch {
 		case s == nil && now != "":
-			l.Report(At(o, "", "has moved to "+now, "write "+now))
+			l.Report(origin.At(o, "", "has moved to "+now, "write "+now))
 		case s == nil:
-			l.Report(At(o, "", "is no setting", DidYouMean(path, l.schema.Paths())))
+			l.Report(origin.At(o, "", "is no setting", suggest.DidYouMean(path, l.schema.Paths())))
 		case s.secret():
-			l.Report(At(o, path, "is a secret, and everybody on this machine can read a command line",
-				"name a file that holds it: "+Parent(path)+".file"))
+			l.Report(origin.At(o, path, "is a secret, and everybody on this machine can read a command line",
+				"name a file that holds it: "+origin.Parent(path)+".file"))
 		default:
 			y.Put(path, o, entries(s, flags[path])...)
 		}
@@ -188,12 +191,12 @@ func (sc *Schema) Paths() []string {
 	var visit func(kids []*setting, path string)
 	visit = func(kids []*setting, path string) {
 		for _, s := range kids {
-			at := Join(path, s.name)
+			at := origin.Join(path, s.name)
 			switch {
 			case s.leaf():
 				all = append(all, at)
 			case s.sections():
-				visit(s.kids, Entry(at, 0))
+				visit(s.kids, origin.Entry(at, 0))
 			default:
 				visit(s.kids, at)
 			}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"github.com/stagelock/stagelock/conf/settings/origin"
 )
 
 // MaxFile bounds every file that is read here, in bytes.
@@ -59,7 +61,7 @@ func (l *Loader) Unreadable(o Origin, path, name string, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		msg = "does not exist: " + name
 	}
-	l.Report(At(o, path, msg, "check the name and that the gateway's user may read it"))
+	l.Report(origin.At(o, path, msg, "check the name and that the gateway's user may read it"))
 }
 
 // cause drops the operation and name that a PathError repeats.

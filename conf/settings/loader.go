@@ -9,7 +9,18 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stagelock/stagelock/conf/settings/origin"
 	"github.com/stagelock/stagelock/conf/settings/scalar"
+)
+
+// What a Loader tells of where something was written.
+type (
+	// Origin is where a value comes from.
+	Origin = origin.Origin
+	// Origins knows where the values of one decoded struct come from.
+	Origins = origin.Origins
+	// Problem is one thing that is wrong with what the operator wrote, and what to do about it.
+	Problem = origin.Problem
 )
 
 // Sources says where a Loader finds what the operator wrote.
@@ -41,9 +52,9 @@ func (s *Schema) Read(src Sources) (*Loader, bool) {
 			src.Stat = os.Stat
 		}
 	}
-	l := &Loader{schema: s, sources: src, origins: Origins{places: map[string]Origin{}}}
+	l := &Loader{schema: s, sources: src, origins: origin.New(Origin{})}
 	if src.File != "" {
-		l.origins.top = Origin{Source: File, Name: src.File, Line: 1}
+		l.origins = origin.New(Origin{Source: origin.File, Name: src.File, Line: 1})
 	}
 	file, ok := l.fromFile()
 	if ok {
@@ -60,7 +71,7 @@ func (l *Loader) fromFile() (Layer, bool) {
 	}
 	text, err := l.ReadFile(d.file)
 	if err != nil {
-		l.Unreadable(Origin{Source: File, Name: d.file}, "", d.file, err)
+		l.Unreadable(Origin{Source: origin.File, Name: d.file}, "", d.file, err)
 		return d.Layer, false
 	}
 	return d.Layer, d.read(text)
@@ -74,7 +85,7 @@ func (l *Loader) Report(p Problem) { l.problems = append(l.problems, p) }
 
 // Problems returns what was reported so far, in the order of Sort.
 func (l *Loader) Problems() []Problem {
-	Sort(l.problems)
+	origin.Sort(l.problems)
 	return l.problems
 }
 
@@ -123,7 +134,7 @@ func (l *Loader) Indexes(path string) map[int]Origin {
 
 // Resolve takes a relative path that stands in a file from that file's folder.
 func (l *Loader) Resolve(path string, o Origin) string {
-	if path == "" || filepath.IsAbs(path) || (o.Source != File && o.Source != VendorFile) {
+	if path == "" || filepath.IsAbs(path) || (o.Source != origin.File && o.Source != origin.VendorFile) {
 		return path
 	}
 	return filepath.Join(filepath.Dir(o.Name), path)
@@ -134,7 +145,7 @@ func (l *Loader) Resolve(path string, o Origin) string {
 func (l *Loader) Decode(into any) Origins {
 	for _, y := range l.layers {
 		for path, o := range y.places {
-			l.origins.places[path] = o
+			l.origins.Set(path, o)
 		}
 	}
 	root := reflect.ValueOf(into).Elem()
@@ -152,7 +163,7 @@ const maxEntries = 1000
 // names.
 func (l *Loader) grow(section reflect.Value, kids []*setting, path string) {
 	for _, s := range kids {
-		at := Join(path, s.name)
+		at := origin.Join(path, s.name)
 		switch {
 		case s.sections():
 			list, n := section.FieldByIndex(s.index), l.count(at)
@@ -172,7 +183,7 @@ func (l *Loader) count(path string) int {
 	}
 	for i, o := range named {
 		if i >= n {
-			l.Report(At(o, Entry(path, i), "is left out: there is no "+Entry(path, n),
+			l.Report(origin.At(o, origin.Entry(path, i), "is left out: there is no "+origin.Entry(path, n),
 				"number the entries from 0 without a gap, at most "+strconv.Itoa(maxEntries)))
 		}
 	}
@@ -187,15 +198,15 @@ func (l *Loader) leaf(path string, s *setting, v reflect.Value) {
 			g.Items = append(g.Items, Item{Text: t})
 		}
 	}
-	l.origins.places[path] = g.Origin
+	l.origins.Set(path, g.Origin)
 	if s.many && (found || len(g.Items) > 0) { // a list that nobody wrote stays nil, an empty one does not
 		v.Set(reflect.MakeSlice(v.Type(), 0, len(g.Items)))
 	}
 	for i, it := range g.Items {
 		at := path
 		if s.many {
-			at = Entry(path, i)
-			l.origins.places[at] = it.Origin
+			at = origin.Entry(path, i)
+			l.origins.Set(at, it.Origin)
 		}
 		value := reflect.New(s.typ).Elem()
 		if l.value(at, s, it, value); s.many {
@@ -212,19 +223,19 @@ func (l *Loader) value(path string, s *setting, it Item, v reflect.Value) {
 	if choices := s.choices(); len(choices) > 0 {
 		chosen, known := choose(choices, text)
 		if !known {
-			l.Report(At(it.Origin, path, "is none of "+strings.Join(choices, ", "), s.hint()))
+			l.Report(origin.At(it.Origin, path, "is none of "+strings.Join(choices, ", "), s.hint()))
 			return
 		}
 		text = chosen
 	}
 	parsed, err := scalar.Parse(s.typ, text)
 	if err != nil {
-		l.Report(At(it.Origin, path, err.Error(), s.hint()))
+		l.Report(origin.At(it.Origin, path, err.Error(), s.hint()))
 		return
 	}
 	v.Set(parsed)
 	if msg := s.outOfBounds(v); msg != "" {
-		l.Report(At(it.Origin, path, msg, s.hint()))
+		l.Report(origin.At(it.Origin, path, msg, s.hint()))
 	}
 	if s.typ == reflect.TypeFor[scalar.Path]() {
 		v.SetString(l.Resolve(v.String(), it.Origin))

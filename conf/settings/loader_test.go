@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
 	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
 
@@ -256,7 +257,7 @@ func TestSortAndFatal(t *testing.T) {
 		{File: "b", Line: 1, Path: "x", Msg: "1"}, {File: "a", Line: 10, Path: "x", Msg: "2"}, {File: "a", Line: 9, Path: "z", Msg: "3", Warning: true},
 		{File: "a", Line: 9, Path: "z", Msg: "4"}, {File: "a", Line: 9, Path: "y", Msg: "5"}, {Path: "w", Msg: "6"}, {File: "a", Line: 9, Path: "y", Msg: "7"},
 	}
-	settings.Sort(ps)
+	origin.Sort(ps)
 	var order string
 	for _, p := range ps {
 		order += p.Msg
@@ -272,7 +273,7 @@ func TestSortAndFatal(t *testing.T) {
 		{"none", nil, false}, {"a warning", []settings.Problem{{Warning: true}}, false},
 		{"an error behind a warning", []settings.Problem{{Warning: true}, {}}, true},
 	} {
-		if got := settings.Fatal(tt.ps); got != tt.want {
+		if got := origin.Fatal(tt.ps); got != tt.want {
 			t.Errorf("%s: fatal %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -364,7 +365,7 @@ func TestLayersBelowAndRewrite(t *testing.T) {
 		t.Fatal(l.Problems())
 	}
 	below := settings.NewLayer()
-	from := settings.Origin{Source: settings.VendorFile, Name: "etc/old.properties", Line: 7}
+	from := settings.Origin{Source: origin.VendorFile, Name: "etc/old.properties", Line: 7}
 	below.Put("name", from, "theirs")
 	below.Put("key.file", from, "k")
 	below.Put("limit", from, "much")
@@ -381,7 +382,7 @@ func TestLayersBelowAndRewrite(t *testing.T) {
 	if ps := l.Problems(); len(ps) != 1 || ps[0].File != "etc/old.properties" || ps[0].Line != 7 || ps[0].Path != "limit" {
 		t.Errorf("problems %v", ps)
 	}
-	if g, found := l.Top("name"); !found || g.Origin.Source != settings.File || l.Rank("yard.gate") != -1 {
+	if g, found := l.Top("name"); !found || g.Origin.Source != origin.File || l.Rank("yard.gate") != -1 {
 		t.Errorf("top %+v", g)
 	}
 }

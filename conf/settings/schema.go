@@ -3,9 +3,9 @@ package settings
 import (
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/stagelock/stagelock/conf/settings/origin"
 	"github.com/stagelock/stagelock/conf/settings/scalar"
 )
 
@@ -39,9 +39,9 @@ func SchemaOf[T any](prefix string) *Schema {
 // with a variable that does not lead back to it.
 func (sc *Schema) mustDescribe(kids []*setting, path string) {
 	for _, s := range kids {
-		at := Join(path, s.name)
+		at := origin.Join(path, s.name)
 		if s.sections() {
-			at = Entry(at, 0)
+			at = origin.Entry(at, 0)
 		}
 		if !strings.HasSuffix(s.tag.Get("doc"), ".") || strings.Trim(s.name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
 			panic("settings: " + at + " has no sentence about it, or an odd name")
@@ -136,7 +136,7 @@ func find(kids []*setting, name string) *setting {
 // byFormer finds the setting whose former place was path, and its place now.
 func byFormer(kids []*setting, path, former string) (string, *setting) {
 	for _, s := range kids {
-		at := Join(path, s.name)
+		at := origin.Join(path, s.name)
 		if s.tag.Get("was") == former {
 			return at, s
 		}
@@ -162,27 +162,16 @@ func names(kids []*setting) []string {
 // declaration.
 func walk(v reflect.Value, kids []*setting, path string, f func(path string, s *setting, v reflect.Value)) {
 	for _, s := range kids {
-		at, here := Join(path, s.name), v.FieldByIndex(s.index)
+		at, here := origin.Join(path, s.name), v.FieldByIndex(s.index)
 		switch {
 		case s.leaf():
 			f(at, s, here)
 		case s.sections():
 			for i := range here.Len() {
-				walk(here.Index(i), s.kids, Entry(at, i), f)
+				walk(here.Index(i), s.kids, origin.Entry(at, i), f)
 			}
 		default:
 			walk(here, s.kids, at, f)
 		}
 	}
 }
-
-// Join returns the path of a key in the section at path.
-func Join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
-
-// Entry returns the path of an entry of the list at path.
-func Entry(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

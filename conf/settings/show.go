@@ -24,7 +24,7 @@ func (s Setting) String() string {
 func (s *Schema) Effective(v any, o Origins) []Setting {
 	var all []Setting
 	walk(reflect.ValueOf(v).Elem(), s.kids, "", func(path string, s *setting, v reflect.Value) {
-		all = append(all, Setting{Path: path, Value: showLeaf(s, v), Origin: o.places[path]})
+		all = append(all, Setting{Path: path, Value: showLeaf(s, v), Origin: o.At(path)})
 	})
 	return all
 }

@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/stagelock/stagelock/conf/settings/origin"
+	"github.com/stagelock/stagelock/conf/settings/suggest"
 )
 
 // document turns a YAML text into a layer. It reports whether the text was YAML at all.
@@ -28,7 +31,7 @@ func (d *document) read(text []byte) bool {
 		return true
 	}
 	if len(docs) > 1 {
-		d.report(At(d.origin(&docs[1]), "", "is a second document", "keep one document in the file"))
+		d.report(origin.At(d.at(&docs[1]), "", "is a second document", "keep one document in the file"))
 	}
 	root := &docs[0]
 	if root.Kind == yaml.DocumentNode && len(root.Content) > 0 {
@@ -64,13 +67,13 @@ func notYAML(message string) string {
 	return "is not YAML: " + message
 }
 
-func (d *document) origin(n *yaml.Node) Origin {
-	return Origin{Source: File, Name: d.file, Line: n.Line}
+func (d *document) at(n *yaml.Node) Origin {
+	return Origin{Source: origin.File, Name: d.file, Line: n.Line}
 }
 
 // wrong reports a node that is not of the kind that its place wants. It does not repeat the text.
 func (d *document) wrong(n *yaml.Node, path, msg, cure string) {
-	d.report(At(d.origin(n), path, msg, cure))
+	d.report(origin.At(d.at(n), path, msg, cure))
 }
 
 func null(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
@@ -87,7 +90,7 @@ func (d *document) section(n *yaml.Node, kids []*setting, path string) {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		s, at := find(kids, key.Value), Join(path, key.Value)
+		s, at := find(kids, key.Value), origin.Join(path, key.Value)
 		if s == nil && key.Kind == yaml.ScalarNode && d.moved(key, value, at) {
 			continue
 		}
@@ -100,7 +103,7 @@ func (d *document) section(n *yaml.Node, kids []*setting, path string) {
 			continue
 		}
 		seen[s.name] = key.Line
-		d.places[at] = d.origin(key)
+		d.places[at] = d.at(key)
 		d.value(value, s, at)
 	}
 }
@@ -108,13 +111,13 @@ func (d *document) section(n *yaml.Node, kids []*setting, path string) {
 // unknown reports a key that is none of kids. Where a secret belongs, {secret} makes a key of it: a key is
 // repeated there only if it is nearly one of kids, and elsewhere if it can be a name.
 func (d *document) unknown(key *yaml.Node, kids []*setting, path string) {
-	cure, near := Nearest(key.Value, names(kids))
+	cure, near := suggest.Nearest(key.Value, names(kids))
 	told := isName.MatchString(key.Value) && (near || !slices.ContainsFunc(kids, (*setting).secret))
 	if !told {
 		d.wrong(key, path, "has a key that is not known", cure)
 		return
 	}
-	d.wrong(key, Join(path, key.Value), "is not known", cure)
+	d.wrong(key, origin.Join(path, key.Value), "is not known", cure)
 }
 
 // isName matches what a setting could be called.
@@ -127,9 +130,9 @@ func (d *document) moved(key, value *yaml.Node, path string) bool {
 	if s == nil {
 		return false
 	}
-	d.wrong(key, path, "has moved to "+at, "write it there, in the section "+Parent(at)+":")
+	d.wrong(key, path, "has moved to "+at, "write it there, in the section "+origin.Parent(at)+":")
 	if _, written := d.places[at]; !written {
-		d.places[at] = d.origin(key)
+		d.places[at] = d.at(key)
 		d.value(value, s, at)
 	}
 	return true
@@ -146,7 +149,7 @@ func (d *document) value(n *yaml.Node, s *setting, path string) {
 		d.section(n, s.kids, path)
 	case null(n), n.Kind == yaml.ScalarNode && n.Value == "" && s.emptyUnset():
 	case n.Kind == yaml.ScalarNode:
-		d.Put(path, d.origin(n), n.Value)
+		d.Put(path, d.at(n), n.Value)
 	case s.many && n.Kind == yaml.SequenceNode:
 		d.list(n, path)
 	case s.many:
@@ -165,19 +168,19 @@ func (d *document) sections(n *yaml.Node, s *setting, path string) {
 		return
 	}
 	for i, kid := range n.Content {
-		d.places[Entry(path, i)] = d.origin(kid)
-		d.section(kid, s.kids, Entry(path, i))
+		d.places[origin.Entry(path, i)] = d.at(kid)
+		d.section(kid, s.kids, origin.Entry(path, i))
 	}
 }
 
 func (d *document) list(n *yaml.Node, path string) {
-	g := Given{Origin: d.origin(n)}
+	g := Given{Origin: d.at(n)}
 	for i, kid := range n.Content {
 		if kid.Kind != yaml.ScalarNode || null(kid) {
-			d.wrong(kid, Entry(path, i), "is not a single value", "write one text in each entry")
+			d.wrong(kid, origin.Entry(path, i), "is not a single value", "write one text in each entry")
 			continue
 		}
-		g.Items = append(g.Items, Item{kid.Value, d.origin(kid)})
+		g.Items = append(g.Items, Item{kid.Value, d.at(kid)})
 	}
 	d.leaves[path] = g
 }

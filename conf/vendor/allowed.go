@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
 )
 
 // maxCompared bounds the pairs that the comparison of two lists looks at.
@@ -30,7 +31,7 @@ func (e *engineFiles) mergeHosts(y settings.Layer) {
 		y.Set("hosts.allow", filter)
 		return
 	case len(filter.Items)*len(verifier.Items) > maxCompared:
-		e.Report(settings.At(filter.Origin, "hosts.allow", "is too long to be compared with the verifier's list", "write hosts.allow in the gateway's file"))
+		e.Report(origin.At(filter.Origin, "hosts.allow", "is too long to be compared with the verifier's list", "write hosts.allow in the gateway's file"))
 		return
 	}
 	kept, dropped := intersect(filter.Items, verifier.Items)
@@ -39,10 +40,10 @@ func (e *engineFiles) mergeHosts(y settings.Layer) {
 		return // somebody wrote the list himself
 	}
 	for _, it := range dropped {
-		if it.Origin.Source != settings.VendorFile && it.Origin.Source != settings.VendorEnv {
+		if it.Origin.Source != origin.VendorFile && it.Origin.Source != origin.VendorEnv {
 			continue // of a default
 		}
-		e.Report(settings.At(it.Origin, "hosts.allow", it.Text+" is in one of Liferay's two lists only and is refused, as Liferay does",
+		e.Report(origin.At(it.Origin, "hosts.allow", it.Text+" is in one of Liferay's two lists only and is refused, as Liferay does",
 			"add it to tunnel.servlet.hosts.allowed and to the verifier's hostsAllowed").AsWarning())
 	}
 }

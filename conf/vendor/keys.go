@@ -7,6 +7,7 @@ import (
 
 	"github.com/stagelock/stagelock/conf/format"
 	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/suggest"
 )
 
 // Two lists of hosts that Liferay asks one after the other; they become hosts.allow.
@@ -81,7 +82,7 @@ func misspelt(name string) (meant string, wrong bool) {
 		if diff := len(name) - len(k.name); diff > 3 || diff < -3 {
 			continue
 		}
-		d := settings.Distance(strings.ToLower(name), strings.ToLower(k.name))
+		d := suggest.Distance(strings.ToLower(name), strings.ToLower(k.name))
 		if squash(name) == squash(k.name) {
 			d = 0
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stagelock/stagelock/conf/format"
 	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
 )
 
 // engineFiles reads Liferay's files into one layer.
@@ -33,7 +34,7 @@ type engineProperty struct {
 
 // at returns a place in one of Liferay's files.
 func at(name string, line int) settings.Origin {
-	return settings.Origin{Source: settings.VendorFile, Name: name, Line: line}
+	return settings.Origin{Source: origin.VendorFile, Name: name, Line: line}
 }
 
 // given returns what y gives for the leaf at path; the zero Given for nothing.
@@ -77,12 +78,12 @@ func newEngineFiles(l *settings.Loader) *engineFiles {
 func (e *engineFiles) eachFile(path string, f func(it settings.Item, path, name string)) {
 	g, _ := e.Top(path)
 	for i, it := range g.Items {
-		f(it, settings.Entry(path, i), e.Resolve(it.Text, it.Origin))
+		f(it, origin.Entry(path, i), e.Resolve(it.Text, it.Origin))
 	}
 }
 
 func (e *engineFiles) warn(o settings.Origin, path, msg, cure string) {
-	e.Report(settings.At(o, path, msg, cure).AsWarning())
+	e.Report(origin.At(o, path, msg, cure).AsWarning())
 }
 
 // Bounds of what files include: how deep, and how many in all.
@@ -94,12 +95,12 @@ const (
 // portalExt reads one file, then those that it includes, which override it.
 func (e *engineFiles) portalExt(named settings.Origin, path, name string, included bool) {
 	if slices.Contains(e.open, name) || len(e.open) == maxIncludes {
-		e.Report(settings.At(named, path, "is included in a circle or too deep: "+name, "drop the include"))
+		e.Report(origin.At(named, path, "is included in a circle or too deep: "+name, "drop the include"))
 		return
 	}
 	if e.files++; e.files > maxFiles {
 		if e.files == maxFiles+1 {
-			e.Report(settings.At(named, path, "includes more than "+strconv.Itoa(maxFiles)+" files in all: the rest is not read", "drop includes"))
+			e.Report(origin.At(named, path, "includes more than "+strconv.Itoa(maxFiles)+" files in all: the rest is not read", "drop includes"))
 		}
 		return
 	}
@@ -137,7 +138,7 @@ func (e *engineFiles) notes(name string, p *format.Properties) {
 		if !e.isWanted(path) {
 			path = ""
 		}
-		problem := settings.At(at(name, n.Line), path, n.Msg, n.Cure)
+		problem := origin.At(at(name, n.Line), path, n.Msg, n.Cure)
 		problem.Warning = !n.Fatal
 		e.Report(problem)
 	}
@@ -207,7 +208,7 @@ func (e *engineFiles) include(p *format.Properties, name string) {
 		x := r.Expand(t.Text)
 		switch {
 		case x.Err != nil:
-			e.Report(settings.At(o, q.Key, "refers to itself: the portal does not start", "write the value out"))
+			e.Report(origin.At(o, q.Key, "refers to itself: the portal does not start", "write the value out"))
 		case len(x.Unresolved) > 0:
 			e.unresolvedInclude(o, x.Unresolved[0])
 		case format.Trim(x.Text) != "":
@@ -276,7 +277,7 @@ func variablesOf(env []string) []Variable {
 	all := make([]Variable, 0, len(env))
 	for _, pair := range slices.Sorted(slices.Values(env)) {
 		name, value, _ := strings.Cut(pair, "=")
-		all = append(all, Variable{name, value, settings.Origin{Source: settings.VendorEnv, Name: name}})
+		all = append(all, Variable{name, value, settings.Origin{Source: origin.VendorEnv, Name: name}})
 	}
 	return all
 }
@@ -333,7 +334,7 @@ func (e *engineFiles) leaf(y settings.Layer, k engineKey, p engineProperty) {
 	if len(p.texts) == 1 {
 		x := e.resolver(e.merged).Expand(value)
 		if x.Err != nil {
-			e.Report(settings.At(p.origin, k.name, "refers to itself: the portal does not start", "write the value out"))
+			e.Report(origin.At(p.origin, k.name, "refers to itself: the portal does not start", "write the value out"))
 			return
 		}
 		if len(x.Unresolved) > 0 {
@@ -355,7 +356,7 @@ func pieces(texts []string, p engineProperty) settings.Given {
 	g := settings.Given{Origin: p.origin}
 	for i, t := range texts {
 		o := p.origin
-		if len(texts) == len(p.texts) && o.Source == settings.VendorFile {
+		if len(texts) == len(p.texts) && o.Source == origin.VendorFile {
 			o.Line = p.texts[i].Line
 		}
 		g.Items = append(g.Items, settings.Item{Text: t, Origin: o})
@@ -369,17 +370,17 @@ func (e *engineFiles) unresolved(o settings.Origin, key, name string) {
 	variable, isEnv := strings.CutPrefix(name, "env:")
 	switch {
 	case isEnv && key == sharedSecret:
-		e.Report(settings.At(o, key, "refers to a variable of the environment that is not set here", "set it for the gateway as for the portal, or name a file with the secret: peers[].secret.file"))
+		e.Report(origin.At(o, key, "refers to a variable of the environment that is not set here", "set it for the gateway as for the portal, or name a file with the secret: peers[].secret.file"))
 		return
 	case key == sharedSecret:
-		e.Report(settings.At(o, key, "has a ${ that refers to nothing here", "write the value out, or name a file with the secret: peers[].secret.file"))
+		e.Report(origin.At(o, key, "has a ${ that refers to nothing here", "write the value out, or name a file with the secret: peers[].secret.file"))
 		return
 	case isEnv:
 		cure = "set " + variable + " for the gateway as for the portal, or write the value out"
 	case name == "liferay.home":
 		cure = "say what it is in engine.liferay.home of the gateway's file"
 	}
-	e.Report(settings.At(o, key, "refers to ${"+name+"}, which nothing here resolves", cure))
+	e.Report(origin.At(o, key, "refers to ${"+name+"}, which nothing here resolves", cure))
 }
 
 // hostsLeaf reads a list of hosts. The last entry does not count if it is empty.
@@ -388,13 +389,13 @@ func (e *engineFiles) hostsLeaf(y settings.Layer, k engineKey, p engineProperty)
 	r := e.resolver(e.merged)
 	for _, t := range p.texts {
 		o := p.origin
-		if o.Source == settings.VendorFile {
+		if o.Source == origin.VendorFile {
 			o.Line = t.Line
 		}
 		x := r.Expand(t.Text)
 		switch {
 		case x.Err != nil:
-			e.Report(settings.At(o, k.name, "refers to itself: the portal does not start", "write the value out"))
+			e.Report(origin.At(o, k.name, "refers to itself: the portal does not start", "write the value out"))
 			continue
 		case len(x.Unresolved) > 0:
 			e.warn(o, k.name, "refers to ${"+x.Unresolved[0]+"}, which nothing here resolves: nobody has that address", "write the address out")

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stagelock/stagelock/conf/format"
 	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
+	"github.com/stagelock/stagelock/conf/settings/suggest"
 )
 
 // TunnelPath is what the engine's verifier has to look at.
@@ -57,7 +59,7 @@ func (e *engineFiles) readVerifiers() []verifier {
 		e.checkName(it.Origin, path, name)
 		c := e.parse(name, data)
 		for _, n := range c.Notes {
-			problem := settings.At(at(name, n.Line), "", n.Msg, n.Cure)
+			problem := origin.At(at(name, n.Line), "", n.Msg, n.Cure)
 			problem.Warning = !n.Fatal
 			e.Report(problem)
 		}
@@ -170,7 +172,7 @@ func (e *engineFiles) unknownKey(key string, o settings.Origin) {
 		names[i] = k.name
 	}
 	msg := "has a key that the verifier does not know"
-	cure, near := settings.Nearest(key, names)
+	cure, near := suggest.Nearest(key, names)
 	if near { // what is far from all may be a secret that stands in the wrong file
 		msg += ": " + key
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
-	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/suggest"
 )
 
 // helped turns every way to ask for help into the one that the parser knows: the command's path and
@@ -101,7 +101,7 @@ func flagsOf(c *cli.Context) []cli.Flag {
 func suggestion(word string, names []string, prefix string) string {
 	best, nearest := "", 3
 	for _, n := range names {
-		if d := settings.Distance(word, n); d < nearest && d < len(n) {
+		if d := suggest.Distance(word, n); d < nearest && d < len(n) {
 			best, nearest = n, d
 		}
 	}

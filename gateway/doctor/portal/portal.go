@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/settings"
+	"github.com/stagelock/stagelock/conf/settings/origin"
 	"github.com/stagelock/stagelock/conf/vendor"
 )
 
@@ -76,7 +77,7 @@ func Read(f Files) (*Portal, error) {
 	for _, pair := range f.Env {
 		name, value, _ := strings.Cut(pair, "=")
 		reading.Variables = append(reading.Variables, vendor.Variable{Name: name, Value: value,
-			Origin: settings.Origin{Source: settings.VendorEnv, Name: name}})
+			Origin: settings.Origin{Source: origin.VendorEnv, Name: name}})
 	}
 	for _, name := range f.JVM {
 		set, err := p.readOptions(name)
@@ -123,7 +124,7 @@ func (p *Portal) readOptions(name string) (set []vendor.Variable, err error) {
 			continue
 		}
 		if m := assignment.FindStringSubmatch(trimmed); m != nil {
-			o := settings.Origin{Source: settings.VendorFile, Name: name, Line: i + 1}
+			o := settings.Origin{Source: origin.VendorFile, Name: name, Line: i + 1}
 			set = append(set, vendor.Variable{Name: m[1], Value: strings.Trim(m[2], `"'`), Origin: o})
 		}
 		for _, word := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\"'=`;", r) && r != '=' }) {
@@ -144,7 +145,7 @@ func (p *Portal) Get(key string) Value {
 	switch {
 	case !found:
 		return Value{}
-	case v.Origin.Source == settings.VendorEnv:
+	case v.Origin.Source == origin.VendorEnv:
 		return Value{v.Text, v.Origin.String(), 0}
 	}
 	return Value{v.Text, v.Origin.Name, v.Origin.Line}

@@ -1,4 +1,5 @@
-package settings
+// Package suggest finds what somebody meant who wrote something near to it.
+package suggest
 
 import "strings"
 

@@ -1,4 +1,4 @@
-package settings
+package suggest
 
 import (
 	"strings"
