@@ -4,11 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"math/rand/v2"
-	"net"
-	"net/url"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,7 +11,6 @@ import (
 
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/postgres"
-	"github.com/stagelock/stagelock/store/postgres/postgrestest"
 )
 
 // Long forms.
@@ -75,98 +69,26 @@ func TestNoncesAtThreeGateways(t *testing.T) {
 	t.Logf("%d nonces at three gateways at once: each was good exactly once; none without a database", *nonces)
 }
 
-// bad is a network between gateways and their database that is slow and resets connections.
-type bad struct {
-	real   string // socket of the server
-	wait   time.Duration
-	resets atomic.Int64
-	on     atomic.Bool
-}
-
-// slowly stands a bad network before a server and returns its URL.
-func slowly(t *testing.T, server *postgrestest.Server, wait time.Duration) (*bad, string) {
-	t.Helper()
-	u, err := url.Parse(server.URL())
-	must(t, err)
-	dir, err := os.MkdirTemp("", "net")
-	must(t, err)
-	b := &bad{real: filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"), wait: wait}
-	l, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))
-	must(t, err)
-	var conns sync.WaitGroup
-	conns.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conns.Go(func() { b.carry(c) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		conns.Wait()
-		_ = os.RemoveAll(dir)
-	})
-	q := u.Query()
-	q.Set("host", dir)
-	u.RawQuery = q.Encode()
-	return b, u.String()
-}
-
-// carry carries one connection.
-func (b *bad) carry(c net.Conn) {
-	defer c.Close()
-	s, err := net.Dial("unix", b.real)
-	if err != nil {
-		return
-	}
-	defer s.Close()
-	var both sync.WaitGroup
-	for _, way := range [][2]net.Conn{{c, s}, {s, c}} {
-		both.Go(func() {
-			defer way[0].Close()
-			defer way[1].Close()
-			buf := make([]byte, 64<<10)
-			for {
-				n, err := way[0].Read(buf)
-				if err != nil {
-					return
-				}
-				if b.on.Load() {
-					<-time.After(b.wait / 2)
-					if rand.IntN(100) == 0 {
-						b.resets.Add(1)
-						return
-					}
-				}
-				if _, err := way[1].Write(buf[:n]); err != nil {
-					return
-				}
-			}
-		})
-	}
-	both.Wait()
-}
-
 // Three gateways claim the same calls over a network that is slow and resets one message in a hundred: no
 // call is begun by two of them, and what one was told that it began is its own. The log of one of them has
 // every record that was acknowledged, once.
 func TestBadNetwork(t *testing.T) {
 	server := own(t)
-	b, url := slowly(t, server, *latency)
-	gates := three(t, url, time.Minute)
+	b, err := server.Network(*latency)
+	must(t, err)
+	t.Cleanup(b.Close)
+	gates := three(t, b.URL, 2*time.Minute)
 	for i, g := range gates {
 		join(t, g, fmt.Sprint("life ", i))
 	}
-	b.on.Store(true)
+	b.Bad(true)
 	over := time.Now().Add(*network)
 	var calls, unknown, records int
 	var wg sync.WaitGroup
 	wg.Go(func() { calls, unknown = claims(t, gates, over) })
 	wg.Go(func() { records = appends(t, gates[0].Logs().Log("gate-a"), over) })
 	wg.Wait()
-	b.on.Store(false)
+	b.Bad(false)
 	n := 0
 	must(t, gates[1].Logs().Log("gate-a").Read(context.Background(), 1, func(r store.Record) error {
 		if n++; string(r.Body) != fmt.Sprint("record ", n) {
@@ -178,7 +100,7 @@ func TestBadNetwork(t *testing.T) {
 		t.Errorf("%d records are there, %d were acknowledged", n, records)
 	}
 	t.Logf("%v at %v a round trip, %d resets: %d calls claimed by three gateways at once, each begun at most once, "+
-		"%d of them by nobody who was told so; %d records, each there once", *network, *latency, b.resets.Load(), calls, unknown, n)
+		"%d of them by nobody who was told so; %d records, each there once", *network, *latency, b.Resets(), calls, unknown, n)
 }
 
 // claims has three gateways begin the same calls, and counts those that none was told it began.

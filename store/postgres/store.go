@@ -25,8 +25,9 @@ import (
 )
 
 const (
-	// statementTime is how long the server may take for one statement.
-	statementTime = 5 * time.Second
+	// statementTime is how long the server may take for one attempt, longTime for one where a round trip takes
+	// seconds.
+	statementTime, longTime = 5 * time.Second, 30 * time.Second
 	// attempts bounds how often a transaction begins anew: that met another one, or whose connection
 	// had gone away, of which a pool may have many after a restart of the server.
 	attempts = 20
@@ -58,6 +59,7 @@ type Store struct {
 	pools    *pools.Pools
 	closed   atomic.Bool
 	outage   *outage.Outage
+	pace     *outage.Pace
 	warnings []string
 }
 
@@ -91,11 +93,11 @@ func connect(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("schema %q: use lower-case letters, digits and underscores", cfg.Schema)
 	}
 	all, err := pools.Open(ctx, pools.Config{URL: cfg.URL, Connections: cfg.Connections, Pooler: cfg.Pooler,
-		Connect: statementTime})
+		Dial: statementTime, Connect: longTime})
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, pools: all}
+	s := &Store{cfg: cfg, pools: all, pace: outage.NewPace(statementTime, longTime)}
 	s.outage = outage.New(outage.Config{Attempts: attempts, Patience: cfg.Patience, Reset: all.Reset, Closed: s.closed.Load})
 	return s, nil
 }
@@ -132,7 +134,7 @@ func (s *Store) Away() error {
 		return nil
 	}
 	return fmt.Errorf("the database is away since %s: %w", since.UTC().Format("15:04:05 UTC"),
-		sqlstate.Translate(why, statementTime))
+		sqlstate.Translate(why, s.pace.Limit()))
 }
 
 // Warnings returns what the operator should know of the server, as Open found it.
@@ -195,9 +197,7 @@ func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Contex
 		if s.closed.Load() {
 			return fmt.Errorf("%s: %w", what, store.ErrClosed)
 		}
-		timed, cancel := context.WithTimeout(ctx, statementTime)
-		err = fn(timed)
-		cancel()
+		err = s.attempt(ctx, fn)
 		if err == nil || !sqlstate.Away(err) {
 			s.outage.Over()
 		}
@@ -211,7 +211,17 @@ func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Contex
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", what, ctx.Err())
 	}
-	return fmt.Errorf("%s: %w", what, sqlstate.Translate(err, statementTime))
+	return fmt.Errorf("%s: %w", what, sqlstate.Translate(err, s.pace.Limit()))
+}
+
+// attempt calls fn, which has as much time as attempts take now.
+func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context) error) error {
+	timed, cancel := context.WithTimeout(ctx, s.pace.Limit())
+	defer cancel()
+	begun := time.Now()
+	err := fn(timed)
+	s.pace.Took(time.Since(begun), err)
+	return err
 }
 
 // count runs one statement and returns how many rows it changed.

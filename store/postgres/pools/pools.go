@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -27,7 +28,8 @@ type Config struct {
 	URL         string
 	Connections int           // for calls, default 16, at least 4
 	Pooler      bool          // a pooler in transaction mode is in front: no prepared statements
-	Connect     time.Duration // for one connection
+	Dial        time.Duration // to reach a server
+	Connect     time.Duration // for one connection with all that is said at its beginning
 }
 
 // Pools of connections. They are safe for concurrent use.
@@ -64,6 +66,7 @@ func open(ctx context.Context, cfg Config, conns int) (*pgxpool.Pool, error) {
 	pc.MaxConns = int32(min(conns, maxConnections))
 	pc.ConnConfig.RuntimeParams["application_name"] = "stagelock"
 	pc.ConnConfig.ConnectTimeout = cfg.Connect
+	pc.ConnConfig.DialFunc = (&net.Dialer{Timeout: cfg.Dial}).DialContext // a machine that is gone is left soon
 	if cfg.Pooler {
 		pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 		pc.ConnConfig.StatementCacheCapacity = 0
