@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,8 @@ type fleet struct {
 	db     *postgres.Store      // as the test sees it
 	gates  []*gate
 
-	haproxy *harness.HAProxy
+	haproxy  *harness.HAProxy
+	upstream string // URL of the engine
 }
 
 // gate is one gateway of a fleet.
@@ -45,12 +47,16 @@ type gate struct {
 // newFleet starts a database, HAProxy and gateways of these names; more are lines of their configuration.
 func newFleet(t *testing.T, names []string, more ...string) *fleet {
 	t.Helper()
+	f := withDatabase(t)
+	f.serve(t, f.server.URL(), names, more)
+	return f
+}
+
+// withDatabase returns a fleet without any gateway yet.
+func withDatabase(t *testing.T) *fleet {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("gateways in processes of their own take a while")
-	}
-	haproxy, err := harness.FindHAProxy()
-	if err != nil {
-		t.Skip("HAProxy is not installed: apt-get install haproxy")
 	}
 	server, err := postgrestest.Start(t.Context())
 	if errors.Is(err, postgrestest.ErrMissing) {
@@ -60,14 +66,23 @@ func newFleet(t *testing.T, names []string, more ...string) *fleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	f := &fleet{server: server, crash: crash{key: harness.NewKey(t, harness.Secret), dir: t.TempDir(), lars: map[string][]byte{}}}
+	return &fleet{server: server, crash: crash{key: harness.NewKey(t, harness.Secret), dir: t.TempDir(), lars: map[string][]byte{}}}
+}
+
+// serve starts an engine, gateways that reach the database at url, and HAProxy in front of them.
+func (f *fleet) serve(t *testing.T, url string, names, more []string) {
+	t.Helper()
+	haproxy, err := harness.FindHAProxy()
+	if err != nil {
+		t.Skip("HAProxy is not installed: apt-get install haproxy")
+	}
 	f.engine = harness.StartEngine(t, harness.EngineOptions{Documents: "4.0.0", Before: f.before})
+	f.upstream = f.engine.URL
 	for _, name := range names {
-		f.add(t, name, server.URL(), more)
+		f.add(t, name, url, more)
 	}
 	f.front(t, haproxy)
 	f.open(t)
-	return f
 }
 
 // add makes a gateway known: its port is the one that it gets at its first start.
@@ -78,10 +93,13 @@ func (f *fleet) add(t *testing.T, name, url string, more []string) {
 		t.Fatal(err)
 	}
 	o := harness.Options{
-		Upstream: f.engine.URL, Context: "/live", Allow: `["127.0.0.0/8"]`, Hosts: []string{`proxy_protocol: ["127.0.0.1"]`},
+		Upstream: f.upstream, Context: "/live", Allow: `["127.0.0.0/8"]`, Hosts: []string{`proxy_protocol: ["127.0.0.1"]`},
 		Names: `["` + fleetHost + `", "127.0.0.1"]`,
-		Extra: append(append([]string{"drain: 30s", "store: postgres", "cluster:", "  node: " + name, "  key_file: " + key, "  lease: 3s",
+		Extra: append(append([]string{"drain: 30s", "store: postgres", "cluster:", "  node: " + name, "  key_file: " + key,
 			"  drain_notice: 5s", "  postgres: { url: { value: " + fmt.Sprintf("%q", url) + " } }"}, more...), unhurried...),
+	}
+	if !slices.ContainsFunc(more, func(l string) bool { return strings.HasPrefix(l, "  lease:") }) {
+		o.Extra = slices.Insert(o.Extra, slices.Index(o.Extra, "cluster:")+1, "  lease: "+fleeting.String())
 	}
 	data := filepath.Join(f.dir, name)
 	first, err := startChild(errand{File: writeConfig(t, o, data, "127.0.0.1:0")})

@@ -19,6 +19,9 @@ var (
 	clusterKills = flag.Int("cluster-kills", 10, "how often one of two gateways is killed, at each point of a call's way in turn")
 	rolls        = flag.Int("rolls", 3, "how often the gateways are restarted one after the other under publishers")
 	rollers      = flag.Int("rollers", 6, "how many publishers publish meanwhile")
+
+	clusterNetwork = flag.Duration("cluster-network", 5*time.Second, "how long publishers publish while the way to the database is bad")
+	clusterLatency = flag.Duration("cluster-latency", 200*time.Millisecond, "how long a round trip to the database takes then")
 )
 
 // One of two gateways is killed at each point of a call's way, in whichever call of a publish comes to it.
@@ -141,8 +144,9 @@ type crowd struct {
 	wg     sync.WaitGroup
 	stop   chan struct{}
 	calls  atomic.Int64
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	failed []string
+	told   []told // of the calls that succeeded
 }
 
 // publishing begins to publish through HAProxy, each publisher another archive into the same site.
@@ -150,7 +154,12 @@ func (f *fleet) publishing(t *testing.T, n int) *crowd {
 	c := &crowd{stop: make(chan struct{})}
 	for i := range n {
 		j := f.client()
-		j.succeeded = func(string) { c.calls.Add(1) }
+		j.succeeded = func(name string) {
+			c.calls.Add(1)
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.told = append(c.told, told{j.from.String(), name, j.refs[len(j.refs)-1]})
+		}
 		c.wg.Go(func() {
 			defer j.close()
 			for round := 0; ; round++ {
@@ -171,11 +180,12 @@ func (f *fleet) publishing(t *testing.T, n int) *crowd {
 	return c
 }
 
-// end stops the publishers and reports what failed.
-func (c *crowd) end(t *testing.T, did string) {
+// end stops the publishers, reports what failed and has f know what they were told.
+func (c *crowd) end(t *testing.T, f *fleet, did string) {
 	t.Helper()
 	close(c.stop)
 	c.wg.Wait()
+	f.done = append(f.done, c.told...)
 	for i, text := range c.failed {
 		if i == 5 {
 			break
@@ -198,7 +208,7 @@ func TestClusterRollingRestarts(t *testing.T) {
 		f.awaitUp(t, g)
 		f.awaitServing(t)
 	}
-	c.end(t, fmt.Sprintf("%d restarts under %d publishers", *rolls, *rollers))
+	c.end(t, f, fmt.Sprintf("%d restarts under %d publishers", *rolls, *rollers))
 	f.compare(t, f.logs(t))
 }
 
@@ -246,6 +256,27 @@ func TestClusterDatabaseRestarts(t *testing.T) {
 		}
 	}
 	f.awaitServing(t)
-	c.end(t, fmt.Sprintf("%d restarts of the database under %d publishers", *rolls, *rollers))
+	c.end(t, f, fmt.Sprintf("%d restarts of the database under %d publishers", *rolls, *rollers))
 	f.compare(t, f.logs(t))
+}
+
+// The way to the database takes seconds for a round trip and resets connections, while publishers publish: no
+// call is carried out twice or without a verdict, and who fails is told what is known.
+func TestClusterBadNetwork(t *testing.T) {
+	f := withDatabase(t)
+	way, err := f.server.Network(*clusterLatency)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(way.Close)
+	f.serve(t, way.URL, []string{"gate-a", "gate-b"}, []string{"  lease: 1m", "  patience: 2m"})
+	way.Bad(true)
+	c := f.publishing(t, *rollers)
+	<-time.After(*clusterNetwork)
+	way.Bad(false)
+	c.end(t, f, fmt.Sprintf("%v at %v a round trip to the database, %d resets", *clusterNetwork, *clusterLatency, way.Resets()))
+	f.compare(t, f.logs(t))
+	if c.calls.Load() == 0 {
+		t.Error("no call succeeded")
+	}
 }
