@@ -1,6 +1,7 @@
 package once
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,9 @@ type LifeConfig struct {
 type Life struct {
 	cfg LifeConfig
 
-	mu     sync.Mutex
+	asked string // id of a join that may count though nobody said so; Run's own
+
+	mu     sync.Mutex // guards what follows
 	id     string
 	until  time.Time // by this process's monotonic clock, as what follows
 	doubt  time.Time // until then nobody knows what the store lost
@@ -123,9 +126,14 @@ func (l *Life) member(id string) store.Member {
 	}
 }
 
+// join begins another life. One whose beginning may have counted is begun once more, unless it is over already.
 func (l *Life) join(ctx context.Context) error {
-	id, sent := uuid.NewString(), time.Now()
+	id, sent := cmp.Or(l.asked, uuid.NewString()), time.Now()
+	l.asked = id
 	now, err := l.cfg.Members.Join(ctx, l.member(id), l.cfg.Lease)
+	if err == nil || errors.Is(err, store.ErrStale) {
+		l.asked = ""
+	}
 	if err != nil {
 		return err
 	}
@@ -168,7 +176,7 @@ func (l *Life) again(ctx context.Context) error {
 		return err
 	}
 	for _, m := range all {
-		if m.Node == l.cfg.Node && m.ID != id && !m.Over {
+		if m.Node == l.cfg.Node && m.ID != id && m.ID != l.asked && !m.Over {
 			return fmt.Errorf("%w, %q: give each its own cluster.node", ErrReplaced, l.cfg.Node)
 		}
 	}

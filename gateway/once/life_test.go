@@ -177,3 +177,91 @@ func TestJoinWantsAllOfIt(t *testing.T) {
 		t.Error("calls without a store")
 	}
 }
+
+// mute is a store of members that keeps who joins and cannot say so.
+type mute struct {
+	memberStore
+	dumb atomic.Int64 // how many more joins it says nothing of
+}
+
+func (m *mute) Join(ctx context.Context, one store.Member, ttl time.Duration) (time.Time, error) {
+	now, err := m.memberStore.Join(ctx, one, ttl)
+	if err == nil && m.dumb.Add(-1) >= 0 {
+		return time.Time{}, errAway
+	}
+	return now, err
+}
+
+// A gateway whose lease ran out, and that joined though nobody could tell it so, does not take itself for
+// another one of its name: it goes on.
+func TestAJoinThatCountsThoughNobodyWasToldSo(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		lost int64 // answers
+		over bool  // the life that began is over before it is asked for again
+	}{{"one answer is lost", 1, false}, {"several are", 5, false}, {"and its lease ran out", 1, true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				db := database(t)
+				members := &mute{memberStore: db.Members()}
+				l, err := once.Join(t.Context(), lifeConfig(members))
+				if err != nil {
+					t.Fatal(err)
+				}
+				first, _ := l.Owner()
+				end := run(l)
+				members.dumb.Store(tt.lost)
+				if err := db.Members().Leave(t.Context(), first); err != nil { // as when its lease ran out
+					t.Fatal(err)
+				}
+				if tt.over {
+					<-time.After(lease / 4) // it has joined
+					for _, id := range living(t, db) {
+						if err := db.Members().Leave(t.Context(), id); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				<-time.After(3 * lease)
+				id, _ := l.Owner()
+				if got := living(t, db); len(got) != 1 || got[0] != id || id == first || !l.Holds() {
+					t.Errorf("living %v, own %s after %s, holds %t", got, id, first, l.Holds())
+				}
+				if err := end(); err != nil {
+					t.Errorf("it ended with %v", err)
+				}
+			})
+		})
+	}
+}
+
+// Another gateway of the name is told apart from the gateway's own join of which it heard nothing.
+func TestAnotherGatewayAfterAJoinThatWasLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := database(t)
+		members := &mute{memberStore: db.Members()}
+		l, err := once.Join(t.Context(), lifeConfig(members))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _ := l.Owner()
+		end := run(l)
+		members.dumb.Store(1)
+		if err := db.Members().Leave(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(lease / 4)
+		other, err := once.Join(t.Context(), lifeConfig(db.Members()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(lease / 2)
+		if err := end(); !errors.Is(err, once.ErrReplaced) {
+			t.Errorf("the former one ended with %v", err)
+		}
+		id, _ := other.Owner()
+		if got := living(t, db); len(got) != 1 || got[0] != id {
+			t.Errorf("living %v, want %s", got, id)
+		}
+	})
+}
