@@ -8,7 +8,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
-// Decoder reads one stream. It is used once, by one goroutine.
+// Decoder reads one stream, or after Again another one. It belongs to one goroutine.
 type Decoder struct {
 	// Bulk gets the content of the one byte array that may stream: held is everything kept so far,
 	// size the bytes that the array claims, and c must be read to its end. A nil Bulk refuses such
@@ -57,10 +57,31 @@ type frame struct {
 
 // NewDecoder returns a Decoder of in.
 func NewDecoder(in *source.Input, lim Limits) *Decoder {
-	d := &Decoder{in: in, lim: lim}
+	d := &Decoder{}
+	d.begin(in, lim)
+	return d
+}
+
+func (d *Decoder) begin(in *source.Input, lim Limits) {
+	d.in, d.lim = in, lim
 	d.handles, d.types = d.first.handles[:0], d.first.types[:0]
 	d.classes, d.stack = d.first.classes[:0], d.first.stack[:0]
-	return d
+}
+
+// Again makes the decoder one of in, in the room of what it read before: none of those values may be used
+// any more.
+func (d *Decoder) Again(in *source.Input, lim Limits) {
+	if d.in == nil { // nothing was read since
+		d.begin(in, lim)
+		return
+	}
+	objects, strings, values, places := d.objects, d.strings, d.values, d.places
+	objects.again()
+	strings.again()
+	values.again()
+	places.again()
+	*d = Decoder{objects: objects, strings: strings, values: values, places: places}
+	d.begin(in, lim)
 }
 
 // Decode reads the header and the one object that may stand in root, and makes sure that nothing

@@ -12,7 +12,14 @@ const (
 // many.
 type slab[T any] struct {
 	free  []T
+	first []T // the first chunk, for another stream
 	chunk int
+}
+
+// again takes back all that was handed out.
+func (s *slab[T]) again() {
+	clear(s.first)
+	s.free, s.chunk = s.first, len(s.first)
 }
 
 // one returns a zero value.
@@ -28,6 +35,9 @@ func (s *slab[T]) many(n int) []T {
 	if n > len(s.free) {
 		s.chunk = max(minChunk, min(2*s.chunk, maxChunk), n)
 		s.free = make([]T, s.chunk)
+		if s.first == nil {
+			s.first = s.free
+		}
 	}
 	own := s.free[:n:n]
 	s.free = s.free[n:]

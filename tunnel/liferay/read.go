@@ -25,6 +25,16 @@ type Call struct {
 	root     *graph.Object
 	args     *graph.Array
 	password *graph.String // nil if the body carries null
+	decoder  *javaser.Decoder
+}
+
+// Release gives back what the call was read with. The call may not be used any more, but for what it named:
+// texts and numbers.
+func (c *Call) Release() {
+	if c.decoder != nil {
+		schema.Shapes().Release(c.decoder)
+	}
+	*c = Call{}
 }
 
 // Part is a call that carries content, at the moment its content begins. Its method is not known
@@ -58,6 +68,7 @@ func Read(in *source.Input, lim javaser.Limits, part func(Part) error) (*Call, e
 	if err != nil {
 		return nil, err
 	}
+	call.decoder = d
 	if early != nil && early.called && call.Method.Name != methodUpdate {
 		return nil, problem(ReasonArguments, "only updateStagingRequest carries content", nil)
 	}

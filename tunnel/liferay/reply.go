@@ -40,6 +40,17 @@ type Reply struct {
 	Value  any     // as in tunnel.Call.Args; nil for nothing, for models and for an exception
 	Thrown *Thrown // nil for a value
 	root   graph.Value
+
+	decoder *javaser.Decoder
+}
+
+// Release gives back what the reply was read with. It may not be used any more, but for texts and numbers
+// that it had.
+func (r *Reply) Release() {
+	if r.decoder != nil {
+		schema.Shapes().Release(r.decoder)
+	}
+	*r = Reply{}
 }
 
 // ReadReply reads the reply of a method that returns the Java type returns. Its errors are
@@ -63,7 +74,7 @@ func ReadReply(in *source.Input, lim javaser.Limits, returns string, resets bool
 		}
 		return &Reply{}, nil
 	}
-	r := &Reply{root: v, Thrown: thrown(v)}
+	r := &Reply{root: v, Thrown: thrown(v), decoder: d}
 	if r.Thrown == nil {
 		r.Value = plain(v)
 	}

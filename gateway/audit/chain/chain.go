@@ -31,22 +31,24 @@ const (
 
 // Chain computes links. It is not safe for concurrent use.
 type Chain struct {
-	sum hash.Hash
-	len [8]byte
+	sum  hash.Hash
+	len  [8]byte
+	link Digest // room for a sum, which would escape
 }
 
 // New returns a Chain.
 func New() *Chain { return &Chain{sum: sha256.New()} }
 
 // Link returns the hash of the line that begins with covered and follows the one with hash prev.
-func (c *Chain) Link(prev Digest, covered []byte) (d Digest) {
+func (c *Chain) Link(prev Digest, covered []byte) Digest {
+	c.link = prev
 	c.sum.Reset()
-	c.sum.Write(prev[:])
+	c.sum.Write(c.link[:])
 	binary.BigEndian.PutUint64(c.len[:], uint64(len(covered)))
 	c.sum.Write(c.len[:])
 	c.sum.Write(covered)
-	c.sum.Sum(d[:0])
-	return d
+	c.sum.Sum(c.link[:0])
+	return c.link
 }
 
 // AppendLine appends the line of an event with those members, and returns its hash.

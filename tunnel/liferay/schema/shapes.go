@@ -31,6 +31,8 @@ type Set struct {
 	Settings   []*graph.Shape // the map of an ExportImportConfiguration
 	Replies    map[string]*graph.Slot
 	throwables throwables
+
+	decoders sync.Pool // of those that were released
 }
 
 // Shapes returns what may stand where, made once.
@@ -46,9 +48,20 @@ var Shapes = sync.OnceValue(func() *Set {
 
 // Decoder returns a decoder of in that shares the common texts.
 func (s *Set) Decoder(in *source.Input, lim javaser.Limits) *javaser.Decoder {
-	d := javaser.NewDecoder(in, lim)
+	d, ok := s.decoders.Get().(*javaser.Decoder)
+	if ok {
+		d.Again(in, lim)
+	} else {
+		d = javaser.NewDecoder(in, lim)
+	}
 	d.Common = s.Common
 	return d
+}
+
+// Release takes a decoder back for another stream: none of the values that it read may be used any more.
+func (s *Set) Release(d *javaser.Decoder) {
+	d.Again(nil, javaser.Limits{}) // what it read is not kept until then
+	s.decoders.Put(d)
 }
 
 func orNull(shapes ...*graph.Shape) graph.Slot {
