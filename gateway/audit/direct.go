@@ -15,7 +15,7 @@ const syncAfter = 5 * time.Millisecond
 
 // write appends p in the goroutine of its caller. Who needs the disk syncs for all that was written.
 func (l *Log) write(ctx context.Context, p *pending, durable bool) error {
-	ctx = context.WithoutCancel(ctx) // a log that is half told would not know where it ends
+	ctx = context.Background() // a log that is half told would not know where it ends
 	err := l.put(ctx, p)
 	if err == nil && durable {
 		err = l.direct.Sync(ctx, p.seq)

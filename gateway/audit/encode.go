@@ -2,6 +2,7 @@ package audit
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -29,10 +30,10 @@ func appendEvent(b []byte, ev *Event) []byte {
 	b = appendText(b, "ref", ev.Ref)
 	b = appendText(b, "node", ev.Node)
 	if ev.Addr.IsValid() {
-		b = appendText(b, "addr", ev.Addr.String())
+		b = appendAddr(b, ev.Addr)
 	}
 	if ev.Socket.IsValid() {
-		b = appendText(b, "socket", ev.Socket.String())
+		b = appendSocket(b, ev.Socket)
 	}
 	b = appendText(b, "peer", ev.Peer)
 	b = appendText(b, "login", ev.Login)
@@ -84,6 +85,23 @@ func appendText(b []byte, key, value string) []byte {
 		return b
 	}
 	return appendString(appendKey(b, key), value)
+}
+
+// appendAddr appends an address. Only a zone can hold what must be escaped.
+func appendAddr(b []byte, a netip.Addr) []byte {
+	if a.Zone() != "" {
+		return appendText(b, "addr", a.String())
+	}
+	b = append(appendKey(b, "addr"), '"')
+	return append(a.AppendTo(b), '"')
+}
+
+func appendSocket(b []byte, s netip.AddrPort) []byte {
+	if s.Addr().Zone() != "" {
+		return appendText(b, "socket", s.String())
+	}
+	b = append(appendKey(b, "socket"), '"')
+	return append(s.AppendTo(b), '"')
 }
 
 func appendNumber(b []byte, key string, value int64) []byte {

@@ -230,6 +230,9 @@ func (l *Log) AppendSoon(ctx context.Context, ev Event) (store.Seq, error) {
 	return l.append(ctx, ev, soon)
 }
 
+// Prompt reports whether Write and AppendSoon wait for nobody but the kernel.
+func (l *Log) Prompt() bool { return l.direct != nil }
+
 // Write is Append for the verdict of a call that changes nothing: what it wrote outlives the process
 // when it returns nil, and is on disk within 10 ms or Err says why not. A store that is neither a
 // store.Written nor a store.Lazy is waited for.

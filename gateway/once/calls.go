@@ -1,7 +1,6 @@
 package once
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"sync"
@@ -74,7 +73,7 @@ type Calls struct {
 
 	mu      sync.Mutex // guards what follows, and the fields of every flight
 	flights map[store.RepeatKey]*flight
-	under   *list.List // begin of every call under way, oldest first
+	under   Mark // a ring of every call under way, oldest first behind it
 }
 
 // flight is one guarded call of this process.
@@ -95,27 +94,43 @@ func New(c Config) (*Calls, error) {
 	if c.Repeats == nil || c.Owner == nil || c.Now == nil || c.Keep == nil {
 		return nil, errors.New("once: a part of its configuration is missing")
 	}
-	return &Calls{cfg: c, since: c.Now(), flights: map[store.RepeatKey]*flight{}, under: list.New()}, nil
+	all := &Calls{cfg: c, since: c.Now(), flights: map[store.RepeatKey]*flight{}}
+	all.under.next, all.under.before = &all.under, &all.under
+	return all, nil
 }
 
-// Enter notes that a call is under way, guarded or not, until leave is called: what it may be a
-// duplicate of is kept for it.
-func (c *Calls) Enter(begun time.Time) (leave func()) {
+// Mark says that a call is under way. Its owner keeps it, at one place, from Enter to Leave.
+type Mark struct {
+	begun        time.Time
+	before, next *Mark
+}
+
+// Enter notes that a call is under way, guarded or not, until Leave is called with the same mark: what it
+// may be a duplicate of is kept for it.
+func (c *Calls) Enter(m *Mark, begun time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	at := c.under.PushBack(begun)
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.under.Remove(at)
-	}
+	*m = Mark{begun: begun, before: c.under.before, next: &c.under}
+	m.before.next, c.under.before = m, m
+}
+
+// Leave takes an Enter back.
+func (c *Calls) Leave(m *Mark) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m.before.next, m.next.before = m.next, m.before
+	*m = Mark{}
 }
 
 // UnderWay returns how many calls are under way.
 func (c *Calls) UnderWay() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.under.Len()
+	n := 0
+	for m := c.under.next; m != &c.under; m = m.next {
+		n++
+	}
+	return n
 }
 
 // Moved ends what was answered in the scope of call before it began: its client has moved on. A call
@@ -392,8 +407,8 @@ func (c *Calls) void(ctx context.Context, f *flight, _ []byte) error {
 func (c *Calls) oldest() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.under.Front(); e != nil {
-		return c.cfg.Now().Sub(e.Value.(time.Time))
+	if m := c.under.next; m != &c.under {
+		return c.cfg.Now().Sub(m.begun)
 	}
 	return 0
 }

@@ -226,7 +226,8 @@ func TestAnOvertakenCallIsADuplicate(t *testing.T) {
 			c := newClock()
 			calls, _ := open(t, t.TempDir(), c)
 			begun := c.now
-			leave := calls.Enter(begun)
+			var mark once.Mark
+			calls.Enter(&mark, begun)
 			carry(t, calls, call("x", "s", c.pass(time.Second)), "answer")
 			tt.after(t, calls, c)
 			original := call("x", "s", begun)
@@ -235,7 +236,7 @@ func TestAnOvertakenCallIsADuplicate(t *testing.T) {
 			if turn.First() || string(turn.Answer()) != "answer" {
 				t.Errorf("first %t, answer %q", turn.First(), turn.Answer())
 			}
-			leave()
+			calls.Leave(&mark)
 		})
 	}
 }

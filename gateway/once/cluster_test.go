@@ -88,8 +88,9 @@ func TestAnOvertakenCallOnAnotherGateway(t *testing.T) {
 	a, _ := openAs(t, dir, c, "gate-a")
 	b, _ := openAs(t, dir, c, "gate-b")
 	begun := c.now
-	leave := a.Enter(begun)
-	defer leave()
+	var mark once.Mark
+	a.Enter(&mark, begun)
+	defer a.Leave(&mark)
 	carry(t, b, call("x", "s", c.pass(time.Second)), "answer")
 	carry(t, b, call("y", "s", c.pass(time.Second)), "other")
 	c.pass(keep + time.Second)

@@ -11,10 +11,12 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/answer"
 	"github.com/stagelock/stagelock/gateway/relay/digest"
 	"github.com/stagelock/stagelock/gateway/relay/engine"
+	"github.com/stagelock/stagelock/gateway/relay/inflight"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/gateway/relay/problems"
 	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/relay/sights"
+	"github.com/stagelock/stagelock/gateway/relay/waiting"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/tunnel/http1"
@@ -25,31 +27,44 @@ import (
 // call is one call on its way. It belongs to the goroutine of its connection.
 type call struct {
 	*session
-	*visit.Visit
+	visit.Visit
 	policy  *rules.Policy
 	steps   []step // of its wire
 	req     *http1.Request
 	refusal *http1.Error // of a request that is not HTTP as the profile wants it
 	peer    *rules.Peer
-	ends    []func() // give back what the call holds
+	kit
 
-	in       *source.Input
-	body     digest.Body
-	wire     *liferay.Call
-	rule     *calls.Rule
-	facts    calls.Facts
-	past     memory.Past // what is remembered of the ids in facts
-	request  int64       // staging request that the call names or created, 0 for none
-	reserved func()      // takes a part back from those under way; nil: it is not among them
-	decision calls.Decision
-	turn     *once.Turn        // of a guarded call
-	levels   map[string]string // what the two engines say they are
-	sight    *sights.Watch     // of a part that is looked at; nil: none
+	body      digest.Body
+	wire      *liferay.Call
+	rule      *calls.Rule
+	signature string // of the rule that the call was found to be one of
+	facts     calls.Facts
+	past      memory.Past // what is remembered of the ids in facts
+	request   int64       // staging request that the call names or created, 0 for none
+	reserved  func()      // takes a part back from those under way; nil: it is not among them
+	decision  calls.Decision
+	turn      *once.Turn        // of a guarded call
+	levels    map[string]string // what the two engines say they are
+	sight     *sights.Watch     // of a part that is looked at; nil: none
 
 	engine  engine.Attempt
 	out     answer.Writer
 	answer  answered
 	stopped string // the step that refused it
+}
+
+// kit is what a call takes along from the one before it, and what it must give back.
+type kit struct {
+	room, replyRoom []byte // what is held of the call and of its reply
+	patience        waiting.Patience
+	beat            func() // live
+
+	held  source.Input
+	in    *source.Input // held, once it is read
+	ends  []func()      // give back what the call holds beside what follows
+	mark  once.Mark
+	place inflight.Place // among those of its peer
 }
 
 // answered is what the publisher gets, and how the call ended.
@@ -68,12 +83,27 @@ func (c *call) onEnd(f func()) { c.ends = append(c.ends, f) }
 // finish gives back what the call held.
 func (c *call) finish(ctx context.Context) {
 	c.settle(ctx)
+	c.relay.cfg.Once.Leave(&c.mark)
+	c.place.Leave()
 	for _, end := range c.ends {
 		end()
 	}
 	c.engine.Done()
+	c.policy.Engine.Pool.Leave()
 	if c.in != nil {
-		c.relay.release(c.in.Buffer())
+		c.room = c.in.Buffer()
+	}
+	if c.answer.reply != nil {
+		c.replyRoom = c.engine.Room()
+	}
+	if c.turn != nil { // its answer may be kept
+		c.replyRoom = nil
+	}
+	if c.wire != nil {
+		c.wire.Release()
+	}
+	if c.answer.reply != nil {
+		c.answer.reply.Release()
 	}
 }
 
@@ -93,7 +123,7 @@ func (c *call) Describe(ev *audit.Event) {
 		return
 	}
 	ev.Line = c.wire.Line
-	if c.wire.Method.Name != "" {
+	if ev.Method = c.signature; ev.Method == "" && c.wire.Method.Name != "" {
 		ev.Method = c.wire.Method.Signature()
 	}
 	ev.Request = c.request

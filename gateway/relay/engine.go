@@ -56,7 +56,7 @@ func (c *call) receive(ctx context.Context) error {
 	}
 	c.relay.cfg.Pause("answer received")
 	c.answer.status = reply.Status
-	got, err := c.engine.Read(reply, c.expected(ctx, c.rule.Returns, c.relay.buffer()))
+	got, err := c.engine.Read(reply, c.expected(ctx, c.rule.Returns, c.replyRoom))
 	c.answer.reply, c.answer.body = got.Reply, got.Body
 	if got.End != "" {
 		c.answer.end = got.End

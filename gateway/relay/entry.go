@@ -114,11 +114,11 @@ func (c *call) ready(ctx context.Context) error {
 		return tunnel.NotBegun(visit.ReasonStore, "the gateway cannot write its log", err)
 	}
 	// No longer than a publisher waits without a sign of life: its CMS gives up after 30 s.
-	leave, ok := c.relay.peers.Enter(ctx, c.peer.Name, c.policy.CallsAtOnce, c.policy.Heartbeat)
+	place, ok := c.relay.peers.Enter(ctx, c.peer.Name, c.policy.CallsAtOnce, c.policy.Heartbeat)
 	if !ok {
 		return problems.New(tunnel.Refused, problems.ReasonBusy, "too many calls of this peer are under way", nil)
 	}
-	c.onEnd(leave)
+	c.place = place
 	wait := c.policy.Quota.Delay(c.peer.Name, c.Begun)
 	c.answer.meter.Delayed = wait > 0
 	return waiting.For(ctx, wait)

@@ -10,7 +10,6 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/problems"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/javaser/source"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -19,7 +18,8 @@ import (
 // held.
 func (c *call) inspect(ctx context.Context) error {
 	c.body.Source = c.conn
-	c.in = source.New(&c.body, c.relay.buffer(), c.policy.Limits.Held)
+	c.in = &c.held
+	c.in.Begin(&c.body, c.room, c.policy.Limits.Held)
 	var wire *liferay.Call
 	err := c.in.Charge(c.charge(ctx))
 	if err == nil {
@@ -97,7 +97,7 @@ func (c *call) judge(ctx context.Context) error {
 	if refusal != nil {
 		return problems.Refused(refusal)
 	}
-	c.rule = rule
+	c.rule, c.signature = rule, rule.Signature()
 	if !c.wire.WrittenFor(c.policy.Build) {
 		return problems.New(tunnel.Refused, problems.ReasonLine,
 			"the publisher's portal is of another version line than the live one, which cannot read its calls", nil)

@@ -12,7 +12,6 @@ import (
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/relay/digest"
 	"github.com/stagelock/stagelock/gateway/relay/problems"
-	"github.com/stagelock/stagelock/gateway/relay/waiting"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/store"
@@ -28,7 +27,7 @@ func (c *call) repeat(ctx context.Context) error {
 	}
 	call := once.Call{
 		Key: store.RepeatKey{
-			Login: c.Login, KeyID: c.KeyID, Method: c.wire.Method.Signature(), Digest: c.digest(),
+			Login: c.Login, KeyID: c.KeyID, Method: c.signature, Digest: c.digest(),
 		},
 		Scope: c.scope(c.facts.Scope()), Reference: c.Ref, Begun: c.Begun,
 	}
@@ -90,7 +89,7 @@ func (c *call) holds(ctx context.Context) error {
 
 // patiently runs what may wait for a store that is away, with signs of life for the publisher.
 func (c *call) patiently(f func() error) error {
-	return waiting.Patiently(c.policy.Heartbeat, c.live, f)
+	return c.patience.With(c.policy.Heartbeat, c.beat, f)
 }
 
 func (c *call) digest() string {
@@ -163,17 +162,30 @@ func (c *call) keep(ctx context.Context) error {
 	if !c.forwards() {
 		return nil
 	}
-	var writes errgroup.Group
-	if c.turn != nil { // at once with the other, so that they share a commit
-		writes.Go(func() error { return c.turn.Record(ctx, c.answer.body) })
-	}
-	keep := func() error { return errors.Join(c.keepRequest(ctx), c.keepSight(ctx), writes.Wait()) }
-	if err := c.patiently(keep); err != nil {
-		return problems.New(tunnel.BadAnswer, visit.ReasonStore,
-			"the call was carried out, but the gateway cannot write its store", err)
+	if c.rule.Kind != calls.Read || c.teaches() {
+		if err := c.patiently(func() error { return c.keepAll(ctx) }); err != nil {
+			return problems.New(tunnel.BadAnswer, visit.ReasonStore,
+				"the call was carried out, but the gateway cannot write its store", err)
+		}
 	}
 	c.relay.cfg.Pause("answer recorded")
 	return nil
+}
+
+// keepAll writes all of it, at once with the answer of a guarded call, so that they share a commit.
+func (c *call) keepAll(ctx context.Context) error {
+	if c.turn == nil {
+		return errors.Join(c.keepRequest(ctx), c.keepSight(ctx))
+	}
+	var writes errgroup.Group
+	turn, body := c.turn, c.answer.body
+	writes.Go(func() error { return turn.Record(ctx, body) })
+	return errors.Join(c.keepRequest(ctx), c.keepSight(ctx), writes.Wait())
+}
+
+// teaches reports whether the answer of a call that reads tells later calls something.
+func (c *call) teaches() bool {
+	return c.answer.reply != nil && c.answer.reply.Thrown == nil && c.rule.Lesson(c.facts, c.past.Known).Learnt != calls.LearntNothing
 }
 
 func (c *call) keepRequest(ctx context.Context) error {

@@ -64,7 +64,8 @@ func Points() []string {
 type Relay struct {
 	cfg       Config
 	policy    atomic.Pointer[rules.Policy]
-	buffers   sync.Pool
+	calls     sync.Pool   // of *call that have ended
+	appended  func()      // an outcome was
 	leaving   atomic.Bool // Announce was called
 	publishes inflight.Publishes
 	peers     inflight.Places
@@ -81,7 +82,7 @@ func New(c Config, p *rules.Policy) (*Relay, error) {
 	if c.Pause == nil {
 		c.Pause = func(string) {}
 	}
-	r := &Relay{cfg: c}
+	r := &Relay{cfg: c, appended: func() { c.Pause("outcome appended") }}
 	r.claims = claims.New(c.Memory, &r.parts, c.Log)
 	r.policy.Store(p)
 	return r, nil
@@ -128,20 +129,31 @@ func (r *Relay) prune(ctx context.Context) {
 	old.Prune(ctx, r.Policy().RequestKeep)
 }
 
-// buffer returns a small buffer for what is held of a call.
-func (r *Relay) buffer() []byte {
-	if b, ok := r.buffers.Get().(*[]byte); ok {
-		return *b
+// begin returns the room of a call.
+func (r *Relay) begin() *call {
+	if c, ok := r.calls.Get().(*call); ok {
+		return c
 	}
-	return make([]byte, 0, 4<<10)
+	c := &call{kit: kit{room: kept(nil), replyRoom: kept(nil)}}
+	c.beat = c.live
+	return c
 }
 
-// release takes a buffer back, unless a large call has grown it.
-func (r *Relay) release(b []byte) {
-	if cap(b) <= 64<<10 {
-		b = b[:0]
-		r.buffers.Put(&b)
+// end takes the room of a call back, of which nothing may be used any more.
+func (r *Relay) end(c *call) {
+	*c = call{kit: kit{beat: c.beat, patience: c.patience, room: kept(c.room), replyRoom: kept(c.replyRoom)}}
+	r.calls.Put(c)
+}
+
+// roomSize is enough for most calls and replies, maxRoom what is kept of a larger one.
+const roomSize, maxRoom = 4 << 10, 64 << 10
+
+// kept is a buffer for the next call, unless a large one has grown it.
+func kept(b []byte) []byte {
+	if cap(b) == 0 || cap(b) > maxRoom {
+		return make([]byte, 0, roomSize)
 	}
+	return b[:0]
 }
 
 // Publishing returns how many publishes are in progress.
@@ -221,15 +233,15 @@ func (s *session) serveOne(ctx context.Context, req *http1.Request, refusal *htt
 	r.publishes.Enter()
 	defer r.publishes.Leave()
 	p := r.enterPolicy()
-	c := &call{
-		session: s, Visit: r.cfg.Visits.Open(s.Socket, &p.Rules), policy: p, steps: stepsOf(p, req), req: req, refusal: refusal,
-	}
+	c := r.begin()
+	defer r.end(c)
+	c.session, c.policy, c.steps, c.req, c.refusal = s, p, stepsOf(p, req), req, refusal
+	r.cfg.Visits.Begin(&c.Visit, s.Socket, &p.Rules)
 	c.Method = req.Method
 	c.engine.Engine, c.out = &p.Engine, answer.Writer{Conn: s.conn, Ref: c.Ref}
-	c.onEnd(p.Engine.Pool.Leave)
-	c.onEnd(r.cfg.Once.Enter(c.Begun))
+	r.cfg.Once.Enter(&c.mark, c.Begun)
 	defer c.finish(ctx)
-	defer c.Close(ctx, outcome{c}, func() { r.cfg.Pause("outcome appended") })
+	defer c.Close(ctx, outcome{c}, r.appended)
 	err := c.guarded(func() error { return c.run(ctx) })
 	defer func() { c.measure(err) }()
 	if err == nil {

@@ -146,7 +146,7 @@ func (p *Pool) Leave() {
 func (p *Pool) Members() []*Member { return slices.Clone(p.members) }
 
 // Up reports whether Pick finds a node.
-func (p *Pool) Up() bool { return len(p.candidates(nil)) > 0 }
+func (p *Pool) Up() bool { return len(p.candidates(make([]*Member, 0, 8), nil)) > 0 }
 
 // State returns which nodes are up, by name: those that neither probes nor calls found failing.
 func (p *Pool) State() map[string]bool {
@@ -175,15 +175,15 @@ func (p *Pool) Says() []string {
 
 // candidates returns the nodes that a call may go to: those that are up, or else those of which
 // only probes say that they are not.
-func (p *Pool) candidates(except *Member) []*Member {
-	if up := p.filter(except, (*Member).reachable); len(up) > 0 {
+// They are appended to room.
+func (p *Pool) candidates(room []*Member, except *Member) []*Member {
+	if up := p.filter(room, except, (*Member).reachable); len(up) > 0 {
 		return up
 	}
-	return p.filter(except, (*Member).usable)
+	return p.filter(room, except, (*Member).usable)
 }
 
-func (p *Pool) filter(except *Member, fits func(*Member) bool) []*Member {
-	var all []*Member
+func (p *Pool) filter(all []*Member, except *Member, fits func(*Member) bool) []*Member {
 	for _, m := range p.members {
 		if m != except && fits(m) {
 			all = append(all, m)
@@ -195,7 +195,8 @@ func (p *Pool) filter(except *Member, fits func(*Member) bool) []*Member {
 // Pick returns a node for a call of that staging request (0: of none): the one named home, which
 // created it, or always the same one, on every gateway; nil if none but except is up.
 func (p *Pool) Pick(request int64, home string, except *Member) *Member {
-	up := p.candidates(except)
+	var room [8]*Member
+	up := p.candidates(room[:0], except)
 	if len(up) == 0 {
 		return nil
 	}

@@ -219,15 +219,25 @@ func (v *Visit) Close(ctx context.Context, s Subject, then func()) {
 		Ended: audit.Ended{LatencyMicros: v.visits.cfg.Now().Sub(v.Begun).Microseconds()},
 	}
 	s.Describe(&ev)
+	all := v.visits // v may be another visit's by the time that it is written
+	if all.cfg.Prompt {
+		all.outcome(context.Background(), ev) // also of a gateway that stops
+		then()
+		return
+	}
 	ctx = context.WithoutCancel(ctx)
-	away := v.visits.cfg.Away != nil && v.visits.cfg.Away() != nil
-	taken := v.visits.background.do(away, func() {
-		if _, err := v.visits.cfg.Audit.AppendSoon(ctx, ev); err != nil {
-			_ = v.visits.Unwritten(err)
-		}
+	away := all.cfg.Away != nil && all.cfg.Away() != nil
+	taken := all.background.do(away, func() {
+		all.outcome(ctx, ev)
 		then()
 	})
 	if !taken {
 		then()
+	}
+}
+
+func (v *Visits) outcome(ctx context.Context, ev audit.Event) {
+	if _, err := v.cfg.Audit.AppendSoon(ctx, ev); err != nil {
+		_ = v.Unwritten(err)
 	}
 }

@@ -69,6 +69,8 @@ type Config struct {
 	Log   *logrus.Entry
 	Now   func() time.Time
 	NewID func() string // nil: UUIDs of version 7
+	// Prompt says that AppendSoon of the log waits for nobody: whoever ends a visit writes its outcome.
+	Prompt bool
 	// Away returns why the store cannot be reached now, or nil; nil: it is never away.
 	Away func() error
 	// Strangers returns how many refusals of addresses that are not allowed get a record of their own
@@ -138,7 +140,14 @@ func (v *Visits) summarize(ctx context.Context) {
 
 // Open begins a visit by socket, to be held against rules.
 func (v *Visits) Open(socket netip.AddrPort, rules *Rules) *Visit {
-	return &Visit{
+	one := &Visit{}
+	v.Begin(one, socket, rules)
+	return one
+}
+
+// Begin is Open in a place of the caller's.
+func (v *Visits) Begin(one *Visit, socket netip.AddrPort, rules *Rules) {
+	*one = Visit{
 		Ref: v.cfg.NewID(), Begun: v.cfg.Now(), Socket: socket, Addr: socket.Addr(), visits: v, rules: rules,
 	}
 }

@@ -52,6 +52,8 @@ type Rule struct {
 	learns   Learnt   // what the id in its answer is
 	decision Decision // when nothing speaks against the call
 	checks   []check
+
+	signature string // made once
 }
 
 // Void reports whether the call answers nothing.
@@ -59,6 +61,9 @@ func (r *Rule) Void() bool { return r.Returns == "void" }
 
 // Signature returns service#method(type,type).
 func (r *Rule) Signature() string {
+	if r.signature != "" {
+		return r.signature
+	}
 	return r.Service + "#" + r.Method + "(" + strings.Join(r.Parameters, ",") + ")"
 }
 
@@ -162,5 +167,6 @@ func newRule(r row, m meaning) *Rule {
 	case m.learns == LearntPage && m.site == 1: // getDefaultPlid
 		rule.checks = []check{pageSiteListed}
 	}
+	rule.signature = rule.Signature()
 	return rule
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 
 	//lint:ignore SA1019 old as it is, it is one of the three ciphers of the tunnel
 	"golang.org/x/crypto/blowfish" //nolint:staticcheck // see above
@@ -34,6 +35,15 @@ type Key struct {
 	id    string
 	block cipher.Block
 	gcm   cipher.AEAD // nil unless the key is an AES key
+
+	last atomic.Pointer[sealed]
+}
+
+// sealed is a header that was made. Most are for the login that the last one was for.
+type sealed struct {
+	login                      string
+	percentEncode, upperScheme bool
+	header                     string
 }
 
 // Format hides the expanded key, whatever the verb.

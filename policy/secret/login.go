@@ -52,6 +52,15 @@ func (k *Key) Authorization(login string, percentEncode, upperScheme bool) strin
 	if k == nil || k.block == nil || CheckLogin(login) != nil {
 		return ""
 	}
+	last := k.last.Load()
+	if last == nil || last.login != login || last.percentEncode != percentEncode || last.upperScheme != upperScheme {
+		last = &sealed{login, percentEncode, upperScheme, k.authorization(login, percentEncode, upperScheme)}
+		k.last.Store(last)
+	}
+	return last.header
+}
+
+func (k *Key) authorization(login string, percentEncode, upperScheme bool) string {
 	text := make([]byte, 0, maxDecoded)
 	if percentEncode {
 		text = appendEncoded(text, login)

@@ -12,6 +12,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1/forward"
 	"github.com/stagelock/stagelock/tunnel/http1/grammar"
+	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
 // Attempt is one call on its way to the engine. It belongs to one goroutine. Done must be called.
@@ -28,8 +29,13 @@ type Attempt struct {
 	retried  bool
 	released bool // the engine may have the whole call
 	length   int64
-	held     []byte // a small call as it is sent
+	held     []byte       // a small call as it is sent
+	in       source.Input // the reply
+	fields   [4]grammar.Field
 }
+
+// Room returns the buffer that the reply was read into, when nothing of it is needed any more.
+func (a *Attempt) Room() []byte { return a.in.Buffer() }
 
 // Released reports whether the engine may have the whole call.
 func (a *Attempt) Released() bool { return a.released }
@@ -113,7 +119,7 @@ func (a *Attempt) Stream(ctx context.Context, length int64, begin []byte) error 
 	if err := a.connect(ctx, nil); err != nil {
 		return err
 	}
-	if err := a.exchange.Send(a.Engine.head(a.member, a.From, length), begin); err != nil {
+	if err := a.exchange.Send(a.head(length), begin); err != nil {
 		return a.failed(err)
 	}
 	return nil
@@ -169,7 +175,7 @@ func (a *Attempt) Send(ctx context.Context, call []byte, length int64) error {
 
 func (a *Attempt) send() error {
 	a.released = true
-	err := a.exchange.Send(a.Engine.head(a.member, a.From, a.length), a.held)
+	err := a.exchange.Send(a.head(a.length), a.held)
 	if errors.Is(err, grammar.ErrField) || errors.Is(err, forward.ErrOverrun) {
 		a.released = false // nothing was written
 	}

@@ -55,9 +55,9 @@ type Caller struct {
 	Level string // what the staging engine says it is, for another gateway behind this one
 }
 
-// head returns the head of a call for a node. Nothing of the client's is copied.
-func (c *Config) head(m *upstream.Member, from Caller, length int64) forward.RequestHead {
-	host := m.Host()
+// head returns the head of the call for its node. Nothing of the client's is copied.
+func (a *Attempt) head(length int64) forward.RequestHead {
+	c, from, host := a.Engine, &a.From, a.member.Host()
 	if c.HostOf != nil {
 		host = cmp.Or(c.HostOf(from.Site), host)
 	}
@@ -65,10 +65,9 @@ func (c *Config) head(m *upstream.Member, from Caller, length int64) forward.Req
 		Target: c.PathContext + TunnelPath, Host: host, ContentType: ContentType,
 		Authorization: c.Key.Authorization(from.Login, c.Encoded, false),
 		ContentLength: length,
-		Fields: []grammar.Field{
-			{Name: "X-Forwarded-For", Value: from.Addr.String()}, {Name: "X-Forwarded-Proto", Value: "https"},
-			{Name: "X-Stagelock-Reference", Value: from.Ref},
-		},
+		Fields: append(a.fields[:0], grammar.Field{Name: "X-Forwarded-For", Value: from.Addr.String()},
+			grammar.Field{Name: "X-Forwarded-Proto", Value: "https"},
+			grammar.Field{Name: "X-Stagelock-Reference", Value: from.Ref}),
 	}
 	if from.Level != "" {
 		h.Fields = append(h.Fields, grammar.Field{Name: grammar.LevelField, Value: from.Level})

@@ -40,7 +40,8 @@ func (a *Attempt) Read(reply *forward.Reply, want Expected) (Answer, error) {
 		a.exchange.Cut()
 		return Answer{}, unexpectedStatus(reply.Status)
 	}
-	in := source.New(reply, want.Buffer, want.Limits.Held)
+	in := &a.in
+	in.Begin(reply, want.Buffer, want.Limits.Held)
 	r, err := readCharged(in, want)
 	var full *source.NoRoom
 	if errors.As(err, &full) {

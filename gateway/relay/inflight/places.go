@@ -26,29 +26,38 @@ func (b *Places) of(peer string, most int) chan struct{} {
 	return b.places[peer]
 }
 
-// Enter takes a place of the peer, waiting up to wait for one, and returns how to give it back.
-func (b *Places) Enter(
-	ctx context.Context, peer string, most int, wait time.Duration,
-) (leave func(), ok bool) {
+// Place is one place of a peer; the zero Place is none.
+type Place struct{ of chan struct{} }
+
+// Leave gives a place back, once.
+func (p *Place) Leave() {
+	if p.of != nil {
+		<-p.of
+		p.of = nil
+	}
+}
+
+// Enter takes a place of the peer, waiting up to wait for one.
+func (b *Places) Enter(ctx context.Context, peer string, most int, wait time.Duration) (p Place, ok bool) {
 	places := b.of(peer, most)
-	leave = func() { <-places }
+	p.of = places
 	select {
 	case places <- struct{}{}:
-		return leave, true
+		return p, true
 	default:
 	}
 	if wait <= 0 {
-		return nil, false
+		return Place{}, false
 	}
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case places <- struct{}{}:
-		return leave, true
+		return p, true
 	case <-t.C:
 	case <-ctx.Done():
 	}
-	return nil, false
+	return Place{}, false
 }
 
 // Taken returns how many places each peer has taken.

@@ -43,32 +43,66 @@ func Until(ctx context.Context, done <-chan struct{}, every time.Duration, beat 
 	}
 }
 
-// Patiently runs f, which may wait for a store that is away, and calls beat every so often while it lasts.
-// No beat goes on when it returns, and one that panics does so in the caller.
-func Patiently(every time.Duration, beat func(), f func() error) error {
-	var beating sync.Mutex // a sign of life ends before anything else is written
-	over := false
-	var fault any
-	var t *time.Timer
-	beating.Lock() // t is not read before it is there
-	t = time.AfterFunc(every, func() {
-		beating.Lock()
-		defer beating.Unlock()
-		defer func() { fault = recover() }() // it is the call's
-		if !over {
-			beat()
-			t.Reset(every)
-		}
-	})
-	beating.Unlock()
+// Patience runs what may wait for a store that is away, one after another. It is ready to use as it is and belongs
+// to one goroutine.
+type Patience struct{ spare *wait }
+
+// wait is one run with its signs of life.
+type wait struct {
+	mu    sync.Mutex // a sign of life ends before anything else is written
+	every time.Duration
+	beat  func()
+	timer *time.Timer
+	over  bool
+	fault any
+}
+
+// With runs f and calls beat every so often while it lasts. No beat goes on when it returns, and one that panics
+// does so in the caller.
+func (p *Patience) With(every time.Duration, beat func(), f func() error) error {
+	w := p.spare
+	if w == nil {
+		w = &wait{}
+	}
+	p.spare = nil
+	w.begin(every, beat)
 	defer func() {
-		beating.Lock()
-		defer beating.Unlock()
-		over = true
-		t.Stop()
+		unused, fault := w.end()
+		if unused { // else its timer may still be about to ask whether it is over
+			p.spare = w
+		}
 		if fault != nil {
 			panic(fault)
 		}
 	}()
 	return f()
+}
+
+func (w *wait) begin(every time.Duration, beat func()) {
+	w.mu.Lock() // the timer is not read before it is there
+	defer w.mu.Unlock()
+	w.every, w.beat, w.over = every, beat, false
+	if w.timer == nil {
+		w.timer = time.AfterFunc(every, w.tick)
+		return
+	}
+	w.timer.Reset(every)
+}
+
+func (w *wait) tick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer func() { w.fault = recover() }() // it is the call's
+	if !w.over {
+		w.beat()
+		w.timer.Reset(w.every)
+	}
+}
+
+// end reports whether the timer will not ask again.
+func (w *wait) end() (unused bool, fault any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over, w.beat = true, nil
+	return w.timer.Stop(), w.fault
 }

@@ -146,7 +146,7 @@ func TestPatientlyBeatsWhileItLasts(t *testing.T) {
 				var heard []time.Duration
 				begun := time.Now()
 				beat := func() { heard = append(heard, time.Since(begun)) }
-				err := waiting.Patiently(15*time.Second, beat, func() error { return errors.Join(pass(t, tt.lasts), errStop) })
+				err := new(waiting.Patience).With(15*time.Second, beat, func() error { return errors.Join(pass(t, tt.lasts), errStop) })
 				if !errors.Is(err, errStop) {
 					t.Errorf("%v, want what the work returned", err)
 				}
@@ -167,7 +167,7 @@ func pass(t *testing.T, d time.Duration) error { return waiting.For(t.Context(),
 func TestPatientlyEndsBehindItsBeat(t *testing.T) {
 	begun, returned := make(chan struct{}), make(chan struct{})
 	ended := false
-	err := waiting.Patiently(time.Millisecond, func() {
+	err := new(waiting.Patience).With(time.Millisecond, func() {
 		if ended {
 			return
 		}
@@ -193,7 +193,7 @@ func TestPatientlyHandsAFaultOn(t *testing.T) {
 				t.Errorf("recovered %v", got)
 			}
 		}()
-		err := waiting.Patiently(time.Second, func() { panic("fault of a beat") }, func() error { return pass(t, time.Minute) })
+		err := new(waiting.Patience).With(time.Second, func() { panic("fault of a beat") }, func() error { return pass(t, time.Minute) })
 		t.Errorf("it returned %v", err)
 	})
 }
@@ -208,7 +208,7 @@ func TestPatientlyOfWorkThatFails(t *testing.T) {
 					t.Errorf("recovered %v", got)
 				}
 			}()
-			_ = waiting.Patiently(time.Second, func() { beats++ }, func() error { panic("fault of the work") })
+			_ = new(waiting.Patience).With(time.Second, func() { beats++ }, func() error { panic("fault of the work") })
 		}()
 		if err := pass(t, time.Hour); err != nil || beats > 0 {
 			t.Errorf("%d beats of work that is over", beats)

@@ -26,7 +26,14 @@ type Input struct {
 // New returns an Input that reads src and keeps up to max bytes, in buf's capacity as long as
 // it is enough. The caller gets the buffer back, grown or not, from Buffer.
 func New(src io.Reader, buf []byte, max int64) *Input {
-	return &Input{src: src, buf: buf[:0], max: max}
+	in := &Input{}
+	in.Begin(src, buf, max)
+	return in
+}
+
+// Begin is New in a place of the caller's.
+func (in *Input) Begin(src io.Reader, buf []byte, max int64) {
+	*in = Input{src: src, buf: buf[:0], max: max}
 }
 
 const (
