@@ -38,6 +38,8 @@ const (
 	voidOne = `DELETE FROM repeats WHERE state <> 'answered' AND reference = ?5 AND ` + byKey
 	endOne  = `UPDATE repeats SET ended = 1 WHERE scope = ?5 AND ended = 0 AND ` + settled + `
 		AND ` + since + ` < ?6 AND NOT (` + byKey + `)`
+	// openScope finds whether endOne could end anything.
+	openScope = `SELECT 1 FROM repeats WHERE scope = ?1 AND ended = 0 LIMIT 1`
 	// pruneSettled looks at the few that are settled only.
 	pruneSettled = `DELETE FROM repeats WHERE ` + settled + ` AND ` + since + ` <= ?1`
 )
@@ -168,6 +170,16 @@ func (s repeats) EndScope(
 ) error {
 	if scope == "" {
 		return nil
+	}
+	var one int
+	err := s.read(ctx, "look at scope "+scope, openScope, func(st *sql.Stmt) error {
+		return st.QueryRowContext(ctx, scope).Scan(&one)
+	})
+	if errors.Is(err, store.ErrNotFound) { // mostly: it costs no commit
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	return s.write(ctx, "end scope "+scope, func(tx *txn) error {
 		now := tx.now()

@@ -51,19 +51,8 @@ type requests struct{ *file }
 
 func (s requests) Create(ctx context.Context, req store.Request) error {
 	return s.write(ctx, fmt.Sprintf("create request %d", req.ID), func(tx *txn) error {
-		for _, step := range []struct {
-			query string
-			args  []any
-		}{
-			{dropOther, []any{req.ID, req.Site, req.Checksum}},
-			{dropCleaned, []any{req.ID}},
-			{dropFormer, []any{req.ID}},
-			{reviveRequest, []any{req.ID, req.Upstream, tx.now()}},
-			{insertRequest, []any{req.ID, req.Site, req.Checksum, req.Peer, req.Upstream, tx.now()}},
-		} {
-			if _, err := tx.exec(step.query, step.args...); err != nil {
-				return err
-			}
+		if err := create(tx, &req); err != nil {
+			return err
 		}
 		for _, login := range req.Logins {
 			if _, err := tx.exec(addLogin, req.ID, login); err != nil {
@@ -72,6 +61,31 @@ func (s requests) Create(ctx context.Context, req store.Request) error {
 		}
 		return nil
 	})
+}
+
+// create makes the row of a request: most are new, and nothing else has their id.
+func create(tx *txn, req *store.Request) error {
+	insert := func() (int64, error) {
+		return tx.exec(insertRequest, req.ID, req.Site, req.Checksum, req.Peer, req.Upstream, tx.now())
+	}
+	if n, err := insert(); err != nil || n == 1 {
+		return err
+	}
+	for _, step := range []struct {
+		query string
+		args  []any
+	}{
+		{dropOther, []any{req.ID, req.Site, req.Checksum}},
+		{dropCleaned, []any{req.ID}},
+		{dropFormer, []any{req.ID}},
+		{reviveRequest, []any{req.ID, req.Upstream, tx.now()}},
+	} {
+		if _, err := tx.exec(step.query, step.args...); err != nil {
+			return err
+		}
+	}
+	_, err := insert()
+	return err
 }
 
 func (s requests) Request(ctx context.Context, id int64) (store.Request, error) {

@@ -44,7 +44,7 @@ var (
 // queries are those that the readers prepare.
 var queries = []string{
 	loadValue, below, statValue, readOne, readLogins, findRequest, readPart, readParts,
-	readMembers, readPage,
+	readMembers, readPage, openScope,
 }
 
 // file is a Store by the name under which the contracts embed it.

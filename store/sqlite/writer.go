@@ -110,12 +110,15 @@ func (tx *txn) commit(group []*write) {
 }
 
 // transact returns an error if nothing of group was kept.
-func (tx *txn) transact(group []*write, results []error) error {
+func (tx *txn) transact(group []*write, results []error) (broken error) {
+	if len(group) == 1 {
+		results[0], broken = tx.alone(group[0])
+		return broken
+	}
 	if _, err := tx.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	for i, w := range group {
-		var broken error
 		if results[i], broken = tx.one(w); broken != nil {
 			return tx.rollback(broken)
 		}
@@ -124,6 +127,23 @@ func (tx *txn) transact(group []*write, results []error) error {
 		return tx.rollback(err)
 	}
 	return nil
+}
+
+// alone carries out a write that shares its transaction with nobody, and so can be undone with all of it.
+func (tx *txn) alone(w *write) (result, broken error) {
+	if err := w.gone(); err != nil {
+		return err, nil
+	}
+	if _, err := tx.exec("BEGIN IMMEDIATE"); err != nil {
+		return nil, err
+	}
+	if result = w.apply(tx); result != nil {
+		return tx.rollback(result), nil
+	}
+	if _, err := tx.exec("COMMIT"); err != nil {
+		return nil, tx.rollback(err)
+	}
+	return nil, nil
 }
 
 // one carries out one write of a transaction, wholly or not at all. The second error is one that
