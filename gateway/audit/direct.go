@@ -14,8 +14,8 @@ import (
 const syncAfter = 5 * time.Millisecond
 
 // write appends p in the goroutine of its caller. Who needs the disk syncs for all that was written.
-func (l *Log) write(ctx context.Context, p *pending, durable bool) error {
-	ctx = context.Background() // a log that is half told would not know where it ends
+func (l *Log) write(p *pending, durable bool) error {
+	ctx := context.Background() // a log that is half told would not know where it ends
 	err := l.put(ctx, p)
 	if err == nil && durable {
 		err = l.direct.Sync(ctx, p.seq)

@@ -264,7 +264,7 @@ func (l *Log) append(ctx context.Context, ev Event, w when) (store.Seq, error) {
 	switch {
 	case err != nil:
 	case l.direct != nil:
-		err = l.write(ctx, p, w == now)
+		err = l.write(p, w == now)
 	default:
 		err = l.hand(ctx, p)
 	}

@@ -211,7 +211,8 @@ func (n *Node) openRooms(ctx context.Context) error {
 
 func (n *Node) openVisits(ctx context.Context, _ *rules.Policy) (err error) {
 	n.visits, err = visit.New(visit.Config{
-		Audit: n.recorder, Prompt: n.audit.Prompt(), Log: n.cfg.Log, Now: n.cfg.Now, Away: n.away, Strangers: func() int { return n.relay.Policy().Strangers },
+		Audit: n.recorder, Prompt: n.audit.Prompt(),
+		Log: n.cfg.Log, Now: n.cfg.Now, Away: n.away, Strangers: func() int { return n.relay.Policy().Strangers },
 	})
 	if err != nil {
 		return err

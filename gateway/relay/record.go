@@ -185,7 +185,8 @@ func (c *call) keepAll(ctx context.Context) error {
 
 // teaches reports whether the answer of a call that reads tells later calls something.
 func (c *call) teaches() bool {
-	return c.answer.reply != nil && c.answer.reply.Thrown == nil && c.rule.Lesson(c.facts, c.past.Known).Learnt != calls.LearntNothing
+	r := c.answer.reply
+	return r != nil && r.Thrown == nil && c.rule.Lesson(c.facts, c.past.Known).Learnt != calls.LearntNothing
 }
 
 func (c *call) keepRequest(ctx context.Context) error {

@@ -167,11 +167,11 @@ func (c *call) first(ctx context.Context, l *Link) token.First {
 		}
 		c.link = l
 		c.Authenticated(l.Peer.Name, l.Peer.User, "")
-		leave, ok := c.places.Enter(ctx, "", c.policy.AtOnce, c.policy.Patience)
+		place, ok := c.places.Enter(ctx, "", c.policy.AtOnce, c.policy.Patience)
 		if !ok {
 			return false, tunnel.NotBegun(reasonBusy, "too many tasks are under way", nil)
 		}
-		c.onEnd(leave)
+		c.onEnd(place.Leave)
 		wait := c.policy.Rules.Quota.Delay(c.Peer, c.Begun)
 		c.meter.Delayed = wait > 0
 		return true, pause(ctx, wait)
