@@ -112,7 +112,7 @@ func TestMoreTokensOfJava(t *testing.T) {
 }
 
 func TestKeyRules(t *testing.T) {
-	text := func(n int) []byte { return []byte(strings.Repeat("Kz%7", 15)[:n]) }
+	text := func(n int) []byte { return []byte("Kz%7!qW3x~Lp&9Rt0(vB;mY]sC@4e{Jd}8Uf|Gh2^Ni6*Oa5?Xk1=Zb+")[:n] }
 	for _, tt := range []struct {
 		name   string
 		c      secret.KeyConfig
@@ -154,6 +154,16 @@ func TestKeyRules(t *testing.T) {
 		{"counted digits", secret.KeyConfig{Secret: []byte("1234567890123456")}, true, "everybody knows it"},
 		{"the documentation's", secret.KeyConfig{Secret: []byte("abcdefghijklmnop")}, true, "everybody knows it"},
 		{"the documentation's in hex", secret.KeyConfig{Secret: []byte("6162636465666768696a6b6c6d6e6f70"), Hex: true}, true, "everybody knows it"},
+		{"eight digits twice", secret.KeyConfig{Secret: []byte("1234567812345678")}, true, "repeats itself"},
+		{"a word that does not fit twice", secret.KeyConfig{Secret: []byte("zebrazebrazebraz")}, true, "repeats itself"},
+		{"a word again and again", secret.KeyConfig{Secret: []byte("testtesttesttest")}, true, "repeats itself"},
+		{"a common word again and again", secret.KeyConfig{Secret: []byte("passwordpassword")}, true, "repeats itself"},
+		{"digits in pairs, again and again", secret.KeyConfig{Secret: []byte("0f1e0f1e0f1e0f1e0f1e0f1e0f1e0f1e"), Hex: true}, true, "repeats itself"},
+		{"all but the last byte", secret.KeyConfig{Secret: []byte("zebrazebrazebrax")}, true, ""},
+		{"a common word", secret.KeyConfig{Secret: []byte("my-Shared-Secret")}, true, "common word"},
+		{"the vendor's name", secret.KeyConfig{Secret: []byte("liferay-staging1")}, true, "common word"},
+		{"a common word in digits", secret.KeyConfig{Secret: []byte(hex.EncodeToString([]byte("changeme-please!"))), Hex: true}, true, "common word"},
+		{"bytes of no text", secret.KeyConfig{Secret: []byte("f3a1c09b5d7e28461b90cafe77310d52"), Hex: true}, true, ""},
 		{"one letter", secret.KeyConfig{Secret: []byte("xxxxxxxxxxxxxxxx")}, true, "everybody knows it"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stagelock/stagelock/policy"
@@ -81,6 +82,10 @@ var byteRules = []rule{
 	{broken: func(c *candidate) bool { return counted(c.raw) },
 		msg:  "the secret is one that stands in the vendor's documentation or counts up: everybody knows it",
 		cure: newSecret, warning: true},
+	{broken: func(c *candidate) bool { return !counted(c.raw) && c.name != "DESede" && repeats(c.raw) },
+		msg: "the secret repeats itself: it is as easy to guess as the first part of it", cure: newSecret, warning: true},
+	{broken: func(c *candidate) bool { return !repeats(c.raw) && common(c.raw) },
+		msg: "the secret is made of a common word: it is easy to guess", cure: newSecret, warning: true},
 	{broken: func(c *candidate) bool { return !c.Hex && isHex(c.raw) && c.takes(len(c.raw)/2) && len(c.raw)%2 == 0 },
 		msg:  "the secret looks like hexadecimal digits, but the hex flag is off",
 		cure: "set the hex flag if it is set on the servers", warning: true},
@@ -107,6 +112,25 @@ func counted(raw []byte) bool {
 		}
 	}
 	return step >= -1 && step <= 1 || digits
+}
+
+// repeats reports whether the bytes are one piece several times, as in 1234567812345678; the last one may be cut.
+func repeats(raw []byte) bool {
+	for n := 1; n <= len(raw)/2; n++ {
+		if bytes.Equal(raw[n:], raw[:len(raw)-n]) {
+			return true
+		}
+	}
+	return false
+}
+
+// commonWords are those that people make secrets of.
+var commonWords = []string{"password", "passwort", "secret", "geheim", "liferay", "changeme", "qwerty", "letmein"}
+
+// common reports whether one of the words is in the bytes, in any case.
+func common(raw []byte) bool {
+	text := strings.ToLower(string(raw))
+	return slices.ContainsFunc(commonWords, func(w string) bool { return strings.Contains(text, w) })
 }
 
 // NewKey checks a key and reports all that is wrong. The Key is nil if there is any problem that is
