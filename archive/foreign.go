@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/stagelock/stagelock/archive/record"
 	"github.com/stagelock/stagelock/archive/refusal"
@@ -39,7 +40,11 @@ var looks = []appearance{
 	{isText("<?xml"), "it is a document of XML, not an archive",
 		"name the .lar file; an error of the server that it was fetched from looks the same"},
 	{isText("{"), "it is JSON, not an archive", "it may be an error of the server that it was fetched from: fetch it again"},
+	{prefix("%PDF-"), "it is a document of PDF, not an archive", "name the .lar file"},
+	{isHex, "it is written in hexadecimal digits", "decode it first: xxd -r -p"},
+	{isMail, "it is a message of mail with the archive in it", "save what is attached to it, and name that file"},
 	{isZeros, "it holds nothing but zeros", "the copy of it failed: copy it again"},
+	{isPlain, "it is a text, not an archive", "look at what it says; what fetched it may have got an error in its place"},
 }
 
 // recognize says what a file is in which there is no end record.
@@ -94,6 +99,37 @@ func isHTML(b []byte) bool {
 func isTar(b []byte) bool { return len(b) >= 262 && string(b[257:262]) == "ustar" }
 
 func isZeros(b []byte) bool { return bytes.Count(b, []byte{0}) == len(b) }
+
+// isHex knows the beginning of an archive in digits, also those of a dump with offsets.
+func isHex(b []byte) bool {
+	s := strings.ReplaceAll(trimmed(b[:min(len(b), 40)]), " ", "")
+	_, dumped, _ := strings.Cut(s, ":")
+	return strings.HasPrefix(s, "504b0304") || strings.HasPrefix(dumped, "504b0304") || strings.HasPrefix(s, "00000000504b0304")
+}
+
+// isMail knows the fields that a message of mail begins with, or one part of it.
+func isMail(b []byte) bool {
+	s := trimmed(b)
+	for _, field := range []string{"mime-version:", "content-type:", "content-transfer-encoding:", "content-disposition:",
+		"received:", "return-path:"} {
+		if strings.HasPrefix(s, field) {
+			return true
+		}
+	}
+	return false
+}
+
+// isPlain reports whether b is the beginning of a text, which may be cut within a character.
+func isPlain(b []byte) bool {
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 && len(b) >= utf8.UTFMax || r < ' ' && !strings.ContainsRune("\t\r\n\f", r) {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
 
 // isBase64 knows the beginning of an archive under it, also behind a data URL.
 func isBase64(b []byte) bool {

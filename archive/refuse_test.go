@@ -134,7 +134,7 @@ func differing() []crafting {
 func malformed() []crafting {
 	return []crafting{
 		{"empty file", refusal.CodeEnd, nil},
-		{"not a zip", refusal.CodeEnd, []byte("this is certainly not an archive, not at all")},
+		{"not a zip", refusal.CodeForeign, []byte("this is certainly not an archive, not at all")},
 		{"trailing byte", refusal.CodeEnd, with(func(c *crafted) { c.trailing = []byte{'x'} })},
 		{"bytes behind the comment", refusal.CodeComment, with(func(c *crafted) { c.comment, c.trailing = "hello", []byte{'x'} })},
 		{"end record begins in the comment", refusal.CodeEnd, with(func(c *crafted) { c.comment = "PK\x05\x06" })},

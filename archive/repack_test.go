@@ -191,7 +191,7 @@ func TestForeignFilesAreNamed(t *testing.T) {
 		{"cut", string(lar[:len(lar)-30]), "cut off"},
 		{"cut in the first entry", string(lar[:40]), "cut off"},
 		{"UTF-16", "\xff\xfeP\x00K\x00\x03\x00\x04\x00" + strings.Repeat("x", 40), "PowerShell"},
-		{"PDF", "%PDF-1.7" + strings.Repeat("\n", 50), "end record"},
+		{"PDF", "%PDF-1.7" + strings.Repeat("\n", 50), "document of PDF"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := open([]byte(tt.data))

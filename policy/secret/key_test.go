@@ -112,7 +112,9 @@ func TestMoreTokensOfJava(t *testing.T) {
 }
 
 func TestKeyRules(t *testing.T) {
-	text := func(n int) []byte { return []byte("Kz%7!qW3x~Lp&9Rt0(vB;mY]sC@4e{Jd}8Uf|Gh2^Ni6*Oa5?Xk1=Zb+")[:n] }
+	text := func(n int) []byte {
+		return []byte("Kz%7!qW3x~Lp&9Rt0(vB;mY]sC@4e{Jd}8Uf|Gh2^Ni6*Oa5?Xk1=Zb+_Ey7Wq<Sv>")[:n]
+	}
 	for _, tt := range []struct {
 		name   string
 		c      secret.KeyConfig
