@@ -25,7 +25,7 @@ func state() status.Status {
 		Config:       status.Config{Digest: "d1", Loaded: at, OK: true},
 		Certificates: []status.Certificate{{Name: "live.example.com", NotAfter: at, Soon: 100_000 * time.Second}},
 		Audit:        status.Audit{Checkpoint: at, Whole: true, Bytes: 11},
-		Store: status.Store{Kind: "postgres", Up: true, Bytes: 13, Cluster: &status.Member{Name: "live",
+		Store: status.Store{Kind: "postgres", Up: true, Bytes: 13, Cluster: &status.Member{Name: "live", Digest: "shared",
 			Lease: 10 * time.Second, Members: map[string]int{"up": 2}, Clock: -time.Second}},
 		Disk: status.Disk{Path: "/data", Free: 17, Size: 19},
 	}
@@ -123,7 +123,7 @@ func TestScrape(t *testing.T) {
 		`stagelock_certificate_expiry_timestamp_seconds{name="live.example.com"} 1.7e+09`,
 		`stagelock_certificate_due_timestamp_seconds{name="live.example.com"} 1.6999e+09`,
 		`stagelock_config_last_reload_successful 1`, `stagelock_config_last_reload_timestamp_seconds 1.7e+09`,
-		`stagelock_config_info{digest="d1"} 1`, `stagelock_store_up 1`,
+		`stagelock_config_info{digest="shared"} 1`, `stagelock_store_up 1`,
 		`stagelock_data_bytes{part="audit"} 11`, `stagelock_data_bytes{part="store"} 13`,
 		`stagelock_disk_free_bytes 17`, `stagelock_disk_size_bytes 19`,
 		`stagelock_member_lease_seconds 10`, `stagelock_members{state="up"} 2`, `stagelock_clock_offset_seconds -1`,
@@ -202,6 +202,15 @@ func TestAloneThereAreNoMembers(t *testing.T) {
 	}
 	if !strings.Contains(text, "stagelock_ready 0\n") || !strings.Contains(text, "stagelock_store_up 0\n") {
 		t.Error("what is not known is not told as bad")
+	}
+}
+
+// TestTheDigestOfOneAlone is of all that it says: there is nobody to be like.
+func TestTheDigestOfOneAlone(t *testing.T) {
+	s := state()
+	s.Store.Cluster = nil
+	if text := scrape(t, open(t, func() status.Status { return s }), ""); !strings.Contains(text, `stagelock_config_info{digest="d1"} 1`) {
+		t.Errorf("got %s", text)
 	}
 }
 

@@ -77,8 +77,14 @@ var readings = []reading{
 		func(s *status.Status, emit func(float64, ...string)) { emit(truth(s.Config.OK)) }),
 	gauge("config_last_reload_timestamp_seconds", "When the configuration in use was read.",
 		func(s *status.Status, emit func(float64, ...string)) { when(s.Config.Loaded, emit) }),
-	gauge("config_info", "Digest of the configuration in use, without its secrets; always 1.",
-		func(s *status.Status, emit func(float64, ...string)) { emit(1, s.Config.Digest) }, "digest"),
+	gauge("config_info", "Digest of the configuration in use, in a cluster of what all gateways must say alike; always 1.",
+		func(s *status.Status, emit func(float64, ...string)) {
+			if s.Store.Cluster != nil {
+				emit(1, s.Store.Cluster.Digest)
+				return
+			}
+			emit(1, s.Config.Digest)
+		}, "digest"),
 	gauge("store_up", "Whether the store and the audit log can be written.",
 		func(s *status.Status, emit func(float64, ...string)) { emit(truth(s.Store.Up)) }),
 	gauge("data_bytes", "Size of what the gateway keeps in its data folder.",

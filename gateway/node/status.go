@@ -78,6 +78,7 @@ func (n *Node) storeStatus(kind string) status.Store {
 	if kind == "postgres" {
 		s.Cluster = &status.Member{
 			Name: n.cfg.Conf.Cluster.Name, Lease: n.lease(), Members: n.neighbours.States(), Clock: n.life.Offset(),
+			Digest: n.digest(),
 		}
 		return s
 	}

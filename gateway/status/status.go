@@ -92,7 +92,8 @@ type Member struct {
 	Lease   time.Duration  `json:"lease_ns"`
 	Members map[string]int `json:"members"` // by state
 	// Clock is how far this machine's clock is ahead of the store's.
-	Clock time.Duration `json:"clock_ns"`
+	Clock  time.Duration `json:"clock_ns"`
+	Digest string        `json:"digest"` // of what every gateway must be configured alike in
 }
 
 // Disk is the one that the data folder is on.
