@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -77,6 +78,8 @@ type Exchange struct {
 	outbox  *outbox.Outbox
 	pull    chan struct{} // somebody asks for a look into the journal
 	far     far
+	figures atomic.Pointer[Status] // as they were a while ago
+	counted time.Time              // belongs to read
 }
 
 // New returns an Exchange. It opens nothing.
@@ -191,6 +194,30 @@ func (x *Exchange) Run(ctx context.Context) error {
 	return all.Wait()
 }
 
+// countEach is how often figures are counted for those who only look on.
+const countEach = 5 * time.Second
+
+// count keeps figures that are read without waiting.
+func (x *Exchange) count(ctx context.Context) {
+	now := x.cfg.Now()
+	if now.Sub(x.counted) < countEach {
+		return
+	}
+	x.counted = now
+	if s, err := x.status(ctx, Order{}); err == nil {
+		last := s.(Status)
+		x.figures.Store(&last)
+	}
+}
+
+// Figures are how the exchange was a few seconds ago; false before it has looked.
+func (x *Exchange) Figures() (Status, bool) {
+	if s := x.figures.Load(); s != nil {
+		return *s, true
+	}
+	return Status{}, false
+}
+
 // Look has the journal read now.
 func (x *Exchange) Look() {
 	select {
@@ -220,6 +247,7 @@ func (x *Exchange) read(ctx context.Context) error {
 			}
 			wait = min(30*time.Second, x.cfg.Interval<<min(failures, 6))
 		}
+		x.count(ctx)
 		if now := x.cfg.Now(); now.Sub(pruned) > time.Hour {
 			pruned = now
 			if _, err := x.cfg.Book.Prune(ctx, keep); err != nil && ctx.Err() == nil {

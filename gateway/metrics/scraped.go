@@ -102,6 +102,40 @@ var readings = []reading{
 		ofMember(func(m *status.Member, emit func(float64, ...string)) { numbers(m.Members, emit) }), "state"),
 	gauge("clock_offset_seconds", "How far this machine's clock is ahead of the store's.",
 		ofMember(func(m *status.Member, emit func(float64, ...string)) { emit(m.Clock.Seconds()) })),
+	gauge("sync_backlog", "Changes that a server is still to get.",
+		ofTargets(func(t *status.Target, _ time.Time) float64 { return float64(t.Backlog) }), "target"),
+	gauge("sync_dead", "Changes that a server refused for good, until somebody looks.",
+		ofTargets(func(t *status.Target, _ time.Time) float64 { return float64(t.Dead) }), "target"),
+	gauge("sync_retries", "Failed tries in a row of what a server is to get next.",
+		ofTargets(func(t *status.Target, _ time.Time) float64 { return float64(t.Tries) }), "target"),
+	gauge("sync_stopped", "Whether nothing is sent to a server until somebody mends something.",
+		ofTargets(func(t *status.Target, _ time.Time) float64 { return truth(t.State == "operator") }), "target"),
+	gauge("sync_oldest_seconds", "For how long the oldest change waits that a server is still to get.",
+		ofTargets(func(t *status.Target, now time.Time) float64 {
+			if t.Oldest.IsZero() {
+				return 0
+			}
+			return max(0, now.Sub(t.Oldest).Seconds())
+		}), "target"),
+	gauge("sync_conflicts", "Objects that were edited on two servers at once and are to be decided, here or elsewhere.",
+		func(s *status.Status, emit func(float64, ...string)) {
+			if s.Sync != nil {
+				emit(float64(s.Sync.Here), "here")
+				emit(float64(s.Sync.Conflicts-s.Sync.Here), "elsewhere")
+			}
+		}, "where"),
+}
+
+// ofTargets reads one figure of every server that changes go to.
+func ofTargets(read func(t *status.Target, now time.Time) float64) func(*status.Status, func(float64, ...string)) {
+	return func(s *status.Status, emit func(float64, ...string)) {
+		if s.Sync == nil {
+			return
+		}
+		for i := range s.Sync.Targets {
+			emit(read(&s.Sync.Targets[i], s.Now), s.Sync.Targets[i].Name)
+		}
+	}
 }
 
 func truth(yes bool) float64 {

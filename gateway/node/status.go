@@ -37,9 +37,26 @@ func (n *Node) Status() status.Status {
 		s.Engine = append(s.Engine, status.Engine{Name: m.Name(), Up: m.Up(),
 			Failures: status.Failures{Calls: f.Calls.Load(), Probes: f.Probes.Load()}})
 	}
-	s.Certificates = f.Certificates
+	s.Certificates, s.Sync = f.Certificates, n.syncStatus()
 	if h.Ready {
 		s.Warnings = f.Warnings()
+	}
+	return s
+}
+
+// syncStatus is nil unless several servers are kept alike, and somebody has counted.
+func (n *Node) syncStatus() *status.Sync {
+	if n.exchange == nil {
+		return nil
+	}
+	f, counted := n.exchange.Figures()
+	if !counted {
+		return nil
+	}
+	s := &status.Sync{Targets: []status.Target{}, Conflicts: f.Conflicts, Here: f.Here}
+	for _, t := range f.Targets {
+		s.Targets = append(s.Targets, status.Target{Name: t.Name, State: t.State, Backlog: t.Backlog, Dead: t.Dead, Tries: t.Tries,
+			Oldest: t.Oldest, Last: t.Last})
 	}
 	return s
 }

@@ -25,6 +25,25 @@ type Status struct {
 	Audit        Audit         `json:"audit"`
 	Store        Store         `json:"store"`
 	Disk         Disk          `json:"disk"`
+	Sync         *Sync         `json:"sync,omitempty"` // of one of several servers that are kept alike
+}
+
+// Sync is how several servers are kept alike, as it was a few seconds ago.
+type Sync struct {
+	Targets   []Target `json:"targets"`
+	Conflicts int      `json:"conflicts"`
+	Here      int      `json:"here"` // of them, to be decided on this server
+}
+
+// Target is the queue of one of these servers.
+type Target struct {
+	Name    string    `json:"name"`
+	State   string    `json:"state"` // ok, blocked, waiting, operator, held
+	Backlog int       `json:"backlog"`
+	Dead    int       `json:"dead"`
+	Tries   int       `json:"tries"` // of what is due next
+	Oldest  time.Time `json:"oldest,omitzero"`
+	Last    time.Time `json:"last,omitzero"`
 }
 
 // Engine is one node of the live engine.

@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/gateway/status"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/engine/author"
 	"github.com/stagelock/stagelock/integration/engine/content"
@@ -423,6 +425,13 @@ func TestADeadTargetDelaysNobody(t *testing.T) {
 			}
 		}
 		return false
+	})
+	until(t, "those who only look on see it", func() bool {
+		st, err := w.servers[0].admin.Status(t.Context())
+		check(t, err)
+		return st.Sync != nil && slices.ContainsFunc(st.Sync.Targets, func(one status.Target) bool {
+			return one.State == "blocked" && one.Backlog == 50 && one.Tries > 0 && !one.Oldest.IsZero()
+		})
 	})
 	w.run(w.servers[2])
 	_, err := order[exchange.Done](w.servers[0], "retry", exchange.Order{Target: string(w.servers[2].id)})
