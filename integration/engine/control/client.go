@@ -46,7 +46,7 @@ func Do[Out any](ctx context.Context, c *Client, name string, in any) (out Out, 
 		return out, err
 	}
 	defer r.Close()
-	return out, json.NewDecoder(r).Decode(&out)
+	return out, understood(name, json.NewDecoder(r).Decode(&out))
 }
 
 // Stream sends a command that answers one line of JSON after another, and tells of each. It returns
@@ -67,7 +67,7 @@ func Stream[Out any](ctx context.Context, c *Client, name string, in any, tell f
 		case errors.Is(err, io.EOF):
 			return last, nil
 		case err != nil:
-			return last, err
+			return last, understood(name, err)
 		}
 		last = line
 		tell(line)
@@ -85,7 +85,17 @@ func Upload[Out any](ctx context.Context, c *Client, name string, in any, conten
 		return out, err
 	}
 	defer r.Close()
-	return out, json.NewDecoder(r).Decode(&out)
+	return out, understood(name, json.NewDecoder(r).Decode(&out))
+}
+
+// understood tells an answer that is none of an engine's from one that was cut.
+func understood(name string, err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &syntax) || errors.As(err, &kind) {
+		return fmt.Errorf("%s: %w, %w", name, err, ErrNoEngine)
+	}
+	return err
 }
 
 // Download sends a command that answers content. The caller closes it.
