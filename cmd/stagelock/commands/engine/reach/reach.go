@@ -4,10 +4,10 @@ package reach
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -92,13 +92,14 @@ func Site(c *cli.Context) (int64, error) {
 }
 
 // Number returns the one operand, an id.
-func Number(c *cli.Context, what string) (id int64, err error) {
+func Number(c *cli.Context, what string) (int64, error) {
 	args, err := flags.Operands(c, what)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := fmt.Sscanf(args[0], "%d", &id); err != nil || id <= 0 {
+	n, err := strconv.ParseUint(args[0], 10, 63)
+	if err != nil || n == 0 {
 		return 0, flags.Misused(c, "%q is no id", args[0])
 	}
-	return id, nil
+	return int64(n), nil
 }
