@@ -4,7 +4,7 @@ package main
 // nothing is logged.
 
 const nginxHead = `daemon off; worker_processes 2; error_log stderr error; pid %[1]s/nginx.pid;
-events { worker_connections 1024; }
+events { worker_connections 16384; }
 http {
   access_log off; client_max_body_size 0; client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy;
   fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s; keepalive_requests 100000000;
@@ -109,6 +109,7 @@ quota:
   peer_rate: 1000000/s
   peer_burst: 1000000
   calls_per_peer: 1024
-  connections_per_address: 1024
+  connections: 16384
+  connections_per_address: 16384
 admin: { listen: ["unix:admin.sock"] }
 `

@@ -39,6 +39,7 @@ type plan struct {
 	period  time.Duration // of one measurement of small calls and of connections
 	volume  int64         // bytes of the parts of one measurement
 	scenes  *regexp.Regexp
+	named   bool // scenes were asked for by name: those that take long too
 	rivals  *regexp.Regexp
 	gateway string // a stagelock to measure; built if empty
 	profile string // folder for a CPU profile of the gateway in each scene; none if empty
@@ -75,6 +76,7 @@ func parse(args []string, errs io.Writer) (plan, error) {
 	p.size(*short)
 	var err, err2 error
 	p.scenes, err = regexp.Compile(*scenes)
+	p.named = *scenes != ""
 	p.rivals, err2 = regexp.Compile(*rivals)
 	return p, errors.Join(err, err2)
 }

@@ -14,6 +14,8 @@ type scene struct {
 	conns int
 	parts bool // a volume of parts is measured, in place of a period of calls
 	fresh bool // each call comes on a connection of its own
+	idle  int  // as many connections more are open and rest
+	rare  bool // it takes long: measured if it is asked for by name
 	set   func(ctx context.Context, r *rival, c *calls, w *worker) error
 }
 
@@ -28,9 +30,35 @@ func scenes() (all []scene) {
 	for _, conns := range []int{1, 4} {
 		all = append(all, scene{name: fmt.Sprintf("parts/%d", conns), conns: conns, parts: true, set: sendsParts})
 	}
-	return append(all,
+	all = append(all,
 		scene{name: "connect/full", conns: 16, fresh: true, set: connects(false)},
 		scene{name: "connect/resumed", conns: 16, fresh: true, set: connects(true)})
+	for _, idle := range []int{100, 1000, 10000} {
+		all = append(all, scene{name: fmt.Sprintf("idle/%d", idle), conns: 1, idle: idle, rare: idle > 100, set: reads})
+	}
+	return all
+}
+
+// open opens the connections that rest; each has made a call before.
+func (s scene) open(ctx context.Context, r *rival, c *calls) (done func(), err error) {
+	var all []*client
+	done = func() {
+		for _, one := range all {
+			_ = one.close()
+		}
+	}
+	for range s.idle {
+		one, err := dial(ctx, r.addr, r.config())
+		if err != nil {
+			return done, fmt.Errorf("connection %d that is to rest: %w", len(all)+1, err)
+		}
+		all = append(all, one)
+		if err := one.call(c.read.bytes); err != nil {
+			return done, fmt.Errorf("connection %d that is to rest: %w", len(all), err)
+		}
+		one.b = nil // the driver needs none for it any more
+	}
+	return done, nil
 }
 
 // reads asks for a page, as each selected page of a publish does.
@@ -93,6 +121,12 @@ func connects(resumed bool) func(ctx context.Context, r *rival, c *calls, w *wor
 
 // measure takes one measurement.
 func (s scene) measure(ctx context.Context, p plan, r *rival, c *calls, engine *process) (m measurement, err error) {
+	r.main.forgetPeak()
+	done, err := s.open(ctx, r, c)
+	defer done()
+	if err != nil {
+		return m, err
+	}
 	workers, err := s.begin(ctx, r, c)
 	defer func() {
 		for _, w := range workers {
@@ -104,7 +138,6 @@ func (s scene) measure(ctx context.Context, p plan, r *rival, c *calls, engine *
 	if err != nil {
 		return m, err
 	}
-	r.main.forgetPeak()
 	before, begun := cpuOf(r, engine), time.Now()
 	taken, err := drive(workers, s.more(ctx, p))
 	if err != nil {

@@ -146,7 +146,7 @@ func (w *world) measure(ctx context.Context, progress io.Writer) (*results, erro
 		fmt.Fprintln(progress, m)
 	}
 	for _, s := range scenes() {
-		if !w.plan.scenes.MatchString(s.name) {
+		if !w.plan.scenes.MatchString(s.name) || s.rare && !w.plan.named {
 			continue
 		}
 		fmt.Fprintf(progress, "%s ", s.name)
