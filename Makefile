@@ -1,6 +1,6 @@
 # Targets with a comment behind ## are printed by make help.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-long build packages test race lint fuzz bench benchmarks reports interop calls prove generate clean
+.PHONY: help cluster cluster-long build packages test race lint fuzz bench benchmarks growth reports interop calls prove generate clean
 
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -45,6 +45,9 @@ prove: ## show every promise with its number; PROVE=long tries the full counts
 
 bench: ## measure the gateway beside nginx, HAProxy and Caddy, whatever is installed; BENCH=-short takes two minutes
 	$(GO) run ./integration/bench $(BENCH)
+
+growth: ## what grows with hosts, requests, parts and the audit log; GROWTH="-most 1000000" goes further
+	$(GO) run ./integration/growth $(GROWTH)
 
 benchmarks: ## run the benchmarks of single rooms
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -283,6 +283,7 @@ var mayImport = map[string][]string{
 	"integration/engine/staging": {
 		"integration/engine/arrivals", "integration/engine/content", "integration/engine/lar",
 	},
+	"integration/growth": {"gateway/audit", "gateway/audit/proof", "policy/hosts", "store", "store/files", "store/sqlite"},
 	"integration/internal/harness": {
 		"conf", "gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "gateway/audit/witness",
 		"gateway/cluster", "gateway/node", "gateway/node/plan", "integration/engine",
