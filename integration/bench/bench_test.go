@@ -47,6 +47,9 @@ func TestBenchRuns(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
+	if len(got.Starts) == 0 || got.Starts[0].Millis <= 0 {
+		t.Errorf("starts %v", got.Starts)
+	}
 	for _, why := range got.Missing {
 		t.Log(why)
 	}
@@ -318,13 +321,14 @@ func TestTable(t *testing.T) {
 		{Scene: "read/1", Rival: "stagelock", Rate: 150, CPU: 2, Round: 1},
 		{Scene: "read/1", Rival: "stagelock", Rate: 400, CPU: 9, Round: 2},
 		{Scene: "parts/1", Rival: "stagelock", Rate: 10, Bytes: 10_000_000},
-	}, Missing: []string{"Caddy is not measured"}}
+	}, Missing: []string{"Caddy is not measured"}, Starts: []start{{"nginx", 12.6}}}
 	var out bytes.Buffer
 	if err := r.writeTable(&out); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{`nginx +100 +1\.00 +10 +20 +5\.0 +0\.0 +0\.0 +1\.0\n`, `stagelock +150 +1\.50 +0 +0 +2\.0`,
-		`parts/1 +MB/s`, `read/1 +calls/s`, `stagelock +100 +1\.00`, `\nCaddy is not measured\n`} {
+		`parts/1 +MB/s`, `read/1 +calls/s`, `stagelock +100 +1\.00`, `\nCaddy is not measured\n`,
+		`\nnginx: first answer over TLS 13 ms after its start\n`} {
 		if !regexp.MustCompile(want).Match(out.Bytes()) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}

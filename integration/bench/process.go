@@ -97,7 +97,7 @@ func (p *process) answers(ctx context.Context, network, addr string) error {
 			return fmt.Errorf("%s ended: %s", p.cmd.Path, p.said)
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(time.Millisecond):
 		}
 	}
 	return fmt.Errorf("%s does not listen at %s: %s", p.cmd.Path, addr, p.said)

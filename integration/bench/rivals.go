@@ -163,9 +163,6 @@ func startStagelock(under string) func(context.Context, *entry) error {
 		}
 		e.socket = filepath.Join(data, "admin.sock")
 		text := fmt.Sprintf(stagelockConfig, e.certs, e.addr, data, e.engine, key)
-		if err := e.configure(ctx, "stagelock.yaml", text, "run", "--config", "FILE"); err != nil {
-			return err
-		}
-		return e.main.answers(ctx, "unix", e.socket)
+		return e.configure(ctx, "stagelock.yaml", text, "run", "--config", "FILE")
 	}
 }

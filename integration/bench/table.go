@@ -29,7 +29,14 @@ type measurement struct {
 // results are all measurements of a run.
 type results struct {
 	Missing []string      `json:"missing"`
+	Starts  []start       `json:"starts"`
 	All     []measurement `json:"measurements"`
+}
+
+// start is how long a rival took from its start to its first answer over TLS.
+type start struct {
+	Rival  string  `json:"rival"`
+	Millis float64 `json:"ms"`
 }
 
 func (r *results) writeJSON(out io.Writer) error {
@@ -64,7 +71,13 @@ func (r *results) writeTable(out io.Writer) error {
 	for _, m := range r.Missing {
 		fmt.Fprintln(t, m)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, s := range r.Starts {
+		fmt.Fprintf(out, "%s: first answer over TLS %.0f ms after its start\n", s.Rival, s.Millis)
+	}
+	return nil
 }
 
 // shown is MB/s of what carries content, and calls a second of the rest.

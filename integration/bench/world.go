@@ -23,6 +23,7 @@ type world struct {
 	engine  *process
 	auth    *process
 	rivals  []*rival
+	starts  []start
 	missing []string // why somebody is not measured
 	folders []string // to remove in the end, beside dir
 }
@@ -93,9 +94,29 @@ func (w *world) enter(ctx context.Context, e entrant, engine []string, auth stri
 			return err
 		}
 	}
+	begun := time.Now()
 	err = e.start(ctx, n)
 	w.rivals, w.folders = append(w.rivals, n.rival), append(w.folders, n.dir)
-	return err
+	if err != nil {
+		return err
+	}
+	return w.first(ctx, n.rival, begun)
+}
+
+// first makes the first call of a rival and keeps how long it took from its start.
+func (w *world) first(ctx context.Context, r *rival, begun time.Time) error {
+	c, err := dial(ctx, r.addr, r.config())
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	if err := c.call(w.calls.read.bytes); err != nil {
+		return err
+	}
+	if r.main != w.engine { // which runs already
+		w.starts = append(w.starts, start{r.name, float64(time.Since(begun).Microseconds()) / 1e3})
+	}
+	return nil
 }
 
 // needs is what an entrant cannot do without.
@@ -141,7 +162,7 @@ func (w *world) close() {
 
 // measure takes every measurement, in turns.
 func (w *world) measure(ctx context.Context, progress io.Writer) (*results, error) {
-	found := &results{Missing: w.missing}
+	found := &results{Missing: w.missing, Starts: w.starts}
 	for _, m := range w.missing {
 		fmt.Fprintln(progress, m)
 	}
@@ -173,7 +194,13 @@ func (w *world) watch(ctx context.Context, s scene, r *rival, round int) (stop f
 		return func() error { return nil }
 	}
 	done := make(chan error, 1)
-	go func() { done <- w.fetch(ctx, s, r) }()
+	go func() { // it listens behind the others
+		if err := r.main.answers(ctx, "unix", r.socket); err != nil {
+			done <- err
+			return
+		}
+		done <- w.fetch(ctx, s, r)
+	}()
 	return func() error { return <-done }
 }
 
