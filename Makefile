@@ -1,10 +1,12 @@
 # Targets with a comment behind ## are printed by make help.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-long build packages test race lint fuzz bench benchmarks growth reports interop calls prove generate clean
+.PHONY: help cluster cluster-long build packages test race lint fuzz bench benchmarks growth pgo reports interop calls prove generate clean
 
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
+# What a release is compiled by; it has no name that go build finds by itself: every build would compile all anew.
+PROFILE = cmd/stagelock/release.pgo
 NFPM ?= $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 # A version that is no tag is older than every release.
 PACKAGE_VERSION ?= $(if $(filter v%,$(VERSION)),$(patsubst v%,%,$(VERSION)),0.0.0~$(VERSION))
@@ -13,7 +15,7 @@ help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/stagelock for this machine
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/stagelock ./cmd/stagelock
+	CGO_ENABLED=0 $(GO) build -trimpath -pgo $(PROFILE) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/stagelock ./cmd/stagelock
 
 packages: build ## deb and rpm in dist, with manual page, completions, units and bill of materials
 	@mkdir -p dist
@@ -43,8 +45,14 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 prove: ## show every promise with its number; PROVE=long tries the full counts
 	$(GO) run ./integration/prove
 
-bench: ## measure the gateway beside nginx, HAProxy and Caddy, whatever is installed; BENCH=-short takes two minutes
-	$(GO) run ./integration/bench $(BENCH)
+bench: build ## measure the gateway beside nginx, HAProxy and Caddy, whatever is installed; BENCH=-short takes two minutes
+	$(GO) run ./integration/bench -stagelock bin/stagelock $(BENCH)
+
+pgo: build ## take the profile anew that a release is compiled by
+	@set -e; dir=$$(mktemp -d); trap 'rm -r "$$dir"' EXIT; \
+	$(GO) run ./integration/bench -stagelock bin/stagelock -rounds 1 -period 8s -rivals '^stagelock$$' \
+	  -scenes 'read|create|parts' -profile "$$dir"; \
+	$(GO) tool pprof -proto "$$dir"/*.pprof > $(PROFILE)
 
 growth: ## what grows with hosts, requests, parts and the audit log; GROWTH="-most 1000000" goes further
 	$(GO) run ./integration/growth $(GROWTH)
