@@ -177,7 +177,8 @@ func auditOf(ctx context.Context, m *meter, size int) error {
 		return errors.Join(err, log.Close())
 	}), m.step("list", size, func() error {
 		n := 0
-		err := audit.List(ctx, events, audit.Filter{Kinds: []audit.Kind{audit.KindVerdict}}, func(audit.Event) error { n++; return nil })
+		only := audit.Filter{Kinds: []audit.Kind{audit.KindVerdict}}
+		err := audit.List(ctx, events, only, func(audit.Event) error { n++; return nil })
 		if err == nil && n != size {
 			err = fmt.Errorf("%d of %d records", n, size)
 		}
@@ -190,7 +191,8 @@ func verify(ctx context.Context, events store.Events, key ed25519.PublicKey, che
 	if err != nil {
 		return err
 	}
-	r, err := proof.Verify(ctx, events, proof.Trust{Keys: []ed25519.PublicKey{key}, Notes: []proof.Note{{Text: newest, From: "checkpoint"}}})
+	r, err := proof.Verify(ctx, events, proof.Trust{Keys: []ed25519.PublicKey{key},
+		Notes: []proof.Note{{Text: newest, From: "checkpoint"}}})
 	if err == nil && !r.OK() {
 		err = fmt.Errorf("the log is bad: %s", r.Msg)
 	}
