@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 		"cmd/stagelock/term", "conf/settings/suggest",
 	},
 	"cmd/stagelock/commands/audit": {
-		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/audit",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "conf/bounded", "gateway/audit",
 		"gateway/audit/chain", "gateway/audit/proof", "gateway/audit/retention", "gateway/audit/trail",
 		"gateway/audit/witness", "gateway/node", "policy", "store", "tunnel",
 	},
@@ -42,19 +42,19 @@ var mayImport = map[string][]string{
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/cluster",
 	},
 	"cmd/stagelock/commands/doctor": {
-		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/admin",
-		"gateway/doctor", "gateway/doctor/finding", "gateway/doctor/here", "gateway/doctor/portal", "gateway/node", "gateway/readiness",
-		"gateway/status",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "conf/bounded", "gateway/admin",
+		"gateway/doctor", "gateway/doctor/finding", "gateway/doctor/here", "gateway/doctor/portal",
+		"gateway/node", "gateway/readiness", "gateway/status",
 	},
 	"cmd/stagelock/commands/engine": {
 		"cmd/stagelock/commands/engine/reach", "cmd/stagelock/commands/engine/staging",
-		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "integration/engine",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf/bounded", "integration/engine",
 		"integration/engine/content", "integration/engine/control", "integration/engine/directory",
 		"integration/engine/servlet",
 	},
 	"cmd/stagelock/commands/engine/reach": {
-		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "integration/engine/control",
-		"tunnel/publisher/failure",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf/bounded",
+		"integration/engine/control", "tunnel/publisher/failure",
 	},
 	"cmd/stagelock/commands/engine/staging": {
 		"cmd/stagelock/commands/engine/reach", "cmd/stagelock/commands/flags", "cmd/stagelock/term",
@@ -62,9 +62,9 @@ var mayImport = map[string][]string{
 		"integration/engine/remote/link", "tunnel/publisher", "tunnel/publisher/failure",
 	},
 	"cmd/stagelock/commands/flags": {
-		"archive", "cmd/stagelock/term", "conf", "gateway/admin", "gateway/audit", "gateway/audit/chain",
-		"gateway/audit/proof", "gateway/cluster", "gateway/node", "gateway/node/plan", "policy",
-		"policy/secret", "store", "store/files", "store/postgres",
+		"archive", "cmd/stagelock/term", "conf", "conf/bounded", "gateway/admin", "gateway/audit",
+		"gateway/audit/chain", "gateway/audit/proof", "gateway/cluster", "gateway/node",
+		"gateway/node/plan", "policy", "policy/secret", "store", "store/files", "store/postgres",
 	},
 	"cmd/stagelock/commands/operate": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/backup", "gateway/admin", "gateway/certs",
@@ -100,11 +100,14 @@ var mayImport = map[string][]string{
 		"conf/address", "conf/kentico", "conf/section", "conf/settings", "conf/settings/origin",
 		"conf/settings/scalar", "conf/vendor",
 	},
-	"conf/address":          {},
-	"conf/format":           {},
-	"conf/kentico":          {"conf/address", "conf/settings/scalar"},
-	"conf/section":          {"conf/address", "conf/settings/scalar"},
-	"conf/settings":         {"conf/settings/origin", "conf/settings/scalar", "conf/settings/suggest"},
+	"conf/address": {},
+	"conf/bounded": {},
+	"conf/format":  {},
+	"conf/kentico": {"conf/address", "conf/settings/scalar"},
+	"conf/section": {"conf/address", "conf/settings/scalar"},
+	"conf/settings": {
+		"conf/bounded", "conf/settings/origin", "conf/settings/scalar", "conf/settings/suggest",
+	},
 	"conf/settings/origin":  {},
 	"conf/settings/suggest": {},
 	"conf/settings/scalar":  {},
@@ -125,7 +128,7 @@ var mayImport = map[string][]string{
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store", "store/files",
 	},
 	"gateway/backup":  {"store/sqlite"},
-	"gateway/certs":   {"store", "store/files"},
+	"gateway/certs":   {"conf/bounded", "store", "store/files"},
 	"gateway/cluster": {"conf", "gateway/audit", "gateway/audit/witness", "store", "store/postgres"},
 	"gateway/doctor": {
 		"gateway/doctor/challenge", "gateway/doctor/desk", "gateway/doctor/finding", "gateway/doctor/here",
@@ -139,7 +142,9 @@ var mayImport = map[string][]string{
 		"conf", "gateway/doctor/challenge", "gateway/doctor/finding", "gateway/doctor/portal",
 		"gateway/readiness", "gateway/status", "policy", "policy/secret",
 	},
-	"gateway/doctor/portal": {"conf/settings", "conf/settings/origin", "conf/vendor"},
+	"gateway/doctor/portal": {
+		"conf/bounded", "conf/settings", "conf/settings/origin", "conf/vendor",
+	},
 	"gateway/exchange": {
 		"gateway/inbox", "gateway/outbox", "gateway/replica", "policy/topology", "store", "store/exchange",
 		"tunnel/source", "tunnel/sync",
@@ -173,8 +178,9 @@ var mayImport = map[string][]string{
 	"gateway/node/lines":   {},
 	"gateway/node/reloads": {"conf", "gateway/admin", "gateway/audit", "gateway/status"},
 	"gateway/node/servers": {
-		"conf", "gateway/audit", "gateway/exchange", "gateway/inbox", "gateway/replica", "gateway/visit",
-		"policy", "store", "store/blobs", "store/exchange", "tunnel", "tunnel/source", "tunnel/sync",
+		"conf", "conf/bounded", "gateway/audit", "gateway/exchange", "gateway/inbox",
+		"gateway/replica", "gateway/visit", "policy", "store", "store/blobs", "store/exchange",
+		"tunnel", "tunnel/source", "tunnel/sync",
 	},
 	"gateway/node/sockets": {},
 	"gateway/node/trial": {

@@ -2,43 +2,20 @@ package settings
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"syscall"
 
+	"github.com/stagelock/stagelock/conf/bounded"
 	"github.com/stagelock/stagelock/conf/settings/origin"
 )
 
 // MaxFile bounds every file that is read here, in bytes.
-const MaxFile = 1 << 20
+const MaxFile = bounded.Small
 
 var errTooLarge = errors.New("is larger than 1 MiB")
 
 // readRegular reads a regular file, and of a large one no more than tells that it is too large. It
 // does not wait for a pipe.
-func readRegular(name string) ([]byte, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case info.IsDir():
-		return nil, errors.New("is a folder")
-	case !info.Mode().IsRegular():
-		return nil, errors.New("is a device, a pipe or a socket and no file")
-	}
-	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
-	}
-	return data, nil
-}
+func readRegular(name string) ([]byte, error) { return bounded.File(name, MaxFile) }
 
 // ReadFile returns a file's bytes, or what is wrong with it in words that follow its name; it is
 // fs.ErrNotExist if there is none.

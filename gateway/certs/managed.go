@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
+	"github.com/stagelock/stagelock/conf/bounded"
 	"github.com/stagelock/stagelock/store/files"
 )
 
@@ -187,7 +187,7 @@ func exportCA(dir string, pem []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	old, err := os.ReadFile(path)
+	old, err := bounded.File(path, bounded.Small)
 	if err == nil && bytes.Equal(old, pem) {
 		return path, nil
 	}
@@ -245,7 +245,7 @@ func readRoots(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := bounded.File(path, bounded.Large)
 	if err != nil {
 		return nil, err
 	}

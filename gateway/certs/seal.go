@@ -9,10 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 
+	"github.com/stagelock/stagelock/conf/bounded"
 	"github.com/stagelock/stagelock/store/files"
 )
 
@@ -70,7 +70,7 @@ func makeSealKey(path string) error {
 }
 
 func readSealKey(path string) ([]byte, error) {
-	text, err := os.ReadFile(path)
+	text, err := bounded.File(path, bounded.Small)
 	if err != nil {
 		return nil, err
 	}

@@ -4,10 +4,11 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/stagelock/stagelock/conf/bounded"
 )
 
 // Authority is what a publisher needs to know of a gateway's own authority.
@@ -27,7 +28,7 @@ type Trust struct {
 // ReadAuthority reads the certificate of an authority from the file at path, as a gateway leaves it
 // in CAFile.
 func ReadAuthority(path string) (*Authority, error) {
-	data, err := os.ReadFile(path)
+	data, err := bounded.Any(path, bounded.Small)
 	if err != nil {
 		return nil, err
 	}

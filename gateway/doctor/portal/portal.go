@@ -4,12 +4,12 @@ package portal
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/stagelock/stagelock/conf/bounded"
 	"github.com/stagelock/stagelock/conf/settings"
 	"github.com/stagelock/stagelock/conf/settings/origin"
 	"github.com/stagelock/stagelock/conf/vendor"
@@ -114,7 +114,7 @@ var assignment = regexp.MustCompile(`^(?:export\s+|(?i:set)\s+)?"?(LIFERAY_\w+)=
 // readOptions finds what stands as -Dname=value in a script, and returns the variables of Liferay's that it
 // sets.
 func (p *Portal) readOptions(name string) (set []vendor.Variable, err error) {
-	text, err := os.ReadFile(name)
+	text, err := bounded.File(name, bounded.Large)
 	if err != nil {
 		return nil, fmt.Errorf("options of the portal's JVM: %w", err)
 	}

@@ -9,13 +9,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/conf/bounded"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/gateway/inbox"
@@ -82,7 +82,7 @@ const (
 // token reads the engine's token each time: an engine that was made anew has another one.
 func token(file string) func() (string, error) {
 	return func() (string, error) {
-		b, err := os.ReadFile(file)
+		b, err := bounded.File(file, bounded.Small)
 		return strings.TrimSpace(string(b)), err
 	}
 }
@@ -119,7 +119,7 @@ func peers(s conf.Sync) ([]exchange.Peer, error) {
 func client(ca string) (*http.Client, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
 	if ca != "" {
-		b, err := os.ReadFile(ca)
+		b, err := bounded.File(ca, bounded.Large)
 		if err != nil {
 			return nil, err
 		}

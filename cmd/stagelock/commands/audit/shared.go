@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/conf/bounded"
 	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/gateway/audit/witness"
@@ -131,7 +131,7 @@ func keysOf(all []witness.NodeKey) (keys []ed25519.PublicKey) {
 // keptNotes adds the newest notes in the data folder, if there is one here, and those in files.
 func keptNotes(trust *witness.Trust, data node.DataDir, copies []string) error {
 	for i, file := range append([]string{data.Note(), data.SharedCheckpoint()}, copies...) {
-		text, err := os.ReadFile(file)
+		text, err := bounded.Any(file, bounded.Small)
 		if errors.Is(err, fs.ErrNotExist) && i < 2 {
 			continue
 		}

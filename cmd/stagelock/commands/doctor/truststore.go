@@ -11,11 +11,12 @@ import (
 	"path/filepath"
 
 	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/conf/bounded"
 )
 
 // trusted returns the certificates of a trust store: a PEM file, or what keytool lists.
 func trusted(ctx context.Context, file string) ([]*x509.Certificate, error) {
-	text, err := os.ReadFile(file)
+	text, err := bounded.Any(file, bounded.Large)
 	if err != nil {
 		return nil, err
 	}

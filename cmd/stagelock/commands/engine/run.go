@@ -16,6 +16,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine/reach"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/conf/bounded"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/integration/engine/servlet"
@@ -143,7 +144,7 @@ func (sh shell) listen(c *cli.Context, dir string) (l engine.Listeners, err erro
 func token(path string, random io.Reader) (string, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		b, err := os.ReadFile(path)
+		b, err := bounded.File(path, bounded.Small)
 		return strings.TrimSpace(string(b)), err
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/conf/bounded"
 	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/gateway/node"
@@ -62,7 +63,7 @@ func Trust(data node.DataDir, keys, copies []string) (proof.Trust, error) {
 		trust.Keys = append(trust.Keys, k)
 	}
 	for _, file := range append([]string{data.Checkpoint()}, copies...) {
-		b, err := os.ReadFile(file)
+		b, err := bounded.Any(file, bounded.Small)
 		if errors.Is(err, fs.ErrNotExist) && file == data.Checkpoint() {
 			continue
 		}
@@ -71,7 +72,7 @@ func Trust(data node.DataDir, keys, copies []string) (proof.Trust, error) {
 		}
 		trust.Notes = append(trust.Notes, proof.Note{Text: b, From: file})
 	}
-	anchor, err := os.ReadFile(data.Anchor())
+	anchor, err := bounded.File(data.Anchor(), bounded.Small)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return trust, fmt.Errorf("anchor: %w", err)
 	}
@@ -81,7 +82,7 @@ func Trust(data node.DataDir, keys, copies []string) (proof.Trust, error) {
 
 // ReadKey reads the public key of an audit log.
 func ReadKey(file string) (ed25519.PublicKey, error) {
-	b, err := os.ReadFile(file)
+	b, err := bounded.Any(file, bounded.Small)
 	if err != nil {
 		return nil, err
 	}

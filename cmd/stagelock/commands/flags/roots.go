@@ -3,9 +3,9 @@ package flags
 import (
 	"crypto/x509"
 	"fmt"
-	"os"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/conf/bounded"
 )
 
 // Roots returns the system's authorities and those of the file; nil, which means the system's,
@@ -18,7 +18,7 @@ func Roots(file string) (*x509.CertPool, error) {
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	b, err := os.ReadFile(file)
+	b, err := bounded.Any(file, bounded.Large)
 	if err != nil {
 		return nil, fmt.Errorf("certificate of the authority: %w", err)
 	}

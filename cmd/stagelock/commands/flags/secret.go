@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/conf/bounded"
 	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/policy/secret"
 )
@@ -61,7 +62,7 @@ func secretFrom(sh *term.Shell, file string) (string, error) {
 		}
 		return nonEmpty(strings.TrimRight(line, "\r\n"), "standard input")
 	}
-	b, err := os.ReadFile(file)
+	b, err := bounded.Any(file, bounded.Small)
 	if err != nil {
 		return "", fmt.Errorf("read the secret: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/conf/bounded"
 	"github.com/stagelock/stagelock/integration/engine/control"
 	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
@@ -46,7 +46,7 @@ func Client(c *cli.Context) (*control.Client, error) {
 	if token == "" {
 		return nil, flags.Misused(c, "--engine is an address, so --token-file must name the engine's token")
 	}
-	b, err := os.ReadFile(token)
+	b, err := bounded.Any(token, bounded.Small)
 	if err != nil {
 		return nil, &term.DataError{Msg: "read the token: " + err.Error(),
 			Cure: "the token lies in the engine's data folder; run the command as the engine's user"}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/stagelock/stagelock/conf/bounded"
 )
 
 // The names in an engine's data folder by which its commands find it: the token, and a folder with a
@@ -48,7 +50,7 @@ func running(dir string) (string, error) {
 		return "", err
 	}
 	for _, word := range words {
-		b, err := os.ReadFile(word)
+		b, err := bounded.File(word, bounded.Small)
 		if err != nil {
 			continue // it has just ended
 		}
