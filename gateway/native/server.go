@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	stdlog "log"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/front"
@@ -35,6 +38,8 @@ type Config struct {
 	// Routes answer, by the beginning of the path, who was admitted. An error that is a Problem was not
 	// answered yet.
 	Routes map[string]Route
+	// Log has what clients do wrong, on its level debug; nil: nobody does.
+	Log *logrus.Entry
 }
 
 // Meter counts requests. *metrics.Metrics is one.
@@ -61,6 +66,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{cfg: c, hand: handed{conns: make(chan net.Conn), ended: make(chan struct{})}, done: make(chan struct{})}
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: restTime, IdleTimeout: restTime,
+		MaxHeaderBytes: maxHead, ErrorLog: stdlog.New(faults{c.Log}, "", 0),
 		TLSConfig:   &tls.Config{NextProtos: []string{front.HTTP2}, MinVersion: tls.VersionTLS12},
 		ConnContext: connContext,
 		ConnState: func(c net.Conn, state http.ConnState) {
@@ -71,6 +77,19 @@ func New(c Config) (*Server, error) {
 		},
 	}
 	return s, nil
+}
+
+// maxHead is how large a head may be once it is unpacked: a few bytes stand for many, on each stream at once.
+const maxHead = 32 << 10
+
+// faults keeps what the library says of clients out of standard error, which they could fill.
+type faults struct{ log *logrus.Entry }
+
+func (f faults) Write(b []byte) (int, error) {
+	if f.log != nil {
+		f.log.Debug(strings.TrimSpace(string(b)))
+	}
+	return len(b), nil
 }
 
 type connKey struct{}

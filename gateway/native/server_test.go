@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	stdlog "log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,7 @@ type house struct {
 	begun  chan struct{}
 
 	mu     sync.Mutex
+	said   strings.Builder // on level debug
 	events []audit.Event
 	calls  []metrics.Call
 }
@@ -59,6 +61,24 @@ func (h *house) Call(c metrics.Call) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls = append(h.calls, c)
+}
+
+// line keeps a line of the log.
+func (h *house) line(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.said.Write(b)
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(b []byte) (int, error) { return w(b) }
+
+func (h *house) log() *logrus.Entry {
+	log := logrus.New()
+	log.SetOutput(writer(h.line))
+	log.SetLevel(logrus.DebugLevel)
+	return logrus.NewEntry(log)
 }
 
 func (h *house) health(path string) (int, []byte, bool) {
@@ -87,7 +107,8 @@ func newHouse(t *testing.T, allow ...string) *house {
 	proxies, _ := hosts.NewProxies(nil)
 	rules := &visit.Rules{Hosts: set, Proxies: proxies, Quota: quota.New(quota.Config{AddressRate: 1000, AddressBurst: 1000, PeerRate: 1000,
 		PeerBurst: 1000, Connections: 100, ConnectionsPerAddress: 100, Tracked: 100})}
-	h.Server, err = native.New(native.Config{Visits: visits, Rules: func() *visit.Rules { return rules }, Meter: h, Health: h.health})
+	h.Server, err = native.New(native.Config{Visits: visits, Rules: func() *visit.Rules { return rules }, Meter: h, Health: h.health,
+		Log: h.log()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,5 +278,84 @@ func errText(err error) string {
 func TestServerNeedsItsParts(t *testing.T) {
 	if _, err := native.New(native.Config{}); err == nil {
 		t.Error("a server without visits")
+	}
+}
+
+// raw opens a connection on which the test writes its own frames.
+func (h *house) raw(t *testing.T) net.Conn {
+	t.Helper()
+	secure := h.client.Transport.(*http.Transport).TLSClientConfig.Clone()
+	secure.NextProtos = []string{front.HTTP2}
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(h.url, "https://"), secure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// TestClientsDoNotFillStandardError: what a client does wrong in its frames is told on level debug and nowhere else:
+// the library would write a line for each to standard error, without a bound.
+func TestClientsDoNotFillStandardError(t *testing.T) {
+	var out strings.Builder
+	before := stdlog.Writer()
+	stdlog.SetOutput(&out)
+	defer stdlog.SetOutput(before)
+	h := newHouse(t, "127.0.0.1")
+	for _, frames := range []string{
+		"\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00", // data on a stream that is idle
+		"\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x05\x06\x00\x00\x00\x00\x00aaaaa",            // a ping of five bytes
+		"\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x04\x01\x05\x00\x00\x00\x01\xff\xff\xff\xff", // a head that cannot be unpacked
+	} {
+		conn := h.raw(t)
+		if _, err := io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"+frames); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, conn) // to its end
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !strings.Contains(h.said.String(), "level=debug") || !strings.Contains(h.said.String(), "connection error") {
+		t.Errorf("the log says %q", h.said.String())
+	}
+	if out.Len() > 0 {
+		t.Errorf("standard error has %q", out.String())
+	}
+}
+
+// TestHeadsThatUnpackAreBounded: a head that is small on the wire and large once it is unpacked is refused, and one as
+// large as heads may be is served.
+func TestHeadsThatUnpackAreBounded(t *testing.T) {
+	h := newHouse(t, "127.0.0.1")
+	for _, tt := range []struct {
+		name   string
+		fields int
+		status int
+	}{
+		{"an ordinary one", 1, http.StatusOK},
+		{"as large as it may be", 20, http.StatusOK},
+		{"too large", 40, http.StatusRequestHeaderFieldsTooLarge},
+		{"of many equal fields", 900, http.StatusRequestHeaderFieldsTooLarge},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.url+"/healthz", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range tt.fields {
+				req.Header.Add("X-Same", strings.Repeat("a", 1000))
+			}
+			res, err := h.client.Do(req)
+			if err != nil {
+				if tt.status == http.StatusOK {
+					t.Fatal(err)
+				}
+				return // the client itself knows the bound by now
+			}
+			defer res.Body.Close()
+			if res.StatusCode != tt.status {
+				t.Errorf("answered with %d, want %d", res.StatusCode, tt.status)
+			}
+		})
 	}
 }
