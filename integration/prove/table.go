@@ -22,6 +22,9 @@ var proofs = []proof{
 	{name: "cost of a refusal", rows: "5 6", pkg: "tunnel/javaser", tests: []string{"TestExhaustion", "TestDenseStreams"}},
 	{name: "memory of all calls", rows: "6", pkg: "integration", tests: []string{"TestManyPeersHoldTheMaximum"}},
 	{name: "broken requests", rows: "7", pkg: "integration", tests: []string{"TestBrokenRequestsAreNotCarriedOut"}},
+	{name: "a JVM's broken requests", rows: "7", pkg: "integration/liferay", tests: []string{"TestInteropBrokenParts"}, needs: "a JDK and Maven"},
+	{name: "a real Tomcat", rows: "8 9 10", pkg: "integration/liferay", tests: []string{"TestInteropOddMessages", "TestInteropSpellings",
+		"TestInteropSpoofs"}, needs: "a JDK and Maven"},
 	{name: "heads", rows: "8", pkg: "integration", tests: []string{"TestOddMessagesStayOutside"}},
 	{name: "smuggling", rows: "8", pkg: "tunnel/http1", tests: []string{"TestSmuggling", "TestNothingUpstreamForOddMessages"}},
 	{name: "paths", rows: "9", pkg: "integration", tests: []string{"TestSpellingsReachNobody"}},
@@ -32,6 +35,9 @@ var proofs = []proof{
 	{name: "TLS", rows: "13", pkg: "gateway/certs", tests: []string{"TestTLSProfile", "TestResumption"}},
 	{name: "local authority", rows: "13", pkg: "gateway/certs", tests: []string{"TestTheLocalAuthorityMaySignForItsNamesOnly",
 		"TestJavaHonoursTheConstraint"}, needs: "a JDK"},
+	{name: "HTTP/2", rows: "12", pkg: "integration", tests: []string{"TestHTTP2Conformance"}, needs: "h2spec from the module proxy"},
+	{name: "signatures", rows: "14", pkg: "tunnel/signed", tests: []string{"TestChangedRequests", "TestOtherImplementations"},
+		long: []string{"-args", "-requests=2000000"}, needs: "two other implementations from the module proxy"},
 	{name: "nonces", rows: "15", pkg: "store/sqlite", tests: []string{"TestNonces"}},
 	{name: "kills", rows: "16", pkg: "integration", tests: []string{"TestKill"}, long: []string{"-args", "-kills=40"}},
 	{name: "repeats", rows: "17", pkg: "integration", tests: []string{"TestDeliveryIsNeverInferred",
@@ -81,8 +87,6 @@ var targets = []struct{ pkg, name string }{
 
 // notYet are the figures that nothing here shows, and why.
 var notYet = []struct{ row, why string }{
-	{"12", "HTTP/2 is the library's; its conformance suite is no Go module that is served"},
-	{"14", "no call is signed by message signatures yet: the native publish is not built"},
 	{"25", "speed is a benchmark and never a test: make bench"},
 	{"27", "make lint, make race and the coverage are run by .ci/run"},
 }
