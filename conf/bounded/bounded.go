@@ -57,7 +57,9 @@ func read(r io.Reader, name string, most int64) ([]byte, error) {
 	return data, nil
 }
 
-func wrong(name, what string) error { return &fs.PathError{Op: "read", Path: name, Err: errors.New(what)} }
+func wrong(name, what string) error {
+	return &fs.PathError{Op: "read", Path: name, Err: errors.New(what)}
+}
 
 func size(n int64) string {
 	if n >= 1<<20 && n%(1<<20) == 0 {
