@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -22,19 +23,11 @@ var conformanceCase = regexp.MustCompile(`(?m)^case (passed|skipped|failed) (\S+
 
 // TestHTTP2Conformance runs h2spec, its strict cases too, against a whole gateway.
 func TestHTTP2Conformance(t *testing.T) {
-	tool := filepath.Join(t.TempDir(), "h2spec")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", tool, ".")
-	build.Dir = filepath.Join("..", "gateway", "native", "testdata", "h2spec")
-	if out, err := build.CombinedOutput(); err != nil {
-		if bytes.Contains(out, []byte("main.go:")) {
-			t.Fatalf("%s", out)
-		}
-		t.Skipf("the suite h2spec does not build here: %v %.300s", err, bytes.TrimSpace(out))
-	}
+	program := tool(t, filepath.Join("..", "gateway", "native", "testdata", "h2spec"))
 	o := listed
 	o.Extra = []string{"quota: { failure_cost: 1, per_address_rate: 10000/s, per_address_burst: 100000, connections_per_address: 1000 }"}
 	a := arrange(t, o)
-	out, err := exec.CommandContext(t.Context(), tool, a.Addr).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), program, a.Addr).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -66,4 +59,30 @@ func TestHTTP2Conformance(t *testing.T) {
 	}
 	checkLog(t, a)
 	allowed(t, a.Gateway, once(t, a.Gateway, checkSite(site).message(t)))
+}
+
+// tool builds the module of its own that lies in a folder, its files with .txt behind their names so that it is none of this
+// module's, and returns the program. It skips the test where modules cannot be had.
+func tool(t *testing.T, folder string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
+		text, err := os.ReadFile(filepath.Join(folder, name+".txt"))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	program := filepath.Join(dir, "tool")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		if bytes.Contains(out, []byte("main.go:")) {
+			t.Fatalf("%s", out)
+		}
+		t.Skipf("%s does not build here: %v %.300s", folder, err, bytes.TrimSpace(out))
+	}
+	return program
 }

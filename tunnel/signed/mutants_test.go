@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -122,17 +123,9 @@ func prove(t *testing.T, format string, args ...any) {
 // TestOtherImplementations holds what is signed here against two other implementations of RFC 9421: both verify it,
 // and both refuse it once any of what is signed has changed.
 func TestOtherImplementations(t *testing.T) {
-	tool := filepath.Join(t.TempDir(), "others")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", tool, ".")
-	build.Dir = filepath.Join("testdata", "others")
-	if out, err := build.CombinedOutput(); err != nil {
-		if bytes.Contains(out, []byte("main.go:")) {
-			t.Fatalf("%s", out)
-		}
-		t.Skipf("the other implementations do not build here: %v %.300s", err, bytes.TrimSpace(out))
-	}
+	program := tool(t, filepath.Join("testdata", "others"))
 	verdict := func(raw []byte) string {
-		cmd := exec.CommandContext(t.Context(), tool)
+		cmd := exec.CommandContext(t.Context(), program)
 		cmd.Stdin = bytes.NewReader(raw)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -161,4 +154,30 @@ func TestOtherImplementations(t *testing.T) {
 		hold(change[0], change[1], change[2], "remitly bad, yaronf bad")
 	}
 	prove(t, "%d requests held against two other implementations of RFC 9421, %d read otherwise", tried, otherwise)
+}
+
+// tool builds the module of its own that lies in a folder, its files with .txt behind their names so that it is none of this
+// module's, and returns the program. It skips the test where modules cannot be had.
+func tool(t *testing.T, folder string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
+		text, err := os.ReadFile(filepath.Join(folder, name+".txt"))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	program := filepath.Join(dir, "tool")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		if bytes.Contains(out, []byte("main.go:")) {
+			t.Fatalf("%s", out)
+		}
+		t.Skipf("%s does not build here: %v %.300s", folder, err, bytes.TrimSpace(out))
+	}
+	return program
 }
