@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	if err := run(ctx, runner{out: os.Stdout, long: os.Getenv("PROVE") == "long", test: goTest}); err != nil {
+	r := runner{out: os.Stdout, long: os.Getenv("PROVE") == "long", test: goTest, only: os.Args[1:]}
+	if err := run(ctx, r); err != nil {
 		fmt.Fprintln(os.Stderr, "prove:", err)
 		stop()
 		os.Exit(1)
@@ -21,25 +23,37 @@ func main() {
 // errShown is a proof that failed; its line says which.
 var errShown = errors.New("something was not shown")
 
-// run carries out every proof and prints its lines.
+// errRow is a row that no proof is for.
+var errRow = errors.New("no proof is for row")
+
+// run carries out the proofs and prints their lines.
 func run(ctx context.Context, r runner) error {
-	failed := 0
-	for _, p := range proofs {
-		if !r.show(ctx, p) {
+	failed, tried := 0, 0
+	held := func(holds bool) {
+		if tried++; !holds {
 			failed++
 		}
 	}
-	if !r.fuzz(ctx) {
-		failed++
+	for _, p := range proofs {
+		if r.wants(p.rows) {
+			held(r.show(ctx, p))
+		}
+	}
+	if r.wants(fuzzRow) {
+		held(r.fuzz(ctx))
 	}
 	for _, n := range notYet {
-		fmt.Fprintf(r.out, "row %-4s not yet: %s\n", n.row, n.why)
+		if r.wants(n.row) {
+			fmt.Fprintf(r.out, "row %-4s not yet: %s\n", n.row, n.why)
+		}
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
-	}
-	if failed > 0 {
-		return fmt.Errorf("%w: %d of %d proofs", errShown, failed, len(proofs)+1)
+	case failed > 0:
+		return fmt.Errorf("%w: %d of %d proofs", errShown, failed, tried)
+	case tried == 0:
+		return fmt.Errorf("%w %s", errRow, strings.Join(r.only, " "))
 	}
 	return nil
 }

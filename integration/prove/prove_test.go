@@ -84,6 +84,42 @@ func TestFuzzing(t *testing.T) {
 	}
 }
 
+// TestRows: rows that are named are the only ones that are tried, and one that no proof is for is told of.
+func TestRows(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		only  []string
+		tests []string // that are run, among others
+		not   string   // that is not
+		err   error
+	}{
+		{"all", nil, []string{"TestChainsReachNobody", "TestReload", "FuzzDecode"}, "", nil},
+		{"one", []string{"18"}, []string{"TestReload"}, "TestChainsReachNobody", nil},
+		{"one of the rows of a proof", []string{"6"}, []string{"TestExhaustion"}, "FuzzDecode", nil},
+		{"two", []string{"18", "4"}, []string{"TestReload", "FuzzDecode"}, "TestExhaustion", nil},
+		{"none", []string{"29"}, nil, "TestReload", errRow},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var ran strings.Builder
+			r := runner{out: &strings.Builder{}, only: tt.only, test: func(_ context.Context, args ...string) (string, error) {
+				ran.WriteString(strings.Join(args, " ") + "\n")
+				return passed + "execs: 5\n", nil
+			}}
+			if err := run(t.Context(), r); !errors.Is(err, tt.err) {
+				t.Errorf("got %v, want %v", err, tt.err)
+			}
+			for _, name := range tt.tests {
+				if !strings.Contains(ran.String(), name) {
+					t.Errorf("%s was not run", name)
+				}
+			}
+			if tt.not != "" && strings.Contains(ran.String(), tt.not) {
+				t.Errorf("%s was run", tt.not)
+			}
+		})
+	}
+}
+
 func TestLongCounts(t *testing.T) {
 	p := proof{pkg: "a", tests: []string{"TestX", "TestY"}, long: []string{"-args", "-n=9"}}
 	if got := strings.Join(runner{long: true}.arguments(p), " "); !strings.Contains(got, "-run ^(TestX|TestY)$") || !strings.HasSuffix(got, "/a -args -n=9") {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,8 +18,17 @@ const module = "github.com/stagelock/stagelock/"
 type runner struct {
 	out  io.Writer
 	long bool
+	only []string // rows; empty: all
 	// test runs go test with these arguments and returns what it printed.
 	test func(ctx context.Context, args ...string) (output string, err error)
+}
+
+// fuzzRow is the row that the fuzz targets show.
+const fuzzRow = "4"
+
+// wants reports whether one of the rows was asked for.
+func (r runner) wants(rows string) bool {
+	return len(r.only) == 0 || slices.ContainsFunc(strings.Fields(rows), func(row string) bool { return slices.Contains(r.only, row) })
 }
 
 func goTest(ctx context.Context, args ...string) (string, error) {

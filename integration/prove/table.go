@@ -40,6 +40,7 @@ var proofs = []proof{
 		long: []string{"-args", "-requests=2000000"}, needs: "two other implementations from the module proxy"},
 	{name: "nonces", rows: "15", pkg: "store/sqlite", tests: []string{"TestNonces"}},
 	{name: "kills", rows: "16", pkg: "integration", tests: []string{"TestKill"}, long: []string{"-args", "-kills=40"}},
+	{name: "the vendor's client", rows: "17", pkg: "integration/liferay", tests: []string{"TestInteropOnce"}, needs: "a JDK, Maven, HAProxy and nginx"},
 	{name: "repeats", rows: "17", pkg: "integration", tests: []string{"TestDeliveryIsNeverInferred",
 		"TestARepeatOvertakesItsOriginal", "TestOnceBehindABalancer", "TestTwinInFlightWaitsForTheFirst"}, needs: "HAProxy and nginx"},
 	{
