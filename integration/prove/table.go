@@ -74,6 +74,7 @@ var proofs = []proof{
 	{name: "real calls pass", rows: "26", pkg: "integration", tests: []string{"TestRecordedCallsPass"}},
 	{name: "hostile answers", rows: "1 6", pkg: "integration", tests: []string{"TestHostileAnswersStayInside",
 		"TestEngineThatAnswersBadly", "TestAnswersBelongToTheirCalls"}},
+	{name: "hostile answers to a JVM", rows: "1 5", pkg: "integration/liferay", tests: []string{"TestInteropHostileAnswers"}, needs: "a JDK and Maven"},
 	{name: "what is written down", rows: "28", pkg: "integration/prove", tests: []string{"TestThreatModel"}},
 }
 
