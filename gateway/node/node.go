@@ -243,8 +243,8 @@ func (n *Node) openRelay(_ context.Context, p *rules.Policy) (err error) {
 }
 
 func (n *Node) openNative(context.Context, *rules.Policy) (err error) {
-	n.native, err = native.New(native.Config{Visits: n.visits, Rules: n.rules, Meter: n.meter, Health: n.probes.Answer, Log: n.cfg.Log,
-		Routes: n.routes()})
+	n.native, err = native.New(native.Config{Visits: n.visits, Rules: n.rules, Meter: n.meter, Health: n.probes.Answer,
+		Log: n.cfg.Log, Routes: n.routes()})
 	return err
 }
 

@@ -268,7 +268,7 @@ func (c *tomcat) oddMessages(addr string) []string {
 		"POST //" + addr + rest, strings.Replace("POST "+rest, "HTTP/1.1", "HTTP/1.0", 1), strings.Replace("POST "+rest, "HTTP/1.1", "HTTP/1.2", 1), strings.Replace("POST "+rest, " HTTP/1.1", "", 1),
 		strings.Replace("POST "+rest, "HTTP/1.1", "HTTP/2.0", 1), strings.Replace("POST "+rest, "HTTP/1.1", "http/1.1", 1), strings.Replace("POST "+rest, "HTTP/1.1\r", "HTTP/1.1", 1),
 		strings.Replace("POST "+rest, "Host: ", "Host : ", 1), strings.Replace("POST "+rest, "Host: "+addr, "Host: evil.example.com", 1), strings.Replace("POST "+rest, "Host: "+addr+"\r\n", "", 1),
-		strings.Replace("POST "+rest, "Host: "+addr, "Host: "+addr+"\r\nHost: "+addr, 1), strings.Replace("POST "+rest, "\r\n", "\n", -1),
+		strings.Replace("POST "+rest, "Host: "+addr, "Host: "+addr+"\r\nHost: "+addr, 1), strings.ReplaceAll("POST "+rest, "\r\n", "\n"),
 	} {
 		all = append(all, line+length+"\r\n\r\n"+string(c.body))
 	}
