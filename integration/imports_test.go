@@ -219,7 +219,8 @@ var mayImport = map[string][]string{
 	},
 	"gateway/relay/digest": {},
 	"gateway/relay/engine": {
-		"gateway/upstream", "policy/secret", "tunnel", "tunnel/http1/forward", "tunnel/http1/grammar",
+		"gateway/upstream", "policy", "policy/secret", "tunnel", "tunnel/http1/forward",
+		"tunnel/http1/grammar",
 		"tunnel/javaser", "tunnel/javaser/graph", "tunnel/javaser/source", "tunnel/liferay",
 	},
 	"gateway/relay/inflight": {"policy/calls"},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,6 +45,7 @@ func runScripts(t *testing.T, dir string) {
 			"arrived": arrived, "exits": exitsWith, "environment": startEnvironment, "append": appendTo, "hold": hold,
 			"engine": run.engine, "gateway": run.gateway, "ended": run.stop, "killed": run.kill, "capture": capture,
 			"port": portOf, "pair": run.pair, "random": randomFile, "peak": run.peak, "fill": fill, "serve": run.serve,
+			"until": until,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond != "ipv6" {
@@ -61,6 +63,27 @@ func runScripts(t *testing.T, dir string) {
 			return nil
 		},
 	})
+}
+
+// until runs a command again and again until its output matches: until PATTERN COMMAND...
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN COMMAND...")
+	}
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	late, again := time.After(2*time.Minute), time.NewTicker(100*time.Millisecond)
+	defer again.Stop()
+	for {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			ts.Fatalf("no %q in %q", args[0], ts.ReadFile("stdout"))
+		}
+	}
 }
 
 // exitsWith runs a command that must end with that code: exits 64 stagelock publish.

@@ -74,6 +74,7 @@ type answered struct {
 	status int    // of the engine
 	end    string // in one word, for the outcome
 	gone   bool   // the client went away while the engine works
+	void   bool   // the engine did nothing of it, for certain: there is nothing to repeat
 	meter  metrics.Call
 }
 

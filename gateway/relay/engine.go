@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/stagelock/stagelock/gateway/relay/engine"
+	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
@@ -57,7 +58,7 @@ func (c *call) receive(ctx context.Context) error {
 	c.relay.cfg.Pause("answer received")
 	c.answer.status = reply.Status
 	got, err := c.engine.Read(reply, c.expected(ctx, c.rule.Returns, c.replyRoom))
-	c.answer.reply, c.answer.body = got.Reply, got.Body
+	c.answer.reply, c.answer.body, c.answer.void = got.Reply, got.Body, got.Unexecuted
 	if got.End != "" {
 		c.answer.end = got.End
 	}
@@ -78,7 +79,8 @@ func (c *call) live() {
 func (c *call) expected(ctx context.Context, returns string, buffer []byte) engine.Expected {
 	lim := c.policy.Limits
 	lim.Held = c.policy.ReplyMax
-	return engine.Expected{Returns: returns, Line: c.line(), Limits: lim, Buffer: buffer, Room: c.charge(ctx)}
+	return engine.Expected{Returns: returns, Line: c.line(), Limits: lim, Buffer: buffer, Room: c.charge(ctx),
+		Attaches: c.rule.Kind == calls.Enable || c.rule.Kind == calls.Disable}
 }
 
 // rewriteReply puts the address that browsers use into the one reply that carries the engine's own.

@@ -109,12 +109,12 @@ func (c *call) scope(of string) string {
 }
 
 // settle ends the turn of a call, before its answer is written. A call that the engine cannot have
-// begun leaves nothing to repeat.
+// begun, or turned away before it did anything, leaves nothing to repeat.
 func (c *call) settle(ctx context.Context) {
 	if c.turn == nil {
 		return
 	}
-	err := c.turn.Finish(ctx, once.Result{Carried: c.engine.Released(), Answer: c.answer.body})
+	err := c.turn.Finish(ctx, once.Result{Carried: c.engine.Released() && !c.answer.void, Answer: c.answer.body})
 	if err != nil {
 		c.relay.cfg.Log.WithError(err).WithField("req", c.Ref).Warn("a call that was not carried out stays noted")
 	}
@@ -174,7 +174,7 @@ func (c *call) keep(ctx context.Context) error {
 
 // keepAll writes all of it, at once with the answer of a guarded call, so that they share a commit.
 func (c *call) keepAll(ctx context.Context) error {
-	if c.turn == nil {
+	if c.turn == nil || c.answer.void {
 		return errors.Join(c.keepRequest(ctx), c.keepSight(ctx))
 	}
 	var writes errgroup.Group

@@ -24,6 +24,8 @@ type Expected struct {
 	Buffer  []byte         // room for the reply; may be nil
 	// Room is asked before a reply takes memory; nil: nobody counts.
 	Room func(n int64) error
+	// Attaches is true for a call that turns staging on or off.
+	Attaches bool
 }
 
 // Answer is what a publisher may be told of a reply.
@@ -31,6 +33,8 @@ type Answer struct {
 	Reply *liferay.Reply // nil if only the words of an exception could be saved
 	Body  []byte         // of the 200
 	End   string         // how the call ended, in one word
+	// Unexecuted is true of an exception that is thrown before anything is done: the same call is no repeat.
+	Unexecuted bool
 }
 
 // Read reads a reply and validates it. It counts as an answer of the node.
@@ -58,6 +62,7 @@ func (a *Attempt) Read(reply *forward.Reply, want Expected) (Answer, error) {
 	if err != nil {
 		return a.salvageException(reply, in, want, err)
 	}
+	reason := reply.Field(reasonField)
 	a.exchange.Done()
 	if r.Thrown != nil && r.Thrown.Type == liferay.TypeWrongSecret {
 		return Answer{}, &tunnel.Problem{Code: tunnel.Refused, Reason: ReasonRefusing,
@@ -66,6 +71,7 @@ func (a *Attempt) Read(reply *forward.Reply, want Expected) (Answer, error) {
 	got := Answer{Reply: r, Body: in.Held(), End: "answered"}
 	if r.Thrown != nil {
 		got.End = exceptionEnd(r.Thrown.Class)
+		got.Unexecuted = unexecuted(r.Thrown, reason, want.Attaches)
 	}
 	return got, nil
 }
