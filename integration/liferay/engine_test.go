@@ -3,6 +3,7 @@ package liferay_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -34,19 +35,7 @@ func TestInteropEngine(t *testing.T) {
 	article := fill(t, source, live)
 	flow := func(name string, opt engine.ExportOptions) {
 		t.Helper()
-		lar, err := source.Export(t.Context(), site, opt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := do[driven](p, "flow", fields{"name": name, "file": lar.Path, "screenName": nickname, "group": site})
-		if d.Failure != nil || !d.OK {
-			t.Errorf("%s: %+v %+v", name, d.Failure, d.Exception)
-		}
-		for _, c := range d.Calls {
-			if !c.OK {
-				t.Errorf("%s: %s: %v", name, c.Call, c.Exception)
-			}
-		}
+		flowTo(t, p, source, name, opt, fields{"group": site})
 	}
 	flow("enable", engine.ExportOptions{})
 	locked(t, live, journal)
@@ -55,6 +44,7 @@ func TestInteropEngine(t *testing.T) {
 	rewrite(t, source, article, "second")
 	flow("schedule", engine.ExportOptions{})
 	arrived(t, live, 2, "second")
+	lookups(t, p, source, live)
 	rewrite(t, source, article, "third")
 	flow("application onto a page", engine.ExportOptions{Portlet: journal})
 	arrived(t, live, 3, "third")
@@ -64,6 +54,109 @@ func TestInteropEngine(t *testing.T) {
 	flow("disable", engine.ExportOptions{})
 	if s, err := live.Site(t.Context(), site); err != nil || s.StagingCount != 0 {
 		t.Errorf("after disable: %+v, %v", s, err)
+	}
+}
+
+// flowTo has the vendor's code carry a flow out with what the source has, and fails unless every call of it
+// succeeds. It returns them in order.
+func flowTo(t *testing.T, p *program, source *harness.Engine, name string, opt engine.ExportOptions, to fields) []exchange {
+	t.Helper()
+	lar, err := source.Export(t.Context(), int64(to["group"].(int)), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := do[driven](p, "flow", with(to, fields{"name": name, "file": lar.Path, "screenName": nickname}))
+	if d.Failure != nil || !d.OK {
+		t.Errorf("%s: %+v %+v", name, d.Failure, d.Exception)
+	}
+	for _, c := range d.Calls {
+		if !c.OK {
+			t.Errorf("%s: %s: %v", name, c.Call, c.Exception)
+		}
+	}
+	return d.Calls
+}
+
+// lookups has the staging bar ask what live has of a page: where it is, whether it is there, what it holds.
+func lookups(t *testing.T, p *program, source, live *harness.Engine) {
+	t.Helper()
+	before, err := live.Ledger(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lar, err := source.Export(t.Context(), site, engine.ExportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := do[driven](p, "flow", fields{"name": "look-ups", "file": lar.Path, "screenName": nickname, "group": site})
+	asked := map[string]bool{}
+	for _, c := range d.Calls {
+		asked[c.Call] = true
+		lost := c.Call == "hasPortletId" && strings.Contains(fmt.Sprint(c.Exception), "NoSuchLayout") // of a page that live never had
+		if !c.OK && !lost {
+			t.Errorf("%s: %v", c.Call, c.Exception)
+		}
+	}
+	after, err := live.Ledger(t.Context())
+	if err != nil || len(after)-len(before) > len(d.Calls) || d.Failure != nil {
+		t.Errorf("%d calls were made, %d more are known: %v, %v", len(d.Calls), len(after)-len(before), err, d.Failure)
+	}
+	for _, want := range []string{"getLayoutByUuidAndGroupId", "hasPortletId", "getGroupDisplayURL", "getGroup"} {
+		if !asked[want] {
+			t.Errorf("nobody asked %s: %v", want, asked)
+		}
+	}
+}
+
+// TestInteropEngineLibrary has the vendor's own code switch the staging of an asset library on at our engine,
+// publish to it and switch it off. It asks for the class name of the library's group before each.
+func TestInteropEngineLibrary(t *testing.T) {
+	needJVM(t)
+	const name = "7.4.3.112"
+	build(t, name)
+	r := release{name: name, line: "7.4"}
+	live, source := liveEngine(t), liveEngine(t)
+	ctx := t.Context()
+	for _, e := range []*harness.Engine{live, source} {
+		_, err := e.CreateSite(ctx, engine.Site{ID: secondary, Name: "Files", Library: true})
+		if err = errors.Join(err, e.Grant(ctx, 20199, secondary, engine.ExportImportLayouts, engine.Update)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g := harness.Start(t, options(r, secrets[0], live.URL))
+	p, _ := client(t, r, secrets[0], g.URL, []*harness.Gateway{g})
+	_, err := source.AddArticle(ctx, secondary, "Sale", "first")
+	_, err2 := source.Add(ctx, secondary, author.Draft{Kind: content.Document, Name: "a.txt"}, strings.NewReader("a document"))
+	if err = errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	to := fields{"group": secondary, "library": true}
+	asked := 0
+	for _, flow := range []string{"enable", "publish pages", "schedule", "disable"} {
+		for _, c := range flowTo(t, p, source, flow, engine.ExportOptions{}, to) {
+			if c.Call == "fetchByClassNameId" {
+				asked++
+			}
+		}
+		s, err := live.Site(ctx, secondary)
+		if on := flow != "disable"; err != nil || (s.StagingCount == 1) != on {
+			t.Errorf("after %s: %+v, %v", flow, s, err)
+		}
+	}
+	if asked < 2 {
+		t.Errorf("the class name was asked for %d times", asked)
+	}
+	all, err := live.List(ctx, secondary)
+	names := map[string]bool{}
+	for _, it := range all {
+		names[it.Name] = true
+	}
+	if err != nil || !names["Sale"] || !names["a.txt"] {
+		t.Errorf("the library has %v, %v", names, err)
+	}
+	log, err := live.Arrivals(ctx, secondary)
+	if err != nil || len(log) != 2 {
+		t.Errorf("arrivals %+v, %v", log, err)
 	}
 }
 

@@ -15,14 +15,14 @@ const (
 
 // groupModel is a site as getGroup answers it.
 func groupModel(s content.Site) liferay.Model {
-	kind := int64(typeOpen)
-	if s.Library {
-		kind = typeDepot
+	kind, class := int64(typeOpen), staging.GroupClassNameID
+	if s.Library { // as the portal has them
+		kind, class = typeDepot, staging.DepotClassNameID
 	}
 	return liferay.Model{
 		"_groupId": s.ID, "_companyId": s.CompanyID, "_classPK": s.ID, "_uuid": s.UUID, "_externalReferenceCode": s.UUID,
 		"_groupKey": s.Name, "_name": s.Name, "_friendlyURL": s.FriendlyURL, "_typeSettings": s.Settings,
-		"_classNameId":             staging.GroupClassNameID,
+		"_classNameId":             class,
 		"_remoteStagingGroupCount": int64(s.StagingCount), "_active": true, "_site": true, "_type": kind,
 	}
 }

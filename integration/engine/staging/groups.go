@@ -62,8 +62,15 @@ type ClassName struct {
 	Value string // a class of the CMS
 }
 
-// GroupClassNameID is the class name id of every site of the engine.
-const GroupClassNameID int64 = 20001
+// The class name ids of what the engine has.
+const (
+	GroupClassNameID int64 = 20001 // of every site
+	DepotClassNameID int64 = 20002 // of every asset library
+)
+
+var classes = map[int64]string{
+	GroupClassNameID: "com.liferay.portal.kernel.model.Group", DepotClassNameID: "com.liferay.depot.model.DepotEntry",
+}
 
 // ClassName returns what a class name id stands for, or the zero ClassName for an unknown id. A
 // publisher asks it of the remote site before it publishes: a site of a whole company is none that
@@ -71,10 +78,11 @@ const GroupClassNameID int64 = 20001
 func (l *Live) ClassName(ctx context.Context, login string, id int64) (ClassName, error) {
 	err := l.store.Consult(ctx, content.Invoke(login, "fetchByClassNameId", id),
 		func(content.View, content.User) error { return nil })
-	if err != nil || id != GroupClassNameID {
+	value, known := classes[id]
+	if err != nil || !known {
 		return ClassName{}, err
 	}
-	return ClassName{ID: id, Value: "com.liferay.portal.kernel.model.Group"}, nil
+	return ClassName{ID: id, Value: value}, nil
 }
 
 func (l *Live) visibleSite(

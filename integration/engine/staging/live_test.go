@@ -518,6 +518,9 @@ func TestLookUps(t *testing.T) {
 			"https://live.example.com:8080/portal/group/guest"},
 		{"class", func(l string) (any, error) { return e.ClassName(ctx, l, staging.GroupClassNameID) },
 			staging.ClassName{ID: staging.GroupClassNameID, Value: "com.liferay.portal.kernel.model.Group"}},
+		{"class of a library", func(l string) (any, error) { return e.ClassName(ctx, l, staging.DepotClassNameID) },
+			staging.ClassName{ID: staging.DepotClassNameID, Value: "com.liferay.depot.model.DepotEntry"}},
+		{"class of nothing", func(l string) (any, error) { return e.ClassName(ctx, l, 20004) }, staging.ClassName{}},
 		{"no class", func(l string) (any, error) { return e.ClassName(ctx, l, 1) }, staging.ClassName{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -117,6 +117,11 @@ final class Models {
     return g;
   }
 
+  /** Makes an asset library of a group: by its class name and by its type. */
+  static void library(Object group) throws Exception {
+    setAll(group, Json.object("setClassNameId", 20002L, "setType", 5));
+  }
+
   /** What the portal calls a number of its table of class names. */
   static Object className(long id) throws Exception {
     Object c = Reflect.make(IMPL + "ClassNameImpl");

@@ -141,7 +141,7 @@ final class Recorder {
   private Object group(Object[] args) throws Exception {
     long id = args.length > 1 && "Control Panel".equals(args[1]) ? CONTROL_PANEL : (Long) args[0];
     Object group = Models.group(line, id);
-    if (libraries.contains(id)) Reflect.call(group, "setClassNameId", 20002L);
+    if (libraries.contains(id)) Models.library(group);
     if (id == CONTROL_PANEL) Reflect.call(group, "setFriendlyURL", "/control_panel");
     return group;
   }

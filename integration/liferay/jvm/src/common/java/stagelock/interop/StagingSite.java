@@ -39,7 +39,7 @@ final class StagingSite {
     user = user();
     group = Models.group(line, GROUP);
     Reflect.call(group, "setTypeSettings", settings());
-    Reflect.call(group, "setClassNameId", Boolean.TRUE.equals(command.get("library")) ? 20002L : 20001L);
+    if (Boolean.TRUE.equals(command.get("library"))) Models.library(group);
     page(GRANDPARENT, 1, 0, "portlet");
     page(PARENT, 2, 1, "portlet");
     page(PAGE, 3, 2, "portlet");
