@@ -69,7 +69,7 @@ var mayImport = map[string][]string{
 	"cmd/stagelock/commands/operate": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/backup", "gateway/admin", "gateway/certs",
 		"gateway/cluster", "gateway/node", "gateway/node/lines", "gateway/node/trial", "gateway/status", "policy", "policy/calls",
-		"policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay",
+		"policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay", "tunnel/syncserver",
 	},
 	"cmd/stagelock/commands/publish": {
 		"archive", "archive/manifest", "archive/parts", "archive/repack",

@@ -18,6 +18,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/watch"
 	"github.com/stagelock/stagelock/policy/calls"
+	"github.com/stagelock/stagelock/tunnel/syncserver"
 )
 
 // AdminAddresses returns where a gateway of that configuration has its admin listener. It can do
@@ -88,6 +89,9 @@ func methods() []string {
 		for _, r := range preset.Rules() {
 			all[r.Method] = true
 		}
+	}
+	for _, k := range syncserver.Kinds() {
+		all[k.Type] = true
 	}
 	return slices.Sorted(maps.Keys(all))
 }

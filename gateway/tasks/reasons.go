@@ -66,6 +66,9 @@ var reasons = map[refusal.Code]tunnel.Reason{
 	refusal.BadFile:     reasonTaskFile,
 }
 
+// Reason returns the reason under which a broken rule of the wire is recorded.
+func Reason(code refusal.Code) tunnel.Reason { return reasons[code] }
+
 // statuses are those of a sender that is not authenticated, as kinds of answers.
 var statuses = map[int]tunnel.Code{
 	0: tunnel.Refused, 400: tunnel.BadRequest, 404: tunnel.NotFound, 405: tunnel.BadMethod, 411: tunnel.NoLength,

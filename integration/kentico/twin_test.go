@@ -13,11 +13,13 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +51,7 @@ type twin struct {
 	pages    map[string]string // by GUID
 	queue    []task
 	received []received
+	size     int64                            // of all that came
 	answer   func(w http.ResponseWriter) bool // nil: as it should
 }
 
@@ -76,7 +79,9 @@ type received struct {
 func newTwin(t *testing.T, name string) *twin {
 	t.Helper()
 	w := &twin{Name: name, User: "staging", Password: "of " + name, pages: map[string]string{}}
-	w.Server = httptest.NewTLSServer(http.HandlerFunc(w.serve))
+	w.Server = httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
+	w.Config.ErrorLog = log.New(io.Discard, "", 0) // of probes that hang up
+	w.StartTLS()
 	t.Cleanup(w.Close)
 	return w
 }
@@ -150,6 +155,7 @@ func (w *twin) serve(rw http.ResponseWriter, r *http.Request) {
 	}
 	got := received{Head: r.Header, Host: r.Host, Body: string(body)}
 	w.mu.Lock()
+	w.size += int64(len(body))
 	answer := w.answer
 	w.mu.Unlock()
 	if r.URL.Path != servicePath || r.Header.Get("SOAPAction") != `"`+action+`"` {
@@ -236,6 +242,23 @@ func (w *twin) calls() []received {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]received{}, w.received...)
+}
+
+// bytes returns how much came, of whatever.
+func (w *twin) bytes() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.size
+}
+
+// wait returns when that many calls have come.
+func (w *twin) wait(t *testing.T, n int) {
+	t.Helper()
+	for begun := time.Now(); len(w.calls()) < n; runtime.Gosched() {
+		if time.Since(begun) > 20*time.Second {
+			t.Fatalf("%d calls came, want %d", len(w.calls()), n)
+		}
+	}
 }
 
 func (w *twin) queued() int {

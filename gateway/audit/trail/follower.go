@@ -61,6 +61,8 @@ func (f *Follower) take(ev *audit.Event) (p Publish, over bool) {
 func (f *Follower) over(one *Publish, ev *audit.Event) bool {
 	name, outcome := ev.MethodName(), ev.Kind == audit.KindOutcome
 	switch {
+	case one.Task != nil:
+		return outcome || ev.Verdict == audit.Deny
 	case one.Request == 0: // it has none, and gets none
 		return one.End == Refused || one.End == Failed
 	case outcome && name == publishCall:

@@ -43,7 +43,8 @@ type Publish struct {
 	End      PublishEnd    `json:"end"`
 	Reason   tunnel.Reason `json:"reason,omitempty"`
 	Detail   string        `json:"detail,omitempty"`
-	Ref      string        `json:"ref,omitempty"` // of the call that decided how it ended, or of the first one
+	Ref      string        `json:"ref,omitempty"`  // of the call that decided how it ended, or of the first one
+	Task     *Task         `json:"task,omitempty"` // of a Kentico; nil: it is a publish of a Liferay
 
 	parts map[string]bool
 	made  bool // its create call is in the log
@@ -51,6 +52,16 @@ type Publish struct {
 	// what a Follower knows of it
 	under int        // calls that passed and have no outcome yet
 	told  PublishEnd // how it ended as it was told; empty: it was not
+}
+
+// Task is what a task of a Kentico is about. It is a publish of one call, whose login is the user who made it.
+type Task struct {
+	Type   string `json:"type"`
+	Object string `json:"object,omitempty"` // its type
+	Name   string `json:"name,omitempty"`
+	Site   string `json:"site,omitempty"` // code name
+	From   string `json:"from,omitempty"`
+	To     string `json:"to,omitempty"`
 }
 
 // Publishes returns the publishes of one log, or of those of several gateways, oldest first. Those whose
@@ -90,6 +101,7 @@ type publishes struct {
 	all     []*Publish
 	created map[string]*Publish // by the reference of a create call that has no outcome yet
 	running map[int64]*Publish  // by request
+	tasks   map[string]*Publish // by the reference of a task that has no outcome yet
 }
 
 // The calls that a publish is made of, by the beginning of their name.
@@ -104,6 +116,9 @@ const (
 func (p *publishes) take(ev *audit.Event) *Publish {
 	if ev.Kind != audit.KindVerdict && ev.Kind != audit.KindOutcome {
 		return nil
+	}
+	if ev.Fields["task"] != "" || p.tasks[ev.Ref] != nil {
+		return p.task(ev)
 	}
 	if ev.MethodName() == createCall {
 		return p.create(ev)
@@ -243,6 +258,57 @@ func (one *Publish) outcome(name string, ev *audit.Event) {
 	default:
 		one.ended(Failed, ev)
 		one.Reason = cmp.Or(one.Reason, tunnel.Reason(ev.End))
+	}
+}
+
+// task takes the verdict on a task, or its outcome.
+func (p *publishes) task(ev *audit.Event) *Publish {
+	if ev.Kind == audit.KindOutcome {
+		one := p.tasks[ev.Ref]
+		delete(p.tasks, ev.Ref)
+		if one != nil {
+			one.taskEnded(ev)
+		}
+		return one
+	}
+	one, f := p.begin(ev), ev.Fields
+	one.Task = &Task{Type: f["task"], Object: f["object"], Name: f["name"], Site: f["site"], From: f["from"], To: f["to"]}
+	one.Login, one.Bytes, one.made = cmp.Or(f["user"], one.Login), ev.BytesIn, true
+	switch {
+	case ev.Verdict == audit.Deny && ev.Reason == "task.target": // it passed, and there was nobody
+		one.ended(Failed, ev)
+		return one
+	case ev.Verdict == audit.Deny:
+		one.ended(Refused, ev)
+		return one
+	case ev.Verdict == audit.Answer:
+		one.ended(Published, ev)
+	default:
+		one.ended(Unknown, ev)
+		one.Detail = "its outcome is not in the log"
+	}
+	if p.tasks == nil {
+		p.tasks = map[string]*Publish{}
+	}
+	p.tasks[ev.Ref] = one
+	return one
+}
+
+// taskEnded takes the outcome of a task.
+func (one *Publish) taskEnded(ev *audit.Event) {
+	one.Last = ev.Time
+	switch ev.End {
+	case "answered":
+		one.ended(Published, ev)
+	case "echo":
+	case "failed":
+		one.ended(Failed, ev)
+	case "task.lost", "task.reply", "gateway.fault":
+		one.ended(Unknown, ev)
+		one.Reason = tunnel.Reason(ev.End)
+	default:
+		one.ended(Failed, ev)
+		one.Reason = tunnel.Reason(ev.End)
 	}
 }
 

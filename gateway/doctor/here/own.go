@@ -105,6 +105,9 @@ func engine(ctx context.Context, p *patient) []finding.Line {
 		l.File, l.At = at.File, at.Line
 		lines = append(lines, l)
 	}
+	if len(lines) == 0 && p.Own.Conf.Kenticos() {
+		return []finding.Line{finding.Well("every server that tasks go to can be reached; whether it takes the user and the password, a task tells").As("engine.up")}
+	}
 	if len(lines) == 0 {
 		lines = append(lines, finding.Well("the live engine would take a publish").As("engine.up"), p.said())
 	}

@@ -98,8 +98,12 @@ func publishRow(p *trail.Publish) []string {
 	if p.Addr.IsValid() {
 		addr = p.Addr.String()
 	}
-	return cells(stamp(p.Begun), took(p.Last.Sub(p.Begun).Microseconds()), p.Peer, addr, p.Login, number(p.Site), number(p.Request),
-		p.Archive, p.Checksum, number(int64(p.Parts)), amount(p.Bytes), string(p.End), p.Ref, why(p))
+	site, what := number(p.Site), p.Archive
+	if t := p.Task; t != nil {
+		site, what = t.Site, strings.TrimSpace(t.Type+" "+t.Object+" "+t.Name)
+	}
+	return cells(stamp(p.Begun), took(p.Last.Sub(p.Begun).Microseconds()), p.Peer, addr, p.Login, site, number(p.Request),
+		what, p.Checksum, number(int64(p.Parts)), amount(p.Bytes), string(p.End), p.Ref, why(p))
 }
 
 // why says in a few words why a publish ended as it did.
@@ -123,6 +127,15 @@ func number(n int64) string {
 
 // sentence says how a publish went.
 func sentence(p *trail.Publish) string {
+	if t := p.Task; t != nil {
+		text := fmt.Sprintf("Task %s of %s %s from %s to %s by %s, begun %s, %s",
+			t.Type, t.Object, t.Name, cmp.Or(t.From, "nobody known"),
+			cmp.Or(t.To, "nobody"), cmp.Or(p.Login, "an unknown user"), stamp(p.Begun), p.End)
+		if w := why(p); w != "" {
+			text += ", " + w
+		}
+		return text
+	}
 	text := fmt.Sprintf("Publish %s into site %s by %s, begun %s, %s",
 		cmp.Or(number(p.Request), "without a request"), cmp.Or(number(p.Site), "(not known)"),
 		cmp.Or(p.Login, "an unknown login"), stamp(p.Begun), p.End)

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel/liferay"
+	"github.com/stagelock/stagelock/tunnel/syncserver"
 )
 
 func (sh shell) policyCommand() *cli.Command {
@@ -32,6 +34,10 @@ func (sh shell) policyCommand() *cli.Command {
 				Action: sh.policyText, Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
 			},
 			{
+				Name: "tasks", Usage: "print the tasks of a Kentico that pass, and which setting of a peer opens the others",
+				Action: sh.policyTasks, Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
+			},
+			{
 				Name: "reasons", Usage: "print every reason of a refusal: what it means, what to do, what the caller gets",
 				ArgsUsage: "[CODE]", Action: sh.policyReasons,
 				Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
@@ -47,7 +53,10 @@ func (sh shell) policyCommand() *cli.Command {
 					&cli.StringFlag{Name: "login", Usage: "login of the publisher"},
 					&cli.Int64Flag{Name: "site", Usage: "id of the live site"},
 					&cli.StringFlag{Name: "call", Usage: "name of the call, such as createStagingRequest; else all that a publish is made of"},
-					&cli.StringFlag{Name: "part", Usage: "length of a part, such as 10MiB"}),
+					&cli.StringFlag{Name: "part", Usage: "length of a part, such as 10MiB"},
+					&cli.StringFlag{Name: "task", Usage: "engine.profile kentico: type of the task", Value: "UpdateDocument"},
+					&cli.StringFlag{Name: "object", Usage: "of a task: type of its object, such as media.file; none for a page"},
+					&cli.StringSliceFlag{Name: "table", Usage: "of a task: a table whose rows it has; may be repeated"}),
 					flags.Secret()...),
 			},
 		},
@@ -168,10 +177,6 @@ func (sh shell) policyTest(c *cli.Context) error {
 	if _, err := flags.Operands(c); err != nil {
 		return err
 	}
-	t, err := sh.trial(c)
-	if err != nil {
-		return err
-	}
 	load, err := flags.Loader(sh.Shell, c)
 	if err != nil {
 		return err
@@ -180,10 +185,10 @@ func (sh shell) policyTest(c *cli.Context) error {
 	if cfg == nil || conf.Fatal(problems) {
 		return flags.BadConfig(sh.Shell, problems)
 	}
-	if t.Authorization, err = sh.authorization(c, cfg, t.Login); err != nil {
+	steps, problems, err := sh.tried(c, cfg)
+	if err != nil {
 		return err
 	}
-	steps, problems := trial.Run(cfg, t)
 	if conf.Fatal(problems) {
 		return flags.BadConfig(sh.Shell, problems)
 	}
@@ -197,8 +202,62 @@ func (sh shell) policyTest(c *cli.Context) error {
 	return nil
 }
 
-func (sh shell) trial(c *cli.Context) (t trial.Call, err error) {
-	for _, name := range []string{"from", "login", "site"} {
+// tried holds the call of the flags, or the task where the engine is a Kentico, against a configuration.
+func (sh shell) tried(c *cli.Context, cfg *conf.Config) ([]trial.Step, []conf.Problem, error) {
+	needed := []string{"from", "login", "site"}
+	if cfg.Kenticos() {
+		needed = needed[:2]
+	}
+	t, err := sh.trial(c, needed)
+	if err != nil {
+		return nil, nil, err
+	}
+	if cfg.Kenticos() {
+		steps, problems := trial.RunTask(cfg, trial.Task{
+			Call: t, Type: c.String("task"), Object: c.String("object"), Tables: c.StringSlice("table"),
+		})
+		return steps, problems, nil
+	}
+	if t.Authorization, err = sh.authorization(c, cfg, t.Login); err != nil {
+		return nil, nil, err
+	}
+	steps, problems := trial.Run(cfg, t)
+	return steps, problems, nil
+}
+
+// policyTasks prints what passes of a Kentico's tasks.
+func (sh shell) policyTasks(c *cli.Context) error {
+	if _, err := flags.Operands(c); err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(map[string]any{
+			"types": syncserver.Kinds(), "objects": syncserver.Objects(), "dangerous_types": syncserver.Dangerous(),
+		})
+	}
+	rows := [][]string{{"TASK", "OPENED BY"}}
+	for _, k := range syncserver.Kinds() {
+		rows = append(rows, []string{k.Type, cmp.Or(k.Needs, "-")})
+	}
+	if err := sh.Table(rows); err != nil {
+		return err
+	}
+	rows = [][]string{{"OBJECT", "TABLES"}}
+	for _, o := range syncserver.Objects() {
+		rows = append(rows, []string{o.Object, strings.Join(o.Tables, ", ")})
+	}
+	if err := sh.Printf("\n"); err != nil {
+		return err
+	}
+	if err := sh.Table(rows); err != nil {
+		return err
+	}
+	return sh.Printf("\nOther types and tables pass where tables of the peer names them; these need dangerous_types too:\n%s\n",
+		strings.Join(syncserver.Dangerous(), " "))
+}
+
+func (sh shell) trial(c *cli.Context, needed []string) (t trial.Call, err error) {
+	for _, name := range needed {
 		if !c.IsSet(name) {
 			return t, flags.Misused(c, "test needs --%s", name)
 		}
