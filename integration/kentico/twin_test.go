@@ -401,3 +401,9 @@ func trusting(roots *x509.CertPool) *http.Client {
 }
 
 var referenceForm = regexp.MustCompile(`\(([0-9a-f-]{36})\)$`)
+
+// refusing answers as a server that cannot carry a task out.
+func refusing(w http.ResponseWriter) bool {
+	result(w, "no parent")
+	return true
+}
