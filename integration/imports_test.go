@@ -165,7 +165,7 @@ var mayImport = map[string][]string{
 		"gateway/readiness", "gateway/relay", "gateway/relay/memory", "gateway/relay/rules",
 		"gateway/relay/sights", "gateway/status", "gateway/visit", "gateway/watch", "policy/calls",
 		"policy/hosts", "store", "store/files", "store/postgres", "store/sqlite", "tunnel",
-		"tunnel/sync", "gateway/tasks",
+		"tunnel/sync", "gateway/tasks", "tunnel/syncserver",
 	},
 	"gateway/node/datadir": {"gateway/audit", "gateway/certs"},
 	"gateway/node/plan": {
@@ -185,6 +185,7 @@ var mayImport = map[string][]string{
 	"gateway/node/sockets": {},
 	"gateway/node/trial": {
 		"conf", "gateway/node/plan", "gateway/relay/rules", "policy", "policy/calls", "policy/secret",
+		"gateway/tasks", "tunnel/syncserver", "tunnel/syncserver/refusal",
 	},
 	"gateway/tasks": {
 		"gateway/audit", "gateway/front", "gateway/metrics", "gateway/relay/inflight", "gateway/upstream", "gateway/visit",
