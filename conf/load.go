@@ -40,6 +40,9 @@ func Load(o Options) (*Config, []Problem) {
 	return l.config, l.Problems()
 }
 
+// Line returns the version line of a product's name or number, such as 2024.Q4; the name itself where none is known.
+func Line(name string) string { return vendor.Line(name) }
+
 // vendorLayer is the rank of what Liferay's files say, below all others.
 const vendorLayer = 0
 

@@ -93,7 +93,7 @@ func (sh shell) doctor(c *cli.Context) error {
 // patient says what is looked at.
 func (sh shell) patient(c *cli.Context) (doctor.Config, error) {
 	cfg := doctor.Config{
-		Config:  here.Config{Build: c.String("line"), Truststore: c.String("truststore"), Now: sh.Now},
+		Config:  here.Config{Build: flags.Line(c), Truststore: c.String("truststore"), Now: sh.Now},
 		Login:   c.String("login"),
 		Site:    c.Int64("site"),
 		Both:    c.Bool("both"),

@@ -91,7 +91,7 @@ func (sh shell) runEngine(c *cli.Context) (err error) {
 }
 
 func (sh shell) engineConfig(c *cli.Context, dir string) (engine.Config, error) {
-	line := c.String("line")
+	line := flags.Line(c)
 	build := c.String("as-build")
 	if build == "" {
 		build = ownBuilds[line]

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/conf"
 )
 
 // Operands returns exactly the operands that the command has names for.
@@ -38,3 +39,6 @@ func Misused(c *cli.Context, format string, args ...any) error {
 	}
 	return e
 }
+
+// Line is the version line that the flag of that name means: people know theirs as 2024.Q4 or 7.4 u92.
+func Line(c *cli.Context) string { return conf.Line(c.String("line")) }

@@ -107,7 +107,7 @@ func (sh shell) policyCalls(c *cli.Context) error {
 	if _, err := flags.Operands(c); err != nil {
 		return err
 	}
-	preset, err := calls.NewPreset(c.String("line"))
+	preset, err := calls.NewPreset(flags.Line(c))
 	if err != nil {
 		return flags.Misused(c, "--line: %v", err)
 	}

@@ -80,7 +80,7 @@ func (sh shell) secretCheck(c *cli.Context) error {
 	if c.Bool("three-part") {
 		return sh.threePart(c)
 	}
-	k, problems, err := flags.Key(sh.Shell, c, c.String("line"))
+	k, problems, err := flags.Key(sh.Shell, c, flags.Line(c))
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,9 @@ func (sh shell) publisherConfig(c *cli.Context, file string) (publisher.Config, 
 		return publisher.Config{}, term.Usagef("--buffer: %v", err)
 	}
 	line := c.String("line")
+	if _, err := liferay.BuildOf(line); err != nil { // it is a product's name
+		line = flags.Line(c)
+	}
 	if _, err := liferay.BuildOf(line); err != nil {
 		return publisher.Config{}, term.Usagef("--line: %v", err)
 	}
