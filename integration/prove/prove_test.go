@@ -201,3 +201,15 @@ func boolean(b bool) int {
 	}
 	return 0
 }
+
+// TestTargetsHaveSeeds: a target without seeds begins with nothing, and finds nothing in two seconds.
+func TestTargetsHaveSeeds(t *testing.T) {
+	for _, f := range targets {
+		text := sources(t, f.pkg)
+		_, body, _ := strings.Cut(text, "func "+f.name+"(f *testing.F)")
+		body, _, _ = strings.Cut(body, "\n}\n")
+		if before, _, found := strings.Cut(body, "f.Fuzz("); !found || !regexp.MustCompile(`f\.Add\(|[(,] ?f[,)]`).MatchString(before) {
+			t.Errorf("%s of %s has no seeds", f.name, f.pkg)
+		}
+	}
+}

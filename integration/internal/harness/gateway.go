@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -61,6 +62,7 @@ type Options struct {
 	Dir        string                   // data folder; a new one if empty
 	Pause      func(point string)       // see node.Config
 	LogTo      io.Writer
+	Now        func() time.Time // see node.Config
 
 	PreviousSecret string // of the publisher; none if empty
 }
@@ -180,7 +182,8 @@ func Start(t testing.TB, o Options) *Gateway {
 		log.SetOutput(o.LogTo)
 		log.SetLevel(logrus.DebugLevel)
 	}
-	n, err := node.New(t.Context(), node.Config{Conf: cfg, Load: g.load, Log: logrus.NewEntry(log), Version: "test", Pause: o.Pause})
+	n, err := node.New(t.Context(), node.Config{Conf: cfg, Load: g.load, Log: logrus.NewEntry(log), Version: "test",
+		Pause: o.Pause, Now: o.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
