@@ -24,6 +24,8 @@ type Value struct {
 type Values interface {
 	// Store writes key; it is on disk when it returns nil. It keeps no value after it returned.
 	Store(ctx context.Context, key string, value []byte) error
+	// Swap is Store if the value of key is old, bytewise. ErrStale if it is another one, or there is none.
+	Swap(ctx context.Context, key string, old, value []byte) error
 	// Load returns the value of key, or ErrNotFound.
 	Load(ctx context.Context, key string) ([]byte, error)
 	// Delete removes key and every key below it; ErrNotFound if there is none.

@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 const (
 	storeValue = `INSERT INTO @.stored_values (key, value, modified_at) VALUES ($1, $2, {now})
 		ON CONFLICT (key) DO UPDATE SET value = excluded.value, modified_at = excluded.modified_at`
+	swapValue = `UPDATE @.stored_values SET value = $3, modified_at = {now} WHERE key = $1 AND value = $2`
 	loadValue = `SELECT value FROM @.stored_values WHERE key = $1`
 	// isBelow uses that '0' follows '/': the keys below k are those from k/ up to k0.
 	isBelow     = `(key > $1::bytea || '\x2f'::bytea AND key < $1::bytea || '\x30'::bytea)`
@@ -32,6 +35,28 @@ func (s values) Store(ctx context.Context, key string, value []byte) error {
 	}
 	_, err := s.count(ctx, fmt.Sprintf("store value %q", key), storeValue, raw(key), value)
 	return err
+}
+
+// Swap of which the answer was lost finds its own value when it is tried again.
+func (s values) Swap(ctx context.Context, key string, old, value []byte) error {
+	what := fmt.Sprintf("swap value %q", key)
+	if err := store.CheckKey(key); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	tries := 0
+	return s.write(ctx, what, func(ctx context.Context) error {
+		tries++
+		tag, err := s.pools.Calls.Exec(ctx, s.sql(swapValue), raw(key), append([]byte{}, old...), append([]byte{}, value...))
+		if err = stale(int(tag.RowsAffected()), err); tries == 1 || !errors.Is(err, store.ErrStale) {
+			return err
+		}
+		var now []byte
+		lost := s.pools.Calls.QueryRow(ctx, s.sql(loadValue), raw(key)).Scan(&now)
+		if lost == nil && bytes.Equal(now, value) {
+			return nil
+		}
+		return err
+	})
 }
 
 func (s values) Load(ctx context.Context, key string) ([]byte, error) {

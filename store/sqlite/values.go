@@ -11,6 +11,7 @@ import (
 const (
 	storeValue = `INSERT INTO stored_values (key, value, modified_at) VALUES (?1, ?2, ?3)
 		ON CONFLICT (key) DO UPDATE SET value = excluded.value, modified_at = excluded.modified_at`
+	swapValue = `UPDATE stored_values SET value = ?3, modified_at = ?4 WHERE key = ?1 AND value = ?2`
 	loadValue = `SELECT value FROM stored_values WHERE key = ?1`
 	// deleteValue and below use that '0' follows '/': the keys below k are those from k/ up to k0.
 	deleteValue = `DELETE FROM stored_values
@@ -34,6 +35,19 @@ func (s values) Store(ctx context.Context, key string, value []byte) error {
 			return err
 		}
 		_, err := tx.exec(storeValue, key, value, tx.now())
+		return err
+	})
+}
+
+func (s values) Swap(ctx context.Context, key string, old, value []byte) error {
+	return s.write(ctx, fmt.Sprintf("swap value %q", key), func(tx *txn) error {
+		if err := store.CheckKey(key); err != nil {
+			return err
+		}
+		n, err := tx.exec(swapValue, key, append([]byte{}, old...), append([]byte{}, value...), tx.now())
+		if err == nil && n == 0 {
+			err = store.ErrStale
+		}
 		return err
 	})
 }

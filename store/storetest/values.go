@@ -3,8 +3,10 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +28,8 @@ func TestValues(t *testing.T, open place.Opener[store.Values]) {
 		{Name: "list", Run: valuesList},
 		{Name: "delete", Run: valuesDelete},
 		{Name: "stat", Run: valuesStat},
+		{Name: "swap", Run: valuesSwap},
+		{Name: "swaps at once", Run: valuesSwaps},
 		{Name: "cancelled", Run: valuesCancelled},
 		{Name: "concurrent", Run: valuesConcurrent},
 		{Name: "closed", Run: valuesClosed},
@@ -236,4 +240,61 @@ func valuesClosed(t *testing.T, p *place.Place[store.Values]) {
 	_, err := p.Store.Load(ctx, "a")
 	place.WantErr(t, "Load", err, store.ErrClosed)
 	checkValue(t, p.Reopen(), "a", []byte("x"))
+}
+
+func valuesSwap(t *testing.T, p *place.Place[store.Values]) {
+	ctx := context.Background()
+	place.WantErr(t, "of none", p.Store.Swap(ctx, "a/b", nil, []byte("x")), store.ErrStale)
+	place.Must(t, p.Store.Store(ctx, "a/b", []byte("one")))
+	place.Must(t, p.Store.Store(ctx, "a/b/c", []byte("one")))
+	for _, old := range []string{"", "On", "one ", "ONE", "one\x00"} {
+		place.WantErr(t, old, p.Store.Swap(ctx, "a/b", []byte(old), []byte("x")), store.ErrStale)
+	}
+	place.Must(t, p.Store.Swap(ctx, "a/b", []byte("one"), []byte("two\x00\xff")))
+	place.WantErr(t, "again", p.Store.Swap(ctx, "a/b", []byte("one"), []byte("three")), store.ErrStale)
+	place.Must(t, p.Store.Swap(ctx, "a/b", []byte("two\x00\xff"), nil))
+	place.Must(t, p.Store.Swap(ctx, "a/b", []byte{}, []byte("end")))
+	for key, want := range map[string]string{"a/b": "end", "a/b/c": "one"} {
+		if got, err := p.Reopen().Load(ctx, key); err != nil || string(got) != want {
+			t.Errorf("%s is %q, %v, want %q", key, got, err, want)
+		}
+	}
+	if err := p.Store.Swap(ctx, "a//b", nil, nil); err == nil || errors.Is(err, store.ErrStale) {
+		t.Errorf("a malformed key: %v", err)
+	}
+}
+
+// valuesSwaps has many count up one value: each step is one's.
+func valuesSwaps(t *testing.T, p *place.Place[store.Values]) {
+	ctx := context.Background()
+	const workers, each = 6, 10
+	place.Must(t, p.Store.Store(ctx, "n", []byte("0")))
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for done := 0; done < each; {
+				old, err := p.Store.Load(ctx, "n")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				n, err := strconv.Atoi(string(old))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				err = p.Store.Swap(ctx, "n", old, []byte(strconv.Itoa(n+1)))
+				if err == nil {
+					done++
+				} else if !errors.Is(err, store.ErrStale) {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got, err := p.Store.Load(ctx, "n"); err != nil || string(got) != strconv.Itoa(workers*each) {
+		t.Errorf("counted up to %q, %v", got, err)
+	}
 }
