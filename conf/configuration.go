@@ -81,9 +81,10 @@ type Config struct {
 	Kentico    kentico.Section  `yaml:"kentico" doc:"A Kentico server behind the gateway, and those it stages with, for engine.profile: kentico. Experimental: no recording of a real call was at hand."`
 	Log        Log              `yaml:"log" doc:"The gateway's own log, written to standard error."`
 
-	clusterKey []byte // what Cluster.KeyFile holds
-	origins    settings.Origins
+	clusterKeys [][]byte // what Cluster.KeyFile holds
+	origins     settings.Origins
 }
 
-// ClusterKey returns the 32 bytes in Cluster.KeyFile; nil if it is not given or cannot be used.
-func (c *Config) ClusterKey() []byte { return c.clusterKey }
+// ClusterKeys returns the keys of 32 bytes in Cluster.KeyFile, the one to use first; none if it is not given or
+// cannot be used.
+func (c *Config) ClusterKeys() [][]byte { return c.clusterKeys }

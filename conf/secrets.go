@@ -3,6 +3,7 @@ package conf
 import (
 	"crypto/x509"
 	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/kentico"
@@ -55,8 +56,9 @@ func (l *loader) readPostgresURL() {
 	}
 }
 
-// clusterKeySize is the length of the key that gateways share.
-const clusterKeySize = 32
+// clusterKeySize is the length of a key that gateways share. They have two while one takes the place of the
+// other.
+const clusterKeySize, maxClusterKeys = 32, 2
 
 // readClusterKey reads the key that gateways share.
 func (l *loader) readClusterKey() {
@@ -69,13 +71,22 @@ func (l *loader) readClusterKey() {
 	if !s.IsSet() {
 		return
 	}
-	key, err := hex.DecodeString(strings.TrimSpace(s.Reveal()))
-	if err != nil || len(key) != clusterKeySize {
-		l.Report(l.config.Problem(path, "does not hold 64 hexadecimal digits",
-			"make one with stagelock cluster key --out FILE, and copy it to every gateway"))
+	var keys [][]byte
+	for _, line := range strings.Fields(s.Reveal()) {
+		key, err := hex.DecodeString(line)
+		if err != nil || len(key) != clusterKeySize {
+			l.Report(l.config.Problem(path, "does not hold 64 hexadecimal digits",
+				"make one with stagelock cluster key --out FILE, and copy it to every gateway"))
+			return
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) > maxClusterKeys {
+		l.Report(l.config.Problem(path, fmt.Sprintf("holds %d keys", len(keys)),
+			"keep the one that seals, first, and the one before or behind it"))
 		return
 	}
-	l.config.clusterKey = key
+	l.config.clusterKeys = keys
 }
 
 // readSecret reads one secret and checks what a file can get wrong.

@@ -179,7 +179,15 @@ func TestValidateLooksIntoTheDatabase(t *testing.T) {
 	if code, out := c.command("cluster key --out " + c.file("other.key")); code != 0 {
 		t.Fatal(out)
 	}
-	for name, text := range map[string]string{"secret": "fedcba9876543210", "nowhere": "postgres:///x?host=/nowhere"} {
+	key, err := os.ReadFile(c.file("key"))
+	next, nextErr := os.ReadFile(c.file("other.key"))
+	if err = errors.Join(err, nextErr); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"secret": "fedcba9876543210", "nowhere": "postgres:///x?host=/nowhere",
+		"below.key": string(key) + string(next), "above.key": string(next) + string(key),
+	} {
 		if err := os.WriteFile(c.file(name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -192,6 +200,9 @@ func TestValidateLooksIntoTheDatabase(t *testing.T) {
 		{"the gateway itself", "", 0, "can be used"},
 		{"another machine under its name", "--set data=" + t.TempDir(), 78, `another gateway runs under that name since`},
 		{"another key", "--set cluster.node=gate-b --set cluster.key_file=" + c.file("other.key"), 78, "holds another key than the gateways"},
+		{"another key below it", "--set cluster.node=gate-b --set cluster.key_file=" + c.file("below.key"), 0, "can be used"},
+		{"another key above it", "--set cluster.node=gate-b --set cluster.key_file=" + c.file("above.key"), 0,
+			`gateway "gate-a" has another configuration`},
 		{"no key file", "--set cluster.node=gate-b --set cluster.key_file=" + c.file("none"), 78, "cluster.key_file"},
 		{"another secret", "--set cluster.node=gate-b --set engine.upstream.secret.file=" + c.file("secret"), 0, `gateway "gate-a" has another configuration`},
 		{"another limit", "--set cluster.node=gate-b --set limits.depth=31", 0, `gateway "gate-a" has another configuration`},

@@ -26,7 +26,7 @@ type (
 type Cluster struct {
 	Name     string        `yaml:"name" default:"live" restart:"true" doc:"Name of the cluster. The first gateway writes it into the database; the others must say the same."`
 	Node     string        `yaml:"node" empty:"the host name" restart:"true" doc:"Name of this gateway, of its own in the cluster."`
-	KeyFile  Path          `yaml:"key_file" empty:"none; store: postgres needs it" restart:"true" doc:"File with 64 hexadecimal digits, the same on every gateway: it seals the certificates that they share, and makes the keys of TLS session tickets. stagelock cluster key makes one. Nobody but the gateway's user may read it."`
+	KeyFile  Path          `yaml:"key_file" empty:"none; store: postgres needs it" restart:"true" doc:"File with 64 hexadecimal digits, the same on every gateway: it seals the certificates that they share, and makes the keys of TLS session tickets. stagelock cluster key makes one. While one takes the place of another it holds two, one a line: the first one seals, both open. Nobody but the gateway's user may read it."`
 	Postgres Postgres      `yaml:"postgres" doc:"The database, PostgreSQL 15 or later."`
 	Lease    time.Duration `yaml:"lease" default:"10s" min:"3s" max:"60s" restart:"true" doc:"How long others wait for the calls of a gateway that died."`
 	Patience time.Duration `yaml:"patience" default:"30s" max:"5m" restart:"true" doc:"How long a call that has its body waits for a database that is away or failing over, before it is refused."`

@@ -3,6 +3,7 @@ package certs
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -56,10 +57,11 @@ type Config struct {
 	// Dir is a folder for ca.pem, which clients of a Local certificate trust, and for the key that
 	// encrypts Values, unless Shared is given.
 	Dir string
-	// Shared is a key of 32 bytes that all gateways with the same Values have: it encrypts them, and
-	// session tickets of one gateway are understood by the others. Reload does not change it. Nil: the
-	// gateway has its Values for itself.
-	Shared []byte
+	// Shared is keys of 32 bytes that all gateways with the same Values have: the first one encrypts them, each
+	// opens them, and session tickets of one gateway are understood by the others. What is encrypted with
+	// another one than the first is encrypted anew by New. Reload does not change them. None: the gateway has
+	// its Values for itself.
+	Shared [][]byte
 	Log    *logrus.Entry
 	Now    func() time.Time
 	// MinVersion is the lowest TLS version of the listeners, 1.2 if zero. Reload does not change it.
@@ -82,8 +84,8 @@ var rules = []rule{
 	{"local and acme: need a store and a folder", func(c *Config) bool {
 		return c.Source == Files || c.Values != nil && c.Leases != nil && c.Dir != ""
 	}},
-	{"the shared key must have 32 bytes", func(c *Config) bool {
-		return len(c.Shared) == 0 || len(c.Shared) == keyBytes
+	{"a shared key must have 32 bytes", func(c *Config) bool {
+		return !slices.ContainsFunc(c.Shared, func(key []byte) bool { return len(key) != keyBytes })
 	}},
 	{"acme: needs at least one name", func(c *Config) bool {
 		return c.Source != ACME || len(c.Names) > 0

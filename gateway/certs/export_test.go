@@ -28,7 +28,7 @@ type Storage interface {
 
 // NewStorage returns it with its end.
 func NewStorage(cfg Config) (s Storage, end func(), err error) {
-	st, err := newStorage(cfg)
+	st, err := newStorage(context.Background(), cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,7 +78,7 @@ func Realm(names []string, ips []netip.Addr) (domains []string, ranges int) {
 
 // Forge signs a certificate for a name with the CA of cfg, as whoever stole its key would.
 func Forge(cfg Config, name string) (cert tls.Certificate, err error) {
-	s, err := newStorage(cfg)
+	s, err := newStorage(context.Background(), cfg)
 	if err != nil {
 		return cert, err
 	}

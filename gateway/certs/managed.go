@@ -93,7 +93,7 @@ type localSource struct {
 
 // openLocal gets the CA and a certificate for every name and address, and writes ca.pem.
 func openLocal(ctx context.Context, cfg Config) (source, error) {
-	s, err := newStorage(cfg)
+	s, err := newStorage(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +207,7 @@ func openACME(ctx context.Context, cfg Config) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newStorage(cfg)
+	s, err := newStorage(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

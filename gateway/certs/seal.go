@@ -26,17 +26,14 @@ const (
 // sealer encrypts values for a store that others may read, such as a backup of it.
 type sealer struct {
 	aead cipher.AEAD
-	from string // where its key lies
+	from string    // where its key lies
+	also []*sealer // of keys that open too
 }
 
 // newSealer makes its key of the shared one; without one it reads the key file in dir, or makes one.
-func newSealer(dir string, shared []byte) (*sealer, error) {
+func newSealer(dir string, shared [][]byte) (*sealer, error) {
 	if len(shared) > 0 {
-		key, err := derive(shared, "certificates")
-		if err != nil {
-			return nil, err
-		}
-		return sealWith(key, "cluster.key_file")
+		return sharedSealer(shared)
 	}
 	path := filepath.Join(dir, keyFile)
 	key, err := readSealKey(path)
@@ -58,7 +55,22 @@ func sealWith(key []byte, from string) (*sealer, error) {
 		return nil, err
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return &sealer{aead, from}, err
+	return &sealer{aead: aead, from: from}, err
+}
+
+func sharedSealer(shared [][]byte) (*sealer, error) {
+	all := make([]*sealer, len(shared))
+	for i, one := range shared {
+		key, err := derive(one, "certificates")
+		if err != nil {
+			return nil, err
+		}
+		if all[i], err = sealWith(key, "cluster.key_file"); err != nil {
+			return nil, err
+		}
+	}
+	all[0].also = all[1:]
+	return all[0], nil
 }
 
 func makeSealKey(path string) error {
@@ -92,11 +104,33 @@ func (s *sealer) open(key string, sealed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("value %q is not sealed", key)
 	}
 	value, err := s.aead.Open(nil, nil, body, []byte(key))
+	for _, other := range s.also {
+		if err == nil {
+			break
+		}
+		value, err = other.aead.Open(nil, nil, body, []byte(key))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("value %q does not open with the key in %s: bring that file back",
 			key, s.from)
 	}
 	return value, nil
+}
+
+// anew returns the value sealed with the first key; nil if it is already, or does not open at all.
+func (s *sealer) anew(key string, sealed []byte) []byte {
+	body, ok := bytes.CutPrefix(sealed, []byte(sealHead))
+	if !ok {
+		return nil
+	}
+	if _, err := s.aead.Open(nil, nil, body, []byte(key)); err == nil {
+		return nil
+	}
+	value, err := s.open(key, sealed)
+	if err != nil {
+		return nil
+	}
+	return s.seal(key, value)
 }
 
 // overhead is how much longer a sealed value is.

@@ -45,13 +45,44 @@ var (
 	_ certmagic.TryLocker = (*storage)(nil)
 )
 
-func newStorage(cfg Config) (*storage, error) {
+func newStorage(ctx context.Context, cfg Config) (*storage, error) {
 	seal, err := newSealer(cfg.Dir, cfg.Shared)
 	if err != nil {
 		return nil, err
 	}
-	return &storage{values: cfg.Values, leases: cfg.Leases, seal: seal, log: cfg.Log,
-		held: map[string]*lease{}}, nil
+	s := &storage{values: cfg.Values, leases: cfg.Leases, seal: seal, log: cfg.Log, held: map[string]*lease{}}
+	if err := s.reseal(ctx); err != nil {
+		return nil, fmt.Errorf("encrypt what is stored with the first key of cluster.key_file: %w", err)
+	}
+	return s, nil
+}
+
+// reseal encrypts anew what was encrypted with a key that is on its way out. What another gateway writes
+// meanwhile is left as that one wrote it.
+func (s *storage) reseal(ctx context.Context) error {
+	if len(s.seal.also) == 0 {
+		return nil
+	}
+	keys, err := s.values.List(ctx, "", true)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		sealed, err := s.values.Load(ctx, key)
+		if errors.Is(err, store.ErrNotFound) { // it is above others only
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if anew := s.seal.anew(key, sealed); anew != nil {
+			err = s.values.Swap(ctx, key, sealed, anew)
+		}
+		if err != nil && !errors.Is(err, store.ErrStale) {
+			return err
+		}
+	}
+	return nil
 }
 
 // missing makes certmagic's word of our ErrNotFound.

@@ -20,7 +20,7 @@ func derive(shared []byte, purpose string) ([]byte, error) {
 
 // tickets makes and opens TLS session tickets that every gateway with the same key understands.
 type tickets struct {
-	shared []byte
+	shared [][]byte // the first one encrypts
 	now    func() time.Time
 
 	mu    sync.Mutex // guards what follows
@@ -30,7 +30,7 @@ type tickets struct {
 
 // share has c use tickets of the shared key. Nothing is stored, and nothing is sent around: the keys
 // follow from the time. It goes on in clones of c.
-func share(c *tls.Config, shared []byte, now func() time.Time) {
+func share(c *tls.Config, shared [][]byte, now func() time.Time) {
 	if len(shared) == 0 {
 		return
 	}
@@ -59,13 +59,15 @@ func (t *tickets) current() (*tls.Config, error) {
 	if t.epoch == epoch {
 		return t.cfg, nil
 	}
-	keys := make([][keyBytes]byte, 0, 3)
-	for _, e := range []int64{epoch, epoch - 1, epoch + 1} {
-		key, err := derive(t.shared, "tickets|"+strconv.FormatInt(e, 10))
-		if err != nil {
-			return nil, err
+	var keys [][keyBytes]byte
+	for _, shared := range t.shared {
+		for _, e := range []int64{epoch, epoch - 1, epoch + 1} {
+			key, err := derive(shared, "tickets|"+strconv.FormatInt(e, 10))
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, [keyBytes]byte(key))
 		}
-		keys = append(keys, [keyBytes]byte(key))
 	}
 	t.cfg = &tls.Config{MinVersion: tls.VersionTLS12}
 	t.cfg.SetSessionTicketKeys(keys)

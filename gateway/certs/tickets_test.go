@@ -15,8 +15,18 @@ import (
 // sharing is a gateway that shares its store and its key with others.
 func (p *place) sharing(t *testing.T, key []byte, now func() time.Time) *certs.Manager {
 	t.Helper()
+	var keys [][]byte
+	if key != nil {
+		keys = [][]byte{key}
+	}
+	return p.turning(t, keys, now)
+}
+
+// turning is one that has several keys.
+func (p *place) turning(t *testing.T, keys [][]byte, now func() time.Time) *certs.Manager {
+	t.Helper()
 	cfg := p.config(certs.Local)
-	cfg.Dir, cfg.Shared, cfg.Now = t.TempDir(), key, now
+	cfg.Dir, cfg.Shared, cfg.Now = t.TempDir(), keys, now
 	return newManager(t, cfg)
 }
 
@@ -110,12 +120,109 @@ func TestSharedKeySealsValues(t *testing.T) {
 		t.Error("two gateways show two certificates")
 	}
 	cfg := p.config(certs.Local)
-	cfg.Dir, cfg.Shared = t.TempDir(), bytes.Repeat([]byte{8}, 32)
+	cfg.Dir, cfg.Shared = t.TempDir(), [][]byte{bytes.Repeat([]byte{8}, 32)}
 	if m, err := certs.New(context.Background(), cfg); err == nil || !strings.Contains(err.Error(), "cluster.key_file") {
 		t.Errorf("with another key: %v, %v", m, err)
 	}
-	cfg.Shared = key[:31]
+	cfg.Shared = [][]byte{key, key[:31]}
 	if _, err := certs.New(context.Background(), cfg); err == nil || !strings.Contains(err.Error(), "32 bytes") {
 		t.Errorf("with a short key: %v", err)
+	}
+}
+
+// The key of gateways turns while they run, one after the other is started anew: with the new one beside the
+// old, then before it, then alone. They show one certificate throughout, and each understands the sessions of
+// the one before.
+func TestTheSharedKeyTurns(t *testing.T) {
+	p := newPlace(t)
+	old, next := bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)
+	now := time.Now()
+	clock := func() time.Time { return now }
+	var first *certs.Manager
+	for i, keys := range [][][]byte{
+		{old}, {old}, {old, next}, {old}, {old, next}, {next, old}, {old, next}, {next, old}, {next}, {next, old}, {next},
+	} {
+		m := p.turning(t, keys, clock)
+		if first == nil {
+			first = m
+		}
+		if !shown(t, first, "localhost").Equal(shown(t, m, "localhost")) {
+			t.Errorf("start %d shows another certificate", i)
+		}
+	}
+	cfg := p.config(certs.Local)
+	cfg.Dir, cfg.Shared = t.TempDir(), [][]byte{old}
+	if m, err := certs.New(context.Background(), cfg); err == nil {
+		t.Errorf("with the key that is gone: %v", m)
+	}
+}
+
+func TestTicketsWhileTheSharedKeyTurns(t *testing.T) {
+	old, next := bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)
+	for _, tt := range []struct {
+		name          string
+		first, second [][]byte
+		resumes       bool
+	}{
+		{"the second knows the new one too", [][]byte{old}, [][]byte{old, next}, true},
+		{"the second seals with the new one", [][]byte{old, next}, [][]byte{next, old}, true},
+		{"and the other way", [][]byte{next, old}, [][]byte{old, next}, true},
+		{"the old one is gone", [][]byte{next, old}, [][]byte{next}, true},
+		{"the old one is gone too early", [][]byte{old, next}, [][]byte{next}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPlace(t)
+			p.turning(t, [][]byte{old}, time.Now)
+			first := p.turning(t, tt.first, time.Now)
+			p.turning(t, [][]byte{next, old}, time.Now) // what is stored is sealed with the new one
+			second := p.turning(t, tt.second, time.Now)
+			client := &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+			if state, err := handshake(t, first, client); err != nil || state.DidResume {
+				t.Fatalf("the first connection: resumed %v, %v", state.DidResume, err)
+			}
+			state, err := handshake(t, second, client)
+			must(t, err)
+			if state.DidResume != tt.resumes {
+				t.Errorf("resumed %v, want %v", state.DidResume, tt.resumes)
+			}
+		})
+	}
+}
+
+// What is no sealed value of the gateway's, and what another gateway writes meanwhile, is left alone when
+// values are sealed anew.
+func TestResealLeavesWhatIsNotItsOwn(t *testing.T) {
+	p := newPlace(t)
+	old, next := bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)
+	ctx := t.Context()
+	open := func(keys ...[]byte) certs.Storage {
+		t.Helper()
+		cfg := p.config(certs.Local)
+		cfg.Shared = keys
+		s, end, err := certs.NewStorage(cfg)
+		must(t, err)
+		t.Cleanup(end)
+		return s
+	}
+	must(t, open(old).Store(ctx, "a/b", []byte("ours")))
+	must(t, open(bytes.Repeat([]byte{9}, 32)).Store(ctx, "a/other", []byte("of another key")))
+	values := p.config(certs.Local).Values
+	must(t, values.Store(ctx, "plain", []byte("not sealed")))
+	other, err := values.Load(ctx, "a/other")
+	must(t, err)
+	open(next, old)
+	for key, want := range map[string]string{"plain": "not sealed", "a/other": string(other)} {
+		if got, err := values.Load(ctx, key); err != nil || string(got) != want {
+			t.Errorf("%s is %q, %v", key, got, err)
+		}
+	}
+	sealed, err := values.Load(ctx, "a/b")
+	must(t, err)
+	if got, err := open(next).Load(ctx, "a/b"); err != nil || string(got) != "ours" {
+		t.Errorf("with the new key: %q, %v", got, err)
+	}
+	open(next, old)
+	if again, err := values.Load(ctx, "a/b"); err != nil || !bytes.Equal(again, sealed) {
+		t.Errorf("what was sealed with the new key was sealed again: %v", err)
 	}
 }

@@ -106,10 +106,10 @@ func (k *checks) server(r postgres.Report) {
 
 // key looks whether the other gateways have another one.
 func (k *checks) key(ctx context.Context, db *postgres.Store) {
-	if k.conf.ClusterKey() == nil {
+	if len(k.conf.ClusterKeys()) == 0 {
 		return // conf says so
 	}
-	err := KnownKey(ctx, db.Values(), k.conf.ClusterKey())
+	err := KnownKey(ctx, db.Values(), k.conf.ClusterKeys())
 	if errors.Is(err, ErrOtherKey) {
 		k.add("cluster.key_file", fmt.Sprintf("holds another key than the gateways of cluster %q share", k.conf.Cluster.Name),
 			"copy the file of one of them here")

@@ -24,7 +24,7 @@ func Digest(c *conf.Config) string {
 			fmt.Fprintf(h, "%s=%s\n", s.Path, s.Value)
 		}
 	}
-	key, err := hkdf.Key(sha256.New, c.ClusterKey(), nil, "configuration", KeyBytes)
+	key, err := hkdf.Key(sha256.New, firstKey(c), nil, "configuration", KeyBytes)
 	if err != nil {
 		key = nil
 	}
@@ -48,4 +48,12 @@ func differs(path string) bool {
 		}
 	}
 	return strings.HasSuffix(path, ".file") || strings.HasSuffix(path, ".value")
+}
+
+// firstKey is the key that seals; nil if there is none.
+func firstKey(c *conf.Config) []byte {
+	for _, key := range c.ClusterKeys() {
+		return key
+	}
+	return nil
 }

@@ -45,7 +45,7 @@ func TestGatewaysAgreeOnAKey(t *testing.T) {
 	db := open(t, t.TempDir())
 	key, other := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
 	ctx := t.Context()
-	if err := cluster.KnownKey(ctx, db.Values(), key); !errors.Is(err, store.ErrNotFound) {
+	if err := cluster.KnownKey(ctx, db.Values(), [][]byte{key}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("before the first gateway: %v", err)
 	}
 	for _, tt := range []struct {
@@ -56,12 +56,12 @@ func TestGatewaysAgreeOnAKey(t *testing.T) {
 		{"the first gateway", key, nil}, {"its next start", key, nil}, {"one with another key", other, cluster.ErrOtherKey},
 		{"the first one again", key, nil},
 	} {
-		if err := cluster.AgreeOnKey(ctx, db, "life", tt.key); !errors.Is(err, tt.want) {
+		if err := cluster.AgreeOnKey(ctx, db, "life", [][]byte{tt.key}); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
 	for _, short := range [][]byte{nil, key[:31], append(key, 1)} {
-		if err := cluster.AgreeOnKey(ctx, db, "life", short); err == nil {
+		if err := cluster.AgreeOnKey(ctx, db, "life", [][]byte{key, short}); err == nil {
 			t.Errorf("a key of %d bytes was taken", len(short))
 		}
 	}
@@ -84,7 +84,7 @@ func TestGatewaysThatStartAtOnce(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			key := bytes.Repeat([]byte{byte(i % 2)}, 32)
-			err := cluster.AgreeOnKey(t.Context(), dbs[i/4], fmt.Sprint("life ", i), key)
+			err := cluster.AgreeOnKey(t.Context(), dbs[i/4], fmt.Sprint("life ", i), [][]byte{key})
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -104,12 +104,61 @@ func TestGatewaysThatStartAtOnce(t *testing.T) {
 func TestKeyNeedsAStore(t *testing.T) {
 	db := open(t, t.TempDir())
 	must(t, db.Close())
-	if err := cluster.AgreeOnKey(t.Context(), db, "life", make([]byte, 32)); !errors.Is(err, store.ErrClosed) {
+	if err := cluster.AgreeOnKey(t.Context(), db, "life", [][]byte{make([]byte, 32)}); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("with a closed store: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := cluster.AgreeOnKey(ctx, open(t, t.TempDir()), "life", make([]byte, 32)); !errors.Is(err, context.Canceled) {
+	if err := cluster.AgreeOnKey(ctx, open(t, t.TempDir()), "life", [][]byte{make([]byte, 32)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
+}
+
+// The key turns: gateways that know both start in any order, and the one that seals is the key of the cluster
+// once every gateway has it first.
+func TestTheKeyOfGatewaysTurns(t *testing.T) {
+	db := open(t, t.TempDir())
+	old, next, third := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32), bytes.Repeat([]byte{3}, 32)
+	for i, tt := range []struct {
+		keys [][]byte
+		want error
+	}{
+		{[][]byte{old}, nil}, {[][]byte{next, third}, cluster.ErrOtherKey}, {[][]byte{old, next}, nil}, {[][]byte{next, old}, nil},
+		{[][]byte{old, next}, nil}, {[][]byte{next, old}, nil}, {[][]byte{old}, cluster.ErrOtherKey}, {[][]byte{next}, nil},
+		{[][]byte{third, next}, nil}, {[][]byte{old, next}, cluster.ErrOtherKey}, {nil, errNone},
+	} {
+		known := cluster.KnownKey(t.Context(), db.Values(), tt.keys)
+		err := cluster.AgreeOnKey(t.Context(), db, "life", tt.keys)
+		switch {
+		case errors.Is(tt.want, errNone) && err != nil:
+		case !errors.Is(err, tt.want):
+			t.Errorf("start %d: %v, want %v", i, err, tt.want)
+		case i > 0 && !errors.Is(known, tt.want):
+			t.Errorf("start %d: known %v, want %v", i, known, tt.want)
+		}
+	}
+}
+
+var errNone = errors.New("there is none")
+
+// Gateways that know both keys, in either order, start at once.
+func TestTheKeyTurnsForManyAtOnce(t *testing.T) {
+	db := open(t, t.TempDir())
+	old, next := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
+	must(t, cluster.AgreeOnKey(t.Context(), db, "life", [][]byte{old}))
+	var all sync.WaitGroup
+	for i := range 12 {
+		keys := [][]byte{next, old}
+		if i%3 == 0 {
+			keys = [][]byte{old, next}
+		}
+		all.Go(func() {
+			if err := cluster.AgreeOnKey(t.Context(), db, fmt.Sprint("life ", i), keys); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	must(t, cluster.AgreeOnKey(t.Context(), db, "life", [][]byte{next, old}))
+	must(t, cluster.KnownKey(t.Context(), db.Values(), [][]byte{next}))
 }

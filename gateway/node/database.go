@@ -48,7 +48,7 @@ func (n *Node) openDatabase(ctx context.Context) (store.Database, error) {
 // agreeOnKey refuses a key that is not the one of the other gateways: they could read neither each
 // other's certificates nor their TLS sessions.
 func (n *Node) agreeOnKey(ctx context.Context, db store.Database) error {
-	err := cluster.AgreeOnKey(ctx, db, uuid.NewString(), n.conf().ClusterKey())
+	err := cluster.AgreeOnKey(ctx, db, uuid.NewString(), n.conf().ClusterKeys())
 	if errors.Is(err, cluster.ErrOtherKey) {
 		return fmt.Errorf("%s holds another key than the gateways of cluster %q share: copy the file of one of them here",
 			n.conf().Cluster.KeyFile, n.conf().Cluster.Name)

@@ -109,7 +109,7 @@ func (n *Node) certConfig(c *conf.Config) certs.Config {
 	cc.Values, cc.Leases, cc.Dir = n.database.Values(), n.database.Leases(), n.data().TLS()
 	cc.Log, cc.Now = n.cfg.Log, n.cfg.Now
 	if n.conf().Store == "postgres" {
-		cc.Shared = n.cfg.Conf.ClusterKey()
+		cc.Shared = n.cfg.Conf.ClusterKeys()
 	}
 	return cc
 }
