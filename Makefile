@@ -69,9 +69,10 @@ interop: ## the vendor's own client and servlet on both ends; says what is missi
 cluster: ## two gateways, PostgreSQL and HAProxy on this machine: one is killed, the database stops, both restart
 	$(GO) run ./cmd/stagelock demo --cluster
 
-cluster-long: ## the figures of a cluster, for an hour: kills, restarts, a fail-over, twins, nonces, a bad network
-	$(GO) test -count=1 -timeout 3h -v -run 'TestCluster' ./integration -cluster-kills 1000 -rolls 100 -rollers 32
-	$(GO) test -count=1 -timeout 1h -v -run 'Restarts|FailOver|Nonces|BadNetwork' ./store/postgres -restarts 100 -nonces 10000 -network 10m -latency 200ms
+cluster-long: ## the figures of a cluster, for hours: kills, restarts, a fail-over, twins, nonces, a bad network
+	$(GO) test -count=1 -timeout 3h -v -run 'TestCluster' ./integration -cluster-kills 1000 -rolls 100 -rollers 32 \
+	  -cluster-twins 100000 -cluster-network 10m -cluster-latency 2s
+	$(GO) test -count=1 -timeout 1h -v -run 'Restarts|FailOver|Nonces|BadNetwork' ./store/postgres -restarts 100 -nonces 10000 -network 10m -latency 2s
 
 calls: ## print the remote calls in the vendor's jars: who makes them, from where they are reached
 	@./integration/liferay/jvm/scan/scan
