@@ -27,10 +27,10 @@ func TestPatienceIsUsedAgain(t *testing.T) {
 		} {
 			beats = 0
 			err := p.With(15*time.Second, func() { beats++ }, func() error {
-				time.Sleep(tt.lasts)
+				<-time.After(tt.lasts)
 				return tt.err
 			})
-			time.Sleep(time.Hour)
+			<-time.After(time.Hour)
 			if !errors.Is(err, tt.err) || beats != tt.want {
 				t.Errorf("%d: %d signs of life in %v, want %d; %v", i, beats, tt.lasts, tt.want, err)
 			}
@@ -44,13 +44,13 @@ func TestASignOfLifeThatPanicsDoesSoInTheCall(t *testing.T) {
 		var p waiting.Patience
 		caught := func() (fault any) {
 			defer func() { fault = recover() }()
-			_ = p.With(time.Second, func() { panic("broken") }, func() error { time.Sleep(time.Minute); return nil })
+			_ = p.With(time.Second, func() { panic("broken") }, func() error { <-time.After(time.Minute); return nil })
 			return nil
 		}()
 		if caught != "broken" {
 			t.Errorf("the call caught %v", caught)
 		}
-		if err := p.With(time.Second, func() {}, func() error { time.Sleep(time.Minute); return nil }); err != nil {
+		if err := p.With(time.Second, func() {}, func() error { <-time.After(time.Minute); return nil }); err != nil {
 			t.Error(err)
 		}
 	})
