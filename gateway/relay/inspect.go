@@ -8,6 +8,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/inflight"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/gateway/relay/problems"
+	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/liferay"
@@ -125,7 +126,7 @@ func (c *call) weighAmong(ctx context.Context) error {
 
 // read notes what the call says of itself.
 func (c *call) read() {
-	c.facts = c.rule.Facts(c.said())
+	c.facts = c.rule.Facts(rules.Said(&c.wire.Call, c.rule, c.Login))
 	c.request = c.facts.Request
 }
 
@@ -148,30 +149,11 @@ func (c *call) reachable(context.Context) error {
 	return engine.Down(nil)
 }
 
-// said is the call as the policy reads it.
-func (c *call) said() calls.Call {
-	w := c.wire
-	said := calls.Call{
-		Service: w.Method.Service, Method: w.Method.Name, Parameters: w.Method.Parameters,
-		Args: w.Args, HeaderLogin: c.Login, BodyLogin: w.Principal.Login, HasBodyLogin: w.Principal.HasLogin,
-		Settings: w.Settings,
-	}
-	if w.Method.Name == "" { // a part whose method is still to come
-		said.Service, said.Method, said.Parameters = c.rule.Service, c.rule.Method, c.rule.Parameters
-	}
-	for _, a := range w.Args {
-		if content, ok := a.(tunnel.Content); ok {
-			said.PartSize = content.Size
-		}
-	}
-	return said
-}
-
 // weigh judges the call by its rule, what is known of the ids that it names, and the other parts of
 // its request that are under way.
 func (c *call) weigh(others *inflight.Others) error {
 	c.past.Among(others, c.facts.Part, c.policy.Abandoned)
-	decision, refusal := c.rule.Judge(c.said(), c.peer.Peer, c.past.Known)
+	decision, refusal := c.rule.Judge(rules.Said(&c.wire.Call, c.rule, c.Login), c.peer.Peer, c.past.Known)
 	if refusal != nil {
 		return problems.Refused(refusal)
 	}

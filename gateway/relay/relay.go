@@ -94,18 +94,6 @@ func (r *Relay) Use(p *rules.Policy) { r.policy.Store(p) }
 // Policy returns the policy in use.
 func (r *Relay) Policy() *rules.Policy { return r.policy.Load() }
 
-// enterPolicy returns the policy in use, with its pool kept open until the call leaves it.
-func (r *Relay) enterPolicy() *rules.Policy {
-	for {
-		p := r.policy.Load()
-		p.Engine.Pool.Enter()
-		if r.policy.Load() == p {
-			return p
-		}
-		p.Engine.Pool.Leave()
-	}
-}
-
 // Run forgets what need not be remembered any longer, until ctx ends.
 func (r *Relay) Run(ctx context.Context) error {
 	prune, touch := time.NewTicker(retention.Interval), time.NewTicker(claims.Interval)
@@ -166,21 +154,7 @@ func (r *Relay) Running() map[string]int { return r.peers.Taken() }
 // it returns ctx's cause then. Once it refuses it calls stopped, which closes what rests. The
 // listeners should be kept open meanwhile: publishers come back for each call.
 func (r *Relay) Drain(ctx context.Context, stopped func()) error {
-	r.publishes.Expire(r.cfg.Visits.Now(), r.claims.Busy)
-	quiet := r.publishes.Stop()
-	stopped()
-	t := time.NewTicker(time.Second)
-	defer t.Stop()
-	for {
-		select {
-		case <-quiet:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-t.C:
-			r.publishes.Expire(r.cfg.Visits.Now(), r.claims.Busy)
-		}
-	}
+	return r.publishes.Drain(ctx, r.cfg.Visits.Now, r.claims.Busy, stopped)
 }
 
 // Announce has every answer from now on end its connection, and health say that the gateway stops; all
@@ -232,7 +206,7 @@ func (s *session) serveOne(ctx context.Context, req *http1.Request, refusal *htt
 	}
 	r.publishes.Enter()
 	defer r.publishes.Leave()
-	p := r.enterPolicy()
+	p := rules.Enter(r.Policy)
 	c := r.begin()
 	defer r.end(c)
 	c.session, c.policy, c.steps, c.req, c.refusal = s, p, stepsOf(p, req), req, refusal

@@ -1,6 +1,7 @@
 package inflight
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -124,6 +125,26 @@ func (d *Publishes) Stop() <-chan struct{} {
 	d.quiet = quiet
 	d.wakeIfQuiet()
 	return quiet
+}
+
+// Drain stops what would begin something new, calls stopped, and waits until nothing is in progress any
+// more or ctx ends; it returns ctx's cause then. One that is busy has a call under way.
+func (d *Publishes) Drain(ctx context.Context, now func() time.Time, busy func(request int64) bool, stopped func()) error {
+	d.Expire(now(), busy)
+	quiet := d.Stop()
+	stopped()
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-quiet:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.C:
+			d.Expire(now(), busy)
+		}
+	}
 }
 
 // Live returns how many publishes are in progress.
