@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -230,7 +231,11 @@ func (l *Loader) value(path string, s *setting, it Item, v reflect.Value) {
 	}
 	parsed, err := scalar.Parse(s.typ, text)
 	if err != nil {
-		l.Report(origin.At(it.Origin, path, err.Error(), s.hint()))
+		cure := s.hint()
+		if mend := (*scalar.Mend)(nil); errors.As(err, &mend) && mend.Cure != "" {
+			cure = mend.Cure
+		}
+		l.Report(origin.At(it.Origin, path, err.Error(), cure))
 		return
 	}
 	v.Set(parsed)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/netip"
 	"net/url"
 	"reflect"
@@ -163,27 +164,67 @@ func parseDuration(s string) (any, error) {
 	return d, nil
 }
 
-func parseAddrPort(s string) (any, error) {
-	if strings.HasPrefix(s, ":") {
-		s = "[::]" + s
+// Mend is an error that knows what to write in its place.
+type Mend struct{ Msg, Cure string }
+
+// Error is what is wrong.
+func (m *Mend) Error() string { return m.Msg }
+
+// mendAddress says how an address with a port is written that was meant by s; nothing if that is not known.
+func mendAddress(s string) string {
+	host, port, err := net.SplitHostPort(s)
+	if _, odd := strconv.ParseUint(port, 10, 16); err == nil && odd != nil {
+		return "" // it may be anything
 	}
-	a, err := netip.ParseAddrPort(s)
+	switch {
+	case err == nil && host == "localhost":
+		return "write the address, not the name: 127.0.0.1:" + port
+	case err == nil && host == "*":
+		return "write 0.0.0.0:" + port + " or [::]:" + port
+	}
+	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return "write the port too: " + net.JoinHostPort(strings.Trim(s, "[]"), "8443")
+	}
+	if n, err := strconv.ParseUint(s, 10, 16); err == nil && n > 0 {
+		return "write 0.0.0.0:" + s + " or [::]:" + s
+	}
+	return ""
+}
+
+func parseAddrPort(s string) (any, error) {
+	all := s
+	if strings.HasPrefix(s, ":") {
+		all = "[::]" + s
+	}
+	a, err := netip.ParseAddrPort(all)
 	if err != nil {
-		return nil, errors.New("is not an address with a port, such as 0.0.0.0:8443 or [::]:8443")
+		return nil, &Mend{"is not an address with a port, such as 0.0.0.0:8443 or [::]:8443", mendAddress(s)}
 	}
 	return a, nil
+}
+
+// mendURL says how a URL is written that was meant by s; nothing if that is not known. It may be a secret that
+// stands in the wrong place, so it is not repeated.
+func mendURL(s string) string {
+	if strings.ContainsAny(s, "@/ ") {
+		return ""
+	}
+	if u, err := url.Parse("http://" + s); err == nil && plainHost(u.Hostname()) && plainPort(u) {
+		return "write http:// or https:// in front of it"
+	}
+	return ""
 }
 
 func parseURL(s string) (any, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, errors.New("is not a URL such as http://127.0.0.1:8080")
+		return nil, &Mend{"is not a URL such as http://127.0.0.1:8080", mendURL(s)}
 	}
 	if !plainHost(u.Hostname()) || !plainPort(u) {
 		return nil, errors.New("has no host, or one or a port that cannot be: write it as http://127.0.0.1:8080 or https://live.example.com")
 	}
 	if u.User != nil { // a URL is printed, a password is not
-		return nil, errors.New("has a login in it, which nothing here uses")
+		return nil, &Mend{"has a login in it, which nothing here uses", "take it out, with the @ behind it"}
 	}
 	return u, nil
 }
