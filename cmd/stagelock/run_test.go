@@ -33,7 +33,7 @@ import (
 const (
 	login    = "publisher@example.com"
 	liveSite = 20143
-	key      = "5ac35ac35ac35ac35ac35ac35ac35ac3"
+	key      = "5ac3f19e7b024d86a1c35e90d7f2846b"
 	// configuration can be used as it stands.
 	configuration = `listen: ["127.0.0.1:0"]
 names: ["127.0.0.1"]
