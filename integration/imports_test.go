@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	},
 	"cmd/stagelock/commands/audit": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "conf/bounded", "gateway/audit",
-		"gateway/audit/chain", "gateway/audit/proof", "gateway/audit/retention", "gateway/audit/trail",
+		"gateway/audit/chain", "gateway/audit/merge", "gateway/audit/proof", "gateway/audit/retention", "gateway/audit/trail",
 		"gateway/audit/witness", "gateway/node", "policy", "store", "tunnel",
 	},
 	"cmd/stagelock/commands/cluster": {
@@ -63,7 +63,7 @@ var mayImport = map[string][]string{
 	},
 	"cmd/stagelock/commands/flags": {
 		"archive", "cmd/stagelock/term", "conf", "conf/bounded", "gateway/admin", "gateway/audit",
-		"gateway/audit/chain", "gateway/audit/proof", "gateway/cluster", "gateway/node",
+		"gateway/audit/chain", "gateway/audit/merge", "gateway/audit/proof", "gateway/cluster", "gateway/node",
 		"gateway/node/plan", "policy", "policy/secret", "store", "store/files", "store/postgres",
 	},
 	"cmd/stagelock/commands/operate": {
@@ -87,7 +87,7 @@ var mayImport = map[string][]string{
 		"tunnel/publisher", "tunnel/publisher/failure",
 	},
 	"cmd/stagelock/demo/fleet": {
-		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "gateway/audit", "gateway/audit/trail",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "gateway/audit", "gateway/audit/merge", "gateway/audit/trail",
 		"gateway/audit/witness", "gateway/cluster", "integration/engine", "integration/engine/servlet",
 		"policy/secret", "store", "store/postgres", "store/postgres/postgrestest", "tunnel/publisher",
 	},
@@ -119,11 +119,12 @@ var mayImport = map[string][]string{
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store",
 	},
 	"gateway/audit/chain": {"store", "store/files"},
+	"gateway/audit/merge": {"gateway/audit", "store"},
 	"gateway/audit/proof": {"gateway/audit", "gateway/audit/chain", "store"},
 	"gateway/audit/retention": {
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store", "store/files",
 	},
-	"gateway/audit/trail": {"gateway/audit", "store", "tunnel"},
+	"gateway/audit/trail": {"gateway/audit", "gateway/audit/merge", "store", "tunnel"},
 	"gateway/audit/witness": {
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store", "store/files",
 	},
@@ -358,8 +359,10 @@ var mayImport = map[string][]string{
 	"tunnel/source":            {"tunnel/sync"},
 	"tunnel/sync":              {},
 	"tunnel/syncserver": {
-		"tunnel/syncserver/markup", "tunnel/syncserver/place", "tunnel/syncserver/refusal", "tunnel/syncserver/token",
+		"tunnel/syncserver/kinds", "tunnel/syncserver/markup", "tunnel/syncserver/place", "tunnel/syncserver/refusal",
+		"tunnel/syncserver/token",
 	},
+	"tunnel/syncserver/kinds":   {},
 	"tunnel/syncserver/markup":  {"tunnel/syncserver/refusal"},
 	"tunnel/syncserver/place":   {},
 	"tunnel/syncserver/refusal": {},

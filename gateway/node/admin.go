@@ -18,7 +18,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/watch"
 	"github.com/stagelock/stagelock/policy/calls"
-	"github.com/stagelock/stagelock/tunnel/syncserver"
+	"github.com/stagelock/stagelock/tunnel/syncserver/kinds"
 )
 
 // AdminAddresses returns where a gateway of that configuration has its admin listener. It can do
@@ -90,7 +90,7 @@ func methods() []string {
 			all[r.Method] = true
 		}
 	}
-	for _, k := range syncserver.Kinds() {
+	for _, k := range kinds.All() {
 		all[k.Type] = true
 	}
 	return slices.Sorted(maps.Keys(all))

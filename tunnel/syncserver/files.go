@@ -8,25 +8,11 @@ import (
 	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 )
 
-var (
-	pathCols = words("filepath libraryfolder sourcepath targetpath")
-	nameCols = words("filename attachmentname metafilename")
-	extCols  = words("fileextension attachmentextension metafileextension")
-)
-
-func words(s string) map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields(s) {
-		m[w] = true
-	}
-	return m
-}
-
 // judgePlaces holds every path, name and extension of d against its form.
 func judgePlaces(d Dataset) error {
 	for _, r := range d.Rows {
 		for _, c := range r.Columns {
-			if !placed(strings.ToLower(c.Name), c.Value) {
+			if !place.Column(strings.ToLower(c.Name), c.Value) {
 				return refusal.New(refusal.Path2749, "%s of %s is %s", c.Name, r.Table, refusal.Brief(c.Value))
 			}
 		}
@@ -38,18 +24,6 @@ func judgePlaces(d Dataset) error {
 		}
 	}
 	return nil
-}
-
-func placed(column, value string) bool {
-	switch {
-	case pathCols[column]:
-		return place.Path(value)
-	case nameCols[column]:
-		return place.Segment(value)
-	case extCols[column]:
-		return place.Extension(value)
-	}
-	return true
 }
 
 // judgeBinary holds the files of a task against the row that describes them.

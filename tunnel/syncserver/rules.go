@@ -1,11 +1,11 @@
 package syncserver
 
 import (
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/stagelock/stagelock/tunnel/syncserver/kinds"
 	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 	"github.com/stagelock/stagelock/tunnel/syncserver/token"
 )
@@ -33,32 +33,6 @@ type Peer struct {
 	// it is one that only comes back, the task is returned with Looped instead of being refused.
 	Echo func(Task) bool
 }
-
-var (
-	ordinary = words(`UpdateDocument CreateDocument PublishDocument MoveDocument ArchiveDocument
-		RejectDocument UpdateObject CreateObject CreateMediaFolder CopyMediaFolder MoveMediaFolder
-		RenameMediaFolder ChangePageUrlPathSlug`)
-	deletes = words("DeleteDocument DeleteAllCultures DeleteObject DeleteMediaFolder DeleteMediaRootFolder")
-	sites   = words("AddToSite RemoveFromSite")
-	acl     = words("BreakACLInheritance RestoreACLInheritance")
-	// Of these nothing travels unless the operator names it.
-	dangerous = []string{
-		"cms.user*", "cms.role*", "cms.setting*", "cms.scheduledtask*", "cms.license*", "cms.site*",
-		"staging.*", "cms.class*", "cms.documenttype*", "cms.systemtable*", "cms.customtable*",
-		"cms.query*", "cms.report*", "reporting.*", "cms.webpart*", "cms.formusercontrol*",
-		"cms.*template*", "cms.*layout*", "cms.*transformation*", "cms.macro*", "cms.ui*", "cms.webfarm*",
-		"cms.smtp*", "cms.membership*", "cms.permission*", "cms.resource*", "cms.acl*",
-	}
-	modules = words(`analytics badwords board blog chat ci cms com community events export forums integration
-		media messaging newsletter notification om ordering personas polls reporting search sharepoint sm
-		staging temp`)
-	tables = map[string][]string{
-		"":              {"cms_tree", "cms_document", "cms_attachment", "objecttranslation"},
-		"media.file":    {"media_file", "objecttranslation"},
-		"media.library": {"media_library", "objecttranslation"},
-		"folder":        {"media_library", "folderdata", "objecttranslation"},
-	}
-)
 
 // is reports whether t is about objects of a type.
 func (t Task) is(objectType string) bool { return strings.EqualFold(t.ObjectType.Value, objectType) }
@@ -92,10 +66,23 @@ func (p Peer) version(t Task) error {
 }
 
 func (p Peer) kind(t Task) error {
-	if ordinary[t.Type] || p.Deletes && deletes[t.Type] || p.Sites && sites[t.Type] || p.ACL && acl[t.Type] {
+	if needs, ok := kinds.Needs(t.Type); ok && p.has(needs) {
 		return nil
 	}
 	return refusal.New(refusal.TaskDenied, "the task type %s", refusal.Brief(t.Type))
+}
+
+// has reports whether a setting is switched on; none always is.
+func (p Peer) has(setting string) bool {
+	switch setting {
+	case kinds.Deletes:
+		return p.Deletes
+	case kinds.Sites:
+		return p.Sites
+	case kinds.ACL:
+		return p.ACL
+	}
+	return true
 }
 
 // about returns the key of the tables of t.
@@ -111,11 +98,12 @@ var objectType = regexp.MustCompile(`^[A-Za-z0-9_.]{0,200}$`)
 
 func (p Peer) object(t Task) error {
 	kind := strings.ToLower(t.ObjectType.Value)
-	if !objectType.MatchString(t.ObjectType.Value) || isDangerous(kind) && !p.Dangerous {
+	needs, _ := kinds.Needs(t.Type)
+	if !objectType.MatchString(t.ObjectType.Value) || kinds.IsDangerous(kind) && !p.Dangerous {
 		return refusal.New(refusal.TaskDenied, "the object type %s", refusal.Brief(kind))
 	}
 	switch {
-	case strings.HasSuffix(t.Type, "Object"), sites[t.Type]:
+	case strings.HasSuffix(t.Type, "Object"), needs == kinds.Sites:
 		if kind != "" && len(p.allowed(kind)) > 0 {
 			return nil
 		}
@@ -129,31 +117,13 @@ func (p Peer) object(t Task) error {
 	return refusal.New(refusal.TaskDenied, "the object type %s in a task %s", refusal.Brief(kind), t.Type)
 }
 
-func isDangerous(kind string) bool {
-	for _, pattern := range dangerous {
-		if ok, _ := path.Match(pattern, kind); ok {
-			return true
-		}
-	}
-	return false
-}
-
 // allowed returns the tables of an object type, lower-cased.
 func (p Peer) allowed(kind string) []string {
-	all := append([]string(nil), tables[kind]...)
-	if class, ok := strings.CutPrefix(kind, "customtableitem."); ok && !isSystem(class) {
-		all = append(all, strings.ReplaceAll(class, ".", "_"), "objecttranslation")
-	}
+	all := kinds.Tables(kind)
 	for _, t := range p.Tables[kind] {
 		all = append(all, strings.ToLower(t))
 	}
 	return all
-}
-
-// isSystem reports whether a class is one of the engine's own modules.
-func isSystem(class string) bool {
-	module, name, _ := strings.Cut(class, ".")
-	return name == "" || modules[module]
 }
 
 func (p Peer) user(t Task) error {
@@ -204,5 +174,5 @@ func (p Peer) harmless(table string) bool {
 	if strings.HasPrefix(table, "cms_acl") {
 		return p.ACL
 	}
-	return p.Dangerous || !isDangerous(strings.Replace(table, "_", ".", 1))
+	return p.Dangerous || !kinds.IsDangerous(strings.Replace(table, "_", ".", 1))
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/merge"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
 )
@@ -68,7 +69,7 @@ type Task struct {
 // beginning was archived lack what only the beginning tells.
 func Publishes(ctx context.Context, logs ...store.Events) ([]Publish, error) {
 	p := publishes{created: map[string]*Publish{}, running: map[int64]*Publish{}}
-	err := audit.Merge(ctx, unchecked(logs), func(ev audit.Event) error {
+	err := merge.Events(ctx, unchecked(logs), func(ev audit.Event) error {
 		p.take(&ev)
 		return nil
 	})
@@ -81,7 +82,7 @@ func Publishes(ctx context.Context, logs ...store.Events) ([]Publish, error) {
 }
 
 // unchecked reads logs; what is damaged is told by audit.List and proof.Verify.
-func unchecked(logs []store.Events) (all []audit.Reader) {
+func unchecked(logs []store.Events) (all []merge.Reader) {
 	for _, log := range logs {
 		all = append(all, func(ctx context.Context, fn func(audit.Event) error) error {
 			return log.Read(ctx, 1, func(r store.Record) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/merge"
 	"github.com/stagelock/stagelock/store"
 )
 
@@ -51,11 +52,11 @@ func Explain(ctx context.Context, ref string, logs ...store.Events) (*Story, err
 
 // list is audit.List over all logs.
 func list(ctx context.Context, logs []store.Events, f audit.Filter, fn func(audit.Event) error) error {
-	var readers []audit.Reader
+	var readers []merge.Reader
 	for _, log := range logs {
-		readers = append(readers, audit.Named{Events: log}.Reader(f))
+		readers = append(readers, merge.Named{Events: log}.Reader(f))
 	}
-	return audit.Merge(ctx, readers, fn)
+	return merge.Events(ctx, readers, fn)
 }
 
 // belongs reports whether the call is one of the publish.

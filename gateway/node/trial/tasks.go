@@ -8,7 +8,7 @@ import (
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/tasks"
-	"github.com/stagelock/stagelock/tunnel/syncserver"
+	"github.com/stagelock/stagelock/tunnel/syncserver/kinds"
 	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 )
 
@@ -99,7 +99,7 @@ func (t *trial) opening(c Task, l *tasks.Link, code refusal.Code) string {
 			at = fmt.Sprintf("kentico.peers[%d]", i)
 		}
 	}
-	setting := syncserver.Setting(c.Type)
+	setting := kinds.Setting(c.Type)
 	switch {
 	case code == refusal.TableDenied:
 		return at + ".tables"

@@ -97,3 +97,23 @@ func begin(b []byte, signature string) bool {
 	}
 	return true
 }
+
+var (
+	pathColumns      = words("filepath libraryfolder sourcepath targetpath")
+	nameColumns      = words("filename attachmentname metafilename")
+	extensionColumns = words("fileextension attachmentextension metafileextension")
+)
+
+// Column reports whether a value fits a column, whose name is in lower case: that of a path, a file's name or
+// an extension has its form, every other column has any value.
+func Column(column, value string) bool {
+	switch {
+	case pathColumns[column]:
+		return Path(value)
+	case nameColumns[column]:
+		return Segment(value)
+	case extensionColumns[column]:
+		return Extension(value)
+	}
+	return true
+}

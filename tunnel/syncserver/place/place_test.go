@@ -53,3 +53,25 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+func TestColumn(t *testing.T) {
+	for _, tt := range []struct {
+		column, value string
+		want          bool
+	}{
+		{"filepath", "a/b.png", true},
+		{"filepath", "../b.png", false},
+		{"targetpath", "a/../b", false},
+		{"filename", "a.png", true},
+		{"filename", "a/b.png", false},
+		{"metafilename", `a\b.png`, false},
+		{"fileextension", ".png", true},
+		{"fileextension", ".aspx", false},
+		{"attachmentextension", "png/..", false},
+		{"documentname", "../../web.config", true}, // no place at all
+	} {
+		if got := place.Column(tt.column, tt.value); got != tt.want {
+			t.Errorf("%s %q: %t", tt.column, tt.value, got)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/merge"
 	"github.com/stagelock/stagelock/store"
 )
 
@@ -74,7 +75,7 @@ func (l *eventList) show(ctx context.Context, logs *flags.Logs, f audit.Filter) 
 		return err
 	}
 	l.shared = logs.Shared != nil
-	var readers []audit.Reader
+	var readers []merge.Reader
 	for _, log := range named {
 		own := f
 		own.From = max(l.next[log.Name], f.From, 1)
@@ -82,7 +83,7 @@ func (l *eventList) show(ctx context.Context, logs *flags.Logs, f audit.Filter) 
 		readers = append(readers, log.Reader(own))
 	}
 	var last []audit.Event
-	err = audit.Merge(ctx, readers, func(ev audit.Event) error {
+	err = merge.Events(ctx, readers, func(ev audit.Event) error {
 		name := ""
 		if l.shared {
 			name = ev.Node

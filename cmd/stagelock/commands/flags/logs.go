@@ -7,7 +7,7 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/merge"
 	"github.com/stagelock/stagelock/gateway/cluster"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/store"
@@ -74,18 +74,18 @@ func OpenShared(ctx context.Context, cfg *conf.Config) (*postgres.Store, error) 
 func (l *Logs) Close() error { return l.close() }
 
 // Named returns the logs there are now, or only that of node if it is not empty.
-func (l *Logs) Named(ctx context.Context, only string) ([]audit.Named, error) {
+func (l *Logs) Named(ctx context.Context, only string) ([]merge.Named, error) {
 	if l.Shared == nil {
-		return []audit.Named{{Events: l.own}}, nil
+		return []merge.Named{{Events: l.own}}, nil
 	}
 	heads, err := l.Shared.Logs().Heads(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []audit.Named
+	var all []merge.Named
 	for _, h := range heads {
 		if only == "" || only == h.Log {
-			all = append(all, audit.Named{Name: h.Log, Events: l.Shared.Logs().Log(h.Log)})
+			all = append(all, merge.Named{Name: h.Log, Events: l.Shared.Logs().Log(h.Log)})
 		}
 	}
 	if len(all) == 0 {

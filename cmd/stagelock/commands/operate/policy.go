@@ -16,7 +16,7 @@ import (
 	"github.com/stagelock/stagelock/policy/calls"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel/liferay"
-	"github.com/stagelock/stagelock/tunnel/syncserver"
+	"github.com/stagelock/stagelock/tunnel/syncserver/kinds"
 )
 
 func (sh shell) policyCommand() *cli.Command {
@@ -232,18 +232,18 @@ func (sh shell) policyTasks(c *cli.Context) error {
 	}
 	if sh.JSON {
 		return sh.Print(map[string]any{
-			"types": syncserver.Kinds(), "objects": syncserver.Objects(), "dangerous_types": syncserver.Dangerous(),
+			"types": kinds.All(), "objects": kinds.Objects(), "dangerous_types": kinds.Dangerous(),
 		})
 	}
 	rows := [][]string{{"TASK", "OPENED BY"}}
-	for _, k := range syncserver.Kinds() {
+	for _, k := range kinds.All() {
 		rows = append(rows, []string{k.Type, cmp.Or(k.Needs, "-")})
 	}
 	if err := sh.Table(rows); err != nil {
 		return err
 	}
 	rows = [][]string{{"OBJECT", "TABLES"}}
-	for _, o := range syncserver.Objects() {
+	for _, o := range kinds.Objects() {
 		rows = append(rows, []string{o.Object, strings.Join(o.Tables, ", ")})
 	}
 	if err := sh.Printf("\n"); err != nil {
@@ -253,7 +253,7 @@ func (sh shell) policyTasks(c *cli.Context) error {
 		return err
 	}
 	return sh.Printf("\nOther types and tables pass where tables of the peer names them; these need dangerous_types too:\n%s\n",
-		strings.Join(syncserver.Dangerous(), " "))
+		strings.Join(kinds.Dangerous(), " "))
 }
 
 func (sh shell) trial(c *cli.Context, needed []string) (t trial.Call, err error) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/audit/merge"
 	"github.com/stagelock/stagelock/gateway/audit/trail"
 	"github.com/stagelock/stagelock/gateway/audit/witness"
 	"github.com/stagelock/stagelock/gateway/cluster"
@@ -97,13 +98,13 @@ func (f *fleet) act(ctx context.Context, a *Act, since time.Time, ran int) error
 			a.End, a.Gateways = string(p.End), p.Gateway
 		}
 	}
-	var readers []audit.Reader
+	var readers []merge.Reader
 	for _, g := range f.gates {
-		n := audit.Named{Name: g.name, Events: f.db.Logs().Log(g.name)}
+		n := merge.Named{Name: g.name, Events: f.db.Logs().Log(g.name)}
 		readers = append(readers, n.Reader(audit.Filter{Since: since, Kinds: []audit.Kind{audit.KindVerdict, audit.KindOutcome}}))
 	}
 	at := map[string]int{}
-	err = audit.Merge(ctx, readers, func(ev audit.Event) error {
+	err = merge.Events(ctx, readers, func(ev audit.Event) error {
 		if ev.Kind == audit.KindVerdict {
 			at[ev.Ref] = len(a.Calls)
 			a.Calls = append(a.Calls, Call{What: ev.MethodName(), Part: ev.Part, Gateway: ev.Node, Verdict: string(ev.Verdict),

@@ -1,4 +1,4 @@
-package audit_test
+package merge_test
 
 import (
 	"context"
@@ -9,10 +9,11 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/audit/audittest"
+	"github.com/stagelock/stagelock/gateway/audit/merge"
 )
 
 // logAt is a log of events at those seconds.
-func logAt(t *testing.T, node string, seconds ...int) audit.Named {
+func logAt(t *testing.T, node string, seconds ...int) merge.Named {
 	t.Helper()
 	m := &audittest.Memory{}
 	cfg := audittest.Config(t, m)
@@ -24,10 +25,10 @@ func logAt(t *testing.T, node string, seconds ...int) audit.Named {
 		_, err := l.Append(t.Context(), ev)
 		audittest.Must(t, err)
 	}
-	return audit.Named{Name: node, Events: m}
+	return merge.Named{Name: node, Events: m}
 }
 
-func readers(f audit.Filter, logs ...audit.Named) (all []audit.Reader) {
+func readers(f audit.Filter, logs ...merge.Named) (all []merge.Reader) {
 	for _, l := range logs {
 		all = append(all, l.Reader(f))
 	}
@@ -38,19 +39,19 @@ func TestLogsAreMergedByTime(t *testing.T) {
 	a, b, c := logAt(t, "a", 1, 4, 5), logAt(t, "b", 2, 6, 3), logAt(t, "c")
 	for _, tt := range []struct {
 		name string
-		logs []audit.Named
+		logs []merge.Named
 		f    audit.Filter
 		want string
 	}{
 		{"none", nil, audit.Filter{}, ""},
-		{"one", []audit.Named{a}, audit.Filter{}, "a1 a4 a5"},
-		{"several, each in its own order", []audit.Named{a, b, c}, audit.Filter{}, "a1 b2 a4 a5 b6 b3"},
-		{"of one gateway", []audit.Named{a, b}, audit.Filter{Node: "b"}, "b2 b6 b3"},
-		{"from a time on", []audit.Named{a, b}, audit.Filter{Since: time.Unix(4, 0)}, "a4 a5 b6"},
+		{"one", []merge.Named{a}, audit.Filter{}, "a1 a4 a5"},
+		{"several, each in its own order", []merge.Named{a, b, c}, audit.Filter{}, "a1 b2 a4 a5 b6 b3"},
+		{"of one gateway", []merge.Named{a, b}, audit.Filter{Node: "b"}, "b2 b6 b3"},
+		{"from a time on", []merge.Named{a, b}, audit.Filter{Since: time.Unix(4, 0)}, "a4 a5 b6"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			audittest.Must(t, audit.Merge(t.Context(), readers(tt.f, tt.logs...), func(ev audit.Event) error {
+			audittest.Must(t, merge.Events(t.Context(), readers(tt.f, tt.logs...), func(ev audit.Event) error {
 				got = append(got, ev.Node+ev.Time.UTC().Format("5"))
 				return nil
 			}))
@@ -65,7 +66,7 @@ func TestMergeStops(t *testing.T) {
 	a, b := logAt(t, "a", 1, 3), logAt(t, "b", 2)
 	enough := errors.New("enough")
 	n := 0
-	err := audit.Merge(t.Context(), readers(audit.Filter{}, a, b), func(audit.Event) error {
+	err := merge.Events(t.Context(), readers(audit.Filter{}, a, b), func(audit.Event) error {
 		if n++; n == 2 {
 			return enough
 		}
@@ -75,7 +76,7 @@ func TestMergeStops(t *testing.T) {
 		t.Errorf("stopped after %d events with %v", n, err)
 	}
 	broken := func(context.Context, func(audit.Event) error) error { return enough }
-	if err := audit.Merge(t.Context(), append(readers(audit.Filter{}, a), broken), func(audit.Event) error { return nil }); !errors.Is(err, enough) {
+	if err := merge.Events(t.Context(), append(readers(audit.Filter{}, a), broken), func(audit.Event) error { return nil }); !errors.Is(err, enough) {
 		t.Errorf("a log that cannot be read: %v", err)
 	}
 }
@@ -85,7 +86,7 @@ func TestMergedDamage(t *testing.T) {
 	a, b := logAt(t, "a", 1, 3), logAt(t, "b", 2)
 	a.Events.(*audittest.Memory).Lines[1] = []byte("no event")
 	var got []string
-	audittest.Must(t, audit.Merge(t.Context(), readers(audit.Filter{}, a, b), func(ev audit.Event) error {
+	audittest.Must(t, merge.Events(t.Context(), readers(audit.Filter{}, a, b), func(ev audit.Event) error {
 		got = append(got, ev.Node+" "+string(ev.Kind))
 		return nil
 	}))

@@ -1,4 +1,5 @@
-package audit
+// Package merge reads the audit logs of several gateways as one.
+package merge
 
 import (
 	"context"
@@ -6,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/store"
 )
 
@@ -16,12 +18,12 @@ type Named struct {
 }
 
 // Reader calls fn with events, oldest first, and stops at fn's first error, which it returns.
-type Reader func(ctx context.Context, fn func(Event) error) error
+type Reader func(ctx context.Context, fn func(audit.Event) error) error
 
 // Reader returns what lists the events of the log that f shows, as List does.
-func (n Named) Reader(f Filter) Reader {
-	return func(ctx context.Context, fn func(Event) error) error {
-		return List(ctx, n.Events, f, func(ev Event) error {
+func (n Named) Reader(f audit.Filter) Reader {
+	return func(ctx context.Context, fn func(audit.Event) error) error {
+		return audit.List(ctx, n.Events, f, func(ev audit.Event) error {
 			if ev.Node == "" { // of a line that is no event
 				ev.Node = n.Name
 			}
@@ -30,9 +32,9 @@ func (n Named) Reader(f Filter) Reader {
 	}
 }
 
-// Merge calls fn with the events of all readers, by their time, and stops at fn's first error, which it
+// Events calls fn with the events of all readers, by their time, and stops at fn's first error, which it
 // returns. The events of one reader keep their order, whatever its clock said.
-func Merge(ctx context.Context, readers []Reader, fn func(Event) error) error {
+func Events(ctx context.Context, readers []Reader, fn func(audit.Event) error) error {
 	if len(readers) == 1 {
 		return readers[0](ctx, fn)
 	}
@@ -66,10 +68,10 @@ func Merge(ctx context.Context, readers []Reader, fn func(Event) error) error {
 
 // head is the next event of a reader.
 type head struct {
-	ev   Event
+	ev   audit.Event
 	ok   bool
 	at   time.Time // of the event, or of one before it that has a later one
-	pull func() (Event, error, bool)
+	pull func() (audit.Event, error, bool)
 	stop func()
 }
 
@@ -85,16 +87,16 @@ func (h *head) next() (err error) {
 var errStopped = errors.New("stopped")
 
 // pulled makes a sequence of a reader.
-func pulled(ctx context.Context, read Reader) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
-		err := read(ctx, func(ev Event) error {
+func pulled(ctx context.Context, read Reader) iter.Seq2[audit.Event, error] {
+	return func(yield func(audit.Event, error) bool) {
+		err := read(ctx, func(ev audit.Event) error {
 			if !yield(ev, nil) {
 				return errStopped
 			}
 			return nil
 		})
 		if err != nil && !errors.Is(err, errStopped) {
-			yield(Event{}, err)
+			yield(audit.Event{}, err)
 		}
 	}
 }

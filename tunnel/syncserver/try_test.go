@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/tunnel/syncserver"
+	"github.com/stagelock/stagelock/tunnel/syncserver/kinds"
 	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 )
 
@@ -19,7 +20,7 @@ func TestKindsAreWhatPasses(t *testing.T) {
 		"acl":     func(p *syncserver.Peer) { p.ACL = true },
 	}
 	seen := map[string]bool{}
-	for _, k := range syncserver.Kinds() {
+	for _, k := range kinds.All() {
 		object := ""
 		if k.Needs == "sites" || slices.Contains([]string{"UpdateObject", "CreateObject", "DeleteObject"}, k.Type) {
 			object = "media.file"
@@ -32,19 +33,19 @@ func TestKindsAreWhatPasses(t *testing.T) {
 		if err := p.Judge(k.Type, object, nil); err != nil {
 			t.Errorf("%s with %q: %v", k.Type, k.Needs, err)
 		}
-		if seen[k.Type] || syncserver.Setting(k.Type) != k.Needs {
-			t.Errorf("%s stands twice, or is opened by %q", k.Type, syncserver.Setting(k.Type))
+		if seen[k.Type] || kinds.Setting(k.Type) != k.Needs {
+			t.Errorf("%s stands twice, or is opened by %q", k.Type, kinds.Setting(k.Type))
 		}
 		seen[k.Type] = true
 	}
-	if len(seen) < 20 || syncserver.Setting("All") != "" {
+	if len(seen) < 20 || kinds.Setting("All") != "" {
 		t.Errorf("%d kinds", len(seen))
 	}
 }
 
 func TestObjectsAreWhatPasses(t *testing.T) {
 	p := peer(t)
-	for _, o := range syncserver.Objects() {
+	for _, o := range kinds.Objects() {
 		kind, object := "UpdateObject", o.Object
 		switch object {
 		case "document":
@@ -58,11 +59,11 @@ func TestObjectsAreWhatPasses(t *testing.T) {
 			t.Errorf("%s: %v", o.Object, err)
 		}
 	}
-	if len(syncserver.Dangerous()) < 20 {
-		t.Errorf("%d patterns", len(syncserver.Dangerous()))
+	if len(kinds.Dangerous()) < 20 {
+		t.Errorf("%d patterns", len(kinds.Dangerous()))
 	}
-	syncserver.Dangerous()[0] = "changed"
-	if syncserver.Dangerous()[0] == "changed" {
+	kinds.Dangerous()[0] = "changed"
+	if kinds.Dangerous()[0] == "changed" {
 		t.Error("the list was changed from outside")
 	}
 }
