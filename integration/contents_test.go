@@ -371,7 +371,7 @@ func patchLevels(t *testing.T, policy, staging, live, reason string) {
 		live: harness.StartEngine(t, harness.EngineOptions{Before: saying(live, &probes)})}
 	log := &transcript{}
 	g.gateway = harness.Start(t, harness.Options{Upstream: g.live.URL, Engine: harness.Secret, Extra: unhurried, LogTo: log,
-		Level: policy, Health: "{ interval: 100ms }"})
+		Behind: []string{"patch_level: " + policy}, Health: "{ interval: 100ms }"})
 	await(t, "the first probe to be read", func() bool { return probes.Load() > 1 })
 	lar := g.archive(false)
 	c := g.client(func(cfg *publisher.Config) { cfg.Level = staging })

@@ -287,7 +287,8 @@ func TestDoctorOfTheLiveSide(t *testing.T) {
 		})
 	}})
 	look := func(t *testing.T, o harness.Options, change func(*status.Status)) finding.Report {
-		o.Upstream, o.Inside, o.BrowserURL = or(o.Upstream, e.URL), or(o.Inside, "/portal"), "https://www.example.com"
+		o.Upstream, o.Inside = or(o.Upstream, e.URL), or(o.Inside, "/portal")
+		o.Behind = []string{"browser_url: https://www.example.com"}
 		o.Logins, o.Sites = "["+harness.Login+"]", fmt.Sprintf("[%d]", harness.Site)
 		g := harness.Start(t, o)
 		cfg, problems := conf.Load(conf.Options{File: g.File})

@@ -62,14 +62,14 @@ var mayImport = map[string][]string{
 		"integration/engine/remote/link", "tunnel/publisher", "tunnel/publisher/failure",
 	},
 	"cmd/stagelock/commands/flags": {
-		"archive", "cmd/stagelock/term", "conf", "conf/bounded", "gateway/admin", "gateway/audit",
+		"archive", "cmd/stagelock/term", "conf", "conf/bounded", "gateway/admin",
 		"gateway/audit/chain", "gateway/audit/merge", "gateway/audit/proof", "gateway/cluster", "gateway/node",
 		"gateway/node/plan", "policy", "policy/secret", "store", "store/files", "store/postgres",
 	},
 	"cmd/stagelock/commands/operate": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/backup", "gateway/admin", "gateway/certs",
 		"gateway/cluster", "gateway/node", "gateway/node/lines", "gateway/node/trial", "gateway/status", "policy", "policy/calls",
-		"policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay", "tunnel/syncserver",
+		"policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay", "tunnel/syncserver/kinds",
 	},
 	"cmd/stagelock/commands/publish": {
 		"archive", "archive/manifest", "archive/parts", "archive/repack",
@@ -166,7 +166,7 @@ var mayImport = map[string][]string{
 		"gateway/readiness", "gateway/relay", "gateway/relay/memory", "gateway/relay/rules",
 		"gateway/relay/sights", "gateway/status", "gateway/visit", "gateway/watch", "policy/calls",
 		"policy/hosts", "store", "store/files", "store/postgres", "store/sqlite", "tunnel",
-		"tunnel/sync", "gateway/tasks", "tunnel/syncserver",
+		"tunnel/sync", "gateway/tasks", "tunnel/syncserver/kinds",
 	},
 	"gateway/node/datadir": {"gateway/audit", "gateway/certs"},
 	"gateway/node/plan": {
@@ -186,7 +186,7 @@ var mayImport = map[string][]string{
 	"gateway/node/sockets": {},
 	"gateway/node/trial": {
 		"conf", "gateway/node/plan", "gateway/relay/rules", "policy", "policy/calls", "policy/secret",
-		"gateway/tasks", "tunnel/syncserver", "tunnel/syncserver/refusal",
+		"gateway/tasks", "tunnel/syncserver/kinds", "tunnel/syncserver/refusal",
 	},
 	"gateway/tasks": {
 		"gateway/audit", "gateway/front", "gateway/metrics", "gateway/relay/inflight", "gateway/upstream", "gateway/visit",
@@ -247,7 +247,11 @@ var mayImport = map[string][]string{
 	"integration":           {},
 	"integration/alike":     {},
 	"integration/balancers": {},
-	"integration/bench":     {"policy/secret", "tunnel", "tunnel/liferay"},
+	"integration/bench": {
+		"integration/bench/configs", "integration/bench/proc", "policy/secret", "tunnel", "tunnel/liferay",
+	},
+	"integration/bench/configs": {},
+	"integration/bench/proc":    {},
 	"integration/engine": {
 		"integration/engine/author", "integration/engine/content", "integration/engine/control",
 		"integration/engine/journal", "integration/engine/lar", "integration/engine/remote",

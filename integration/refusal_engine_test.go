@@ -217,7 +217,8 @@ func TestLinksAreForBrowsers(t *testing.T) {
 			var body []byte
 			sink.Answer = func([]byte) []byte { return body }
 			o := listed
-			o.Inside, o.Context, o.BrowserURL = "/inside", "/outside", "https://www.example.com/live"
+			o.Inside, o.Context = "/inside", "/outside"
+			o.Behind = []string{"browser_url: https://www.example.com/live"}
 			a := arrangeTo(t, o, sink)
 			expand := strings.NewReplacer("UPSTREAM", sink.URL, "ADDR", a.Addr)
 			var err error

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/bench/proc"
 )
 
 func TestMain(m *testing.M) {
@@ -152,26 +154,7 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
-func TestReadingProc(t *testing.T) {
-	for _, tt := range []struct {
-		name, stat string
-		want       time.Duration
-	}{
-		{"plain", "1 (nginx) S 0 1 1 0 -1 4194560 1 0 0 0 7 5 0 0 20", 120 * time.Millisecond},
-		{"a name with a bracket", "1 (a) b) S 0 1 1 0 -1 4194560 1 0 0 0 100 0 0 0 20", time.Second},
-		{"cut", "1 (nginx) S 0 1", 0},
-		{"no numbers", "1 (nginx) S 0 1 1 0 -1 4194560 1 0 0 0 x y 0 0", 0},
-		{"empty", "", 0},
-	} {
-		if got := used(tt.stat); got != tt.want {
-			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
-		}
-	}
-	for text, want := range map[string]int64{"VmPeak:\t9 kB\nVmHWM:\t  24 kB\nVmRSS: 3 kB": 24 << 10, "VmHWM:": 0, "VmHWM: x kB": 0, "": 0} {
-		if got := highWater(text); got != want {
-			t.Errorf("%q: %d, want %d", text, got, want)
-		}
-	}
+func TestWhatARoleCosts(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		return
 	}
@@ -179,8 +162,8 @@ func TestReadingProc(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(addrs) != 1 || p.peak() <= 0 || p.cpu() < 0 {
-		t.Errorf("%q, %d bytes, %v", addrs, p.peak(), p.cpu())
+	if len(addrs) != 1 || proc.Peak(p.cmd.Process.Pid) <= 0 || p.cpu() < 0 {
+		t.Errorf("%q, %d bytes, %v", addrs, proc.Peak(p.cmd.Process.Pid), p.cpu())
 	}
 	if err := p.stop(); err != nil {
 		t.Error(err)

@@ -10,13 +10,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"time"
-)
 
-// tick is the unit of CPU time in /proc, on every Linux that Go runs on.
-const tick = 10 * time.Millisecond
+	"github.com/stagelock/stagelock/integration/bench/proc"
+)
 
 // process is a program that was started for the measurement, with its children.
 type process struct {
@@ -103,82 +101,12 @@ func (p *process) answers(ctx context.Context, network, addr string) error {
 	return fmt.Errorf("%s does not listen at %s: %s", p.cmd.Path, addr, p.said)
 }
 
-// family is the process and its children.
-func (p *process) family() []int {
-	pid := p.cmd.Process.Pid
-	all := []int{pid}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		return all // a kernel that does not tell, or no Linux: the figures are of the one process
-	}
-	for _, f := range strings.Fields(string(text)) {
-		if child, err := strconv.Atoi(f); err == nil {
-			all = append(all, child)
-		}
-	}
-	return all
-}
-
 // cpu returns the CPU time that the processes have used; nothing where /proc does not tell.
 func (p *process) cpu() time.Duration {
 	if p == nil {
 		return 0
 	}
-	var all time.Duration
-	for _, pid := range p.family() {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			continue
-		}
-		all += used(string(text))
-	}
-	return all
-}
-
-// used reads the CPU time out of a line of /proc/PID/stat.
-func used(stat string) time.Duration {
-	f := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
-	if len(f) < 13 {
-		return 0
-	}
-	user, err := strconv.Atoi(f[11])
-	system, err2 := strconv.Atoi(f[12])
-	if err != nil || err2 != nil {
-		return 0
-	}
-	return time.Duration(user+system) * tick
-}
-
-// forgetPeak has the peak of resident memory begin anew.
-func (p *process) forgetPeak() {
-	for _, pid := range p.family() {
-		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0) // else the peak is that of all scenes
-	}
-}
-
-// peak returns the peak of resident memory since forgetPeak, in bytes.
-func (p *process) peak() (all int64) {
-	for _, pid := range p.family() {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err == nil {
-			all += highWater(string(text))
-		}
-	}
-	return all
-}
-
-// highWater reads the peak out of /proc/PID/status.
-func highWater(status string) int64 {
-	_, rest, _ := strings.Cut(status, "VmHWM:")
-	f := strings.Fields(rest)
-	if len(f) == 0 {
-		return 0
-	}
-	kib, err := strconv.ParseInt(f[0], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return kib << 10
+	return proc.CPU(p.cmd.Process.Pid)
 }
 
 // freeAddr returns an address of the loopback interface that was free just now: most proxies cannot choose one.

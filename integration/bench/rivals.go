@@ -18,6 +18,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/bench/configs"
 )
 
 // rival is who is measured.
@@ -57,11 +59,11 @@ type entry struct {
 // entrants are measured in this order; the first is the one that ratios refer to.
 func entrants() []entrant {
 	return []entrant{
-		{name: "nginx", program: "nginx", start: startNginx(nginxPlain)},
-		{name: "nginx auth_request", program: "nginx", asks: true, start: startNginx(nginxAsking)},
+		{name: "nginx", program: "nginx", start: startNginx(configs.NginxPlain)},
+		{name: "nginx auth_request", program: "nginx", asks: true, start: startNginx(configs.NginxAsking)},
 		{name: "HAProxy", program: "haproxy", start: startHAProxy},
-		{name: "Caddy", program: "caddy", start: startCaddy(caddyPlain)},
-		{name: "Caddy forward_auth", program: "caddy", asks: true, start: startCaddy(caddyAsking)},
+		{name: "Caddy", program: "caddy", start: startCaddy(configs.CaddyPlain)},
+		{name: "Caddy forward_auth", program: "caddy", asks: true, start: startCaddy(configs.CaddyAsking)},
 		{name: "stagelock", start: startStagelock("")},
 		{name: "stagelock in memory", start: startStagelock(memoryFolder)},
 		{name: "no proxy", start: startNothing},
@@ -137,7 +139,7 @@ func startNginx(config string) func(context.Context, *entry) error {
 }
 
 func startHAProxy(ctx context.Context, e *entry) error {
-	return e.configure(ctx, "haproxy.cfg", fmt.Sprintf(haproxyConfig, e.certs, e.addr, e.engine), "-db", "-f", "FILE")
+	return e.configure(ctx, "haproxy.cfg", fmt.Sprintf(configs.HAProxy, e.certs, e.addr, e.engine), "-db", "-f", "FILE")
 }
 
 func startCaddy(config string) func(context.Context, *entry) error {
@@ -162,7 +164,7 @@ func startStagelock(under string) func(context.Context, *entry) error {
 			e.dir = data // removed in the end, as every folder of an entry
 		}
 		e.socket = filepath.Join(data, "admin.sock")
-		text := fmt.Sprintf(stagelockConfig, e.certs, e.addr, data, e.engine, key)
+		text := fmt.Sprintf(configs.Stagelock, e.certs, e.addr, data, e.engine, key)
 		return e.configure(ctx, "stagelock.yaml", text, "run", "--config", "FILE")
 	}
 }

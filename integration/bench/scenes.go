@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/bench/proc"
 )
 
 // scene is one kind of load.
@@ -121,7 +123,7 @@ func connects(resumed bool) func(ctx context.Context, r *rival, c *calls, w *wor
 
 // measure takes one measurement.
 func (s scene) measure(ctx context.Context, p plan, r *rival, c *calls, engine *process) (m measurement, err error) {
-	r.main.forgetPeak()
+	proc.ForgetPeak(r.main.cmd.Process.Pid)
 	done, err := s.open(ctx, r, c)
 	defer done()
 	if err != nil {
@@ -143,7 +145,7 @@ func (s scene) measure(ctx context.Context, p plan, r *rival, c *calls, engine *
 	if err != nil {
 		return m, err
 	}
-	m = measurement{Scene: s.name, Rival: r.name, Calls: taken.n, Seconds: time.Since(begun).Seconds(), Peak: r.main.peak(),
+	m = measurement{Scene: s.name, Rival: r.name, Calls: taken.n, Seconds: time.Since(begun).Seconds(), Peak: proc.Peak(r.main.cmd.Process.Pid),
 		P50: micros(taken.at(0.5)), P99: micros(taken.at(0.99))}
 	after := cpuOf(r, engine)
 	for i, to := range []*float64{&m.CPU, &m.EngineCPU, &m.AuthoriserCPU} {

@@ -102,14 +102,14 @@ var pace = []string{
 	"quota: { peer_rate: 100000/s, peer_burst: 100000, per_address_rate: 100000/s, per_address_burst: 1000000, failure_cost: 1 }",
 }
 
-// options returns what a gateway before the server at that address is made from.
 // browserURL is where browsers see the live sites.
 const browserURL = "https://www.example.com/live"
 
+// options returns what a gateway before the server at that address is made from.
 func options(r release, s secret, upstream string) harness.Options {
 	return harness.Options{
 		Upstream: upstream, Inside: inside, Context: outside, Line: r.line, Sites: fmt.Sprintf("[%d, %d]", site, secondary),
-		Algorithm: s.algorithm, Hex: s.hex, Secret: s.value, Extra: pace, BrowserURL: browserURL,
+		Algorithm: s.algorithm, Hex: s.hex, Secret: s.value, Extra: pace, Behind: []string{"browser_url: " + browserURL},
 	}
 }
 

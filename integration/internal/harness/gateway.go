@@ -38,31 +38,30 @@ const Login = "publisher@example.com"
 // Options says what a Gateway stands in front of. The zero values of most mean what a test usually
 // wants.
 type Options struct {
-	Upstream   string                   // base URL of the engine
-	Names      string                   // YAML list, ["127.0.0.1"] if empty
-	Inside     string                   // its path context
-	BrowserURL string                   // where browsers see it; not said if empty
-	Context    string                   // path context outside
-	Line       string                   // 7.4 if empty
-	Sites      string                   // YAML list, [any] if empty
-	Logins     string                   // YAML list; empty: no list
-	Allow      string                   // YAML list, [127.0.0.1] if empty
-	Algorithm  string                   // AES if empty
-	Hex        bool                     // Secret is in hex digits
-	Secret     string                   // of the publisher; Secret if empty
-	Engine     string                   // secret of the engine; that of the publisher if empty
-	Hosts      []string                 // more lines of YAML, of the hosts
-	Extra      []string                 // more lines of YAML, at the top level
-	Peer       []string                 // more lines of YAML, of the peer
-	Health     string                   // YAML map, of the checks of the engine's health
-	Level      string                   // what becomes of unequal patch levels; not said if empty
-	Inner      []string                 // more lines of YAML, of the engine's upstream
-	Kentico    []string                 // lines of YAML of its section: the engine is a Kentico
-	Whole      func(data string) string // the YAML instead of all this, given the data folder
-	Dir        string                   // data folder; a new one if empty
-	Pause      func(point string)       // see node.Config
-	LogTo      io.Writer
-	Now        func() time.Time // see node.Config
+	Upstream  string                   // base URL of the engine
+	Names     string                   // YAML list, ["127.0.0.1"] if empty
+	Inside    string                   // its path context
+	Context   string                   // path context outside
+	Line      string                   // 7.4 if empty
+	Sites     string                   // YAML list, [any] if empty
+	Logins    string                   // YAML list; empty: no list
+	Allow     string                   // YAML list, [127.0.0.1] if empty
+	Algorithm string                   // AES if empty
+	Hex       bool                     // Secret is in hex digits
+	Secret    string                   // of the publisher; Secret if empty
+	Engine    string                   // secret of the engine; that of the publisher if empty
+	Hosts     []string                 // more lines of YAML, of the hosts
+	Extra     []string                 // more lines of YAML, at the top level
+	Peer      []string                 // more lines of YAML, of the peer
+	Health    string                   // YAML map, of the checks of the engine's health
+	Behind    []string                 // more lines of YAML, of the engine
+	Inner     []string                 // more lines of YAML, of the engine's upstream
+	Kentico   []string                 // lines of YAML of its section: the engine is a Kentico
+	Whole     func(data string) string // the YAML instead of all this, given the data folder
+	Dir       string                   // data folder; a new one if empty
+	Pause     func(point string)       // see node.Config
+	LogTo     io.Writer
+	Now       func() time.Time // see node.Config
 
 	PreviousSecret string // of the publisher; none if empty
 }
@@ -100,14 +99,11 @@ func (o Options) YAML(data string) string {
 		health = strings.Replace(health, "{", "{ call: 0s, ", 1)
 	}
 	lines = slices.Insert(lines, slices.Index(lines, "  upstream:")+1, "    health: "+health)
-	if o.Level != "" {
-		lines = slices.Insert(lines, slices.Index(lines, "  upstream:"), "  patch_level: "+o.Level)
+	for _, l := range o.Behind {
+		lines = slices.Insert(lines, slices.Index(lines, "  upstream:"), "  "+l)
 	}
 	for _, l := range o.Inner {
 		lines = slices.Insert(lines, slices.Index(lines, "  upstream:")+1, "    "+l)
-	}
-	if o.BrowserURL != "" {
-		lines = slices.Insert(lines, slices.Index(lines, "  upstream:"), "  browser_url: "+o.BrowserURL)
 	}
 	if o.Logins != "" {
 		lines = append(lines, "    logins: "+o.Logins)

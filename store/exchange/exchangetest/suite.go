@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -346,8 +347,7 @@ func states(t *testing.T, p *place) {
 	for i, s := range all {
 		one, err := p.Object(ctx, names[i])
 		must(t, err)
-		if s.Object != names[i] || s.Rev != one.Rev || s.Shown != one.Shown || len(s.Versions) != len(one.Versions) ||
-			(s.Intent == nil) != (one.Intent == nil) || s.First != one.First || s.FirstStamp != one.FirstStamp {
+		if s.Object != names[i] || !reflect.DeepEqual(s, one) {
 			t.Errorf("%s: %+v, want %+v", names[i], s, one)
 		}
 	}

@@ -1,7 +1,6 @@
-package main
-
-// Each is configured as somebody would do who wants it fast: nothing is spooled, connections to the engine are kept,
-// nothing is logged.
+// Package configs has what each proxy of the bench is configured with, as somebody would do who wants it fast:
+// nothing is spooled, connections to the engine are kept, nothing is logged.
+package configs
 
 const nginxHead = `daemon off; worker_processes 2; error_log stderr error; pid %[1]s/nginx.pid;
 events { worker_connections 16384; }
@@ -22,11 +21,12 @@ const nginxPass = `
       proxy_request_buffering off; client_body_buffer_size 1m;
 `
 
-// nginxPlain passes everything on; of the authoriser it knows nothing.
-const nginxPlain = nginxHead + nginxServer + "    location / {" + nginxPass + "    }\n  }\n}\n# %[5]s\n"
+// NginxPlain passes everything on; of the authoriser it knows nothing. Both of nginx take its folder, that of
+// certificates, its own address, that of the engine and that of the authoriser.
+const NginxPlain = nginxHead + nginxServer + "    location / {" + nginxPass + "    }\n  }\n}\n# %[5]s\n"
 
-// nginxAsking admits addresses and asks an authoriser, as one sets it up today.
-const nginxAsking = nginxHead + `  upstream authoriser { server %[5]s; keepalive 128; keepalive_requests 100000000; }
+// NginxAsking admits addresses and asks an authoriser, as one sets it up today.
+const NginxAsking = nginxHead + `  upstream authoriser { server %[5]s; keepalive 128; keepalive_requests 100000000; }
 ` + nginxServer + `    location = /api/liferay/do { allow 127.0.0.1; deny all; auth_request /authorise;` + nginxPass + `    }
     location = /authorise {
       internal; proxy_pass http://authoriser; proxy_http_version 1.1; proxy_set_header Connection "";
@@ -36,7 +36,8 @@ const nginxAsking = nginxHead + `  upstream authoriser { server %[5]s; keepalive
 }
 `
 
-const haproxyConfig = `global
+// HAProxy takes the folder of certificates, its own address and that of the engine.
+const HAProxy = `global
   nbthread 2
   ssl-default-bind-options ssl-min-ver TLSv1.3
 defaults
@@ -75,9 +76,12 @@ const caddyPass = `  reverse_proxy http://%[3]s {
 }
 `
 
-const caddyPlain = caddyHead + caddyPass + "# %[4]s\n"
+// CaddyPlain passes everything on. Both of Caddy take the folder of certificates, its own address, that of the
+// engine and that of the authoriser.
+const CaddyPlain = caddyHead + caddyPass + "# %[4]s\n"
 
-const caddyAsking = caddyHead + `  forward_auth %[4]s {
+// CaddyAsking asks the authoriser first.
+const CaddyAsking = caddyHead + `  forward_auth %[4]s {
     uri /authorise
     transport http {
       keepalive_idle_conns_per_host 128
@@ -85,8 +89,9 @@ const caddyAsking = caddyHead + `  forward_auth %[4]s {
   }
 ` + caddyPass
 
-// stagelockConfig checks everything; its quotas let through what the driver sends.
-const stagelockConfig = `listen: ["%[2]s"]
+// Stagelock checks everything; its quotas let through what the driver sends. It takes the folder of
+// certificates, its own address, its data folder, the address of the engine and the shared secret.
+const Stagelock = `listen: ["%[2]s"]
 names: ["127.0.0.1"]
 data: %[3]s
 tls: { source: files, certificate: %[1]s/cert.pem, key: %[1]s/key.pem }
