@@ -137,7 +137,7 @@ type Done struct {
 
 // Failure is why an order was not carried out.
 type Failure struct {
-	Code    string `json:"code"` // elsewhere, no-conflict, no-version, moved, unknown, input, failed
+	Code    string `json:"code"` // elsewhere, no-conflict, no-version, moved, unknown, input, peer, failed
 	Message string `json:"message"`
 }
 
@@ -151,6 +151,7 @@ func (x *Exchange) Handler() http.Handler {
 	orders := map[string]func(context.Context, Order) (any, error){
 		"status": x.status, "conflicts": x.conflicts, "log": x.log, "show": x.show, "resolve": x.resolve,
 		"retry": x.retry, "drop": x.drop, "hold": x.hold, "release": x.release, "baseline": x.baseline, "content": x.content,
+		"compare": x.compare,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		do, known := orders[strings.TrimPrefix(r.URL.Path, Path)]

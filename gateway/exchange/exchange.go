@@ -76,7 +76,8 @@ type Exchange struct {
 	replica *replica.Replica
 	inbox   *inbox.Inbox
 	outbox  *outbox.Outbox
-	pull    chan struct{} // somebody asks for a look into the journal
+	clients map[sync.ServerID]*outbox.Client // of those that changes go to
+	pull    chan struct{}                    // somebody asks for a look into the journal
 	far     far
 	figures atomic.Pointer[Status] // as they were a while ago
 	counted time.Time              // belongs to read
@@ -97,7 +98,7 @@ func New(c Config) (*Exchange, error) {
 	if c.Pause != nil {
 		pause = func(point string) { c.Pause("sync " + point) }
 	}
-	x := &Exchange{cfg: c, pull: make(chan struct{}, 1)}
+	x := &Exchange{cfg: c, pull: make(chan struct{}, 1), clients: map[sync.ServerID]*outbox.Client{}}
 	var err error
 	x.replica, err = replica.New(replica.Config{
 		Key: c.Key, Source: c.Source, Name: journal(c.Peers), Changes: c.Book, Blobs: c.Blobs,
@@ -112,12 +113,14 @@ func New(c Config) (*Exchange, error) {
 	for _, p := range c.Peers {
 		peers = append(peers, p.Peer)
 		if p.Takes {
-			clients = append(clients, &outbox.Client{URL: p.URL, Peer: p.ID, Kinds: p.Kinds, Key: c.Key, HTTP: p.HTTP, Now: c.Now})
+			one := &outbox.Client{URL: p.URL, Peer: p.ID, Kinds: p.Kinds, Key: c.Key, HTTP: p.HTTP, Now: c.Now}
+			clients, x.clients[p.ID] = append(clients, one), one
 		}
 	}
 	x.inbox, err = inbox.New(inbox.Config{
 		Key: c.Key, Peers: peers, Origins: c.Origins, Receiver: x.replica, Blobs: c.Blobs, Deliveries: c.Book,
 		Nonces: c.Nonces, Hello: x.hello, Met: x.far.met, Refused: c.Refused, Now: c.Now, Pause: pause,
+		Shown: x.page,
 	})
 	if err != nil {
 		return nil, err

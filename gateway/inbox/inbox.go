@@ -42,8 +42,10 @@ type Config struct {
 	Hello      func(ctx context.Context, to sync.ServerID) (sync.Hello, error)
 	Met        func(other sync.ServerID, h sync.Hello)                // told of every hello of another
 	Refused    func(via sync.ServerID, c *sync.Change, a sync.Answer) // told of every refusal for good
-	Now        func() time.Time
-	Pause      func(point string) // called between two writes; tests crash there
+	// Shown returns what this server shows of objects of those kinds.
+	Shown func(ctx context.Context, kinds []string, q sync.Compare) (sync.Page, error)
+	Now   func() time.Time
+	Pause func(point string) // called between two writes; tests crash there
 }
 
 // Inbox answers other gateways. It is safe for concurrent use.
@@ -57,7 +59,7 @@ type Inbox struct {
 // New returns an Inbox.
 func New(c Config) (*Inbox, error) {
 	if len(c.Key) != ed25519.PrivateKeySize || c.Receiver == nil || c.Blobs == nil || c.Deliveries == nil || c.Nonces == nil ||
-		c.Hello == nil || c.Met == nil || c.Refused == nil || c.Now == nil {
+		c.Hello == nil || c.Shown == nil || c.Met == nil || c.Refused == nil || c.Now == nil {
 		return nil, errors.New("inbox: a part of its configuration is missing")
 	}
 	if c.Pause == nil {
@@ -101,7 +103,7 @@ func (in *Inbox) Serve(w http.ResponseWriter, r *http.Request, sentBy func(name 
 		do             func(context.Context, request) (any, error)
 	}{
 		{http.MethodPost, "hello", in.hello}, {http.MethodPost, "offer", in.offer}, {http.MethodPost, "deliver", in.deliver},
-		{http.MethodGet, "blobs/", in.part}, {http.MethodPut, "blobs/", in.blob},
+		{http.MethodPost, "compare", in.compare}, {http.MethodGet, "blobs/", in.part}, {http.MethodPut, "blobs/", in.blob},
 	} {
 		whole := req.name == call.prefix
 		if strings.HasSuffix(call.prefix, "/") {
@@ -314,6 +316,15 @@ func (in *Inbox) deliver(ctx context.Context, r request) (any, error) {
 	}
 	in.cfg.Pause("received")
 	return sync.Answers{Answers: all}, nil
+}
+
+// compare says what is shown here of what is exchanged with the one who asks.
+func (in *Inbox) compare(ctx context.Context, r request) (any, error) {
+	var q sync.Compare
+	if err := decode(r.body, &q); err != nil {
+		return nil, err
+	}
+	return in.cfg.Shown(ctx, r.peer.Kinds, q)
 }
 
 // place reads blobs/<digest> or blobs/<digest>/<from>/<size>.

@@ -71,6 +71,7 @@ type place struct {
 	receiver *receiver
 	inbox    *inbox.Inbox
 	refused  []sync.Answer
+	compared string // what was asked for last
 	met      []sync.Hello
 	nonce    byte
 }
@@ -94,6 +95,10 @@ func newPlace(t *testing.T, change func(p *inbox.Peer)) *place {
 		Nonces: nonces{}, Now: clock,
 		Hello: func(context.Context, sync.ServerID) (sync.Hello, error) {
 			return sync.Hello{Name: "live", Versions: []int{sync.Version}}, nil
+		},
+		Shown: func(_ context.Context, kinds []string, q sync.Compare) (sync.Page, error) {
+			p.compared = fmt.Sprint(kinds, q.After, q.Limit)
+			return sync.Page{Shown: []sync.Shown{{Object: "s/article/a"}}, Last: "s/article/a", More: true}, nil
 		},
 		Met:     func(_ sync.ServerID, h sync.Hello) { p.met = append(p.met, h) },
 		Refused: func(_ sync.ServerID, _ *sync.Change, a sync.Answer) { p.refused = append(p.refused, a) }})
@@ -338,5 +343,27 @@ func TestLargeContentsComeInParts(t *testing.T) {
 	}
 	if err := r.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAPeerSeesWhatIsExchangedWithIt, and no other kinds, whatever it asks for.
+func TestAPeerSeesWhatIsExchangedWithIt(t *testing.T) {
+	p := newPlace(t, as)
+	var page sync.Page
+	status, err := p.send(2, http.MethodPost, "compare", sync.Compare{After: "s/article/x", Limit: 7}, &page)
+	if err != nil || status != http.StatusOK || len(page.Shown) != 1 || !page.More || !strings.HasSuffix(p.compared, "s/article/x7") {
+		t.Errorf("status %d, %v, page %+v, asked %q", status, err, page, p.compared)
+	}
+	if strings.Contains(p.compared, "site") || !strings.Contains(p.compared, "article") {
+		t.Errorf("kinds %q", p.compared)
+	}
+	p.compared = ""
+	for name, body := range map[string][]byte{"no JSON": []byte("x"), "a field of nobody": []byte(`{"kinds":["user"]}`)} {
+		if status, _ := p.send(2, http.MethodPost, "compare", body, &page); status == http.StatusOK || p.compared != "" {
+			t.Errorf("%s: status %d, asked %q", name, status, p.compared)
+		}
+	}
+	if status, err := p.send(9, http.MethodPost, "compare", sync.Compare{}, &page); err == nil || p.compared != "" {
+		t.Errorf("a stranger: status %d, asked %q", status, p.compared)
 	}
 }

@@ -58,6 +58,11 @@ func (c *Client) Deliver(ctx context.Context, o sync.Offer) (a sync.Answers, err
 	return a, c.answers(ctx, "deliver", o, &a)
 }
 
+// Compare asks what the other shows, for those who look for differences.
+func (c *Client) Compare(ctx context.Context, q sync.Compare) (p sync.Page, err error) {
+	return p, c.call(ctx, "compare", q, &p)
+}
+
 // answers wants one for each change, in order.
 func (c *Client) answers(ctx context.Context, name string, o sync.Offer, a *sync.Answers) error {
 	if err := c.call(ctx, name, o, a); err != nil {

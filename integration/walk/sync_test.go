@@ -235,6 +235,7 @@ func away(t *testing.T, live, author *place) {
 	live.expect(0, live.page.command("stagelock sync retry --target"), "will be tried again")
 	comes(t, "it catches up", func() bool { return author.text(uuid) == "x" })
 	live.expect(0, live.page.command("stagelock sync baseline"), "0 changes queued")
+	live.expect(0, live.page.command("stagelock sync compare"), "2 objects the same, 0 different.")
 
 	// What the other side refuses for good is a dead letter, until somebody gives it up.
 	forbidden := author.config
@@ -255,6 +256,7 @@ func away(t *testing.T, live, author *place) {
 		return strings.Contains(out, "1 dead letter")
 	})
 	live.expect(0, live.on("stagelock sync drop", "ID", id), "1 delivery given up")
+	live.expect(1, live.page.command("stagelock sync compare"), "Shop/article/"+uuid, "only there", "1 object the same, 1 different.")
 	live.expect(0, []string{"sync", "status"})
 	if author.text(uuid) != "x" {
 		t.Errorf("the article is %q there", author.text(uuid))

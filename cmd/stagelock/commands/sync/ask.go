@@ -35,6 +35,7 @@ var cures = map[string]string{
 	"unknown":     "see stagelock sync log and stagelock sync status",
 	"input":       "see --help",
 	"off":         "set sync.name in the configuration and restart the gateway",
+	"peer":        "see stagelock sync status; both gateways must know the command",
 	"failed":      "see the gateway's log",
 }
 
@@ -44,6 +45,8 @@ func told(err error) error {
 	switch {
 	case errors.As(err, &f) && f.Code == "moved":
 		return &term.AgainError{Msg: f.Message, Cure: cures[f.Code]}
+	case errors.As(err, &f) && f.Code == "peer":
+		return &term.UnavailableError{Msg: f.Message, Cure: cures[f.Code]}
 	case errors.As(err, &f) && f.Code == "elsewhere":
 		return &term.DeniedError{Msg: f.Message, Cure: cures[f.Code]}
 	case errors.As(err, &f):

@@ -19,7 +19,7 @@ func Commands(sh *term.Shell) []*cli.Command {
 		Name: "sync", Usage: "keep the content of several servers alike, with changes travelling both ways",
 		Subcommands: []*cli.Command{
 			s.idCommand(), s.statusCommand(), s.logCommand(), s.showCommand(), s.conflictsCommand(), s.diffCommand(),
-			s.resolveCommand(), s.topologyCommand(), s.retryCommand(), s.dropCommand(), s.holdCommand(),
+			s.resolveCommand(), s.topologyCommand(), s.retryCommand(), s.dropCommand(), s.holdCommand(), s.compareCommand(),
 			s.targetCommand("release", "send to a held target again", "%s released.\n", "target"),
 			s.targetCommand("baseline", "queue every current version that a target never got", "%s queued.\n", "change"),
 		},
