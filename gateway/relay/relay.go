@@ -129,7 +129,10 @@ func (r *Relay) begin() *call {
 
 // end takes the room of a call back, of which nothing may be used any more.
 func (r *Relay) end(c *call) {
-	*c = call{kit: kit{beat: c.beat, patience: c.patience, room: kept(c.room), replyRoom: kept(c.replyRoom)}}
+	clear(c.ends)
+	*c = call{kit: kit{
+		beat: c.beat, patience: c.patience, ends: c.ends[:0], room: kept(c.room), replyRoom: kept(c.replyRoom),
+	}}
 	r.calls.Put(c)
 }
 

@@ -12,6 +12,7 @@ import (
 type Parts struct {
 	mu   sync.Mutex // guards open and the users in it
 	open map[int64]*Others
+	none Others // of no request, which has none; nobody writes it
 }
 
 // Others are the parts of one request that are under way. It is valid while its caller is judging.
@@ -53,8 +54,14 @@ func (f *Others) Senders() (logins []string) {
 
 // With calls look, which asks what was accepted of request, and then judge with what is under way, which
 // stays the same until judge returns. No part is in neither: while look waits for a disk others go on, and
-// if one of them ends meanwhile it is called again.
+// if one of them ends meanwhile it is called again. Of request 0, which is none, nothing is under way.
 func (p *Parts) With(request int64, look func() error, judge func(*Others) error) error {
+	if request == 0 {
+		if err := look(); err != nil {
+			return err
+		}
+		return judge(&p.none)
+	}
 	f := p.take(request)
 	defer p.drop(request, f)
 	if err := f.hold(look); err != nil {

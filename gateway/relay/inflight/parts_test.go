@@ -238,3 +238,41 @@ func TestAStoreThatFailsHoldsNothing(t *testing.T) {
 	}
 	reserve(t, &p, 1, "a.zip00", 1)()
 }
+
+// A call of no request waits for nobody, and no part is beside it.
+func TestCallsOfNoRequest(t *testing.T) {
+	var p inflight.Parts
+	refused := errors.New("refused")
+	inside, leave := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- p.With(0, nothing, func(*inflight.Others) error {
+			close(inside)
+			<-leave
+			return nil
+		})
+	}()
+	<-inside
+	err := p.With(0, nothing, func(f *inflight.Others) error {
+		if f.Beside("") != (calls.Parts{}) || len(f.Senders()) > 0 {
+			t.Error("something is under way of no request")
+		}
+		return refused
+	})
+	if !errors.Is(err, refused) {
+		t.Errorf("got %v", err)
+	}
+	if err := p.With(0, func() error { return refused }, func(*inflight.Others) error { t.Error("judged"); return nil }); !errors.Is(err, refused) {
+		t.Errorf("the store's error became %v", err)
+	}
+	if p.Open() != 0 {
+		t.Errorf("%d requests are open", p.Open())
+	}
+	close(leave)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { _ = p.With(0, nothing, func(*inflight.Others) error { return nil }) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
