@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
@@ -100,17 +99,6 @@ func times(n int, all []*caller) error {
 	var left atomic.Int64
 	left.Store(int64(n))
 	return together(all, func() bool { return left.Add(-1) >= 0 })
-}
-
-// during has the callers make calls for that long and returns how many they made.
-func during(d time.Duration, all []*caller) (int64, error) {
-	var made atomic.Int64
-	end := time.Now().Add(d)
-	err := together(all, func() bool {
-		made.Add(1)
-		return time.Now().Before(end)
-	})
-	return made.Load() - int64(len(all)), err
 }
 
 func together(all []*caller, more func() bool) error {

@@ -145,8 +145,8 @@ func (s scene) measure(ctx context.Context, p plan, r *rival, c *calls, engine *
 	if err != nil {
 		return m, err
 	}
-	m = measurement{Scene: s.name, Rival: r.name, Calls: taken.n, Seconds: time.Since(begun).Seconds(), Peak: proc.Peak(r.main.cmd.Process.Pid),
-		P50: micros(taken.at(0.5)), P99: micros(taken.at(0.99))}
+	m = measurement{Scene: s.name, Rival: r.name, Calls: taken.n, Seconds: time.Since(begun).Seconds(),
+		Peak: proc.Peak(r.main.cmd.Process.Pid), P50: micros(taken.at(0.5)), P99: micros(taken.at(0.99))}
 	after := cpuOf(r, engine)
 	for i, to := range []*float64{&m.CPU, &m.EngineCPU, &m.AuthoriserCPU} {
 		*to = micros(after[i]-before[i]) / float64(max(1, m.Calls))
