@@ -97,7 +97,7 @@ func TestCreateOfWhateverWasThere(t *testing.T) {
 			}
 			must(t, r.Create(t.Context(), tt.again))
 			got, err := r.Request(t.Context(), 7)
-			if err != nil || fmt.Sprint(got.Logins) != tt.logins || int(got.PartCount) != tt.parts || got.Upstream != tt.upstream ||
+			if err != nil || fmt.Sprint(got.Logins) != tt.logins || got.PartCount != tt.parts || got.Upstream != tt.upstream ||
 				got.Checksum != tt.again.Checksum || !got.CleanedAt.IsZero() {
 				t.Errorf("got %+v, %v", got, err)
 			}
