@@ -51,26 +51,35 @@ func (e *engineFiles) reads73() bool { return e.line == "7.3" || e.line == "7.4"
 func (e *engineFiles) readVerifiers() []verifier {
 	var all []verifier
 	e.eachFile("engine.liferay.osgi", func(it settings.Item, path, name string) {
-		data, err := e.ReadFile(name)
+		v, err := e.readVerifier(it.Origin, path, name)
 		if err != nil {
 			e.Unreadable(it.Origin, path, name, err)
 			return
 		}
-		e.checkName(it.Origin, path, name)
-		c := e.parse(name, data)
-		for _, n := range c.Notes {
-			problem := origin.At(at(name, n.Line), "", n.Msg, n.Cure)
-			problem.Warning = !n.Fatal
-			e.Report(problem)
-		}
-		pid, instance := splitPID(name)
-		v := verifier{settings.NewLayer(), at(name, 1), pid, instance}
-		for _, value := range c.Values {
-			e.set(v, value, at(name, value.Line))
-		}
 		all = append(all, v)
 	})
 	return all
+}
+
+// readVerifier reads the configuration in a file, which o names as the setting at path.
+func (e *engineFiles) readVerifier(o settings.Origin, path, name string) (verifier, error) {
+	data, err := e.ReadFile(name)
+	if err != nil {
+		return verifier{}, err
+	}
+	e.checkName(o, path, name)
+	c := e.parse(name, data)
+	for _, n := range c.Notes {
+		problem := origin.At(at(name, n.Line), "", n.Msg, n.Cure)
+		problem.Warning = !n.Fatal
+		e.Report(problem)
+	}
+	pid, instance := splitPID(name)
+	v := verifier{settings.NewLayer(), at(name, 1), pid, instance}
+	for _, value := range c.Values {
+		e.set(v, value, at(name, value.Line))
+	}
+	return v, nil
 }
 
 // parse reads a file with the reader of the line.

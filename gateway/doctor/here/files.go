@@ -61,17 +61,36 @@ func or(a, b portal.Value) portal.Value {
 	return b
 }
 
-// openHosts looks whether the portal lets more than the gateway in.
+// openHosts looks whether the portal lets more than the gateway in: its filter of addresses asks first, and
+// from 7.0 on the verifier of the tunnel after it.
 func openHosts(_ context.Context, p *patient) []finding.Line {
+	var lines []finding.Line
 	v := p.Portal.Get(portal.Hosts)
 	for host := range strings.SplitSeq(v.Text, ",") {
-		host = strings.TrimSpace(host)
-		if host == "0.0.0.0" || host == "255.255.255.255" || strings.HasSuffix(host, "/0") {
-			return []finding.Line{finding.Mend("the portal also lets "+host+" in: everybody who reaches its port passes the gateway by",
-				portal.Hosts+"=127.0.0.1,SERVER_IP").In(v)}
+		if host = strings.TrimSpace(host); everybody(host) {
+			lines = append(lines, finding.Mend("the portal also lets "+host+" in: everybody who reaches its port passes the gateway by",
+				portal.Hosts+"=127.0.0.1,SERVER_IP").In(v))
+			break
 		}
 	}
-	return nil
+	for _, v := range p.Portal.Verified() {
+		const cure = `hostsAllowed=["127.0.0.1","SERVER_IP"]`
+		switch {
+		case v.Text == "":
+			return append(lines, finding.Mend("the portal's verifier names no hosts, so it takes everybody's calls: "+
+				"who reaches the portal's port and has the secret passes the gateway by", cure).In(v))
+		case everybody(v.Text):
+			return append(lines, finding.Mend("the portal's verifier also takes the calls of "+v.Text+
+				": who reaches the portal's port and has the secret passes the gateway by", cure).In(v))
+		}
+	}
+	return lines
+}
+
+// everybody reports whether an entry of Liferay's lists of hosts is meant for every address. 255.255.255.255 is
+// the one that nobody has.
+func everybody(host string) bool {
+	return host == "0.0.0.0" || strings.HasSuffix(host, "/0") || strings.HasSuffix(host, "/0.0.0.0")
 }
 
 // shortTimeout looks whether the portal waits for a sign of life.

@@ -64,6 +64,7 @@ func TestFilesBesideAPortal(t *testing.T) {
 			want: "lets 0.0.0.0 in"},
 		{name: "everybody, as a network", properties: goodSecret + "tunnel.servlet.hosts.allowed=10.0.0.0/0\n", id: "engine.hosts", at: 2,
 			want: "10.0.0.0/0"},
+		{name: "nobody", properties: goodSecret + "tunnel.servlet.hosts.allowed=255.255.255.255\n"},
 		{name: "a few", properties: goodSecret + "tunnel.servlet.hosts.allowed=127.0.0.1,SERVER_IP,10.0.0.0/8\n"},
 		{name: "a short time-out", properties: goodSecret + "tunneling.servlet.timeout=15000\n", id: "timeout", at: 2, want: "15000 ms"},
 		{name: "a long time-out", properties: goodSecret + "tunneling.servlet.timeout=15001\n"},
@@ -215,5 +216,52 @@ func TestASecretOfTheFilesIsNotHeldAgainstItself(t *testing.T) {
 	all := look(t, here.Config{Portal: p, Secret: &here.Secret{Text: "whatever", Place: p.Get(portal.Secret)}})
 	if l := all["secret.lines"]; len(l) != 1 || l[0].Mark != finding.OK {
 		t.Errorf("got %+v", all)
+	}
+}
+
+// TestWhomTheVerifierLetsIn: the portal has a second list of hosts, in a file of its own.
+func TestWhomTheVerifierLetsIn(t *testing.T) {
+	const name = "com.liferay.portal.security.auth.verifier.internal.tunnel.configuration.TunnelAuthVerifierConfiguration-default.config"
+	for _, tt := range []struct {
+		name, text string
+		at         int    // line of the finding; 0: nothing is to be mended
+		want       string // in its words
+	}{
+		{"the gateway alone", `hostsAllowed=["127.0.0.1","SERVER_IP"]` + "\n", 0, ""},
+		{"everybody by name", "enabled=B\"true\"\nhostsAllowed=[\"127.0.0.1\",\"0.0.0.0\"]\n", 2, "takes the calls of 0.0.0.0"},
+		{"everybody as a network", "hostsAllowed=[\"0.0.0.0/0\"]\n", 1, "takes the calls of 0.0.0.0/0"},
+		{"no list", "enabled=B\"true\"\n", 1, "names no hosts"},
+		{"switched off", "enabled=B\"false\"\nhostsAllowed=[\"0.0.0.0\"]\n", 0, ""},
+		{"switched off, without a list", "enabled=B\"false\"\n", 0, ""},
+		{"nobody", "hostsAllowed=[\"255.255.255.255\"]\n", 0, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), name)
+			if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p, err := portal.Read(portal.Files{OSGi: []string{file}, Line: "7.4"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found []finding.Line
+			here.Look(t.Context(), here.Config{Portal: p}, func(id string, l finding.Line) {
+				if id == "engine.hosts" {
+					found = append(found, l)
+				}
+			})
+			switch {
+			case tt.at == 0:
+				if len(found) > 0 {
+					t.Errorf("found %+v", found)
+				}
+			case len(found) != 1 || found[0].At != tt.at || found[0].File != file || !strings.Contains(found[0].Words, tt.want) ||
+				!strings.Contains(found[0].Cure, `hostsAllowed=["127.0.0.1","SERVER_IP"]`):
+				t.Errorf("found %+v, want line %d with %q", found, tt.at, tt.want)
+			}
+		})
+	}
+	if _, err := portal.Read(portal.Files{OSGi: []string{filepath.Join(t.TempDir(), name)}}); err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("a file that is not there: %v", err)
 	}
 }

@@ -33,12 +33,14 @@ type Portal struct {
 	files      []string // of properties, the last one wins
 	properties map[string]vendor.Value
 	options    []Value // of the JVM
+	verified   []Value // hosts whose calls its verifier takes
 	problems   []settings.Problem
 }
 
 // Files are those of one portal.
 type Files struct {
 	Properties []string // portal-ext.properties and its like; a later one wins
+	OSGi       []string // configurations of the tunnel's verifier, from 7.0 on
 	JVM        []string // setenv.sh, setenv.bat and their like
 	Line       string   // version line of the portal; empty: newer than 6.2
 	Home       string   // what ${liferay.home} stands for; empty: what -Dliferay.home says
@@ -69,7 +71,7 @@ const externalFile = "external-properties"
 // ${...} in them, and under the variables that override them.
 func Read(f Files) (*Portal, error) {
 	p := &Portal{files: f.Properties}
-	reading := vendor.Portal{Line: f.Line, Home: f.Home, JVM: map[string]string{}, Files: f.Properties}
+	reading := vendor.Portal{Line: f.Line, Home: f.Home, JVM: map[string]string{}, Files: f.Properties, OSGi: f.OSGi}
 	for _, pair := range f.Options {
 		name, value, _ := strings.Cut(pair, "=")
 		reading.JVM[strings.TrimSpace(name)] = value
@@ -97,7 +99,23 @@ func Read(f Files) (*Portal, error) {
 	if p.properties, p.problems, err = vendor.Properties(reading, others); err != nil {
 		return nil, fmt.Errorf("the portal's properties: %w", err)
 	}
+	hosts, err := vendor.Verified(reading)
+	if err != nil {
+		return nil, fmt.Errorf("the portal's verifier: %w", err)
+	}
+	for _, h := range hosts {
+		p.verified = append(p.verified, Value{h.Text, h.Origin.Name, h.Origin.Line})
+	}
 	return p, nil
+}
+
+// Verified returns the hosts whose calls the portal's verifier takes, as its configurations say; one without
+// text is everybody. None is returned without such a configuration.
+func (p *Portal) Verified() []Value {
+	if p == nil {
+		return nil
+	}
+	return p.verified
 }
 
 // Problems are what is odd about the properties, or lost without a word when the portal reads them.

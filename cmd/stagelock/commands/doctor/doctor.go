@@ -55,6 +55,7 @@ func doctorFlags() []cli.Flag {
 		&cli.StringFlag{Name: "proxy", Usage: "forward proxy, http://[login:password@]host[:port]; none: straight on"},
 		&cli.StringFlag{Name: "portal", Usage: "the portal here, such as http://127.0.0.1:8080"},
 		&cli.StringSliceFlag{Name: "portal-ext", Usage: "portal-ext.properties of the portal here and its includes; may be repeated"},
+		&cli.StringSliceFlag{Name: "osgi", Usage: "configuration of its tunnel's verifier, TunnelAuthVerifierConfiguration-*.config; may be repeated"},
 		&cli.StringSliceFlag{Name: "setenv", Usage: "script that starts its JVM, such as setenv.sh; may be repeated"},
 		&cli.StringFlag{Name: "liferay-home", Usage: "what ${liferay.home} stands for in its files, if no --setenv tells"},
 		&cli.StringFlag{
@@ -176,7 +177,7 @@ func askGateway(ctx context.Context, c *conf.Config) (*status.Status, error) {
 // portalFiles reads those that were named, else those of the gateway's configuration.
 func (sh shell) portalFiles(c *cli.Context, cfg *doctor.Config) (err error) {
 	f := portal.Files{Properties: c.StringSlice("portal-ext"), JVM: c.StringSlice("setenv"), Line: c.String("line"),
-		Home: c.String("liferay-home"), Env: sh.Environ}
+		Home: c.String("liferay-home"), Env: sh.Environ, OSGi: c.StringSlice("osgi")}
 	if cfg.Own != nil && cfg.Own.Conf != nil && len(f.Properties) == 0 && cfg.To == nil {
 		own := cfg.Own.Conf.Engine
 		f.Options = own.Liferay.Variables
@@ -184,8 +185,11 @@ func (sh shell) portalFiles(c *cli.Context, cfg *doctor.Config) (err error) {
 		for _, p := range own.Liferay.PortalExt {
 			f.Properties = append(f.Properties, string(p))
 		}
+		for _, o := range own.Liferay.OSGi {
+			f.OSGi = append(f.OSGi, string(o))
+		}
 	}
-	if len(f.Properties) == 0 && len(f.JVM) == 0 {
+	if len(f.Properties) == 0 && len(f.JVM) == 0 && len(f.OSGi) == 0 {
 		return nil
 	}
 	cfg.Portal, err = portal.Read(f)
