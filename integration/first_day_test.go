@@ -383,8 +383,8 @@ func TestChecksOfABalancerFillNoLog(t *testing.T) {
 					records++
 				}
 			}
-			if total != times || records != 1 {
-				t.Errorf("%d counted, %d recorded", total, records)
+			if told := g.Node.Status().Traffic.Checks; total != times || records != 1 || told != times {
+				t.Errorf("%d counted, %d recorded, %d told as checks", total, records, told)
 			}
 			m := checkSite(site).message(t)
 			m.fields = []string{"X-Forwarded-For: 10.1.2.3"}

@@ -26,7 +26,7 @@ func (n *Node) Status() status.Status {
 		Config: n.loaded.Get(), Audit: n.auditStatus(), Store: n.storeStatus(n.cfg.Conf.Store), Disk: watch.Disk(string(n.data())),
 		Traffic: status.Traffic{
 			Publishes: n.relay.Publishing(), Calls: n.relay.Running(), Connections: n.front.Open(),
-			Strangers: n.rules().Quota.Stats().Strangers, Turned: n.front.Refused(),
+			Strangers: n.rules().Quota.Stats().Strangers, Turned: n.front.Refused(), Checks: n.visits.Checks(),
 		},
 	}
 	for _, a := range n.Addrs() {

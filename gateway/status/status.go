@@ -62,11 +62,12 @@ type Failures struct {
 
 // Traffic is what is under way.
 type Traffic struct {
-	Publishes   int              `json:"publishes"`        // staging requests that are not cleaned up
-	Calls       map[string]int   `json:"calls"`            // by peer
-	Connections int              `json:"connections"`      // open ones
-	Strangers   int              `json:"strangers"`        // places that addresses nobody allowed have taken
-	Turned      map[string]int64 `json:"turned,omitempty"` // connections that were closed before a call, by why
+	Publishes   int              `json:"publishes"`                // staging requests that are not cleaned up
+	Calls       map[string]int   `json:"calls"`                    // by peer
+	Connections int              `json:"connections"`              // open ones
+	Strangers   int              `json:"strangers"`                // places that addresses nobody allowed have taken
+	Turned      map[string]int64 `json:"turned,omitempty"`         // connections that were closed before a call, by why
+	Checks      int64            `json:"checks_refused,omitempty"` // of balancers, of a path that is none
 }
 
 // Config is the configuration in use, and how the last attempt to read it anew ended.

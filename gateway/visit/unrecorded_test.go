@@ -92,9 +92,12 @@ func refusing(t *testing.T, k *kept, q quota.Config) (*visit.Visits, func(method
 func TestOnlyChecksOfABalancerAreSummedUp(t *testing.T) {
 	for method, want := range map[string]int{"GET": 1, "HEAD": 1, "OPTIONS": 1, "POST": 5, "PUT": 5, "post": 5, "": 5} {
 		k := &kept{}
-		_, refuse := refusing(t, k, quota.Config{AddressRate: 1000, AddressBurst: 1000})
+		v, refuse := refusing(t, k, quota.Config{AddressRate: 1000, AddressBurst: 1000})
 		for range 5 {
 			refuse(method)
+		}
+		if checks := v.Checks(); (checks == 5) != (want == 1) || checks != 0 && checks != 5 {
+			t.Errorf("%d of 5 refusals of %q are checks of a balancer", checks, method)
 		}
 		if n := len(k.of(audit.KindVerdict)); n != want {
 			t.Errorf("%d records of 5 refusals of %q, want %d", n, method, want)

@@ -152,6 +152,9 @@ func (v *Visit) ofBalancer() bool {
 func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step string) {
 	all := v.visits
 	all.refusals.add(p.Reason)
+	if v.ofBalancer() {
+		all.checks.Add(1)
+	}
 	if v.ofBalancer() && !all.floods.worthARecord(v.Addr, v.Begun) {
 		all.unrecorded.count(p.Reason, 1)
 		return

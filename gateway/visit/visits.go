@@ -84,6 +84,7 @@ type Visits struct {
 	floods     floods
 	unrecorded budget
 	refusals   counters
+	checks     atomic.Int64          // of balancers, that were refused
 	unwritten  atomic.Pointer[error] // why the last write to log or store failed; nil if it did not
 	background background
 }
@@ -240,6 +241,9 @@ func (v *Visits) Count(r tunnel.Reason) { v.refusals.add(r) }
 
 // Refusals returns how many were refused since the start, by reason.
 func (v *Visits) Refusals() map[tunnel.Reason]int64 { return v.refusals.all() }
+
+// Checks returns how many checks of balancers, made on their own behalf, were refused since the start.
+func (v *Visits) Checks() int64 { return v.checks.Load() }
 
 // Wait returns when what is written behind answers is written.
 func (v *Visits) Wait() { v.background.all.Wait() }

@@ -2,6 +2,7 @@ package here_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,5 +51,25 @@ func TestOwnCertificatesAreRenewedInTheirTime(t *testing.T) {
 				t.Errorf("got %+v, want %s", l, tt.want)
 			}
 		})
+	}
+}
+
+// TestABalancersChecksAreLookedAt: a balancer that asks another path takes the gateway for down, and nothing
+// but the log said so.
+func TestABalancersChecksAreLookedAt(t *testing.T) {
+	for refused, want := range map[int64]bool{0: false, 3: true} {
+		lines := look(t, here.Config{Own: &here.Own{Status: func(context.Context) (*status.Status, error) {
+			return &status.Status{Ready: true, Config: status.Config{OK: true}, Traffic: status.Traffic{Checks: refused}}, nil
+		}}})
+		found := lines["balancer"]
+		switch {
+		case !want:
+			if len(found) > 0 {
+				t.Errorf("of none: %+v", found)
+			}
+		case len(found) != 1 || found[0].Mark != finding.Bad || !strings.Contains(found[0].Words, "3 checks") ||
+			!strings.Contains(found[0].Cure, "/-/ready"):
+			t.Errorf("found %+v", found)
+		}
 	}
 }

@@ -76,6 +76,7 @@ var checks = []check{
 	{"certificate", ofOwn, ownCertificates},
 	{"disk", ofOwn, disk},
 	{"refused", ofOwn, refusedConnections},
+	{"balancer", ofOwn, balancerChecks},
 
 	{"portal", withFiles, oddLines},
 	{"secret.lines", withFiles, secretLines},

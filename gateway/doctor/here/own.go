@@ -222,3 +222,15 @@ func refusedConnections(ctx context.Context, p *patient) []finding.Line {
 	}
 	return lines
 }
+
+// balancerChecks tells of a balancer whose checks are refused: it holds the gateway for down, or asks a path
+// that is none.
+func balancerChecks(ctx context.Context, p *patient) []finding.Line {
+	s := p.status(ctx)
+	if s == nil || s.Traffic.Checks == 0 {
+		return nil
+	}
+	return []finding.Line{finding.Mend(fmt.Sprintf("%d checks of a balancer were refused since %s: it takes the gateway for down",
+		s.Traffic.Checks, s.Since.UTC().Format("2006-01-02 15:04 MST")),
+		"have it ask GET /-/ready, in HAProxy option httpchk GET /-/ready; the log has what it asks")}
+}
