@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -71,8 +72,8 @@ func StoredKeys(ctx context.Context, values store.Values) ([]NodeKey, error) {
 		if len(parts) != 2 {
 			continue
 		}
-		var name []byte
-		if _, err := fmt.Sscanf(parts[0], "%x", &name); err != nil {
+		name, err := hex.DecodeString(parts[0])
+		if err != nil {
 			return nil, fmt.Errorf("the key of a gateway at %q: %w", path, err)
 		}
 		text, err := values.Load(ctx, path)
