@@ -68,6 +68,7 @@ func startCluster(t *testing.T, change ...func(*harness.Options)) cluster {
 	}
 	c := cluster{database: db, key: key, change: change}
 	c.slow = slowly(t, c.options("gate-a"))
+	awaitBegun(t, c.Gateway)
 	c.other = c.join(t, "gate-b")
 	return c
 }
@@ -75,7 +76,16 @@ func startCluster(t *testing.T, change ...func(*harness.Options)) cluster {
 // join starts another gateway.
 func (c cluster) join(t *testing.T, name string) arranged {
 	t.Helper()
-	return arrangeTo(t, c.options(name), c.sink)
+	a := arrangeTo(t, c.options(name), c.sink)
+	awaitBegun(t, a.Gateway)
+	return a
+}
+
+// awaitBegun waits until a gateway answers: it listens before its log says that it began, and one whose database
+// goes away in between ends.
+func awaitBegun(t *testing.T, g *harness.Gateway) {
+	t.Helper()
+	_, _ = probe(t, g)
 }
 
 // members returns the database's view of the gateways, and ends the lives of those named.

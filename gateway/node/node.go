@@ -336,12 +336,13 @@ func (n *Node) CA() (path, fingerprint, keytool string, ok bool) {
 // configured time is over. It closes the node.
 func (n *Node) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, n.Close()) }()
-	if err := n.note(context.WithoutCancel(ctx), audit.KindStart, "version "+n.cfg.Version, n.conf()); errors.Is(
-		err,
-		audit.ErrWriter,
-	) {
+	err = n.note(context.WithoutCancel(ctx), audit.KindStart, "version "+n.cfg.Version, n.conf())
+	switch {
+	case errors.Is(err, audit.ErrWriter):
 		return fmt.Errorf("%w: give each gateway its own cluster.node", err)
-	} else if err != nil {
+	case err != nil && n.conf().Store == "postgres":
+		return fmt.Errorf("the audit log cannot be written: %w; see stagelock store check", err)
+	case err != nil:
 		return fmt.Errorf("the audit log cannot be written: %w; make room on its disk", err)
 	}
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))

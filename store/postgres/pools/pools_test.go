@@ -25,8 +25,8 @@ func open(t *testing.T, cfg pools.Config) *pools.Pools {
 	return p
 }
 
-// How many connections a gateway has: enough for a migration, one each for log and lease, and no more than
-// anybody means.
+// How many connections a gateway has: enough for a migration, two for the log, of which one
+// waits for the disk, one for the lease, and no more than anybody means.
 func TestConnections(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
@@ -41,7 +41,7 @@ func TestConnections(t *testing.T) {
 			if got := p.Calls.Config().MaxConns; got != tt.want {
 				t.Errorf("%d for calls, want %d", got, tt.want)
 			}
-			if log, lease := p.Audit.Config().MaxConns, p.Lives.Config().MaxConns; log != 1 || lease != 1 {
+			if log, lease := p.Audit.Config().MaxConns, p.Lives.Config().MaxConns; log != 2 || lease != 1 {
 				t.Errorf("%d for the log and %d for the lease", log, lease)
 			}
 		})
