@@ -55,7 +55,7 @@ func doctorFlags() []cli.Flag {
 		&cli.StringFlag{Name: "proxy", Usage: "forward proxy, http://[login:password@]host[:port]; none: straight on"},
 		&cli.StringFlag{Name: "portal", Usage: "the portal here, such as http://127.0.0.1:8080"},
 		&cli.StringSliceFlag{Name: "portal-ext", Usage: "portal-ext.properties of the portal here and its includes; may be repeated"},
-		&cli.StringSliceFlag{Name: "osgi", Usage: "configuration of its tunnel's verifier, TunnelAuthVerifierConfiguration-*.config; may be repeated"},
+		&cli.StringSliceFlag{Name: "osgi", Usage: "TunnelAuthVerifierConfiguration-*.config of the portal here; may be repeated"},
 		&cli.StringSliceFlag{Name: "setenv", Usage: "script that starts its JVM, such as setenv.sh; may be repeated"},
 		&cli.StringFlag{Name: "liferay-home", Usage: "what ${liferay.home} stands for in its files, if no --setenv tells"},
 		&cli.StringFlag{
