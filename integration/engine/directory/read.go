@@ -239,12 +239,13 @@ type line struct {
 func unfold(r io.Reader, problems *[]error) (all []line) {
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, maxLine)
-	n := 0
+	n, comment := 0, false
 	for s.Scan() {
 		n++
 		text := strings.TrimSuffix(s.Text(), "\r")
+		comment = strings.HasPrefix(text, "#") || comment && strings.HasPrefix(text, " ") // it goes on like others
 		switch {
-		case strings.HasPrefix(text, "#"):
+		case comment:
 		case strings.HasPrefix(text, " ") && len(all) > 0 && all[len(all)-1].text != "":
 			all[len(all)-1].text += text[1:]
 		default:
