@@ -141,7 +141,7 @@ func ascii(b []byte) string {
 	var s strings.Builder
 	for _, r := range string(b) {
 		switch {
-		case r < 0x80:
+		case r < 0x7f: // no header carries DEL
 			s.WriteRune(r)
 		case r > 0xffff:
 			r -= 0x10000
