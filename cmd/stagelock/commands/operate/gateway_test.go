@@ -224,3 +224,14 @@ func TestClosedOutputOfStatus(t *testing.T) {
 		}
 	}
 }
+
+// TestAnOperandOfReloadIsMisuse: it was told of a broken configuration first, and of the operand not at all.
+func TestAnOperandOfReloadIsMisuse(t *testing.T) {
+	for _, args := range [][]string{{"reload", "now"}, {"reload", "now", "--config", filepath.Join(t.TempDir(), "none.yaml")}} {
+		code, out, errs := run(t, nil, args...)
+		want := "stagelock: reload does not know what to do with \"now\"\n  what to do: see stagelock reload --help\n"
+		if code != 64 || out != "" || errs != want {
+			t.Errorf("%v: exit %d: %q %q, want %q", args, code, out, errs, want)
+		}
+	}
+}

@@ -56,6 +56,9 @@ func (sh shell) broken(c *cli.Context) (problems []conf.Problem, nowhere bool, e
 }
 
 func (sh shell) reload(c *cli.Context) error {
+	if _, err := flags.Operands(c); err != nil {
+		return err
+	}
 	bad, nowhere, err := sh.broken(c)
 	if err != nil {
 		return err
