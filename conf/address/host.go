@@ -49,8 +49,11 @@ var hostFaults = []struct {
 	{"it has more than a host and a port", func(h hostParts) bool { return strings.ContainsAny(h.text, "/?#@") }},
 	{"an address with a zone cannot stand in a Host header", func(h hostParts) bool { return h.address.Zone() != "" }},
 	{"an IPv6 address stands in brackets", func(h hostParts) bool { return h.address.Is6() && h.text[0] != '[' }},
-	{"an address has one spelling in lists of hosts, without zeros in front", func(h hostParts) bool {
-		return h.address.IsValid() && !h.address.Is6() && h.address.String() != h.host
+	{"brackets stand around an IPv6 address, and around nothing else", func(h hostParts) bool {
+		return strings.ContainsAny(h.text, "[]") && !(h.address.Is6() && strings.HasPrefix(h.text, "["+h.host+"]"))
+	}},
+	{"an IPv4 address is four numbers up to 255, without zeros in front", func(h hostParts) bool {
+		return h.name() && h.host != "" && strings.Trim(h.host, ".0123456789") == "" && h.host != "."
 	}},
 	{"names are written in small letters", func(h hostParts) bool { return h.name() && h.host != strings.ToLower(h.host) }},
 	{"a dot stands at its end", func(h hostParts) bool { return h.name() && strings.HasSuffix(h.host, ".") }},

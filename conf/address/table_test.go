@@ -310,3 +310,37 @@ func TestPortOfEveryFamily(t *testing.T) {
 		}
 	}
 }
+
+// TestOddBracketsAndNumbersWereHosts: what no client writes into a Host header, and so never matched, was taken.
+func TestOddBracketsAndNumbersWereHosts(t *testing.T) {
+	const (
+		brackets = "brackets stand around an IPv6 address, and around nothing else"
+		numbers  = "an IPv4 address is four numbers up to 255, without zeros in front"
+	)
+	for _, tt := range []struct{ name, host, want string }{
+		{"a name in brackets", "[example.com]", brackets},
+		{"a name in brackets and a port", "[example.com]:443", brackets},
+		{"only the first bracket", "[example.com", brackets},
+		{"only the last one", "example.com]", brackets},
+		{"IPv6 without the last one", "[::1", brackets},
+		{"IPv4 in brackets", "[192.0.2.1]", brackets},
+		{"brackets around nothing", "[]", brackets},
+		{"zeros in front", "010.1.2.3", numbers},
+		{"zeros in front of a port", "192.000.002.001:443", numbers},
+		{"three numbers", "10.1.2", numbers},
+		{"five numbers", "10.1.2.3.4", numbers},
+		{"one number", "2130706433", numbers},
+		{"256", "256.1.2.3", numbers},
+		{"IPv4 with a dot behind", "192.0.2.1.", numbers},
+		{"a name that begins as one", "10.1.2.3.example.com", ""},
+		{"IPv4", "192.0.2.1:443", ""},
+		{"IPv6", "[2001:db8::1]:443", ""},
+		{"mapped", "[::ffff:192.0.2.1]", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if msg, bad := address.BadHost(tt.host); msg != tt.want || bad != (tt.want != "") {
+				t.Errorf("%q: %q, bad %t; want %q", tt.host, msg, bad, tt.want)
+			}
+		})
+	}
+}
