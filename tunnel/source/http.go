@@ -129,7 +129,7 @@ func header(f Facts) string {
 	var s strings.Builder
 	for _, r := range string(b) {
 		switch {
-		case r < 0x80:
+		case r < 0x7f: // DEL may not stand in a header
 			s.WriteRune(r)
 		case r > 0xffff:
 			r -= 0x10000
