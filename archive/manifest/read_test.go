@@ -94,6 +94,7 @@ func TestRefusedManifests(t *testing.T) {
 		{"an attribute without quotes", "<root a=b/>", refusal.CodeXML, "parse: XML syntax error on line 1: unquoted or missing attribute value in element"},
 		{"an attribute twice", in(`type="a" type="b"`), refusal.CodeXML, "element has an attribute twice"},
 		{"a name space", `<root xmlns="u">` + header + "</root>", refusal.CodeXML, "document uses name spaces, which no exporter does"},
+		{"an empty name space", `<root xmlns="">` + header + "</root>", refusal.CodeXML, "document uses name spaces, which no exporter does"},
 		{"a prefix", `<root><x:header/></root>`, refusal.CodeXML, "document uses name spaces, which no exporter does"},
 		{"a prefix of an attribute", `<root><header xml:lang="en"/></root>`, refusal.CodeXML, "document uses name spaces, which no exporter does"},
 		{"a prefix that is declared", `<root xmlns:x="u"/>`, refusal.CodeXML, "document uses name spaces, which no exporter does"},
