@@ -234,6 +234,6 @@ func applyItem(
 func same(a, b content.Item) bool {
 	return a.SHA256 == b.SHA256 && a.Name == b.Name && a.FriendlyURL == b.FriendlyURL &&
 		a.ParentLayoutID == b.ParentLayoutID && a.MediaType == b.MediaType && a.Parent == b.Parent &&
-		slices.Equal(a.Tags, b.Tags) && slices.Equal(a.Categories, b.Categories) &&
+		slices.Equal(a.Portlets, b.Portlets) && slices.Equal(a.Tags, b.Tags) && slices.Equal(a.Categories, b.Categories) &&
 		maps.EqualFunc(a.Permissions, b.Permissions, slices.Equal)
 }
