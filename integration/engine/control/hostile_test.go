@@ -248,3 +248,20 @@ func TestWhatAClientSends(t *testing.T) {
 		t.Errorf("an input that is no JSON: %v", err)
 	}
 }
+
+// TestAnEngineWithoutATokenHearsNobody, not even who has none either.
+func TestAnEngineWithoutATokenHearsNobody(t *testing.T) {
+	e, _ := start(t)
+	for _, authorization := range []string{"", "Bearer", "Bearer ", "Bearer \x00"} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, "/v1/site.create", strings.NewReader(`{"name":"x"}`))
+		r.Header["Authorization"] = []string{authorization}
+		e.Commands("").ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized {
+			t.Errorf("%q: %d %s", authorization, w.Code, w.Body)
+		}
+	}
+	if all, err := e.Sites(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("sites %+v, %v", all, err)
+	}
+}

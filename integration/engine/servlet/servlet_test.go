@@ -398,3 +398,20 @@ func TestUnknownClassNameIsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestAnotherNumberOfArguments than the method's types say is no call of it.
+func TestAnotherNumberOfArguments(t *testing.T) {
+	f := newFace(t, nil)
+	m := tunnel.Method{Service: group, Name: "enableStaging", Parameters: []string{"long"}}
+	for _, args := range [][]any{nil, {}, {int64(site), int64(site)}} {
+		v, err := f.Execute(t.Context(), anna, tunnel.Call{Method: m, Args: args}, nil)
+		if v != nil || !errors.Is(err, servlet.ErrUnknownMethod) {
+			t.Errorf("%d arguments: %v, %v", len(args), v, err)
+		}
+	}
+	part := tunnel.Method{Service: stage, Name: "updateStagingRequest", Parameters: []string{"long", "java.lang.String", "[B"}}
+	_, err := f.Execute(t.Context(), anna, tunnel.Call{Method: part, Args: []any{int64(1), "x", nil}}, nil)
+	if err == nil || err.Error() != "engine: unknown method: no content" || f.ledger() != nil {
+		t.Errorf("a part without content: %v, ledger %q", err, f.ledger())
+	}
+}
