@@ -49,8 +49,14 @@ func verdict(i int, ref, peer, login, name string, site int64, v audit.Verdict, 
 // logged is a data folder with a log of these events.
 func logged(t *testing.T, events ...audit.Event) node.DataDir {
 	t.Helper()
+	return segmented(t, 0, events...)
+}
+
+// segmented is a data folder with a log of these events, in files of so many bytes.
+func segmented(t *testing.T, size int64, events ...audit.Event) node.DataDir {
+	t.Helper()
 	data := node.DataDir(t.TempDir())
-	store, err := files.Open(files.Config{Dir: data.Audit()})
+	store, err := files.Open(files.Config{Dir: data.Audit(), SegmentBytes: size})
 	audittest.Must(t, err)
 	cfg := audittest.Config(t, store)
 	cfg.Node, cfg.Checkpoint = "live-1", data.Checkpoint()
@@ -65,15 +71,17 @@ func logged(t *testing.T, events ...audit.Event) node.DataDir {
 }
 
 // usual has three calls of two peers, one of which was refused, and the start of a gateway.
-func usual(t *testing.T) node.DataDir {
-	return logged(t,
-		audit.Event{Kind: audit.KindStart, Time: begun, Detail: "version 1"},
+func usual(t *testing.T) node.DataDir { return logged(t, usualEvents()...) }
+
+func usualEvents() []audit.Event {
+	return []audit.Event{
+		{Kind: audit.KindStart, Time: begun, Detail: "version 1"},
 		verdict(1, "ref-a", "staging", "ann@example.com", "createStagingRequest", 20121, audit.Allow, ""),
-		audit.Event{Kind: audit.KindOutcome, Time: begun.Add(time.Hour + time.Second), Ref: "ref-a", Peer: "staging", Ended: audit.Ended{End: "answered", Status: 200, LatencyMicros: 1500}},
+		{Kind: audit.KindOutcome, Time: begun.Add(time.Hour + time.Second), Ref: "ref-a", Peer: "staging", Ended: audit.Ended{End: "answered", Status: 200, LatencyMicros: 1500}},
 		verdict(2, "ref-b", "test", "bob@example.com", "createStagingRequest", 5, audit.Deny, "secret.wrong"),
 		verdict(3, "ref-c", "staging", "ann@example.com", "publishStagingRequest", 0, audit.Allow, ""),
-		audit.Event{Kind: audit.KindDrain, Time: begun.Add(4 * time.Hour), Detail: "odd\x1b[2J\nname"},
-	)
+		{Kind: audit.KindDrain, Time: begun.Add(4 * time.Hour), Detail: "odd\x1b[2J\nname"},
+	}
 }
 
 func TestListShows(t *testing.T) {
