@@ -141,7 +141,15 @@ func ExamineShared(cfg *conf.Config) []conf.Problem {
 // BadConfig reports problems that keep a command from its work, and returns the error that ends it.
 func BadConfig(sh *term.Shell, problems []conf.Problem) error {
 	if sh.JSON {
-		_ = sh.Print(Checked{Problems: Problems(problems)}) // there is nowhere else to say it
+		r := Checked{Problems: Problems(problems)}
+		for _, p := range problems {
+			if p.Warning {
+				r.Warnings++
+				continue
+			}
+			r.Errors++
+		}
+		_ = sh.Print(r) // there is nowhere else to say it
 	} else {
 		_ = ShowProblems(func(format string, args ...any) error {
 			_, err := fmt.Fprintf(sh.Err, format, args...)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/admin"
 	"github.com/stagelock/stagelock/gateway/node"
 )
@@ -135,6 +136,45 @@ func TestWhichGatewayIsAsked(t *testing.T) {
 				t.Errorf("exit %d, want %d: %v, want %q", term.ExitCode(err), tt.code, err, tt.want)
 			}
 		})
+	}
+}
+
+// TestUnaskedSaysThatTheGatewayGoesOn: to people; a script gets the problems only.
+func TestUnaskedSaysThatTheGatewayGoesOn(t *testing.T) {
+	for _, json := range []bool{false, true} {
+		var out, errs bytes.Buffer
+		sh := &term.Shell{Out: &out, Err: &errs, JSON: json}
+		err := flags.Unasked(sh, []conf.Problem{{File: "s.yaml", Line: 3, Path: "listen", Msg: "is odd"}, {Msg: "w", Warning: true}})
+		words := "s.yaml:3: error: listen is odd\nconfiguration: warning: w\n" +
+			"No gateway was asked: where it listens stands in that file. One that runs goes on as before; name its socket with --socket.\n"
+		script := `{"ok":false,"errors":1,"warnings":1,"problems":[{"file":"s.yaml","line":3,"path":"listen","message":"is odd"},{"message":"w","warning":true}]}` + "\n"
+		if json {
+			words = ""
+		} else {
+			script = ""
+		}
+		if term.ExitCode(err) != 78 || errs.String() != words || out.String() != script {
+			t.Errorf("JSON %v: %v\n%q\n%q", json, err, errs.String(), out.String())
+		}
+	}
+}
+
+// TestBadConfigCountsItsProblems: a script was told of no error beside a list of them.
+func TestBadConfigCountsItsProblems(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		problems []conf.Problem
+		want     string
+	}{
+		{"none", nil, `"errors":0,"warnings":0,`}, {"an error", []conf.Problem{{}}, `"errors":1,"warnings":0,`},
+		{"a warning", []conf.Problem{{Warning: true}}, `"errors":0,"warnings":1,`},
+		{"three", []conf.Problem{{}, {Warning: true}, {}}, `"errors":2,"warnings":1,`},
+	} {
+		var out bytes.Buffer
+		sh := &term.Shell{Out: &out, Err: &bytes.Buffer{}, JSON: true}
+		if err := flags.BadConfig(sh, tt.problems); term.ExitCode(err) != 78 || !strings.HasPrefix(out.String(), `{"ok":false,`+tt.want) {
+			t.Errorf("%s: %v %s", tt.name, err, out.String())
+		}
 	}
 }
 
