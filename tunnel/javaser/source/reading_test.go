@@ -250,7 +250,8 @@ func TestBulkGivesNothingBack(t *testing.T) {
 // TestBeginForgets: an Input that begins anew knows nothing of the call before, and keeps its buffer.
 func TestBeginForgets(t *testing.T) {
 	in := source.New(strings.NewReader("first call"), nil, 10)
-	if err := in.Charge(func(int64) error { return nil }); err != nil {
+	asked := int64(0)
+	if err := in.Charge(func(n int64) error { asked += n; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := in.Take(10); err != nil {
@@ -260,7 +261,14 @@ func TestBeginForgets(t *testing.T) {
 	if len(buf) != 0 || cap(buf) == 0 {
 		t.Fatalf("buffer of %d, %d", len(buf), cap(buf))
 	}
+	if err := in.Bulk(0, func(*source.Content) error { return nil }); err != nil || in.Offset() != 10 {
+		t.Fatalf("at %d, %v", in.Offset(), err)
+	}
+	before := asked
 	in.Begin(strings.NewReader("second"), buf, 6)
+	if err := in.Spend(1 << 20); err != nil || asked != before {
+		t.Errorf("the call before was asked for %d, %v", asked-before, err)
+	}
 	if in.Offset() != 0 || in.Arrived() != 0 || len(in.Held()) != 0 || len(in.Everything()) != 0 {
 		t.Errorf("at %d, %d arrived, %q held", in.Offset(), in.Arrived(), in.Held())
 	}
