@@ -269,7 +269,7 @@ func TestSecretNewForAScript(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 {
 			t.Fatalf("%s: %d %s%s: %v", tt.name, code, out, errs, err)
 		}
-		if r[tt.has] == nil || r[tt.lacks] != nil {
+		if r[tt.has] == nil || r[tt.lacks] != nil || r["hex"] != true || r["algorithm"] != "AES" {
 			t.Errorf("%s: %s", tt.name, out)
 		}
 	}
