@@ -122,6 +122,7 @@ func TestASinkTellsWhatWasCut(t *testing.T) {
 		{"no byte of its body", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n", ""},
 		{"all but one", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nfour", "four"},
 		{"a chunk that is none", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\nzz\r\n", "four"},
+		{"chunks that say no length", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n0\r\n\r\n", "four"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := harness.NewSink(t)
