@@ -397,3 +397,18 @@ func TestLongNamesAreCutInTheDrawing(t *testing.T) {
 		}
 	}
 }
+
+// TestTheOtherPathIsTheShortestOfTheOthers: it is the one that a person looks for.
+func TestTheOtherPathIsTheShortestOfTheOthers(t *testing.T) {
+	for name, lines := range map[string][]string{
+		"it leaves at the first link": {"a -> b", "b -> c", "a -> x", "x -> y", "y -> c", "b -> p", "p -> q", "q -> c"},
+		"it leaves at the last link":  {"a -> b", "b -> c", "a -> x", "x -> y", "y -> z", "z -> c", "b -> p", "p -> c"},
+	} {
+		servers, links := plan(t, lines...)
+		r := topology.Check(servers, links, topology.Native)
+		i := slices.IndexFunc(r.TwoPaths, func(p topology.TwoPaths) bool { return p.From == "a" && p.To == "c" })
+		if i < 0 || !slices.Equal(r.TwoPaths[i].First, []string{"a", "b", "c"}) || len(r.TwoPaths[i].Other) != 4 {
+			t.Errorf("%s: %+v", name, r.TwoPaths)
+		}
+	}
+}
