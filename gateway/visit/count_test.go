@@ -94,6 +94,7 @@ func TestStrangersHaveABudgetOfRecords(t *testing.T) {
 		{"it grows", 2, []time.Duration{0, 0, 0, 500 * time.Millisecond, 500 * time.Millisecond, time.Second}, "yynyny"},
 		{"a day saves no more than a second", 2, []time.Duration{0, 24 * time.Hour, 24 * time.Hour, 24 * time.Hour}, "yyyn"},
 		{"a clock that was set back gives nothing", 1, []time.Duration{0, -time.Hour, -time.Hour, -2 * time.Hour}, "ynnn"},
+		{"a clock that was set back takes nothing", 3, []time.Duration{0, -time.Hour, -time.Hour, -time.Hour}, "yyyn"},
 		{"none", 0, []time.Duration{0, time.Hour}, "nn"},
 		{"less than one a second", 0.5, []time.Duration{0, time.Second, 3 * time.Second}, "nnn"},
 	} {
