@@ -88,7 +88,7 @@ func TestAnswersAreJudged(t *testing.T) {
 func TestAnAnswerOfAnotherRequestCounts(t *testing.T) {
 	var old http.Header
 	replay := roundTrip(func(r *http.Request) (*http.Response, error) {
-		resp := &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"name":"live"}`)), Request: r}
+		resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"name":"live"}`)), Request: r}
 		if old == nil {
 			old = http.Header{}
 			signed.Answer(old, r, 200, []byte(`{"name":"live"}`), keyOf(2))
