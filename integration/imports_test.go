@@ -67,10 +67,11 @@ var mayImport = map[string][]string{
 		"gateway/node/plan", "policy", "policy/secret", "store", "store/files", "store/postgres",
 	},
 	"cmd/stagelock/commands/operate": {
-		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/backup", "gateway/admin", "gateway/certs",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/commands/operate/supervisor", "cmd/stagelock/term", "conf", "gateway/backup", "gateway/admin", "gateway/certs", "gateway/certs/trust",
 		"gateway/cluster", "gateway/node", "gateway/node/lines", "gateway/node/trial", "gateway/status", "policy", "policy/calls",
 		"policy/hosts", "policy/secret", "store/postgres", "tunnel/liferay", "tunnel/syncserver/kinds",
 	},
+	"cmd/stagelock/commands/operate/supervisor": {},
 	"cmd/stagelock/commands/publish": {
 		"archive", "archive/manifest", "archive/parts", "archive/repack",
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "policy/secret", "tunnel/liferay",
@@ -128,9 +129,10 @@ var mayImport = map[string][]string{
 	"gateway/audit/witness": {
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store", "store/files",
 	},
-	"gateway/backup":  {"store/sqlite"},
-	"gateway/certs":   {"conf/bounded", "store", "store/files"},
-	"gateway/cluster": {"conf", "gateway/audit", "gateway/audit/witness", "store", "store/postgres"},
+	"gateway/backup":      {"store/sqlite"},
+	"gateway/certs":       {"conf/bounded", "gateway/certs/trust", "store", "store/files"},
+	"gateway/certs/trust": {"conf/bounded"},
+	"gateway/cluster":     {"conf", "gateway/audit", "gateway/audit/witness", "store", "store/postgres"},
 	"gateway/doctor": {
 		"gateway/doctor/challenge", "gateway/doctor/desk", "gateway/doctor/finding", "gateway/doctor/here",
 		"gateway/doctor/portal", "policy/secret", "tunnel/publisher", "tunnel/publisher/failure",
@@ -391,7 +393,7 @@ var homes = map[string][]string{
 	"github.com/jackc/pgx/v5":             {"store/postgres"},
 	"golang.org/x/crypto":                 {"policy/secret"},
 	"github.com/prometheus/client_golang": {"gateway/metrics"},
-	"github.com/coreos/go-systemd/v22":    {"cmd/stagelock/commands/operate"},
+	"github.com/coreos/go-systemd/v22":    {"cmd/stagelock/commands/operate", "cmd/stagelock/commands/operate/supervisor"},
 }
 
 // within reports whether room lies in one of the rooms.

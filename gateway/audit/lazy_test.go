@@ -61,22 +61,22 @@ func TestOnlyReadsDoNotWaitForTheDisk(t *testing.T) {
 		for n := range 3 {
 			write(t, l, n)
 		}
-		if d := time.Since(begun); d != 0 || m.Lazily != 3 || m.Disk != 0 {
-			t.Errorf("after %v %d groups were lazy and %d records on disk", d, m.Lazily, m.Disk)
+		if d := time.Since(begun); d != 0 || m.Now().Lazily != 3 || m.Now().Disk != 0 {
+			t.Errorf("after %v %d groups were lazy and %d records on disk", d, m.Now().Lazily, m.Now().Disk)
 		}
 		<-time.After(10 * time.Millisecond)
 		synctest.Wait()
-		if m.Disk != 3 || m.Flushes != 1 {
-			t.Errorf("after 10 ms %d records were on disk, with %d flushes", m.Disk, m.Flushes)
+		if m.Now().Disk != 3 || m.Now().Flushes != 1 {
+			t.Errorf("after 10 ms %d records were on disk, with %d flushes", m.Now().Disk, m.Now().Flushes)
 		}
 		write(t, l, 4)
 		appendOne(t, l, 5)
-		if m.Disk != 5 || m.Lazily != 4 {
-			t.Errorf("behind a call with an effect %d records were on disk", m.Disk)
+		if m.Now().Disk != 5 || m.Now().Lazily != 4 {
+			t.Errorf("behind a call with an effect %d records were on disk", m.Now().Disk)
 		}
 		<-time.After(time.Minute)
-		if m.Flushes != 1 {
-			t.Errorf("%d flushes, though everything was on disk", m.Flushes)
+		if m.Now().Flushes != 1 {
+			t.Errorf("%d flushes, though everything was on disk", m.Now().Flushes)
 		}
 	})
 }
@@ -93,8 +93,8 @@ func TestOutcomesDoNotWaitForTheDisk(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if m.Groups != 1 || m.Lazily != 1 || m.Disk != 0 {
-			t.Errorf("%d groups, %d of them lazy, %d records on disk", m.Groups, m.Lazily, m.Disk)
+		if m.Now().Groups != 1 || m.Now().Lazily != 1 || m.Now().Disk != 0 {
+			t.Errorf("%d groups, %d of them lazy, %d records on disk", m.Now().Groups, m.Now().Lazily, m.Now().Disk)
 		}
 	})
 }
@@ -114,8 +114,8 @@ func TestAGroupWaitsForTheDiskIfOneDoes(t *testing.T) {
 		synctest.Wait()
 		close(gate)
 		all.Wait()
-		if m.Disk != 6 || m.Lazily != 1 || m.Groups != 2 {
-			t.Errorf("%d groups were lazy, %d records are on disk", m.Lazily, m.Disk)
+		if m.Now().Disk != 6 || m.Now().Lazily != 1 || m.Now().Groups != 2 {
+			t.Errorf("%d groups were lazy, %d records are on disk", m.Now().Lazily, m.Now().Disk)
 		}
 	})
 }
@@ -126,8 +126,8 @@ func TestACheckpointIsOnDisk(t *testing.T) {
 		for n := range 100 {
 			write(t, l, n)
 		}
-		if len(m.Lines) != 101 || m.Disk != 101 {
-			t.Errorf("%d of %d records are on disk", m.Disk, len(m.Lines))
+		if m.Now().Lines != 101 || m.Now().Disk != 101 {
+			t.Errorf("%d of %d records are on disk", m.Now().Disk, m.Now().Lines)
 		}
 	})
 }
@@ -159,8 +159,8 @@ func TestWhatAStoreLostIsWrittenAgain(t *testing.T) {
 			crash(t, m, 3)
 			<-time.After(10 * time.Millisecond)
 			synctest.Wait()
-			if m.Disk != 3 {
-				t.Errorf("%d records are on disk", m.Disk)
+			if m.Now().Disk != 3 {
+				t.Errorf("%d records are on disk", m.Now().Disk)
 			}
 		}, 3},
 		{"some were on disk", func(t *testing.T, m *audittest.Lazy, l *audit.Log) {
@@ -171,7 +171,7 @@ func TestWhatAStoreLostIsWrittenAgain(t *testing.T) {
 			appendOne(t, l, 12)
 		}, 6},
 		{"it lost some of those that were not", func(t *testing.T, m *audittest.Lazy, l *audit.Log) {
-			m.Disk = 2
+			m.Set(func(l *audittest.Lazy) { l.Disk = 2 })
 			crash(t, m, 1)
 			appendOne(t, l, 10)
 		}, 4},
@@ -213,8 +213,8 @@ func TestALazyGroupThatCountsThoughNobodyWasToldSo(t *testing.T) {
 		if _, err := l.Write(t.Context(), audittest.Verdict(2)); !errors.Is(err, errBroken) {
 			t.Errorf("written with %v", err)
 		}
-		if seq := write(t, l, 3); seq != 3 || m.Disk != 2 {
-			t.Errorf("record %d follows, %d are on disk", seq, m.Disk)
+		if seq := write(t, l, 3); seq != 3 || m.Now().Disk != 2 {
+			t.Errorf("record %d follows, %d are on disk", seq, m.Now().Disk)
 		}
 		if lost := m.Crash(); lost != 1 {
 			t.Errorf("%d records were lost", lost)
@@ -228,18 +228,18 @@ func TestALazyGroupThatCountsThoughNobodyWasToldSo(t *testing.T) {
 // Err says that what was written is not on disk, until it is.
 func TestAFlushThatFails(t *testing.T) {
 	lazyLog(t, func(t *testing.T, m *audittest.Lazy, l *audit.Log) {
-		m.Unsynced = errBroken
+		m.Set(func(l *audittest.Lazy) { l.Unsynced = errBroken })
 		write(t, l, 1)
 		<-time.After(10 * time.Millisecond)
 		synctest.Wait()
 		if err := l.Err(); !errors.Is(err, errBroken) {
 			t.Errorf("after 10 ms: %v", err)
 		}
-		m.Unsynced = nil
+		m.Set(func(l *audittest.Lazy) { l.Unsynced = nil })
 		<-time.After(2 * time.Second)
 		synctest.Wait()
-		if err := l.Err(); err != nil || m.Disk != 1 {
-			t.Errorf("when the disk is back: %v, %d records on it", err, m.Disk)
+		if err := l.Err(); err != nil || m.Now().Disk != 1 {
+			t.Errorf("when the disk is back: %v, %d records on it", err, m.Now().Disk)
 		}
 	})
 }
@@ -247,22 +247,23 @@ func TestAFlushThatFails(t *testing.T) {
 // Groups go on while a flush takes its time, but no more of them than are worth losing.
 func TestASlowFlush(t *testing.T) {
 	lazyLog(t, func(t *testing.T, m *audittest.Lazy, l *audit.Log) {
-		m.Slow = make(chan struct{})
+		slow := make(chan struct{})
+		m.Set(func(l *audittest.Lazy) { l.Slow = slow })
 		write(t, l, 0)
 		<-time.After(10 * time.Millisecond)
 		synctest.Wait()
 		for n := range 50 {
 			write(t, l, n)
 		}
-		if m.Disk != 0 || m.Lazily != 51 {
-			t.Errorf("%d lazy groups, %d records on disk", m.Lazily, m.Disk)
+		if m.Now().Disk != 0 || m.Now().Lazily != 51 {
+			t.Errorf("%d lazy groups, %d records on disk", m.Now().Lazily, m.Now().Disk)
 		}
-		close(m.Slow)
+		close(slow)
 		synctest.Wait()
-		if m.Disk != 51 {
-			t.Errorf("%d records on disk", m.Disk)
+		if m.Now().Disk != 51 {
+			t.Errorf("%d records on disk", m.Now().Disk)
 		}
-		m.Slow = nil
+		m.Set(func(l *audittest.Lazy) { l.Slow = nil })
 	})
 }
 
@@ -282,7 +283,7 @@ func TestALazyLogThatWasSetBack(t *testing.T) {
 			appendOne(t, l, 1)
 			appendOne(t, l, 2)
 			write(t, l, 3)
-			m.Disk = tt.left
+			m.Set(func(l *audittest.Lazy) { l.Disk = tt.left })
 			m.Crash()
 			if seq := write(t, l, 4); int(seq) != tt.left+2 {
 				t.Errorf("record %d, behind the alarm it is %d", seq, tt.left+2)

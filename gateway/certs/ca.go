@@ -16,10 +16,11 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/certmagic"
+
+	"github.com/stagelock/stagelock/gateway/certs/trust"
 )
 
 const (
@@ -223,14 +224,4 @@ func (a *authority) primary() string {
 
 func (a *authority) pem() []byte { return encodeCert(a.root.Raw) }
 
-func (a *authority) fingerprint() string { return fingerprint(a.root) }
-
-// fingerprint is the SHA-256 of the certificate as keytool and browsers print it.
-func fingerprint(cert *x509.Certificate) string {
-	sum := sha256.Sum256(cert.Raw)
-	parts := make([]string, len(sum))
-	for i, b := range sum {
-		parts[i] = fmt.Sprintf("%02X", b)
-	}
-	return strings.Join(parts, ":")
-}
+func (a *authority) fingerprint() string { return trust.Fingerprint(a.root) }

@@ -43,9 +43,6 @@ func Event(log *logrus.Entry, name string, data map[string]any) error {
 	return (&events{log: log}).on(context.Background(), name, data)
 }
 
-// Quote is how a path stands in the printed line.
-var Quote = quote
-
 // ParseCA reads a stored CA.
 func ParseCA(data []byte) error {
 	_, err := parseCA(data, time.Now)

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/certs"
+	"github.com/stagelock/stagelock/gateway/certs/trust"
 )
 
 // roots returns what trusts the CA of m.
@@ -317,24 +318,24 @@ func TestKeytool(t *testing.T) {
 	must(t, os.Mkdir(p.dir, 0o700))
 	m := newManager(t, p.config(certs.Local))
 	line := m.KeytoolLine()
-	trust := filepath.Join(t.TempDir(), "cacerts")
-	own := strings.Replace(line, " -cacerts ", " -keystore "+trust+" ", 1)
+	cacerts := filepath.Join(t.TempDir(), "cacerts")
+	own := strings.Replace(line, " -cacerts ", " -keystore "+cacerts+" ", 1)
 	if own == line {
 		t.Fatalf("line %q does not name the JVM's own trust store", line)
 	}
 	if out, err := exec.Command("sh", "-c", own).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", own, err, out)
 	}
-	out, err := exec.Command("keytool", "-list", "-keystore", trust, "-storepass",
+	out, err := exec.Command("keytool", "-list", "-keystore", cacerts, "-storepass",
 		"changeit").CombinedOutput()
 	must(t, err)
 	if _, fingerprint, _ := m.CA(); !bytes.Contains(out, []byte(fingerprint)) {
 		t.Errorf("keytool does not show the fingerprint %s: %s", fingerprint, out)
 	}
 
-	a, err := certs.ReadAuthority(filepath.Join(p.dir, certs.CAFile))
+	a, err := trust.Read(filepath.Join(p.dir, certs.CAFile))
 	must(t, err)
-	for _, line := range a.Trusts()[1:] { // those of Java 7 and 8
+	for _, line := range a.Commands()[1:] { // those of Java 7 and 8
 		home := t.TempDir()
 		must(t, os.MkdirAll(filepath.Join(home, "jre/lib/security"), 0o700))
 		must(t, os.MkdirAll(filepath.Join(home, "lib/security"), 0o700))
@@ -350,7 +351,7 @@ func TestKeytool(t *testing.T) {
 	port := serve(t, m)
 	for _, host := range []string{"localhost", "127.0.0.1"} {
 		url := "https://" + host + ":" + port + "/"
-		out, err := exec.Command("java", "-Djavax.net.ssl.trustStore="+trust,
+		out, err := exec.Command("java", "-Djavax.net.ssl.trustStore="+cacerts,
 			"-Djavax.net.ssl.trustStorePassword=changeit",
 			"testdata/Client.java", url).CombinedOutput()
 		if err != nil || !bytes.Contains(out, []byte("200 TLS_")) ||

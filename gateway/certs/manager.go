@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/gateway/certs/trust"
 )
 
 // ACMEProtocol is the protocol that an ACME server asks for when it looks for its challenge. A
@@ -182,7 +184,7 @@ func (m *Manager) KeytoolLine() string {
 	if !ok {
 		return ""
 	}
-	return keytoolLine(l.path, l.ca.fingerprint(), "-cacerts")
+	return trust.Keytool(l.path, l.ca.fingerprint(), "-cacerts")
 }
 
 // Reload changes to cfg. If that fails, nothing changes. Connections go on with what they began

@@ -118,30 +118,35 @@ func found(s sync.Shown, there bool) *sync.Shown {
 	return &s
 }
 
-// tell notes one object, which at least one of the two shows.
-func (x *Exchange) tell(ctx context.Context, out *Comparison, target sync.ServerID, here, there *sync.Shown) error {
+// differenceOf says how two differ, of which one may be missing.
+func differenceOf(here, there *sync.Shown) Difference {
 	d := Difference{Why: "differs"}
-	switch {
-	case here != nil && there != nil && here.Payload == there.Payload:
-		out.Same++
-		return nil
-	case there == nil:
-		d.Why = "only here"
-	case here == nil:
+	if here == nil {
 		d.Why = "only there"
-	}
-	if here != nil {
+	} else {
 		d.Object, d.Here = here.Object, here.Payload.String()
 	}
-	if there != nil {
+	if there == nil {
+		d.Why = "only here"
+	} else {
 		d.Object, d.There = there.Object, there.Payload.String()
 	}
 	if here != nil && here.Conflict || there != nil && there.Conflict {
 		d.Why = "conflict"
 	}
+	return d
+}
+
+// tell notes one object, which at least one of the two shows.
+func (x *Exchange) tell(ctx context.Context, out *Comparison, target sync.ServerID, here, there *sync.Shown) error {
+	if here != nil && there != nil && here.Payload == there.Payload {
+		out.Same++
+		return nil
+	}
 	if out.More = len(out.Differences) >= maxDifferences; out.More {
 		return nil
 	}
+	d := differenceOf(here, there)
 	for _, state := range []exchange.DeliveryState{exchange.Pending, exchange.Waiting} {
 		open, err := x.cfg.Book.Deliveries(ctx, exchange.Filter{Target: target, Object: d.Object, State: state, Limit: 1})
 		if err != nil {

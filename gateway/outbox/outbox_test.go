@@ -54,6 +54,13 @@ func (p *peer) set(do func(p *peer)) {
 	do(p)
 }
 
+// called returns how often a call came.
+func (p *peer) called(name string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls[name]
+}
+
 func (p *peer) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -246,8 +253,8 @@ func TestATargetStopsUntilItIsMended(t *testing.T) {
 		pass(time.Hour)
 		all, err := p.Targets(t.Context(), serverOf(2))
 		must(t, err)
-		if all[0].State != exchange.Stopped || !strings.Contains(all[0].Reason, "403") || p.peer.calls["hello"] != 1 {
-			t.Errorf("target %+v after %v", all[0], p.peer.calls)
+		if all[0].State != exchange.Stopped || !strings.Contains(all[0].Reason, "403") || p.peer.called("hello") != 1 {
+			t.Errorf("target %+v after %d calls", all[0], p.peer.called("hello"))
 		}
 		p.peer.set(func(p *peer) { p.refuse = 0 })
 		must(t, p.SetTarget(t.Context(), serverOf(2), exchange.Open, "", 0))
@@ -266,7 +273,7 @@ func TestSomebodyElseSendsIt(t *testing.T) {
 		})
 		p.make(1, "s/article/a", "text")
 		pass(time.Minute)
-		if n := p.peer.calls["deliver"]; n < 45 || n > 80 {
+		if n := p.peer.called("deliver"); n < 45 || n > 80 {
 			t.Errorf("asked %d times in a minute", n)
 		}
 		p.want("it does not come", exchange.Pending)

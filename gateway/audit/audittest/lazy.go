@@ -45,8 +45,11 @@ func (l *Lazy) Flush(ctx context.Context, seq store.Seq) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if l.Slow != nil {
-		<-l.Slow
+	l.mu.Lock()
+	slow := l.Slow
+	l.mu.Unlock()
+	if slow != nil {
+		<-slow
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -61,6 +64,23 @@ func (l *Lazy) Flush(ctx context.Context, seq store.Seq) error {
 	l.Flushes++
 	l.Disk = len(l.Lines)
 	return nil
+}
+
+// Counts are those of a Lazy at one moment.
+type Counts struct{ Lines, Groups, Disk, Lazily, Flushes int }
+
+// Now returns the counts, also while a log writes.
+func (l *Lazy) Now() Counts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Counts{len(l.Lines), l.Groups, l.Disk, l.Lazily, l.Flushes}
+}
+
+// Set changes l while a log writes.
+func (l *Lazy) Set(change func(*Lazy)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change(l)
 }
 
 // Crash loses what is not on the disk, and returns how many records that were.

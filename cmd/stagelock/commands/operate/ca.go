@@ -10,6 +10,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/certs"
+	"github.com/stagelock/stagelock/gateway/certs/trust"
 	"github.com/stagelock/stagelock/gateway/node"
 )
 
@@ -30,7 +31,7 @@ func (sh shell) ca(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := certs.ReadAuthority(data.CA())
+	a, err := trust.Read(data.CA())
 	if errors.Is(err, fs.ErrNotExist) {
 		return sh.noAuthority(c, data)
 	}
@@ -76,10 +77,10 @@ type trustLine struct {
 	Line string `json:"line"`
 }
 
-func (sh shell) showAuthority(a *certs.Authority) error {
+func (sh shell) showAuthority(a *trust.Authority) error {
 	if sh.JSON {
 		r := authority{CA: a.Path, Name: a.Name, Fingerprint: a.Fingerprint, NotAfter: term.Stamp(a.NotAfter)}
-		for _, t := range a.Trusts() {
+		for _, t := range a.Commands() {
 			r.Keytool = append(r.Keytool, trustLine(t))
 		}
 		return sh.Print(r)
@@ -88,14 +89,14 @@ func (sh shell) showAuthority(a *certs.Authority) error {
 }
 
 // table says to people where the authority is, and what makes a JVM trust it.
-func (sh shell) table(indent string, a *certs.Authority) error {
+func (sh shell) table(indent string, a *trust.Authority) error {
 	if err := sh.Table([][]string{
 		{indent + "file", a.Path}, {indent + "fingerprint", "SHA-256 " + a.Fingerprint},
 		{indent + "valid until", term.Stamp(a.NotAfter)},
 	}); err != nil {
 		return err
 	}
-	for _, t := range a.Trusts() {
+	for _, t := range a.Commands() {
 		if err := sh.Printf("%sin %s, as the user who owns it:\n%s  %s\n", indent, t.JVM, indent, t.Line); err != nil {
 			return err
 		}

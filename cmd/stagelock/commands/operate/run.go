@@ -18,9 +18,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/operate/supervisor"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
-	"github.com/stagelock/stagelock/gateway/certs"
+	"github.com/stagelock/stagelock/gateway/certs/trust"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/gateway/node/lines"
 )
@@ -68,7 +69,7 @@ func (sh shell) runGateway(c *cli.Context) error {
 	if err := sh.greet(n, first); err != nil {
 		return errors.Join(err, n.Close())
 	}
-	s := &service{node: n, log: log, manager: newManager(log), drain: cfg.Drain}
+	s := &service{node: n, log: log, manager: supervisor.New(log), drain: cfg.Drain}
 	return s.run(c.Context, sh.Hangups)
 }
 
@@ -101,7 +102,7 @@ func sockets() (publishers, admin []net.Listener, err error) {
 type service struct {
 	node    *node.Node
 	log     *logrus.Entry
-	manager *manager
+	manager *supervisor.Manager
 	drain   time.Duration
 }
 
@@ -109,8 +110,8 @@ type service struct {
 func (s *service) run(ctx context.Context, hangups <-chan os.Signal) error {
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	s.manager.ready(s.status())
-	wg.Go(func() { s.manager.watch(beside, s.node.Alive, s.status) })
+	s.manager.Ready(s.status())
+	wg.Go(func() { s.manager.Watch(beside, s.node.Alive, s.status) })
 	wg.Go(func() { s.reloads(ctx, beside, hangups) })
 	err := s.node.Run(ctx)
 	stop()
@@ -127,7 +128,7 @@ func (s *service) reloads(ctx, beside context.Context, hangups <-chan os.Signal)
 	for {
 		select {
 		case <-ctx.Done():
-			s.manager.stopping(s.drain)
+			s.manager.Stopping(s.drain)
 			return
 		case <-beside.Done():
 			return
@@ -138,12 +139,12 @@ func (s *service) reloads(ctx, beside context.Context, hangups <-chan os.Signal)
 }
 
 func (s *service) reload(ctx context.Context) {
-	s.manager.reloading()
+	s.manager.Reloading()
 	_, err := s.node.ReloadFor(ctx, node.Asker{Words: "SIGHUP"})
 	if err != nil && !errors.Is(err, node.ErrReload) { // which it has said itself
 		s.log.WithError(err).Error("reload")
 	}
-	s.manager.ready(s.status())
+	s.manager.Ready(s.status())
 }
 
 // status is what the service manager shows of the gateway, in one line.
@@ -232,7 +233,7 @@ func (sh shell) greet(n *node.Node, first bool) error {
 	if !ok || !first {
 		return nil
 	}
-	a, err := certs.ReadAuthority(ca)
+	a, err := trust.Read(ca)
 	if err != nil {
 		return err
 	}

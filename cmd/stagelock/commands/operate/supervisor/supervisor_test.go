@@ -1,4 +1,4 @@
-package operate
+package supervisor
 
 import (
 	"bytes"
@@ -52,7 +52,7 @@ func TestWatchdogStarvesWithAGatewayThatHangs(t *testing.T) {
 	log := &bytes.Buffer{}
 	l := logrus.New()
 	l.SetOutput(log)
-	m := &manager{log: logrus.NewEntry(l), watchdog: 60 * time.Millisecond}
+	m := &Manager{log: logrus.NewEntry(l), watchdog: 60 * time.Millisecond}
 	ctx, stop := context.WithCancel(t.Context())
 	var hangs atomic.Bool
 	var asked atomic.Int64
@@ -68,7 +68,7 @@ func TestWatchdogStarvesWithAGatewayThatHangs(t *testing.T) {
 	ready := "ready"
 	words.Store(&ready)
 	ended := make(chan struct{})
-	go func() { defer close(ended); m.watch(ctx, alive, func() string { return *words.Load() }) }()
+	go func() { defer close(ended); m.Watch(ctx, alive, func() string { return *words.Load() }) }()
 	if first := <-all; !strings.Contains(first, "WATCHDOG=1") || !strings.Contains(first, "STATUS=ready") {
 		t.Errorf("while it lives: %q", first)
 	}
@@ -106,7 +106,7 @@ func TestNoWatchdogIsNotFed(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		(&manager{log: logrus.NewEntry(l)}).watch(ctx, func(context.Context) error { t.Error("asked"); return nil }, func() string { return "ready" })
+		(&Manager{log: logrus.NewEntry(l)}).Watch(ctx, func(context.Context) error { t.Error("asked"); return nil }, func() string { return "ready" })
 	}()
 	if m := <-all; m != "STATUS=ready" {
 		t.Errorf("got %q", m)

@@ -1,4 +1,6 @@
-package operate
+// Package supervisor tells the service manager that started the gateway how it is: systemd, or what speaks as it
+// does. Without one nothing is said.
+package supervisor
 
 import (
 	"context"
@@ -11,15 +13,15 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// manager is the service manager that started the gateway, if there is one: systemd, or what speaks
-// as it does. Without one nothing is said.
-type manager struct {
+// Manager is the service manager that started the gateway, if there is one. It is safe for concurrent use.
+type Manager struct {
 	log      *logrus.Entry
 	watchdog time.Duration // how often it wants to hear that the gateway lives; 0: never
 }
 
-func newManager(log *logrus.Entry) *manager {
-	m := &manager{log: log}
+// New returns the service manager of this process; what cannot be told to it is written to log.
+func New(log *logrus.Entry) *Manager {
+	m := &Manager{log: log}
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
 		log.WithError(err).Warn("the service manager's watchdog cannot be understood")
@@ -28,20 +30,22 @@ func newManager(log *logrus.Entry) *manager {
 	return m
 }
 
-func (m *manager) say(state ...string) {
+func (m *Manager) say(state ...string) {
 	if _, err := daemon.SdNotify(false, strings.Join(state, "\n")); err != nil {
 		m.log.WithError(err).Warn("the service manager cannot be told")
 	}
 }
 
-func (m *manager) ready(status string) { m.say(daemon.SdNotifyReady, "STATUS="+status) }
+// Ready says that the gateway serves, and how it is.
+func (m *Manager) Ready(status string) { m.say(daemon.SdNotifyReady, "STATUS="+status) }
 
-func (m *manager) reloading() {
+// Reloading says that the gateway reads its configuration; Ready ends it.
+func (m *Manager) Reloading() {
 	m.say(daemon.SdNotifyReloading, "STATUS=reading the configuration", daemon.SdNotifyMonotonicUsec())
 }
 
-// stopping asks for as long as publishes in progress may take.
-func (m *manager) stopping(drain time.Duration) {
+// Stopping asks for as long as publishes in progress may take.
+func (m *Manager) Stopping(drain time.Duration) {
 	m.say(daemon.SdNotifyStopping, "STATUS=letting publishes in progress end",
 		fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (drain+stopSlack).Microseconds()))
 }
@@ -52,9 +56,9 @@ const stopSlack = 15 * time.Second
 // statusEvery is how often the service manager hears how the gateway is, if that has changed.
 const statusEvery = 10 * time.Second
 
-// watch tells the service manager how the gateway is, and that it lives as long as alive says so before the
-// next time comes.
-func (m *manager) watch(ctx context.Context, alive func(context.Context) error, status func() string) {
+// Watch tells the service manager how the gateway is, and that it lives as long as alive says so before the
+// next time comes, until ctx ends.
+func (m *Manager) Watch(ctx context.Context, alive func(context.Context) error, status func() string) {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return
 	}
@@ -84,7 +88,7 @@ func (m *manager) watch(ctx context.Context, alive func(context.Context) error, 
 }
 
 // lives asks whether the gateway does, and says why it does not: the service manager will end it.
-func (m *manager) lives(ctx context.Context, within time.Duration, alive func(context.Context) error) bool {
+func (m *Manager) lives(ctx context.Context, within time.Duration, alive func(context.Context) error) bool {
 	asking, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	err := alive(asking)
