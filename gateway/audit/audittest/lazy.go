@@ -18,11 +18,13 @@ type Lazy struct {
 
 var _ store.Lazy = (*Lazy)(nil)
 
-// Append adds records; they and what was before them survive a crash.
+// Append adds records; they and what was before them survive a crash, also one that comes as soon as they are
+// there.
 func (l *Lazy) Append(ctx context.Context, recs []store.Record) error {
-	err := l.Memory.Append(ctx, recs)
+	l.wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	err := l.add(ctx, recs)
 	if err == nil {
 		l.Disk = len(l.Lines)
 	}

@@ -23,11 +23,20 @@ type Memory struct {
 
 // Append adds records, if nothing was set that it fails with.
 func (m *Memory) Append(ctx context.Context, recs []store.Record) error {
+	m.wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.add(ctx, recs)
+}
+
+func (m *Memory) wait() {
 	if m.Gate != nil {
 		<-m.Gate
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+}
+
+// add is Append under the lock.
+func (m *Memory) add(ctx context.Context, recs []store.Record) error {
 	if m.Closed {
 		return store.ErrClosed
 	}
