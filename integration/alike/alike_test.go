@@ -265,12 +265,12 @@ func (s *server) status() exchange.Status {
 // until waits for something to become true.
 func until(t testing.TB, what string, true_ func() bool) {
 	t.Helper()
-	deadline, tick := time.After(30*time.Second), time.NewTicker(20*time.Millisecond)
+	deadline, tick := time.After(2*time.Minute), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for !true_() {
 		select {
 		case <-deadline:
-			t.Fatalf("%s: not within 30 seconds", what)
+			t.Fatalf("%s: not within two minutes", what)
 		case <-tick.C:
 		}
 	}
