@@ -23,7 +23,7 @@ type tail struct {
 	recs    []store.Record
 	emptied int          // how often it was emptied by something else than a flush
 	flushed chan flushed // what comes of the flush under way; nil if there is none
-	failed  bool         // the last flush
+	failed  error        // of the last flush: it is not on disk
 }
 
 // flushed is what came of a flush.
@@ -39,7 +39,7 @@ func (t *tail) add(recs []store.Record) {
 	}
 }
 
-func (t *tail) empty() { t.recs, t.emptied = nil, t.emptied+1 }
+func (t *tail) empty() { t.recs, t.failed, t.emptied = nil, nil, t.emptied+1 }
 
 // behind returns the records of the tail that follow the one of that number and hash; none if that is not
 // the one that they follow.
@@ -83,9 +83,10 @@ func (l *Log) appendNow(ctx context.Context, recs []store.Record) error {
 // armFlush has the tail flushed in a while.
 func (l *Log) armFlush(a *alarm) {
 	if len(l.w.tail.recs) == 0 || l.w.tail.flushed != nil {
+		a.disarm()
 		return
 	}
-	if a.after = syncAfter; l.w.tail.failed {
+	if a.after = syncAfter; l.w.tail.failed != nil {
 		a.after = flushAgain
 	}
 	a.arm()
@@ -111,15 +112,15 @@ func (l *Log) settled(ctx context.Context, f flushed) {
 	if t.flushed = nil; f.emptied != t.emptied {
 		return // all of that is on disk, or the log was set back
 	}
+	failed := t.failed != nil
 	if errors.Is(f.err, store.ErrStale) {
 		f.err = l.rejoin(ctx)
 	} else if f.err == nil {
 		t.recs = slices.DeleteFunc(t.recs, func(r store.Record) bool { return r.Seq <= f.seq })
 	}
-	if f.err != nil || t.failed {
-		l.note(f.err)
+	if t.failed = f.err; failed || f.err != nil {
+		l.note(nil)
 	}
-	t.failed = f.err != nil
 }
 
 // counted goes on behind a group that the store kept though it could not say so.

@@ -235,11 +235,36 @@ func TestAFlushThatFails(t *testing.T) {
 		if err := l.Err(); !errors.Is(err, errBroken) {
 			t.Errorf("after 10 ms: %v", err)
 		}
+		write(t, l, 2) // which the store takes
+		if err := l.Err(); !errors.Is(err, errBroken) {
+			t.Errorf("while neither is on disk: %v", err)
+		}
 		m.Set(func(l *audittest.Lazy) { l.Unsynced = nil })
 		<-time.After(2 * time.Second)
 		synctest.Wait()
-		if err := l.Err(); err != nil || m.Now().Disk != 1 {
+		if err := l.Err(); err != nil || m.Now().Disk != 2 {
 			t.Errorf("when the disk is back: %v, %d records on it", err, m.Now().Disk)
+		}
+	})
+}
+
+// A call with an effect has all on disk that a flush failed for: nothing is left to say.
+func TestAFlushThatFailedBeforeACallWithAnEffect(t *testing.T) {
+	lazyLog(t, func(t *testing.T, m *audittest.Lazy, l *audit.Log) {
+		m.Set(func(l *audittest.Lazy) { l.Unsynced = errBroken })
+		write(t, l, 1)
+		<-time.After(10 * time.Millisecond)
+		synctest.Wait()
+		appendOne(t, l, 2)
+		if err := l.Err(); err != nil || m.Now().Disk != 2 {
+			t.Errorf("%v, %d records on disk", err, m.Now().Disk)
+		}
+		m.Set(func(l *audittest.Lazy) { l.Unsynced = nil })
+		write(t, l, 3)
+		<-time.After(10 * time.Millisecond)
+		synctest.Wait()
+		if m.Now().Disk != 3 {
+			t.Errorf("%d records on disk within 10 ms", m.Now().Disk)
 		}
 	})
 }

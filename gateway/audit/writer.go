@@ -133,6 +133,13 @@ func (a *alarm) arm() {
 	}
 }
 
+func (a *alarm) disarm() {
+	if a.armed {
+		a.timer.Stop() // nothing is sent after that
+		a.armed = false
+	}
+}
+
 // park keeps an event until another one comes, unless it is in a hurry or many wait already.
 func (w *writer) park(p *pending) bool {
 	if !p.patient || len(w.parked) >= MaxGroup/2 {
@@ -177,7 +184,7 @@ func (l *Log) unsigned() bool { return l.w.uncovered > 0 || l.w.saveErr != nil }
 func (l *Log) note(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.err = errors.Join(err, l.w.saveErr)
+	l.err = errors.Join(err, l.w.tail.failed, l.w.saveErr)
 }
 
 // saved keeps whether the file of the newest checkpoint was written.
