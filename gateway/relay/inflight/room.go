@@ -30,14 +30,14 @@ type Room struct {
 type Share struct {
 	room *Room
 	peer string
-	most int64 // of all calls together
-	wait time.Duration
+	most int64         // of all calls together
+	wait time.Duration // that is left
 
 	begin, rest int64
 }
 
 // Enter returns the share of a call of the peer, in which nothing is taken yet. All calls together may take
-// most bytes, and a call that finds no room waits that long for others to end.
+// most bytes, and a call that finds no room waits for others to end: that long in all, however often it takes.
 func (r *Room) Enter(peer string, most int64, wait time.Duration) *Share {
 	return &Share{room: r, peer: peer, most: most, wait: wait}
 }
@@ -59,8 +59,9 @@ func (s *Share) Take(ctx context.Context, n int64) error {
 	if s.rest+n-min(n, small-s.begin) > s.ofPeer() {
 		return ErrHuge
 	}
-	t := time.NewTimer(s.wait)
+	t, begun := time.NewTimer(s.wait), time.Now()
 	defer t.Stop()
+	defer func() { s.wait = max(0, s.wait-time.Since(begun)) }()
 	for {
 		select {
 		case <-freed:

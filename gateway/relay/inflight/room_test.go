@@ -129,6 +129,34 @@ func TestRoomIsWaitedFor(t *testing.T) {
 	})
 }
 
+// TestRoomIsWaitedForOnce: a call that takes piece by piece waits no longer than one that takes all at once, for its
+// publisher hears nothing meanwhile.
+func TestRoomIsWaitedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r inflight.Room
+		all := []*inflight.Share{r.Enter("a", most, 0), r.Enter("a", most, 0)}
+		for _, s := range all {
+			if err := s.Take(t.Context(), 3*mib+begin); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.AfterFunc(10*time.Second, all[0].Leave)
+		begun, slow := time.Now(), r.Enter("a", most, 15*time.Second)
+		if err := slow.Take(t.Context(), 3*mib+begin); err != nil || time.Since(begun) != 10*time.Second {
+			t.Errorf("%v after %s", err, time.Since(begun))
+		}
+		for range 2 {
+			if err := slow.Take(t.Context(), kib); !errors.Is(err, inflight.ErrFull) || time.Since(begun) != 15*time.Second {
+				t.Errorf("%v after %s, of 15 in all", err, time.Since(begun))
+			}
+		}
+		all[1].Leave()
+		if err := slow.Take(t.Context(), kib); err != nil {
+			t.Errorf("of what is free: %v", err)
+		}
+	})
+}
+
 // TestZeroRoom: a room of nothing lets nothing in.
 func TestZeroRoom(t *testing.T) {
 	var r inflight.Room
