@@ -186,6 +186,7 @@ func (a *Attempt) send() error {
 // connection may just have been closed.
 func (a *Attempt) reconnect(ctx context.Context) error {
 	member, reused := a.member, a.exchange.Reused()
+	a.exchange.Cut() // which forgets that
 	err := a.connect(ctx, member)
 	if err == nil || !reused {
 		return err
@@ -207,7 +208,6 @@ func (a *Attempt) failover(ctx context.Context, err error) error {
 	}
 	a.retried = true
 	a.member.Failed(err)
-	a.exchange.Cut()
 	if other := a.reconnect(ctx); other != nil {
 		return a.afterFailure(errors.Join(err, other))
 	}

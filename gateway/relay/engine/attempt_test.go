@@ -250,6 +250,40 @@ func TestOnlyARepeatableCallGoesToAnotherNode(t *testing.T) {
 	}
 }
 
+// An engine closes a connection that it kept at the moment at which a call comes: one that may be repeated is, on
+// a connection that it makes anew, though there is no other node.
+func TestAKeptConnectionThatTheEngineJustCloses(t *testing.T) {
+	for _, repeatable := range []bool{true, false} {
+		var calls atomic.Int32
+		answers := says(200, value(t, int64(42)))
+		n := newNode(t, func(w http.ResponseWriter, r *http.Request) {
+			if calls.Add(1) == 2 {
+				hangUp(w, r)
+				return
+			}
+			answers(w, r)
+		})
+		c := config(t, n.URL)
+		first, a := attempt(t, c), attempt(t, c)
+		if _, err := carry(t, first, "long"); err != nil {
+			t.Fatal(err)
+		}
+		first.Done()
+		a.Failover = repeatable
+		if got, err := carry(t, a, "long"); (err == nil) != repeatable || repeatable && got.Reply.ID() != 42 {
+			t.Errorf("repeatable %t: got %+v, %v", repeatable, got, err)
+		}
+		want := map[bool]int{true: 3, false: 2}[repeatable]
+		if got := len(n.got()); got != want {
+			t.Errorf("repeatable %t: the engine got %d calls, want %d", repeatable, got, want)
+		}
+		a.Done()
+		if c.Pool.Members()[0].Busy() {
+			t.Errorf("repeatable %t: the node counts as busy", repeatable)
+		}
+	}
+}
+
 func TestAnEngineThatIsNotThere(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
