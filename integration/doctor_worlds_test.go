@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +85,17 @@ func (w world) report(t *testing.T) finding.Report {
 	if w.look != nil {
 		w.look(t, g, &c)
 	}
-	return doctor.Run(t.Context(), c)
+	return but8080(doctor.Run(t.Context(), c))
+}
+
+// but8080 leaves out what is found at the port 8080 of this machine: the other end looks there, and whatever
+// runs on this machine beside the tests may have it.
+func but8080(r finding.Report) finding.Report {
+	of8080 := func(l finding.Line) bool { return l.ID == "engine.open" && strings.Contains(l.Words, ":8080") }
+	before := len(r.Lines)
+	r.Lines = slices.DeleteFunc(r.Lines, of8080)
+	r.ToMend -= before - len(r.Lines)
+	return r
 }
 
 // portal writes the files of the staging server's portal, and reads them.
