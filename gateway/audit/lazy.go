@@ -23,7 +23,6 @@ type tail struct {
 	recs    []store.Record
 	emptied int          // how often it was emptied by something else than a flush
 	flushed chan flushed // what comes of the flush under way; nil if there is none
-	failed  error        // of the last flush: it is not on disk
 }
 
 // flushed is what came of a flush.
@@ -39,7 +38,18 @@ func (t *tail) add(recs []store.Record) {
 	}
 }
 
-func (t *tail) empty() { t.recs, t.failed, t.emptied = nil, nil, t.emptied+1 }
+// emptyTail is for a tail that is on disk, or gone.
+func (l *Log) emptyTail() {
+	l.w.tail.recs, l.w.tail.emptied = nil, l.w.tail.emptied+1
+	l.flushedWith(nil)
+}
+
+// flushedWith keeps why the tail is not on disk.
+func (l *Log) flushedWith(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.w.flushErr = err
+}
 
 // behind returns the records of the tail that follow the one of that number and hash; none if that is not
 // the one that they follow.
@@ -75,7 +85,7 @@ func (l *Log) place(group []*pending, signed bool) put {
 func (l *Log) appendNow(ctx context.Context, recs []store.Record) error {
 	err := l.cfg.Events.Append(ctx, recs)
 	if err == nil {
-		l.w.tail.empty()
+		l.emptyTail()
 	}
 	return err
 }
@@ -86,7 +96,7 @@ func (l *Log) armFlush(a *alarm) {
 		a.disarm()
 		return
 	}
-	if a.after = syncAfter; l.w.tail.failed != nil {
+	if a.after = syncAfter; l.w.flushErr != nil {
 		a.after = flushAgain
 	}
 	a.arm()
@@ -112,13 +122,13 @@ func (l *Log) settled(ctx context.Context, f flushed) {
 	if t.flushed = nil; f.emptied != t.emptied {
 		return // all of that is on disk, or the log was set back
 	}
-	failed := t.failed != nil
+	failed := l.w.flushErr != nil
 	if errors.Is(f.err, store.ErrStale) {
 		f.err = l.rejoin(ctx)
 	} else if f.err == nil {
 		t.recs = slices.DeleteFunc(t.recs, func(r store.Record) bool { return r.Seq <= f.seq })
 	}
-	if t.failed = f.err; failed || f.err != nil {
+	if l.flushedWith(f.err); failed || f.err != nil {
 		l.note(nil)
 	}
 }
@@ -129,7 +139,7 @@ func (l *Log) counted(ctx context.Context, end store.Seq) error {
 		if err := l.lazy.Flush(ctx, end); err != nil {
 			return err
 		}
-		l.w.tail.empty()
+		l.emptyTail()
 	}
 	return l.readHead(ctx)
 }

@@ -66,7 +66,7 @@ type Log struct {
 
 	signed atomic.Int64 // when the file of the newest checkpoint was written, in nanoseconds; 0: not yet
 
-	mu    sync.Mutex // guards err and found, and changes of saveErr
+	mu    sync.Mutex // guards err and found, and changes of saveErr and flushErr
 	err   error
 	found string // what was wrong when the log was opened, or since
 
@@ -74,7 +74,7 @@ type Log struct {
 	direct   store.Written // the log, if callers write it themselves; else nil
 	unsynced chan struct{} // tells runDirect that something was written
 	told     atomic.Bool   // it was told
-	writing  sync.Mutex    // guards w if callers write, but for saveErr
+	writing  sync.Mutex    // guards w if callers write, but for saveErr and flushErr
 
 	w writer // owned by run, or guarded by writing
 }

@@ -97,7 +97,7 @@ func (l *Log) setBack(ctx context.Context, end store.Seq) error {
 		msg = nil // the alarm tells without it
 	}
 	l.w.seq, l.w.head = 0, chain.Digest{}
-	l.w.tail.empty()
+	l.emptyTail()
 	if err := l.readHead(ctx); err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ type writer struct {
 	parked    []*pending   // that wait for another event
 	group     []*pending   // room for a group
 	saveErr   error        // why the file does not hold the newest checkpoint
+	flushErr  error        // why the tail is not on disk
 	slab      []byte
 	ends      []int
 	recs      []store.Record
@@ -184,7 +185,7 @@ func (l *Log) unsigned() bool { return l.w.uncovered > 0 || l.w.saveErr != nil }
 func (l *Log) note(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.err = errors.Join(err, l.w.tail.failed, l.w.saveErr)
+	l.err = errors.Join(err, l.w.flushErr, l.w.saveErr)
 }
 
 // saved keeps whether the file of the newest checkpoint was written.
