@@ -11,6 +11,10 @@ import (
 // reasonField is where another gateway on the way to the engine tells why it refused.
 const reasonField = "X-Stagelock-Reason"
 
+// enginesOwn is the family of reasons for which nothing was carried out as far as a gateway can tell: its engine
+// had the whole call, and the gateway's repeats get that answer too.
+const enginesOwn = "engine"
+
 // ownChecks are what an engine throws of a call that turns staging on or off before it has changed anything:
 // the login is not known, the site is not there, the permission is missing.
 var ownChecks = []string{"RemoteAuthException", "NoSuchGroupException", "PrincipalException"}
@@ -20,7 +24,7 @@ var ownChecks = []string{"RemoteAuthException", "NoSuchGroupException", "Princip
 // the engine did. Of any other exception nobody knows.
 func unexecuted(t *liferay.Thrown, reason string, attaches bool) bool {
 	if r, known := policy.ReasonOf(reason); known {
-		return !r.Late && (r.Answer == policy.Exception || r.Answer == policy.AuthException)
+		return !r.Late && r.Family() != enginesOwn && (r.Answer == policy.Exception || r.Answer == policy.AuthException)
 	}
 	return reason == "" && attaches && slices.Contains(ownChecks, thrownBy(t))
 }

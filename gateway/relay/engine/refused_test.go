@@ -35,6 +35,8 @@ func TestWhatLeavesNothingToRepeat(t *testing.T) {
 		{"content that a gateway does not let pass", liferay.ClassPortalException, "content.denied", false, true},
 		{"a gateway that knows another secret", auth, "secret.wrong", false, true},
 		{"a gateway whose engine went away", liferay.ClassPortalException, "engine.lost", true, false},
+		{"a gateway whose engine answered with a page", liferay.ClassPortalException, "engine.page", true, false},
+		{"a gateway that its engine turned away", liferay.ClassPortalException, "engine.failing", false, false},
 		{"a gateway that refused the answer", liferay.ClassPortalException, "reply.refused", true, false},
 		{"a gateway that does not know", liferay.ClassPortalException, "repeat.unknown", true, false},
 		{"a gateway that answered a repeat", principal, "repeat.answered", true, false},
