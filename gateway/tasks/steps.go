@@ -157,11 +157,11 @@ func (c *call) inspect(ctx context.Context) error {
 	return nil
 }
 
-// first takes the token of a sender that proved who it is: it counts once, on every gateway of the
-// store. From here on the call is its peer's.
+// first takes the token of a sender that proved who it is: it counts once, whatever user and target a copy
+// names, as it covers neither, on every gateway of the store. From here on the call is its peer's.
 func (c *call) first(ctx context.Context, l *Link) token.First {
 	return func(nonce [16]byte) (bool, error) {
-		isNew, err := c.cfg.Nonces.Use(ctx, "task/"+l.Peer.Name+"/"+l.To.Server, nonce[:], token.Remember)
+		isNew, err := c.cfg.Nonces.Use(ctx, "task", nonce[:], token.Remember)
 		if err != nil || !isNew {
 			return isNew, err
 		}

@@ -123,6 +123,42 @@ func TestFixturesThroughARunningGateway(t *testing.T) {
 	t.Logf("%d forwarded, %d refused without a byte at the server", forwarded, refused)
 }
 
+// TestATokenIsGoodForOneTask: the token covers neither the path that a task is sent to nor the user, so a
+// copy of a call is one under another target, and as another user with the same password.
+func TestATokenIsGoodForOneTask(t *testing.T) {
+	hub, leaf := newTwin(t, "hub"), newTwin(t, "leaf")
+	ca := leaf.ca(t)
+	peer := func(name string) []string {
+		return []string{
+			"  - name: " + name, "    users: []", "    sends: { user: from-" + name + ", secret: { value: between } }",
+			"    target: { url: " + leaf.URL + ", path_context: /to-" + name + ", ca: " + ca + `, user: staging, secret: { value: of leaf } }`,
+		}
+	}
+	g := start(t, hub, options(t, hub, "hub", append(peer("dev"), peer("test")...)...))
+	send := func(path, body string) string {
+		status, reason, answer := g.target(path).call(t.Context(), body)
+		return said(status, reason, answer)
+	}
+	const no = "HTTP status 400: Not accepted"
+	out := message("own", "own password", "UpdateDocument", "", home, "", ";hub;")
+	if got := send("/to-dev", out); got != "" {
+		t.Fatalf("to dev: %q", got)
+	}
+	if got := send("/to-test", out); got != no || len(leaf.calls()) != 1 {
+		t.Errorf("the same to test: %q, %d calls", got, len(leaf.calls()))
+	}
+	in := message("from-dev", "between", "UpdateDocument", "", strings.Replace(home, "garden", "kitchen", 1), "", "")
+	if got := send("", in); got != "" {
+		t.Fatalf("from dev: %q", got)
+	}
+	if got := send("", strings.Replace(in, "from-dev", "from-test", 1)); got != no || len(hub.calls()) != 1 {
+		t.Errorf("the same from test: %q, %d calls", got, len(hub.calls()))
+	}
+	if v := g.verdicts(t); len(v) != 4 || v[1].Reason != "task.replay" || v[3].Reason != "task.replay" {
+		t.Errorf("%+v", v)
+	}
+}
+
 // TestTokensInTimeAndOnce is the tenth fixture: an old token, one that was used, one with another body;
 // and none of it is forgotten by a restart.
 func TestTokensInTimeAndOnce(t *testing.T) {
