@@ -162,8 +162,11 @@ func (c *call) inspect(ctx context.Context) error {
 func (c *call) first(ctx context.Context, l *Link) token.First {
 	return func(nonce [16]byte) (bool, error) {
 		isNew, err := c.cfg.Nonces.Use(ctx, "task", nonce[:], token.Remember)
-		if err != nil || !isNew {
-			return isNew, err
+		if err != nil {
+			return false, c.cfg.Visits.Unwritten(err)
+		}
+		if !isNew {
+			return false, nil
 		}
 		c.link = l
 		c.Authenticated(l.Peer.Name, l.Peer.User, "")
@@ -178,7 +181,7 @@ func (c *call) first(ctx context.Context, l *Link) token.First {
 	}
 }
 
-// unread names the reason why a call could not be read: the wire's, the client's, or the store's.
+// unread names the reason why a call could not be read: the wire's, the client's, or the gateway's own.
 func (c *call) unread(ctx context.Context, err error) error {
 	var cut *http1.Error
 	var p *tunnel.Problem
@@ -197,8 +200,6 @@ func (c *call) unread(ctx context.Context, err error) error {
 		return refused(r)
 	case ctx.Err() != nil:
 		return tunnel.NotBegun(visit.ReasonDraining, "the gateway is stopping", err)
-	case c.conn.Remaining() > 0 && c.Peer == "":
-		return c.cfg.Visits.Unwritten(err) // the store of nonces
 	}
 	return problem(tunnel.BadRequest, reasonCut, "the sender went away before its task was complete", err)
 }

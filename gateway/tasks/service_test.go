@@ -1,0 +1,198 @@
+package tasks_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/conf"
+	"github.com/stagelock/stagelock/gateway/audit"
+	"github.com/stagelock/stagelock/gateway/front"
+	"github.com/stagelock/stagelock/gateway/metrics"
+	"github.com/stagelock/stagelock/gateway/node/plan"
+	"github.com/stagelock/stagelock/gateway/tasks"
+	"github.com/stagelock/stagelock/gateway/visit"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/tunnel/http1/forward"
+	"github.com/stagelock/stagelock/tunnel/syncserver"
+	"github.com/stagelock/stagelock/tunnel/syncserver/token"
+)
+
+// record is an audit log that a test reads; verdicts that it is told to fail at are a fault.
+type record struct {
+	mu    sync.Mutex
+	all   []audit.Event
+	fault audit.Verdict
+}
+
+func (r *record) Append(_ context.Context, ev audit.Event) (store.Seq, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ev.Kind == audit.KindVerdict && ev.Verdict == r.fault {
+		panic("the log is at fault")
+	}
+	r.all = append(r.all, ev)
+	return store.Seq(len(r.all)), nil
+}
+
+func (r *record) AppendSoon(ctx context.Context, ev audit.Event) (store.Seq, error) {
+	return r.Append(ctx, ev)
+}
+
+func (r *record) Write(ctx context.Context, ev audit.Event) (store.Seq, error) {
+	return r.Append(ctx, ev)
+}
+
+// nonces knows none, or fails.
+type nonces struct{ err error }
+
+func (n *nonces) Use(context.Context, string, []byte, time.Duration) (bool, error) {
+	return n.err == nil, n.err
+}
+
+func (n *nonces) PruneNonces(context.Context) (int, error) { return 0, nil }
+
+type meter struct{}
+
+func (meter) Call(metrics.Call) {}
+
+// world is a service before a server that says what a test says.
+type world struct {
+	*tasks.Service
+	visits *visit.Visits
+	log    *record
+	nonces *nonces
+	server func(c net.Conn) // what it does with a connection
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	quiet := logrus.New()
+	quiet.SetOutput(io.Discard)
+	entry := logrus.NewEntry(quiet)
+	cfg, problems := conf.Load(conf.Options{File: "c.yaml", ReadFile: func(string) ([]byte, error) {
+		return []byte(`names: ["live.example.com"]
+hosts: { allow: ["192.0.2.0/24"] }
+engine: { profile: kentico, upstream: { nodes: ["http://127.0.0.1:1"] } }
+kentico:
+  name: live
+  receives: { user: staging, secret: { value: behind } }
+  peers:
+    - { name: dev, users: [], sends: { user: dev, secret: { value: between } } }
+`), nil
+	}})
+	if conf.Fatal(problems) {
+		t.Fatalf("configuration: %v", problems)
+	}
+	rules, problems := plan.Policy(plan.Options{Conf: cfg, Log: entry})
+	if conf.Fatal(problems) {
+		t.Fatalf("policy: %v", problems)
+	}
+	t.Cleanup(rules.Engine.Pool.Close)
+	policy, problems := plan.Tasks(plan.Options{Conf: cfg}, rules)
+	if conf.Fatal(problems) {
+		t.Fatalf("links: %v", problems)
+	}
+	w := &world{log: &record{}, nonces: &nonces{}}
+	policy.Links[0].To.Open = tasks.Gateway(forward.New(forward.Config{
+		Addr: "live:80", MaxReply: 1 << 20, Dial: func(context.Context, string, string) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go w.server(theirs)
+			return ours, nil
+		},
+	}), "live")
+	var err error
+	if w.visits, err = visit.New(visit.Config{Audit: w.log, Log: entry, Now: time.Now, Strangers: func() int { return 100 }}); err != nil {
+		t.Fatal(err)
+	}
+	w.Service, err = tasks.New(tasks.Config{
+		Visits: w.visits, Nonces: w.nonces, Meter: meter{}, Log: entry, NewID: func() string { return "id" },
+		Health: func(string) (int, []byte, bool) { return 0, nil, false },
+	}, policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// message is a task of dev, with rows of a table.
+func message(t *testing.T, table string) string {
+	t.Helper()
+	secret, err := token.NewSecret("between")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := secret.Sign("dev", [16]byte{1}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const assembly = "CMS.Synchronization, Version=13.0.13.0, Culture=neutral, PublicKeyToken=834b12a258f213f9"
+	row := syncserver.Row{Table: table, Columns: []syncserver.Column{{Name: "DocumentName", Value: "Home"}}}
+	return string(syncserver.Request(syncserver.Envelope{MessageID: "urn:uuid:1", To: "https://live", Token: signed}, syncserver.Task{
+		Type: "UpdateDocument", Servers: []string{"dev"}, Data: syncserver.Dataset{Root: "NewDataSet", Rows: []syncserver.Row{row}},
+	}, assembly))
+}
+
+// send sends a message from an address and returns what its sender reads.
+func (w *world) send(t *testing.T, from, message string) (*http.Response, string) {
+	t.Helper()
+	client, server := net.Pipe()
+	defer client.Close()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		w.Serve(t.Context(), front.Connection{Conn: server, Socket: netip.MustParseAddrPort(from)})
+	}()
+	go fmt.Fprintf(client, "POST %s HTTP/1.1\r\nHost: live.example.com\r\nContent-Type: text/xml; charset=utf-8\r\n"+
+		"SOAPAction: \"%s\"\r\nContent-Length: %d\r\n\r\n%s", syncserver.Path, syncserver.Action, len(message), message)
+	resp, err := http.ReadResponse(bufio.NewReader(client), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	<-served
+	w.visits.Wait()
+	return resp, string(body)
+}
+
+// reasons are what was recorded, and how it ended.
+func (w *world) reasons() (all []string) {
+	for _, ev := range w.log.all {
+		all = append(all, strings.TrimSpace(fmt.Sprintf("%s %s%s", ev.Verdict, ev.Reason, ev.End)))
+	}
+	return all
+}
+
+// TestAStoreThatIsAway: a call so small that it was read before its token was asked for was answered as one
+// whose sender had gone, and nothing said that the store was away.
+func TestAStoreThatIsAway(t *testing.T) {
+	w := newWorld(t)
+	w.nonces.err = errors.New("connection refused")
+	resp, _ := w.send(t, "192.0.2.1:1", message(t, "CMS_Document"))
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Status != "503 Target not reached, nothing was changed" {
+		t.Errorf("answered %s", resp.Status)
+	}
+	if got := w.reasons(); !slices.Equal(got, []string{"deny store.unwritable"}) {
+		t.Errorf("recorded %q", got)
+	}
+	if !errors.Is(w.visits.Broken(), w.nonces.err) {
+		t.Errorf("health says %v", w.visits.Broken())
+	}
+}
