@@ -70,7 +70,7 @@ var taskReasons = []Reason{
 		Meaning: "the gateway before that server did not take the task; nothing was changed",
 		Cure:    "look into the audit log of that gateway: user, password, clock and address of this one"},
 	{Code: "task.lost", Answer: LateResult, Late: true,
-		Meaning: "the server had the task and did not answer within three minutes",
+		Meaning: "the server had the task, and went away or gave no whole answer within three minutes",
 		Cure:    "look there whether it was carried out; synchronizing it again does no harm to an update"},
 	{Code: "task.reply", Answer: LateResult, Late: true,
 		Meaning: "the server had the task, and its answer is none of the staging service",

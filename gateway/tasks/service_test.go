@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -194,5 +195,38 @@ func TestAStoreThatIsAway(t *testing.T) {
 	}
 	if !errors.Is(w.visits.Broken(), w.nonces.err) {
 		t.Errorf("health says %v", w.visits.Broken())
+	}
+}
+
+// TestAServerThatStalls: what began an answer and did not end it held its sender, and one of the few places
+// for tasks, for ever.
+func TestAServerThatStalls(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 1000\r\n\r\n"
+	for _, tt := range []struct{ name, says string }{
+		{"without a word", ""}, {"in the head", head[:20]}, {"before the body", head}, {"in the body", head + "<soap:Envelope"},
+		{"after it began to wait", "HTTP/1.1 100 Continue\r\n\r\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.server = func(c net.Conn) {
+					if tt.says != "" {
+						go io.WriteString(c, tt.says)
+					}
+					io.Copy(io.Discard, c)
+				}
+				begun := time.Now()
+				resp, body := w.send(t, "192.0.2.1:1", message(t, "CMS_Document"))
+				if waited := time.Since(begun); waited != 165*time.Second {
+					t.Errorf("answered after %s", waited)
+				}
+				if resp.StatusCode != http.StatusOK || !strings.Contains(body, "May have been carried out") {
+					t.Errorf("answered %s: %s", resp.Status, body)
+				}
+				if got := w.reasons(); !slices.Equal(got, []string{"allow", "task.lost"}) {
+					t.Errorf("recorded %q", got)
+				}
+			})
+		})
 	}
 }

@@ -302,17 +302,17 @@ func (c *call) forward(context.Context) error {
 // tokenTime is how long the gateway's own token holds.
 const tokenTime = 5 * time.Minute
 
-// receive reads what the server says.
+var errSlow = errors.New("it took too long")
+
+// receive reads what the server says, to its end while the client still waits.
 func (c *call) receive(ctx context.Context) error {
 	begun, server := c.cfg.Visits.Now(), "the server "+c.link.To.Server
 	defer func() { c.meter.Engine = c.cfg.Visits.Now().Sub(begun) }()
-	there, err := c.line.Exchange.Await(ctx, c.left())
-	if err != nil || !there {
-		return tunnel.MayHaveRun(reasonLost, server+" did not answer in time", err)
-	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.left(), errSlow)
+	defer cancel()
 	reply, err := c.line.Exchange.Reply(ctx)
 	if err != nil {
-		return tunnel.MayHaveRun(reasonLost, server+" went away before it answered", err)
+		return tunnel.MayHaveRun(reasonLost, server+" gave no answer", err)
 	}
 	c.answer.status = reply.Status
 	if refusedByGateway(reply) {
@@ -320,8 +320,10 @@ func (c *call) receive(ctx context.Context) error {
 		return tunnel.NotBegun(reasonTurned, "the gateway before "+c.link.To.Server+" did not take the task", nil)
 	}
 	c.answer.reply, err = syncserver.ReadReply(reply.Status, reply)
+	if ctx.Err() != nil {
+		return tunnel.MayHaveRun(reasonLost, server+" did not end its answer", context.Cause(ctx))
+	}
 	if err != nil {
-		c.line.Exchange.Cut()
 		return tunnel.MayHaveRun(reasonReply, server+" gave an answer that is none", err)
 	}
 	c.answer.end = "answered"
