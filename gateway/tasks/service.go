@@ -169,6 +169,7 @@ func (s *session) serveOne(ctx context.Context, req *http1.Request, bad *http1.E
 	err := c.guarded(func() error { return c.run(ctx) })
 	if err != nil {
 		if fault := c.guarded(func() error { c.refuse(ctx, err); return nil }); fault != nil {
+			c.say(c.answerTo(problemOf(fault)), true) // unless something was answered already
 			return false
 		}
 	}

@@ -230,3 +230,18 @@ func TestAServerThatStalls(t *testing.T) {
 		})
 	}
 }
+
+// TestAFaultInARefusalIsAnswered: a fault while a task was refused left its sender without a word.
+func TestAFaultInARefusalIsAnswered(t *testing.T) {
+	w := newWorld(t)
+	w.log.fault = audit.Deny
+	resp, body := w.send(t, "192.0.2.1:1", message(t, "CMS_User"))
+	if resp.StatusCode != http.StatusServiceUnavailable || !resp.Close || body != "" {
+		t.Errorf("%s: %s", resp.Status, body)
+	}
+	w.log.fault = ""
+	resp, body = w.send(t, "192.0.2.1:1", message(t, "CMS_User"))
+	if resp.StatusCode != http.StatusOK || !strings.Contains(body, "Refused by gateway: a row of &quot;CMS_User&quot;") {
+		t.Errorf("the next: %s: %s", resp.Status, body)
+	}
+}
