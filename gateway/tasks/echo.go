@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"crypto/sha256"
 	"strings"
 	"sync"
 	"time"
@@ -23,8 +24,12 @@ type echoes struct {
 	row  map[string]int // echoes in a row, by sender and receiver
 }
 
-// object is one object as two servers have it, whichever of them sent it.
-type object struct{ a, b, key string }
+// object is one object as two servers have it, whichever of them sent it. Its key is a digest: what names
+// an object is a value of the task, of any length.
+type object struct {
+	a, b string
+	key  [sha256.Size]byte
+}
 
 // carried is what was carried last.
 type carried struct {
@@ -35,7 +40,7 @@ type carried struct {
 
 func between(from, to, key string) object {
 	a, b := strings.ToLower(from), strings.ToLower(to)
-	return object{min(a, b), max(a, b), key}
+	return object{min(a, b), max(a, b), sha256.Sum256([]byte(key))}
 }
 
 // is reports whether from sends to what it was sent by it and nothing else was carried between them since.

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -113,5 +114,20 @@ func TestEchoesAreBounded(t *testing.T) {
 	}
 	if !e.known("live", "dev", fmt.Sprint(2*maxEchoes-1), "1", noon) {
 		t.Error("the newest is forgotten")
+	}
+}
+
+// TestALongNameIsNotKept: the names of objects were kept as they came, up to 4 MiB each.
+func TestALongNameIsNotKept(t *testing.T) {
+	var e echoes
+	name := strings.Repeat("n", 1<<20)
+	e.carry("dev", "live", name, "1", noon)
+	for o := range e.last {
+		if n := len(o.a) + len(o.b) + len(o.key); n > 100 {
+			t.Errorf("%d bytes are kept of one object", n)
+		}
+	}
+	if !e.known("live", "dev", name, "1", noon) || e.known("live", "dev", name+"n", "1", noon) {
+		t.Error("not told from another")
 	}
 }
