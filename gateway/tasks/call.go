@@ -31,6 +31,8 @@ type call struct {
 	link    *Link // of an authenticated sender
 	task    syncserver.Admitted
 	facts   syncserver.Facts
+	object  string    // what names it, and what the task makes of it
+	content string    //
 	digest  hash.Hash // of the body
 	line    *Line
 	sent    bool // the server may have the task
@@ -62,12 +64,18 @@ func (c *call) closing() bool { return c.OverLimit || c.Ending() || c.calls.stop
 
 // Describe adds what the call said of itself to an event.
 func (c *call) Describe(ev *audit.Event) {
-	ev.BytesIn = c.req.ContentLength
-	if c.facts.Task == "" {
-		return
+	c.summarize(ev)
+	if c.facts.Task != "" {
+		ev.Fields = c.noted()
 	}
-	ev.Method, ev.Size = "SyncServer#"+c.facts.Task+"("+c.facts.Object+")", c.facts.Files/4*3
-	ev.Fields = c.noted()
+}
+
+// summarize is Describe without the facts of the task.
+func (c *call) summarize(ev *audit.Event) {
+	ev.BytesIn = c.req.ContentLength
+	if c.facts.Task != "" {
+		ev.Method, ev.Size = "SyncServer#"+c.facts.Task+"("+c.facts.Object+")", c.facts.Files/4*3
+	}
 }
 
 // noted are the facts of a task in the audit log.
@@ -99,8 +107,12 @@ func (c *call) noted() map[string]string {
 const maxNoted = 300
 
 func short(s string) string {
-	if r := []rune(s); len(r) > maxNoted {
-		return string(r[:maxNoted]) + "..."
+	letters := 0
+	for i := range s {
+		if letters == maxNoted {
+			return s[:i] + "..."
+		}
+		letters++
 	}
 	return s
 }
@@ -110,8 +122,7 @@ type outcome struct{ *call }
 
 // Describe adds how the call ended.
 func (o outcome) Describe(ev *audit.Event) {
-	o.call.Describe(ev)
-	ev.Fields = nil // the verdict has them
+	o.summarize(ev) // the verdict has the facts
 	ev.Status, ev.BytesOut, ev.End = o.answer.status, int64(len(o.answer.Body)), o.answer.end
 	if o.answer.reply.Result != "" {
 		ev.Detail = short(o.answer.reply.Result)

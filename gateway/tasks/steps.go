@@ -208,7 +208,8 @@ func (c *call) unread(ctx context.Context, err error) error {
 // it was.
 func (c *call) echo(ctx context.Context) error {
 	from, to := c.link.Peer.Name, c.link.To.Server
-	echo, alarm := c.echoes.is(from, to, c.task.Task.Key(), c.task.Task.Content(), c.cfg.Visits.Now())
+	c.object, c.content = c.task.Task.Key(), c.task.Task.Content()
+	echo, alarm := c.echoes.is(from, to, c.object, c.content, c.cfg.Visits.Now())
 	if !echo && c.task.Looped {
 		return problem(tunnel.Refused, reasonTaskLoop, "the server "+to+" has processed the task already", nil)
 	}
@@ -220,9 +221,7 @@ func (c *call) echo(ctx context.Context) error {
 			syncserver.Gateway + ", or does not compare names: it sends back what it was sent; name its target server " +
 			syncserver.Gateway + " or " + to)
 	}
-	v := visit.Verdict{
-		Verdict: audit.Answer, Reason: reasonEcho, Detail: "answered by the gateway: " + to + " has it already", Fields: c.noted(),
-	}
+	v := visit.Verdict{Verdict: audit.Answer, Reason: reasonEcho, Detail: "answered by the gateway: " + to + " has it already"}
 	if err := c.Allow(ctx, c, v); err != nil {
 		return err
 	}
@@ -252,7 +251,7 @@ func (c *call) reach(ctx context.Context) (err error) {
 // record writes the verdict before the server can have the task.
 func (c *call) record(ctx context.Context) error {
 	begun := c.cfg.Visits.Now()
-	v := visit.Verdict{Verdict: audit.Allow, Fields: c.noted()}
+	v := visit.Verdict{Verdict: audit.Allow}
 	if c.task.Misnamed {
 		c.cfg.Log.WithField("req", c.Ref).WithField("peer", c.link.Peer.Name).Warn("the task names another server than its sender: " +
 			"CMSStagingServerName and kentico.peers do not agree")
@@ -279,7 +278,7 @@ func (c *call) forward(context.Context) error {
 	body := syncserver.Request(syncserver.Envelope{
 		MessageID: "urn:uuid:" + c.cfg.NewID(), To: to.To, Token: signed, Expires: now.Add(tokenTime),
 	}, c.task.Task, to.Assembly)
-	c.undo = c.echoes.carry(c.link.Peer.Name, to.Server, c.task.Task.Key(), c.task.Task.Content(), now)
+	c.undo = c.echoes.carry(c.link.Peer.Name, to.Server, c.object, c.content, now)
 	c.sent = true
 	err = c.line.Exchange.Send(forward.RequestHead{
 		Target: to.Path, Host: c.line.Host, ContentType: "text/xml; charset=utf-8", ContentLength: int64(len(body)),

@@ -124,7 +124,10 @@ type Verdict struct {
 // outlives the process. The error is a Problem.
 func (v *Visit) Allow(ctx context.Context, s Subject, d Verdict) error {
 	ev := v.event(audit.KindVerdict, s)
-	ev.Verdict, ev.Reason, ev.Detail, ev.Fields = d.Verdict, d.Reason, d.Detail, d.Fields
+	ev.Verdict, ev.Reason, ev.Detail = d.Verdict, d.Reason, d.Detail
+	if d.Fields != nil {
+		ev.Fields = d.Fields
+	}
 	write := v.visits.cfg.Audit.Append
 	if d.Reads {
 		write = v.visits.cfg.Audit.Write

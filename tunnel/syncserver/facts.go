@@ -124,8 +124,10 @@ func (t Task) Content() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+var escapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
+
 // escape makes texts that follow each other one text that is read in one way only.
-func escape(s string) string { return strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(s) + "\n" }
+func escape(s string) string { return escapes.Replace(s) + "\n" }
 
 // volatile reports whether a server sets a column by itself. The number of a row is its first column.
 func volatile(column string, at int) bool {
