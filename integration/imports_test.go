@@ -152,7 +152,7 @@ var mayImport = map[string][]string{
 		"gateway/inbox", "gateway/outbox", "gateway/replica", "policy/topology", "store", "store/exchange",
 		"tunnel/source", "tunnel/sync",
 	},
-	"gateway/front": {"gateway/visit", "policy", "policy/quota", "tunnel", "tunnel/http1/wire"},
+	"gateway/front": {"gateway/visit", "policy", "policy/quota", "tunnel", "tunnel/http1", "tunnel/http1/wire"},
 	"gateway/inbox": {
 		"gateway/outbox", "store", "store/exchange", "tunnel", "tunnel/signed", "tunnel/sync",
 	},

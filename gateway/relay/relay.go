@@ -167,9 +167,6 @@ func (r *Relay) Announce() { r.leaving.Store(true) }
 // Draining reports whether Announce or Drain was called.
 func (r *Relay) Draining() bool { return r.leaving.Load() || r.publishes.Stopped() }
 
-// finishTime is how long a connection that ends may take to have its last answer acknowledged.
-const finishTime = 2 * time.Second
-
 // session is one connection that speaks HTTP/1.1.
 type session struct {
 	relay *Relay
@@ -179,23 +176,10 @@ type session struct {
 
 // Serve answers the calls of a connection until it ends, and closes it.
 func (r *Relay) Serve(ctx context.Context, c front.Connection) {
-	s := &session{relay: r, conn: http1.NewConn(c.Conn, r.Policy().Profile), Connection: c}
-	s.conn.Follow(func() *http1.Profile { return r.Policy().Profile })
-	c.Watch(s.conn)
-	defer s.conn.Close()
-	for {
-		s.Rest(true)
-		req, err := s.conn.Next(ctx)
-		s.Rest(false)
-		var refusal *http1.Error
-		if err != nil && !errors.As(err, &refusal) {
-			return
-		}
-		if !s.serveOne(ctx, req, refusal) || s.OverLimit {
-			break
-		}
-	}
-	s.conn.Finish(finishTime)
+	profile := func() *http1.Profile { return r.Policy().Profile }
+	s := &session{relay: r, conn: http1.NewConn(c.Conn, profile()), Connection: c}
+	s.conn.Follow(profile)
+	c.Requests(ctx, s.conn, s.serveOne)
 }
 
 // serveOne takes one call through the steps and reports whether the connection goes on. A request
@@ -204,8 +188,6 @@ func (s *session) serveOne(ctx context.Context, req *http1.Request, refusal *htt
 	r := s.relay
 	if refusal == nil {
 		r.cfg.Pause("head read")
-	} else {
-		req = &http1.Request{Method: refusal.Method}
 	}
 	r.publishes.Enter()
 	defer r.publishes.Leave()

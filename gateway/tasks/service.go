@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -123,10 +122,8 @@ func (s *Service) Drain(ctx context.Context, stopped func()) error {
 	}
 }
 
-const (
-	finishTime    = 2 * time.Second // for the last answer of a connection to be acknowledged
-	strangerDrain = 64 << 10        // of the body of a stranger, before he is told so
-)
+// strangerDrain is how much of the body of a stranger is read before he is told so.
+const strangerDrain = 64 << 10
 
 // session is one connection.
 type session struct {
@@ -137,30 +134,14 @@ type session struct {
 
 // Serve answers the calls of a connection until it ends, and closes it.
 func (s *Service) Serve(ctx context.Context, c front.Connection) {
-	ses := &session{Service: s, Connection: c, conn: http1.NewConn(c.Conn, s.Policy().Profile)}
-	ses.conn.Follow(func() *http1.Profile { return s.Policy().Profile })
-	c.Watch(ses.conn)
-	defer ses.conn.Close()
-	for {
-		ses.Rest(true)
-		req, err := ses.conn.Next(ctx)
-		ses.Rest(false)
-		var bad *http1.Error
-		if err != nil && !errors.As(err, &bad) {
-			return
-		}
-		if !ses.serveOne(ctx, req, bad) || ses.OverLimit {
-			break
-		}
-	}
-	ses.conn.Finish(finishTime)
+	profile := func() *http1.Profile { return s.Policy().Profile }
+	ses := &session{Service: s, Connection: c, conn: http1.NewConn(c.Conn, profile())}
+	ses.conn.Follow(profile)
+	c.Requests(ctx, ses.conn, ses.serveOne)
 }
 
 // serveOne takes one call through the steps and reports whether the connection goes on.
 func (s *session) serveOne(ctx context.Context, req *http1.Request, bad *http1.Error) bool {
-	if bad != nil {
-		req = &http1.Request{Method: bad.Method}
-	}
 	p := s.Policy()
 	c := &call{session: s, Visit: s.cfg.Visits.Open(s.Socket, p.Rules), policy: p, req: req, bad: bad}
 	c.Method = req.Method
