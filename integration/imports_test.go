@@ -188,7 +188,7 @@ var mayImport = map[string][]string{
 	"gateway/node/sockets": {},
 	"gateway/node/trial": {
 		"conf", "gateway/node/plan", "gateway/relay/rules", "policy", "policy/calls", "policy/secret",
-		"gateway/tasks", "tunnel/syncserver/kinds", "tunnel/syncserver/refusal",
+		"gateway/tasks", "tunnel/syncserver", "tunnel/syncserver/refusal",
 	},
 	"gateway/tasks": {
 		"gateway/audit", "gateway/front", "gateway/metrics", "gateway/relay/inflight", "gateway/upstream", "gateway/visit",

@@ -3,12 +3,13 @@ package trial
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/tasks"
-	"github.com/stagelock/stagelock/tunnel/syncserver/kinds"
+	"github.com/stagelock/stagelock/tunnel/syncserver"
 	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 )
 
@@ -73,7 +74,7 @@ func (t *trial) judgeTask(c Task, l *tasks.Link) bool {
 	err := l.Peer.Judge(c.Type, c.Object, c.Tables)
 	var r *refusal.Error
 	if errors.As(err, &r) {
-		t.refuse("judge", l.Peer.Name, string(tasks.Reason(r.Code)), r.Why, t.opening(c, l, r.Code))
+		t.refuse("judge", l.Peer.Name, string(tasks.Reason(r.Code)), r.Why, t.opening(c, l, r))
 		return false
 	}
 	what := strings.TrimSpace(c.Type + " " + c.Object)
@@ -91,20 +92,39 @@ func (t *trial) accountOf(name string) string {
 	return "kentico.sends"
 }
 
-// opening is the setting that would let a task pass.
-func (t *trial) opening(c Task, l *tasks.Link, code refusal.Code) string {
+// switches are the settings of a peer that open further tasks, with what each opens.
+var switches = []struct {
+	name string
+	on   func(p *syncserver.Peer, c Task)
+}{
+	{"deletes", func(p *syncserver.Peer, _ Task) { p.Deletes = true }},
+	{"sites", func(p *syncserver.Peer, _ Task) { p.Sites = true }},
+	{"acl", func(p *syncserver.Peer, _ Task) { p.ACL = true }},
+	{"dangerous_types", func(p *syncserver.Peer, _ Task) { p.Dangerous = true }},
+	{"tables", func(p *syncserver.Peer, c Task) {
+		kind := strings.ToLower(c.Object)
+		p.Tables = map[string][]string{kind: slices.Concat(p.Tables[kind], c.Tables, []string{"a"})}
+	}},
+}
+
+// opening is the setting by which a task would not be refused, or for something else.
+func (t *trial) opening(c Task, l *tasks.Link, refused *refusal.Error) string {
 	at := "kentico.peers"
 	for i, p := range t.cfg.Kentico.Peers {
 		if p.Name == l.Peer.Name || p.Name == l.To.Server {
 			at = fmt.Sprintf("kentico.peers[%d]", i)
 		}
 	}
-	setting := kinds.Setting(c.Type)
-	switch {
-	case code == refusal.TableDenied:
+	for _, s := range switches {
+		p := l.Peer
+		s.on(&p, c)
+		var still *refusal.Error
+		if err := p.Judge(c.Type, c.Object, c.Tables); !errors.As(err, &still) || still.Why != refused.Why {
+			return at + "." + s.name
+		}
+	}
+	if refused.Code == refusal.TableDenied { // dangerous_types alone opens none
 		return at + ".tables"
-	case code == refusal.TaskDenied && setting != "":
-		return at + "." + setting
 	}
 	return at
 }

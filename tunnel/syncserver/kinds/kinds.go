@@ -66,16 +66,6 @@ func Needs(task string) (setting string, ok bool) {
 	return setting, ok
 }
 
-// Setting returns the setting of a peer that could open a task of that type, in any case; empty: none.
-func Setting(task string) string {
-	for name, setting := range needs {
-		if strings.EqualFold(name, task) {
-			return setting
-		}
-	}
-	return ""
-}
-
 // All returns the types of tasks that can pass at all, those of every peer first.
 func All() []Kind {
 	var all []Kind

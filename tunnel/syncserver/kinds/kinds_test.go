@@ -29,9 +29,6 @@ func TestNeeds(t *testing.T) {
 			t.Errorf("%q: %q, %t; want %q, %t", tt.task, setting, ok, tt.setting, tt.ok)
 		}
 	}
-	if got := kinds.Setting("deleteobject"); got != kinds.Deletes {
-		t.Errorf("what an operator types in lower case is opened by %q", got)
-	}
 }
 
 // TestAll: each type stands once, with what opens it, and those of every peer come first.
