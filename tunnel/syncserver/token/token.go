@@ -16,8 +16,10 @@ const (
 	// TimeForm is the one form of a time on this wire.
 	TimeForm = "2006-01-02T15:04:05Z"
 	fresh    = 300 * time.Second
-	// Remember is how long a nonce must be known: longer than any token is taken, on either side.
-	Remember = 10 * time.Minute
+	// Remember is how long a nonce must be known: for as long as any gateway takes its token, fresh before
+	// and fresh after it was made, and fresh more, by which the clocks of gateways and of their store may
+	// differ.
+	Remember = 3 * fresh
 )
 
 // Token is a UsernameToken with a password digest. It does not cover the body of the call.

@@ -141,3 +141,34 @@ func TestForms(t *testing.T) {
 		}
 	}
 }
+
+// TestATokenIsKnownForAsLongAsItIsTaken: a token of a clock that is ahead was taken up to the moment at which
+// its nonce was forgotten, and by a second gateway, whose clock is behind, after it.
+func TestATokenIsKnownForAsLongAsItIsTaken(t *testing.T) {
+	const behind = 4 * time.Minute
+	s, err := token.NewSecret(password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := s.Sign("dev", nonce, created)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var until time.Time
+	first := func(now time.Time) token.First {
+		return func([16]byte) (bool, error) {
+			known := now.Before(until)
+			until = now.Add(token.Remember)
+			return !known, nil
+		}
+	}
+	used := created.Add(-5 * time.Minute)
+	if err := s.Authenticate(signed, "dev", used, first(used)); err != nil {
+		t.Fatal(err)
+	}
+	again := created.Add(5*time.Minute + behind)
+	var r *refusal.Error
+	if err := s.Authenticate(signed, "dev", again.Add(-behind), first(again)); !errors.As(err, &r) || r.Code != refusal.Replay {
+		t.Errorf("taken a second time: %v", err)
+	}
+}
