@@ -39,11 +39,8 @@ func (c *call) route(context.Context) error {
 	return nil
 }
 
-// asked tells the audit log what path it was; what stands behind it may be anybody's secret.
-func (c *call) asked() error {
-	path, _, _ := strings.Cut(c.req.Target, "?")
-	return fmt.Errorf("%s %s", c.req.Method, visit.Shown(path))
-}
+// asked tells the audit log what path it was.
+func (c *call) asked() error { return fmt.Errorf("%s %s", c.req.Method, visit.Shown(c.req.Target)) }
 
 // health answers a probe of this machine, a balancer, or an allowed host.
 func (c *call) health() (status int, body []byte, ok bool) {

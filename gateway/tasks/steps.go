@@ -69,7 +69,7 @@ func (c *call) client(context.Context) error { return c.Client(c.req.ForwardedFo
 
 func (c *call) admit(context.Context) error { return c.Admit(c.OverLimit) }
 
-// route answers health, and lets the paths of links pass whose senders come from this address.
+// route answers health, and lets the paths of links pass.
 func (c *call) route(context.Context) error {
 	if c.req.Method != http.MethodPost && c.Local() {
 		if status, body, ok := c.cfg.Health(c.req.Target); ok {
@@ -80,7 +80,7 @@ func (c *call) route(context.Context) error {
 	}
 	links := c.candidates()
 	if len(links) == 0 {
-		return problem(tunnel.NotFound, reasonPath, "nothing is here", errors.New(visit.Shown(c.req.Target)))
+		return problem(tunnel.NotFound, reasonPath, "nothing is here", errors.New(c.req.Method+" "+visit.Shown(c.req.Target)))
 	}
 	head := syncserver.Head{
 		Method: c.req.Method, Target: c.req.Target, ContentType: c.req.ContentType, SOAPAction: c.req.Action,

@@ -153,6 +153,7 @@ func TestPathsAreShownHarmless(t *testing.T) {
 		{"no text", "/\xff", `"/\xff"`},
 		{"other letters", "/läden/日本", `"/l\u00e4den/\u65e5\u672c"`},
 		{"text that runs backwards", "/\u202etxt", `"/\u202etxt"`},
+		{"a query", "/a?password=b", `"/a"`},
 		{"200 bytes", strings.Repeat("a", 200), `"` + strings.Repeat("a", 200) + `"`},
 		{"201 bytes", strings.Repeat("a", 201), `"` + strings.Repeat("a", 200) + `"...`},
 		{"a letter that is cut", strings.Repeat("a", 199) + "ä", `"` + strings.Repeat("a", 199) + `\xc3"...`},

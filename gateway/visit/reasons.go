@@ -2,6 +2,7 @@ package visit
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/stagelock/stagelock/tunnel"
 )
@@ -23,9 +24,10 @@ func problem(code tunnel.Code, reason tunnel.Reason, msg string, err error) *tun
 // maxShown bounds what is shown of a path.
 const maxShown = 200
 
-// Shown is how a refusal records a path that anybody may have chosen: quoted, in ASCII, and not all of a
-// long one.
-func Shown(path string) string {
+// Shown is how a refusal records a target that anybody may have chosen: its path, quoted, in ASCII, and not
+// all of a long one. What stands behind the path may be anybody's secret.
+func Shown(target string) string {
+	path, _, _ := strings.Cut(target, "?")
 	if len(path) > maxShown {
 		return strconv.QuoteToASCII(path[:maxShown]) + "..."
 	}
