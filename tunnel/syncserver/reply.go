@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/stagelock/stagelock/tunnel/syncserver/markup"
-	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 )
 
 const (
@@ -92,20 +91,6 @@ func Forwarded(r Reply, messageID, relates, to string) Answer {
 			"<faultcode>soap:Server</faultcode><faultstring>"+markup.Escape(r.Fault)+"</faultstring></soap:Fault>")}
 	}
 	return result(r.Result, messageID, relates, to)
-}
-
-// Refused answers a call that was judged and not sent. A stranger is told one phrase, whatever it was;
-// who is authenticated is told why, under a reference of the log. An error that is no Refusal is a
-// fault of the gateway: nothing was changed.
-func Refused(err error, ref, messageID, relates, to string) Answer {
-	var r *refusal.Error
-	switch {
-	case !errors.As(err, &r):
-		return NotReached()
-	case r.Status != 0:
-		return Answer{Status: r.Status, Reason: NotAccepted}
-	}
-	return Denied(r.Why, ref, messageID, relates, to)
 }
 
 // Denied answers a call of an authenticated sender that may not be carried out.
