@@ -70,7 +70,8 @@ func (s *side) next(ctx context.Context) (sync.Shown, bool, error) {
 	return s.left[0], true, nil
 }
 
-// compare holds what a target shows against what is shown here.
+// compare holds what a target shows against what is shown here. What was on its way there when it began may have
+// arrived behind the page that was read, and what is now may have been made behind it: neither differs.
 func (x *Exchange) compare(ctx context.Context, o Order) (any, error) {
 	p, err := x.target(ctx, o)
 	if err != nil {
@@ -80,27 +81,62 @@ func (x *Exchange) compare(ctx context.Context, o Order) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	moving := map[sync.Object]bool{}
+	if err := x.moving(ctx, p.ID, moving); err != nil {
+		return nil, err
+	}
 	out := Comparison{Target: n.of(p.ID), Differences: []Difference{}}
 	here := side{more: true, read: func(ctx context.Context, c sync.Compare) (sync.Page, error) { return x.page(ctx, p.Kinds, c) }}
 	there := side{more: true, read: x.clients[p.ID].Compare}
+	if err := out.hold(ctx, here, there); err != nil {
+		return nil, err
+	}
+	if err := x.moving(ctx, p.ID, moving); err != nil {
+		return nil, err
+	}
+	for i, d := range out.Differences {
+		if moving[d.Object] && d.Why != "conflict" {
+			out.Differences[i].Why = "on its way"
+		}
+	}
+	return out, nil
+}
+
+// maxMoving is of how many deliveries is known that they are on their way.
+const maxMoving = 100_000
+
+// moving adds the objects that are on their way to a target.
+func (x *Exchange) moving(ctx context.Context, target sync.ServerID, all map[sync.Object]bool) error {
+	for _, state := range []exchange.DeliveryState{exchange.Pending, exchange.Waiting} {
+		open, err := x.cfg.Book.Deliveries(ctx, exchange.Filter{Target: target, State: state, Limit: maxMoving})
+		if err != nil {
+			return err
+		}
+		for _, d := range open {
+			all[d.Object] = true
+		}
+	}
+	return nil
+}
+
+// hold notes every object that one of two sides shows.
+func (c *Comparison) hold(ctx context.Context, here, there side) error {
 	for {
 		h, inHere, err := here.next(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		t, inThere, err := there.next(ctx)
 		if err != nil {
-			return nil, &Failure{Code: "peer", Message: err.Error()}
+			return &Failure{Code: "peer", Message: err.Error()}
 		}
 		if !inHere && !inThere {
-			return out, nil
+			return nil
 		}
 		if inHere && inThere && h.Object != t.Object {
 			inHere, inThere = h.Object < t.Object, t.Object < h.Object
 		}
-		if err := x.tell(ctx, &out, p.ID, found(h, inHere), found(t, inThere)); err != nil {
-			return nil, err
-		}
+		c.note(found(h, inHere), found(t, inThere))
 		if inHere {
 			here.left = here.left[1:]
 		}
@@ -137,25 +173,13 @@ func differenceOf(here, there *sync.Shown) Difference {
 	return d
 }
 
-// tell notes one object, which at least one of the two shows.
-func (x *Exchange) tell(ctx context.Context, out *Comparison, target sync.ServerID, here, there *sync.Shown) error {
+// note counts one object, which at least one of the two shows.
+func (c *Comparison) note(here, there *sync.Shown) {
 	if here != nil && there != nil && here.Payload == there.Payload {
-		out.Same++
-		return nil
+		c.Same++
+		return
 	}
-	if out.More = len(out.Differences) >= maxDifferences; out.More {
-		return nil
+	if c.More = len(c.Differences) >= maxDifferences; !c.More {
+		c.Differences = append(c.Differences, differenceOf(here, there))
 	}
-	d := differenceOf(here, there)
-	for _, state := range []exchange.DeliveryState{exchange.Pending, exchange.Waiting} {
-		open, err := x.cfg.Book.Deliveries(ctx, exchange.Filter{Target: target, Object: d.Object, State: state, Limit: 1})
-		if err != nil {
-			return err
-		}
-		if len(open) > 0 && d.Why != "conflict" {
-			d.Why = "on its way"
-		}
-	}
-	out.Differences = append(out.Differences, d)
-	return nil
 }

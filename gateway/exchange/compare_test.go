@@ -21,19 +21,26 @@ import (
 
 // opposite is what reaches another exchange without a network.
 type opposite struct {
-	x    *exchange.Exchange
-	away bool
+	x             *exchange.Exchange
+	away          bool
+	before, after func() // what happens meanwhile; nil for nothing
 }
 
 func (o *opposite) RoundTrip(r *http.Request) (*http.Response, error) {
 	if o.away {
 		return nil, errors.New("connection refused")
 	}
+	if o.before != nil {
+		o.before()
+	}
 	in := httptest.NewRequest(r.Method, r.URL.String(), r.Body)
 	in.Header = r.Header
 	w := httptest.NewRecorder()
 	if err := o.x.Serve(w, in, func(string) {}); err != nil {
 		return nil, err
+	}
+	if o.after != nil {
+		o.after()
 	}
 	resp := w.Result()
 	resp.Request = r
@@ -124,6 +131,27 @@ func TestCompare(t *testing.T) {
 		if (d.Here == "") != (d.Why == "only there") || (d.There == "") != (d.Why == "only here" || d.Why == "on its way") {
 			t.Errorf("%+v", d)
 		}
+	}
+}
+
+// TestCompareWhileChangesArrive: what arrived behind the page that was read, and what was made behind it, differs
+// for no other reason.
+func TestCompareWhileChangesArrive(t *testing.T) {
+	w := newTwo(t)
+	w.here.made(1, "s/article/arrives", serverOf(2))
+	w.between.before = func() {
+		w.here.made(2, "s/article/made", serverOf(2))
+		w.there.shows(1, "s/article/made", "as it is there already")
+	}
+	w.between.after = func() {
+		w.here.must(w.here.Settle(t.Context(), serverOf(2), stored.Result{ID: sync.ID{Origin: serverOf(1), Counter: 1}, State: stored.Done}))
+	}
+	var got exchange.Comparison
+	if code := w.here.ask("compare", exchange.Order{Target: "server2"}, &got); code != "" {
+		t.Fatal(code)
+	}
+	if len(got.Differences) != 2 || got.Differences[0].Why != "on its way" || got.Differences[1].Why != "on its way" {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 func (sh shell) compareCommand() *cli.Command {
 	return &cli.Command{
 		Name: "compare", Usage: "hold what another server shows against what is shown here: exit 1 on differences", ArgsUsage: "SERVER",
-		Description: "It changes nothing. What is on its way, or is to be decided, is told from what is different for no such reason.",
+		Description: "It changes nothing. What is on its way there, or is to be decided, is told from what differs for no such reason.",
 		Flags:       flags.Running(),
 		Action: func(c *cli.Context) error {
 			args, err := flags.Operands(c, "the name or key of a server")
