@@ -80,7 +80,6 @@ type Exchange struct {
 	pull    chan struct{}                    // somebody asks for a look into the journal
 	far     far
 	figures atomic.Pointer[Status] // as they were a while ago
-	counted time.Time              // belongs to read
 }
 
 // New returns an Exchange. It opens nothing.
@@ -189,31 +188,38 @@ func (x *Exchange) hello(ctx context.Context, to sync.ServerID) (sync.Hello, err
 	return h, err
 }
 
-// Run reads the journal and delivers until ctx ends.
+// Run reads the journal, delivers and counts until ctx ends.
 func (x *Exchange) Run(ctx context.Context) error {
 	var all errgroup.Group
 	all.Go(func() error { return x.read(ctx) })
 	all.Go(func() error { return x.outbox.Run(ctx) })
+	all.Go(func() error { return x.count(ctx) })
 	return all.Wait()
 }
 
 // countEach is how often figures are counted for those who only look on.
 const countEach = 5 * time.Second
 
-// count keeps figures that are read without waiting.
-func (x *Exchange) count(ctx context.Context) {
-	now := x.cfg.Now()
-	if now.Sub(x.counted) < countEach {
-		return
+// count keeps figures that are read without waiting, whatever the engine does. Old ones are none.
+func (x *Exchange) count(ctx context.Context) error {
+	each := time.NewTicker(countEach)
+	defer each.Stop()
+	for ctx.Err() == nil {
+		var last *Status
+		if s, err := x.status(ctx, Order{}); err == nil {
+			now := s.(Status)
+			last = &now
+		}
+		x.figures.Store(last)
+		select {
+		case <-ctx.Done():
+		case <-each.C:
+		}
 	}
-	x.counted = now
-	if s, err := x.status(ctx, Order{}); err == nil {
-		last := s.(Status)
-		x.figures.Store(&last)
-	}
+	return nil
 }
 
-// Figures are how the exchange was a few seconds ago; false before it has looked.
+// Figures are how the exchange was a few seconds ago; false before it has looked, and while it cannot.
 func (x *Exchange) Figures() (Status, bool) {
 	if s := x.figures.Load(); s != nil {
 		return *s, true
@@ -250,7 +256,6 @@ func (x *Exchange) read(ctx context.Context) error {
 			}
 			wait = min(30*time.Second, x.cfg.Interval<<min(failures, 6))
 		}
-		x.count(ctx)
 		if now := x.cfg.Now(); now.Sub(pruned) > time.Hour {
 			pruned = now
 			if _, err := x.cfg.Book.Prune(ctx, keep); err != nil && ctx.Err() == nil {
