@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	stdsync "sync"
 	"testing"
@@ -45,6 +46,7 @@ type peer struct {
 	hello  sync.Hello
 	calls  map[string]int
 	got    []sync.ID // delivered, in order
+	most   int       // bytes of a message
 	refuse int       // a status for every call
 }
 
@@ -61,6 +63,13 @@ func (p *peer) called(name string) int {
 	return p.calls[name]
 }
 
+// delivered returns what was, in order.
+func (p *peer) delivered() []sync.ID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.got)
+}
+
 func (p *peer) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,6 +82,7 @@ func (p *peer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	name := strings.TrimPrefix(r.URL.Path, sync.Path)
 	p.calls[name]++
+	p.most = max(p.most, len(body))
 	answer, err := json.Marshal(p.answer(name, body))
 	if err != nil {
 		return nil, err
@@ -143,7 +153,7 @@ func at(t *testing.T, play func(p *place)) {
 func pass(d time.Duration) { <-time.After(d) }
 
 // make accepts the nth change of server 1 for the target.
-func (p *place) make(n uint64, o sync.Object, text string) {
+func (p *place) make(n uint64, o sync.Object, text string, needs ...sync.Object) {
 	p.t.Helper()
 	ctx := p.t.Context()
 	d, size, err := p.Put(ctx, strings.NewReader(text))
@@ -151,7 +161,7 @@ func (p *place) make(n uint64, o sync.Object, text string) {
 	s, err := p.Object(ctx, o)
 	must(p.t, err)
 	c := &sync.Change{ID: sync.ID{Origin: serverOf(1), Counter: n}, Object: o, Op: sync.Put, Payload: d, Size: size,
-		Stamp: sync.Stamp{Milli: time.Now().UnixMilli()}}
+		Needs: needs, Stamp: sync.Stamp{Milli: time.Now().UnixMilli()}}
 	c.Follow(s.Versions)
 	c.Sign(keyOf(1))
 	out := sync.Edit(s, c, int64(n))
@@ -189,8 +199,8 @@ func TestWhatIsQueuedArrivesInOrder(t *testing.T) {
 		}
 		pass(time.Second)
 		p.want("all", exchange.Done, exchange.Done, exchange.Done)
-		if len(p.peer.got) != 3 || p.peer.got[0].Counter != 1 || p.peer.got[2].Counter != 3 {
-			t.Errorf("delivered %v", p.peer.got)
+		if got := p.peer.delivered(); len(got) != 3 || got[0].Counter != 1 || got[2].Counter != 3 {
+			t.Errorf("delivered %v", got)
 		}
 	})
 }
@@ -239,7 +249,7 @@ func TestAChangeThatItsEngineCannotTakeIsADeadLetter(t *testing.T) {
 		p.want("at first", exchange.Pending, exchange.Done)
 		pass(3 * time.Hour)
 		p.want("after ten tries", exchange.Dead, exchange.Done)
-		if n := len(p.peer.got); n != 11 {
+		if n := len(p.peer.delivered()); n != 11 {
 			t.Errorf("%d deliveries, want ten tries and the other", n)
 		}
 	})
@@ -315,5 +325,28 @@ func TestWhatATargetNeverTakesHoldsNobody(t *testing.T) {
 		p.make(2, "s/article/a", "two")
 		pass(time.Second)
 		p.want("refused for good, and held in a conflict", exchange.Dead, exchange.Done)
+	})
+}
+
+// TestTheLargestChangesWithContentsAreOneMessage that the other side reads: one that is too long stops the target.
+func TestTheLargestChangesWithContentsAreOneMessage(t *testing.T) {
+	at(t, func(p *place) {
+		var needs []sync.Object
+		for i := range 30 {
+			needs = append(needs, sync.Object(strings.Repeat("s", 190)+"/article/"+strings.Repeat("n", 290)+strconv.Itoa(i)))
+		}
+		p.peer.set(func(p *peer) { p.away = true })
+		for n := range uint64(2 * sync.MaxOffer) {
+			o := sync.Object("s/article/" + strconv.FormatUint(n, 10))
+			p.make(n+1, o, string(o)+strings.Repeat("x", sync.MaxDeliver/sync.MaxOffer-32), needs...)
+		}
+		p.peer.set(func(p *peer) { p.away = false })
+		pass(time.Hour)
+		got := len(p.peer.delivered())
+		p.peer.set(func(p *peer) {
+			if got != 2*sync.MaxOffer || p.most > sync.MaxMessage || p.most < sync.MaxMessage/2 {
+				t.Errorf("%d delivered, a message had %d bytes", got, p.most)
+			}
+		})
 	})
 }

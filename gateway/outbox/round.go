@@ -57,6 +57,7 @@ func (s *sender) round(ctx context.Context, due []exchange.Delivery) error {
 	return s.settle(ctx, r)
 }
 
+// offer is of as many changes as one message carries, with all contents that a Deliver may have.
 func (s *sender) offer(ctx context.Context, due []exchange.Delivery) (o sync.Offer, err error) {
 	size := 0
 	for _, d := range due {
@@ -64,7 +65,7 @@ func (s *sender) offer(ctx context.Context, due []exchange.Delivery) (o sync.Off
 		if err != nil {
 			return o, err
 		}
-		if size += len(e.Change.Append(nil)); size > sync.MaxMessage/2 {
+		if size += len(e.Change.Append(nil)); size > sync.MaxMessage/4 {
 			break
 		}
 		o.Changes = append(o.Changes, sync.Offered{Change: e.Change, Processed: e.Listed})
