@@ -44,9 +44,15 @@ func (h batch) applyAll(w http.ResponseWriter, r *http.Request) {
 	out := make([]outcome, len(done))
 	for i, d := range done {
 		out[i].Seq = d.Seq
-		if refused, is := refusalOf(d.Err); is {
-			out[i].Refusal = &refused
+		if d.Err == nil {
+			continue
 		}
+		refused, is := refusalOf(d.Err)
+		if !is { // what became of it is not known
+			fail(w, d.Err)
+			return
+		}
+		out[i].Refusal = &refused
 	}
 	answer(w, http.StatusOK, out)
 }

@@ -54,6 +54,15 @@ func TestSeveralOverHTTP(t *testing.T) {
 	}
 }
 
+// TestOneOfSeveralOfWhichNobodyKnows: an error that does not say that nothing was changed is no success of that one.
+func TestOneOfSeveralOfWhichNobodyKnows(t *testing.T) {
+	c := start(t, &together{says: []source.Applied{{Seq: 7}, {Err: errors.New("the disk is gone")}}}, "token")
+	got, err := c.ApplyAll(t.Context(), []source.Application{{Object: "s/article/0"}, {Object: "s/article/1"}})
+	if !errors.Is(err, source.ErrFailed) || source.Unchanged(err) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // TestAnEngineThatTakesOneAtATime: an older one has no such call, and nothing is said to have been tried.
 func TestAnEngineThatTakesOneAtATime(t *testing.T) {
 	c := start(t, &spoken{}, "token")
