@@ -156,12 +156,8 @@ func (r *Replica) apply(ctx context.Context, before sync.State, out sync.Outcome
 	}
 	r.cfg.Pause("intended")
 	seq, err := r.write(ctx, before, out.Show, in.Tag)
-	if source.Unchanged(err) {
-		return errors.Join(err, r.cfg.Changes.Forget(context.WithoutCancel(ctx), in))
-	}
 	if err != nil {
-		r.unsettled.Store(true)
-		return err
+		return r.undone(ctx, err, in)
 	}
 	r.cfg.Pause("applied")
 	out.After.Seq = seq

@@ -292,3 +292,37 @@ func TestOfManyAContentIsMissing(t *testing.T) {
 		t.Errorf("answers %v", got)
 	}
 }
+
+// clinging is a book that does not forget the first intents.
+type clinging struct {
+	book
+	err error
+}
+
+func (b *clinging) Forget(ctx context.Context, all ...sync.Intent) error {
+	if err := b.err; err != nil {
+		b.err = nil
+		return err
+	}
+	return b.book.Forget(ctx, all...)
+}
+
+// TestAnIntentThatCouldNotBeForgottenIsSettled, whether its change came alone or with others.
+func TestAnIntentThatCouldNotBeForgottenIsSettled(t *testing.T) {
+	for name, n := range map[string]int{"alone": 1, "with others": 3} {
+		t.Run(name, func(t *testing.T) {
+			b := newBatched(t)
+			r := b.other(b.to.engine, &clinging{b.to.book, store.ErrFull})
+			b.from.engine.parents, b.to.engine.parents = true, true
+			for i := range n {
+				b.from.engine.edit(object(i)+"/child", "a child whose parent is not there")
+			}
+			r.Receive(t.Context(), serverOf(0), b.offer())
+			_, err := r.Pull(t.Context())
+			b.must(err)
+			if all, err := b.to.book.Intents(t.Context()); err != nil || len(all) > 0 {
+				t.Errorf("intents %+v, %v", all, err)
+			}
+		})
+	}
+}
