@@ -184,7 +184,9 @@ func (m *Memory) Deliveries(_ context.Context, f exchange.Filter) (all []exchang
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range m.chosen(f) {
-		all = append(all, *d)
+		if len(all) < cmp.Or(f.Limit, 1000) {
+			all = append(all, *d)
+		}
 	}
 	return all, nil
 }

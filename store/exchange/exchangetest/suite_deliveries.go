@@ -80,6 +80,11 @@ func settle(t *testing.T, p *place) {
 	p.settle(2, exchange.Done, 0)
 	p.wantDue("what waits is looked at when something arrived", 1)
 	p.settle(2, exchange.Dead, 0) // it has ended
+	newest, err := p.Deliveries.Deliveries(ctx, exchange.Filter{Target: serverOf(9), Limit: 2})
+	must(t, err)
+	if len(newest) != 2 || newest[0].ID.Counter != 3 || newest[1].ID.Counter != 2 {
+		t.Errorf("the newest two are %+v", newest)
+	}
 	all, err := p.Deliveries.Deliveries(ctx, exchange.Filter{Target: serverOf(9)})
 	must(t, err)
 	if len(all) != 3 || all[1].State != exchange.Done || all[1].EndedAt.IsZero() || all[1].Tries != 1 || all[1].Bytes != 3 ||
