@@ -26,8 +26,7 @@ const (
 const attempts = 5
 
 // Wanted returns what becomes of changes that are offered, without taking any: those that are known are
-// done, of the others the content is wanted. Of changes of one object that contain each other only the
-// last is wanted; the others are history once it is there, and their contents are not needed.
+// done, of the others the content is wanted.
 func (r *Replica) Wanted(ctx context.Context, offered []sync.Offered) ([]sync.Answer, error) {
 	ids := make([]sync.ID, len(offered))
 	for i, o := range offered {
