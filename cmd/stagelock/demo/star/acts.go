@@ -85,8 +85,11 @@ func (s *star) taken(ctx context.Context, leaf *server) error {
 // versions are those that the hub has of the article.
 func (s *star) versions(ctx context.Context) (all []Version, err error) {
 	found, err := order[[]exchange.Conflict](ctx, s.hub(), "conflicts", exchange.Order{Object: object(hours)})
-	if err != nil || len(found) != 1 {
-		return nil, fmt.Errorf("%d conflicts on %s: %w", len(found), s.hub().name, err)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != 1 {
+		return nil, fmt.Errorf("%d conflicts on %s, not one", len(found), s.hub().name)
 	}
 	for _, v := range found[0].Versions {
 		c, err := order[exchange.Order](ctx, s.hub(), "content", exchange.Order{Digest: v.Payload})
@@ -102,9 +105,12 @@ func (s *star) versions(ctx context.Context) (all []Version, err error) {
 func (s *star) decide(ctx context.Context, out *Conflict) error {
 	take := exchange.Order{Object: object(hours), Take: s.leaf(2).name, Author: "the editor in chief"}
 	_, err := order[exchange.Done](ctx, s.hub(), "resolve", take)
+	if err == nil {
+		return fmt.Errorf("a decision on %s was not refused", s.hub().name)
+	}
 	var no *exchange.Failure
 	if !errors.As(err, &no) {
-		return fmt.Errorf("a decision on %s was not refused: %w", s.hub().name, err)
+		return err
 	}
 	out.Refused = no.Message
 	done, err := order[exchange.Done](ctx, s.leaf(1), "resolve", take)
