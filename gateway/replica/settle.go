@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel/source"
@@ -15,24 +16,26 @@ func (r *Replica) settle(ctx context.Context) error {
 		return nil
 	}
 	all, err := r.cfg.Changes.Intents(ctx)
+	if err != nil {
+		return err
+	}
+	rows, err := r.firsts(ctx, all)
+	if err != nil {
+		return err
+	}
 	for _, in := range all {
-		if err == nil {
-			err = r.settleOne(ctx, in)
+		if err := r.settleOne(ctx, in, rows[in.Object]); err != nil {
+			return err
 		}
 	}
-	if err == nil {
-		r.unsettled.Store(false)
-	}
-	return err
+	r.unsettled.Store(false)
+	return nil
 }
 
-// settleOne looks for the first row of the object after what was expected: it is ours, or a person's,
+// settleOne judges by the first row of the object after what was expected: it is ours, or a person's,
 // or there is none.
-func (r *Replica) settleOne(ctx context.Context, in sync.Intent) error {
-	row, err := r.first(ctx, in)
+func (r *Replica) settleOne(ctx context.Context, in sync.Intent, row source.Row) error {
 	switch {
-	case err != nil:
-		return err
 	case row.Seq == 0:
 		return r.again(ctx, in)
 	case row.Tag != in.Tag:
@@ -75,23 +78,31 @@ func (r *Replica) outcome(s sync.State, in sync.Intent) sync.Outcome {
 	return sync.Receive(s, in.Change, r.cfg.Policy())
 }
 
-func (r *Replica) first(ctx context.Context, in sync.Intent) (source.Row, error) {
+// firsts looks once through the journal for the first row of each intent's object after what was expected: a
+// batch leaves many, and what is new is expected behind the very beginning.
+func (r *Replica) firsts(ctx context.Context, all []sync.Intent) (map[sync.Object]source.Row, error) {
 	const page = 500
-	for after := in.Expect; ; {
+	found, expect, after := map[sync.Object]source.Row{}, map[sync.Object]int64{}, int64(math.MaxInt64)
+	for _, in := range all {
+		expect[in.Object], after = in.Expect, min(after, in.Expect)
+	}
+	for len(expect) > 0 {
 		rows, err := r.cfg.Source.Changes(ctx, after, page)
 		if err != nil {
-			return source.Row{}, err
+			return nil, err
 		}
 		for _, row := range rows {
-			if row.Object == in.Object {
-				return row, nil
+			if seq, open := expect[row.Object]; open && row.Seq > seq {
+				found[row.Object] = row
+				delete(expect, row.Object)
 			}
 			after = row.Seq
 		}
 		if len(rows) < page {
-			return source.Row{}, nil
+			break
 		}
 	}
+	return found, nil
 }
 
 // finish accepts the change of an intent that the engine has carried out.

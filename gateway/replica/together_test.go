@@ -253,6 +253,48 @@ func TestWhatWasNotKeptIsSettled(t *testing.T) {
 	}
 }
 
+// asked is an engine that counts how often its journal is read.
+type asked struct {
+	*engine
+	looks int
+}
+
+func (e *asked) Changes(ctx context.Context, after int64, limit int) ([]source.Row, error) {
+	e.looks++
+	return e.engine.Changes(ctx, after, limit)
+}
+
+// TestIntentsOfManyAreSettledWithOneLook into a journal that is long, each by its own row.
+func TestIntentsOfManyAreSettledWithOneLook(t *testing.T) {
+	b := newBatched(t)
+	for n := range 3000 {
+		b.to.engine.edit(object(1000+n), "of before")
+	}
+	const many = 20
+	for n := range many {
+		b.from.engine.edit(object(n), fmt.Sprint("text ", n))
+	}
+	e := &asked{engine: b.to.engine}
+	full := &stubborn{book: b.to.book}
+	r := b.other(e, full)
+	offered := b.offer()
+	e.looks, full.err = 0, store.ErrFull
+	for o, s := range statuses(offered, r.Receive(t.Context(), serverOf(0), offered)) {
+		if s != sync.StatusDone {
+			t.Errorf("%s is %s", o, s)
+		}
+	}
+	if e.looks > 10 {
+		t.Errorf("the journal was read %d times", e.looks)
+	}
+	if tag := b.to.engine.twice(); tag != "" || len(b.to.engine.journal) != 3000+many {
+		t.Errorf("%d rows, %q twice", len(b.to.engine.journal), tag)
+	}
+	if all, err := b.to.book.Intents(t.Context()); err != nil || len(all) > 0 {
+		t.Errorf("intents %+v, %v", all, err)
+	}
+}
+
 // TestLargeContentsGoAlone: one that is too large for a batch does not hold the small ones up.
 func TestLargeContentsGoAlone(t *testing.T) {
 	b := newBatched(t)
