@@ -148,3 +148,34 @@ func appends(t *testing.T, log store.Events, over time.Time) (n int) {
 	}
 	return n
 }
+
+// TestPartsOverAConnectionThatBreaks: who read parts went on behind those that had come before the connection
+// broke, and nobody saw them.
+func TestPartsOverAConnectionThatBreaks(t *testing.T) {
+	server := own(t)
+	way, err := server.Network(0)
+	must(t, err)
+	t.Cleanup(way.Close)
+	s, err := postgres.Open(context.Background(), postgres.Config{URL: way.URL, Cluster: "live", Patience: time.Minute})
+	must(t, err)
+	defer func() { must(t, s.Close()) }()
+	must(t, s.Requests().Create(context.Background(), store.Request{ID: 1, Logins: []string{"a"}}))
+	const parts = 400
+	name := func(n int) string { return fmt.Sprintf("%0500d", n) }
+	for i := range parts {
+		must(t, s.Requests().AddPart(context.Background(), 1, store.Part{Name: name(i), Size: 1}))
+	}
+	before := way.Resets()
+	way.ResetAfter(parts * 400)
+	n := 0
+	must(t, s.Requests().Parts(context.Background(), 1, func(p store.Part) error {
+		if p.Name != name(n) {
+			return fmt.Errorf("part %d is %q", n, p.Name)
+		}
+		n++
+		return nil
+	}))
+	if n != parts || way.Resets() != before+1 {
+		t.Errorf("%d parts of %d, %d resets", n, parts, way.Resets()-before)
+	}
+}

@@ -151,6 +151,7 @@ func (s requests) Part(ctx context.Context, id int64, name string) (store.Part, 
 func (s requests) Parts(ctx context.Context, id int64, fn func(store.Part) error) error {
 	for after := int64(0); ; {
 		var page []store.Part
+		last := after // of the page: an attempt that breaks in the middle is begun anew
 		err := s.read(ctx, fmt.Sprintf("parts of request %d", id), func(ctx context.Context) error {
 			rows, err := s.pools.Calls.Query(ctx, s.sql(readParts), id, after, partsPage)
 			if err != nil {
@@ -158,7 +159,7 @@ func (s requests) Parts(ctx context.Context, id int64, fn func(store.Part) error
 			}
 			page, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p store.Part, err error) {
 				var name []byte
-				err = row.Scan(&after, &name, &p.Size, &p.Width)
+				err = row.Scan(&last, &name, &p.Size, &p.Width)
 				p.Name = string(name)
 				return p, err
 			})
@@ -175,6 +176,7 @@ func (s requests) Parts(ctx context.Context, id int64, fn func(store.Part) error
 		if len(page) < partsPage {
 			return nil
 		}
+		after = last
 	}
 }
 

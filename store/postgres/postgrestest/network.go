@@ -22,6 +22,7 @@ type Network struct {
 	l     net.Listener
 	wait  time.Duration
 	bad   atomic.Bool
+	left  atomic.Int64 // bytes, see ResetAfter
 	cut   atomic.Int64
 	conns sync.WaitGroup
 	quit  chan struct{}
@@ -57,6 +58,18 @@ func (s *Server) Network(trip time.Duration) (*Network, error) {
 
 // Bad makes the network bad, or good again.
 func (n *Network) Bad(bad bool) { n.bad.Store(bad) }
+
+// ResetAfter resets the connection that carries the last of so many bytes from now on, which does not arrive.
+func (n *Network) ResetAfter(bytes int64) { n.left.Store(bytes) }
+
+// spent reports whether a message has the last byte of ResetAfter.
+func (n *Network) spent(bytes int) bool {
+	if n.left.Load() <= 0 || n.left.Add(-int64(bytes)) > 0 {
+		return false
+	}
+	n.cut.Add(1)
+	return true
+}
 
 // Resets returns how many connections were reset.
 func (n *Network) Resets() int64 { return n.cut.Load() }
@@ -109,7 +122,7 @@ func (n *Network) pass(from, to net.Conn) {
 		if err != nil {
 			return
 		}
-		if n.bad.Load() && !n.delay() {
+		if n.spent(got) || n.bad.Load() && !n.delay() {
 			return
 		}
 		if _, err := to.Write(buf[:got]); err != nil {
