@@ -124,7 +124,7 @@ func (s *Store) migrate(ctx context.Context) ([]Migration, error) {
 	defer func() { _ = conn.Close() }() // leaves the pool open
 	applied, err := schema.Apply(ctx, conn, s.cfg.Schema, plan, s.sql)
 	if err != nil {
-		return nil, fmt.Errorf("migrate the database: %w", sqlstate.Translate(err, statementTime))
+		return nil, fmt.Errorf("migrate the database: %w", sqlstate.Translate(err))
 	}
 	return applied, nil
 }

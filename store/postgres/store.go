@@ -133,8 +133,7 @@ func (s *Store) Away() error {
 	if since.IsZero() {
 		return nil
 	}
-	return fmt.Errorf("the database is away since %s: %w", since.UTC().Format("15:04:05 UTC"),
-		sqlstate.Translate(why, s.pace.Limit()))
+	return fmt.Errorf("the database is away since %s: %w", since.UTC().Format("15:04:05 UTC"), sqlstate.Translate(why))
 }
 
 // Warnings returns what the operator should know of the server, as Open found it.
@@ -197,11 +196,7 @@ func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Contex
 		if s.closed.Load() {
 			return fmt.Errorf("%s: %w", what, store.ErrClosed)
 		}
-		err = s.attempt(ctx, fn)
-		if err == nil || !sqlstate.Away(err) {
-			s.outage.Over()
-		}
-		if err == nil {
+		if err = s.attempt(ctx, fn); err == nil {
 			return nil
 		}
 	}
@@ -211,16 +206,27 @@ func (s *Store) run(ctx context.Context, what string, fn func(ctx context.Contex
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", what, ctx.Err())
 	}
-	return fmt.Errorf("%s: %w", what, sqlstate.Translate(err, s.pace.Limit()))
+	return fmt.Errorf("%s: %w", what, sqlstate.Translate(err))
 }
 
-// attempt calls fn, which has as much time as attempts take now.
+// attempt calls fn, which has as much time as attempts take now. Whatever the server says, it answers; who gave up
+// waiting for it knows nothing.
 func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context) error) error {
-	timed, cancel := context.WithTimeout(ctx, s.pace.Limit())
+	limit := s.pace.Limit()
+	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	begun := time.Now()
 	err := fn(timed)
-	s.pace.Took(time.Since(begun), err)
+	took := time.Since(begun)
+	if err == nil || !sqlstate.Away(err) && ctx.Err() == nil {
+		s.pace.Took(took, nil)
+		s.outage.Over()
+		return err
+	}
+	s.pace.Took(took, err)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = fmt.Errorf("no answer of the database within %v: %w", limit, err)
+	}
 	return err
 }
 

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -87,9 +86,8 @@ var cures = map[string]string{
 	readOnly:        "the server is a standby or read-only: point the URL at the primary",
 }
 
-// Translate makes the contracts' words of what the server and the driver say. limit is what a statement
-// may take.
-func Translate(err error, limit time.Duration) error {
+// Translate makes the contracts' words of what the server and the driver say.
+func Translate(err error) error {
 	switch c := Code(err); {
 	case err == nil:
 		return nil
@@ -99,8 +97,6 @@ func Translate(err error, limit time.Duration) error {
 		return fmt.Errorf("%w: %w; %s", store.ErrFull, err, cures[c])
 	case cures[c] != "":
 		return fmt.Errorf("%w; %s", err, cures[c])
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer of the database within %v: %w", limit, err)
 	}
 	return err
 }
