@@ -1,12 +1,9 @@
 package integration_test
 
 import (
-	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
@@ -16,61 +13,15 @@ import (
 const asGateway = "TEST_GATEWAY"
 
 // errand is what such a process does.
-type errand struct {
-	File  string // configuration
-	Point string // at which it kills itself, if it is not empty
-	Hit   int64  // when the point is reached so many times
-	Later bool   // hits count once the process was told, not from its start
-}
+type errand = harness.Errand
 
 func TestMain(m *testing.M) {
-	if text := os.Getenv(asGateway); text != "" {
-		if err := serveErrand(text); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	harness.RunErrand(asGateway)
 	os.Exit(m.Run())
 }
 
-// serveErrand runs a gateway until standard input ends.
-func serveErrand(text string) error {
-	var e errand
-	if err := json.Unmarshal([]byte(text), &e); err != nil {
-		return err
-	}
-	var armed atomic.Bool
-	armed.Store(!e.Later)
-	return harness.Serve(e.File, e.pause(&armed), func() { armed.Store(true) })
-}
-
-// pause kills the process when the point was reached often enough: nothing of Go runs after that.
-func (e errand) pause(armed *atomic.Bool) func(string) {
-	if e.Point == "" {
-		return nil
-	}
-	self, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		return nil
-	}
-	var hits atomic.Int64
-	return func(point string) {
-		if point == e.Point && armed.Load() && hits.Add(1) == e.Hit {
-			_ = self.Kill()
-			select {}
-		}
-	}
-}
-
 // startChild starts a gateway in a process of its own and waits until it listens.
-func startChild(e errand) (*harness.Process, error) {
-	text, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
-	}
-	return harness.StartProcess(asGateway + "=" + string(text))
-}
+func startChild(e errand) (*harness.Process, error) { return e.Start(asGateway) }
 
 // writeConfig writes a configuration and returns its path.
 func writeConfig(t testing.TB, o harness.Options, data, listen string) string {

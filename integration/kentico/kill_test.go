@@ -3,11 +3,8 @@ package kentico_test
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stagelock/stagelock/gateway/audit"
@@ -18,52 +15,15 @@ import (
 // asGateway is the variable that makes this test binary a gateway; it holds an errand.
 const asGateway = "TEST_KENTICO_GATEWAY"
 
-// errand is what such a process does.
-type errand struct {
-	File  string // configuration
-	Point string // at which it kills itself
-	Hit   int64  // when the point is reached so many times
-}
-
 func TestMain(m *testing.M) {
-	if text := os.Getenv(asGateway); text != "" {
-		var e errand
-		err := json.Unmarshal([]byte(text), &e)
-		if err == nil {
-			err = harness.Serve(e.File, e.pause(), func() {})
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	harness.RunErrand(asGateway)
 	os.Exit(m.Run())
-}
-
-// pause kills the process at its point: nothing of Go runs after that.
-func (e errand) pause() func(string) {
-	self, err := os.FindProcess(os.Getpid())
-	if err != nil || e.Point == "" {
-		return nil
-	}
-	var hits atomic.Int64
-	return func(point string) {
-		if point == e.Point && hits.Add(1) == e.Hit {
-			_ = self.Kill()
-			select {}
-		}
-	}
 }
 
 // process is a gateway in a process of its own, before a twin.
 func process(t *testing.T, file, point string) (*harness.Process, *target) {
 	t.Helper()
-	text, err := json.Marshal(errand{file, point, 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := harness.StartProcess(asGateway + "=" + string(text))
+	p, err := harness.Errand{File: file, Point: point, Hit: 1}.Start(asGateway)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -50,6 +51,66 @@ func Serve(file string, pause func(point string), heard func()) error {
 		return err
 	}
 	return n.Run(ctx)
+}
+
+// Errand is what a gateway in a process of its own does.
+type Errand struct {
+	File  string // configuration
+	Point string // at which it kills itself, if it is not empty
+	Hit   int64  // when the point is reached so many times
+	Later bool   // hits count once the process was told, not from its start
+}
+
+// RunErrand is for a TestMain: it does the errand that variable holds and ends the process; without one it
+// does nothing.
+func RunErrand(variable string) {
+	text := os.Getenv(variable)
+	if text == "" {
+		return
+	}
+	if err := serveErrand(text); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func serveErrand(text string) error {
+	var e Errand
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		return err
+	}
+	var armed atomic.Bool
+	armed.Store(!e.Later)
+	return Serve(e.File, e.pause(&armed), func() { armed.Store(true) })
+}
+
+// pause kills the process when the point was reached often enough: nothing of Go runs after that.
+func (e Errand) pause(armed *atomic.Bool) func(string) {
+	if e.Point == "" {
+		return nil
+	}
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return nil
+	}
+	var hits atomic.Int64
+	return func(point string) {
+		if point == e.Point && armed.Load() && hits.Add(1) == e.Hit {
+			_ = self.Kill()
+			select {}
+		}
+	}
+}
+
+// Start sends a process of its own on the errand, and waits until it listens. The TestMain of this test binary
+// calls RunErrand with the same variable.
+func (e Errand) Start(variable string) (*Process, error) {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	return StartProcess(variable + "=" + string(text))
 }
 
 // Process is this test binary again, as something that listens.
