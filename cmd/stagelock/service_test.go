@@ -105,6 +105,42 @@ func TestServiceManagerIsTold(t *testing.T) {
 	}
 }
 
+// TestServiceManagerWaitsForAllOfADrain: it was told how long the drain was when the gateway started, and nothing of
+// the time that balancers have to notice, and killed the gateway over calls that had time left.
+func TestServiceManagerWaitsForAllOfADrain(t *testing.T) {
+	c := newClustered(t)
+	socket, messages := hears(t)
+	t.Setenv("NOTIFY_SOCKET", socket)
+	file := c.write("gate-a")
+	rewrite := func(old, with string) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(strings.Replace(string(text), old, with, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rewrite("drain_notice: 10ms", "drain_notice: 1s")
+	p := start(t, file)
+	waitFor(t, messages, "READY=1")
+	rewrite("drain: 100ms", "drain: 2s")
+	if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, messages, "RELOADING=1")
+	waitFor(t, messages, "READY=1")
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if m := waitFor(t, messages, "STOPPING=1"); !strings.Contains(m, "EXTEND_TIMEOUT_USEC=18000000") {
+		t.Errorf("stop: %q", m)
+	}
+	if code := p.exit(); code != 0 {
+		t.Errorf("exit code %d: %s", code, p.log)
+	}
+}
+
 // handed starts a gateway that gets its socket from who starts it, as systemd does.
 func handed(t *testing.T, file string, socket *os.File) *process {
 	t.Helper()

@@ -9,6 +9,14 @@ import (
 	"github.com/stagelock/stagelock/gateway/node/sockets"
 )
 
+// Leaving returns for how long a gateway that is told to stop now goes on serving, at most.
+func (n *Node) Leaving() time.Duration {
+	if _, shared := n.logs(); shared && len(n.cfg.Listeners) == 0 {
+		return n.conf().Cluster.Notice + n.drainLimit()
+	}
+	return n.drainLimit()
+}
+
 // end lets what is in progress end, in the way that leaves nobody without a gateway.
 func (n *Node) end(work context.Context) {
 	_, shared := n.logs()

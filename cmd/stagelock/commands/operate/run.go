@@ -69,7 +69,7 @@ func (sh shell) runGateway(c *cli.Context) error {
 	if err := sh.greet(n, first); err != nil {
 		return errors.Join(err, n.Close())
 	}
-	s := &service{node: n, log: log, manager: supervisor.New(log), drain: cfg.Drain}
+	s := &service{node: n, log: log, manager: supervisor.New(log)}
 	return s.run(c.Context, sh.Hangups)
 }
 
@@ -103,7 +103,6 @@ type service struct {
 	node    *node.Node
 	log     *logrus.Entry
 	manager *supervisor.Manager
-	drain   time.Duration
 }
 
 // run runs the node until it is told to stop, reloads it meanwhile, and tells the service manager.
@@ -128,7 +127,7 @@ func (s *service) reloads(ctx, beside context.Context, hangups <-chan os.Signal)
 	for {
 		select {
 		case <-ctx.Done():
-			s.manager.Stopping(s.drain)
+			s.manager.Stopping(s.node.Leaving())
 			return
 		case <-beside.Done():
 			return

@@ -44,10 +44,10 @@ func (m *Manager) Reloading() {
 	m.say(daemon.SdNotifyReloading, "STATUS=reading the configuration", daemon.SdNotifyMonotonicUsec())
 }
 
-// Stopping asks for as long as publishes in progress may take.
-func (m *Manager) Stopping(drain time.Duration) {
+// Stopping asks for as long as the gateway goes on serving.
+func (m *Manager) Stopping(leaving time.Duration) {
 	m.say(daemon.SdNotifyStopping, "STATUS=letting publishes in progress end",
-		fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (drain+stopSlack).Microseconds()))
+		fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (leaving+stopSlack).Microseconds()))
 }
 
 // stopSlack is how long a gateway takes to close what it has open.
