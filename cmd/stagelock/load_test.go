@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -135,18 +134,9 @@ func void(t *testing.T) string {
 // Gateways follow each other on one socket while publishers go on calling: no call is lost, and no
 // request over HTTP/2.
 func TestSwapsUnderLoadLoseNoCall(t *testing.T) {
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	socket, err := l.File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
+	at, socket := bound(t)
 	file, _ := configFile(t, void(t))
-	setListen(t, file, l.Addr().String())
+	setListen(t, file, at)
 	p := handed(t, file, socket)
 	work := startLoad(t, p, *loadClients)
 	for range *loadSwaps {

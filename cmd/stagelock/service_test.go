@@ -141,6 +141,21 @@ func TestServiceManagerWaitsForAllOfADrain(t *testing.T) {
 	}
 }
 
+// bound is a socket of a service manager, which stays open until the test ends.
+func bound(t *testing.T) (address string, socket *os.File) {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	if socket, err = l.File(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = socket.Close() })
+	return l.Addr().String(), socket
+}
+
 // handed starts a gateway that gets its socket from who starts it, as systemd does.
 func handed(t *testing.T, file string, socket *os.File) *process {
 	t.Helper()
@@ -152,26 +167,12 @@ func handed(t *testing.T, file string, socket *os.File) *process {
 // The socket is the service manager's: while no gateway runs calls wait, and the next one answers
 // them.
 func TestSocketActivation(t *testing.T) {
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	socket, err := l.File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
-	address, stop, err := (&raw{answer: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}).serve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
-	file, _ := configFile(t, address)
-	setListen(t, file, l.Addr().String())
+	at, socket := bound(t)
+	file, _ := configFile(t, void(t))
+	setListen(t, file, at)
 	p := handed(t, file, socket)
-	if got := p.greeting.Listen[0].String(); got != l.Addr().String() {
-		t.Fatalf("listens on %s, not on %s", got, l.Addr())
+	if got := p.greeting.Listen[0].String(); got != at {
+		t.Fatalf("listens on %s, not on %s", got, at)
 	}
 	client := p.client(t)
 	if err := client.CheckRemoteStagingGroup(t.Context(), liveSite); err != nil {
@@ -201,22 +202,13 @@ func TestSocketActivation(t *testing.T) {
 
 // A socket that the configuration does not name is a mistake, and not left open.
 func TestSocketThatNobodyListensOn(t *testing.T) {
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	socket, err := l.File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
+	at, socket := bound(t)
 	file, _ := configFile(t, upstream(t))
 	setListen(t, file, "127.0.0.2:0")
 	var errs bytes.Buffer
 	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec stagelock run --config "$0"`, file)
 	cmd.ExtraFiles, cmd.Stderr = []*os.File{socket}, &errs
-	if err := cmd.Run(); err == nil || !strings.Contains(errs.String(), fmt.Sprintf("hands over a socket at %s", l.Addr())) {
+	if err := cmd.Run(); err == nil || !strings.Contains(errs.String(), "hands over a socket at "+at) {
 		t.Errorf("%v: %s", err, errs.String())
 	}
 }
@@ -227,17 +219,8 @@ func TestNamedSockets(t *testing.T) {
 	var files []*os.File
 	var addresses []string
 	for range 2 {
-		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		f, err := l.File()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		files, addresses = append(files, f), append(addresses, l.Addr().String())
+		at, f := bound(t)
+		files, addresses = append(files, f), append(addresses, at)
 	}
 	file, _ := configFile(t, void(t), `admin: {listen: ["`+addresses[1]+`"]}`, "")
 	setListen(t, file, addresses[0])
