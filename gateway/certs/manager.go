@@ -178,7 +178,7 @@ func (m *Manager) CA() (pemPath, fingerprint string, ok bool) {
 }
 
 // KeytoolLine returns the command that makes a JVM trust the local CA; empty if there is none. It
-// is for the JVM whose keytool runs it, from Java 9 on; Authority.Trusts has those of older ones.
+// is for the JVM whose keytool runs it, from Java 9 on; trust.Authority has those of older ones.
 func (m *Manager) KeytoolLine() string {
 	l, ok := m.source().(*localSource)
 	if !ok {
