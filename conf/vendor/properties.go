@@ -3,6 +3,7 @@ package vendor
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stagelock/stagelock/conf/format"
@@ -28,26 +29,69 @@ type Value struct {
 // noSettings is of a reader that needs none.
 var noSettings = settings.SchemaOf[struct{}]("")
 
-// Properties reads the files of a portal, those that they include and the variables that override them,
-// and returns the properties of the tunnel and the others that were asked for, with all that is odd about
-// them. It returns an error if one of the files cannot be read; what they include may be missing.
-func Properties(p Portal, others []string) (map[string]Value, []settings.Problem, error) {
+// Portrait is what the files of a portal say.
+type Portrait struct {
+	// Properties are those of the tunnel, and the others that were asked for.
+	Properties map[string]Value
+	// Verified are the hosts of the configurations of the tunnel's verifier that are switched on; one that names
+	// none, which lets everybody in, is a Value without text.
+	Verified []Value
+	// Problems are all that is odd about the files.
+	Problems []settings.Problem
+}
+
+// Read reads the files of a portal, those that they include and the variables that override them, for the
+// properties of the tunnel and for others. It returns an error if one of the files cannot be read; what they
+// include may be missing.
+func (p Portal) Read(others []string) (Portrait, error) {
 	e := p.reader()
 	e.others = others
 	for _, name := range p.Files {
 		if _, err := e.ReadFile(name); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", name, err)
+			return Portrait{}, fmt.Errorf("%s: %w", name, err)
 		}
 		e.portalExt(settings.Origin{}, "", name, false)
 	}
 	e.variables(p.Variables)
-	all := map[string]Value{}
+	var all []verifier
+	for _, name := range p.OSGi {
+		v, err := e.readVerifier(at(name, 0), "", name)
+		if err != nil {
+			return Portrait{}, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, v)
+	}
+	r := Portrait{Properties: map[string]Value{}}
 	for name, q := range e.found {
 		if e.isWanted(name) {
-			all[name] = Value{e.joined(q), q.origin}
+			r.Properties[name] = Value{e.joined(q), q.origin}
 		}
 	}
-	return all, e.Problems(), nil
+	for i, v := range e.override(all) {
+		hosts := v.hosts()
+		if i >= len(all) { // its file was not named, and may have them
+			hosts = slices.DeleteFunc(hosts, func(h Value) bool { return h.Text == "" })
+		}
+		r.Verified = append(r.Verified, hosts...)
+	}
+	r.Problems = e.Problems()
+	return r, nil
+}
+
+// hosts are those whose calls the verifier takes.
+func (v verifier) hosts() []Value {
+	if !v.enabled() {
+		return nil
+	}
+	hosts, found := v.Get(verifierHosts)
+	if !found {
+		return []Value{{Origin: v.file}} // everybody
+	}
+	var all []Value
+	for _, it := range hosts.Items {
+		all = append(all, Value{it.Text, it.Origin})
+	}
+	return all
 }
 
 // reader returns one that has read nothing yet.
@@ -62,32 +106,6 @@ func (p Portal) reader() *engineFiles {
 		e.environ[v.Name] = v.Value
 	}
 	return e
-}
-
-// Verified reads the configurations of the tunnel's verifier and returns the hosts of those that are switched
-// on, each with its place; of one that names none, which lets everybody in, a Value without text. It returns
-// an error if one of the files cannot be read.
-func Verified(p Portal) ([]Value, error) {
-	e := p.reader()
-	var all []Value
-	for _, name := range p.OSGi {
-		v, err := e.readVerifier(settings.Origin{}, "", name)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		hosts, found := v.Get(verifierHosts)
-		switch {
-		case !v.enabled():
-		case !found:
-			all = append(all, Value{Origin: v.file})
-		}
-		for _, it := range hosts.Items {
-			if v.enabled() {
-				all = append(all, Value{it.Text, it.Origin})
-			}
-		}
-	}
-	return all, nil
 }
 
 // joined is what the portal makes of a property: the text with references put in, and the entries of a

@@ -138,7 +138,10 @@ func jvmProxy(_ context.Context, p *patient) []finding.Line {
 func oddLines(_ context.Context, p *patient) []finding.Line {
 	var lines []finding.Line
 	for _, c := range p.Portal.Problems() {
-		if p.Own != nil && slices.ContainsFunc(p.Own.Problems, func(o conf.Problem) bool { return o.File == c.File && o.Line == c.Line }) {
+		told := func(o conf.Problem) bool {
+			return o.File == c.File && o.Line == c.Line || o.Msg == c.Msg && o.Cure == c.Cure
+		}
+		if p.Own != nil && slices.ContainsFunc(p.Own.Problems, told) {
 			continue
 		}
 		lines = append(lines, problem(c))

@@ -2,6 +2,7 @@ package here_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -263,5 +264,74 @@ func TestWhomTheVerifierLetsIn(t *testing.T) {
 	}
 	if _, err := portal.Read(portal.Files{OSGi: []string{filepath.Join(t.TempDir(), name)}}); err == nil || !strings.Contains(err.Error(), name) {
 		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// TestWhatOverridesTheVerifiersFile: the portal's properties, and the variables over these, win over the file.
+func TestWhatOverridesTheVerifiersFile(t *testing.T) {
+	const (
+		pid  = "com.liferay.portal.security.auth.verifier.internal.tunnel.configuration.TunnelAuthVerifierConfiguration"
+		file = pid + "-default.config"
+		over = "configuration.override." + pid + "~default_"
+	)
+	for _, tt := range []struct {
+		name, file, properties, line string
+		want                         string // in words, file and line; empty: nothing is to be mended
+	}{
+		{"closed by the properties", "enabled=B\"true\"\n", over + "hostsAllowed=\"127.0.0.1\"\n", "7.4", ""},
+		{"switched off by the properties", "enabled=B\"true\"\n", over + "enabled=B\"false\"\n", "7.4", ""},
+		{"opened by the properties", "hostsAllowed=[\"127.0.0.1\"]\n", "a=b\n" + over + "hostsAllowed=\"0.0.0.0\"\n", "7.4",
+			"takes the calls of 0.0.0.0: portal-ext.properties:2"},
+		{"before lines that override", "hostsAllowed=[\"0.0.0.0\"]\n", over + "hostsAllowed=\"127.0.0.1\"\n", "7.1",
+			"takes the calls of 0.0.0.0: " + file + ":1"},
+		{"of a file that was not named", "", over + "enabled=B\"true\"\n", "7.4", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			f := portal.Files{Properties: []string{filepath.Join(dir, "portal-ext.properties")}, Line: tt.line}
+			texts := map[string]string{f.Properties[0]: tt.properties}
+			if tt.file != "" {
+				f.OSGi = []string{filepath.Join(dir, file)}
+				texts[f.OSGi[0]] = tt.file
+			}
+			for name, text := range texts {
+				if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p, err := portal.Read(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got string
+			for _, l := range look(t, here.Config{Portal: p, Build: tt.line})["engine.hosts"] {
+				words, _, _ := strings.Cut(l.Words, ": ")
+				got += fmt.Sprintf("%s: %s:%d", strings.TrimPrefix(words, "the portal's verifier also "), filepath.Base(l.File), l.At)
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestAVerifiersFileThatThePortalPassesOver is told with its name, once.
+func TestAVerifiersFileThatThePortalPassesOver(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "TunnelAuthVerifierConfiguration.txt")
+	if err := os.WriteFile(file, []byte("hostsAllowed=[\"127.0.0.1\"]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := portal.Read(portal.Files{OSGi: []string{file}, Line: "7.4"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := look(t, here.Config{Portal: p})["portal"]
+	if len(l) != 1 || l[0].File != file || !strings.Contains(l[0].Words, "passes over") {
+		t.Fatalf("got %+v", l)
+	}
+	named := conf.Problem{File: "stagelock.yaml", Line: 7, Path: "engine.liferay.osgi[0]", Msg: p.Problems()[0].Msg, Cure: l[0].Cure, Warning: true}
+	l = look(t, here.Config{Portal: p, Own: &here.Own{Problems: []conf.Problem{named}}})["portal"]
+	if len(l) > 0 {
+		t.Errorf("the configuration tells it, and it is told again: %+v", l)
 	}
 }

@@ -95,16 +95,13 @@ func Read(f Files) (*Portal, error) {
 	if name := reading.JVM[externalFile]; filepath.IsAbs(name) { // another is looked for among the portal's classes
 		reading.Files = append(slices.Clone(f.Properties), name)
 	}
-	var err error
-	if p.properties, p.problems, err = vendor.Properties(reading, others); err != nil {
-		return nil, fmt.Errorf("the portal's properties: %w", err)
-	}
-	hosts, err := vendor.Verified(reading)
+	says, err := reading.Read(others)
 	if err != nil {
-		return nil, fmt.Errorf("the portal's verifier: %w", err)
+		return nil, fmt.Errorf("files of the portal: %w", err)
 	}
-	for _, h := range hosts {
-		p.verified = append(p.verified, Value{h.Text, h.Origin.Name, h.Origin.Line})
+	p.properties, p.problems = says.Properties, says.Problems
+	for _, h := range says.Verified {
+		p.verified = append(p.verified, valueOf(h))
 	}
 	return p, nil
 }
@@ -160,10 +157,14 @@ func (p *Portal) Get(key string) Value {
 		return Value{}
 	}
 	v, found := p.properties[key]
-	switch {
-	case !found:
+	if !found {
 		return Value{}
-	case v.Origin.Source == origin.VendorEnv:
+	}
+	return valueOf(v)
+}
+
+func valueOf(v vendor.Value) Value {
+	if v.Origin.Source == origin.VendorEnv {
 		return Value{v.Text, v.Origin.String(), 0}
 	}
 	return Value{v.Text, v.Origin.Name, v.Origin.Line}
