@@ -185,8 +185,10 @@ func (sh shell) portalFiles(c *cli.Context, cfg *doctor.Config) (err error) {
 		for _, p := range own.Liferay.PortalExt {
 			f.Properties = append(f.Properties, string(p))
 		}
-		for _, o := range own.Liferay.OSGi {
-			f.OSGi = append(f.OSGi, string(o))
+		if named := len(f.OSGi) > 0; !named {
+			for _, o := range own.Liferay.OSGi {
+				f.OSGi = append(f.OSGi, string(o))
+			}
 		}
 	}
 	if len(f.Properties) == 0 && len(f.JVM) == 0 && len(f.OSGi) == 0 {

@@ -86,3 +86,43 @@ func TestDoctorReadsWhatThePortalIncludes(t *testing.T) {
 		})
 	}
 }
+
+// TestDoctorReadsTheVerifierThatWasNamed: in place of the one that the gateway's configuration names.
+func TestDoctorReadsTheVerifierThatWasNamed(t *testing.T) {
+	const name = "com.liferay.portal.security.auth.verifier.internal.tunnel.configuration.TunnelAuthVerifierConfiguration-default.config"
+	dir := t.TempDir()
+	open, closed := filepath.Join(dir, "open", name), filepath.Join(dir, "closed", name)
+	config := filepath.Join(dir, "stagelock.yaml")
+	for file, text := range map[string]string{
+		open:   "hostsAllowed=[\"0.0.0.0\"]\n",
+		closed: "hostsAllowed=[\"127.0.0.1\"]\n",
+		config: "names: [live.example.com]\ndata: data\nhosts: {allow: [\"127.0.0.1\"]}\nadmin: {listen: []}\n" +
+			"engine:\n  upstream: {nodes: [\"http://" + nobody(t) + "\"]}\n  liferay: {osgi: [\"" + open + "\"]}\n" +
+			"peers: [{name: a, sites: [1], logins: [b@example.com], secret: {value: k3Xq0mZr9wTbL5vN}}]\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		flags []string
+		told  bool
+	}{
+		{"that of the configuration", nil, true},
+		{"that of the flag", []string{"--osgi", closed}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			sh := &term.Shell{In: strings.NewReader(""), Out: &out, Err: &errs}
+			args := append([]string{"stagelock", "doctor", "--quick", "--config", config}, tt.flags...)
+			commands.Run(t.Context(), sh, args)
+			if told := strings.Contains(out.String(), "takes the calls of 0.0.0.0"); told != tt.told || !strings.Contains(out.String(), "engine.up") {
+				t.Errorf("told: %v\n%s%s", told, &out, &errs)
+			}
+		})
+	}
+}
