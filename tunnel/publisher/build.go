@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagelock/stagelock/archive"
 	"github.com/stagelock/stagelock/archive/manifest"
+	"github.com/stagelock/stagelock/tunnel/liferay"
 	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
@@ -55,10 +56,13 @@ func (c *Client) fits(h manifest.Header) *failure.Failure {
 			Cure: "export the pages with that application's data"}
 	}
 	if of, live := lineOfNumber(h.BuildNumber), lineOf(c.build); of != "" && of != live && !c.cfg.AnyBuild {
+		cure := "export it again on a server of live's version"
+		if _, err := liferay.BuildOf(of); err == nil {
+			cure += "; if live is of another line, name it with --line " + of
+		}
 		return &failure.Failure{Kind: failure.Mismatch, Unexecuted: true,
-			Msg: "the archive is of " + of + " (build " + strconv.Itoa(h.BuildNumber) + "), live is " + live,
-			Cure: "export it again on a server of live's version; if live is of another line, name it with " +
-				"--line " + of + "; --any-build sends it all the same"}
+			Msg:  "the archive is of " + of + " (build " + strconv.Itoa(h.BuildNumber) + "), live is " + live,
+			Cure: cure + "; --any-build sends it all the same"}
 	}
 	return nil
 }
