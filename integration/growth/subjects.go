@@ -80,7 +80,7 @@ func requestsOf(ctx context.Context, m *meter, size int) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // the one that is opened last
 	reqs := db.Requests()
 	create := func(i int) error {
 		return reqs.Create(ctx, store.Request{ID: int64(i + 1), Site: 20121, Checksum: sum(i), Peer: "staging",
@@ -103,7 +103,10 @@ func requestsOf(ctx context.Context, m *meter, size int) error {
 		}),
 		db.Close(),
 		m.step("open", 1, func() error {
-			db, err = sqlite.Open(ctx, m.file("db"))
+			again, err := sqlite.Open(ctx, m.file("db"))
+			if err == nil {
+				db = again
+			}
 			return err
 		}))
 }
@@ -153,7 +156,7 @@ func auditOf(ctx context.Context, m *meter, size int) error {
 	if err != nil {
 		return err
 	}
-	defer events.Close()
+	defer func() { _ = events.Close() }() // the one that is opened last
 	cfg := audit.Config{Events: events, Node: "gate-a", Now: time.Now, Key: key, Checkpoint: m.file("checkpoint")}
 	log, err := audit.Open(ctx, cfg)
 	if err != nil {
@@ -168,13 +171,17 @@ func auditOf(ctx context.Context, m *meter, size int) error {
 	if err = errors.Join(err, log.Close(), events.Close()); err != nil {
 		return err
 	}
-	return errors.Join(m.step("start", 1, func() (err error) {
-		if events, err = files.Open(files.Config{Dir: m.file("audit")}); err != nil {
+	return errors.Join(m.step("start", 1, func() error {
+		reopened, err := files.Open(files.Config{Dir: m.file("audit")})
+		if err != nil {
 			return err
 		}
-		cfg.Events = events
-		log, err = audit.Open(ctx, cfg)
-		return errors.Join(err, log.Close())
+		events, cfg.Events = reopened, reopened
+		again, err := audit.Open(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		return again.Close()
 	}), m.step("list", size, func() error {
 		n := 0
 		only := audit.Filter{Kinds: []audit.Kind{audit.KindVerdict}}
