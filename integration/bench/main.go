@@ -64,7 +64,7 @@ func parse(args []string, errs io.Writer) (plan, error) {
 	short := f.Bool("short", false, "about two minutes in place of a quarter of an hour")
 	scenes := f.String("scenes", "", "`regexp` of the names of the scenes to measure; all if empty")
 	rivals := f.String("rivals", "", "`regexp` of the names of who is measured; all if empty")
-	f.StringVar(&p.gateway, "stagelock", "", "`file` of the gateway; built from this tree if empty")
+	f.StringVar(&p.gateway, "stagelock", "", "`file` of the gateway; built from this tree, without a release's profile, if empty")
 	f.StringVar(&p.profile, "profile", "", "`folder` for a CPU profile of the gateway in each scene")
 	f.BoolVar(&p.json, "json", false, "print every measurement as JSON in place of a table")
 	if err := f.Parse(args); err != nil {

@@ -127,7 +127,7 @@ func (e entrant) needs() string {
 	return e.program
 }
 
-// gateway returns the binary to measure, built as a release is unless one was named.
+// gateway returns the binary to measure, built without the profile of a release unless one was named.
 func (w *world) gateway(ctx context.Context) (string, error) {
 	if w.plan.gateway != "" {
 		return w.plan.gateway, nil
