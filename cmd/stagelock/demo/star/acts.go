@@ -160,7 +160,11 @@ func (s *star) away(ctx context.Context) (out Away, err error) {
 		st, err := order[exchange.Status](ctx, s.hub(), "status", exchange.Order{})
 		out.Meanwhile = st.Targets
 		for _, t := range st.Targets {
-			if (t.Name == off.name) != (t.State == "blocked") || t.Name == off.name && t.Backlog != awayEdits {
+			backlog := 0 // of a server that has it all, and the hub has heard so
+			if t.Name == off.name {
+				backlog = awayEdits
+			}
+			if (t.Name == off.name) != (t.State == "blocked") || t.Backlog != backlog {
 				return false, err
 			}
 		}
