@@ -81,11 +81,9 @@ var balancers = []balancer{
 // start runs the balancer in front of the gateway and returns how to connect to it.
 func (b balancer) start(t *testing.T, g *harness.Gateway) (dial func() *line) {
 	t.Helper()
-	program, err := exec.LookPath(b.program)
+	program, err := harness.Find(b.program)
 	if err != nil {
-		if program, err = exec.LookPath("/usr/sbin/" + b.program); err != nil {
-			t.Skipf("%s is not installed", b.program)
-		}
+		t.Skipf("%s is not installed", b.program)
 	}
 	dir, err := os.MkdirTemp("", "balancer") // t.TempDir is too long for the name of a socket
 	if err != nil {

@@ -72,7 +72,7 @@ func withDatabase(t *testing.T) *fleet {
 // serve starts an engine, gateways that reach the database at url, and HAProxy in front of them.
 func (f *fleet) serve(t *testing.T, url string, names, more []string) {
 	t.Helper()
-	haproxy, err := harness.FindHAProxy()
+	haproxy, err := harness.Find("haproxy")
 	if err != nil {
 		t.Skip("HAProxy is not installed: apt-get install haproxy")
 	}

@@ -54,11 +54,9 @@ http {
 // balanced puts a real balancer, which ends TLS, in front of the gateway, and calls it by name.
 func balanced(program, config, more string) change {
 	return func(t *testing.T, g *harness.Gateway, c *doctor.Config) {
-		path, err := exec.LookPath(program)
+		path, err := harness.Find(program)
 		if err != nil {
-			if path, err = exec.LookPath("/usr/sbin/" + program); err != nil {
-				t.Skipf("%s is not installed", program)
-			}
+			t.Skipf("%s is not installed", program)
 		}
 		dir, err := os.MkdirTemp("", "doctor") // t.TempDir is too long for the name of a socket
 		if err != nil {

@@ -109,19 +109,10 @@ type running struct {
 	roots *x509.CertPool // that its publishers trust
 }
 
-// find returns the path of a program.
-func find(program string) (string, error) {
-	path, err := exec.LookPath(program)
-	if err != nil {
-		return exec.LookPath("/usr/sbin/" + program)
-	}
-	return path, nil
-}
-
 // start runs the balancer in front of g.
 func (b balancer) start(t *testing.T, g *harness.Gateway) *running {
 	t.Helper()
-	path, err := find(b.program)
+	path, err := harness.Find(b.program)
 	if err != nil {
 		t.Skipf("%s is not installed", b.program)
 	}

@@ -78,11 +78,9 @@ func (b between) start(t *testing.T, g *harness.Gateway) (addr, authority string
 	if b.program == "" {
 		return g.Addr, path
 	}
-	program, err := exec.LookPath(b.program)
+	program, err := harness.Find(b.program)
 	if err != nil {
-		if program, err = exec.LookPath("/usr/sbin/" + b.program); err != nil {
-			t.Skipf("%s is not installed", b.program)
-		}
+		t.Skipf("%s is not installed", b.program)
 	}
 	dir, addr := t.TempDir(), unused(t)
 	if b.ends {

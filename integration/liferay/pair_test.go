@@ -143,7 +143,7 @@ const pairHost = "live.example.com"
 
 func newPair(t *testing.T, r release) *pair {
 	t.Helper()
-	haproxy, err := harness.FindHAProxy()
+	haproxy, err := harness.Find("haproxy")
 	if err != nil {
 		missing(t, "HAProxy is not installed: apt-get install haproxy")
 	}

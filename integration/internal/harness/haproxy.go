@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// FindHAProxy returns the path of the program, which lies where only root looks on some systems.
-func FindHAProxy() (string, error) {
-	path, err := exec.LookPath("haproxy")
+// Find returns the path of a program, which lies where only root looks on some systems.
+func Find(program string) (string, error) {
+	path, err := exec.LookPath(program)
 	if err != nil {
-		return exec.LookPath("/usr/sbin/haproxy")
+		return exec.LookPath("/usr/sbin/" + program)
 	}
 	return path, nil
 }
