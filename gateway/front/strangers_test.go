@@ -341,3 +341,20 @@ func TestStrangersHandshakesHaveAShortTime(t *testing.T) {
 		t.Errorf("the publisher, later: %v", err)
 	}
 }
+
+// TestAConnectionThatIsResetBeforeAByteIsSilent: the reset of a balancer's probe stood in the audit log as a
+// handshake that failed.
+func TestAConnectionThatIsResetBeforeAByteIsSilent(t *testing.T) {
+	h := newHouse(t, quota.Config{Connections: 8}, time.Hour, true)
+	h.dial(t, balancer).Close()
+	soon(t, func() bool { return h.Refused()["silent"] == 1 })
+	reset := h.dial(t, balancer)
+	if err := reset.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	reset.Close()
+	soon(t, func() bool { return h.Refused()["silent"]+h.Refused()["hello.failed"] == 2 })
+	if n := h.Refused()["hello.failed"]; n != 0 {
+		t.Errorf("%d handshakes failed: %s", n, h.log.String())
+	}
+}

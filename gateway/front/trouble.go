@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -34,8 +35,8 @@ const (
 	ReasonProxyForeign tunnel.Reason = "proxy.foreign"
 )
 
-// silent is a connection that ended before a byte came: a balancer that looks whether the port is
-// open. It is counted and nothing else.
+// silent is a connection that ended, closed or reset, before a byte came: a balancer that looks
+// whether the port is open. It is counted and nothing else.
 const silent = "silent"
 
 // unaccepted is a connection that could not be accepted, for want of open files in most cases. It
@@ -152,10 +153,12 @@ var verdicts = []struct {
 	{func(f failure) bool {
 		return strings.Contains(f.Error(), "cipher suite") || f.alerted && f.alert == alertHandshakeFailure
 	}, func(failure) verdict { return verdict{ReasonCipher, "client and gateway have no cipher in common"} }},
-	{func(f failure) bool { return f.met() && (f.is(io.EOF) || f.alerted && f.alert == alertClose) }, func(failure) verdict {
+	{func(f failure) bool {
+		return f.met() && (f.is(io.EOF, syscall.ECONNRESET, syscall.EPIPE) || f.alerted && f.alert == alertClose)
+	}, func(failure) verdict {
 		return untrusted("hung up when it saw it")
 	}},
-	{func(f failure) bool { return f.is(io.EOF) }, func(failure) verdict { return verdict{} }},
+	{func(f failure) bool { return !f.met() && f.is(io.EOF, syscall.ECONNRESET) }, func(failure) verdict { return verdict{} }},
 	{func(f failure) bool { return f.is(os.ErrDeadlineExceeded, context.DeadlineExceeded) }, func(failure) verdict {
 		return verdict{ReasonFailed, "the client did not end its TLS handshake in time"}
 	}},
