@@ -112,7 +112,7 @@ func New(c Config) (*Exchange, error) {
 	for _, p := range c.Peers {
 		peers = append(peers, p.Peer)
 		if p.Takes {
-			one := &outbox.Client{URL: p.URL, Peer: p.ID, Kinds: p.Kinds, Key: c.Key, HTTP: p.HTTP, Now: c.Now}
+			one := &outbox.Client{URL: p.URL, Peer: p.ID, Kinds: p.Kinds, Covers: p.Covers, Key: c.Key, HTTP: p.HTTP, Now: c.Now}
 			clients, x.clients[p.ID] = append(clients, one), one
 		}
 	}

@@ -127,7 +127,7 @@ func (x *Exchange) baseline(ctx context.Context, o Order) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := x.cfg.Book.Baseline(ctx, p.ID, p.Kinds)
+	n, err := x.cfg.Book.Baseline(ctx, p.ID, p.Kinds, p.Covers)
 	x.outbox.Wake()
 	return Done{N: n}, err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	stdsync "sync"
 	"time"
 
@@ -19,6 +20,17 @@ type Peer struct {
 	Deletes    bool     // it may delete
 	PerHour    int      // deletions that it may send in an hour
 	MaxContent int64    // bytes of one content
+	Paths      []string // below which objects may lie; everywhere if empty
+}
+
+// Covers reports whether an object is one of those that are exchanged with p.
+func (p Peer) Covers(o sync.Object) bool { return slices.Contains(p.Kinds, o.Kind()) && p.within(o) }
+
+func (p Peer) within(o sync.Object) bool {
+	return len(p.Paths) == 0 || slices.ContainsFunc(p.Paths, func(path string) bool {
+		below, ok := strings.CutPrefix(string(o), path)
+		return ok && (below == "" || below[0] == '/')
+	})
 }
 
 // Reasons why a change of a peer is refused.

@@ -22,9 +22,11 @@ type Client struct {
 	URL   string        // of the other gateway, such as https://test.example.com:8443
 	Peer  sync.ServerID // whose answers count
 	Kinds []string      // of objects that are sent to it
-	Key   ed25519.PrivateKey
-	HTTP  *http.Client
-	Now   func() time.Time
+	// Covers reports whether an object of these kinds is.
+	Covers func(o sync.Object) bool
+	Key    ed25519.PrivateKey
+	HTTP   *http.Client
+	Now    func() time.Time
 }
 
 // Refusal is an answer that says that nothing of what was sent is taken.

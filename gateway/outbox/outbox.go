@@ -177,7 +177,7 @@ func (s *sender) greet(ctx context.Context) error {
 	if _, err := s.cfg.Deliveries.Acknowledge(ctx, s.target(), other.Have); err != nil {
 		return err
 	}
-	if _, err := s.cfg.Deliveries.Baseline(ctx, s.target(), s.client.Kinds); err != nil {
+	if _, err := s.cfg.Deliveries.Baseline(ctx, s.target(), s.client.Kinds, s.client.Covers); err != nil {
 		return err
 	}
 	s.cfg.Met(s.target(), other)

@@ -138,7 +138,8 @@ func at(t *testing.T, play func(p *place)) {
 		p.outbox, err = outbox.New(outbox.Config{Changes: p, Deliveries: p, Blobs: p, Now: time.Now, Log: logrus.NewEntry(log),
 			Hello: func(context.Context, sync.ServerID) (sync.Hello, error) { return sync.Hello{Name: "test"}, nil },
 			Met:   func(sync.ServerID, sync.Hello) {}},
-			[]*outbox.Client{{URL: "https://live", Peer: serverOf(2), Kinds: []string{"article"}, Key: keyOf(1), HTTP: &http.Client{Transport: p.peer}, Now: time.Now}})
+			[]*outbox.Client{{URL: "https://live", Peer: serverOf(2), Kinds: []string{"article"},
+				Covers: func(sync.Object) bool { return true }, Key: keyOf(1), HTTP: &http.Client{Transport: p.peer}, Now: time.Now}})
 		must(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

@@ -25,14 +25,14 @@ func TestSQLite(t *testing.T) {
 			t.Fatal(err)
 		}
 		book := exchange.NewBook(db)
-		return exchangetest.Place{Changes: book, Deliveries: book, Leases: db.Leases(), Close: db.Close}
+		return exchangetest.Place{Changes: book, Deliveries: book, Approvals: book, Leases: db.Leases(), Close: db.Close}
 	})
 }
 
 func TestMemory(t *testing.T) {
 	exchangetest.Test(t, func(_ testing.TB, _ string, clock *exchangetest.Clock) exchangetest.Place {
 		m := exchangetest.NewMemory(clock.Now)
-		return exchangetest.Place{Changes: m, Deliveries: m, Close: func() error { return nil }, Lost: true}
+		return exchangetest.Place{Changes: m, Deliveries: m, Approvals: m, Close: func() error { return nil }, Lost: true}
 	})
 }
 
@@ -72,6 +72,6 @@ func TestPostgres(t *testing.T) {
 			t.Fatal(err)
 		}
 		book := exchange.NewBook(db)
-		return exchangetest.Place{Changes: book, Deliveries: book, Leases: db.Leases(), Close: db.Close}
+		return exchangetest.Place{Changes: book, Deliveries: book, Approvals: book, Leases: db.Leases(), Close: db.Close}
 	})
 }

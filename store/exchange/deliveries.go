@@ -19,6 +19,9 @@ const (
 	Dropped DeliveryState = "dropped" // somebody gave it up
 )
 
+// ForApproval is the class of a Waiting delivery that somebody must approve at the target. Nothing waits behind it.
+const ForApproval = "approval"
+
 // Delivery is one change for one target. It is kept when it has ended, as history.
 type Delivery struct {
 	Position int64 // the order of the log
@@ -92,17 +95,18 @@ type Server struct {
 // use, also from several processes; a write is on disk when it returns nil.
 type Deliveries interface {
 	// Due returns the open deliveries of a target whose time has come, in the order of the log, at most
-	// limit. A change waits behind an open one of the same object that is not due; nothing else waits.
+	// limit. A change waits behind an open one of the same object that is not due, unless that is ForApproval;
+	// nothing else waits.
 	Due(ctx context.Context, target sync.ServerID, limit int) ([]Delivery, error)
 	// Settle keeps how tries ended. A result of a delivery that has ended changes nothing. If one is
-	// Done, what waits for the same target is due at once.
+	// Done, what waits for the same target is due at once, but for what is ForApproval.
 	Settle(ctx context.Context, target sync.ServerID, all ...Result) error
 	// Acknowledge ends the open deliveries of changes that the target has, up to each counter, and
 	// returns how many.
 	Acknowledge(ctx context.Context, target sync.ServerID, have map[sync.ServerID]uint64) (int, error)
-	// Baseline queues every current version of an object of those kinds for a target that never had a
-	// delivery of it and is not known to have it, and returns how many.
-	Baseline(ctx context.Context, target sync.ServerID, kinds []string) (int, error)
+	// Baseline queues every current version of an object of those kinds that covers says for a target that
+	// never had a delivery of it and is not known to have it, and returns how many.
+	Baseline(ctx context.Context, target sync.ServerID, kinds []string, covers func(o sync.Object) bool) (int, error)
 	// Targets returns the state and the backlog of each of ids, in that order.
 	Targets(ctx context.Context, ids ...sync.ServerID) ([]Target, error)
 	// SetTarget writes the state of a target, for as long as until unless that is 0.

@@ -15,25 +15,25 @@ const (
 	due     = `SELECT ` + columns + ` FROM @.sync_deliveries d
 		WHERE target = $1 AND state IN ('pending', 'waiting') AND next_at <= $2 AND NOT EXISTS (
 			SELECT 1 FROM @.sync_deliveries e WHERE e.target = d.target AND e.object = d.object
-			AND e.position < d.position AND e.state IN ('pending', 'waiting') AND e.next_at > $2)
+			AND e.position < d.position AND e.state IN ('pending', 'waiting') AND e.next_at > $2 AND e.class <> 'approval')
 		ORDER BY position LIMIT $3`
 	settle = `UPDATE @.sync_deliveries SET state = $4, tries = tries + 1, class = $5, reason = $6, bytes = bytes + $7,
 		next_at = $8, ended_at = $9
 		WHERE target = $1 AND origin = $2 AND counter = $3 AND state IN ('pending', 'waiting')`
-	wake        = `UPDATE @.sync_deliveries SET next_at = 0 WHERE target = $1 AND state = 'waiting'`
+	wake        = `UPDATE @.sync_deliveries SET next_at = 0 WHERE target = $1 AND state = 'waiting' AND class <> 'approval'`
 	acknowledge = `UPDATE @.sync_deliveries SET state = 'done', ended_at = $4, class = '', reason = ''
 		WHERE target = $1 AND origin = $2 AND counter <= $3 AND state IN ('pending', 'waiting')`
 	processed = `INSERT INTO @.sync_processed (origin, counter, server)
 		SELECT origin, counter, CAST($1 AS text) FROM @.sync_deliveries
 		WHERE target = $1 AND origin = $2 AND counter <= $3 AND state IN ('pending', 'waiting') ON CONFLICT DO NOTHING`
-	baseline = `INSERT INTO @.sync_deliveries (target, origin, counter, object, state, tries, next_at, class, reason,
-			bytes, queued_at, ended_at)
-		SELECT CAST($1 AS text), c.origin, c.counter, c.object, 'pending', 0, 0, '', '', 0, CAST($2 AS bigint), 0
+	baseline = `SELECT c.origin, c.counter, c.object
 		FROM @.sync_versions v JOIN @.sync_changes c ON c.origin = v.origin AND c.counter = v.counter
 		WHERE NOT EXISTS (SELECT 1 FROM @.sync_processed p
 			WHERE p.origin = c.origin AND p.counter = c.counter AND p.server = $1)
-		AND {strpos}($3, ' ' || substr(` + behindSite + `, 1, {strpos}(` + behindSite + `, '/') - 1) || ' ') > 0
-		ORDER BY c.position ON CONFLICT (target, origin, counter) DO NOTHING`
+		AND NOT EXISTS (SELECT 1 FROM @.sync_deliveries d
+			WHERE d.target = $1 AND d.origin = c.origin AND d.counter = c.counter)
+		AND {strpos}($2, ' ' || substr(` + behindSite + `, 1, {strpos}(` + behindSite + `, '/') - 1) || ' ') > 0
+		ORDER BY c.position`
 	behindSite = `substr(c.object, {strpos}(c.object, '/') + 1)` // kind/id
 	readTarget = `SELECT state, reason, until FROM @.sync_targets WHERE target = $1`
 	backlog    = `SELECT count(*), coalesce(sum(CASE WHEN state = 'waiting' THEN 1 ELSE 0 END), 0), coalesce(min(queued_at), 0)
@@ -155,17 +155,43 @@ func (b Book) Acknowledge(ctx context.Context, target sync.ServerID, have map[sy
 }
 
 // Baseline implements Deliveries.
-func (b Book) Baseline(ctx context.Context, target sync.ServerID, kinds []string) (n int, err error) {
-	err = b.db.Transact(ctx, "baseline of "+string(target), func(tx store.Tx) error {
-		now, err := tx.Now()
-		if err != nil {
-			return err
+func (b Book) Baseline(
+	ctx context.Context, target sync.ServerID, kinds []string, covers func(o sync.Object) bool,
+) (int, error) {
+	all, err := b.missing(ctx, target, kinds, covers)
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	return b.count(ctx, "baseline of "+string(target), func(tx store.Tx, now int64) (n int64, err error) {
+		for _, d := range all {
+			rows, err := tx.Exec(insertDelivery, string(target), string(d.ID.Origin), int64(d.ID.Counter), string(d.Object), now)
+			if err != nil {
+				return n, err
+			}
+			n += rows
 		}
-		rows, err := tx.Exec(baseline, string(target), now, " "+strings.Join(kinds, " ")+" ")
-		n = int(rows)
-		return err
+		return n, nil
 	})
-	return n, err
+}
+
+// missing are the current versions that a target never got, in the order of the log.
+func (b Book) missing(
+	ctx context.Context, target sync.ServerID, kinds []string, covers func(o sync.Object) bool,
+) (all []Delivery, err error) {
+	err = b.db.View(ctx, "what "+string(target)+" lacks", func(tx store.Tx) error {
+		all = nil
+		args := []any{string(target), " " + strings.Join(kinds, " ") + " "}
+		return tx.Query(baseline, args, func(scan func(...any) error) error {
+			var origin, object string
+			var counter int64
+			err := scan(&origin, &counter, &object)
+			if covers(sync.Object(object)) {
+				all = append(all, Delivery{ID: sync.ID{Origin: sync.ServerID(origin), Counter: uint64(counter)}, Object: sync.Object(object)})
+			}
+			return err
+		})
+	})
+	return all, err
 }
 
 // Targets implements Deliveries.

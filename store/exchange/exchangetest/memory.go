@@ -33,6 +33,7 @@ type Memory struct {
 	targets    map[sync.ServerID]exchange.Target
 	servers    map[sync.ServerID]exchange.Server
 	blobs      map[sync.Digest][]byte
+	held       map[sync.ID]exchange.Approval
 }
 
 var (
@@ -45,7 +46,8 @@ var (
 func NewMemory(now func() time.Time) *Memory {
 	return &Memory{now: now, states: map[sync.Object]sync.State{}, changes: map[sync.ID]*exchange.Entry{},
 		intents: map[sync.Object]sync.Intent{}, cursors: map[string]int64{}, have: map[sync.ServerID]uint64{},
-		targets: map[sync.ServerID]exchange.Target{}, servers: map[sync.ServerID]exchange.Server{}, blobs: map[sync.Digest][]byte{}}
+		targets: map[sync.ServerID]exchange.Target{}, servers: map[sync.ServerID]exchange.Server{}, blobs: map[sync.Digest][]byte{},
+		held: map[sync.ID]exchange.Approval{}}
 }
 
 // Object implements exchange.Changes.

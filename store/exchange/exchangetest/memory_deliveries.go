@@ -24,7 +24,8 @@ func (m *Memory) Due(_ context.Context, target sync.ServerID, limit int) (all []
 			continue
 		}
 		if d.NextAt.After(now) {
-			late[d.Object] = true
+			late[d.Object] = late[d.Object] || d.Class != exchange.ForApproval
+			continue
 		}
 		if !late[d.Object] && len(all) < limit {
 			all = append(all, *d)
@@ -57,7 +58,7 @@ func (m *Memory) Settle(_ context.Context, target sync.ServerID, all ...exchange
 		}
 	}
 	for _, d := range m.deliveries {
-		if done && d.Target == target && d.State == exchange.Waiting {
+		if done && d.Target == target && d.State == exchange.Waiting && d.Class != exchange.ForApproval {
 			d.NextAt = time.Time{}
 		}
 	}
@@ -85,13 +86,16 @@ func (m *Memory) Acknowledge(_ context.Context, target sync.ServerID, have map[s
 }
 
 // Baseline implements exchange.Deliveries.
-func (m *Memory) Baseline(_ context.Context, target sync.ServerID, kinds []string) (n int, err error) {
+func (m *Memory) Baseline(
+	_ context.Context, target sync.ServerID, kinds []string, covers func(o sync.Object) bool,
+) (n int, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []*exchange.Entry
 	for _, s := range m.states {
 		for _, v := range s.Versions {
-			if e := m.changes[v.ID]; !slices.Contains(e.Listed, target) && slices.Contains(kinds, v.Object.Kind()) {
+			if e := m.changes[v.ID]; !slices.Contains(e.Listed, target) && slices.Contains(kinds, v.Object.Kind()) &&
+				covers(v.Object) {
 				all = append(all, e)
 			}
 		}

@@ -28,10 +28,11 @@ func (c *Clock) Offset() time.Duration { return c.offset }
 // Pass lets that much time go by.
 func (c *Clock) Pass(d time.Duration) { c.offset += d }
 
-// Place is where both contracts are kept. Close ends it.
+// Place is where the contracts are kept. Close ends it.
 type Place struct {
 	exchange.Changes
 	exchange.Deliveries
+	exchange.Approvals
 	Leases store.Leases // nil: there are none
 	Close  func() error
 	Lost   bool // what was kept is gone after Close
@@ -58,7 +59,7 @@ func (p *place) reopen() {
 	p.Place = p.open(p.t, p.dir, p.clock)
 }
 
-// Test runs the suites of Changes and Deliveries.
+// Test runs the suites of Changes, Deliveries and Approvals.
 func Test(t *testing.T, open Opener) {
 	for _, tt := range []struct {
 		name string
@@ -70,6 +71,7 @@ func Test(t *testing.T, open Opener) {
 		{"due in order", dueInOrder}, {"due behind its own object", dueBehind}, {"settle", settle},
 		{"acknowledge", acknowledge}, {"baseline", baseline}, {"targets", targets}, {"retry and drop", retryAndDrop},
 		{"prune", prune}, {"servers and names", servers}, {"two at once", twoAtOnce},
+		{"held changes", held}, {"decisions", decided}, {"held behind nobody", heldBehindNobody},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &place{t: t, clock: &Clock{}, dir: t.TempDir(), open: open}

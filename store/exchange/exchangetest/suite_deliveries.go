@@ -126,27 +126,31 @@ func baseline(t *testing.T, p *place) {
 	p.queue("a", "b", "a", "b")
 	p.accept(made(7, 1, "s/article/x")) // queued for nobody
 	p.accept(made(8, 1, "s/page/article/x"))
-	articles := []string{"document", "article"}
-	if n, err := p.Baseline(ctx, serverOf(7), nil); err != nil || n != 0 {
+	articles, all := []string{"document", "article"}, func(sync.Object) bool { return true }
+	if n, err := p.Baseline(ctx, serverOf(7), nil, all); err != nil || n != 0 {
 		t.Errorf("of no kind: %d, %v", n, err)
 	}
-	n, err := p.Baseline(ctx, serverOf(7), articles)
+	n, err := p.Baseline(ctx, serverOf(7), articles, func(sync.Object) bool { return false })
+	if err != nil || n != 0 {
+		t.Errorf("of no object: %d, %v", n, err)
+	}
+	n, err = p.Baseline(ctx, serverOf(7), articles, all)
 	must(t, err)
 	if n != 2 {
 		t.Errorf("%d current versions that it has not made itself, want 2", n)
 	}
-	if n, err = p.Baseline(ctx, serverOf(9), articles); err != nil || n != 1 {
+	if n, err = p.Baseline(ctx, serverOf(9), articles, all); err != nil || n != 1 {
 		t.Errorf("%d that were never queued, %v, want 1", n, err)
 	}
-	if n, err = p.Baseline(ctx, serverOf(7), articles); err != nil || n != 0 {
+	if n, err = p.Baseline(ctx, serverOf(7), articles, all); err != nil || n != 0 {
 		t.Errorf("again: %d, %v", n, err)
 	}
-	all, err := p.Due(ctx, serverOf(7), 10)
+	due, err := p.Due(ctx, serverOf(7), 10)
 	must(t, err)
-	if len(all) != 2 || all[0].ID.Counter != 3 || all[1].ID.Counter != 4 {
-		t.Errorf("due %+v", all)
+	if len(due) != 2 || due[0].ID.Counter != 3 || due[1].ID.Counter != 4 {
+		t.Errorf("due %+v", due)
 	}
-	if n, err = p.Baseline(ctx, serverOf(7), []string{"page"}); err != nil || n != 1 {
+	if n, err = p.Baseline(ctx, serverOf(7), []string{"page"}, all); err != nil || n != 1 {
 		t.Errorf("of another kind: %d, %v, want 1", n, err)
 	}
 }
