@@ -24,27 +24,42 @@ var (
 	clusterLatency = flag.Duration("cluster-latency", 200*time.Millisecond, "how long a round trip to the database takes then")
 )
 
+// doom is where in a call's way a gateway dies.
+type doom struct {
+	point string
+	hit   int64 // the how manieth call that comes there
+}
+
+// doomOf returns the doom of that kill: each point in turn, and round after round another call of a publish.
+func doomOf(kill int) doom {
+	points := relay.Points()
+	return doom{points[kill%len(points)], int64(1 + kill/len(points)%5)}
+}
+
 // One of two gateways is killed at each point of a call's way, in whichever call of a publish comes to it.
 // Its publisher goes on by way of the other one, or is told what happened.
 func TestClusterKill(t *testing.T) {
 	f := newFleet(t, []string{"gate-a", "gate-b"})
-	points := relay.Points()
+	for i, g := range f.gates {
+		if err := errors.Join(g.child.Stop(), g.relaunch(doomOf(i).point, doomOf(i).hit)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	went, told := 0, 0
 	for i := range *clusterKills {
-		point := points[i%len(points)]
 		victim := f.gates[i%2]
-		hit := int64(1 + i/len(points)%5)
-		first := f.killOne(t, victim, point, hit)
+		first := f.killOne(t, victim, doomOf(i+2)) // its next turn
 		if first == nil {
 			went++
 		} else {
 			told++
 		}
 		if t.Failed() {
-			t.Fatalf("kill %d of %s at %q, hit %d", i+1, victim.name, point, hit)
+			t.Fatalf("kill %d of %s: %+v", i+1, victim.name, doomOf(i))
 		}
 		if i%20 == 19 || i == *clusterKills-1 {
 			f.compare(t, f.logs(t))
+			t.Logf("%d kills: %d publishes went on", i+1, went)
 		}
 	}
 	f.arrived(t, *clusterKills)
@@ -52,15 +67,10 @@ func TestClusterKill(t *testing.T) {
 		"%d calls carried out", *clusterKills, went, told, len(f.seen(t)))
 }
 
-// killOne publishes until a gateway has died at the point, and returns how that publish ended.
-func (f *fleet) killOne(t *testing.T, victim *gate, point string, hit int64) (first error) {
+// killOne publishes until a gateway has died as it was told at its start, starts it again for its next death, and returns
+// how that publish ended.
+func (f *fleet) killOne(t *testing.T, victim *gate, next doom) (first error) {
 	t.Helper()
-	if err := victim.child.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	if err := victim.relaunch(point, hit); err != nil {
-		t.Fatal(err)
-	}
 	// The repeat of a call has the other gateway to go to only where HAProxy has taken that one back. Its
 	// checks are connections too: they must not be what the gateway dies at.
 	f.haproxy.Await(t, len(f.gates))
@@ -68,7 +78,7 @@ func (f *fleet) killOne(t *testing.T, victim *gate, point string, hit int64) (fi
 		t.Fatal(err)
 	}
 	ended, restarted := victim.child.Ended, make(chan error, 1)
-	go func() { restarted <- victim.relaunch("", 0) }()
+	go func() { restarted <- victim.relaunch(next.point, next.hit) }()
 	for {
 		lar := f.export(t)
 		j := f.client()
