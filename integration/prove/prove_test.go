@@ -213,3 +213,36 @@ func TestTargetsHaveSeeds(t *testing.T) {
 		}
 	}
 }
+
+// TestTargetsHaveCorpora: what foreign bytes are read by is tried in every run of the tests with inputs that are kept and say
+// what they are.
+func TestTargetsHaveCorpora(t *testing.T) {
+	reads, kept := map[string]bool{}, 0
+	for _, f := range targets {
+		reads[f.reads] = true
+		dir := filepath.Join("..", "..", filepath.FromSlash(f.pkg), "testdata", "fuzz", f.name)
+		inputs, err := os.ReadDir(dir)
+		if err != nil || len(inputs) < 5 {
+			t.Errorf("%s of %s: %d inputs are kept, %v", f.name, f.pkg, len(inputs), err)
+		}
+		for _, input := range inputs {
+			kept++
+			if regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString(input.Name()) {
+				t.Errorf("%s of %s: give %s a name that says what it is", f.name, f.pkg, input.Name())
+			}
+			text, err := os.ReadFile(filepath.Join(dir, input.Name()))
+			if err != nil || len(text) > 8<<10 || !strings.HasPrefix(string(text), "go test fuzz v1\n") {
+				t.Errorf("%s of %s: %s of %d bytes is no small input, %v", f.name, f.pkg, input.Name(), len(text), err)
+			}
+		}
+	}
+	for _, parser := range []string{
+		"Java serialization", "MethodKey", "HTTP/1.1 heads", "HTTP/1.1 chunks", "PROXY v1 and v2", "Basic credentials", "zip", "manifests",
+		"properties", "OSGi configurations", "YAML",
+	} {
+		if !reads[parser] {
+			t.Errorf("no fuzz target reads %s", parser)
+		}
+	}
+	t.Logf("%d inputs of %d targets", kept, len(targets))
+}

@@ -85,14 +85,25 @@ var proofs = []proof{
 	{name: "what is written down", rows: "28", pkg: "integration/prove", tests: []string{"TestThreatModel"}},
 }
 
-// targets are the fuzz targets of what reads foreign bytes.
-var targets = []struct{ pkg, name string }{
-	{"tunnel/javaser", "FuzzDecode"}, {"tunnel/liferay", "FuzzMethodKey"}, {"tunnel/liferay", "FuzzRead"},
-	{"tunnel/liferay", "FuzzReply"}, {"tunnel/http1", "FuzzRequest"}, {"tunnel/http1", "FuzzReply"},
-	{"gateway/front", "FuzzProxyHeader"}, {"policy/secret", "FuzzVerify"}, {"policy/hosts", "FuzzEntry"},
-	{"archive", "FuzzOpen"}, {"archive", "FuzzManifest"}, {"conf/format", "FuzzProperties"},
-	{"conf/format", "FuzzConfig"}, {"conf", "FuzzLoad"}, {"conf/settings", "FuzzRead"},
-	{"tunnel/signed", "FuzzSignature"},
+// targets are the fuzz targets of what reads foreign bytes. Each has seeds in its source and, named by what they are, in
+// testdata/fuzz of its folder.
+var targets = []struct{ pkg, name, reads string }{
+	{"tunnel/javaser", "FuzzDecode", "Java serialization"},
+	{"tunnel/liferay", "FuzzMethodKey", "MethodKey"},
+	{"tunnel/liferay", "FuzzRead", "calls"},
+	{"tunnel/liferay", "FuzzReply", "replies"},
+	{"tunnel/http1", "FuzzRequest", "HTTP/1.1 heads"},
+	{"tunnel/http1", "FuzzReply", "HTTP/1.1 chunks"},
+	{"gateway/front", "FuzzProxyHeader", "PROXY v1 and v2"},
+	{"policy/secret", "FuzzVerify", "Basic credentials"},
+	{"policy/hosts", "FuzzEntry", "entries of host lists"},
+	{"archive", "FuzzOpen", "zip"},
+	{"archive", "FuzzManifest", "manifests"},
+	{"conf/format", "FuzzProperties", "properties"},
+	{"conf/format", "FuzzConfig", "OSGi configurations"},
+	{"conf", "FuzzLoad", "our configuration"},
+	{"conf/settings", "FuzzRead", "YAML"},
+	{"tunnel/signed", "FuzzSignature", "signatures of messages"},
 }
 
 // notYet are the figures that nothing here shows, and why.
