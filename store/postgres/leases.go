@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/postgres/statements"
 )
 
 const (
@@ -27,8 +28,8 @@ type leases struct{ *db }
 
 func (s leases) Acquire(ctx context.Context, name, owner string, ttl time.Duration) (int64, error) {
 	var fence int64
-	err := s.write(ctx, fmt.Sprintf("acquire lease %q", name), func(ctx context.Context) error {
-		err := s.pools.Calls.QueryRow(ctx, s.sql(acquire), raw(name), raw(owner), micros(ttl)).Scan(&fence)
+	err := s.Write(ctx, fmt.Sprintf("acquire lease %q", name), func(ctx context.Context) error {
+		err := s.Calls.QueryRow(ctx, s.SQL(acquire), raw(name), raw(owner), micros(ttl)).Scan(&fence)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return store.ErrStale
 		}
@@ -38,12 +39,12 @@ func (s leases) Acquire(ctx context.Context, name, owner string, ttl time.Durati
 }
 
 func (s leases) Renew(ctx context.Context, name string, fence int64, ttl time.Duration) error {
-	n, err := s.count(ctx, fmt.Sprintf("renew lease %q", name), renew, raw(name), fence, micros(ttl))
-	return stale(n, err)
+	n, err := s.Count(ctx, fmt.Sprintf("renew lease %q", name), renew, raw(name), fence, micros(ttl))
+	return statements.Stale(n, err)
 }
 
 func (s leases) Release(ctx context.Context, name string, fence int64) error {
-	_, err := s.count(ctx, fmt.Sprintf("release lease %q", name), release, raw(name), fence)
+	_, err := s.Count(ctx, fmt.Sprintf("release lease %q", name), release, raw(name), fence)
 	return err
 }
 
@@ -57,10 +58,10 @@ const (
 type nonces struct{ *db }
 
 func (s nonces) Use(ctx context.Context, scope string, nonce []byte, ttl time.Duration) (bool, error) {
-	n, err := s.count(ctx, "use a nonce of "+scope, useNonce, hashed(scope, string(nonce)), micros(ttl))
+	n, err := s.Count(ctx, "use a nonce of "+scope, useNonce, hashed(scope, string(nonce)), micros(ttl))
 	return err == nil && n == 1, err
 }
 
 func (s nonces) PruneNonces(ctx context.Context) (int, error) {
-	return s.count(ctx, "prune nonces", pruneNonces)
+	return s.Count(ctx, "prune nonces", pruneNonces)
 }

@@ -41,17 +41,17 @@ type members struct{ *db }
 
 func (s members) Join(ctx context.Context, m store.Member, ttl time.Duration) (time.Time, error) {
 	var now time.Time
-	err := s.write(outage.Hastily(ctx), fmt.Sprintf("join as %q", m.Node), func(ctx context.Context) error {
-		return pgx.BeginFunc(ctx, s.pools.Lives, func(tx pgx.Tx) error {
+	err := s.Write(outage.Hastily(ctx), fmt.Sprintf("join as %q", m.Node), func(ctx context.Context) error {
+		return pgx.BeginFunc(ctx, s.Lives, func(tx pgx.Tx) error {
 			for _, step := range []struct {
 				query string
 				args  []any
 			}{{bury, nil}, {replaceLife, []any{raw(m.Node), raw(m.ID)}}, {forgetLives, nil}} {
-				if _, err := tx.Exec(ctx, s.sql(step.query), step.args...); err != nil {
+				if _, err := tx.Exec(ctx, s.SQL(step.query), step.args...); err != nil {
 					return err
 				}
 			}
-			rows, err := tx.Query(ctx, s.sql(join), raw(m.ID), raw(m.Node), raw(m.Version), raw(m.ConfigDigest),
+			rows, err := tx.Query(ctx, s.SQL(join), raw(m.ID), raw(m.Node), raw(m.Version), raw(m.ConfigDigest),
 				raw(string(m.State)), int64(m.Offset), micros(ttl))
 			if err != nil {
 				return err
@@ -65,8 +65,8 @@ func (s members) Join(ctx context.Context, m store.Member, ttl time.Duration) (t
 
 func (s members) Renew(ctx context.Context, m store.Member, ttl time.Duration) (time.Time, error) {
 	var now time.Time
-	err := s.write(outage.Hastily(ctx), fmt.Sprintf("renew the life of %q", m.Node), func(ctx context.Context) error {
-		rows, err := s.pools.Lives.Query(ctx, s.sql(renewLife), raw(m.ID), raw(string(m.State)), raw(m.ConfigDigest),
+	err := s.Write(outage.Hastily(ctx), fmt.Sprintf("renew the life of %q", m.Node), func(ctx context.Context) error {
+		rows, err := s.Lives.Query(ctx, s.SQL(renewLife), raw(m.ID), raw(string(m.State)), raw(m.ConfigDigest),
 			int64(m.Offset), micros(ttl), int64(m.Calls))
 		if err != nil {
 			return err
@@ -74,7 +74,7 @@ func (s members) Renew(ctx context.Context, m store.Member, ttl time.Duration) (
 		if now, err = oneTime(rows); err != nil {
 			return err
 		}
-		_, err = s.pools.Lives.Exec(ctx, s.sql(bury))
+		_, err = s.Lives.Exec(ctx, s.SQL(bury))
 		return err
 	})
 	return now, err
@@ -93,16 +93,16 @@ func oneTime(rows pgx.Rows) (time.Time, error) {
 }
 
 func (s members) Leave(ctx context.Context, id string) error {
-	return s.write(outage.Hastily(ctx), "leave", func(ctx context.Context) error {
-		_, err := s.pools.Lives.Exec(ctx, s.sql(leave), raw(id))
+	return s.Write(outage.Hastily(ctx), "leave", func(ctx context.Context) error {
+		_, err := s.Lives.Exec(ctx, s.SQL(leave), raw(id))
 		return err
 	})
 }
 
 func (s members) Members(ctx context.Context) ([]store.Member, error) {
 	var all []store.Member
-	err := s.read(outage.Hastily(ctx), "members", func(ctx context.Context) error {
-		rows, err := s.pools.Calls.Query(ctx, s.sql(readMembers))
+	err := s.Read(outage.Hastily(ctx), "members", func(ctx context.Context) error {
+		rows, err := s.Calls.Query(ctx, s.SQL(readMembers))
 		if err != nil {
 			return err
 		}

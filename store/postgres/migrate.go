@@ -53,11 +53,11 @@ func (s *Store) compare(ctx context.Context) error {
 	}
 	var name []byte
 	var lowest int64
-	err = s.read(ctx, "name of the cluster", func(ctx context.Context) error {
-		if _, err := s.pools.Calls.Exec(ctx, s.sql(keepName), raw(s.cfg.Cluster)); err != nil {
+	err = s.run.Read(ctx, "name of the cluster", func(ctx context.Context) error {
+		if _, err := s.run.Calls.Exec(ctx, s.run.SQL(keepName), raw(s.cfg.Cluster)); err != nil {
 			return err
 		}
-		return s.pools.Calls.QueryRow(ctx, s.sql(readName)).Scan(&name, &lowest)
+		return s.run.Calls.QueryRow(ctx, s.run.SQL(readName)).Scan(&name, &lowest)
 	})
 	if err != nil {
 		return err
@@ -81,13 +81,13 @@ func (s *Store) plan(ctx context.Context) ([]Migration, error) {
 		return nil, err
 	}
 	applied := map[int64]bool{}
-	err = s.read(ctx, "schema of the database", func(ctx context.Context) error {
+	err = s.run.Read(ctx, "schema of the database", func(ctx context.Context) error {
 		var there bool
 		const table = `SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'goose_db_version')`
-		if err := s.pools.Calls.QueryRow(ctx, table, s.cfg.Schema).Scan(&there); err != nil || !there {
+		if err := s.run.Calls.QueryRow(ctx, table, s.cfg.Schema).Scan(&there); err != nil || !there {
 			return err
 		}
-		rows, err := s.pools.Calls.Query(ctx, s.sql(`SELECT version_id FROM @.goose_db_version WHERE is_applied`))
+		rows, err := s.run.Calls.Query(ctx, s.run.SQL(`SELECT version_id FROM @.goose_db_version WHERE is_applied`))
 		if err != nil {
 			return err
 		}
@@ -120,9 +120,9 @@ func (s *Store) migrate(ctx context.Context) ([]Migration, error) {
 	if err := s.makeSchema(ctx); err != nil {
 		return nil, err
 	}
-	conn := stdlib.OpenDBFromPool(s.pools.Calls)
+	conn := stdlib.OpenDBFromPool(s.run.Calls)
 	defer func() { _ = conn.Close() }() // leaves the pool open
-	applied, err := schema.Apply(ctx, conn, s.cfg.Schema, plan, s.sql)
+	applied, err := schema.Apply(ctx, conn, s.cfg.Schema, plan, s.run.SQL)
 	if err != nil {
 		return nil, fmt.Errorf("migrate the database: %w", sqlstate.Translate(err))
 	}
@@ -131,8 +131,8 @@ func (s *Store) migrate(ctx context.Context) ([]Migration, error) {
 
 // makeSchema makes the schema; another gateway may do the same at this moment.
 func (s *Store) makeSchema(ctx context.Context) error {
-	return s.write(ctx, "make schema "+s.cfg.Schema, func(ctx context.Context) error {
-		_, err := s.pools.Calls.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+s.cfg.Schema)
+	return s.run.Write(ctx, "make schema "+s.cfg.Schema, func(ctx context.Context) error {
+		_, err := s.run.Calls.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+s.cfg.Schema)
 		if c := sqlstate.Code(err); c == sqlstate.UniqueViolation || c == sqlstate.SchemaExists {
 			return nil
 		}

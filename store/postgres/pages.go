@@ -27,8 +27,8 @@ type pages struct{ *db }
 func (s pages) Put(ctx context.Context, site int64, all ...int64) error {
 	what := fmt.Sprintf("put pages of site %d", site)
 	news := slices.Compact(slices.Sorted(slices.Values(all)))
-	err := s.read(ctx, what, func(ctx context.Context) error {
-		rows, err := s.pools.Calls.Query(ctx, s.sql(freshPages), news, site)
+	err := s.Read(ctx, what, func(ctx context.Context) error {
+		rows, err := s.Calls.Query(ctx, s.SQL(freshPages), news, site)
 		if err != nil {
 			return err
 		}
@@ -39,18 +39,18 @@ func (s pages) Put(ctx context.Context, site int64, all ...int64) error {
 	if err != nil || len(news) == 0 {
 		return err
 	}
-	_, err = s.count(ctx, what, putPages, news, site)
+	_, err = s.Count(ctx, what, putPages, news, site)
 	return err
 }
 
 func (s pages) Site(ctx context.Context, page int64) (int64, error) {
 	var site int64
-	err := s.read(ctx, fmt.Sprintf("page %d", page), func(ctx context.Context) error {
-		return s.pools.Calls.QueryRow(ctx, s.sql(readPage), page).Scan(&site)
+	err := s.Read(ctx, fmt.Sprintf("page %d", page), func(ctx context.Context) error {
+		return s.Calls.QueryRow(ctx, s.SQL(readPage), page).Scan(&site)
 	})
 	return site, err
 }
 
 func (s pages) PrunePages(ctx context.Context, keep time.Duration) (int, error) {
-	return s.count(ctx, "prune pages", prunePages, micros(keep))
+	return s.Count(ctx, "prune pages", prunePages, micros(keep))
 }

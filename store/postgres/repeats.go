@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/postgres/statements"
 )
 
 const (
@@ -93,9 +94,9 @@ func (s repeats) Repeat(ctx context.Context, key store.RepeatKey) (store.Repeat,
 
 // settle fills rep with what query tells, once the life of its owner is surely on or over.
 func (s repeats) settle(ctx context.Context, what string, rep *store.Repeat, query string, args []any) error {
-	return s.write(ctx, what, func(ctx context.Context) error {
+	return s.Write(ctx, what, func(ctx context.Context) error {
 		err := errAgain
-		for n := 0; n < attempts && errors.Is(err, errAgain); n++ {
+		for n := 0; n < statements.Attempts && errors.Is(err, errAgain); n++ {
 			err = s.one(ctx, rep, query, args)
 		}
 		return err
@@ -103,7 +104,7 @@ func (s repeats) settle(ctx context.Context, what string, rep *store.Repeat, que
 }
 
 func (s repeats) one(ctx context.Context, rep *store.Repeat, query string, args []any) error {
-	rows, err := s.pools.Calls.Query(ctx, s.sql(query), args...)
+	rows, err := s.Calls.Query(ctx, s.SQL(query), args...)
 	if err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func (s repeats) one(ctx context.Context, rep *store.Repeat, query string, args 
 	case !expired:
 		return nil
 	}
-	if _, err := s.pools.Calls.Exec(ctx, s.sql(bury)); err != nil {
+	if _, err := s.Calls.Exec(ctx, s.SQL(bury)); err != nil {
 		return err
 	}
 	return errAgain
@@ -151,13 +152,13 @@ func scanRepeat(rows pgx.Rows, rep *store.Repeat) (found string, expired bool, e
 
 func (s repeats) Answer(ctx context.Context, key store.RepeatKey, reference string, body []byte) error {
 	what := "answer " + key.Method
-	n, err := s.count(ctx, what, answer, keyOf(key), raw(reference), body)
+	n, err := s.Count(ctx, what, answer, keyOf(key), raw(reference), body)
 	if err != nil || n == 1 {
 		return err
 	}
-	return s.write(ctx, what, func(ctx context.Context) error {
+	return s.Write(ctx, what, func(ctx context.Context) error {
 		var own []byte
-		err := s.pools.Calls.QueryRow(ctx, s.sql(readReference), keyOf(key)).Scan(&own)
+		err := s.Calls.QueryRow(ctx, s.SQL(readReference), keyOf(key)).Scan(&own)
 		if err == nil && string(own) != reference {
 			return fmt.Errorf("the key belongs to %s: %w", own, store.ErrStale)
 		}
@@ -166,7 +167,7 @@ func (s repeats) Answer(ctx context.Context, key store.RepeatKey, reference stri
 }
 
 func (s repeats) Void(ctx context.Context, key store.RepeatKey, reference string) error {
-	_, err := s.count(ctx, "void "+key.Method, void, keyOf(key), raw(reference))
+	_, err := s.Count(ctx, "void "+key.Method, void, keyOf(key), raw(reference))
 	return err
 }
 
@@ -176,13 +177,13 @@ func (s repeats) EndScope(
 	if scope == "" {
 		return nil
 	}
-	_, err := s.count(ctx, "end scope "+scope, endScope, hashed(scope), keyOf(except), micros(age))
+	_, err := s.Count(ctx, "end scope "+scope, endScope, hashed(scope), keyOf(except), micros(age))
 	return err
 }
 
 func (s repeats) PruneRepeats(ctx context.Context, keep time.Duration) (int, error) {
-	if _, err := s.count(ctx, "prune repeats", bury); err != nil {
+	if _, err := s.Count(ctx, "prune repeats", bury); err != nil {
 		return 0, err
 	}
-	return s.count(ctx, "prune repeats", prune, micros(keep))
+	return s.Count(ctx, "prune repeats", prune, micros(keep))
 }

@@ -69,15 +69,15 @@ func (s requests) Create(ctx context.Context, req store.Request) error {
 	for i, l := range req.Logins {
 		logins[i] = raw(l)
 	}
-	return s.write(ctx, fmt.Sprintf("create request %d", req.ID), func(ctx context.Context) error {
-		b := s.newBatch()
-		b.add(dropOther, req.ID, req.Site, raw(req.Checksum))
-		b.add(insertRequest, req.ID, req.Site, raw(req.Checksum), raw(req.Peer), raw(req.Upstream))
-		b.add(dropCleaned, req.ID)
-		b.add(dropFormer, req.ID)
-		b.add(reviveRequest, req.ID, raw(req.Upstream))
-		b.add(addLogins, req.ID, logins)
-		_, err := b.send(ctx)
+	return s.Write(ctx, fmt.Sprintf("create request %d", req.ID), func(ctx context.Context) error {
+		b := s.NewBatch()
+		b.Add(dropOther, req.ID, req.Site, raw(req.Checksum))
+		b.Add(insertRequest, req.ID, req.Site, raw(req.Checksum), raw(req.Peer), raw(req.Upstream))
+		b.Add(dropCleaned, req.ID)
+		b.Add(dropFormer, req.ID)
+		b.Add(reviveRequest, req.ID, raw(req.Upstream))
+		b.Add(addLogins, req.ID, logins)
+		_, err := b.Send(ctx)
 		return err
 	})
 }
@@ -92,12 +92,12 @@ func (s requests) Find(ctx context.Context, site int64, checksum string) (store.
 
 // one reads a request with one statement, as of one moment.
 func (s requests) one(ctx context.Context, what, query string, args ...any) (req store.Request, err error) {
-	err = s.read(ctx, what, func(ctx context.Context) error {
+	err = s.Read(ctx, what, func(ctx context.Context) error {
 		var checksum, peer, upstream []byte
 		var cleaned *time.Time
 		var idle int64
 		var logins, senders [][]byte
-		err := s.pools.Calls.QueryRow(ctx, s.sql(query), args...).Scan(&req.ID, &req.Site, &checksum, &peer, &upstream,
+		err := s.Calls.QueryRow(ctx, s.SQL(query), args...).Scan(&req.ID, &req.Site, &checksum, &peer, &upstream,
 			&req.PartCount, &req.PartWidth, &req.PartBytes, &req.CreatedAt, &cleaned, &idle, &logins, &senders)
 		req.Checksum, req.Peer, req.Upstream = string(checksum), string(peer), string(upstream)
 		req.CreatedAt, req.CleanedAt = req.CreatedAt.UTC(), utc(cleaned)
@@ -121,14 +121,14 @@ func texts(raw [][]byte) (all []string) {
 
 func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error {
 	what := fmt.Sprintf("add part %q to request %d", part.Name, id)
-	return s.write(ctx, what, func(ctx context.Context) error {
-		b := s.newBatch()
-		b.add(lockRequest, id)
+	return s.Write(ctx, what, func(ctx context.Context) error {
+		b := s.NewBatch()
+		b.Add(lockRequest, id)
 		if part.Login != "" {
-			b.add(markSender, id, raw(part.Login))
+			b.Add(markSender, id, raw(part.Login))
 		}
-		b.add(putPart, id, raw(part.Name), part.Size, int64(part.Width))
-		n, err := b.send(ctx)
+		b.Add(putPart, id, raw(part.Name), part.Size, int64(part.Width))
+		n, err := b.Send(ctx)
 		if err == nil && n == 0 {
 			return store.ErrNotFound
 		}
@@ -139,8 +139,8 @@ func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error 
 func (s requests) Part(ctx context.Context, id int64, name string) (store.Part, error) {
 	p := store.Part{Name: name}
 	what := fmt.Sprintf("part %q of request %d", name, id)
-	err := s.read(ctx, what, func(ctx context.Context) error {
-		return s.pools.Calls.QueryRow(ctx, s.sql(readPart), id, raw(name)).Scan(&p.Size, &p.Width)
+	err := s.Read(ctx, what, func(ctx context.Context) error {
+		return s.Calls.QueryRow(ctx, s.SQL(readPart), id, raw(name)).Scan(&p.Size, &p.Width)
 	})
 	if err != nil {
 		return store.Part{}, err
@@ -152,8 +152,8 @@ func (s requests) Parts(ctx context.Context, id int64, fn func(store.Part) error
 	for after := int64(0); ; {
 		var page []store.Part
 		last := after // of the page: an attempt that breaks in the middle is begun anew
-		err := s.read(ctx, fmt.Sprintf("parts of request %d", id), func(ctx context.Context) error {
-			rows, err := s.pools.Calls.Query(ctx, s.sql(readParts), id, after, partsPage)
+		err := s.Read(ctx, fmt.Sprintf("parts of request %d", id), func(ctx context.Context) error {
+			rows, err := s.Calls.Query(ctx, s.SQL(readParts), id, after, partsPage)
 			if err != nil {
 				return err
 			}
@@ -184,13 +184,13 @@ func (s requests) Touch(ctx context.Context, ids ...int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := s.count(ctx, "touch requests", touchRequests, ids)
+	_, err := s.Count(ctx, "touch requests", touchRequests, ids)
 	return err
 }
 
 func (s requests) CleanUp(ctx context.Context, id int64) error {
 	what := fmt.Sprintf("clean up request %d", id)
-	n, err := s.count(ctx, what, cleanRequest, id)
+	n, err := s.Count(ctx, what, cleanRequest, id)
 	if err == nil && n == 0 {
 		return fmt.Errorf("%s: %w", what, store.ErrNotFound)
 	}
@@ -198,5 +198,5 @@ func (s requests) CleanUp(ctx context.Context, id int64) error {
 }
 
 func (s requests) PruneRequests(ctx context.Context, cleaned, idle time.Duration) (int, error) {
-	return s.count(ctx, "prune requests", pruneRequests, micros(cleaned), micros(idle))
+	return s.Count(ctx, "prune requests", pruneRequests, micros(cleaned), micros(idle))
 }

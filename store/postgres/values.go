@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/postgres/statements"
 )
 
 const (
@@ -33,7 +34,7 @@ func (s values) Store(ctx context.Context, key string, value []byte) error {
 	if value == nil {
 		value = []byte{}
 	}
-	_, err := s.count(ctx, fmt.Sprintf("store value %q", key), storeValue, raw(key), value)
+	_, err := s.Count(ctx, fmt.Sprintf("store value %q", key), storeValue, raw(key), value)
 	return err
 }
 
@@ -44,14 +45,14 @@ func (s values) Swap(ctx context.Context, key string, old, value []byte) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	tries := 0
-	return s.write(ctx, what, func(ctx context.Context) error {
+	return s.Write(ctx, what, func(ctx context.Context) error {
 		tries++
-		tag, err := s.pools.Calls.Exec(ctx, s.sql(swapValue), raw(key), append([]byte{}, old...), append([]byte{}, value...))
-		if err = stale(int(tag.RowsAffected()), err); tries == 1 || !errors.Is(err, store.ErrStale) {
+		tag, err := s.Calls.Exec(ctx, s.SQL(swapValue), raw(key), append([]byte{}, old...), append([]byte{}, value...))
+		if err = statements.Stale(int(tag.RowsAffected()), err); tries == 1 || !errors.Is(err, store.ErrStale) {
 			return err
 		}
 		var now []byte
-		lost := s.pools.Calls.QueryRow(ctx, s.sql(loadValue), raw(key)).Scan(&now)
+		lost := s.Calls.QueryRow(ctx, s.SQL(loadValue), raw(key)).Scan(&now)
 		if lost == nil && bytes.Equal(now, value) {
 			return nil
 		}
@@ -61,8 +62,8 @@ func (s values) Swap(ctx context.Context, key string, old, value []byte) error {
 
 func (s values) Load(ctx context.Context, key string) ([]byte, error) {
 	var value []byte
-	err := s.read(ctx, fmt.Sprintf("value %q", key), func(ctx context.Context) error {
-		return s.pools.Calls.QueryRow(ctx, s.sql(loadValue), raw(key)).Scan(&value)
+	err := s.Read(ctx, fmt.Sprintf("value %q", key), func(ctx context.Context) error {
+		return s.Calls.QueryRow(ctx, s.SQL(loadValue), raw(key)).Scan(&value)
 	})
 	return value, err
 }
@@ -71,7 +72,7 @@ func (s values) Delete(ctx context.Context, key string) error {
 	err := store.CheckKey(key)
 	n := 0
 	if err == nil {
-		n, err = s.count(ctx, fmt.Sprintf("delete value %q", key), deleteValue, raw(key))
+		n, err = s.Count(ctx, fmt.Sprintf("delete value %q", key), deleteValue, raw(key))
 	}
 	if err == nil && n == 0 {
 		err = store.ErrNotFound
@@ -84,8 +85,8 @@ func (s values) Delete(ctx context.Context, key string) error {
 
 func (s values) List(ctx context.Context, prefix string, recursive bool) ([]string, error) {
 	var keys []string
-	err := s.read(ctx, fmt.Sprintf("values below %q", prefix), func(ctx context.Context) error {
-		rows, err := s.pools.Calls.Query(ctx, s.sql(below), raw(prefix))
+	err := s.Read(ctx, fmt.Sprintf("values below %q", prefix), func(ctx context.Context) error {
+		rows, err := s.Calls.Query(ctx, s.SQL(below), raw(prefix))
 		if err != nil {
 			return err
 		}
@@ -111,9 +112,9 @@ func (s values) Stat(ctx context.Context, key string) (store.Value, error) {
 	if err := store.CheckKey(key); err != nil {
 		return store.Value{}, fmt.Errorf("value %q: %w", key, err)
 	}
-	err := s.read(ctx, fmt.Sprintf("value %q", key), func(ctx context.Context) error {
+	err := s.Read(ctx, fmt.Sprintf("value %q", key), func(ctx context.Context) error {
 		var modified *time.Time
-		err := s.pools.Calls.QueryRow(ctx, s.sql(statValue), raw(key)).Scan(&v.Size, &modified)
+		err := s.Calls.QueryRow(ctx, s.SQL(statValue), raw(key)).Scan(&v.Size, &modified)
 		v.ModifiedAt = utc(modified)
 		return err
 	})

@@ -1,4 +1,5 @@
-package postgres
+// Package logs keeps the audit logs of several gateways, and the notes over all of them, in PostgreSQL.
+package logs
 
 import (
 	"bytes"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/postgres/sqlstate"
+	"github.com/stagelock/stagelock/store/postgres/statements"
 )
 
 const (
@@ -51,25 +53,31 @@ const firstPage, logPage = 8, 512
 
 var errBody = errors.New("a record is empty or holds a line break")
 
-// logs implements store.Logs.
-type logs struct{ *db }
+// Logs implements store.Logs.
+type Logs struct{ *statements.Runner }
+
+var _ store.Logs = Logs{}
+
+// New returns the logs in the database that r reaches.
+func New(r *statements.Runner) Logs { return Logs{r} }
 
 var _ store.Lazy = events{}
 
 // events is the log of one name.
 type events struct {
-	*db
+	*statements.Runner
 	name []byte
 }
 
-func (s logs) Log(name string) store.Events { return events{s.db, raw(name)} }
+// Log implements store.Logs.
+func (s Logs) Log(name string) store.Events { return events{s.Runner, []byte(name)} }
 
 // next makes ErrStale of what was not the next one.
 func next(n int64, err error) error {
 	if sqlstate.Code(err) == sqlstate.UniqueViolation {
 		return fmt.Errorf("somebody else wrote it: %w", store.ErrStale)
 	}
-	return stale(int(n), err)
+	return statements.Stale(int(n), err)
 }
 
 func (s events) Append(ctx context.Context, recs []store.Record) error {
@@ -81,10 +89,10 @@ func (s events) AppendLazily(ctx context.Context, recs []store.Record) error {
 }
 
 func (s events) Flush(ctx context.Context, seq store.Seq) error {
-	return s.write(ctx, fmt.Sprintf("flush log %q", s.name), func(ctx context.Context) error {
+	return s.Write(ctx, fmt.Sprintf("flush log %q", s.name), func(ctx context.Context) error {
 		var end store.Seq
 		var message string
-		err := s.pools.Audit.QueryRow(ctx, s.sql(flushEvents), s.name).Scan(&end, &message)
+		err := s.Audit.QueryRow(ctx, s.SQL(flushEvents), s.name).Scan(&end, &message)
 		if err == nil && end < seq {
 			err = store.ErrStale
 		}
@@ -114,14 +122,14 @@ func (s events) add(ctx context.Context, recs []store.Record, query string) erro
 // counts: then the log's end tells.
 func (s events) append(ctx context.Context, query string, last store.Record, seqs []int64, bodies [][]byte) error {
 	tries := 0
-	return s.write(ctx, fmt.Sprintf("append to log %q", s.name), func(ctx context.Context) error {
+	return s.Write(ctx, fmt.Sprintf("append to log %q", s.name), func(ctx context.Context) error {
 		tries++
-		tag, err := s.pools.Audit.Exec(ctx, s.sql(query), s.name, seqs[0], seqs, bodies)
+		tag, err := s.Audit.Exec(ctx, s.SQL(query), s.name, seqs[0], seqs, bodies)
 		if err = next(tag.RowsAffected(), err); tries == 1 || !errors.Is(err, store.ErrStale) {
 			return err
 		}
 		var end store.Record
-		if lost := s.pools.Audit.QueryRow(ctx, s.sql(lastEvent), s.name).Scan(&end.Seq, &end.Body); lost != nil &&
+		if lost := s.Audit.QueryRow(ctx, s.SQL(lastEvent), s.name).Scan(&end.Seq, &end.Body); lost != nil &&
 			!errors.Is(lost, pgx.ErrNoRows) {
 			return lost // which the next attempt finds out
 		}
@@ -134,8 +142,8 @@ func (s events) append(ctx context.Context, query string, last store.Record, seq
 
 func (s events) Last(ctx context.Context) (store.Record, error) {
 	var r store.Record
-	err := s.read(ctx, fmt.Sprintf("end of log %q", s.name), func(ctx context.Context) error {
-		return s.pools.Calls.QueryRow(ctx, s.sql(lastEvent), s.name).Scan(&r.Seq, &r.Body)
+	err := s.Runner.Read(ctx, fmt.Sprintf("end of log %q", s.name), func(ctx context.Context) error {
+		return s.Calls.QueryRow(ctx, s.SQL(lastEvent), s.name).Scan(&r.Seq, &r.Body)
 	})
 	return r, err
 }
@@ -144,8 +152,8 @@ func (s events) Read(ctx context.Context, from store.Seq, fn func(store.Record) 
 	what := fmt.Sprintf("read log %q", s.name)
 	for size := firstPage; ; size = min(8*size, logPage) {
 		var page []store.Record
-		err := s.read(ctx, what, func(ctx context.Context) error {
-			rows, err := s.pools.Calls.Query(ctx, s.sql(readEvents), s.name, int64(from), size)
+		err := s.Runner.Read(ctx, what, func(ctx context.Context) error {
+			rows, err := s.Calls.Query(ctx, s.SQL(readEvents), s.name, int64(from), size)
 			if err != nil {
 				return err
 			}
@@ -173,10 +181,11 @@ func (s events) Read(ctx context.Context, from store.Seq, fn func(store.Record) 
 	}
 }
 
-func (s logs) Heads(ctx context.Context) ([]store.Head, error) {
+// Heads implements store.Logs.
+func (s Logs) Heads(ctx context.Context) ([]store.Head, error) {
 	var all []store.Head
-	err := s.read(ctx, "ends of the logs", func(ctx context.Context) error {
-		rows, err := s.pools.Calls.Query(ctx, s.sql(readHeads))
+	err := s.Read(ctx, "ends of the logs", func(ctx context.Context) error {
+		rows, err := s.Calls.Query(ctx, s.SQL(readHeads))
 		if err != nil {
 			return err
 		}
@@ -191,38 +200,42 @@ func (s logs) Heads(ctx context.Context) ([]store.Head, error) {
 	return all, err
 }
 
-func (s logs) AppendCheckpoint(ctx context.Context, n uint64, note []byte) error {
-	return s.write(ctx, fmt.Sprintf("append checkpoint %d", n), func(ctx context.Context) error {
-		tag, err := s.pools.Audit.Exec(ctx, s.sql(appendCheckpoint), int64(n), note)
+// AppendCheckpoint implements store.Logs.
+func (s Logs) AppendCheckpoint(ctx context.Context, n uint64, note []byte) error {
+	return s.Write(ctx, fmt.Sprintf("append checkpoint %d", n), func(ctx context.Context) error {
+		tag, err := s.Audit.Exec(ctx, s.SQL(appendCheckpoint), int64(n), note)
 		return next(tag.RowsAffected(), err)
 	})
 }
 
-func (s logs) Sign(ctx context.Context, n uint64, signature []byte) error {
+// Sign implements store.Logs.
+func (s Logs) Sign(ctx context.Context, n uint64, signature []byte) error {
 	what := fmt.Sprintf("sign checkpoint %d", n)
-	changed, err := s.count(ctx, what, signCheckpoint, int64(n), signature)
+	changed, err := s.Count(ctx, what, signCheckpoint, int64(n), signature)
 	if err == nil && changed == 0 {
 		err = fmt.Errorf("%s: %w", what, store.ErrNotFound)
 	}
 	return err
 }
 
-func (s logs) Newest(ctx context.Context) (n uint64, note []byte, err error) {
-	err = s.read(ctx, "newest checkpoint", func(ctx context.Context) error {
-		return s.pools.Calls.QueryRow(ctx, s.sql(newestCheckpoint)).Scan(&n, &note)
+// Newest implements store.Logs.
+func (s Logs) Newest(ctx context.Context) (n uint64, note []byte, err error) {
+	err = s.Read(ctx, "newest checkpoint", func(ctx context.Context) error {
+		return s.Calls.QueryRow(ctx, s.SQL(newestCheckpoint)).Scan(&n, &note)
 	})
 	return n, note, err
 }
 
-func (s logs) Checkpoints(ctx context.Context, from uint64, fn func(n uint64, note []byte) error) error {
+// Checkpoints implements store.Logs.
+func (s Logs) Checkpoints(ctx context.Context, from uint64, fn func(n uint64, note []byte) error) error {
 	type checkpoint struct {
 		n    uint64
 		note []byte
 	}
 	for {
 		var page []checkpoint
-		err := s.read(ctx, "checkpoints", func(ctx context.Context) error {
-			rows, err := s.pools.Calls.Query(ctx, s.sql(readCheckpoints), int64(from), logPage)
+		err := s.Read(ctx, "checkpoints", func(ctx context.Context) error {
+			rows, err := s.Calls.Query(ctx, s.SQL(readCheckpoints), int64(from), logPage)
 			if err != nil {
 				return err
 			}

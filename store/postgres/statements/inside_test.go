@@ -1,4 +1,4 @@
-package postgres
+package statements
 
 import (
 	"context"
@@ -14,11 +14,11 @@ import (
 	"github.com/stagelock/stagelock/store/postgres/outage"
 )
 
-// unconnected is a Store for what asks no server.
-func unconnected() *Store {
-	s := &Store{pace: outage.NewPace(statementTime, longTime)}
-	s.outage = outage.New(outage.Config{Attempts: 1, Reset: func() {}, Closed: s.closed.Load})
-	return s
+// unconnected is a Runner for what asks no server.
+func unconnected() *Runner {
+	r := &Runner{pace: outage.NewPace(Time, LongTime)}
+	r.outage = outage.New(outage.Config{Attempts: 1, Reset: func() {}, Closed: r.closed.Load})
+	return r
 }
 
 // fails is a transaction that ends so.
