@@ -264,8 +264,9 @@ var mayImport = map[string][]string{
 	"integration/engine/author": {
 		"integration/engine/content", "integration/engine/content/vault", "integration/engine/revisions",
 	},
-	"integration/engine/content":       {"integration/engine/content/vault", "store/sqlite"},
-	"integration/engine/content/vault": {},
+	"integration/engine/content":            {"integration/engine/content/statements", "integration/engine/content/vault", "store/sqlite"},
+	"integration/engine/content/statements": {},
+	"integration/engine/content/vault":      {},
 	"integration/engine/control": {
 		"integration/engine/author", "integration/engine/content", "integration/engine/libraries",
 		"integration/engine/remote", "integration/engine/remote/link", "integration/engine/revisions",

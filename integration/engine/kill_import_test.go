@@ -19,7 +19,8 @@ func importPoints() []string {
 	for _, n := range []int{1, 3, 5, 7, 9, 11, 13} {
 		points = append(points, fmt.Sprintf("publishStagingRequest:entry#%d", n))
 	}
-	points = append(points, "publishStagingRequest:unpacked", "publishStagingRequest:half-applied")
+	points = append(points, "publishStagingRequest:unpacked", "publishStagingRequest:kept", "publishStagingRequest:listed",
+		"publishStagingRequest:half-applied")
 	for n := range 6 {
 		points = append(points, fmt.Sprintf("publishStagingRequest:item#%d", n+1))
 	}

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/engine/content/statements"
 )
 
 // Execution is one line of the execution ledger: a call that was really carried out.
@@ -119,7 +121,7 @@ func (s *Store) Refused(ctx context.Context, c *Invocation, err error) error {
 		return err
 	}
 	x := s.execution(c, s.cfg.Outcome(e))
-	if rec := s.Change(ctx, func(tx *Tx) error { return insertExecutions(ctx, tx.tx, []Execution{x}) }); rec != nil {
+	if rec := s.Change(ctx, func(tx *Tx) error { return insertExecutions(ctx, tx.kept, []Execution{x}) }); rec != nil {
 		return rec
 	}
 	return err
@@ -127,7 +129,7 @@ func (s *Store) Refused(ctx context.Context, c *Invocation, err error) error {
 
 // Record writes the ledger's row of a call that succeeds with tx.
 func (s *Store) Record(ctx context.Context, tx *Tx, c *Invocation) error {
-	return insertExecutions(ctx, tx.tx, []Execution{s.execution(c, OK)})
+	return insertExecutions(ctx, tx.kept, []Execution{s.execution(c, OK)})
 }
 
 func (s *Store) execution(c *Invocation, outcome string) Execution {
@@ -135,7 +137,7 @@ func (s *Store) execution(c *Invocation, outcome string) Execution {
 		Digest: c.Digest, Outcome: outcome}
 }
 
-func insertExecutions(ctx context.Context, tx *sql.Tx, all []Execution) error {
+func insertExecutions(ctx context.Context, tx *statements.Kept, all []Execution) error {
 	for _, x := range all {
 		if _, err := tx.ExecContext(ctx,
 			`INSERT INTO ledger (at, login, method, site, request, digest, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)`,

@@ -324,9 +324,12 @@ func TestNewestEntryCounts(t *testing.T) {
 				entries = append(entries, content.Item{Path: path, SHA256: keep(t, s, tx, data), Size: int64(len(data))})
 			}
 			id, err := tx.AddPublish(t.Context(), content.Publish{Site: site, Request: 31001, Login: "anna", At: noon(),
-				Entries: len(entries), Warnings: []string{"w"}}, entries)
+				Entries: len(entries), Warnings: []string{"w"}})
 			ids = append(ids, id)
 			if err != nil {
+				return err
+			}
+			if err := tx.AddEntries(t.Context(), content.Publish{ID: id, Site: site}, entries...); err != nil {
 				return err
 			}
 			return tx.CountPublish(t.Context(), content.Publish{ID: id, Added: 1, Updated: 2, Deleted: 3})

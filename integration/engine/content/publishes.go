@@ -88,8 +88,8 @@ func (s *Store) ReadEntry(ctx context.Context, site int64, path string) (io.Read
 	return s.openBlob(ctx, digest)
 }
 
-// AddPublish writes an import and the entries that it brought, and returns the import's id.
-func (t *Tx) AddPublish(ctx context.Context, p Publish, entries []Item) (int64, error) {
+// AddPublish writes an import, and returns its id.
+func (t *Tx) AddPublish(ctx context.Context, p Publish) (int64, error) {
 	res, err := t.ExecContext(ctx, `INSERT INTO publishes
 		(site, request, checksum, login, at, entries, bytes, added, updated, deleted, warnings)
 		VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?)`,
@@ -97,21 +97,18 @@ func (t *Tx) AddPublish(ctx context.Context, p Publish, entries []Item) (int64, 
 	if err != nil {
 		return 0, err
 	}
-	if p.ID, err = res.LastInsertId(); err != nil {
-		return 0, err
-	}
-	insert, err := t.tx.PrepareContext(ctx,
-		`INSERT INTO entries (publish, site, path, sha256, size) VALUES (?, ?, ?, ?, ?)`)
-	if err != nil {
-		return 0, err
-	}
-	defer insert.Close()
+	return res.LastInsertId()
+}
+
+// AddEntries writes entries that an import brought.
+func (t *Tx) AddEntries(ctx context.Context, p Publish, entries ...Item) error {
 	for _, it := range entries {
-		if _, err := insert.ExecContext(ctx, p.ID, p.Site, it.Path, it.SHA256, it.Size); err != nil {
-			return 0, err
+		if _, err := t.ExecContext(ctx, `INSERT INTO entries (publish, site, path, sha256, size) VALUES (?, ?, ?, ?, ?)`,
+			p.ID, p.Site, it.Path, it.SHA256, it.Size); err != nil {
+			return err
 		}
 	}
-	return p.ID, nil
+	return nil
 }
 
 // CountPublish writes how many items the import of p.ID added, updated and deleted.

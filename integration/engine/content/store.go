@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/engine/content/statements"
 	"github.com/stagelock/stagelock/integration/engine/content/vault"
 	"github.com/stagelock/stagelock/store/sqlite"
 )
@@ -138,10 +139,10 @@ func (s *Store) Change(ctx context.Context, fn func(*Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	rows := s.read.take()
-	err = insertExecutions(ctx, tx, rows)
+	rows, kept := s.read.take(), statements.Of(tx)
+	err = insertExecutions(ctx, kept, rows)
 	if err == nil {
-		err = fn(&Tx{View: View{Querier: tx, company: s.cfg.CompanyID}, tx: tx})
+		err = fn(&Tx{View: View{Querier: kept, company: s.cfg.CompanyID}, kept: kept})
 	}
 	if err == nil {
 		err = tx.Commit()

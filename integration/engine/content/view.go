@@ -6,6 +6,8 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+
+	"github.com/stagelock/stagelock/integration/engine/content/statements"
 )
 
 // Querier is what a transaction and a database have in common.
@@ -23,12 +25,12 @@ type View struct {
 // Tx reads and writes in one transaction.
 type Tx struct {
 	View
-	tx *sql.Tx
+	kept *statements.Kept
 }
 
 // ExecContext writes tables that are not the store's own.
 func (t *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return t.tx.ExecContext(ctx, query, args...)
+	return t.kept.ExecContext(ctx, query, args...)
 }
 
 // Column returns the first column of query as strings.

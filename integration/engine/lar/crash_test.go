@@ -152,7 +152,7 @@ func TestAnImportThatDiesAnywhere(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, point := range []string{"checked", "entry", "unpacked", "before-commit", "half-applied", "item"} {
+	for _, point := range []string{"checked", "entry", "unpacked", "kept", "listed", "before-commit", "half-applied", "item"} {
 		if !seen["publishStagingRequest:"+point] {
 			t.Errorf("the import never came to %s", point)
 		}

@@ -159,12 +159,12 @@ func (in *intake) complete() error {
 
 // apply makes the unpacked archive the site's content.
 func (a *Archives) apply(ctx context.Context, tx *content.Tx, in *intake, o Order) (err error) {
-	if err := tx.Keep(ctx, in.pack.Blobs()...); err != nil {
-		return err
-	}
 	p := content.Publish{Site: o.Target.ID, Request: o.Request, Checksum: o.Checksum, Login: o.Login,
 		At: a.store.Now(), Entries: len(in.entries), Bytes: in.pack.Size, Warnings: o.warnings}
-	if p.ID, err = tx.AddPublish(ctx, p, in.entries); err != nil {
+	if p.ID, err = tx.AddPublish(ctx, p); err != nil {
+		return err
+	}
+	if err := a.applyEntries(ctx, tx, in, p); err != nil {
 		return err
 	}
 	a.store.Pause("publishStagingRequest:half-applied")
@@ -181,6 +181,30 @@ func (a *Archives) apply(ctx context.Context, tx *content.Tx, in *intake, o Orde
 		return err
 	}
 	return o.Arrived(ctx, tx, p)
+}
+
+// rowsAtOnce is how many rows are written between two looks at whether the call still lasts.
+const rowsAtOnce = 1000
+
+// applyEntries makes the unpacked bytes count, and notes where in the archive they stood. Rows are written in the
+// order of their index: in any other one each of them costs the more the larger the database is.
+func (a *Archives) applyEntries(ctx context.Context, tx *content.Tx, in *intake, p content.Publish) error {
+	byDigest := func(a, b vault.Blob) int { return strings.Compare(a.SHA256, b.SHA256) }
+	blobs := slices.SortedFunc(slices.Values(in.pack.Blobs()), byDigest)
+	for some := range slices.Chunk(blobs, rowsAtOnce) {
+		if err := tx.Keep(ctx, some...); err != nil {
+			return err
+		}
+		a.store.Pause("publishStagingRequest:kept")
+	}
+	slices.SortFunc(in.entries, func(a, b content.Item) int { return strings.Compare(a.Path, b.Path) })
+	for some := range slices.Chunk(in.entries, rowsAtOnce) {
+		if err := tx.AddEntries(ctx, p, some...); err != nil {
+			return err
+		}
+		a.store.Pause("publishStagingRequest:listed")
+	}
+	return nil
 }
 
 func applyDeletions(
