@@ -12,6 +12,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/cluster"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/doctor"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/operate"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/publish"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/sync"
@@ -83,8 +84,20 @@ func prepare(commands []*cli.Command) {
 		if len(c.Subcommands) > 0 {
 			c.Action = groupAction(c.Action)
 			prepare(c.Subcommands)
+		} else if c.ArgsUsage == "" {
+			c.Action = alone(c.Action)
 		}
 		c.Action = helpful(c.Action)
+	}
+}
+
+// alone is the action of a command without operands: it does nothing with a word that it does not know.
+func alone(action cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if _, err := flags.Operands(c); err != nil {
+			return err
+		}
+		return action(c)
 	}
 }
 

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -16,7 +17,7 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 		return args, nil
 	}
 	n, flags := commandOf(app, args)
-	front, operands := args[:n:n], []string(nil)
+	front, operands, said := args[:n:n], []string(nil), map[cli.Flag]string{}
 	for i := n; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--" {
@@ -27,20 +28,38 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 			operands = append(operands, arg)
 			continue
 		}
-		front = append(front, arg)
-		if !takesValue(flags, arg) {
-			continue
+		words := args[i : i+1]
+		if takesValue(flags, arg) {
+			if i+1 == len(args) || isFlag(flags, args[i+1]) {
+				return nil, &term.UsageError{Msg: arg + " needs a value", Command: strings.Join(args[:n], " ")}
+			}
+			i++
+			words = args[i-1 : i+1]
 		}
-		if i+1 == len(args) || isFlag(flags, args[i+1]) {
-			return nil, &term.UsageError{Msg: arg + " needs a value", Command: strings.Join(args[:n], " ")}
+		if err := once(said, flags, words); err != nil {
+			return nil, &term.UsageError{Msg: err.Error(), Command: strings.Join(args[:n], " ")}
 		}
-		i++
-		front = append(front, args[i])
+		front = append(front, words...)
 	}
 	if slices.ContainsFunc(operands, func(s string) bool { return len(s) > 1 && s[0] == '-' }) {
 		front = append(front, "--")
 	}
 	return append(front, operands...), nil
+}
+
+// once refuses a second value for a flag that has one: which of them was meant is not guessed.
+func once(said map[cli.Flag]string, flags []cli.Flag, words []string) error {
+	f, _ := flagOf(flags, words[0])
+	list, isList := f.(cli.DocGenerationSliceFlag)
+	if _, isBool := f.(*cli.BoolFlag); f == nil || isBool || isList && list.IsSliceFlag() {
+		return nil
+	}
+	now := strings.Join(words, " ")
+	if before, again := said[f]; again {
+		return fmt.Errorf("--%s is given twice, as %s and as %s", f.Names()[0], before, now)
+	}
+	said[f] = now
+	return nil
 }
 
 // commandOf returns how many of args name the command, and its flags.
