@@ -59,23 +59,27 @@ func comma(b []byte, i int) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-var shortEscapes = map[byte]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
+// shortEscapes has the letter of each character with one of its own.
+var shortEscapes = [256]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
 
 // appendString appends s as RFC 8785 writes a string.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
+	written := 0 // of s
 	for i := range len(s) {
 		c := s[i]
-		switch short, ok := shortEscapes[c]; {
-		case ok:
+		short := shortEscapes[c]
+		if short == 0 && c >= 0x20 {
+			continue
+		}
+		b = append(b, s[written:i]...)
+		if written = i + 1; short != 0 {
 			b = append(b, '\\', short)
-		case c < 0x20:
+		} else {
 			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		default:
-			b = append(b, c)
 		}
 	}
-	return append(b, '"')
+	return append(append(b, s[written:]...), '"')
 }
 
 // form is a change as JSON has it.
