@@ -1,13 +1,8 @@
 package replica
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/exchange"
@@ -116,13 +111,6 @@ func (r *Replica) row(b *batch, row source.Row) error {
 	return nil
 }
 
-// edited is what the engine has of an object now, which may be newer than a row.
-type edited struct {
-	change *sync.Change
-	seq    int64
-	small  []byte // its content, if that is not kept yet
-}
-
 // read reads what is known of the objects of rows, and of each that was written what the engine has now.
 func (r *Replica) read(ctx context.Context, b *batch, rows []source.Row) error {
 	var names []sync.Object
@@ -146,63 +134,6 @@ func (r *Replica) read(ctx context.Context, b *batch, rows []source.Row) error {
 		}
 	}
 	return r.contents(ctx, b, written, newest)
-}
-
-// contents reads several at once, and keeps the small ones with one write.
-func (r *Replica) contents(ctx context.Context, b *batch, written []sync.State, newest map[sync.Object]source.Row) error {
-	found := make([]edited, len(written))
-	var all errgroup.Group
-	all.SetLimit(max(1, r.cfg.Workers))
-	for i, s := range written {
-		all.Go(func() (err error) {
-			if found[i], err = r.edited(ctx, s, newest[s.Object]); err != nil {
-				return fmt.Errorf("row %d of the engine's journal: %w", newest[s.Object].Seq, err)
-			}
-			return nil
-		})
-	}
-	if err := all.Wait(); err != nil {
-		return err
-	}
-	var small [][]byte
-	for i, f := range found {
-		if b.now[written[i].Object] = f; f.small != nil {
-			small = append(small, f.small)
-		}
-	}
-	return r.cfg.Blobs.PutAll(ctx, small...)
-}
-
-func (r *Replica) edited(ctx context.Context, s sync.State, row source.Row) (e edited, err error) {
-	content, f, err := r.cfg.Source.Content(ctx, row.Object)
-	if err != nil {
-		return e, err
-	}
-	c := &sync.Change{Object: row.Object, Op: sync.Delete, Author: sync.Line(row.Author), Title: sync.Line(f.Title)}
-	e.change, e.seq = c, f.Seq
-	if f.Deleted {
-		if shown := s.Show(); shown != nil && c.Title == "" {
-			c.Title = shown.Title
-		}
-		return e, nil
-	}
-	c.Op, c.Needs = sync.Put, f.Needs
-	head, err := io.ReadAll(io.LimitReader(content, sync.MaxInline+1))
-	if err != nil {
-		return e, errors.Join(err, content.Close())
-	}
-	if len(head) <= sync.MaxInline {
-		e.small, c.Payload, c.Size = head, sync.DigestOf(head), int64(len(head))
-		return e, content.Close()
-	}
-	c.Payload, c.Size, err = r.keep(ctx, behind{io.MultiReader(bytes.NewReader(head), content), content})
-	return e, err
-}
-
-// behind reads what was read already once more, and then the rest.
-type behind struct {
-	io.Reader
-	io.Closer
 }
 
 // author makes c this server's change of that number, on top of what its author saw.

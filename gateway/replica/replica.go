@@ -60,6 +60,7 @@ type Replica struct {
 	// unsettled is true while intents of a former time, or of an Apply without an answer, may be open.
 	unsettled atomic.Bool
 	single    atomic.Bool // the engine takes one object at a time
+	reads     atomic.Bool // the engine says of one object at a time what it has
 	tried     string      // the tag of the intent that could not be settled last, within a write lock of mu
 }
 

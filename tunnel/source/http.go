@@ -34,6 +34,7 @@ func Handler(s Source, token string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+Path+"changes", h.changes)
 	mux.HandleFunc("GET "+Path+"content", h.content)
+	mux.HandleFunc("POST "+Path+"contents", h.contents)
 	mux.HandleFunc("POST "+Path+"apply", h.apply)
 	if b, ok := s.(Batch); ok {
 		mux.HandleFunc("POST "+Path+"apply-all", batch{b}.applyAll)

@@ -67,6 +67,21 @@ type Batch interface {
 	ApplyAll(ctx context.Context, all []Application) ([]Applied, error)
 }
 
+// Read is what Content says of one of several objects.
+type Read struct {
+	Facts   Facts
+	Content []byte
+	Large   bool // there is a content that is too large for this: ask for it alone
+}
+
+// Reader is a Source that reads several objects at once.
+type Reader interface {
+	Source
+	// Contents returns what Content does of each object, in order; contents of more than most bytes, and what
+	// would make the answer too large, are left out. After ErrSingly nothing was read.
+	Contents(ctx context.Context, all []sync.Object, most int) ([]Read, error)
+}
+
 // ErrSingly is returned by an engine that takes one object at a time.
 var ErrSingly = errors.New("the engine takes one object at a time")
 
