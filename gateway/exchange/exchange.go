@@ -116,6 +116,9 @@ func New(c Config) (*Exchange, error) {
 			clients, x.clients[p.ID] = append(clients, one), one
 		}
 	}
+	for _, one := range clients {
+		one.Sole = len(clients) == 1
+	}
 	x.inbox, err = inbox.New(inbox.Config{
 		Key: c.Key, Peers: peers, Origins: c.Origins, Receiver: x.replica, Blobs: c.Blobs, Deliveries: c.Book,
 		Nonces: c.Nonces, Hello: x.hello, Met: x.far.met, Refused: c.Refused, Now: c.Now, Pause: pause,

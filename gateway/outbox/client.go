@@ -24,6 +24,7 @@ type Client struct {
 	Kinds []string      // of objects that are sent to it
 	// Covers reports whether an object of these kinds is.
 	Covers func(o sync.Object) bool
+	Sole   bool // no other server gets anything from here
 	Key    ed25519.PrivateKey
 	HTTP   *http.Client
 	Now    func() time.Time

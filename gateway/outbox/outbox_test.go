@@ -100,6 +100,9 @@ func (p *peer) answer(name string, body []byte) any {
 	if name == "hello" {
 		return p.hello
 	}
+	if strings.HasPrefix(name, "blobs/") {
+		return outbox.Part{Have: sync.MaxInline + 1} // it has come before
+	}
 	var o sync.Offer
 	if err := json.Unmarshal(body, &o); err != nil {
 		return err.Error()
@@ -122,6 +125,7 @@ type place struct {
 	*exchangetest.Memory
 	t      *testing.T
 	peer   *peer
+	client *outbox.Client
 	outbox *outbox.Outbox
 }
 
@@ -134,12 +138,13 @@ func at(t *testing.T, play func(p *place)) {
 			says:  func(*sync.Change) sync.Answer { return sync.Answer{Status: sync.StatusDone} }}}
 		log := logrus.New()
 		log.SetOutput(io.Discard)
+		p.client = &outbox.Client{URL: "https://live", Peer: serverOf(2), Kinds: []string{"article"},
+			Covers: func(sync.Object) bool { return true }, Key: keyOf(1), HTTP: &http.Client{Transport: p.peer}, Now: time.Now}
 		var err error
 		p.outbox, err = outbox.New(outbox.Config{Changes: p, Deliveries: p, Blobs: p, Now: time.Now, Log: logrus.NewEntry(log),
 			Hello: func(context.Context, sync.ServerID) (sync.Hello, error) { return sync.Hello{Name: "test"}, nil },
 			Met:   func(sync.ServerID, sync.Hello) {}},
-			[]*outbox.Client{{URL: "https://live", Peer: serverOf(2), Kinds: []string{"article"},
-				Covers: func(sync.Object) bool { return true }, Key: keyOf(1), HTTP: &http.Client{Transport: p.peer}, Now: time.Now}})
+			[]*outbox.Client{p.client})
 		must(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

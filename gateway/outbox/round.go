@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -30,20 +31,14 @@ func (s *sender) round(ctx context.Context, due []exchange.Delivery) error {
 	if err != nil {
 		return err
 	}
-	first, err := s.client.Offer(ctx, offer)
-	if err != nil {
-		return err
+	r := results{due: due, bytes: map[sync.ID]int64{}, engine: s.engine}
+	wanted := offer.Changes
+	if !s.unasked(wanted) {
+		if wanted, err = s.wanted(ctx, offer, &r); err != nil {
+			return err
+		}
 	}
 	s.cfg.Pause("offered")
-	r := results{due: due, bytes: map[sync.ID]int64{}, engine: s.engine}
-	var wanted []sync.Offered
-	for i, a := range first.Answers {
-		if a.Status == sync.StatusWant {
-			wanted = append(wanted, offer.Changes[i])
-			continue
-		}
-		r.add(a)
-	}
 	for len(wanted) > 0 {
 		n, err := s.load(ctx, wanted, &r)
 		if err == nil {
@@ -55,6 +50,31 @@ func (s *sender) round(ctx context.Context, due []exchange.Delivery) error {
 		wanted = wanted[n:]
 	}
 	return s.settle(ctx, r)
+}
+
+// unasked reports whether changes are sent without asking whether they are wanted: nobody else can have brought
+// them to the target, as they were made here and go nowhere else, and no answer of the target was lost.
+func (s *sender) unasked(all []sync.Offered) bool {
+	own := sync.IDOf(s.client.Key.Public().(ed25519.PublicKey))
+	return s.client.Sole && s.failures == 0 && !slices.ContainsFunc(all, func(o sync.Offered) bool {
+		return o.Change.ID.Origin != own || o.Change.Size > sync.MaxInline
+	})
+}
+
+// wanted asks which changes the target wants.
+func (s *sender) wanted(ctx context.Context, offer sync.Offer, r *results) (wanted []sync.Offered, err error) {
+	first, err := s.client.Offer(ctx, offer)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range first.Answers {
+		if a.Status == sync.StatusWant {
+			wanted = append(wanted, offer.Changes[i])
+			continue
+		}
+		r.add(a)
+	}
+	return wanted, nil
 }
 
 // offer is of as many changes as one message carries, with all contents that a Deliver may have.

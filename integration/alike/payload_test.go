@@ -175,6 +175,43 @@ func TestPayloads(t *testing.T) {
 	}
 }
 
+// TestAPairDoesNotAsk: what is made on one of two goes to the other in one message, each content once; in a star
+// only the hub, whose targets may have it from elsewhere, asks first.
+func TestAPairDoesNotAsk(t *testing.T) {
+	for name, tt := range map[string]struct {
+		links [][]int
+		asks  bool
+	}{"pair": {pairLinks, false}, "star": {starLinks, true}} {
+		t.Run(name, func(t *testing.T) {
+			w := newNetwork(t, tt.links)
+			between := &wire{seen: map[string]int{}}
+			w.wires = map[int]string{}
+			for _, s := range w.servers {
+				w.wires[s.n] = between.before(w, s)
+			}
+			w.start()
+			for i := range 6 {
+				w.servers[1].write(fmt.Sprint("x", i), "a text")
+				w.everywhere(fmt.Sprint("x", i), "a text")
+			}
+			w.quiet()
+			if got, want := between.sent(), 6*(len(w.servers)-1); got != want {
+				t.Errorf("%d contents travelled, %d were needed", got, want)
+			}
+			if asked := between.times("offer"); asked > 0 != tt.asks || between.times("deliver") == 0 {
+				t.Errorf("%d times it was asked what is wanted", asked)
+			}
+		})
+	}
+}
+
+// times is how often a message of that name came.
+func (w *wire) times(name string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seen[name]
+}
+
 // TestSimpleMode: two servers, each a source and a target, and an engine that logs what it applies: 1,000
 // changes from both sides are 1,000 rows on each, and nothing comes back.
 func TestSimpleMode(t *testing.T) {
