@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -129,7 +130,7 @@ func newLog(cfg Config) (*Log, error) {
 
 // resume reads the end of the log and holds it against the newest checkpoint.
 func (l *Log) resume(ctx context.Context) error {
-	if err := l.readHead(ctx); err != nil {
+	if err := errors.Join(l.readHead(ctx), l.inherit(ctx)); err != nil {
 		return err
 	}
 	msg, err := os.ReadFile(l.cfg.Checkpoint)
@@ -186,6 +187,21 @@ func (l *Log) readHead(ctx context.Context) error {
 			last.Seq, err)
 	}
 	l.w.seq, l.w.head = split.Seq, split.Hash
+	return nil
+}
+
+// inherit has the next event signed at once if whoever wrote the last one did not live to sign it: of a gateway that
+// dies again and again, each time before its interval is over, nothing would ever be signed.
+func (l *Log) inherit(ctx context.Context) error {
+	last, err := l.cfg.Events.Last(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	var ev Event
+	if err != nil || json.Unmarshal(last.Body, &ev) == nil && ev.Kind == KindCheckpoint {
+		return err
+	}
+	l.w.uncovered = max(1, l.cfg.CheckpointEvery-1)
 	return nil
 }
 
