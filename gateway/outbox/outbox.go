@@ -83,6 +83,7 @@ type sender struct {
 	log      *logrus.Entry
 	wake     chan struct{}
 	greeted  bool
+	told     []sync.Server   // of which the target was told in the last hello
 	failures int             // in a row
 	engine   map[sync.ID]int // failures in a row of the target's engine, by change
 	until    time.Time       // after a failure nothing is tried before
@@ -133,8 +134,14 @@ func (s *sender) turn(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	due, err := s.cfg.Deliveries.Due(ctx, s.target(), sync.MaxOffer)
-	if err != nil || len(due) == 0 {
-		return s.rest(all[0].Next), err
+	if err != nil {
+		return 0, err
+	}
+	if len(due) == 0 {
+		if err := s.news(ctx); err != nil {
+			return s.failed(ctx, err)
+		}
+		return s.rest(all[0].Next), nil
 	}
 	if err := s.round(ctx, due); err != nil {
 		return s.failed(ctx, err)
@@ -181,8 +188,17 @@ func (s *sender) greet(ctx context.Context) error {
 		return err
 	}
 	s.cfg.Met(s.target(), other)
-	s.greeted = true
+	s.greeted, s.told = true, own.Known
 	return nil
+}
+
+// news says hello again when this server knows of others, or otherwise of them, than the target was told.
+func (s *sender) news(ctx context.Context) error {
+	own, err := s.cfg.Hello(ctx, s.target())
+	if err != nil || sync.SameServers(own.Known, s.told) {
+		return err
+	}
+	return s.greet(ctx)
 }
 
 // failed keeps why the target could not be reached, with everything that was due, and returns how long

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	stdsync "sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,6 +128,7 @@ type place struct {
 	peer   *peer
 	client *outbox.Client
 	outbox *outbox.Outbox
+	known  atomic.Pointer[[]sync.Server] // what server 1 knows of others
 }
 
 // at plays with an outbox that runs, by a clock that does not wait.
@@ -142,8 +144,14 @@ func at(t *testing.T, play func(p *place)) {
 			Covers: func(sync.Object) bool { return true }, Key: keyOf(1), HTTP: &http.Client{Transport: p.peer}, Now: time.Now}
 		var err error
 		p.outbox, err = outbox.New(outbox.Config{Changes: p, Deliveries: p, Blobs: p, Now: time.Now, Log: logrus.NewEntry(log),
-			Hello: func(context.Context, sync.ServerID) (sync.Hello, error) { return sync.Hello{Name: "test"}, nil },
-			Met:   func(sync.ServerID, sync.Hello) {}},
+			Hello: func(context.Context, sync.ServerID) (sync.Hello, error) {
+				h := sync.Hello{Name: "test"}
+				if known := p.known.Load(); known != nil {
+					h.Known = *known
+				}
+				return h, nil
+			},
+			Met: func(sync.ServerID, sync.Hello) {}},
 			[]*outbox.Client{p.client})
 		must(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -207,6 +215,28 @@ func TestWhatIsQueuedArrivesInOrder(t *testing.T) {
 		p.want("all", exchange.Done, exchange.Done, exchange.Done)
 		if got := p.peer.delivered(); len(got) != 3 || got[0].Counter != 1 || got[2].Counter != 3 {
 			t.Errorf("delivered %v", got)
+		}
+	})
+}
+
+// TestATargetIsToldWhoElseThereIs: a server that a hub met later was never told of to those at rest, and could
+// not be called by its name there.
+func TestATargetIsToldWhoElseThereIs(t *testing.T) {
+	at(t, func(p *place) {
+		pass(time.Hour)
+		if n := p.peer.called("hello"); n != 1 {
+			t.Errorf("%d hellos with nothing to tell, want 1", n)
+		}
+		for i, know := range [][]sync.Server{
+			{{ID: serverOf(3), Name: "three"}},
+			{{ID: serverOf(3), Name: "three"}, {ID: serverOf(4), Name: "four"}},
+			{{ID: serverOf(4), Name: "four"}, {ID: serverOf(3), Name: "renamed"}},
+		} {
+			p.known.Store(&know)
+			pass(time.Minute)
+			if n := p.peer.called("hello"); n != i+2 {
+				t.Errorf("%d hellos after %d news, want one for each", n, i+1)
+			}
 		}
 	})
 }

@@ -337,6 +337,9 @@ func TestServersAreKeptAlike(t *testing.T) {
 	if got := w.servers[2].text("a"); got != "of two" {
 		t.Errorf("an edit was swapped in silence: %q", got)
 	}
+	for _, s := range w.servers { // by hellos of their own, behind which a conflict does not wait
+		until(t, fmt.Sprintf("server %d knows the others by name", s.n), func() bool { return len(s.status().Servers) == len(w.servers)-1 })
+	}
 	_, err := order[exchange.Done](w.servers[3], "resolve", exchange.Order{Object: "Main/article/a", Take: "server2"})
 	var f *exchange.Failure
 	if !errors.As(err, &f) || f.Code != "elsewhere" {

@@ -37,6 +37,15 @@ type Server struct {
 	Links []ServerID `json:"links"`
 }
 
+// SameServers reports whether two lists without doubles say the same, in any order.
+func SameServers(a, b []Server) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(one Server) bool {
+		return !slices.ContainsFunc(b, func(other Server) bool {
+			return one.ID == other.ID && one.Name == other.Name && slices.Equal(one.Links, other.Links)
+		})
+	})
+}
+
 // MaxKnown is how many servers a Hello tells of, and how many links each has.
 const MaxKnown = 64
 

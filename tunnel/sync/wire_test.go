@@ -61,3 +61,24 @@ func TestHello(t *testing.T) {
 		t.Error("the zero Hello speaks")
 	}
 }
+
+func TestSameServers(t *testing.T) {
+	one, two := sync.Server{ID: "A", Name: "one", Links: []sync.ServerID{"B"}}, sync.Server{ID: "B", Name: "two"}
+	for _, tt := range []struct {
+		name string
+		a, b []sync.Server
+		want bool
+	}{
+		{"none", nil, []sync.Server{}, true},
+		{"in another order", []sync.Server{one, two}, []sync.Server{two, one}, true},
+		{"one more", []sync.Server{one}, []sync.Server{one, two}, false},
+		{"one less", []sync.Server{one, two}, []sync.Server{one}, false},
+		{"another name", []sync.Server{one}, []sync.Server{{ID: "A", Name: "1", Links: one.Links}}, false},
+		{"another link", []sync.Server{one}, []sync.Server{{ID: "A", Name: "one", Links: []sync.ServerID{"C"}}}, false},
+		{"another key", []sync.Server{two}, []sync.Server{{ID: "C", Name: "two"}}, false},
+	} {
+		if got := sync.SameServers(tt.a, tt.b); got != tt.want {
+			t.Errorf("%s: %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}
