@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"cmd/stagelock/commands/audit": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "conf/bounded", "gateway/audit",
 		"gateway/audit/chain", "gateway/audit/merge", "gateway/audit/proof", "gateway/audit/retention", "gateway/audit/trail",
-		"gateway/audit/witness", "gateway/node", "policy", "store", "tunnel",
+		"gateway/audit/witness", "gateway/node", "policy", "store", "store/postgres", "tunnel",
 	},
 	"cmd/stagelock/commands/cluster": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/cluster",
@@ -123,7 +123,7 @@ var mayImport = map[string][]string{
 	"gateway/audit/merge": {"gateway/audit", "store"},
 	"gateway/audit/proof": {"gateway/audit", "gateway/audit/chain", "store"},
 	"gateway/audit/retention": {
-		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store", "store/files",
+		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "gateway/audit/witness", "store", "store/files",
 	},
 	"gateway/audit/trail": {"gateway/audit", "gateway/audit/merge", "store", "tunnel"},
 	"gateway/audit/witness": {

@@ -124,7 +124,9 @@ func TestClusterCommands(t *testing.T) {
 		{"cluster status --json --config " + b, 0, []string{`"node":"gate-a"`, `"state":"up"`}},
 		{"store check --json --config " + a, 0, []string{`"clock_offset_ns"`}},
 		{"cluster status --config " + a + " --set store=embedded", 1, []string{"shares nothing"}},
-		{"audit archive --to x --keep 1MiB --config " + a, 65, []string{"in the database that the gateways share"}},
+		{"audit archive --to x --keep 1MiB --config " + a, 0, []string{"Nothing is due: "}},
+		{"audit archive --to x --keep nothing --config " + a, 64, []string{"is not an amount of data"}},
+		{"audit archive --to x --before 1s --config " + a + " --set audit.key_file=" + c.file("none"), 65, []string{"is not there: " + c.file("none")}},
 		{"audit verify --log nobody --config " + a, 65, []string{"nobody"}},
 		{"audit verify --log x --data " + c.file("gate-a"), 64, []string{"--log is for gateways that share"}},
 		{"audit list --node nobody --config " + a, 65, []string{"no audit log of such a gateway"}},
@@ -168,6 +170,55 @@ func TestClusterCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &s); err != nil || code != 0 || len(s.Gateways) != 2 || s.Gateways[0].State != cluster.Gone ||
 		s.Note == nil || s.Gateways[1].Noted == 0 || len(s.Findings) != 1 {
 		t.Errorf("cluster status: %d, %v, %s", code, err, out)
+	}
+}
+
+// What is old of the logs of gateways that share a database is moved; what stays and what was moved is
+// verified and listed, and the gateways go on.
+func TestClusterArchive(t *testing.T) {
+	c := newClustered(t)
+	a, b := c.write("gate-a"), c.write("gate-b")
+	to, last := c.file("old"), map[string]int{}
+	for round := range 3 {
+		stopA, stopB := c.run(a), c.run(b)
+		stopA()
+		stopB()
+		by := []string{a, b}[round%2]
+		line := "audit archive --json --to " + to + " --before " + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + " --config " + by
+		code, out := c.command(line)
+		var r struct {
+			Logs []struct {
+				Log         string
+				First, Last int
+			}
+			Notes int
+		}
+		if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || len(r.Logs) != 2 || r.Notes == 0 {
+			t.Fatalf("archive: %d, %v, %s", code, err, out)
+		}
+		for _, l := range r.Logs {
+			if l.First != last[l.Log]+1 || l.Last <= l.First {
+				t.Errorf("moved %d to %d of %s behind %d", l.First, l.Last, l.Log, last[l.Log])
+			}
+			last[l.Log] = l.Last
+			for _, line := range []string{"audit verify --data ", "audit list --kind start --data "} {
+				if code, out := c.command(line + filepath.Join(to, "logs", l.Log)); code != 0 || !strings.Contains(out, "good: ") &&
+					strings.Count(out, "start") != round+1 {
+					t.Errorf("%s%s: %d, %s", line, l.Log, code, out)
+				}
+			}
+		}
+		for _, file := range []string{a, b} {
+			if code, out := c.command("audit verify --config " + file); code != 0 || !strings.Contains(out, "those before were archived") {
+				t.Errorf("verify: %d, %s", code, out)
+			}
+		}
+		if code, out := c.command("audit list --config " + a); code != 0 || strings.Contains(out, "damaged") {
+			t.Errorf("list: %d, %s", code, out)
+		}
+	}
+	if code, out := c.command("audit archive --before 1s --to " + to + " --config " + a); code != 0 || !strings.Contains(out, "Nothing is due: ") {
+		t.Errorf("archive again: %d, %s", code, out)
 	}
 }
 

@@ -45,6 +45,8 @@ type Config struct {
 	// Elsewhere says that the folder of that file does not outlive the process: that it is missing is
 	// nothing to tell, something else knows how far the log went.
 	Elsewhere bool
+	// Archived reports, if it is not nil, whether the log was archived up to a record or further.
+	Archived func(ctx context.Context, size store.Seq) (bool, error)
 	// SetBack is told, if it is not nil, when the store lost the last records of the log while it was
 	// written: what else it knew of these moments is lost too.
 	SetBack func()
@@ -221,6 +223,11 @@ func (l *Log) compare(ctx context.Context, msg []byte) error {
 			c.Size)
 	}
 	err = l.cfg.Events.Read(ctx, c.Size, func(r store.Record) error {
+		if r.Seq > c.Size && l.cfg.Archived != nil {
+			if gone, err := l.cfg.Archived(ctx, c.Size); gone && err == nil {
+				return errFound
+			}
+		}
 		if split, err := chain.Split(r.Body); err != nil || split.Hash != c.Head {
 			return fmt.Errorf("record %d is not the one of the newest checkpoint", r.Seq)
 		}

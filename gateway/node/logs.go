@@ -39,6 +39,9 @@ func (n *Node) placeLog(cfg *audit.Config) error {
 	if shared {
 		cfg.Events, cfg.Checkpoint = logs.Log(cfg.Node), n.data().SharedCheckpoint()
 		cfg.Elsewhere, cfg.SetBack = n.conf().Audit.KeyFile != "", n.setBack
+		cfg.Archived = func(ctx context.Context, size store.Seq) (bool, error) {
+			return witness.Archived(ctx, n.database.Values(), n.data().GatewayKeys(), cfg.Node, size)
+		}
 		n.closers = append(n.closers, n.closeWitness) // once the log has written its last
 		return nil
 	}

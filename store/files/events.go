@@ -23,7 +23,8 @@ const (
 // Config says where a log lies.
 type Config struct {
 	Dir          string
-	SegmentBytes int64 // a new segment begins after so many; 0 means 64 MiB
+	SegmentBytes int64     // a new segment begins after so many; 0 means 64 MiB
+	First        store.Seq // the first record of a log that has none yet; 0 means 1
 	// ReadOnly opens a log that another process may be writing: nothing is changed, and a last line
 	// that is not whole yet is not there yet.
 	ReadOnly bool
@@ -33,6 +34,7 @@ type Config struct {
 // ReadOnly.
 type Events struct {
 	dir      string
+	first    store.Seq
 	limit    int64
 	readOnly bool
 	create   func(path string) (file, error)
@@ -62,7 +64,7 @@ var errBody = fmt.Errorf("a record must be one line of 1 to %d bytes", maxLine)
 // Open opens the log in cfg.Dir, making the folder if it is not there. A last line that a crash
 // left unfinished is cut off; it never counted. The caller closes it.
 func Open(cfg Config) (*Events, error) {
-	e := &Events{dir: cfg.Dir, limit: cfg.SegmentBytes, readOnly: cfg.ReadOnly, create: createFile}
+	e := &Events{dir: cfg.Dir, first: max(cfg.First, 1), limit: cfg.SegmentBytes, readOnly: cfg.ReadOnly, create: createFile}
 	if e.limit <= 0 {
 		e.limit = segmentBytes
 	}
@@ -265,7 +267,7 @@ func (e *Events) rotate(seq store.Seq) error {
 // Last implements store.Events.
 func (e *Events) Last(ctx context.Context) (store.Record, error) {
 	last, err := e.newest(ctx)
-	if err == nil && last.Seq == 0 {
+	if err == nil && len(last.Body) == 0 {
 		err = store.ErrNotFound
 	}
 	if err != nil {

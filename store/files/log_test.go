@@ -251,3 +251,29 @@ func FuzzSegment(f *testing.F) {
 		}
 	})
 }
+
+// A log can begin with another record than the first, as one does that continues what lies elsewhere.
+func TestALogThatBeginsLater(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	e, err := files.Open(files.Config{Dir: dir, First: 41})
+	must(t, err)
+	if _, err := e.Last(ctx); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the last record of an empty log: %v", err)
+	}
+	for _, seq := range []store.Seq{1, 40, 42} {
+		if err := e.Append(ctx, []store.Record{{Seq: seq, Body: []byte("x")}}); !errors.Is(err, store.ErrStale) {
+			t.Errorf("record %d: %v", seq, err)
+		}
+	}
+	must(t, e.Append(ctx, []store.Record{{Seq: 41, Body: []byte("a")}, {Seq: 42, Body: []byte("b")}}))
+	must(t, e.Close())
+	e = opened(t, files.Config{Dir: dir, First: 7}) // it has records: that says nothing any more
+	must(t, e.Append(ctx, []store.Record{{Seq: 43, Body: []byte("c")}}))
+	if got := strings.Join(bodies(t, e, 41), ""); got != "abc" {
+		t.Errorf("read %q", got)
+	}
+	if names, err := filepath.Glob(filepath.Join(dir, "*41.jsonl")); err != nil || len(names) != 1 {
+		t.Errorf("files %v, %v", names, err)
+	}
+}

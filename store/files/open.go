@@ -49,6 +49,8 @@ func (e *Events) openWriter() error {
 func (e *Events) continueLog() error {
 	segments, err := listSegments(e.dir)
 	if err != nil || len(segments) == 0 {
+		e.last.Seq = e.first - 1
+		e.synced = e.last.Seq
 		return err
 	}
 	t, err := readTail(segments)

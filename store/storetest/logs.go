@@ -23,6 +23,9 @@ func TestLogs(t *testing.T, open place.Opener[store.Logs]) {
 		{Name: "checkpoints", Run: logsCheckpoints},
 		{Name: "one of two checkpoints", Run: logsCheckpointRace},
 		{Name: "signatures of others", Run: logsSigned},
+		{Name: "what is old is cut off", Run: logsCut},
+		{Name: "old checkpoints are cut off", Run: logsCutCheckpoints},
+		{Name: "a cut beside a writer", Run: logsCutBesideWriter},
 		{Name: "cancelled and closed", Run: logsEnd},
 	})
 }
@@ -148,14 +151,117 @@ func logsSigned(t *testing.T, p *place.Place[store.Logs]) {
 	place.WantErr(t, "Sign", p.Store.Sign(place.Cancelled(), 1, []byte("x\n")), context.Canceled)
 }
 
+// many is more records than a store forgets at once.
+const many = 6000
+
+// begins fails if a log does not begin with that record.
+func begins(t *testing.T, s store.Logs, log string, seq store.Seq) {
+	t.Helper()
+	enough := errors.New("enough")
+	err := s.Log(log).Read(context.Background(), 1, func(r store.Record) error {
+		if r.Seq != seq {
+			t.Errorf("log %s begins with %d, want %d", log, r.Seq, seq)
+		}
+		return enough
+	})
+	place.WantErr(t, "Read of "+log, err, enough)
+}
+
+// logsCut: what stays is what it was and goes on, and other logs, of names that begin alike, stay whole.
+func logsCut(t *testing.T, p *place.Place[store.Logs]) {
+	ctx := context.Background()
+	place.Must(t, p.Store.Log("gate-a").Append(ctx, records(1, many)))
+	for _, name := range []string{"gate-aa", "gate"} {
+		place.Must(t, p.Store.Log(name).Append(ctx, records(1, 9)))
+	}
+	for _, tt := range []struct {
+		name string
+		log  string
+		seq  store.Seq
+		n    int
+		want error
+	}{
+		{"before the first", "gate-a", 1, 0, nil}, {"a record that is not there", "gate-a", many + 1, 0, store.ErrNotFound},
+		{"no record", "gate-a", 0, 0, store.ErrNotFound}, {"no log", "gate-b", 1, 0, store.ErrNotFound},
+		{"most of it", "gate-a", many - 500, many - 501, nil}, {"again", "gate-a", many - 500, 0, nil},
+		{"what is gone already", "gate-a", 7, 0, store.ErrNotFound}, {"all but the last", "gate-a", many, 500, nil},
+	} {
+		n, err := p.Another().Cut(ctx, tt.log, tt.seq)
+		if n != tt.n || !errors.Is(err, tt.want) {
+			t.Errorf("%s: cut %d, %v; want %d, %v", tt.name, n, err, tt.n, tt.want)
+		}
+	}
+	s := p.Reopen()
+	begins(t, s, "gate-a", many)
+	place.Must(t, s.Log("gate-a").Append(ctx, records(many+1, 2)))
+	checkLog(t, s.Log("gate-a"), many, many+2)
+	checkLog(t, s.Log("gate-aa"), 1, 9)
+	checkLog(t, s.Log("gate"), 1, 9)
+	heads, err := s.Heads(ctx)
+	if err != nil || len(heads) != 3 || heads[1].Record.Seq != many+2 {
+		t.Errorf("%d heads, %v", len(heads), err)
+	}
+}
+
+func logsCutCheckpoints(t *testing.T, p *place.Place[store.Logs]) {
+	ctx := context.Background()
+	_, err := p.Store.CutCheckpoints(ctx, 1)
+	place.WantErr(t, "cut of nothing", err, store.ErrNotFound)
+	for n := uint64(1); n <= 5; n++ {
+		place.Must(t, p.Store.AppendCheckpoint(ctx, n, fmt.Appendf(nil, "note%d\n", n)))
+		place.Must(t, p.Store.Sign(ctx, n, []byte("b\n")))
+	}
+	n, err := p.Another().CutCheckpoints(ctx, 4)
+	if n != 3 || err != nil {
+		t.Errorf("cut %d, %v", n, err)
+	}
+	_, err = p.Store.CutCheckpoints(ctx, 6)
+	place.WantErr(t, "cut up to what is not there", err, store.ErrNotFound)
+	place.WantErr(t, "a signature under what is gone", p.Store.Sign(ctx, 3, []byte("c\n")), store.ErrNotFound)
+	s := p.Reopen()
+	place.WantErr(t, "a checkpoint from the beginning", s.AppendCheckpoint(ctx, 1, []byte("x")), store.ErrStale)
+	place.Must(t, s.AppendCheckpoint(ctx, 6, []byte("note6\n")))
+	if got, want := notes(t, s, 1), []string{"4 note4\nb\n", "5 note5\nb\n", "6 note6\n"}; !slices.Equal(got, want) {
+		t.Errorf("checkpoints: %q, want %q", got, want)
+	}
+}
+
+// logsCutBesideWriter: whoever appends meanwhile is neither fenced off nor loses a record.
+func logsCutBesideWriter(t *testing.T, p *place.Place[store.Logs]) {
+	ctx := context.Background()
+	log := p.Store.Log("gate-a")
+	place.Must(t, log.Append(ctx, records(1, 10)))
+	var all sync.WaitGroup
+	all.Go(func() {
+		for seq := store.Seq(11); seq <= 60; seq++ {
+			if err := log.Append(ctx, records(seq, 1)); err != nil {
+				t.Errorf("append %d: %v", seq, err)
+				return
+			}
+		}
+	})
+	for seq := store.Seq(2); seq <= 10; seq++ {
+		if n, err := p.Another().Cut(ctx, "gate-a", seq); n != 1 || err != nil {
+			t.Errorf("cut before %d: %d, %v", seq, n, err)
+		}
+	}
+	all.Wait()
+	begins(t, p.Store, "gate-a", 10)
+	checkLog(t, log, 10, 60)
+}
+
 func logsEnd(t *testing.T, p *place.Place[store.Logs]) {
 	ctx := context.Background()
 	place.WantErr(t, "AppendCheckpoint", p.Store.AppendCheckpoint(place.Cancelled(), 1, []byte("x")), context.Canceled)
 	_, err := p.Store.Heads(place.Cancelled())
 	place.WantErr(t, "Heads", err, context.Canceled)
+	_, err = p.Store.Cut(place.Cancelled(), "gate-a", 1)
+	place.WantErr(t, "Cut", err, context.Canceled)
 	place.Must(t, p.Store.AppendCheckpoint(ctx, 1, []byte("x")))
 	p.Close()
 	_, err = p.Store.Heads(ctx)
 	place.WantErr(t, "Heads", err, store.ErrClosed)
+	_, err = p.Store.CutCheckpoints(ctx, 1)
+	place.WantErr(t, "CutCheckpoints", err, store.ErrClosed)
 	place.WantErr(t, "AppendCheckpoint", p.Store.AppendCheckpoint(ctx, 2, []byte("x")), store.ErrClosed)
 }

@@ -25,6 +25,8 @@ type Trust struct {
 	Kept []proof.Note
 	// Newest has checkpoints of single logs, by name, such as the newest one in a data folder.
 	Newest map[string][]proof.Note
+	// Anchors say how far what there was, was archived.
+	Anchors Anchors
 	// Every and Interval are how often the logs were signed, as in proof.Trust.
 	Every    int
 	Interval time.Duration
@@ -37,6 +39,8 @@ type Trust struct {
 type LogReport struct {
 	Log string
 	proof.Report
+	Noted  store.Seq // up to here a note covers it
+	Listed uint64    // the last note that lists it; 0: none of those that are there
 }
 
 // Report is what Verify found.
@@ -65,7 +69,10 @@ type verification struct {
 	walk  walk
 	sums  map[uint64]chain.Digest // of the notes that were kept, by number
 	pins  map[string][]proof.Pin  // of each log
+	last  map[string]uint64       // the last note that lists it
 	by    int
+	// anchored says that the note was met up to which notes were archived.
+	anchored bool
 }
 
 // finding ends the walk over the notes.
@@ -81,7 +88,8 @@ const (
 // Verify reads every note and every log, and reports what was changed, removed, reordered, inserted or
 // cut off in any of them. The error says why they could not be read at all.
 func Verify(ctx context.Context, logs store.Logs, trust Trust) (Report, error) {
-	v := &verification{logs: logs, trust: trust, sums: map[uint64]chain.Digest{}, pins: map[string][]proof.Pin{}}
+	v := &verification{logs: logs, trust: trust, sums: map[uint64]chain.Digest{}, pins: map[string][]proof.Pin{},
+		last: map[string]uint64{}}
 	keys, err := chain.Verifiers(trust.Keys)
 	if err != nil {
 		return Report{}, err
@@ -104,7 +112,7 @@ func Verify(ctx context.Context, logs store.Logs, trust Trust) (Report, error) {
 		if err != nil {
 			return r, fmt.Errorf("log %q: %w", name, err)
 		}
-		r.Logs = append(r.Logs, LogReport{name, one})
+		r.Logs = append(r.Logs, LogReport{name, one, v.noted(name), v.last[name]})
 	}
 	return r, nil
 }
@@ -122,6 +130,9 @@ func (v *verification) notes(ctx context.Context) error {
 	if err := v.logs.Checkpoints(ctx, 1, v.note); err != nil {
 		return err
 	}
+	if v.trust.Anchors.Notes != nil && !v.anchored {
+		return &finding{"the note up to which the notes over the logs were archived is gone, or another one than it was", noteGone}
+	}
 	for _, n := range slices.Sorted(maps.Keys(kept)) {
 		if n > v.walk.last.N {
 			return &finding{fmt.Sprintf("notes %d to %d over the logs are gone, says the one in %s", v.walk.last.N+1, n, kept[n].From),
@@ -136,7 +147,7 @@ func (v *verification) note(number uint64, msg []byte) error {
 	if err != nil {
 		return &finding{fmt.Sprintf("note %d over the logs is damaged, or of a key that is not trusted here: %v", number, err), noteKey}
 	}
-	if err := v.walk.next(n); err != nil || n.N != number {
+	if err := v.follow(n); err != nil || n.N != number {
 		return &finding{fmt.Sprintf("note %d over the logs %v", number, errors.Join(err, numbered(n, number))),
 			"somebody changed the notes, or the database was set back: compare with a backup of the database"}
 	}
@@ -145,12 +156,34 @@ func (v *verification) note(number uint64, msg []byte) error {
 	}
 	v.by = len(by)
 	for _, e := range n.Logs {
+		v.last[e.Log] = number
 		if pins := v.pins[e.Log]; len(pins) == 0 || pins[len(pins)-1].Size != e.Size {
 			v.pins[e.Log] = append(pins, proof.Pin{Size: e.Size, Head: e.Head, At: n.At,
 				From: fmt.Sprintf("note %d over all logs", number)})
 		}
 	}
 	return nil
+}
+
+// follow takes the next note, or the first one of those that were not archived.
+func (v *verification) follow(n Note) error {
+	archived := v.trust.Anchors.OfNotes(n.Cluster, v.keys)
+	if v.walk.last.N == 0 && n.N > 1 && store.Seq(n.N) <= archived.Size {
+		v.walk = from(n)
+	} else if err := v.walk.next(n); err != nil {
+		return err
+	}
+	v.anchored = v.anchored || store.Seq(n.N) == archived.Size && v.walk.sum == archived.Head
+	return nil
+}
+
+// noted returns up to which record notes cover a log, also those that were archived.
+func (v *verification) noted(name string) store.Seq {
+	size := v.trust.Anchors.OfLog(name, v.keys).Size
+	if pins := v.pins[name]; len(pins) > 0 {
+		size = max(size, pins[len(pins)-1].Size)
+	}
+	return size
 }
 
 func numbered(n Note, number uint64) error {
@@ -191,7 +224,7 @@ func (v *verification) log(ctx context.Context, name string) (proof.Report, erro
 	}
 	r, err := proof.Verify(ctx, events, proof.Trust{
 		Keys: v.trust.Keys, Notes: v.trust.Newest[name], Pins: v.pins[name], Every: v.trust.Every, Interval: v.trust.Interval,
-		Young: young,
+		Young: young, Anchor: v.anchor(name),
 	})
 	if err != nil || !r.OK() || v.walk.last.N == 0 {
 		return r, err
@@ -199,10 +232,18 @@ func (v *verification) log(ctx context.Context, name string) (proof.Report, erro
 	return v.covered(ctx, events, name, r)
 }
 
+// anchor returns what says how far a log was archived, if it is of that log: what is of none is as good as nothing.
+func (v *verification) anchor(name string) []byte {
+	if v.trust.Anchors.OfLog(name, v.keys).Size == 0 {
+		return nil
+	}
+	return v.trust.Anchors.Logs[name]
+}
+
 // young reports whether a log may be so new that no note covers it yet. If there are notes, covered has
 // the last word.
 func (v *verification) young(ctx context.Context, events store.Events, name string) (young bool, err error) {
-	if len(v.pins[name]) > 0 || v.walk.last.N > 0 {
+	if len(v.pins[name]) > 0 || v.walk.last.N > 0 || v.noted(name) > 0 {
 		return len(v.pins[name]) == 0, nil
 	}
 	err = events.Read(ctx, 1, func(r store.Record) error {
@@ -219,9 +260,9 @@ func (v *verification) young(ctx context.Context, events store.Events, name stri
 // covered looks whether a note covers what should be covered by now: the gateways sign what is new
 // again and again, also of a log whose gateway is gone.
 func (v *verification) covered(ctx context.Context, events store.Events, name string, r proof.Report) (proof.Report, error) {
-	next, by := store.Seq(1), v.trust.Now() // a log that no note names should be named by now
-	if pins := v.pins[name]; len(pins) > 0 {
-		next, by = pins[len(pins)-1].Size+1, v.walk.last.At // gateways that all died leave what none signed
+	next, by := v.noted(name)+1, v.trust.Now() // a log that no note names should be named by now
+	if len(v.pins[name]) > 0 {
+		by = v.walk.last.At // gateways that all died leave what none signed
 	}
 	err := events.Read(ctx, next, func(rec store.Record) error {
 		var ev audit.Event

@@ -165,8 +165,17 @@ func (w *Witness) compare(ctx context.Context, kept []byte, newest uint64) error
 			"the last one was %q", newest+1, n.N, kept)
 		return nil
 	}
-	err = w.cfg.Logs.Checkpoints(ctx, n.N, func(_ uint64, msg []byte) error {
-		if there, _, err := open(msg, w.known); err != nil || there.sum() != n.sum() {
+	err = w.cfg.Logs.Checkpoints(ctx, n.N, func(number uint64, msg []byte) error {
+		there, _, err := open(msg, w.known)
+		if err == nil && number > n.N {
+			switch gone, err := w.archivedNotes(ctx, there); {
+			case err != nil:
+				return err
+			case gone:
+				return errEnough
+			}
+		}
+		if err != nil || there.sum() != n.sum() {
 			w.find(ctx, "note %d over the logs is not the one that this gateway saw, which was %q", n.N, kept)
 		}
 		return errEnough
@@ -235,11 +244,9 @@ func (w *Witness) take(ctx context.Context, number uint64, msg []byte) error {
 		w.find(ctx, "note %d over the logs is not one that a known gateway signed: %v", number, err)
 		return nil
 	}
-	good := true
-	if err := w.walk.next(n); err != nil {
-		good = false
-		w.find(ctx, "note %d over the logs %v", number, err)
-		w.walk = from(n)
+	good, err := w.follows(ctx, n)
+	if err != nil {
+		return err
 	}
 	for _, e := range n.Logs {
 		ok, err := w.holds(ctx, e)
@@ -260,13 +267,45 @@ func (w *Witness) take(ctx context.Context, number uint64, msg []byte) error {
 	return w.save(msg)
 }
 
+// follows takes a note that follows the one before it, if what was between them was archived. Another one is
+// told, and gone on from.
+func (w *Witness) follows(ctx context.Context, n Note) (good bool, err error) {
+	wrong := w.walk.next(n)
+	if wrong == nil {
+		return true, nil
+	}
+	if n.N > w.walk.last.N+1 {
+		good, err = w.archivedNotes(ctx, n)
+	}
+	if err == nil && !good {
+		w.find(ctx, "note %d over the logs %v", n.N, wrong)
+	}
+	w.walk = from(n)
+	return good, err
+}
+
+// archivedNotes reports whether the notes before n were archived.
+func (w *Witness) archivedNotes(ctx context.Context, n Note) (bool, error) {
+	a, err := StoredAnchors(ctx, w.cfg.Values)
+	c := a.OfNotes(n.Cluster, w.known)
+	return err == nil && c.Size >= store.Seq(n.N) && (c.Size > store.Seq(n.N) || c.Head == n.sum()), err
+}
+
 // holds reports whether a log has the record that a note says it had.
 func (w *Witness) holds(ctx context.Context, e Entry) (bool, error) {
 	there, err := recordIs(ctx, w.cfg.Logs, e)
-	if err == nil && there != "" {
-		w.find(ctx, "%s", there)
+	if err != nil || there == "" {
+		return err == nil, err
 	}
-	return there == "", err
+	a, err := StoredAnchors(ctx, w.cfg.Values)
+	if err != nil {
+		return false, err
+	}
+	if a.OfLog(e.Log, w.known).Size > e.Size { // the record of the anchor itself stays
+		return true, nil
+	}
+	w.find(ctx, "%s", there)
+	return false, nil
 }
 
 // recordIs says in what a log differs from what a note says of it; nothing if it does not.

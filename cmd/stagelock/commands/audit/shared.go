@@ -19,6 +19,8 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit/proof"
 	"github.com/stagelock/stagelock/gateway/audit/witness"
 	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/postgres"
 )
 
 // verifiedAll are the logs of gateways that share a database, for a script.
@@ -65,19 +67,11 @@ func (sh shell) verifyShared(c *cli.Context, cfg *conf.Config) error {
 		return err
 	}
 	defer func() { _ = db.Close() }() // it was only read
-	trust := witness.Trust{Newest: map[string][]proof.Note{}, Every: cfg.Audit.Every, Interval: cfg.Audit.Checkpoint,
-		Now: sh.Now, Only: c.String("log")}
-	data := node.DataDir(cfg.Data)
-	from, err := sh.sharedKeys(c, data, &trust, func(ctx context.Context) ([]witness.NodeKey, error) {
-		return witness.StoredKeys(ctx, db.Values())
-	})
-	if err == nil {
-		err = keptNotes(&trust, data, c.StringSlice("checkpoint"))
-	}
+	trust, from, err := sh.sharedTrust(c, cfg, db.Values())
 	if err != nil {
 		return err
 	}
-	r, err := witness.Verify(c.Context, db.Logs(), trust)
+	r, err := verifyAll(c.Context, db, trust)
 	if err != nil {
 		return &term.DataError{Msg: "the audit logs cannot be verified: " + err.Error(), Cure: "see stagelock store check"}
 	}
@@ -90,6 +84,37 @@ func (sh shell) verifyShared(c *cli.Context, cfg *conf.Config) error {
 	return nil
 }
 
+// sharedTrust is what the logs that gateways share are held against, and says where the keys are from.
+func (sh shell) sharedTrust(c *cli.Context, cfg *conf.Config, values store.Values) (witness.Trust, string, error) {
+	trust := witness.Trust{Newest: map[string][]proof.Note{}, Every: cfg.Audit.Every, Interval: cfg.Audit.Checkpoint,
+		Now: sh.Now, Only: c.String("log")}
+	data := node.DataDir(cfg.Data)
+	from, err := sh.sharedKeys(c, data, &trust, func(ctx context.Context) ([]witness.NodeKey, error) {
+		return witness.StoredKeys(ctx, values)
+	})
+	if err == nil {
+		err = keptNotes(&trust, data, c.StringSlice("checkpoint"))
+	}
+	return trust, from, err
+}
+
+// verifyAll verifies the logs in a database, once more if they were archived meanwhile.
+func verifyAll(ctx context.Context, db *postgres.Store, trust witness.Trust) (r witness.Report, err error) {
+	if trust.Anchors, err = witness.StoredAnchors(ctx, db.Values()); err != nil {
+		return r, err
+	}
+	r, err = witness.Verify(ctx, db.Logs(), trust)
+	if err != nil || r.OK() {
+		return r, err
+	}
+	now, err := witness.StoredAnchors(ctx, db.Values())
+	if err != nil || now.Equal(trust.Anchors) {
+		return r, err
+	}
+	trust.Anchors = now
+	return witness.Verify(ctx, db.Logs(), trust)
+}
+
 // sharedKeys finds the public keys of the gateways, and says where they are from: named by the user, seen
 // by this gateway, or told by the database, which whoever can write it can change.
 func (sh shell) sharedKeys(
@@ -97,12 +122,12 @@ func (sh shell) sharedKeys(
 ) (from string, err error) {
 	if named := c.StringSlice("key"); len(named) > 0 {
 		for _, file := range named {
-			k, err := flags.ReadKey(file)
+			some, err := flags.ReadKeys(file)
 			if err != nil {
 				return "", &term.DataError{Msg: "public key of a gateway: " + err.Error(),
 					Cure: "each gateway has one beside audit.key, with .pub behind its name"}
 			}
-			trust.Keys = append(trust.Keys, k)
+			trust.Keys = append(trust.Keys, some...)
 		}
 		return "the files named with --key", nil
 	}

@@ -54,13 +54,13 @@ func Trust(data node.DataDir, keys, copies []string) (proof.Trust, error) {
 		keys = []string{data.AuditPublicKey()}
 	}
 	for _, file := range keys {
-		k, err := ReadKey(file)
+		some, err := ReadKeys(file)
 		if err != nil {
 			return trust, &term.DataError{Msg: "public key of the audit log: " + err.Error(),
 				Cure: "name its file with --key; the gateway wrote it when it first started, as " +
 					filepath.Base(data.AuditPublicKey()) + " into its data folder"}
 		}
-		trust.Keys = append(trust.Keys, k)
+		trust.Keys = append(trust.Keys, some...)
 	}
 	for _, file := range append([]string{data.Checkpoint()}, copies...) {
 		b, err := bounded.Any(file, bounded.Small)
@@ -80,15 +80,19 @@ func Trust(data node.DataDir, keys, copies []string) (proof.Trust, error) {
 	return trust, nil
 }
 
-// ReadKey reads the public key of an audit log.
-func ReadKey(file string) (ed25519.PublicKey, error) {
+// ReadKeys reads the public keys of an audit log, one a line: a gateway has one, what several gateways wrote
+// and was archived has some.
+func ReadKeys(file string) (keys []ed25519.PublicKey, err error) {
 	b, err := bounded.Any(file, bounded.Small)
 	if err != nil {
 		return nil, err
 	}
-	k, err := chain.ParseKey(strings.TrimSpace(string(b)))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	for line := range strings.SplitSeq(strings.TrimSpace(string(b)), "\n") {
+		k, err := chain.ParseKey(strings.TrimSpace(line))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		keys = append(keys, k)
 	}
-	return k, nil
+	return keys, nil
 }

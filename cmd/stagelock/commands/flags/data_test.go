@@ -225,6 +225,8 @@ func TestTrust(t *testing.T) {
 	put(t, data.AuditPublicKey(), ownText+"\n", 0o600)
 	kept := put(t, filepath.Join(dir, "kept"), "a checkpoint kept elsewhere", 0o600)
 	otherFile := put(t, filepath.Join(dir, "other"), "\n "+otherText+"\n", 0o600)
+	several := put(t, filepath.Join(dir, "several"), ownText+"\n"+otherText+"\n", 0o600)
+	broken := put(t, filepath.Join(dir, "broken"), ownText+"\nno key\n", 0o600)
 	for _, tt := range []struct {
 		name         string
 		keys, copies []string
@@ -240,6 +242,8 @@ func TestTrust(t *testing.T) {
 		{"a copy alone", nil, []string{kept}, "", "", []ed25519.PublicKey{own}, []string{"a checkpoint kept elsewhere"}, ""},
 		{"keys that are named stand alone", []string{otherFile}, nil, "", "", []ed25519.PublicKey{other}, nil, ""},
 		{"two keys", []string{otherFile, data.AuditPublicKey()}, nil, "", "", []ed25519.PublicKey{other, own}, nil, ""},
+		{"two keys in one file", []string{several}, nil, "", "", []ed25519.PublicKey{own, other}, nil, ""},
+		{"a key and what is none", []string{broken}, nil, "", "", nil, nil, "public key of the audit log: " + broken + ": "},
 		{"a copy that is not there", nil, []string{filepath.Join(dir, "none")}, "here", "", nil, nil, "checkpoint: open "},
 		{"a key that is not there", []string{filepath.Join(dir, "none")}, nil, "", "", nil, nil, "public key of the audit log: open "},
 		{"a key that is none", []string{kept}, nil, "", "", nil, nil, "public key of the audit log: " + kept + ": "},
