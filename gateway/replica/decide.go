@@ -88,7 +88,8 @@ func (r *Replica) decision(ctx context.Context, s sync.State, d Decision) (*sync
 		}
 	}
 	c.Op, c.Payload, c.Size, c.Title, c.Needs = shown.Op, shown.Payload, shown.Size, shown.Title, shown.Needs
-	return c, nil
+	_, err := r.has(ctx, c)
+	return c, err
 }
 
 // copies makes an object of its own of every version that is not shown, as a person would.

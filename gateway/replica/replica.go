@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/tunnel/source"
 	"github.com/stagelock/stagelock/tunnel/sync"
@@ -192,17 +191,14 @@ func (r *Replica) keep(ctx context.Context, content io.ReadCloser) (sync.Digest,
 	return d, n, errors.Join(err, content.Close())
 }
 
-// has reports whether the content of a change is here.
+// has reports whether the content of a change is here, which stays until it is named.
 func (r *Replica) has(ctx context.Context, c *sync.Change) (bool, error) {
 	if c.Op == sync.Delete {
 		return true, nil
 	}
-	content, _, err := r.cfg.Blobs.Open(ctx, c.Payload)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
+	here, err := r.cfg.Blobs.Hold(ctx, c.Payload)
 	if err != nil {
 		return false, fmt.Errorf("content of %s: %w", c.ID, err)
 	}
-	return true, content.Close()
+	return here, nil
 }

@@ -119,7 +119,7 @@ func (r *Replica) judge(
 			continue
 		}
 		t := task{at: at, before: states[i], intent: sync.Intent{Change: o.Change, Via: via, Listed: o.Processed}}
-		if t.before.Intent != nil || !r.small(ctx, &t) {
+		if t.before.Intent != nil || !r.small(ctx, &t, o.Content) {
 			left = append(left, at)
 			continue
 		}
@@ -128,10 +128,11 @@ func (r *Replica) judge(
 	return tasks, left, nil
 }
 
-// small judges a change, and reads what the engine is to show of it. It reports whether that is there, and small.
-func (r *Replica) small(ctx context.Context, t *task) bool {
+// small judges a change, of which content was put just now unless it is nil, and reads what the engine is to show of
+// it. It reports whether that is there, and small.
+func (r *Replica) small(ctx context.Context, t *task, content []byte) bool {
 	t.out = sync.Receive(t.before, t.intent.Change, r.cfg.Policy())
-	if !t.out.Superseded && t.out.Show != t.intent.Change {
+	if !t.out.Superseded && content == nil {
 		if here, err := r.has(ctx, t.intent.Change); err != nil || !here {
 			return false
 		}
@@ -140,15 +141,19 @@ func (r *Replica) small(ctx context.Context, t *task) bool {
 	if show == nil || show.Op == sync.Delete {
 		return true
 	}
+	if show == t.intent.Change && content != nil {
+		t.content = content
+		return true
+	}
 	if show.Size > sync.MaxInline {
 		return false
 	}
-	content, _, err := r.cfg.Blobs.Open(ctx, show.Payload)
+	kept, _, err := r.cfg.Blobs.Open(ctx, show.Payload)
 	if err != nil {
 		return false
 	}
-	t.content, err = io.ReadAll(content)
-	return errors.Join(err, content.Close()) == nil
+	t.content, err = io.ReadAll(kept)
+	return errors.Join(err, kept.Close()) == nil
 }
 
 // show has the engine carry out what it is to show. The tasks that it returns are to be accepted.

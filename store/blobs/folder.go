@@ -25,16 +25,18 @@ type Folder struct {
 
 	mu      stdsync.Mutex // guards growing
 	growing map[sync.Digest]bool
+	there   stdsync.RWMutex // held for reading by who relies on a file, and for writing by who removes one
 }
 
-var _ exchange.Blobs = (*Folder)(nil)
+var _ exchange.Removable = (*Folder)(nil)
 
 // Open returns the Folder at dir, which is made when it is missing.
 func Open(dir string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &Folder{dir: dir, growing: map[sync.Digest]bool{}}, nil
+	f := &Folder{dir: dir, growing: map[sync.Digest]bool{}}
+	return f, f.sweep()
 }
 
 func (f *Folder) path(d sync.Digest) string {
@@ -55,8 +57,10 @@ func (f *Folder) Put(ctx context.Context, r io.Reader) (d sync.Digest, size int6
 		return d, 0, fmt.Errorf("keep a content: %w", err)
 	}
 	d = sync.Digest(sum.Sum(nil))
-	if _, err := os.Stat(f.path(d)); err == nil {
-		return d, size, nil
+	f.there.RLock()
+	defer f.there.RUnlock()
+	if here, err := f.touch(d); here || err != nil {
+		return d, size, err
 	}
 	return d, size, f.adopt(tmp.Name(), d)
 }
@@ -103,7 +107,10 @@ func (f *Folder) Open(_ context.Context, d sync.Digest) (io.ReadCloser, int64, e
 	return file, info.Size(), nil
 }
 
-func (f *Folder) part(d sync.Digest) string { return f.path(d) + ".part" }
+// ending is that of a file of which a part has come.
+const ending = ".part"
+
+func (f *Folder) part(d sync.Digest) string { return f.path(d) + ending }
 
 // Part implements exchange.Blobs.
 func (f *Folder) Part(_ context.Context, d sync.Digest) (int64, error) {
@@ -136,8 +143,8 @@ func (f *Folder) alone(d sync.Digest) (done func(), ok bool) {
 
 // Continue implements exchange.Blobs.
 func (f *Folder) Continue(ctx context.Context, d sync.Digest, from, size int64, r io.Reader) (bool, error) {
-	if _, err := os.Stat(f.path(d)); err == nil {
-		return true, nil
+	if here, err := f.Hold(ctx, d); here || err != nil {
+		return here, err
 	}
 	done, ok := f.alone(d)
 	if !ok {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"time"
 
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/exchange"
@@ -15,21 +17,28 @@ import (
 // Small is up to how many bytes a content lies in the database, where many are on disk with one write.
 const Small = sync.MaxInline
 
-// Shelf keeps small contents in a database and large ones in a folder. It is safe for concurrent use.
+// Shelf keeps small contents in a database and large ones elsewhere, as in a Folder. It is safe for concurrent use.
 type Shelf struct {
 	db    store.Transactor
-	large *Folder
+	large exchange.Removable
 }
 
-var _ exchange.Blobs = (*Shelf)(nil)
+var _ exchange.Removable = (*Shelf)(nil)
 
-// NewShelf returns the Shelf of a database, whose schema has the tables of store/exchange, and a folder.
-func NewShelf(db store.Transactor, large *Folder) *Shelf { return &Shelf{db, large} }
+// NewShelf returns the Shelf of a database, whose schema has the tables of store/exchange, and a place for large
+// contents.
+func NewShelf(db store.Transactor, large exchange.Removable) *Shelf { return &Shelf{db, large} }
 
 const (
 	insertContent = `INSERT INTO @.sync_contents (digest, body, at) VALUES ($1, $2, $3)
 		ON CONFLICT (digest) DO UPDATE SET at = excluded.at`
 	readContent = `SELECT body FROM @.sync_contents WHERE digest = $1`
+	ageContent  = `SELECT at FROM @.sync_contents WHERE digest = $1`
+	holdContent = `UPDATE @.sync_contents SET at = $2 WHERE digest = $1`
+	oldContents = `SELECT digest, at FROM @.sync_contents WHERE digest > $1 AND at <= $2 ORDER BY digest LIMIT $3`
+	sizeContent = `SELECT length(body) FROM @.sync_contents WHERE digest = $1 AND at = $2`
+	dropContent = `DELETE FROM @.sync_contents WHERE digest = $1 AND at = $2`
+	allContents = `SELECT count(*), coalesce(sum(length(body)), 0) FROM @.sync_contents`
 )
 
 // PutAll implements exchange.Blobs.
@@ -106,10 +115,120 @@ func (s *Shelf) Part(ctx context.Context, d sync.Digest) (int64, error) {
 	return int64(len(b)), err
 }
 
-// Continue implements exchange.Blobs. What comes in pieces lies in the folder.
+// Continue implements exchange.Blobs. What comes in pieces is no small one.
 func (s *Shelf) Continue(ctx context.Context, d sync.Digest, from, size int64, r io.Reader) (bool, error) {
-	if _, err := s.small(ctx, d); !errors.Is(err, store.ErrNotFound) {
-		return err == nil, err
+	if here, err := s.hold(ctx, d); here || err != nil {
+		return here, err
 	}
 	return s.large.Continue(ctx, d, from, size, r)
+}
+
+// young is for how long a content that was held need not be held again: a write for each would be many.
+const young = time.Hour
+
+// Hold implements exchange.Blobs.
+func (s *Shelf) Hold(ctx context.Context, d sync.Digest) (bool, error) {
+	if here, err := s.hold(ctx, d); here || err != nil {
+		return here, err
+	}
+	return s.large.Hold(ctx, d)
+}
+
+// hold holds a small content, if it is here.
+func (s *Shelf) hold(ctx context.Context, d sync.Digest) (bool, error) {
+	var at, now int64
+	found := false
+	err := s.db.View(ctx, "content "+d.String(), func(tx store.Tx) (err error) {
+		if now, err = tx.Now(); err != nil {
+			return err
+		}
+		return tx.Query(ageContent, []any{d.String()}, func(scan func(...any) error) error {
+			found = true
+			return scan(&at)
+		})
+	})
+	if err != nil || !found || now-at < young.Microseconds() {
+		return found && err == nil, err
+	}
+	err = s.db.Transact(ctx, "hold content "+d.String(), func(tx store.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		n, err := tx.Exec(holdContent, d.String(), now)
+		found = n > 0
+		return err
+	})
+	return found && err == nil, err
+}
+
+// Old implements exchange.Removable.
+func (s *Shelf) Old(ctx context.Context, age time.Duration, after sync.Digest, limit int) ([]exchange.Old, error) {
+	all, err := s.large.Old(ctx, age, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	last := after.String()
+	if after.IsZero() {
+		last = ""
+	}
+	err = s.db.View(ctx, "old contents", func(tx store.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		return tx.Query(oldContents, []any{last, now - age.Microseconds(), limit}, func(scan func(...any) error) error {
+			var name string
+			var o exchange.Old
+			err := scan(&name, &o.Last)
+			if err == nil {
+				o.Digest, err = sync.ParseDigest(name)
+			}
+			all = append(all, o)
+			return err
+		})
+	})
+	slices.SortFunc(all, func(a, b exchange.Old) int { return bytes.Compare(a.Digest[:], b.Digest[:]) })
+	return all[:min(limit, len(all))], err
+}
+
+// Remove implements exchange.Removable.
+func (s *Shelf) Remove(ctx context.Context, all ...exchange.Old) (n int, freed int64, err error) {
+	err = s.db.Transact(ctx, "remove contents", func(tx store.Tx) error {
+		n, freed = 0, 0
+		for _, o := range all {
+			size, args := int64(0), []any{o.Digest.String(), o.Last}
+			if err := tx.Query(sizeContent, args, func(scan func(...any) error) error { return scan(&size) }); err != nil {
+				return err
+			}
+			gone, err := tx.Exec(dropContent, args...)
+			if err != nil {
+				return err
+			}
+			n, freed = n+int(gone), freed+size*gone
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	more, bytes, err := s.large.Remove(ctx, all...)
+	return n + more, freed + bytes, err
+}
+
+// Total implements exchange.Removable.
+func (s *Shelf) Total(ctx context.Context) (n int, total int64, err error) {
+	n, total, err = s.large.Total(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = s.db.View(ctx, "all contents", func(tx store.Tx) error {
+		return tx.Query(allContents, nil, func(scan func(...any) error) error {
+			var many, bytes int64
+			err := scan(&many, &bytes)
+			n, total = n+int(many), total+bytes
+			return err
+		})
+	})
+	return n, total, err
 }

@@ -10,8 +10,8 @@ import (
 
 const (
 	holdsLease   = `SELECT 1 FROM @.leases WHERE {name} = $1 AND fence = $2`
-	insertChange = `INSERT INTO @.sync_changes (origin, counter, object, body, via, at) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (origin, counter) DO NOTHING`
+	insertChange = `INSERT INTO @.sync_changes (origin, counter, object, body, via, at, payload)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (origin, counter) DO NOTHING`
 	insertObject = `INSERT INTO @.sync_objects (object, rev, first_origin, first_counter, first_milli, first_logic,
 		shown_origin, shown_counter, seq, conflict) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (object) DO NOTHING`
@@ -97,7 +97,7 @@ func accept(tx store.Tx, now int64, a Acceptance) error {
 // keep writes a change, who has it, and who is to get it.
 func keep(tx store.Tx, now int64, c *sync.Change, a Acceptance) error {
 	origin, counter := string(c.ID.Origin), int64(c.ID.Counter)
-	n, err := tx.Exec(insertChange, origin, counter, string(c.Object), c.Append(nil), string(a.Via), now)
+	n, err := tx.Exec(insertChange, origin, counter, string(c.Object), c.Append(nil), string(a.Via), now, c.Payload.String())
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,9 @@ type Changes interface {
 	Objects(ctx context.Context, after sync.Object, limit int) ([]sync.Object, error)
 	// History returns accepted changes, newest first, at most limit; of one object unless it is empty.
 	History(ctx context.Context, o sync.Object, limit int) ([]Entry, error)
+	// Named tells which contents something needs: a version of an object, a delivery that is open or may be
+	// opened again, an intent, or a change that waits for approval.
+	Named(ctx context.Context, all ...sync.Digest) ([]bool, error)
 }
 
 // Blobs keeps contents by their digest. It is safe for concurrent use.
@@ -85,6 +88,28 @@ type Blobs interface {
 	// whether it is whole now. It returns store.ErrStale if another number of bytes has come, and
 	// ErrDigest, having dropped what came, if all of it is not what d says.
 	Continue(ctx context.Context, d sync.Digest, from, size int64, r io.Reader) (bool, error)
+	// Hold reports whether a whole content is here, which is then as young as one that was put now: nobody
+	// removes it before it is named.
+	Hold(ctx context.Context, d sync.Digest) (bool, error)
+}
+
+// Old is a content that was put, held or added to long ago.
+type Old struct {
+	Digest sync.Digest
+	Last   int64 // when, as its place counts
+}
+
+// Removable are Blobs that forget contents.
+type Removable interface {
+	Blobs
+	// Old returns contents after that one which nobody has put, held or added to for as long as age, in order,
+	// at most limit, also such as broke off.
+	Old(ctx context.Context, age time.Duration, after sync.Digest, limit int) ([]Old, error)
+	// Remove removes those of all that nobody has put, held or added to since Old told of them, however long
+	// ago that is, and returns how many, and their bytes. Whoever does so meanwhile has the content whole, or not.
+	Remove(ctx context.Context, all ...Old) (n int, bytes int64, err error)
+	// Total returns how many contents are here, and their bytes.
+	Total(ctx context.Context) (n int, bytes int64, err error)
 }
 
 // ErrDigest is returned for a content that is not what its digest says.

@@ -74,3 +74,30 @@ func TestScopeIsNotScanned(t *testing.T) {
 		t.Errorf("the plan is:\n%s", plan)
 	}
 }
+
+// TestContentsOfAnEarlierGatewayAreNamed: what a gateway accepted before contents were removed keeps its content.
+func TestContentsOfAnEarlierGatewayAreNamed(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	old, err := sqlite.OpenAt(ctx, filepath.Join(dir, "stagelock.db"), 6)
+	must(t, err)
+	for i, body := range []string{`{"author":"größe","payload":"aa","title":"x"}`, `{"payload":"bb"}`} {
+		_, err = old.Exec(`INSERT INTO sync_changes (origin, counter, object, body, via, at) VALUES ('o', ?, 's/article/a', ?, '', 1)`,
+			i+1, []byte(body))
+		must(t, err)
+	}
+	must(t, old.Close())
+	s := opened(t, dir)
+	var got []string
+	must(t, s.View(ctx, "payloads", func(tx store.Tx) error {
+		return tx.Query(`SELECT payload FROM @.sync_changes ORDER BY counter`, nil, func(scan func(...any) error) error {
+			var payload string
+			err := scan(&payload)
+			got = append(got, payload)
+			return err
+		})
+	}))
+	if d := cmp.Diff([]string{"aa", "bb"}, got); d != "" {
+		t.Errorf("payloads (-want +got):\n%s", d)
+	}
+}

@@ -341,3 +341,41 @@ func (m *Memory) Continue(ctx context.Context, d sync.Digest, from, _ int64, r i
 	}
 	return err == nil, err
 }
+
+// Hold implements exchange.Blobs.
+func (m *Memory) Hold(_ context.Context, d sync.Digest) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, ok := m.blobs[d]
+	return ok, nil
+}
+
+// Named implements exchange.Changes.
+func (m *Memory) Named(_ context.Context, all ...sync.Digest) ([]bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	wanted := map[sync.Digest]bool{}
+	for _, s := range m.states {
+		for _, v := range s.Versions {
+			wanted[v.Payload] = true
+		}
+	}
+	for _, in := range m.intents {
+		wanted[in.Change.Payload] = true
+	}
+	for _, a := range m.held {
+		if a.State != exchange.Refused {
+			wanted[a.Change.Payload] = true
+		}
+	}
+	for _, d := range m.deliveries {
+		if d.State == exchange.Pending || d.State == exchange.Waiting || d.State == exchange.Dead {
+			wanted[m.changes[d.ID].Change.Payload] = true
+		}
+	}
+	named := make([]bool, len(all))
+	for i, d := range all {
+		named[i] = wanted[d]
+	}
+	return named, nil
+}

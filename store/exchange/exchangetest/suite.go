@@ -70,7 +70,7 @@ func Test(t *testing.T, open Opener) {
 		{"have", have}, {"conflicts", conflicts}, {"cursor", cursor},
 		{"due in order", dueInOrder}, {"due behind its own object", dueBehind}, {"settle", settle},
 		{"acknowledge", acknowledge}, {"baseline", baseline}, {"targets", targets}, {"retry and drop", retryAndDrop},
-		{"prune", prune}, {"servers and names", servers}, {"two at once", twoAtOnce},
+		{"prune", prune}, {"servers and names", servers}, {"named contents", named}, {"two at once", twoAtOnce},
 		{"held changes", held}, {"decisions", decided}, {"held behind nobody", heldBehindNobody},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -466,5 +466,69 @@ func twoAtOnce(t *testing.T, p *place) {
 	}
 	if s, err = p.Object(ctx, a.Object); err != nil || won != 1 || s.Rev != 2 {
 		t.Errorf("%d won, rev %d, %v", won, s.Rev, err)
+	}
+}
+
+// named: a content is needed as long as a version has it, a delivery may want it, or an intent is open.
+func named(t *testing.T, p *place) {
+	const o = "s/article/a"
+	first, second := made(0, 1, o), (*sync.Change)(nil)
+	want := func(what string, needed ...bool) {
+		t.Helper()
+		unknown := sync.DigestOf([]byte("nobody has it"))
+		all := []sync.Digest{first.Payload, unknown, {}}
+		if second != nil {
+			all = append(all, second.Payload)
+		}
+		got, err := p.Named(t.Context(), all...)
+		must(t, err)
+		if wanted := append([]bool{needed[0], false, false}, needed[1:]...); !slices.Equal(got, wanted) {
+			t.Errorf("%s: named %v, want %v", what, got, wanted)
+		}
+	}
+	want("before anything", false)
+	must(t, p.Intend(t.Context(), exchange.Fence{}, sync.Intent{Object: o, Change: first, Tag: "t"}))
+	want("an intent", true)
+	must(t, p.Forget(t.Context(), sync.Intent{Object: o, Tag: "t"}))
+	want("an intent that was given up", false)
+	p.accept(first, serverOf(2), serverOf(3))
+	want("a version", true)
+	second = made(0, 2, o, first)
+	p.accept(second)
+	want("a delivery is open", true, true)
+	settle := func(target int, state exchange.DeliveryState) {
+		must(t, p.Settle(t.Context(), serverOf(target), exchange.Result{ID: first.ID, State: state}))
+	}
+	settle(2, exchange.Waiting)
+	settle(3, exchange.Done)
+	want("one of two waits", true, true)
+	settle(2, exchange.Dead)
+	want("a dead letter", true, true)
+	_, err := p.Drop(t.Context(), exchange.Filter{Target: serverOf(2)}, "it stays")
+	must(t, err)
+	p.reopen()
+	want("nobody is to get it", false, true)
+	other := made(1, 1, o)
+	p.accept(other)
+	all, err := p.Named(t.Context(), other.Payload, second.Payload)
+	must(t, err)
+	if !all[0] || !all[1] {
+		t.Errorf("a conflict: named %v", all)
+	}
+	asked := made(2, 1, "s/article/h")
+	waits := func(want bool, what string) {
+		t.Helper()
+		if all, err := p.Named(t.Context(), asked.Payload); err != nil || all[0] != want {
+			t.Errorf("%s: named %v, %v", what, all, err)
+		}
+	}
+	must(t, p.Ask(t.Context(), serverOf(2), asked))
+	waits(true, "it waits for approval")
+	must(t, p.Decide(t.Context(), asked.ID, exchange.Approved, "x", ""))
+	waits(true, "approved")
+	must(t, p.Decide(t.Context(), asked.ID, exchange.Refused, "x", ""))
+	waits(false, "refused")
+	if none, err := p.Named(t.Context()); err != nil || len(none) > 0 {
+		t.Errorf("of no contents: %v, %v", none, err)
 	}
 }
