@@ -182,7 +182,7 @@ var mayImport = map[string][]string{
 	"gateway/node/reloads": {"conf", "gateway/admin", "gateway/audit", "gateway/status"},
 	"gateway/node/servers": {
 		"conf", "conf/bounded", "gateway/audit", "gateway/exchange", "gateway/inbox",
-		"gateway/replica", "gateway/visit", "policy", "store", "store/blobs", "store/exchange",
+		"gateway/replica", "gateway/status", "gateway/visit", "policy", "store", "store/blobs", "store/exchange",
 		"tunnel", "tunnel/source", "tunnel/sync",
 	},
 	"gateway/node/sockets": {},

@@ -29,6 +29,7 @@ type Status struct {
 	Have      []Counter       `json:"have"`
 	Servers   []ServerStatus  `json:"servers"`
 	Links     []sync.ServerID `json:"links"` // to which changes of this server go
+	Contents  *Contents       `json:"contents,omitempty"`
 }
 
 // Counter is up to which counter every change of a server is here.
@@ -250,6 +251,8 @@ func (x *Exchange) status(ctx context.Context, _ Order) (any, error) {
 		Targets: []TargetStatus{},
 		Have:    []Counter{},
 		Links:   x.links(),
+
+		Contents: x.contents.Load(),
 	}
 	all, err := x.cfg.Book.Targets(ctx, s.Links...)
 	if err != nil {

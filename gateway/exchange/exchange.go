@@ -80,6 +80,9 @@ type Exchange struct {
 	pull    chan struct{}                    // somebody asks for a look into the journal
 	far     far
 	figures atomic.Pointer[Status] // as they were a while ago
+	pause   func(point string)
+
+	contents atomic.Pointer[Contents] // nil: nobody has counted
 }
 
 // New returns an Exchange. It opens nothing.
@@ -97,7 +100,7 @@ func New(c Config) (*Exchange, error) {
 	if c.Pause != nil {
 		pause = func(point string) { c.Pause("sync " + point) }
 	}
-	x := &Exchange{cfg: c, pull: make(chan struct{}, 1), clients: map[sync.ServerID]*outbox.Client{}}
+	x := &Exchange{cfg: c, pull: make(chan struct{}, 1), clients: map[sync.ServerID]*outbox.Client{}, pause: pause}
 	var err error
 	x.replica, err = replica.New(replica.Config{
 		Key: c.Key, Source: c.Source, Name: journal(c.Peers), Changes: c.Book, Blobs: c.Blobs,
@@ -191,12 +194,13 @@ func (x *Exchange) hello(ctx context.Context, to sync.ServerID) (sync.Hello, err
 	return h, err
 }
 
-// Run reads the journal, delivers and counts until ctx ends.
+// Run reads the journal, delivers, counts and removes what nothing needs, until ctx ends.
 func (x *Exchange) Run(ctx context.Context) error {
 	var all errgroup.Group
 	all.Go(func() error { return x.read(ctx) })
 	all.Go(func() error { return x.outbox.Run(ctx) })
 	all.Go(func() error { return x.count(ctx) })
+	all.Go(func() error { return x.collect(ctx) })
 	return all.Wait()
 }
 

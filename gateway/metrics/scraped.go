@@ -124,6 +124,21 @@ var readings = []reading{
 				emit(float64(s.Sync.Conflicts-s.Sync.Here), "elsewhere")
 			}
 		}, "where"),
+	gauge("sync_contents", "Contents that are kept to be sent on, as they were counted last.",
+		ofContents(func(c *status.Contents) float64 { return float64(c.N) })),
+	gauge("sync_contents_bytes", "Bytes of the contents that are kept to be sent on.",
+		ofContents(func(c *status.Contents) float64 { return float64(c.Bytes) })),
+	gauge("sync_contents_removed", "Contents that were removed since the gateway started, as nothing needed them any more.",
+		ofContents(func(c *status.Contents) float64 { return float64(c.Removed) })),
+}
+
+// ofContents reads one figure of the contents, once they were counted.
+func ofContents(read func(c *status.Contents) float64) func(*status.Status, func(float64, ...string)) {
+	return func(s *status.Status, emit func(float64, ...string)) {
+		if s.Sync != nil && s.Sync.Contents != nil {
+			emit(read(s.Sync.Contents))
+		}
+	}
 }
 
 // ofTargets reads one figure of every server that changes go to.

@@ -31,6 +31,23 @@ func TestServersThatAreKeptAlike(t *testing.T) {
 	}
 }
 
+// TestContentsThatAreKept: they are told once they were counted.
+func TestContentsThatAreKept(t *testing.T) {
+	at := &status.Sync{}
+	text := func() string {
+		return scrape(t, open(t, func() status.Status { return status.Status{Sync: at} }), "")
+	}
+	if strings.Contains(text(), "stagelock_sync_contents") {
+		t.Error("contents that nobody counted are told")
+	}
+	at.Contents = &status.Contents{N: 12, Bytes: 3456, Removed: 5, Freed: 78}
+	for _, want := range []string{"stagelock_sync_contents 12", "stagelock_sync_contents_bytes 3456", "stagelock_sync_contents_removed 5"} {
+		if !strings.Contains(text(), want+"\n") {
+			t.Errorf("%s is not in the scrape", want)
+		}
+	}
+}
+
 func TestAServerThatIsKeptLikeNobody(t *testing.T) {
 	for name, s := range map[string]status.Status{"off": {}, "not counted yet": {Sync: nil}} {
 		if text := scrape(t, open(t, func() status.Status { return s }), ""); strings.Contains(text, "stagelock_sync") {

@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"github.com/stagelock/stagelock/gateway/admin"
+	"github.com/stagelock/stagelock/gateway/node/servers"
 	"github.com/stagelock/stagelock/gateway/status"
 	"github.com/stagelock/stagelock/gateway/watch"
 	"github.com/stagelock/stagelock/store/files"
@@ -53,12 +54,7 @@ func (n *Node) syncStatus() *status.Sync {
 	if !counted {
 		return nil
 	}
-	s := &status.Sync{Targets: []status.Target{}, Conflicts: f.Conflicts, Here: f.Here}
-	for _, t := range f.Targets {
-		s.Targets = append(s.Targets, status.Target{Name: t.Name, State: t.State, Backlog: t.Backlog, Dead: t.Dead, Tries: t.Tries,
-			Oldest: t.Oldest, Last: t.Last})
-	}
-	return s
+	return servers.Shown(f)
 }
 
 func (n *Node) certificates() []status.Certificate {

@@ -33,6 +33,17 @@ type Sync struct {
 	Targets   []Target `json:"targets"`
 	Conflicts int      `json:"conflicts"`
 	Here      int      `json:"here"` // of them, to be decided on this server
+	// Contents is nil until they were counted.
+	Contents *Contents `json:"contents,omitempty"`
+}
+
+// Contents are those that a gateway keeps to send them on, as they were counted last.
+type Contents struct {
+	N       int       `json:"n"`
+	Bytes   int64     `json:"bytes"`
+	Removed int       `json:"removed"` // since the gateway started: nothing needed them any more
+	Freed   int64     `json:"freed"`   // bytes of these
+	At      time.Time `json:"at"`
 }
 
 // Target is the queue of one of these servers.

@@ -63,6 +63,9 @@ func (sh shell) showStatus(s exchange.Status) error {
 	if s.Dead > 0 {
 		all = append(all, term.Count(s.Dead, "dead letter")+" (stagelock sync log --state dead)")
 	}
+	if c := s.Contents; c != nil {
+		all = append(all, fmt.Sprintf("%s kept, %s", term.Count(c.N, "content"), term.Size(c.Bytes)))
+	}
 	if len(all) == 0 {
 		return nil
 	}
