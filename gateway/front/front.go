@@ -95,11 +95,15 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
 		}
+		in, ok := f.admit(conn)
+		if !ok {
+			continue
+		}
 		f.conns.Add(1)
 		f.open.busy.Add(1)
 		go func() {
 			defer f.conns.Done()
-			f.accepted(ctx, conn)
+			f.accepted(ctx, conn, in)
 		}()
 	}
 }
@@ -134,7 +138,7 @@ func (f *Front) Open() int { return int(f.open.count.Load()) }
 func (f *Front) CloseIdle() { f.open.closeIdle() }
 
 // accepted takes one connection from its first byte to its last.
-func (f *Front) accepted(ctx context.Context, raw net.Conn) {
+func (f *Front) accepted(ctx context.Context, raw net.Conn, in *entry) {
 	f.open.count.Add(1)
 	defer f.open.count.Add(-1)
 	settled := sync.OnceFunc(func() { f.open.busy.Add(-1) })
@@ -145,17 +149,14 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 			f.cfg.Log.WithField("stack", string(debug.Stack())).Errorf("connection ended by a fault: %v", fault)
 		}
 	}()
-	rules, socket := f.cfg.Rules(), addrOf(raw.RemoteAddr())
-	if rules.Drop && !rules.Local(socket.Addr()) {
-		f.turn(visit.ReasonHost)
-		return
+	if in == nil {
+		var ok bool
+		if in, ok = f.enter(raw, addrOf(raw.RemoteAddr())); !ok {
+			return
+		}
 	}
-	release, overLimit, ok := f.place(rules, socket.Addr())
-	if !ok {
-		f.noPlace(rules, socket.Addr())
-		return
-	}
-	defer release()
+	defer in.leave(raw)
+	rules, socket := in.rules, in.socket
 	f.cfg.Pause("accepted")
 	if !f.paced(ctx, rules, socket.Addr()) {
 		return
@@ -172,7 +173,7 @@ func (f *Front) accepted(ctx context.Context, raw net.Conn) {
 	if protocol != HTTP1 { // its own server ends it
 		settled()
 	}
-	c := Connection{Conn: conn, Socket: socket, OverLimit: overLimit, all: &f.open, own: &open{}}
+	c := Connection{Conn: conn, Socket: socket, OverLimit: in.overLimit, all: &f.open, own: &open{}}
 	defer f.open.remove(c.own)
 	defer f.hurry(c.own, raw, protocol, patience)()
 	service.Serve(ctx, c)

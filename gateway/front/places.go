@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pires/go-proxyproto"
+
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy/quota"
 	"github.com/stagelock/stagelock/tunnel"
@@ -17,6 +19,47 @@ const (
 	ReasonIdle    tunnel.Reason = "hello.idle"
 	ReasonRate    tunnel.Reason = "hello.rate"
 )
+
+// entry is a connection that has a place.
+type entry struct {
+	rules     *visit.Rules
+	socket    netip.AddrPort
+	release   func()
+	overLimit bool
+}
+
+// admit is enter for a connection whose other end is known before it is read. It is called between two accepts: a flood of
+// connections that have no place is closed one by one and does not use up the files of those that have. The entry is nil for one
+// that begins with the header of a balancer.
+func (f *Front) admit(raw net.Conn) (in *entry, ok bool) {
+	if _, later := raw.(*proxyproto.Conn); later {
+		return nil, true
+	}
+	return f.enter(raw, addrOf(raw.RemoteAddr()))
+}
+
+// enter gives a connection a place, or closes it.
+func (f *Front) enter(raw net.Conn, socket netip.AddrPort) (in *entry, ok bool) {
+	rules := f.cfg.Rules()
+	if rules.Drop && !rules.Local(socket.Addr()) {
+		f.turn(visit.ReasonHost)
+		raw.Close()
+		return nil, false
+	}
+	release, overLimit, ok := f.place(rules, socket.Addr())
+	if !ok {
+		f.noPlace(rules, socket.Addr())
+		raw.Close()
+		return nil, false
+	}
+	return &entry{rules, socket, release, overLimit}, true
+}
+
+// leave closes the connection and gives its place to the next one, in this order.
+func (e *entry) leave(raw net.Conn) {
+	raw.Close()
+	e.release()
+}
 
 // place takes one of the places that there are for connections. Far over the limit there is none; a
 // little over it there are some in which clients are told so, but for strangers from elsewhere.

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -356,5 +357,65 @@ func TestAConnectionThatIsResetBeforeAByteIsSilent(t *testing.T) {
 	soon(t, func() bool { return h.Refused()["silent"]+h.Refused()["hello.failed"] == 2 })
 	if n := h.Refused()["hello.failed"]; n != 0 {
 		t.Errorf("%d handshakes failed: %s", n, h.log.String())
+	}
+}
+
+// noted is a connection of a stranger that remembers whether it was closed.
+type noted struct {
+	from
+	closed atomic.Bool
+}
+
+func (n *noted) Close() error {
+	n.closed.Store(true)
+	return n.from.Close()
+}
+
+// flood is a listener with one connection after the other; it counts those without a place that are still open when the next
+// one is asked for.
+type flood struct {
+	gate
+	left, places int
+	made         []*noted
+	ends         []net.Conn // the other ends
+	open         atomic.Int64
+}
+
+func (f *flood) Accept() (net.Conn, error) {
+	for i, c := range f.made {
+		if i >= f.places && !c.closed.Load() {
+			f.open.Add(1)
+		}
+	}
+	if f.left--; f.left < 0 {
+		return f.gate.Accept()
+	}
+	ours, theirs := net.Pipe()
+	f.ends = append(f.ends, theirs)
+	c := &noted{from: from{ours, netip.AddrFrom4([4]byte{203, 0, 113, byte(f.left)})}}
+	f.made = append(f.made, c)
+	return c, nil
+}
+
+// TestAFloodUsesUpNoFiles: while the machine was busy with handshakes, connections for which there was no place waited to be
+// closed, each with an open file.
+func TestAFloodUsesUpNoFiles(t *testing.T) {
+	const places, many = 16, 200
+	h := newHouse(t, quota.Config{Connections: 8, Strangers: places}, time.Hour, false)
+	ctx, stop := context.WithCancel(t.Context())
+	l := &flood{gate: gate{h: h, end: make(chan struct{})}, left: many, places: places}
+	done := make(chan error, 1)
+	go func() { done <- h.Front.Serve(ctx, l) }()
+	soon(t, func() bool { return h.Refused()["hello.crowded"] == many-places })
+	stop()
+	h.CloseIdle()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	for _, c := range l.ends {
+		c.Close()
+	}
+	if n := l.open.Load(); n > 0 {
+		t.Errorf("%d times a connection without a place was open when the next one was accepted", n)
 	}
 }
