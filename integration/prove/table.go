@@ -62,6 +62,7 @@ var proofs = []proof{
 	{name: "slow clients", rows: "20", pkg: "tunnel/http1", tests: []string{"TestSlowHead", "TestSlowBody", "TestSlowDrain"}},
 	{name: "strangers' limits", rows: "20", pkg: "integration", tests: []string{"TestTooManyConnections",
 		"TestStrangersDoNotFillTheLog", "TestMemoryOfManyParts"}},
+	{name: "what can be pinned", rows: "20", pkg: "integration", tests: []string{"TestWhatCanBePinned", "TestLogThatCanBePinned"}},
 	{name: "one writer, odd clocks", rows: "16", pkg: "integration",
 		tests: []string{"TestTwoProcessesOnOneDataFolder", "TestClockJumps"}},
 	{name: "certificates at once", rows: "21", pkg: "gateway/certs", tests: []string{"TestManyStarts", "TestCARunsOut"}},
