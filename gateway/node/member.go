@@ -17,7 +17,7 @@ func (n *Node) join(ctx context.Context) (*once.Life, error) {
 	}
 	return once.Join(ctx, once.LifeConfig{
 		Members: n.database.Members(), Node: name, Version: n.cfg.Version, Lease: n.lease(),
-		Digest: n.digest, State: n.memberState, Calls: n.underWay, Joined: n.joined,
+		Digest: n.digest, State: n.memberState, Calls: n.underWay, Joined: n.joined, Patience: n.patience(),
 	})
 }
 

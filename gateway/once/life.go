@@ -32,6 +32,8 @@ type LifeConfig struct {
 	State   func() store.MemberState
 	Calls   func() int      // under way; nil: nobody tells
 	Joined  func(id string) // is told the id of each life; may be nil
+	// Patience is how long Join asks a store that gives no answer; 0: once.
+	Patience time.Duration
 }
 
 // Life is the membership of this process. A lease that ran out never comes back: the process then
@@ -55,7 +57,22 @@ func Join(ctx context.Context, c LifeConfig) (*Life, error) {
 		return nil, errors.New("once: a part of the membership is missing")
 	}
 	l := &Life{cfg: c}
-	return l, l.join(ctx)
+	return l, l.first(ctx)
+}
+
+// first joins, and asks a store that gives no answer again for as long as the patience lasts.
+func (l *Life) first(ctx context.Context) error {
+	for begun := time.Now(); ; {
+		err := l.join(ctx)
+		if err == nil || ctx.Err() != nil || errors.Is(err, store.ErrClosed) || time.Since(begun) >= l.cfg.Patience {
+			return err
+		}
+		select {
+		case <-time.After(l.cfg.Lease / renewals):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // Owner returns the id of the life and the name of its gateway.

@@ -235,6 +235,41 @@ func TestAJoinThatCountsThoughNobodyWasToldSo(t *testing.T) {
 	}
 }
 
+// TestAStartWaitsForADatabaseThatIsBusy: a gateway whose database gave no answer for five seconds did not start; it joins under
+// one name, however often it asks.
+func TestAStartWaitsForADatabaseThatIsBusy(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		lost     int64 // answers
+		patience time.Duration
+		joins    bool
+	}{
+		{"no patience", 1, 0, false},
+		{"three answers are lost", 3, 2 * lease, true},
+		{"for too long", 1000, 2 * lease, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				db := database(t)
+				members := &mute{memberStore: db.Members()}
+				members.dumb.Store(tt.lost)
+				c, begun := lifeConfig(members), time.Now()
+				c.Patience = tt.patience
+				l, err := once.Join(t.Context(), c)
+				if (err == nil) != tt.joins || err != nil && !errors.Is(err, errAway) {
+					t.Fatalf("joined with %v", err)
+				}
+				if took := time.Since(begun); took > tt.patience+lease {
+					t.Errorf("it took %v, with a patience of %v", took, tt.patience)
+				}
+				if got := living(t, db); tt.joins && (len(got) != 1 || !l.Holds()) {
+					t.Errorf("living %v, holds %t", got, l.Holds())
+				}
+			})
+		})
+	}
+}
+
 // Another gateway of the name is told apart from the gateway's own join of which it heard nothing.
 func TestAnotherGatewayAfterAJoinThatWasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
