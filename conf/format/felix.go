@@ -18,12 +18,19 @@ var strictLine = regexp.MustCompile(`\A[0-9a-zA-Z\-_.]+=[TILFDXSCBilfdxscb]?(?:"
 func ParseFelix(body string, isCfg bool) *OSGi {
 	c := &OSGi{}
 	raw, loose, typed, ok := felixRaw(body, c)
-	if !ok || !felixValues(raw, typed, c) {
-		c.Values = nil
+	if !ok {
 		return c
 	}
+	for _, v := range raw {
+		c.put(v)
+	}
+	read := ReadValue
+	if !typed {
+		read = readPlain
+	}
+	c.convert(read)
 	switch {
-	case isCfg:
+	case c.Values == nil, isCfg:
 	case !typed:
 		c.Note(loose, false, "is not quoted: builds of this line with an older Felix File Install fail on the file, later ones read all of it as plain texts, quotes included", quoteIt)
 	case loose > 0:
@@ -57,32 +64,13 @@ func felixRaw(body string, c *OSGi) (raw []Value, loose int, typed, ok bool) {
 	return raw, loose, typed, true
 }
 
-// felixValues puts the values of all keys, and reports whether the reader takes them.
-func felixValues(raw []Value, typed bool, c *OSGi) bool {
-	for _, v := range raw {
-		text := v.Texts[0]
-		if !typed {
-			t, ok := unescape(text, 0)
-			if !ok {
-				c.Note(v.Line, true, badEscape, "mend the value")
-				return false
-			}
-			v.Texts = []string{t}
-			c.put(v)
-			continue
-		}
-		texts, ok, wrong := ReadValue(text)
-		if wrong != "" {
-			c.Note(v.Line, true, v.Key+" has "+wrong+": the engine's reader fails on it, and the whole file is not read", "mend the value")
-			return false
-		}
-		if !ok {
-			c.Note(v.Line, true, v.Key+" has a value that the engine takes for none", quoteIt)
-		}
-		v.Texts, v.None = texts, !ok
-		c.put(v)
+// readPlain takes a value as it stands, but for escapes.
+func readPlain(value string) (texts []string, ok bool, wrong string) {
+	t, ok := unescape(value, 0)
+	if !ok {
+		return nil, false, `a \u without four hexadecimal digits`
 	}
-	return true
+	return []string{t}, true, ""
 }
 
 func hasComment(body string) bool {

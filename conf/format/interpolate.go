@@ -5,8 +5,11 @@ import (
 	"strings"
 )
 
-// errCircle is of a reference that cannot be resolved.
-var errCircle = errors.New("refers to itself")
+// What the portal does not start with.
+var (
+	errCircle  = errors.New("refers to itself")
+	errNothing = errors.New("has a ${} without a name in it")
+)
 
 // maxDepth bounds how deep values refer to each other.
 const maxDepth = 64
@@ -25,7 +28,7 @@ type Expansion struct {
 	Text       string
 	Names      []string // that were referred to
 	Unresolved []string // of these, the ones that nothing resolves
-	Err        error    // errCircle: the portal does not start
+	Err        error    // the portal does not start; it says why in words that follow the key
 }
 
 // Expand returns s with its references put in.
@@ -36,30 +39,28 @@ func (r Resolver) Expand(s string) Expansion {
 }
 
 func (r Resolver) replace(s string, within []string, e *Expansion) string {
-	var b strings.Builder
+	var out []byte
 	for {
 		i := strings.Index(s, "${")
 		if i < 0 {
 			break
 		}
-		if i > 0 && s[i-1] == '$' { // $${ is an escape
-			b.WriteString(s[:i-1] + "${")
-			s = s[i+2:]
+		out, s = append(out, s[:i]...), s[i:]
+		if len(out) > 0 && out[len(out)-1] == '$' { // $${ is an escape, the first $ of a reference too
+			out, s = append(out[:len(out)-1], "${"...), s[2:]
 			continue
 		}
-		end := strings.IndexByte(s[i:], '}')
+		end := strings.IndexByte(s, '}')
 		if end < 0 {
 			break
 		}
-		name := s[i+2 : i+end]
-		b.WriteString(s[:i] + r.value(name, within, e))
-		s = s[i+end+1:]
-		if b.Len() > maxText {
+		out, s = append(out, r.value(s[2:end], within, e)...), s[end+1:]
+		if len(out) > maxText {
 			e.Err = errCircle
 			return ""
 		}
 	}
-	return b.String() + s
+	return string(out) + s
 }
 
 // maxText bounds what references can blow a value up to.
@@ -74,7 +75,11 @@ func (r Resolver) value(name string, within []string, e *Expansion) string {
 		}
 	}
 	value, found := r.lookup(name)
-	if !found {
+	switch {
+	case !found && name == "":
+		e.Err = errNothing
+		return ""
+	case !found:
 		e.Unresolved = append(e.Unresolved, name)
 		return "${" + name + "}"
 	}

@@ -1,141 +1,52 @@
 package format
 
 import (
-	"bufio"
-	"encoding/base64"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stagelock/stagelock/conf/format/readerstest"
 )
 
-var generated = flag.Int("generated", 2000, "generated files of each kind that the vendor's readers are asked about")
+var (
+	generated = flag.Int("generated", 2000, "generated files of each kind that the vendor's readers are asked about")
+	firstSeed = flag.Uint64("seed", 1, "with which generated files begin: another one makes other files")
+)
 
-// readers is where the program lies that asks the vendor's own readers.
-const readers = "../../integration/liferay/jvm/readers"
+// oracle is the vendor's reader, and what it is asked about.
+type oracle struct{ *readerstest.Oracle }
 
-// oracle is the program with the jars of one reader.
-type oracle struct {
-	t   *testing.T
-	in  io.Writer
-	out *bufio.Scanner
-	dir string // for portal-ext.properties
-	env map[string]string
-}
-
-// ask starts the reader, unless the test was not asked for by name or something is missing.
-func newOracle(t *testing.T, reader string) *oracle {
+func newOracle(t *testing.T, reader string) oracle {
 	t.Helper()
-	if run := flag.Lookup("test.run"); run == nil || !strings.Contains(run.Value.String(), "Interop") {
-		t.Skip("starts JVMs: run it by name with `make interop`")
-	}
-	build := exec.CommandContext(t.Context(), filepath.Join(readers, "build"), reader)
-	if out, err := build.CombinedOutput(); err != nil {
-		if os.Getenv("CI") == "true" || strings.Contains(string(out), "COMPILATION ERROR") {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		t.Skipf("reader %s cannot be built, its jars come from Maven's repositories: %v\n%s", reader, err, out)
-	}
-	target := filepath.Join(readers, "target", reader)
-	classpath, err := os.ReadFile(filepath.Join(target, "classpath"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &oracle{t: t, dir: filepath.Join(t.TempDir(), "classes"), env: map[string]string{"STAGING_SECRET": "from-env", "LIFERAY_X": "10.9.8.7"}}
-	if err := os.Mkdir(o.dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	// The includes that the portal's own portal.properties has.
-	base := "include-and-override=portal-ext.properties\ninclude-and-override=${liferay.home}/portal-ext.properties\n"
-	if err := os.WriteFile(filepath.Join(o.dir, "portal.properties"), []byte(base), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"-Xmx300m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dtest.property=of-the-jvm",
-		"--add-opens", "java.base/java.lang=ALL-UNNAMED", "--add-opens", "java.base/java.lang.reflect=ALL-UNNAMED", "--add-opens", "java.base/java.util=ALL-UNNAMED",
-		"-cp", filepath.Join(target, "classes") + ":" + string(classpath), "stagelock.readers.Readers"}
-	cmd := exec.CommandContext(t.Context(), "java", args...)
-	cmd.Env = os.Environ()
-	for k, v := range o.env {
-		cmd.Env = append(cmd.Env, k+"="+v)
-	}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	o.in, o.out = in, bufio.NewScanner(out)
-	o.out.Buffer(nil, 64<<20)
-	t.Cleanup(func() { in.Close(); _ = cmd.Wait() })
-	return o
-}
-
-// ask returns the fields of an answer; nothing if the reader failed.
-func (o *oracle) ask(command string, fields ...string) (answer []string, ok bool) {
-	o.t.Helper()
-	line := []string{command}
-	for _, f := range fields {
-		line = append(line, base64.RawURLEncoding.EncodeToString([]byte(f)))
-	}
-	if _, err := io.WriteString(o.in, strings.Join(line, " ")+"\n"); err != nil {
-		o.t.Fatal(err)
-	}
-	if !o.out.Scan() {
-		o.t.Fatalf("the reader ended: %v", o.out.Err())
-	}
-	answer = strings.Split(o.out.Text(), " ")
-	return answer[1:], answer[0] == "ok"
-}
-
-// texts decodes a field of an answer: texts with commas between, = for nothing.
-func (o *oracle) texts(field string) []string {
-	var all []string
-	for f := range strings.SplitSeq(field, ",") {
-		if f == "=" || f == "" {
-			continue
-		}
-		b, err := base64.RawURLEncoding.DecodeString(f[1:])
-		if err != nil {
-			o.t.Fatal(err)
-		}
-		all = append(all, string(b))
-	}
-	return all
+	return oracle{readerstest.New(t, reader)}
 }
 
 // asked are keys that the portal's own files do not have.
 var asked = []string{secretKey, "x.list", "x.a", "x.b", "other"}
 
 // portal asks for every key: the text and the list.
-func (o *oracle) portal(data []byte) (got [][2]string, ok bool) {
-	o.t.Helper()
-	if err := os.WriteFile(filepath.Join(o.dir, "portal-ext.properties"), data, 0o600); err != nil {
-		o.t.Fatal(err)
-	}
-	answer, ok := o.ask("portal", append([]string{o.dir}, asked...)...)
-	for _, a := range answer {
-		if !ok {
-			return nil, false
-		}
-		text, list, _ := strings.Cut(a, ",")
-		got = append(got, [2]string{fmt.Sprintf("%q", o.texts(text)), fmt.Sprintf("%q", o.texts(list))})
+func (o oracle) portal(data []byte) (got [][2]string, ok bool) {
+	o.Write("portal-ext.properties", data)
+	all, ok := o.Portal(asked)
+	for _, r := range all {
+		got = append(got, [2]string{whole(r.Texts), whole(r.List)})
 	}
 	return got, ok
 }
 
+// whole shows texts.
+func whole(texts []string) string {
+	return halved(fmt.Sprintf("%q", texts))
+}
+
+// halved has a question mark for half a character above U+FFFF, as Java writes it.
+func halved(text string) string { return strings.ReplaceAll(text, "\ufffd", "?") }
+
 // ours is what our reader makes of the same file. It reports whether the portal would start.
-func (o *oracle) ours(data []byte, line62 bool) (got [][2]string, ok bool) {
+func (o oracle) ours(data []byte, line62 bool) (got [][2]string, ok bool) {
 	p := ParseProperties(data, line62, known)
 	find := func(name string) (string, bool) {
 		q, found := p.Find(name)
@@ -145,8 +56,8 @@ func (o *oracle) ours(data []byte, line62 bool) (got [][2]string, ok bool) {
 		return q.Texts[0].Text, true
 	}
 	r := Resolver{Property: find,
-		JVM: func(name string) (string, bool) { return "of-the-jvm", name == "test.property" },
-		Env: func(name string) (string, bool) { v, found := o.env[name]; return v, found }}
+		JVM: func(name string) (string, bool) { return readerstest.JVMValue, name == readerstest.JVMProperty },
+		Env: func(name string) (string, bool) { v, found := o.Env[name]; return v, found }}
 	for _, key := range asked {
 		q, found := p.Find(key)
 		if !found {
@@ -165,10 +76,10 @@ func (o *oracle) ours(data []byte, line62 bool) (got [][2]string, ok bool) {
 		if len(q.Texts) == 1 {
 			text = list[0]
 		}
-		if last := list[len(list)-1]; strings.Trim(last, " ") == "" || last == "null" {
+		if last := list[len(list)-1]; strings.Trim(last, " ") == "" || strings.Trim(last, " ") == "null" {
 			list = list[:len(list)-1] // as the portal does
 		}
-		got = append(got, [2]string{fmt.Sprintf("%q", []string{text}), fmt.Sprintf("%q", list)})
+		got = append(got, [2]string{whole([]string{text}), whole(list)})
 	}
 	return got, true
 }
@@ -197,9 +108,10 @@ func TestInteropPropertiesReaders(t *testing.T) {
 				files = append(files, []byte(strings.ReplaceAll(w, "S", secretKey)))
 			}
 			eachTestdata(t, "*.properties", func(data []byte) { files = append(files, data) })
-			random := rand.New(rand.NewPCG(1, 2))
+			random := rand.New(rand.NewPCG(*firstSeed, 2))
 			for range *generated {
 				files = append(files, []byte(generate(random, propertyPieces)))
+				files = append(files, []byte(propertyFile.text(random)))
 			}
 			wrong := 0
 			for _, data := range files {
@@ -243,7 +155,7 @@ var configs = []string{
 	"hostsAllowed=\"${LIFERAY_X},${HOME},${test.property},${nothing}\"\n", "hostsAllowed=\"${LIFERAY_${nothing}X}\"\n", "hostsAllowed=\"$\\{LIFERAY_X\\}\"\n", "hostsAllowed=\"a\\${LIFERAY_X}\"\n",
 	"hostsAllowed=\"1\"\nenabled=[\"1\", \\\n", "hostsAllowed=\"1,\\\n2\"\n", "a=I\"x\"\nenabled=B\"true\"\n", "hostsAllowed=\"\\u0041\"\n", "enabled=true\nhostsAllowed=\"1\"\n",
 	"hostsAllowed=\"1\"\nenabled=true\n", "hostsAllowed=[\"1\" \"2\"]\n", "hostsAllowed=[1,2]\nenabled=B\"true\"\n", "hostsAllowed=[ \\\n # c\n \"1\"]\n", "a=1\nb = 2,3\n", "a:1\nb=2\n", "a=1\n# x\n! y\nb=2\n",
-	"a=1,\\\n  2\nb=3\n", "a=1,\\ \n  2\nb=3\n", "a=\"1\"\nb=2\n", "a = 1  \n", "a=b\\tc\\u0041\\\\\n", "a\nb=1\n", "  #x\n  a=1\n", "a=C\"x\"\n", "a=i[\"1\",\"2\"]\n", "a=L\"5\"\n", "a=\"\\\"\n",
+	"a=1,\\\n  2\nb=3\n", "a=1,\\ \n  2\nb=3\n", "a=\"1\"\nb=2\n", "a = 1  \n", "a=b\\tc\\u0041\\\\\n", "a\nb=1\n", "  #x\n  a=1\n", "a=C\"x\"\n", "a=F\"many\"\nb=\"1\"\n", "a=I\"x\"\na=\"1\"\n", "a=i[\"1\",\"2\"]\n", "a=L\"5\"\n", "a=\"\\\"\n",
 }
 
 var configPieces = []string{"a", "b", "hostsAllowed", "=", "=", "\"", "\"", "\"", "[", "]", "(", ")", "{", "}", ",", " ", "\t", "\n", "\n", "\r\n", "\\\n", "\\", "#", "!", "T", "B", "I", "x", "1", "a=\"1\"\n",
@@ -261,17 +173,17 @@ func TestInteropConfigReaders(t *testing.T) {
 		t.Run(tt.reader+" "+tt.name, func(t *testing.T) {
 			o := newOracle(t, tt.reader)
 			vars := func(name string) (string, bool) {
-				if name == "test.property" {
-					return "of-the-jvm", true
+				if name == readerstest.JVMProperty {
+					return readerstest.JVMValue, true
 				}
-				v, found := o.env[name]
+				v, found := o.Env[name]
 				return v, found && strings.HasPrefix(name, "LIFERAY_")
 			}
 			files := slices.Clone(configs)
 			eachTestdata(t, "*.config", func(data []byte) { files = append(files, string(data)) })
-			random := rand.New(rand.NewPCG(3, 4))
+			random := rand.New(rand.NewPCG(*firstSeed+2, 4))
 			for range *generated {
-				files = append(files, generate(random, configPieces))
+				files = append(files, generate(random, configPieces), strings.ToValidUTF8(configFile.text(random), ""))
 			}
 			wrong := 0
 			for _, text := range files {
@@ -279,7 +191,7 @@ func TestInteropConfigReaders(t *testing.T) {
 				if c.endless {
 					continue // the vendor's reader would never answer
 				}
-				want, got := o.config(tt.name, text), shown(c)
+				want, got := halved(o.config(tt.name, text)), halved(shown(c))
 				if want != got {
 					if wrong++; wrong < 10 {
 						t.Errorf("%q\nengine %s\nours   %s", text, want, got)
@@ -291,19 +203,13 @@ func TestInteropConfigReaders(t *testing.T) {
 	}
 }
 
-// config returns what the vendor's reader makes of a file. Whether it fails or reads nothing is one:
-// the configuration is not there.
-func (o *oracle) config(name, text string) string {
-	answer, ok := o.ask("config", name, text)
-	if !ok {
-		return "[]"
-	}
+// config returns what the vendor's reader makes of a file.
+func (o oracle) config(name, text string) string {
 	var all []string
-	for _, a := range answer {
-		key, values, _ := strings.Cut(a, ",")
-		line := fmt.Sprintf("%q=%q", o.texts(key)[0], o.texts(values))
-		if values == "=" {
-			line = fmt.Sprintf("%q none", o.texts(key)[0])
+	for _, v := range o.Config(name, text) {
+		line := fmt.Sprintf("%q=%q", v.Key, v.Values)
+		if v.None {
+			line = fmt.Sprintf("%q none", v.Key)
 		}
 		all = append(all, line)
 	}

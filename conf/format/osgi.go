@@ -1,9 +1,12 @@
 package format
 
 import (
+	"errors"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 )
 
@@ -83,6 +86,7 @@ func ParseConfig(body string, vars Lookup) *OSGi {
 			continue
 		}
 		if !c.typed(b.String(), first, vars) {
+			c.convert(readBoxed)
 			return c
 		}
 		b.Reset()
@@ -90,6 +94,7 @@ func ParseConfig(body string, vars Lookup) *OSGi {
 	if b.Len() > 0 {
 		c.Note(first, true, "is lost: the file ends behind a backslash", "drop the backslash at the end")
 	}
+	c.convert(readBoxed)
 	return c
 }
 
@@ -105,20 +110,35 @@ func (c *OSGi) typed(s string, line int, vars Lookup) bool {
 		c.Values = nil
 		return false
 	}
-	texts, ok, wrong := ReadValue(value)
+	c.put(Value{Key: key, Texts: []string{value}, Line: line})
+	return true
+}
+
+// readBoxed is ReadValue as 7.3 and later have it.
+func readBoxed(value string) (texts []string, ok bool, wrong string) {
+	texts, ok, wrong = ReadValue(value)
 	if wrong == "" && primitives.MatchString(value) {
 		wrong = "an array of a primitive type"
 	}
-	if wrong != "" {
-		c.Note(line, true, key+" has "+wrong+": the engine's reader fails on it, and the whole file is not read", "mend the value")
-		c.Values = nil
-		return false
+	return texts, ok, wrong
+}
+
+// convert makes values of the texts that were put. Readers do it when all lines are read: a value that
+// a later line replaces is not looked at. One that the reader fails on loses the whole file.
+func (c *OSGi) convert(read func(raw string) (texts []string, ok bool, wrong string)) {
+	for i := range c.Values {
+		v := &c.Values[i]
+		texts, ok, wrong := read(v.Texts[0])
+		if wrong != "" {
+			c.Note(v.Line, true, v.Key+" has "+wrong+": the engine's reader fails on it, and the whole file is not read", "mend the value")
+			c.Values = nil
+			return
+		}
+		if !ok {
+			c.Note(v.Line, true, v.Key+" has a value that the engine takes for none", quoteIt)
+		}
+		v.Texts, v.None = texts, !ok
 	}
-	if !ok {
-		c.Note(line, true, key+" has a value that the engine takes for none", quoteIt)
-	}
-	c.put(Value{Key: key, Texts: texts, None: !ok, Line: line})
-	return true
 }
 
 // substitute puts in variables as 7.3 and later do: from the JVM's properties and, for names that
@@ -135,6 +155,9 @@ func (c *OSGi) substitute(s string, line int, vars Lookup) string {
 		name := s[start+2 : stop]
 		value, known := vars(name)
 		switch {
+		case !known && !strings.HasPrefix(name, "LIFERAY_"):
+			c.Note(line, false, "refers to ${"+name+"}, for which the engine puts nothing in unless its JVM has a property of that name: of variables it takes only those that begin with LIFERAY_",
+				"name the variable LIFERAY_..., or say what the property is in engine.liferay.variables as "+name+"=...")
 		case !known:
 			c.Note(line, false, "refers to ${"+name+"}, which is not set here: the engine puts nothing in if it is not set there either",
 				"set it for the gateway too, in the environment or in engine.liferay.variables as "+name+"=...")
@@ -185,17 +208,17 @@ func variable(s string) (start, stop int, found bool) {
 
 // valueReader reads a typed value; what stands behind it is passed over.
 type valueReader struct {
-	runes []rune
+	units []uint16 // as Java counts
 	i     int
 }
 
 func (r *valueReader) read() rune {
-	if r.i >= len(r.runes) {
+	if r.i >= len(r.units) {
 		r.i++
 		return -1
 	}
 	r.i++
-	return r.runes[r.i-1]
+	return rune(r.units[r.i-1])
 }
 
 func (r *valueReader) white() rune {
@@ -214,7 +237,7 @@ func isJavaWhitespace(r rune) bool {
 // ReadValue reads a value with its type code. It reports whether there is one, and what the reader
 // fails on.
 func ReadValue(s string) (texts []string, ok bool, wrong string) {
-	r := &valueReader{runes: []rune(s)}
+	r := &valueReader{units: utf16.Encode([]rune(s))}
 	kind := r.white()
 	code := kind
 	if kind >= 0 && strings.ContainsRune("TILFDXSCBtilfdxscb", kind) {
@@ -229,6 +252,9 @@ func ReadValue(s string) (texts []string, ok bool, wrong string) {
 		return r.list(kind, ')')
 	case '"':
 		t, wrong := r.simple(kind)
+		if wrong == noCharacter {
+			return nil, false, ""
+		}
 		return []string{t}, wrong == "", wrong
 	}
 	return nil, false, ""
@@ -271,6 +297,9 @@ func (r *valueReader) gap() rune {
 	return c
 }
 
+// noCharacter is said of an empty text where a character is due. The reader takes the value for none.
+const noCharacter = "no character"
+
 // simple reads up to the closing quote and holds the text against its type. A number that is none
 // makes the engine's reader fail.
 func (r *valueReader) simple(kind rune) (text, wrong string) {
@@ -278,17 +307,59 @@ func (r *valueReader) simple(kind rune) (text, wrong string) {
 	if !ok {
 		return "", `a bad \u`
 	}
-	bits := map[rune]int{'I': 32, 'i': 32, 'L': 64, 'l': 64, 'S': 16, 's': 16, 'X': 8, 'x': 8}[kind]
 	switch kind {
 	case 'B', 'b':
 		return strconv.FormatBool(strings.EqualFold(text, "true")), ""
+	case 'C', 'c':
+		units := utf16.Encode([]rune(text))
+		if len(units) == 0 {
+			return "", noCharacter
+		}
+		return string(utf16.Decode(units[:1])), ""
 	}
-	if bits > 0 {
-		if _, err := strconv.ParseInt(text, 10, bits); err != nil {
+	bits, isNumber := map[rune]int{'I': 32, 'L': 64, 'S': 16, 'X': 8, 'F': 32, 'D': 64}[unicode.ToUpper(kind)]
+	if !isNumber {
+		return text, ""
+	}
+	if strings.Contains(text, ".") && strings.ContainsRune("FfDd", kind) {
+		f, err := strconv.ParseFloat(text, bits)
+		if errors.Is(err, strconv.ErrSyntax) {
 			return "", "no number"
 		}
+		return javaFloat(f, bits), ""
+	}
+	n, err := strconv.ParseInt(text, 10, bits)
+	switch {
+	case err != nil:
+		return "", "no number"
+	case kind == 'D' || kind == 'd': // written as the number of its bits
+		return javaFloat(math.Float64frombits(uint64(n)), 64), ""
+	case kind == 'F' || kind == 'f':
+		return javaFloat(float64(math.Float32frombits(uint32(n))), 32), ""
 	}
 	return text, ""
+}
+
+// javaFloat is Double.toString, but for the last digit of the smallest numbers.
+func javaFloat(f float64, bits int) string {
+	form := byte('f')
+	switch abs := math.Abs(f); {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 0):
+		return strings.TrimPrefix(strconv.FormatFloat(f, 'f', -1, bits), "+") + "inity"
+	case f != 0 && (abs < 1e-3 || abs >= 1e7):
+		form = 'E'
+	}
+	digits, exponent, scientific := strings.Cut(strconv.FormatFloat(f, form, -1, bits), "E")
+	if !strings.Contains(digits, ".") {
+		digits += ".0"
+	}
+	if !scientific {
+		return digits
+	}
+	sign := strings.TrimRight(exponent[:1], "+")
+	return digits + "E" + sign + strings.TrimLeft(exponent[1:], "0")
 }
 
 func (r *valueReader) quoted() (string, bool) {
@@ -300,20 +371,20 @@ func (r *valueReader) quoted() (string, bool) {
 			return string(utf16.Decode(units)), true
 		case '\\':
 		default:
-			units = utf16.AppendRune(units, c)
+			units = append(units, uint16(c))
 			continue
 		}
 		c = r.read()
 		switch {
 		case c == 'u':
-			digits := make([]rune, 0, 4)
-			for len(digits) < 4 && r.i < len(r.runes) {
-				digits = append(digits, r.read())
+			digits := make([]uint16, 0, 4)
+			for len(digits) < 4 && r.i < len(r.units) {
+				digits = append(digits, uint16(r.read()))
 			}
 			if len(digits) < 4 {
 				continue
 			}
-			n, err := strconv.ParseInt(string(digits), 16, 32)
+			n, err := strconv.ParseInt(string(utf16.Decode(digits)), 16, 32)
 			if err != nil {
 				return "", false
 			}
@@ -323,7 +394,7 @@ func (r *valueReader) quoted() (string, bool) {
 		case escapes[c] != 0:
 			units = append(units, uint16(escapes[c]))
 		default:
-			units = utf16.AppendRune(units, c)
+			units = append(units, uint16(c))
 		}
 	}
 }

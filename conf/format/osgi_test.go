@@ -22,7 +22,11 @@ func TestReadValue(t *testing.T) {
 		{"too large an int", `I"2147483648"`, nil, "no number"}, {"a long", `L"2147483648"`, []string{"2147483648"}, ""},
 		{"too large a long", `L"9223372036854775808"`, nil, "no number"}, {"a short", `S"32767"`, []string{"32767"}, ""}, {"too large a short", `S"32768"`, nil, "no number"},
 		{"a byte", `X"127"`, []string{"127"}, ""}, {"too large a byte", `X"128"`, nil, "no number"}, {"a word for an int", `I"many"`, nil, "no number"},
-		{"an empty int", `I""`, nil, "no number"}, {"a float is not looked at", `F"many"`, []string{"many"}, ""},
+		{"an empty int", `I""`, nil, "no number"}, {"a float that is none", `F"many"`, nil, "no number"},
+		{"a float", `f"1.5"`, []string{"1.5"}, ""}, {"a float by its bits", `F"1065353216"`, []string{"1.0"}, ""}, {"a small one", `F"872415232"`, []string{"1.1920929E-7"}, ""},
+		{"a double by its bits", `D"-4616189618054758400"`, []string{"-1.0"}, ""}, {"a large one", `d"4711630319722168320"`, []string{"1.0E7"}, ""},
+		{"without an end", `D"9218868437227405312"`, []string{"Infinity"}, ""}, {"no double", `D"1e3"`, nil, "no number"}, {"an exponent behind a dot", `D"1.0e3"`, []string{"1000.0"}, ""},
+		{"a character of two", `C"xy"`, []string{"x"}, ""}, {"no character", `c""`, nil, ""},
 		{"an array", `["a","b"]`, []string{"a", "b"}, ""}, {"a list", `("a","b")`, []string{"a", "b"}, ""}, {"an empty array", `[]`, []string{}, ""},
 		{"an array with blanks", `[ "a" , "b" ]`, []string{"a", "b"}, ""}, {"with a comma at its end", `["a",]`, []string{"a"}, ""}, {"with commas only", `[,,]`, []string{}, ""},
 		{"of ints", `I["1","2"]`, []string{"1", "2"}, ""}, {"of ints and a word", `I["1","x"]`, nil, "no number"},
@@ -39,6 +43,27 @@ func TestReadValue(t *testing.T) {
 				t.Errorf("%q, %t, %q, want %q, %q", got, ok, wrong, tt.want, tt.wrong)
 			}
 		})
+	}
+}
+
+// A value that a later line replaces is never converted: what is wrong with it harms nothing.
+func TestReplacedValuesAreNotLookedAt(t *testing.T) {
+	none := func(string) (string, bool) { return "", false }
+	for _, tt := range []struct {
+		name string
+		c    *OSGi
+		want string
+	}{
+		{"7.4", ParseConfig("a=I\"x\"\na=\"1\"\n", none), "1"},
+		{"Felix", ParseFelix("a=I\"x\"\na=\"1\"\n", false), "1"},
+		{"Felix, as plain texts", ParseFelix("a=\\u00zz\na=1\n", false), "1"},
+	} {
+		if len(tt.c.Values) != 1 || !slices.Equal(tt.c.Values[0].Texts, []string{tt.want}) {
+			t.Errorf("%s: %v", tt.name, tt.c.Values)
+		}
+	}
+	if c := ParseConfig("a=\"1\"\nb=D\"1e3\"\n", none); len(c.Values) > 0 {
+		t.Errorf("a number that is none does not lose the file: %v", c.Values)
 	}
 }
 
@@ -96,7 +121,7 @@ func TestConfigAsLaterBuildsReadIt(t *testing.T) {
 		{"a backslash at the end", "a=\"1\"\nb=\"2\"\\", `a=["1"]@1`, "2!", "the file ends behind a backslash"},
 		{"a variable", `a="${secret}"`, `a=["s3cret"]@1`, "", ""},
 		{"a variable in the name of another", `a="${${inner}}"`, `a=["s3cret"]@1`, "", ""},
-		{"one that nobody knows", `a="x${nowhere}y"`, `a=["xy"]@1`, "1", "refers to ${nowhere}, which is not set here"},
+		{"one that nobody knows", `a="x${nowhere}y"`, `a=["xy"]@1`, "1", "refers to ${nowhere}, for which the engine puts nothing in unless"},
 		{"one of the environment", `a="${env:HOST}"`, `a=["h"]@1`, "1", "name the variable LIFERAY_"},
 		{"one that stands for itself", `a="${loop}"`, "", "1!", "never comes back"},
 		{"one that does not end", `a="${secret"`, `a=["${secret"]@1`, "", ""},

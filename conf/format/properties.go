@@ -72,7 +72,7 @@ func ParseProperties(data []byte, line62 bool, known func(key string) bool) *Pro
 		}
 	}
 	for _, q := range p.Entries {
-		if len(q.Lines) > 1 && q.Key != IncludeKey {
+		if len(q.Lines) > 1 && q.Key != IncludeKey && q.Key != "" {
 			p.note(q.Lines[1], q.Key, "stands twice, first in line "+strconv.Itoa(q.Lines[0])+": the portal joins the values with a comma", "keep one of the two")
 		}
 	}
@@ -95,14 +95,48 @@ func decode(data []byte, latin1 bool) string {
 	return string(runes)
 }
 
-// DecodeUTF8 puts U+FFFD in for what is no UTF-8.
+// DecodeUTF8 puts U+FFFD in for what is no UTF-8, one for as many bytes as Java does.
 func DecodeUTF8(data []byte) []rune {
 	runes := make([]rune, 0, len(data))
 	for len(data) > 0 {
 		r, n := utf8.DecodeRune(data)
+		if r == utf8.RuneError && n == 1 {
+			n = broken(data)
+		}
 		runes, data = append(runes, r), data[n:]
 	}
 	return runes
+}
+
+// broken returns how many bytes at the beginning Java takes for one broken character.
+func broken(data []byte) int {
+	first, want := data[0], 1
+	switch {
+	case first >= 0xf0 && first <= 0xf4:
+		want = 4
+	case first >= 0xe0 && first < 0xf0:
+		want = 3
+	case first >= 0xc2 && first < 0xe0:
+		want = 2
+	}
+	n := 1
+	for n < want && n < len(data) && data[n]&0xc0 == 0x80 {
+		overlong := first == 0xe0 && data[1] < 0xa0 || first == 0xf0 && data[1] < 0x90
+		if n == 1 && (overlong || first == 0xf4 && data[1] >= 0x90) {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// IsUTF16 reports whether a file begins as editors begin one in UTF-16, with a byte order mark or without.
+func IsUTF16(data []byte) bool {
+	if len(data) < 2 {
+		return false
+	}
+	mark := data[0] == 0xff && data[1] == 0xfe || data[0] == 0xfe && data[1] == 0xff
+	return mark || len(data) >= 4 && (data[0] == 0 && data[2] == 0 || data[1] == 0 && data[3] == 0)
 }
 
 // logical is what the reader takes for one line: natural lines whose ends were escaped, joined.
@@ -183,6 +217,7 @@ func (p *Properties) add(l logical) bool {
 		if p.odd++; p.odd <= maxOdd {
 			p.note(l.line, "", "has neither = nor : and is passed over", "write key=value, or drop the line")
 		}
+		p.put("", []Text{{"", l.line}}, l.line) // so the reader does; ${} refers to it
 		return true
 	}
 	name, ok := unescape(rawKey, 0)
@@ -195,15 +230,19 @@ func (p *Properties) add(l logical) bool {
 		p.note(l.line, name, "is not written in UTF-8: the portal reads other characters", "save the file in UTF-8")
 	}
 	pieces := Split(value)
-	lines := l.pieceLines(len(l.text)-len(rawValue), pieces)
+	p.put(name, WithLines(pieces, l.pieceLines(len(l.text)-len(rawValue), pieces)), l.line)
+	return true
+}
+
+// put adds texts to what a key has.
+func (p *Properties) put(name string, texts []Text, line int) {
 	if i, found := p.index[name]; found {
-		p.Entries[i].Texts = append(p.Entries[i].Texts, WithLines(pieces, lines)...)
-		p.Entries[i].Lines = append(p.Entries[i].Lines, l.line)
-		return true
+		p.Entries[i].Texts = append(p.Entries[i].Texts, texts...)
+		p.Entries[i].Lines = append(p.Entries[i].Lines, line)
+		return
 	}
 	p.index[name] = len(p.Entries)
-	p.Entries = append(p.Entries, Property{name, WithLines(pieces, lines), []int{l.line}})
-	return true
+	p.Entries = append(p.Entries, Property{name, texts, []int{line}})
 }
 
 // WithLines puts each piece together with the natural line in which it begins.
@@ -261,21 +300,21 @@ var escapes = map[rune]rune{'b': '\b', 't': '\t', 'n': '\n', 'f': '\f', 'r': '\r
 // \u have their digits; fewer at the end are dropped.
 func unescape(s string, delimiter rune) (string, bool) {
 	var units []uint16
-	runes := []rune(s)
-	for i := 0; i < len(runes); i++ {
-		if runes[i] != '\\' {
-			units = utf16.AppendRune(units, runes[i])
+	all := utf16.Encode([]rune(s)) // as Java counts
+	for i := 0; i < len(all); i++ {
+		if all[i] != '\\' {
+			units = append(units, all[i])
 			continue
 		}
-		if i++; i == len(runes) {
+		if i++; i == len(all) {
 			units = append(units, '\\')
 			break
 		}
-		switch r := runes[i]; {
-		case r == 'u' && len(runes)-i <= 4:
-			i = len(runes)
+		switch r := rune(all[i]); {
+		case r == 'u' && len(all)-i <= 4:
+			i = len(all)
 		case r == 'u':
-			n, err := strconv.ParseInt(string(runes[i+1:i+5]), 16, 32)
+			n, err := strconv.ParseInt(string(utf16.Decode(all[i+1:i+5])), 16, 32)
 			if err != nil {
 				return "", false
 			}
@@ -286,7 +325,7 @@ func unescape(s string, delimiter rune) (string, bool) {
 		case r == delimiter && delimiter != 0:
 			units = append(units, '\\', uint16(r))
 		default:
-			units = utf16.AppendRune(units, r)
+			units = append(units, uint16(r))
 		}
 	}
 	return string(utf16.Decode(units)), true

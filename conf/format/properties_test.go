@@ -196,3 +196,39 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// Three forms that were read otherwise than by the portal.
+func TestPropertiesAsThePortalReadsThem(t *testing.T) {
+	expand := func(file string) string {
+		p := ParseProperties([]byte(file), false, known)
+		q, found := p.Find("a")
+		if !found {
+			return "nothing"
+		}
+		x := Resolver{JVM: func(string) (string, bool) { return "", false }, Env: func(string) (string, bool) { return "", false },
+			Property: func(name string) (string, bool) {
+				q, found := p.Find(name)
+				if !found {
+					return "", false
+				}
+				return q.Texts[0].Text, true
+			}}.Expand(q.Texts[0].Text)
+		if x.Err != nil {
+			return x.Err.Error()
+		}
+		return x.Text
+	}
+	for _, tt := range []struct{ name, file, want string }{
+		{"no name in a reference", "a=x${}\n", "has a ${} without a name in it"},
+		{"behind a line that is no property", "odd\na=x${}y\n", "xy"},
+		{"a dollar that a reference brings makes an escape", "b=#$\nc=z\na=${b}${c}\n", "#${c}"},
+		{"a character of two units behind a \\u", "b=\\u12\U0001f600\na=x\n", "nothing"},
+		{"three bytes of four are one character", "a=\xf0\x9f\x98\n", "\ufffd"},
+		{"an overlong one is two", "a=\xc0\xaf\n", "\ufffd\ufffd"},
+		{"half a pair is one", "a=\xed\xa0\x80\n", "\ufffd"},
+	} {
+		if got := expand(tt.file); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
