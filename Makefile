@@ -64,7 +64,7 @@ reports: build ## what operators reported, each case against the binary, as a ta
 	@cd integration/reports && STAGELOCK=../../bin/stagelock $(GO) test -count=1 -timeout 5m -run TestReports -table
 
 interop: ## the vendor's own client and servlet on both ends; says what is missing
-	$(GO) test -count=1 -timeout 60m -run 'Interop' -v ./integration/liferay ./conf/format
+	$(GO) test -count=1 -timeout 60m -run 'Interop' -v ./integration/liferay ./conf/format ./conf/vendor
 
 cluster: ## two gateways, PostgreSQL and HAProxy on this machine: one is killed, the database stops, both restart
 	$(GO) run ./cmd/stagelock demo --cluster

@@ -126,7 +126,7 @@ func TestLiferayMerge(t *testing.T) {
 			want{problems: []string{"env LIFERAY_TUNNELING_SERVLET_SHARED_SECRET: warning: is not how Liferay spells tunneling.servlet.shared.secret: it is not read (name it LIFERAY_TUNNELING_PERIOD_SERVLET_PERIOD_SHARED_PERIOD_SECRET)"}}},
 		{"includes override, in order", "  liferay: {portal_ext: conf/a.properties, home: /opt/liferay}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{
 			"conf/a.properties":      "include-and-override=sub/b.properties\ninclude-and-override=sub/c.properties, none.properties\n" + secret + "staging.remote.transfer.buffer.size=1\ntunnel.servlet.https.required=false\nb=c",
-			"conf/sub/b.properties":  "staging.remote.transfer.buffer.size=2\nb=c\ninclude-and-override=../${b}.properties",
+			"conf/sub/b.properties":  "staging.remote.transfer.buffer.size=2\nb=c\ninclude-and-override=${b}.properties",
 			"conf/c.properties":      "tunneling.servlet.encryption.algorithm=DESede",
 			"conf/sub/c.properties":  "staging.remote.transfer.buffer.size=3",
 			"opt/liferay/x.property": "",
@@ -135,7 +135,7 @@ func TestLiferayMerge(t *testing.T) {
 			problems: []string{"conf/a.properties:2: warning: include-and-override: includes a file that does not exist: conf/none.properties", "conf/a.properties:5: warning: engine.liferay.https_required"}}},
 		{"includes in a circle", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{
 			"a.properties": secret + "include-and-override=b.properties", "b.properties": "include-and-override=a.properties"}, nil,
-			want{problems: []string{"b.properties:1: include-and-override: is included in a circle or too deep: a.properties"}}},
+			want{problems: []string{"b.properties:1: include-and-override: is included in a circle, with which the portal does not start, or too deep: a.properties"}}},
 		{"references", "  liferay: {portal_ext: a.properties}\nhosts: {allow: [10.9.9.9]}\n", map[string]string{
 			"a.properties": "key=0123456789abcdef\ntunneling.servlet.shared.secret=${key}\ninclude-and-override=${liferay.home}/x\nstaging.remote.transfer.buffer.size=${unknown}\n" +
 				"tunneling.servlet.encryption.algorithm=${loop}\nloop=${loop}"}, nil,

@@ -236,6 +236,9 @@ var liferayRules = []rule{
 
 // elsewhere reports whether an entry of hosts.allow is more than this machine.
 func elsewhere(host string) bool {
+	if p, err := netip.ParsePrefix(host); err == nil {
+		host = p.Masked().Addr().String() // a prefix around all loopback addresses begins with another
+	}
 	a, err := netip.ParseAddr(host)
 	return host != "SERVER_IP" && (err != nil || !a.Unmap().IsLoopback())
 }

@@ -43,9 +43,26 @@ func (e *engineFiles) mergeHosts(y settings.Layer) {
 		if it.Origin.Source != origin.VendorFile && it.Origin.Source != origin.VendorEnv {
 			continue // of a default
 		}
+		if _, isAddress := prefix(it.Text); !isAddress && it.Text != "SERVER_IP" && e.notAnAddress(it) {
+			continue
+		}
 		e.Report(origin.At(it.Origin, "hosts.allow", it.Text+" is in one of Liferay's two lists only and is refused, as Liferay does",
 			"add it to tunnel.servlet.hosts.allowed and to the verifier's hostsAllowed").AsWarning())
 	}
+}
+
+// notAnAddress tells of what looks as if something should have become an address of it; a name is an entry of
+// the lists like any other.
+func (e *engineFiles) notAnAddress(it settings.Item) bool {
+	switch {
+	case strings.Contains(it.Text, "${"):
+		e.warn(it.Origin, "hosts.allow", it.Text+" is no address: the engine of this line puts nothing in for it, and takes the text as it stands", "write the address out")
+	case strings.ContainsAny(it.Text, "[]\"'{}()\\"):
+		e.warn(it.Origin, "hosts.allow", it.Text+" is no address: the engine takes the text as it stands, and nobody has it", "write a list as one text, key=\"a,b\", or as key=[\"a\",\"b\"] in one line")
+	default:
+		return false
+	}
+	return true
 }
 
 // defaults returns the two lists. Where portal-ext.properties is read and lacks one, it is the

@@ -30,7 +30,8 @@
 // put into values without commas and into each host of a list; what nothing resolves stays. A later
 // file of portal_ext wins over an earlier one; a file named by include-and-override wins over the one
 // that names it, and a later include over an earlier. Includes know references to their own file and
-// to the JVM's properties only; those that do not exist are passed over. Where the portal loses or
+// to the JVM's properties only, and stand beside the first file, as on the class path, whichever file
+// names them; 6.2 takes file: names too. Those that do not exist are passed over. Where the portal loses or
 // passes over something that is read here, a problem says so.
 //
 // A .config or .cfg file of 7.3 and 7.4 goes through the portal's own reader, which goes line by line

@@ -1,6 +1,7 @@
 package vendor
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,6 +63,15 @@ func True(s string) bool {
 
 func javaBool(s string) []string { return []string{strconv.FormatBool(True(s))} }
 
+// isFalse reports whether somebody who wrote s meant false.
+func isFalse(s string) bool {
+	return slices.Contains([]string{"", "false", "f", "no", "n", "off", "0"}, strings.ToLower(format.Trim(s)))
+}
+
+func (k engineKey) isBool() bool {
+	return k.path == "engine.upstream.secret.hex" || k.path == "engine.liferay.https_required"
+}
+
 func isPortalKey(name string) bool {
 	return slices.ContainsFunc(portalKeys, func(k engineKey) bool { return k.name == name })
 }
@@ -71,18 +81,27 @@ func (e *engineFiles) isWanted(name string) bool {
 	return isPortalKey(name) || slices.Contains(e.others, name)
 }
 
+// group begins the names of the properties that are read here and of hardly any others.
+var group = regexp.MustCompile(`^(tunn?el|staging\.remote\.)`)
+
 // misspelt returns the key that name was probably meant to be, and reports whether name is a key of
 // this group at all that Liferay does not know.
 func misspelt(name string) (meant string, wrong bool) {
 	if strings.HasPrefix(name, "\ufeff") || isPortalKey(name) || slices.Contains(otherKeys, name) {
 		return "", false
 	}
-	best, least := "", 4
+	small := strings.ToLower(name)
+	ours := group.MatchString(small)
+	limit := 4
+	if ours && !strings.HasPrefix(small, sharedSecret) { // what follows may be the secret
+		limit = 9
+	}
+	best, least := "", limit
 	for _, k := range portalKeys {
-		if diff := len(name) - len(k.name); diff > 3 || diff < -3 {
+		if diff := len(name) - len(k.name); diff >= limit || -diff >= limit {
 			continue
 		}
-		d := suggest.Distance(strings.ToLower(name), strings.ToLower(k.name))
+		d := suggest.Distance(small, strings.ToLower(k.name))
 		if squash(name) == squash(k.name) {
 			d = 0
 		}
@@ -90,8 +109,7 @@ func misspelt(name string) (meant string, wrong bool) {
 			best, least = k.name, d
 		}
 	}
-	group := strings.HasPrefix(name, "tunnel.servlet.") || strings.HasPrefix(name, "tunneling.servlet.")
-	return best, best != "" || group
+	return best, best != "" || ours
 }
 
 // squash drops what a name written by hand most often gets wrong.

@@ -22,6 +22,7 @@ type engineFiles struct {
 	jvm     map[string]string // what the operator says of the JVM's properties
 	environ map[string]string
 	found   map[string]engineProperty
+	top     string   // the portal_ext being read: what its includes name stands beside it
 	open    []string // the files being read, for includes in a circle
 	files   int      // that were read
 }
@@ -95,8 +96,11 @@ const (
 // portalExt reads one file, then those that it includes, which override it.
 func (e *engineFiles) portalExt(named settings.Origin, path, name string, included bool) {
 	if slices.Contains(e.open, name) || len(e.open) == maxIncludes {
-		e.Report(origin.At(named, path, "is included in a circle or too deep: "+name, "drop the include"))
+		e.Report(origin.At(named, path, "is included in a circle, with which the portal does not start, or too deep: "+name, "drop the include"))
 		return
+	}
+	if !included {
+		e.top = name
 	}
 	if e.files++; e.files > maxFiles {
 		if e.files == maxFiles+1 {
@@ -111,6 +115,10 @@ func (e *engineFiles) portalExt(named settings.Origin, path, name string, includ
 	}
 	if err != nil {
 		e.Unreadable(named, path, name, err)
+		return
+	}
+	if format.IsUTF16(data) {
+		e.Report(origin.At(at(name, 1), "", "is written in UTF-16: the portal finds no key in it", "save the file in UTF-8, without a byte order mark"))
 		return
 	}
 	p := format.ParseProperties(data, e.line == "6.2", e.isWanted)
@@ -144,41 +152,6 @@ func (e *engineFiles) notes(name string, p *format.Properties) {
 	}
 }
 
-// maxTold bounds how many misspelt keys of a file are told.
-const maxTold = 20
-
-// keys reports keys of the group that this line does not read, or nobody.
-func (e *engineFiles) keys(name string, p *format.Properties) {
-	told := 0
-	for _, q := range p.Entries {
-		o := at(name, q.Lines[0])
-		i := slices.IndexFunc(portalKeys, func(k engineKey) bool { return k.name == q.Key })
-		meant, wrong := misspelt(q.Key)
-		switch {
-		case i >= 0 && !portalKeys[i].readBy(e.line):
-			e.warn(o, q.Key, "is not read from 7.0 on, and engine.line is "+e.line+": it has no effect",
-				"drop it; these settings stand in the verifier's OSGi configuration")
-		case strings.HasPrefix(q.Key, deadPrefix):
-			e.warn(o, q.Key, "is read by no line of Liferay: it has no effect", "in 6.2 it is auth.verifier.TunnelingServletAuthVerifier, later the verifier's OSGi configuration")
-		case q.Key == "include":
-			e.warn(o, q.Key, "makes the portal read another file in this place, and pass over this whole file if it is not there; it is not read here",
-				"use include-and-override")
-		case wrong:
-			if told++; told > maxTold {
-				continue
-			}
-			key, cure := q.Key, "check its spelling"
-			switch {
-			case meant != "":
-				cure = "did you mean " + meant + "?"
-			case strings.HasPrefix(key, sharedSecret): // what follows may be the secret
-				key, cure = sharedSecret+"...", "write an equals sign behind "+sharedSecret
-			}
-			e.warn(o, key, "is no property of Liferay: it has no effect", cure)
-		}
-	}
-}
-
 func (k engineKey) readBy(line string) bool { return k.only == "" || k.only == line }
 
 // exposed warns of a secret in a file that everybody may read.
@@ -190,7 +163,8 @@ func (e *engineFiles) exposed(name string, p *format.Properties) {
 }
 
 // include reads the files that p includes, the last one last. References are looked for in the file
-// itself and among the JVM's properties only, as the portal does.
+// itself and among the JVM's properties only, as the portal does, and a name without a folder on the class
+// path: beside the first file, wherever the including one stands.
 func (e *engineFiles) include(p *format.Properties, name string) {
 	q, found := p.Find(format.IncludeKey)
 	if !found {
@@ -208,18 +182,28 @@ func (e *engineFiles) include(p *format.Properties, name string) {
 		x := r.Expand(t.Text)
 		switch {
 		case x.Err != nil:
-			e.Report(origin.At(o, q.Key, "refers to itself: the portal does not start", "write the value out"))
+			e.Report(origin.At(o, q.Key, x.Err.Error()+": the portal passes over this whole file", "write the value out"))
 		case len(x.Unresolved) > 0:
 			e.unresolvedInclude(o, x.Unresolved[0])
 		case format.Trim(x.Text) != "":
-			e.portalExt(o, q.Key, e.Resolve(x.Text, o), true)
+			if e.line == "6.2" { // later lines take a URL for a file's name
+				x.Text = strings.TrimPrefix(x.Text, "file:")
+			}
+			e.portalExt(o, q.Key, e.Resolve(x.Text, at(e.top, 0)), true)
 		}
 	}
 }
 
 func (e *engineFiles) unresolvedInclude(o settings.Origin, name string) {
 	cure := "if the portal's JVM has a property " + name + ", say so in engine.liferay.variables of the gateway's file, as " + name + "=..."
-	if name == "liferay.home" {
+	variable, isEnv := strings.CutPrefix(name, "env:")
+	property, isSys := strings.CutPrefix(name, "sys:")
+	switch {
+	case isEnv:
+		cure = "set " + variable + " for the gateway as for the portal"
+	case isSys:
+		cure = "if the portal's JVM has a property " + property + ", say so in engine.liferay.variables of the gateway's file, as " + property + "=..."
+	case name == "liferay.home":
 		cure = "say what it is in engine.liferay.home of the gateway's file"
 	}
 	e.warn(o, format.IncludeKey, "refers to ${"+name+"}, which nothing here resolves: the include is passed over, as the portal does where it does not know it either", cure)
@@ -294,15 +278,14 @@ func (e *engineFiles) variables(set []Variable) {
 		if strings.HasPrefix(name, overridePrefix) || slices.Contains(e.others, name) {
 			e.found[name] = property
 		}
-		for _, k := range portalKeys {
-			switch {
-			case name == k.name && !k.readBy(e.line):
-				e.warn(v.Origin, k.name, "is not read from 7.0 on, and engine.line is "+e.line+": it has no effect", "drop it")
-			case name == k.name:
-				e.found[name] = property
-			case squash(strings.TrimPrefix(v.Name, liferayPrefix)) == squash(k.name):
-				e.warn(v.Origin, "", "is not how Liferay spells "+k.name+": it is not read", "name it "+encodeLiferayName(k.name))
-			}
+		i := slices.IndexFunc(portalKeys, func(k engineKey) bool { return k.name == name })
+		switch {
+		case i < 0:
+			e.unknownVariable(v, name)
+		case !portalKeys[i].readBy(e.line):
+			e.warn(v.Origin, name, "is not read from 7.0 on, and engine.line is "+e.line+": it has no effect", "drop it")
+		default:
+			e.found[name] = property
 		}
 	}
 }
@@ -314,6 +297,7 @@ func (e *engineFiles) portalLayer(y settings.Layer) {
 		if !found || !k.readBy(e.line) {
 			continue
 		}
+		e.quoted(k.name, p)
 		if k.path == filterHosts || k.path == verifierHosts {
 			e.hostsLeaf(y, k, p)
 			continue
@@ -334,7 +318,7 @@ func (e *engineFiles) leaf(y settings.Layer, k engineKey, p engineProperty) {
 	if len(p.texts) == 1 {
 		x := e.resolver(e.merged).Expand(value)
 		if x.Err != nil {
-			e.Report(origin.At(p.origin, k.name, "refers to itself: the portal does not start", "write the value out"))
+			e.Report(origin.At(p.origin, k.name, x.Err.Error()+": the portal does not start", "write the value out"))
 			return
 		}
 		if len(x.Unresolved) > 0 {
@@ -348,7 +332,21 @@ func (e *engineFiles) leaf(y settings.Layer, k engineKey, p engineProperty) {
 	if k.name == bufferKey && strings.Trim(value, "0123456789") != "" {
 		e.warn(p.origin, k.name, "is not a plain number: Liferay takes it for 0", "write the number of bytes, such as 10485760")
 	}
+	if k.isBool() && !True(value) && !isFalse(value) {
+		e.warn(p.origin, k.name, "has a value that the portal takes for false", "write true or false")
+	}
 	y.Set(k.path, pieces(k.read(value), p))
+}
+
+// quoted warns of quotes around a value, which people take over from other files.
+func (e *engineFiles) quoted(key string, p engineProperty) {
+	first, last := p.texts[0].Text, p.texts[len(p.texts)-1].Text
+	if first == "" || last == "" || len(p.texts) == 1 && len(first) == 1 {
+		return
+	}
+	if q := first[0]; (q == '"' || q == '\'') && last[len(last)-1] == q {
+		e.warn(p.origin, key, "stands in quotes, which the portal takes for a part of the value", "take the quotes away")
+	}
 }
 
 // pieces makes a Given of texts that stand in p.
@@ -395,7 +393,7 @@ func (e *engineFiles) hostsLeaf(y settings.Layer, k engineKey, p engineProperty)
 		x := r.Expand(t.Text)
 		switch {
 		case x.Err != nil:
-			e.Report(origin.At(o, k.name, "refers to itself: the portal does not start", "write the value out"))
+			e.Report(origin.At(o, k.name, x.Err.Error()+": the portal does not start", "write the value out"))
 			continue
 		case len(x.Unresolved) > 0:
 			e.warn(o, k.name, "refers to ${"+x.Unresolved[0]+"}, which nothing here resolves: nobody has that address", "write the address out")

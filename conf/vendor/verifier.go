@@ -12,6 +12,9 @@ import (
 	"github.com/stagelock/stagelock/conf/settings/suggest"
 )
 
+// verifierSuffix ends all the names of the verifier's configuration.
+const verifierSuffix = "TunnelAuthVerifierConfiguration"
+
 // TunnelPath is what the engine's verifier has to look at.
 const TunnelPath = "/api/liferay/do"
 
@@ -87,6 +90,10 @@ func (e *engineFiles) parse(name string, data []byte) *format.OSGi {
 	isCfg := strings.HasSuffix(name, ".cfg")
 	body := string(format.DecodeUTF8(data))
 	switch {
+	case format.IsUTF16(data):
+		c := &format.OSGi{}
+		c.Note(1, true, "is written in UTF-16: the engine reads nothing of the file", "save the file in UTF-8, without a byte order mark")
+		return c
 	case strings.HasPrefix(body, "\ufeff"):
 		c := &format.OSGi{}
 		c.Note(1, true, "begins with a byte order mark: the engine reads nothing of the file, or another first key", "save the file without it (in UTF-8, not UTF-8 with BOM)")
@@ -129,10 +136,7 @@ func splitPID(name string) (pid, instance string) {
 func (e *engineFiles) checkName(o settings.Origin, path, name string) {
 	pid, _ := splitPID(name)
 	ext := filepath.Ext(name)
-	right := verifierPID
-	if !e.reads73() {
-		right = verifierOlderPID
-	}
+	right := e.rightPID()
 	older := pid == verifierOldPID || pid == verifierOlderPID
 	switch {
 	case e.line == "6.2":
@@ -202,7 +206,7 @@ func (e *engineFiles) override(all []verifier) []verifier {
 		p := e.found[name]
 		pid, key, _ := strings.Cut(strings.TrimPrefix(name, overridePrefix), "_")
 		pid, instance := splitPID(pid + ".x")
-		if !strings.HasSuffix(pid, "TunnelAuthVerifierConfiguration") {
+		if !e.isVerifier(p.origin, pid) {
 			continue
 		}
 		if !e.reads73() && e.line != "7.2" {
@@ -221,6 +225,34 @@ func (e *engineFiles) override(all []verifier) []verifier {
 		e.set(all[i], format.Value{Key: key, Texts: texts}, p.origin)
 	}
 	return all
+}
+
+// isVerifier reports whether a PID is that of the tunnel's verifier, and warns of one that was meant to be or
+// that another line has.
+func (e *engineFiles) isVerifier(o settings.Origin, pid string) bool {
+	small := strings.ToLower(pid)
+	switch {
+	case !strings.HasSuffix(pid, verifierSuffix) && strings.HasSuffix(small, strings.ToLower(verifierSuffix)) && o.Source == origin.VendorEnv:
+		e.warn(o, "", "is not how Liferay spells "+verifierSuffix+": the name of a variable is read in small letters, so it has no effect",
+			"write its capitals as "+strings.TrimPrefix(encodeLiferayName(verifierSuffix), liferayPrefix))
+	case !strings.HasSuffix(pid, verifierSuffix) && (strings.Contains(small, "tunnelauthverifier") || strings.Contains(small, ".verifier.internal.tunnel")):
+		e.warn(o, "", "overrides a configuration that is not the tunnel verifier's: "+pid+" is another's", "did you mean "+e.rightPID()+"?")
+	case !strings.HasSuffix(pid, verifierSuffix):
+	case (pid == verifierPID) != e.reads73() || pid != verifierPID && pid != verifierOldPID && pid != verifierOlderPID:
+		e.warn(o, "", "overrides a configuration that is named otherwise in this line: Liferay takes it for another's", "name it "+e.rightPID())
+		return true
+	default:
+		return true
+	}
+	return false
+}
+
+// rightPID is the name that the line has for the verifier's configuration.
+func (e *engineFiles) rightPID() string {
+	if e.reads73() {
+		return verifierPID
+	}
+	return verifierOlderPID
 }
 
 // text returns what the portal makes of a property as one text.
