@@ -104,13 +104,14 @@ func (s spelling) check(t *testing.T, a arranged) {
 	}
 }
 
-// A context that is not configured does not lead to the tunnel, whatever its name.
+// A context that is not configured does not lead to the tunnel, whatever its name. A publisher with a wrong
+// remote path context sends such a path, and that is what the cure is about.
 func TestOtherContextsAreElsewhere(t *testing.T) {
 	a := arrange(t, harness.Options{Context: "/portal"})
 	for _, target := range []string{"/api/liferay/do", "/other/api/liferay/do", "/portal/portal/api/liferay/do"} {
 		m := checkSite(site).message(t)
 		m.target = target
-		want{status: 404, reason: "path.noncanonical"}.denied(t, a.Gateway, once(t, a.Gateway, m))
+		want{status: 404, reason: "path.unknown"}.denied(t, a.Gateway, once(t, a.Gateway, m))
 	}
 	if n := len(a.sink.Calls()); n != 0 {
 		t.Errorf("%d calls began at the engine", n)

@@ -53,7 +53,7 @@ var visitReasons = []Reason{
 var httpReasons = []Reason{
 	{Code: "http.request-line", Answer: BadRequest,
 		Meaning: "the request line is not method, path and HTTP/1.1",
-		Cure:    "have the proxy between speak HTTP/1.1 (nginx: proxy_http_version 1.1); without one, " + ownClient},
+		Cure:    "have the proxy between speak HTTP/1.1 (nginx: proxy_http_version 1.1) and ask for the path alone; without one, " + ownClient},
 	{Code: "http.method", Answer: BadMethod,
 		Meaning: "the method is none that this path has", Cure: ownClient},
 	{Code: "http.header", Answer: BadRequest,

@@ -145,6 +145,9 @@ var verdicts = []struct {
 			return untrusted(fmt.Sprintf("answers with the alert %q", strings.TrimPrefix(errors.Unwrap(f.error).Error(), "tls: ")))
 		},
 	},
+	{func(f failure) bool { return f.met() && strings.HasSuffix(f.Error(), "bad record MAC") }, func(failure) verdict {
+		return untrusted("breaks off in plain text, as OpenSSL does in TLS 1.3")
+	}},
 	{func(f failure) bool {
 		return f.met() && slices.Max(f.versions) < f.lowest || f.alerted && f.alert == alertVersion
 	}, func(f failure) verdict {

@@ -25,7 +25,8 @@ func (c *call) route(context.Context) error {
 		return errDone
 	}
 	if c.req.Target != c.policy.Target() {
-		if strings.HasSuffix(http1.Canonical(c.req.Target), engine.TunnelPath) { // of whatever context
+		canonical := http1.Canonical(c.req.Target)
+		if canonical != c.req.Target && strings.HasSuffix(canonical, engine.TunnelPath) { // of whatever context
 			return problems.New(tunnel.NotFound, problems.ReasonSpelling, "this path is not spelled as the tunnel's", c.asked())
 		}
 		return problems.New(tunnel.NotFound, problems.ReasonPath, "nothing is here", c.asked())

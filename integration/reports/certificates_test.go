@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,16 @@ func tlsFailures() []report {
 			}
 		}
 	}
+	openssl := func(version string) func(*testing.T, *gateway) {
+		return func(t *testing.T, g *gateway) {
+			requires(t, "openssl")
+			cmd := exec.CommandContext(t.Context(), "openssl", "s_client", "-connect", g.addr, "-servername", "live.example.com", version, "-verify_return_error")
+			if out, err := cmd.CombinedOutput(); err == nil {
+				t.Errorf("the handshake succeeded: %s", out)
+			}
+		}
+	}
+	distrust := []string{"hello.untrusted", "stagelock ca prints the commands"}
 	plain := func(request string) func(*testing.T, *gateway) {
 		return func(t *testing.T, g *gateway) {
 			conn, err := net.Dial("tcp", g.addr)
@@ -108,11 +119,14 @@ func tlsFailures() []report {
 		}
 	}
 	return []report{
-		trace("untrusted authority", handshake(&tls.Config{ServerName: "live.example.com", MinVersion: tls.VersionTLS12})),
-		trace("untrusted authority, TLS 1.2", handshake(&tls.Config{ServerName: "live.example.com", MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12})),
+		trace("untrusted authority", handshake(&tls.Config{ServerName: "live.example.com", MinVersion: tls.VersionTLS12}), distrust...),
+		trace("untrusted authority, TLS 1.2", handshake(&tls.Config{ServerName: "live.example.com", MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}), distrust...),
+		trace("untrusted authority, OpenSSL", openssl("-tls1_3"), distrust...),
+		trace("untrusted authority, OpenSSL with TLS 1.2", openssl("-tls1_2"), distrust...),
 		trace("plain HTTP", plain("POST /api/liferay/do HTTP/1.1\r\nHost: live.example.com\r\nContent-Length: 1\r\n\r\nx"), "TLS"),
 		trace("plain HTTP, GET", plain("GET / HTTP/1.0\r\n\r\n"), "TLS"),
-		trace("TLS 1.0", handshake(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10})),
+		trace("TLS 1.0", handshake(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}), "hello.version", "-Dhttps.protocols=TLSv1.2"),
+		trace("TLS 1.1", handshake(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS11}), "hello.version"),
 	}
 }
 
