@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 func said(t *testing.T, args ...string) (int, string) {
 	t.Helper()
 	var out bytes.Buffer
-	sh := &term.Shell{In: strings.NewReader(""), Out: &out, Err: &out, Now: time.Now}
+	sh := &term.Shell{In: strings.NewReader(""), Out: &out, Err: &out, Now: time.Now, Rand: rand.Reader}
 	return Run(context.WithoutCancel(t.Context()), sh, append([]string{"stagelock"}, args...)), out.String()
 }
 

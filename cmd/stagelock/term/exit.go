@@ -47,8 +47,8 @@ var exits = []struct {
 	{as[*DataError], ExitData},
 	{as[*refusal.Refusal], ExitData},
 	{func(err error) bool {
-		return errors.Is(err, fs.ErrNotExist) || errors.Is(err,
-			fs.ErrPermission)
+		return slices.ContainsFunc([]error{fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR, syscall.EISDIR},
+			func(e error) bool { return errors.Is(err, e) })
 	}, ExitData},
 }
 

@@ -3,7 +3,9 @@ package term
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/stagelock/stagelock/archive/refusal"
 	"github.com/stagelock/stagelock/policy"
@@ -94,5 +96,38 @@ func describe(err error) failed {
 	case errors.As(err, &u):
 		f.Kind, f.Cure = "usage", "see "+u.help()
 	}
+	if f.Cure == "" {
+		f.Cure = cureOf(err)
+	}
 	return f
+}
+
+// fileCures say what to do about errors of the system; the first that fits counts.
+var fileCures = []struct {
+	output bool // of what is written, else of what is read
+	is     error
+	cure   string
+}{
+	{true, fs.ErrExist, "name another file, or take that one away if nothing uses it"},
+	{true, fs.ErrNotExist, "make the folder first, or name another file"},
+	{true, fs.ErrPermission, "name a file in a folder where this user may write"},
+	{true, syscall.ENOSPC, "make room on the disk, or name a file on another"},
+	{true, syscall.ENOTDIR, "name a file in a folder: a part of that name is a file"},
+	{true, syscall.EISDIR, "name a file in it: that is a folder"},
+	{false, fs.ErrNotExist, "check the name: one that does not begin with a slash is looked for in the folder that you are in"},
+	{false, fs.ErrPermission, "run the command as a user who may read it, such as the gateway's"},
+	{false, syscall.ENOTDIR, "check the name: a part of it is a file and no folder"},
+	{false, syscall.EISDIR, "name a file in it: that is a folder"},
+	{false, syscall.ENOSPC, "make room on the disk"},
+}
+
+// cureOf says what to do about a file; nothing where it is not known.
+func cureOf(err error) string {
+	output := as[*OutputError](err)
+	for _, c := range fileCures {
+		if c.output == output && errors.Is(err, c.is) {
+			return c.cure
+		}
+	}
+	return ""
 }

@@ -182,7 +182,7 @@ func TestReportOfEachKind(t *testing.T) {
 		{"denied", &term.DeniedError{Msg: "no", Cure: "ask"}, 77, "denied", "stagelock: no\n  what to do: ask\n"},
 		{"an archive", refusal.New(refusal.CodeParts, "no parts"), 65, "archive", "stagelock: no parts\n  what to do: " + refusal.New(refusal.CodeParts, "").Cure() + "\n"},
 		{"wrapped", fmt.Errorf("archive a.lar: %w", &term.DataError{Msg: "bad", Cure: "mend"}), 65, "data", "stagelock: archive a.lar: bad\n  what to do: mend\n"},
-		{"output", &term.OutputError{Err: syscall.ENOSPC}, 73, "", "stagelock: cannot write: no space left on device\n"},
+		{"output", &term.OutputError{Err: syscall.ENOSPC}, 73, "", "stagelock: cannot write: no space left on device\n  what to do: make room on the disk, or name a file on another\n"},
 		{"unclean", &term.UncleanError{Err: errors.New("two calls were cut")}, 3, "", "stagelock: the gateway did not end in order: two calls were cut\n"},
 		{"a configuration", &term.ConfigError{Msg: "bad file"}, 78, "", "stagelock: bad file\n"},
 		{"a configuration whose problems were told", &term.ConfigError{Msg: "bad file", Said: true}, 78, "-", ""},

@@ -88,7 +88,7 @@ func TestKeyInAFile(t *testing.T) {
 	if after, err := os.ReadFile(file); code != 73 || err != nil || !bytes.Equal(after, b) || out != "" {
 		t.Errorf("written over: exit %d: %q %v", code, out, err)
 	}
-	if want := "stagelock: cannot write: " + file + " is there already; it may be in use\n"; errs != want {
+	if want := "stagelock: cannot write: " + file + " is there already; it may be in use\n  what to do: name another file, or take that one away if nothing uses it\n"; errs != want {
 		t.Errorf("got %q, want %q", errs, want)
 	}
 }
