@@ -17,6 +17,9 @@ const (
 	MaxGroup = 256
 	// patience is how long an event that nobody waits for lets others come whose fsync it shares.
 	patience = 10 * time.Millisecond
+	// gatherMost bounds how long a group waits for those who came for the one before, and gatherShare which
+	// part of the time that one took.
+	gatherMost, gatherShare = time.Millisecond, 4
 	// NoteField is the field that holds a checkpoint in an event.
 	NoteField = "checkpoint"
 	// HadField is the field of an alarm that holds how many records a log had that was set back.
@@ -56,6 +59,9 @@ type writer struct {
 	slab      []byte
 	ends      []int
 	recs      []store.Record
+	expect    int           // how many came for the groups before
+	took      time.Duration // to append the last one
+	gathering *alarm
 	begun     bool           // this process has written
 	doubtful  []chain.Digest // last records of groups that may have been kept, see doubt
 	tail      tail
@@ -69,6 +75,8 @@ func (l *Log) run(ctx context.Context) {
 	defer checkpoint.timer.Stop()
 	defer late.timer.Stop()
 	defer flush.timer.Stop()
+	l.w.gathering = newAlarm(gatherMost)
+	defer l.w.gathering.timer.Stop()
 	checkpoint.arm()
 	for {
 		l.armFlush(flush)
@@ -158,15 +166,54 @@ func (l *Log) group(first *pending) []*pending {
 	if first != nil {
 		group = append(group, first)
 	}
-	for len(group) < MaxGroup {
+	l.w.group = l.gather(group)
+	return l.w.group
+}
+
+// gather adds to a group who waits already, and who comes soon. Callers who were told together come again
+// together, some of them a moment too late: without them a group is written for the first ones alone while the
+// rest waits, and every second group is a small one. So as many are waited for as came before, for a part of
+// the time that writing takes. Who is alone waits for nobody.
+func (l *Log) gather(group []*pending) []*pending {
+	w, came := &l.w, 0
+	for _, p := range group {
+		came += p.comes()
+	}
+	for late := false; len(group) < MaxGroup; {
 		p := l.next()
+		if p == nil && !late && came > 0 && came < w.expect {
+			p = l.soon()
+			late = p == nil
+		}
 		if p == nil {
 			break
 		}
-		group = append(group, p)
+		group, came = append(group, p), came+p.comes()
 	}
-	l.w.group = group
+	w.gathering.disarm()
+	w.expect = max(came, w.expect*3/4)
 	return group
+}
+
+// comes is 1 for an event that somebody waits for, who may come again.
+func (p *pending) comes() int {
+	if p.patient {
+		return 0
+	}
+	return 1
+}
+
+// soon returns the next event; nil if none comes in the time that a group has.
+func (l *Log) soon() *pending {
+	l.w.gathering.after = min(gatherMost, l.w.took/gatherShare)
+	l.w.gathering.arm()
+	select {
+	case p := <-l.groups:
+		return p
+	case <-l.w.gathering.timer.C:
+		l.w.gathering.armed = false
+		return nil
+	}
 }
 
 // next returns an event that waits already; nil if there is none.
@@ -211,7 +258,9 @@ func (l *Log) sign(ctx context.Context) {
 func (l *Log) commit(ctx context.Context, group []*pending) error {
 	w := &l.w
 	signed := len(group) == 0 || w.uncovered+len(group) >= l.cfg.CheckpointEvery
+	begun := time.Now()
 	err := l.keep(ctx, l.place(group, signed), func() error { return l.build(group, signed) })
+	w.took = time.Since(begun)
 	for i, p := range group {
 		if err == nil {
 			p.seq = w.recs[i].Seq

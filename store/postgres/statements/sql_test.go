@@ -1,6 +1,7 @@
 package statements
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -27,5 +28,32 @@ func TestStatementsAreWrittenForTheirSchema(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What a statement costs to write is paid once, and no number of them makes the memory grow without end.
+func TestStatementsAreWrittenOnce(t *testing.T) {
+	r := &Runner{cfg: Config{Schema: "live"}}
+	query := `SELECT 1 FROM @.a WHERE at < {now}`
+	want := r.SQL(query)
+	if n := testing.AllocsPerRun(100, func() { r.SQL(query) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	for i := range 3 * maxWritten {
+		if got, want := r.SQL(fmt.Sprintf("SELECT %d FROM @.a", i)), fmt.Sprintf("SELECT %d FROM live.a", i); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	if len(r.written) != maxWritten || r.SQL(query) != want {
+		t.Errorf("%d statements are kept", len(r.written))
+	}
+}
+
+func BenchmarkSQL(b *testing.B) {
+	r := &Runner{cfg: Config{Schema: "live"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.SQL(`INSERT INTO @.events (log, seq, body) SELECT $1, s, b FROM unnest($3::bigint[], $4::bytea[]) u (s, b)
+			WHERE $2::bigint = (SELECT coalesce(max(seq), 0) + 1 FROM @.events WHERE log = $1)`)
 	}
 }

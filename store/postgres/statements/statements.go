@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,7 +45,13 @@ type Runner struct {
 	closed atomic.Bool
 	outage *outage.Outage
 	pace   *outage.Pace
+
+	mu      sync.RWMutex      // guards written
+	written map[string]string // statements for this schema, if the clock is the server's own
 }
+
+// maxWritten bounds how many statements are kept as they were written.
+const maxWritten = 1000
 
 // New returns what runs statements on the connections of all, which it closes with Close.
 func New(all *pools.Pools, cfg Config) *Runner {
@@ -72,11 +79,29 @@ func (r *Runner) Away() error {
 
 // SQL writes the schema and the clock into a statement: @. stands before a table, {now} for the time.
 func (r *Runner) SQL(query string) string {
-	now := "clock_timestamp()"
 	if r.cfg.Offset != nil {
 		us := strconv.FormatInt(r.cfg.Offset().Microseconds(), 10)
-		now = "(clock_timestamp() + interval '" + us + " microseconds')"
+		return r.write(query, "(clock_timestamp() + interval '"+us+" microseconds')")
 	}
+	r.mu.RLock()
+	done, ok := r.written[query]
+	r.mu.RUnlock()
+	if ok {
+		return done
+	}
+	done = r.write(query, "clock_timestamp()")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.written == nil {
+		r.written = map[string]string{}
+	}
+	if len(r.written) < maxWritten {
+		r.written[query] = done
+	}
+	return done
+}
+
+func (r *Runner) write(query, now string) string {
 	return strings.NewReplacer("@.", r.cfg.Schema+".", "{now}", now,
 		"{name}", "convert_from(name, 'UTF8')", "{strpos}", "strpos").Replace(query)
 }
