@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,8 +81,10 @@ func (s services) engine(ts *testscript.TestScript, _ bool, args []string) {
 		data, flags = flags[0], flags[1:]
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("secret"), []byte(key+"\n"), 0o600))
-	started := s.start(ts, name, append([]string{"engine", "run", "--json", "--data", data, "--listen", "127.0.0.1:0",
-		"--secret-file", "secret", "--hex"}, flags...)...)
+	if !slices.Contains(flags, "--secret-file") {
+		flags = append(flags, "--secret-file", "secret")
+	}
+	started := s.start(ts, name, append([]string{"engine", "run", "--json", "--data", data, "--listen", "127.0.0.1:0", "--hex"}, flags...)...)
 	var address string
 	ts.Check(json.Unmarshal(started.Listen, &address))
 	ts.Setenv(name, "http://"+address)

@@ -341,7 +341,7 @@ func TestProgressAndPausePoints(t *testing.T) {
 	if last.Entries != last.OfEntries || last.Bytes != 951 || last.OfBytes != 951 || last.Site != site || len(progress) != last.Entries {
 		t.Errorf("%d reports, last %+v", len(progress), last)
 	}
-	want := "begin checked unpacked half-applied before-commit committed"
+	want := "begin checked unpacked kept listed half-applied before-commit committed"
 	if got := strings.Join(points, " "); got != want {
 		t.Errorf("points %q, want %q", got, want)
 	}

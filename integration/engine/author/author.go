@@ -44,9 +44,6 @@ func (a *Author) Add(ctx context.Context, site int64, d Draft, body io.Reader) (
 	if it.MediaType == "" && (it.Kind == content.Page || it.Kind == content.Article) {
 		it.MediaType = "text/html"
 	}
-	if it.Kind == content.Page && it.FriendlyURL == "" {
-		it.FriendlyURL = content.Slug(it.Name)
-	}
 	if body == nil {
 		body = strings.NewReader("")
 	}
@@ -202,7 +199,7 @@ func admits(ctx context.Context, t *content.Tx, site content.Site, it content.It
 	case of == "":
 		return content.Errorf(content.BadItem, "%s", fmt.Sprintf("%q is no kind of content", it.Kind))
 	case it.Name == "":
-		return content.Errorf(content.BadItem, "a %s without a name", it.Kind)
+		return content.Errorf(content.BadItem, "%s", it.Kind.One()+" without a name")
 	case !slices.Contains(content.Types(site.Library), of):
 		return content.Errorf(content.NotInLibrary, "an asset library has no %s", it.Kind)
 	}
@@ -218,6 +215,9 @@ func place(ctx context.Context, tx *content.Tx, it *content.Item) error {
 	if it.Kind == content.Page {
 		err := tx.QueryRowContext(ctx, `SELECT coalesce(max(layout_id), 0) + 1 FROM items
 			WHERE site = ? AND kind = ? AND private = ?`, it.Site, content.Page, it.Private).Scan(&it.LayoutID)
+		if err == nil {
+			err = address(ctx, tx, it)
+		}
 		if err != nil {
 			return err
 		}
@@ -236,6 +236,30 @@ func place(ctx context.Context, tx *content.Tx, it *content.Item) error {
 		it.Refs = append(it.Refs, content.Ref{Kind: content.Category, UUID: c.UUID, Name: c.Name})
 	}
 	return nil
+}
+
+// address gives a page an address of its own: one that was asked for must be free, to one that is made of the
+// name a number is added.
+func address(ctx context.Context, tx *content.Tx, it *content.Item) error {
+	base := it.FriendlyURL
+	if base == "" {
+		base = content.Slug(it.Name)
+	}
+	for n, url := 0, base; ; url = fmt.Sprintf("%s-%d", base, n) {
+		var there int
+		err := tx.QueryRowContext(ctx, `SELECT count(*) FROM items WHERE site = ? AND kind = ? AND private = ?
+			AND friendly_url = ?`, it.Site, content.Page, it.Private, url).Scan(&there)
+		switch {
+		case err != nil:
+			return err
+		case there == 0:
+			it.FriendlyURL = url
+			return nil
+		case it.FriendlyURL != "":
+			return content.Errorf(content.Taken, "there is a page at %s already", url)
+		}
+		n++
+	}
 }
 
 // free returns a Taken for a name or an id that exists already.
@@ -259,7 +283,7 @@ func free(ctx context.Context, t *content.Tx, row content.Rules, it content.Item
 func under(ctx context.Context, t *content.Tx, row content.Rules, it *content.Item) error {
 	if it.Parent == "" {
 		if !row.Rooted {
-			return content.Errorf(content.BadItem, "%s", fmt.Sprintf("a %s lies in a %s", it.Kind, row.Parents[0]))
+			return content.Errorf(content.BadItem, "%s", it.Kind.One()+" lies in "+row.Parents[0].One())
 		}
 		return nil
 	}
@@ -278,7 +302,7 @@ func under(ctx context.Context, t *content.Tx, row content.Rules, it *content.It
 		it.Refs = append(it.Refs, content.Ref{Kind: kind, UUID: above.UUID, Name: above.Name})
 		return nil
 	}
-	return content.Errorf(content.NoItem, "no place %s in site %d for a %s", it.Parent, it.Site, it.Kind)
+	return content.Errorf(content.NoItem, "no place %s in site %d for %s", it.Parent, it.Site, it.Kind.One())
 }
 
 // makeTags makes those tags of the item that the site has not. Their content is empty.

@@ -1,6 +1,9 @@
 package content
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind says what an Item is.
 type Kind string
@@ -18,6 +21,14 @@ const (
 	Category       Kind = "category"
 	Entry          Kind = "entry"
 )
+
+// One returns the kind with its article, for a sentence.
+func (k Kind) One() string {
+	if strings.HasPrefix(string(k), "a") {
+		return "an " + string(k)
+	}
+	return "a " + string(k)
+}
 
 // Type is what staging is turned on and off for, and what a publish selects: an application with its
 // kinds of content.

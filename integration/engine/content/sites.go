@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -49,15 +50,20 @@ func (s *Store) CreateSite(ctx context.Context, site Site) (Site, error) {
 	case site.ID == ControlPanel:
 		return site, Errorf(BadItem, "site %d: the id belongs to the control panel", site.ID)
 	}
+	asked := site.FriendlyURL != ""
 	site, err := s.completeSite(site)
 	if err != nil {
 		return site, err
 	}
 	err = s.Change(ctx, func(tx *Tx) error {
-		if err := tx.freeSite(ctx, &site); err != nil {
+		err := tx.freeSite(ctx, &site)
+		if err == nil {
+			err = tx.freeAddress(ctx, &site, asked)
+		}
+		if err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO sites (`+siteColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		_, err = tx.ExecContext(ctx, `INSERT INTO sites (`+siteColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			site.ID, site.CompanyID, site.UUID, site.Name, site.FriendlyURL, strings.Join(site.Locales, ","),
 			site.Settings, site.StagingCount, site.Library, JSON{site.Staged})
 		return err
@@ -73,13 +79,33 @@ func (t *Tx) freeSite(ctx context.Context, site *Site) error {
 			return err
 		}
 	}
-	var n int
-	err := t.QueryRowContext(ctx, `SELECT count(*) FROM sites WHERE id = ? OR company = ? AND name = ?`,
-		site.ID, site.CompanyID, site.Name).Scan(&n)
-	if err == nil && n > 0 {
-		return Errorf(Taken, "there is a site with the id %d or the name %q already", site.ID, site.Name)
+	var id int64
+	err := t.QueryRowContext(ctx, `SELECT id FROM sites WHERE id = ? OR company = ? AND name = ? LIMIT 1`,
+		site.ID, site.CompanyID, site.Name).Scan(&id)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case id == site.ID:
+		return Errorf(Taken, "there is a site with the id %d already", id)
 	}
-	return err
+	return Errorf(Taken, "there is a site with the name %q already", site.Name)
+}
+
+// freeAddress refuses a friendly URL that was asked for and is taken; one that was made of the name gets the id.
+func (t *Tx) freeAddress(ctx context.Context, site *Site, asked bool) error {
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM sites WHERE company = ? AND friendly_url = ?`,
+		site.CompanyID, site.FriendlyURL).Scan(&n)
+	if err != nil || n == 0 {
+		return err
+	}
+	if asked {
+		return Errorf(Taken, "there is a site at %s already", site.FriendlyURL)
+	}
+	site.FriendlyURL = fmt.Sprintf("%s-%d", site.FriendlyURL, site.ID)
+	return nil
 }
 
 func (s *Store) completeSite(site Site) (_ Site, err error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Action is something that a user may be allowed to do in a site.
@@ -69,8 +70,8 @@ func (s *Store) AddUsers(ctx context.Context, all []User) (made int, err error) 
 				u.CompanyID = s.cfg.CompanyID
 			}
 			var there int
-			err := tx.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE company = ? AND email = ? AND screen_name = ?`,
-				u.CompanyID, u.Email, u.ScreenName).Scan(&there)
+			err := tx.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE company = ? AND email = ? COLLATE NOCASE
+				AND screen_name = ? COLLATE NOCASE`, u.CompanyID, u.Email, u.ScreenName).Scan(&there)
 			if err != nil || there > 0 {
 				if err != nil {
 					return err
@@ -98,15 +99,21 @@ func (t *Tx) freeUser(ctx context.Context, u *User) error {
 			return err
 		}
 	}
-	var n int
-	err := t.QueryRowContext(ctx, `SELECT count(*) FROM users
-		WHERE id = ? OR company = ? AND (email = ? OR screen_name = ?)`,
-		u.ID, u.CompanyID, u.Email, u.ScreenName).Scan(&n)
-	if err == nil && n > 0 {
-		return Errorf(Taken, "there is a user with the id %d, the address %s or the screen name %s already",
-			u.ID, u.Email, u.ScreenName)
+	var other User
+	err := t.QueryRowContext(ctx, `SELECT id, email, screen_name FROM users WHERE id = ? OR company = ? AND
+		(email = ? COLLATE NOCASE OR screen_name = ? COLLATE NOCASE) LIMIT 1`, u.ID, u.CompanyID, u.Email, u.ScreenName).
+		Scan(&other.ID, &other.Email, &other.ScreenName)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case other.ID == u.ID:
+		return Errorf(Taken, "there is a user with the id %d already", u.ID)
+	case strings.EqualFold(other.Email, u.Email):
+		return Errorf(Taken, "there is a user with the address %s already", other.Email)
 	}
-	return err
+	return Errorf(Taken, "there is a user with the screen name %s already", other.ScreenName)
 }
 
 // Users returns every user, by id.

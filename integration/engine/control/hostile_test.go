@@ -65,7 +65,7 @@ func TestTheWholeAnswerOfARefusal(t *testing.T) {
 			`{"code":"input","message":"the command cannot be read: http: request body too large"}`},
 		{"an input in the header that is none", "/v1/content.add", right, "x", `{"site":20121}`, 400,
 			`{"code":"input","message":"the command cannot be read: invalid character 'x' looking for beginning of value"}`},
-		{"a site without a name", "/v1/site.create", right, "", "{}", 422, `{"code":"bad-item","message":"site 0: needs a name"}`},
+		{"a site without a name", "/v1/site.create", right, "", "{}", 422, `{"code":"bad-item","message":"a site needs a name"}`},
 		{"the control panel's id", "/v1/site.create", right, "", `{"id":20002,"name":"x"}`, 422,
 			`{"code":"bad-item","message":"site 20002: the id belongs to the control panel"}`},
 		{"an id below 0", "/v1/site.create", right, "", `{"id":-1,"name":"x"}`, 422, `{"code":"bad-item","message":"site -1: an id is above 0"}`},
@@ -76,9 +76,9 @@ func TestTheWholeAnswerOfARefusal(t *testing.T) {
 		{"no item", "/v1/content.delete", right, "", `{"site":20121,"kind":"page","uuid":"u"}`, 404,
 			`{"code":"no-item","message":"no page u in site 20121","cure":"stagelock content list shows what the site has"}`},
 		{"a user without an address", "/v1/user.add", right, "", `{"screen_name":"x"}`, 422,
-			`{"code":"bad-item","message":"user 0: needs an e-mail address and a screen name"}`},
+			`{"code":"bad-item","message":"\"\" is no e-mail address"}`},
 		{"a user that is there", "/v1/user.add", right, "", `{"email":"` + publisher + `","screen_name":"y"}`, 409,
-			`{"code":"taken","message":"there is a user with the id 20200, the address publisher@example.com or the screen name y already","cure":"choose another one"}`},
+			`{"code":"taken","message":"there is a user with the address publisher@example.com already","cure":"choose another one"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if status, got := s.post(tt.path, tt.authorization, tt.header, tt.body); status != tt.status || got != tt.want {
@@ -130,7 +130,7 @@ func TestTextOfAPageIsBounded(t *testing.T) {
 // TestNamesThatAHeaderCouldNotCarry travel beside the content all the same.
 func TestNamesThatAHeaderCouldNotCarry(t *testing.T) {
 	s := open(t, 20121)
-	for _, name := range []string{"a\x7fb", "\r\nX-Evil: 1", "tab\there", "\x00", " ", "\u0085\u00a0", "\u2028", "\U0010ffff", `"\`, strings.Repeat("ö", 2000)} {
+	for _, name := range []string{"a\x7fb", "\r\nX-Evil: 1", "tab\there", "\x00", " x", "\u0085\u00a0x", "\u2028x", "\U0010ffff", `"\`, strings.Repeat("ö", 2000)} {
 		it, err := control.Upload[control.Item](t.Context(), s.Client, "content.add",
 			control.NewItem{Site: 20121, Kind: content.Article, Name: name}, strings.NewReader("x"))
 		if err != nil || it.Name != name {

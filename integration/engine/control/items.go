@@ -83,6 +83,9 @@ func (s *Server) listContent(ctx context.Context, in SiteID) ([]Item, error) {
 }
 
 func (s *Server) addContent(ctx context.Context, in NewItem, body io.Reader) (Item, error) {
+	if err := in.check(); err != nil {
+		return Item{}, err
+	}
 	it, err := s.cfg.Author.Add(ctx, in.Site, author.Draft{Kind: in.Kind, UUID: in.UUID, Name: in.Name,
 		Private: in.Private, Parent: in.Parent, FriendlyURL: in.FriendlyURL, MediaType: in.MediaType,
 		Portlets: in.Portlets, Refs: in.Refs, Tags: in.Tags, Categories: in.Categories,

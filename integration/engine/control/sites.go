@@ -71,6 +71,9 @@ func siteOf(s content.Site) Site {
 }
 
 func (s *Server) createSite(ctx context.Context, in NewSite) (Site, error) {
+	if err := in.check(); err != nil {
+		return Site{}, err
+	}
 	made, err := s.cfg.Store.CreateSite(ctx, content.Site{ID: in.ID, Name: in.Name, FriendlyURL: in.FriendlyURL,
 		Locales: in.Locales, Library: in.Library})
 	return siteOf(made), err

@@ -72,6 +72,9 @@ func (s *Server) status(ctx context.Context, in SiteID) (Staging, error) {
 }
 
 func (s *Server) history(ctx context.Context, in SiteID) ([]remote.Publication, error) {
+	if _, err := s.cfg.Store.Site(ctx, in.Site); err != nil {
+		return nil, err
+	}
 	all, err := s.cfg.Staging.History(ctx, in.Site)
 	return append([]remote.Publication{}, all...), err
 }
@@ -81,6 +84,9 @@ func (s *Server) schedule(ctx context.Context, in remote.Schedule) (remote.Sched
 }
 
 func (s *Server) schedules(ctx context.Context, in SiteID) ([]remote.Schedule, error) {
+	if _, err := s.cfg.Store.Site(ctx, in.Site); err != nil {
+		return nil, err
+	}
 	all, err := s.cfg.Staging.Schedules(ctx, in.Site)
 	return append([]remote.Schedule{}, all...), err
 }

@@ -22,6 +22,9 @@ type Grant struct {
 }
 
 func (s *Server) addUser(ctx context.Context, in User) (User, error) {
+	if err := in.check(); err != nil {
+		return User{}, err
+	}
 	err := s.cfg.Store.AddUser(ctx, content.User{ID: in.ID, Email: in.Email, ScreenName: in.ScreenName, Admin: in.Admin})
 	if err != nil {
 		return User{}, err
@@ -68,6 +71,9 @@ type Imported struct {
 func (s *Server) importUsers(ctx context.Context, in []User) (Imported, error) {
 	var all []content.User
 	for _, u := range in {
+		if err := u.check(); err != nil {
+			return Imported{}, err
+		}
 		all = append(all, content.User{ID: u.ID, Email: u.Email, ScreenName: u.ScreenName, Admin: u.Admin})
 	}
 	n, err := s.cfg.Store.AddUsers(ctx, all)

@@ -22,18 +22,8 @@ const (
 // that is staged here can only be connected to sites that are.
 func Connect(ctx context.Context, s *content.Store, c Connection) error {
 	return s.Change(ctx, func(tx *content.Tx) error {
-		library, err := tx.Site(ctx, c.Library)
-		if err != nil {
+		if err := c.check(ctx, tx.View); err != nil {
 			return err
-		}
-		site, err := tx.Site(ctx, c.Site)
-		switch {
-		case err != nil:
-			return err
-		case !library.Library:
-			return content.Errorf(NoLibrary, "%d is no asset library", c.Library)
-		case site.Library:
-			return content.Errorf(NoLibrary, "%d is an asset library: a site is connected to one", c.Site)
 		}
 		staged, err := stagedHere(ctx, tx.View, c.Library, c.Site)
 		if err != nil {
@@ -46,6 +36,24 @@ func Connect(ctx context.Context, s *content.Store, c Connection) error {
 		_, err = tx.ExecContext(ctx, `INSERT OR IGNORE INTO connections (library, site) VALUES (?, ?)`, c.Library, c.Site)
 		return err
 	})
+}
+
+// check refuses what is no asset library and what is no site.
+func (c Connection) check(ctx context.Context, v content.View) error {
+	library, err := v.Site(ctx, c.Library)
+	if err != nil {
+		return err
+	}
+	site, err := v.Site(ctx, c.Site)
+	switch {
+	case err != nil:
+		return err
+	case !library.Library:
+		return content.Errorf(NoLibrary, "%d is no asset library", c.Library)
+	case site.Library:
+		return content.Errorf(NoLibrary, "%d is an asset library: a site is connected to one", c.Site)
+	}
+	return nil
 }
 
 // stagedHere says of each of the sites whether its staging is on here.
@@ -64,6 +72,9 @@ func stagedHere(ctx context.Context, v content.View, sites ...int64) (map[int64]
 // Disconnect ends the connection of a site to an asset library; one that is not there is no error.
 func Disconnect(ctx context.Context, s *content.Store, c Connection) error {
 	return s.Change(ctx, func(tx *content.Tx) error {
+		if err := c.check(ctx, tx.View); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `DELETE FROM connections WHERE library = ? AND site = ?`, c.Library, c.Site)
 		return err
 	})

@@ -68,7 +68,7 @@ func (s *Staging) connect(ctx context.Context, c link.Connection, at content.Sit
 		return s.attach(ctx, c, at, u)
 	case err != nil:
 		return err
-	case !slices.Equal(before.Connection.Types, c.Types):
+	case !slices.Equal(before.Connection.Clean().Types, c.Types):
 		return content.Errorf(TypesFixed, "what is staged cannot be changed while staging is on: disable it first")
 	case before.Connection.Same(c):
 		return s.keep(ctx, c, at, u)

@@ -50,12 +50,23 @@ type faults struct {
 	calls int // so far; guarded by mu, like the rest
 	at    int // which call breaks, from 1; 0 for none
 	after bool
+	held  chan struct{} // a call that breaks says so here and waits there; nil for one that does not wait
+	let   chan struct{}
+}
+
+// hold has the call break, after or before it was carried out, only when let is closed; held is closed when it came.
+func (f *faults) hold(at int, after bool) (held, let chan struct{}) {
+	f.set(at, after)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held, f.let = make(chan struct{}), make(chan struct{})
+	return f.held, f.let
 }
 
 func (f *faults) set(at int, after bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls, f.at, f.after = 0, at, after
+	f.calls, f.at, f.after, f.held, f.let = 0, at, after, nil, nil
 }
 
 func (f *faults) count() int {
@@ -68,8 +79,17 @@ func (f *faults) wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		f.calls++
-		breaks, after := f.calls == f.at, f.after
+		breaks, after, held, let := f.calls == f.at, f.after, f.held, f.let
 		f.mu.Unlock()
+		if breaks && held != nil {
+			if after {
+				h.ServeHTTP(httptest.NewRecorder(), r)
+			}
+			close(held)
+			<-let
+			hangUp(w)
+			return
+		}
 		if breaks && !after {
 			hangUp(w)
 			return

@@ -66,17 +66,8 @@ func (s *Staging) admit(
 	if st, err = s.State(ctx, site); err != nil {
 		return st, u, err
 	}
-	staged := st.Connection.Types
-	for _, t := range o.Types {
-		if !slices.Contains(staged, t) {
-			return st, u, content.Errorf(NotCarried, "%s is not staged for this site", string(t))
-		}
-	}
-	if o.Portlet != "" && !slices.Contains(staged, lar.CarriedBy(o.Portlet)) {
-		return st, u, content.Errorf(NotCarried, "%s is not staged for this site", o.Portlet)
-	}
-	if o.Onto != "" && o.Portlet == "" {
-		return st, u, content.Errorf(NotCarried, "%s is a page to publish an application onto: name the application", o.Onto)
+	if err := s.carries(ctx, st, o); err != nil {
+		return st, u, err
 	}
 	if err := revisions.Known(ctx, s.store.View, revisions.Set{Site: site, Private: o.Private}, o.Variation); err != nil {
 		return st, u, err

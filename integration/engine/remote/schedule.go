@@ -108,6 +108,8 @@ func (sc Schedule) first(now time.Time) (time.Time, error) {
 	switch {
 	case !sc.Start.IsZero() && !sc.Start.After(now):
 		return now, content.Errorf(BadSchedule, "%s", "the start of the schedule must be in the future")
+	case !sc.Start.IsZero() && !sc.Until.IsZero() && sc.Until.Before(sc.Start):
+		return now, content.Errorf(BadSchedule, "%s", "the schedule ends before it starts")
 	case !sc.Until.IsZero() && !sc.Until.After(now):
 		return now, content.Errorf(BadSchedule, "%s", "the end of the schedule must be in the future")
 	}

@@ -241,7 +241,7 @@ func TestOntoAPageThatCannotBe(t *testing.T) {
 		{"a page without it here", remote.Options{Portlet: instance, Onto: bare.UUID}, `on the page "Bare" here`},
 		{"a page without it on live", remote.Options{Portlet: instance, Onto: page.UUID}, `on the page "Home" on live`},
 		{"no application", remote.Options{Onto: page.UUID}, "name the application"},
-		{"an application that there is not", remote.Options{Portlet: "com_x", Onto: page.UUID}, "com_x is not staged"},
+		{"an application that there is not", remote.Options{Portlet: "com_x", Onto: page.UUID}, `"com_x" is not staged`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			out, err := p.staging.Staging.Publish(ctx, login, here, tt.o, nil)

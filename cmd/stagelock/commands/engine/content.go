@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -79,20 +78,6 @@ func (sh shell) showItems(all []control.Item) error {
 	return sh.Table(rows)
 }
 
-// bodyOf opens what --text or --file says. The caller closes it.
-func (sh shell) bodyOf(c *cli.Context) (io.ReadCloser, error) {
-	file := c.String("file")
-	switch {
-	case c.IsSet("text") && file != "":
-		return nil, flags.Misused(c, "--text and --file are two contents; give one")
-	case file == "-":
-		return io.NopCloser(sh.In), nil
-	case file != "":
-		return os.Open(file)
-	}
-	return io.NopCloser(strings.NewReader(c.String("text"))), nil
-}
-
 func (sh shell) contentAdd(c *cli.Context) error {
 	args, err := flags.Operands(c, "the KIND: "+flags.Names(content.Kinds()), "the NAME")
 	if err != nil {
@@ -103,21 +88,6 @@ func (sh shell) contentAdd(c *cli.Context) error {
 		return err
 	}
 	return sh.send(c, "content.add", in, "Added")
-}
-
-// upload sends the content of the flags with a command.
-func upload[Out any](sh shell, c *cli.Context, name string, in any) (out Out, err error) {
-	to, err := reach.Client(c)
-	if err != nil {
-		return out, err
-	}
-	body, err := sh.bodyOf(c)
-	if err != nil {
-		return out, err
-	}
-	defer func() { _ = body.Close() }() // it was only read
-	out, err = control.Upload[Out](c.Context, to, name, in, body)
-	return out, reach.Explained(c.Context, err)
 }
 
 // send uploads the content of the flags with a command and shows what it became.
@@ -141,11 +111,11 @@ func newItem(c *cli.Context, args []string) (control.NewItem, error) {
 		Parent: c.String("parent"), FriendlyURL: c.String("friendly-url"), MediaType: c.String("media-type"),
 		Portlets: c.StringSlice("portlet"), Tags: c.StringSlice("tag"), Categories: c.StringSlice("category")}
 	if !slices.Contains(content.Kinds(), in.Kind) {
-		return in, flags.Misused(c, "%q is no kind of content; those are %s", args[0], flags.Names(content.Kinds()))
+		return in, noKind(c, args[0])
 	}
 	for _, p := range c.StringSlice("permission") {
 		role, action, found := strings.Cut(p, "=")
-		if !found {
+		if !found || role == "" || action == "" {
 			return in, flags.Misused(c, "--permission %s: want ROLE=ACTION", p)
 		}
 		if in.Permissions == nil {
@@ -155,12 +125,16 @@ func newItem(c *cli.Context, args []string) (control.NewItem, error) {
 	}
 	for _, n := range c.StringSlice("needs") {
 		kind, uuid, found := strings.Cut(n, ":")
-		if !found {
-			return in, flags.Misused(c, "--needs %s: want KIND:UUID", n)
+		if !found || content.TypeOf(content.Kind(kind)) == "" || uuid == "" {
+			return in, flags.Misused(c, "--needs %s: want KIND:UUID; the kinds are %s", n, flags.Names(content.Kinds()))
 		}
 		in.Refs = append(in.Refs, content.Ref{Kind: content.Kind(kind), UUID: uuid, Name: uuid})
 	}
 	return in, nil
+}
+
+func noKind(c *cli.Context, kind string) error {
+	return flags.Misused(c, "%q is no kind of content; those are %s", kind, flags.Names(content.Kinds()))
 }
 
 // itemOf returns what the operands and --site name.
@@ -168,6 +142,9 @@ func itemOf(c *cli.Context) (control.ItemID, error) {
 	args, err := flags.Operands(c, "the KIND: "+flags.Names(content.Kinds()), "the UUID")
 	if err != nil {
 		return control.ItemID{}, err
+	}
+	if !slices.Contains(content.Kinds(), content.Kind(args[0])) {
+		return control.ItemID{}, noKind(c, args[0])
 	}
 	id, err := reach.Site(c)
 	return control.ItemID{Site: id, Kind: content.Kind(args[0]), UUID: args[1], Private: c.Bool("private")}, err

@@ -86,6 +86,9 @@ func (sh shell) watchArrival(c *cli.Context, site int64) error {
 		if err != nil {
 			return err
 		}
+		if len(all) == 0 && sh.JSON {
+			return sh.Print(nil)
+		}
 		if len(all) == 0 {
 			return sh.Printf("Nothing was published to site %d yet\n", site)
 		}

@@ -3,7 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -85,7 +85,13 @@ func (sh shell) userGrant(c *cli.Context) error {
 	}
 	in := control.Grant{Login: args[0], Site: id}
 	for _, a := range args[1:] {
-		in.Actions = append(in.Actions, content.Action(strings.ToUpper(strings.ReplaceAll(a, "-", "_"))))
+		action := content.Action(strings.ToUpper(strings.ReplaceAll(a, "-", "_")))
+		if !content.KnownAction(action) {
+			return flags.Misused(c, "there is no permission %q; those are %s", a, flags.Names(content.Actions()))
+		}
+		if !slices.Contains(in.Actions, action) {
+			in.Actions = append(in.Actions, action)
+		}
 	}
 	if _, err := reach.Ask[struct{}](c, "user.grant", in); err != nil {
 		return err
@@ -93,7 +99,7 @@ func (sh shell) userGrant(c *cli.Context) error {
 	if sh.JSON {
 		return sh.Print(in)
 	}
-	return sh.Printf("%s may %s in site %d\n", term.Plain(in.Login), strings.Join(args[1:], ", "), id)
+	return sh.Printf("%s may %s in site %d\n", term.Plain(in.Login), flags.Names(in.Actions), id)
 }
 
 func (sh shell) userImport(c *cli.Context) error {
@@ -101,7 +107,7 @@ func (sh shell) userImport(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(args[0])
+	f, err := opened(args[0])
 	if err != nil {
 		return err
 	}
@@ -110,7 +116,7 @@ func (sh shell) userImport(c *cli.Context) error {
 	if err != nil {
 		var p *directory.Problem
 		if errors.As(err, &p) {
-			return &term.DataError{Msg: args[0] + ", nobody was added:\n" + err.Error(), Cure: p.Cure}
+			return &term.DataError{Msg: args[0] + ": nobody was added: " + strings.ReplaceAll(err.Error(), "\n", "; "), Cure: p.Cure}
 		}
 		return err
 	}

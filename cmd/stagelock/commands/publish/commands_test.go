@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,7 +177,11 @@ func TestArchiveSplitRefuses(t *testing.T) {
 		{"more parts than names have digits", []string{full, "--buffer", "-1"}, 64, "--buffer"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, out, errs := run(t, "", nil, append([]string{"archive", "split", "--dir", t.TempDir()}, tt.args...)...)
+			args := append([]string{"archive", "split"}, tt.args...)
+			if !slices.Contains(args, "--dir") {
+				args = append(args, "--dir", t.TempDir())
+			}
+			code, out, errs := run(t, "", nil, args...)
 			if code != tt.code || !strings.Contains(errs, tt.want) || out != "" {
 				t.Errorf("exit %d, want %d: %s%s, want %q", code, tt.code, out, errs, tt.want)
 			}

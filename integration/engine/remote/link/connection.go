@@ -34,7 +34,7 @@ const (
 	BadPathContext   content.Code = "bad-remote-path-context" // path context
 	BadSiteID        content.Code = "bad-remote-site-id"      // id
 	BadRemoteURL     content.Code = "bad-remote-url"          // url
-	BadType          content.Code = "bad-type"                // type, whether of a library
+	BadType          content.Code = "bad-type"                // type, in what
 	NoPages          content.Code = "no-pages"                // none
 	NoConnection     content.Code = "no-connection"           // url, why
 	NoAuthentication content.Code = "no-authentication"       // url, why
@@ -78,7 +78,24 @@ func (c Connection) Clean() Connection {
 			c.Address = a.String()
 		}
 	}
+	c.Types = inOrder(c.Types)
 	return c
+}
+
+// inOrder returns the types in the order that they have everywhere, each once, and behind them what is no type.
+func inOrder(typed []content.Type) []content.Type {
+	if typed == nil {
+		return nil
+	}
+	all := content.Types(false)
+	place := func(t content.Type) int {
+		if i := slices.Index(all, t); i >= 0 {
+			return i
+		}
+		return len(all)
+	}
+	sorted := slices.SortedStableFunc(slices.Values(typed), func(a, b content.Type) int { return place(a) - place(b) })
+	return slices.Compact(sorted)
 }
 
 // Check returns the first rule that the connection does not satisfy.
@@ -93,7 +110,7 @@ func (c Connection) Check(library bool) error {
 	}
 	for _, t := range c.Types {
 		if !slices.Contains(content.Types(library), t) {
-			return content.Errorf(BadType, "%s cannot be staged; asset library: %t", string(t), library)
+			return content.Errorf(BadType, "%q cannot be staged in %s", string(t), map[bool]string{false: "a site", true: "an asset library"}[library])
 		}
 	}
 	return nil

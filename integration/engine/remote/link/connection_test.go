@@ -133,9 +133,9 @@ func TestRules(t *testing.T) {
 		{"every type of a site", func(c *Connection) { c.Types = content.Types(false) }, false, "", ""},
 		{"every type of a library", func(c *Connection) { c.Types = content.Types(true) }, true, "", ""},
 		{"pages of a library", func(c *Connection) { c.Types = content.Types(false) }, true, BadType,
-			"pages cannot be staged; asset library: true"},
+			`"pages" cannot be staged in an asset library`},
 		{"a type that there is not", func(c *Connection) { c.Types = []content.Type{content.Pages, "wiki"} }, false, BadType,
-			"wiki cannot be staged; asset library: false"},
+			`"wiki" cannot be staged in a site`},
 		{"a type without a name", func(c *Connection) { c.Types = []content.Type{""} }, false, BadType, "cannot be staged"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,6 +2,7 @@
 package reach
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -77,7 +78,10 @@ func Explained(ctx context.Context, err error) error {
 		}
 		return &failure.Failure{Kind: failure.Unreachable, Msg: "the engine cannot be reached", Err: err,
 			Cure: "see that it runs: stagelock engine run; its data folder names where it listens"}
-	case f.Status == 401 || f.Status == 403:
+	case f.Status == 401:
+		return &failure.Failure{Kind: failure.Denied, Msg: f.Message, Cure: cmp.Or(f.Cure,
+			"the token lies in the engine's data folder: name the folder with --engine, or the token with --token-file")}
+	case f.Status == 403:
 		return &failure.Failure{Kind: failure.Denied, Msg: f.Message, Cure: f.Cure}
 	}
 	return &term.DataError{Msg: f.Message, Cure: f.Cure}
@@ -87,6 +91,9 @@ func Explained(ctx context.Context, err error) error {
 func Site(c *cli.Context) (int64, error) {
 	if id := c.Int64("site"); id > 0 {
 		return id, nil
+	}
+	if c.IsSet("site") {
+		return 0, flags.Misused(c, "--site %d is no id: ids are above 0", c.Int64("site"))
 	}
 	return 0, flags.Misused(c, "%s needs --site, the id of a site", c.Command.Name)
 }

@@ -71,7 +71,11 @@ func TestSite(t *testing.T) {
 			got, err = reach.Site(c)
 			return err
 		}, tt.args...)
-		if got != tt.want || (err == nil) != (tt.want > 0) || err != nil && err.Error() != "do needs --site, the id of a site" {
+		says := "do needs --site, the id of a site"
+		if len(tt.args) > 0 {
+			says = "--site " + tt.args[1] + " is no id: ids are above 0"
+		}
+		if got != tt.want || (err == nil) != (tt.want > 0) || err != nil && err.Error() != says {
 			t.Errorf("%q: %d, %v", tt.args, got, err)
 		}
 	}

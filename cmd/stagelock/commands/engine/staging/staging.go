@@ -98,7 +98,7 @@ func selected(c *cli.Context) (o remote.Options, err error) {
 	}
 	for _, ref := range c.StringSlice("item") {
 		kind, uuid, found := strings.Cut(ref, ":")
-		if !found || content.TypeOf(content.Kind(kind)) == "" {
+		if !found || content.TypeOf(content.Kind(kind)) == "" || uuid == "" {
 			return o, flags.Misused(c, "--item %s: want KIND:UUID; the kinds are %s", ref, flags.Names(content.Kinds()))
 		}
 		o.Items = append(o.Items, content.Ref{Kind: content.Kind(kind), UUID: uuid})
