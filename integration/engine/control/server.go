@@ -169,8 +169,8 @@ type answer struct {
 var statuses = map[content.Code]int{
 	content.NoSite: http.StatusNotFound, content.NoItem: http.StatusNotFound, content.NoUser: http.StatusNotFound,
 	content.NoPermission: http.StatusForbidden, content.Taken: http.StatusConflict, content.Locked: http.StatusLocked,
-	remote.Busy: http.StatusConflict, remote.NotStaged: http.StatusConflict, remote.NoPublication: http.StatusNotFound,
-	remote.NoSchedule: http.StatusNotFound, link.NoRemoteRight: http.StatusForbidden,
+	remote.Busy: http.StatusServiceUnavailable, link.NoConnection: http.StatusBadGateway,
+	remote.NotStaged: http.StatusConflict, remote.NoPublication: http.StatusNotFound, remote.NoSchedule: http.StatusNotFound, link.NoRemoteRight: http.StatusForbidden,
 	link.NoAuthentication: http.StatusForbidden,
 }
 

@@ -76,7 +76,11 @@ func (s *Server) history(ctx context.Context, in SiteID) ([]remote.Publication, 
 		return nil, err
 	}
 	all, err := s.cfg.Staging.History(ctx, in.Site)
-	return append([]remote.Publication{}, all...), err
+	list := []remote.Publication{}
+	for _, p := range all {
+		list = append(list, cured(p))
+	}
+	return list, err
 }
 
 func (s *Server) schedule(ctx context.Context, in remote.Schedule) (remote.Schedule, error) {
@@ -192,5 +196,13 @@ func (s *Server) stream(ctx context.Context, x exchange, in Publish) error {
 	if err != nil {
 		return err
 	}
-	return lines.Encode(p)
+	return lines.Encode(cured(p))
+}
+
+// cured adds to a publish that failed what a user can do about it.
+func cured(p remote.Publication) remote.Publication {
+	if p.Outcome.Cure == "" {
+		p.Outcome.Cure = cures[p.Outcome.Code]
+	}
+	return p
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 	"github.com/stagelock/stagelock/tunnel/publisher"
+	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // The states of a publication.
@@ -55,7 +56,22 @@ type Outcome struct {
 	Warnings  []string             `json:"warnings,omitempty"`
 	Message   string               `json:"message,omitempty"` // of a failure
 	Cure      string               `json:"cure,omitempty"`
+	Kind      failure.Kind         `json:"kind,omitempty"` // of a call to live that failed
+	Code      content.Code         `json:"code,omitempty"` // of a reason of the engine's own
 	Missing   []string             `json:"missing_references,omitempty"`
+}
+
+// fail notes why a publish failed.
+func (o *Outcome) fail(err error) {
+	o.Message = err.Error()
+	var f *failure.Failure
+	var e *content.Error
+	switch {
+	case errors.As(err, &f):
+		o.Message, o.Cure, o.Missing, o.Kind = f.Error(), f.Cure, f.References, f.Kind
+	case errors.As(err, &e):
+		o.Code = e.Code
+	}
 }
 
 func progressOf(p publisher.Progress) Progress {

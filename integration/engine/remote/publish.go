@@ -12,7 +12,6 @@ import (
 	"github.com/stagelock/stagelock/integration/engine/lar"
 	"github.com/stagelock/stagelock/integration/engine/revisions"
 	"github.com/stagelock/stagelock/tunnel/publisher"
-	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
 
 // Options say what a publish takes. The zero value takes everything that is staged, the public pages
@@ -96,7 +95,7 @@ func (s *Staging) carryOut(
 	p.State = Succeeded
 	if err != nil {
 		p.State = Failed
-		p.Outcome.Message, p.Outcome.Cure, p.Outcome.Missing = failed(err)
+		p.Outcome.fail(err)
 	}
 	p.Finished = s.store.Now()
 	if err := s.finish(context.WithoutCancel(ctx), p); err != nil {
@@ -106,15 +105,6 @@ func (s *Staging) carryOut(
 		tell(p)
 	}
 	return p
-}
-
-// failed is what a publish that failed tells.
-func failed(err error) (msg, cure string, missing []string) {
-	var f *failure.Failure
-	if errors.As(err, &f) {
-		return f.Error(), f.Cure, f.References
-	}
-	return err.Error(), "", nil
 }
 
 func (s *Staging) send(

@@ -233,7 +233,7 @@ func (s *Staging) runOne(ctx context.Context, p Publication) {
 		return
 	}
 	p.State, p.Finished = Failed, s.store.Now()
-	p.Outcome.Message, p.Outcome.Cure, p.Outcome.Missing = failed(err)
+	p.Outcome.fail(err)
 	_ = s.finish(context.WithoutCancel(ctx), p) // its lease runs out, and then it is interrupted
 }
 

@@ -74,7 +74,8 @@ func upload[Out any](sh shell, c *cli.Context, name string, in any) (out Out, er
 	defer func() { _ = from.Close() }() // it was only read
 	out, err = control.Upload[Out](c.Context, to, name, in, from)
 	if err != nil && from.failed != nil {
-		return out, &term.DataError{Msg: "the content cannot be read: " + from.failed.Error(), Cure: "see that the file is whole, then try again"}
+		return out, &term.DataError{Msg: "the content cannot be read: " + from.failed.Error(),
+			Cure: "see that the file is whole, then try again"}
 	}
 	return out, reach.Explained(c.Context, err)
 }

@@ -110,7 +110,8 @@ func (c Connection) Check(library bool) error {
 	}
 	for _, t := range c.Types {
 		if !slices.Contains(content.Types(library), t) {
-			return content.Errorf(BadType, "%q cannot be staged in %s", string(t), map[bool]string{false: "a site", true: "an asset library"}[library])
+			where := map[bool]string{false: "a site", true: "an asset library"}
+			return content.Errorf(BadType, "%q cannot be staged in %s", string(t), where[library])
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -78,10 +79,14 @@ func Explained(ctx context.Context, err error) error {
 		}
 		return &failure.Failure{Kind: failure.Unreachable, Msg: "the engine cannot be reached", Err: err,
 			Cure: "see that it runs: stagelock engine run; its data folder names where it listens"}
-	case f.Status == 401:
+	case f.Status == http.StatusUnauthorized:
 		return &failure.Failure{Kind: failure.Denied, Msg: f.Message, Cure: cmp.Or(f.Cure,
 			"the token lies in the engine's data folder: name the folder with --engine, or the token with --token-file")}
-	case f.Status == 403:
+	case f.Status == http.StatusBadGateway:
+		return &failure.Failure{Kind: failure.Unreachable, Msg: f.Message, Cure: f.Cure}
+	case f.Status == http.StatusServiceUnavailable:
+		return &failure.Failure{Kind: failure.Busy, Msg: f.Message, Cure: f.Cure}
+	case f.Status == http.StatusForbidden:
 		return &failure.Failure{Kind: failure.Denied, Msg: f.Message, Cure: f.Cure}
 	}
 	return &term.DataError{Msg: f.Message, Cure: f.Cure}

@@ -155,6 +155,8 @@ func TestWhatAnEngineSaysIsExplained(t *testing.T) {
 		{"forbidden", 403, `{"message":"only from this machine"}`, "denied", "only from this machine"},
 		{"refused", 400, `{"message":"no such site","cure":"stagelock site list"}`, "data", "no such site"},
 		{"failed", 500, `{"message":"the disk is full"}`, "data", "the disk is full"},
+		{"live is away", 502, `{"code":"no-connection","message":"unable to connect","cure":"check the port"}`, "unreachable", "unable to connect"},
+		{"at work", 503, `{"code":"busy","message":"another publish is running"}`, "busy", "another publish"},
 		{"another server", 200, "<html>", "bad answer", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -169,6 +171,8 @@ func TestWhatAnEngineSaysIsExplained(t *testing.T) {
 				kind = "denied"
 			case errors.As(err, &f) && f.Kind == failure.BadAnswer:
 				kind = "bad answer"
+			case errors.As(err, &f) && (f.Kind == failure.Unreachable || f.Kind == failure.Busy):
+				kind = string(f.Kind)
 			case errors.As(err, &d):
 				kind = "data"
 			}

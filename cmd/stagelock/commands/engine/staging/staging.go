@@ -3,6 +3,7 @@
 package staging
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -294,9 +295,15 @@ func (sh shell) follow(c *cli.Context, name string, in any) error {
 }
 
 func failedPublish(p remote.Publication) error {
-	kind := failure.Exception
-	if len(p.Outcome.Missing) > 0 {
+	kind := cmp.Or(p.Outcome.Kind, failure.Exception)
+	if p.Outcome.Kind == "" && len(p.Outcome.Missing) > 0 {
 		kind = failure.Missing
+	}
+	switch p.Outcome.Code {
+	case link.NoConnection:
+		kind = failure.Unreachable
+	case link.NoAuthentication, link.NoRemoteRight, content.NoPermission:
+		kind = failure.Denied
 	}
 	return &failure.Failure{Kind: kind, Msg: fmt.Sprintf("publish %d of site %d failed: %s", p.ID, p.Site,
 		p.Outcome.Message), Cure: p.Outcome.Cure, References: p.Outcome.Missing}

@@ -235,6 +235,23 @@ func TestEndsOfAPublish(t *testing.T) {
 	}
 }
 
+// What a publish failed by is in the exit code, as of every other command.
+func TestExitCodesOfAPublish(t *testing.T) {
+	for outcome, want := range map[string]int{
+		`{"message":"m","code":"no-connection"}`: 69, `{"message":"m","kind":"unreachable"}`: 69, `{"message":"m","kind":"tls"}`: 69,
+		`{"message":"m","code":"no-authentication"}`: 77, `{"message":"m","code":"no-remote-permission"}`: 77, `{"message":"m","kind":"denied"}`: 77,
+		`{"message":"m","kind":"refused"}`: 77, `{"message":"m","kind":"interrupted"}`: 75, `{"message":"m","kind":"unavailable"}`: 75,
+		`{"message":"m","kind":"uncertain"}`: 3, `{"message":"m","kind":"exception"}`: 65, `{"message":"m","code":"not-on-live"}`: 65,
+		`{"message":"m","missing_references":["document a"]}`: 65, `{"message":"m"}`: 65,
+	} {
+		e := newEngine(t)
+		e.answer = `{"id":9,"site":7,"state":"failed","outcome":` + outcome + `}`
+		if code, out, errs := e.run(t, "publish", "--site", "7", "--as", "joe"); code != want || !strings.Contains(errs, "publish 9 of site 7 failed: m") {
+			t.Errorf("%s: exit %d, want %d: %s%s", outcome, code, want, out, errs)
+		}
+	}
+}
+
 // Scripts get JSON, in which nothing is lost, and warnings beside it.
 func TestJSONForScripts(t *testing.T) {
 	for _, tt := range []struct {
