@@ -170,7 +170,8 @@ var statuses = map[content.Code]int{
 	content.NoSite: http.StatusNotFound, content.NoItem: http.StatusNotFound, content.NoUser: http.StatusNotFound,
 	content.NoPermission: http.StatusForbidden, content.Taken: http.StatusConflict, content.Locked: http.StatusLocked,
 	remote.Busy: http.StatusServiceUnavailable, link.NoConnection: http.StatusBadGateway,
-	remote.NotStaged: http.StatusConflict, remote.NoPublication: http.StatusNotFound, remote.NoSchedule: http.StatusNotFound, link.NoRemoteRight: http.StatusForbidden,
+	remote.NotStaged: http.StatusConflict, remote.NoPublication: http.StatusNotFound,
+	remote.NoSchedule: http.StatusNotFound, link.NoRemoteRight: http.StatusForbidden,
 	link.NoAuthentication: http.StatusForbidden,
 }
 

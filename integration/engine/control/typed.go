@@ -145,10 +145,8 @@ func (in User) check() error {
 	if a, err := mail.ParseAddress(in.Email); err != nil || a.Address != in.Email {
 		return bad("%q is no e-mail address", in.Email)
 	}
-	if in.ScreenName == "" || strings.ContainsFunc(in.ScreenName, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r)
-	}) || len(in.ScreenName) > maxName {
-		return bad("%q is no screen name: want one word", in.ScreenName)
+	if strings.TrimSpace(in.ScreenName) == "" || strings.ContainsFunc(in.ScreenName, unicode.IsControl) {
+		return bad("%q is no screen name", in.ScreenName)
 	}
 	return nil
 }

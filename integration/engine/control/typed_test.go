@@ -140,7 +140,7 @@ func TestUsersAsTheyAreTyped(t *testing.T) {
 		{"two", control.User{Email: "a@example.com, b@example.com", ScreenName: "bob"}, "is no e-mail address"},
 		{"a name in front of it", control.User{Email: "Bob <bob@example.com>", ScreenName: "bob"}, "is no e-mail address"},
 		{"a line break", control.User{Email: "bob\n@example.com", ScreenName: "bob"}, "is no e-mail address"},
-		{"a screen name of two words", control.User{Email: "bob@example.com", ScreenName: "bob b"}, `"bob b" is no screen name`},
+		{"a screen name of two lines", control.User{Email: "bob@example.com", ScreenName: "bob\nb"}, `"bob\nb" is no screen name`},
 		{"no screen name", control.User{Email: "bob@example.com"}, `"" is no screen name`},
 		{"an id below 0", control.User{ID: -4, Email: "bob@example.com", ScreenName: "bob"}, "user -4: an id is above 0"},
 		{"one that is right", control.User{Email: "bob@example.com", ScreenName: "bob"}, ""},

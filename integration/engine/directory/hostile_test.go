@@ -55,6 +55,13 @@ func TestWordsOfEachProblem(t *testing.T) {
 		{"LDIF that is cut", "dn: x\nmail: a@example.com\nuid", []string{"line 3: no attribute: want name: value"}},
 		{"LDIF of a broken uid", "dn: x\nmail: a@example.com\nuid:: =\n", []string{"line 3: uid is no base64"}},
 		{"LDIF that begins with a fold", "dn:x\n\n goes on\n", []string{"line 3: no attribute: want name: value"}},
+		{"a uid of another alphabet's bytes", "email,uid\na@example.com,jos\xe9\n", []string{`line 2: "a@example.com", "jos\xe9" is no UTF-8`}},
+		{"LDIF of such a uid", "dn: x\nmail: a@example.com\nuid:: am9z6Q==\n", []string{`line 1: "a@example.com", "jos\xe9" is no UTF-8`}},
+		{"UTF-16 of one order", "\xff\xfee\x00m\x00", []string{"line 1: the file is of UTF-16"}},
+		{"UTF-16 of the other", "\xfe\xff\x00e\x00m", []string{"line 1: the file is of UTF-16"}},
+		{"LDIF of changes", "dn: x\nchangetype: delete\n\ndn: y\nchangetype: modify\nreplace: mail\nmail: a@example.com\n",
+			[]string{"line 2: a change (delete), no user", "line 5: a change (modify), no user"}},
+		{"another separator in one line only", "email;id\na@example.com,1\n", []string{"line 2: another number of columns than the first line"}},
 		{"LDIF of one address twice", "dn: x\nmail: a@example.com\n\ndn: y\nmail: A@EXAMPLE.com\nuid: b\n",
 			[]string{"line 4: the address a@example.com stands in line 1 already"}},
 	} {
@@ -109,6 +116,11 @@ func TestFormsOfLDIF(t *testing.T) {
 		{"what ldapsearch ends with", "dn: x\nmail: anna@example.com\n\n# search result\nsearch: 2\nresult: 0 Success\n", []content.User{anna}},
 		{"a value with colons", "dn: x\nmail: anna@example.com\ndescription: a: b: c\n", []content.User{anna}},
 		{"nobody", "version: 1\n", nil},
+		{"an entry to be added", "dn: x\nchangetype: add\nmail: anna@example.com\n", []content.User{anna}},
+		{"CSV of a spreadsheet that parts by semicolons", "\ufeffemail;screen_name;admin\r\nanna@example.com;anna;false\r\n", []content.User{anna}},
+		{"CSV that is parted by tabs", "email\tscreen_name\nanna@example.com\tanna\n", []content.User{anna}},
+		{"one column", "email\nanna@example.com\n", []content.User{anna}},
+		{"a separator in quotes", "email,screen_name\nanna@example.com,\"anna\"\n", []content.User{anna}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := directory.Read(strings.NewReader(tt.file))

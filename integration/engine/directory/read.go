@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/stagelock/stagelock/integration/engine/content"
 )
@@ -40,6 +41,9 @@ func Read(r io.Reader) ([]content.User, error) {
 	start, err := b.Peek(4096)
 	if err != nil && !errors.Is(err, io.EOF) && len(start) == 0 {
 		return nil, err
+	}
+	if strings.HasPrefix(string(start), "\xff\xfe") || strings.HasPrefix(string(start), "\xfe\xff") {
+		return nil, &Problem{1, "the file is of UTF-16", "save it as UTF-8"}
 	}
 	read := readCSV
 	if isLDIF(string(start)) {
@@ -101,6 +105,9 @@ func isLDIF(text string) bool {
 // user completes and checks what a file says of a user.
 func user(line int, email, screenName, id, admin string) (located, error) {
 	u := located{line: line}
+	if !utf8.ValidString(email) || !utf8.ValidString(screenName) {
+		return u, &Problem{line, fmt.Sprintf("%q, %q is no UTF-8", email, screenName), "save the file as UTF-8"}
+	}
 	a, err := mail.ParseAddress(email)
 	if err != nil || a.Address != email {
 		return u, &Problem{line, fmt.Sprintf("%q is no e-mail address", email), "give every user its address"}
@@ -129,8 +136,9 @@ var columns = map[string]string{
 	"id": "id", "user_id": "id", "userid": "id", "admin": "admin", "administrator": "admin",
 }
 
-func readCSV(r io.Reader) (all []located, problems []error) {
+func readCSV(r *bufio.Reader) (all []located, problems []error) {
 	rows := csv.NewReader(r)
+	rows.Comma = separator(r)
 	rows.TrimLeadingSpace = true
 	at, err := head(rows)
 	if err != nil {
@@ -161,6 +169,18 @@ func readCSV(r io.Reader) (all []located, problems []error) {
 		}
 		all = append(all, u)
 	}
+}
+
+// separator is what parts the columns: a spreadsheet writes what the country it is set to has.
+func separator(r *bufio.Reader) rune {
+	start, _ := r.Peek(4096) // a file that cannot be read says so when it is
+	first, _, _ := strings.Cut(string(start), "\n")
+	for _, mark := range []rune{',', ';', '\t'} {
+		if strings.ContainsRune(first, mark) {
+			return mark
+		}
+	}
+	return ','
 }
 
 // head reads the names of the columns and says where each is.
@@ -196,7 +216,7 @@ func lineOf(err error) int {
 
 // readLDIF reads entries: lines of name: value, parted by empty ones, where a line that begins with a
 // blank goes on the one before. Entries without mail, such as units, are left out.
-func readLDIF(r io.Reader) (all []located, problems []error) {
+func readLDIF(r *bufio.Reader) (all []located, problems []error) {
 	entry, begun := map[string]string{}, 0
 	end := func() {
 		if entry["mail"] != "" {
@@ -221,6 +241,10 @@ func readLDIF(r io.Reader) (all []located, problems []error) {
 		if err != nil {
 			problems = append(problems, err)
 			continue
+		}
+		if name == "changetype" && !strings.EqualFold(value, "add") {
+			problems = append(problems, &Problem{l.line, fmt.Sprintf("a change (%s), no user", value),
+				"export the directory as it is, not what was changed in it"})
 		}
 		if entry[name] == "" {
 			entry[name] = value
