@@ -175,6 +175,8 @@ func (u *Upstream) dial(ctx context.Context) (*link, error) {
 	if t, ok := wire.Unwrap(nc).(*net.TCPConn); ok {
 		_ = t.SetNoDelay(true) // Go's default; a dialer of the caller's may have changed it
 	}
+	nc = wire.Wrap(nc)
+	l.nc = nc
 	if u.cfg.TLS == nil {
 		return l, nil
 	}

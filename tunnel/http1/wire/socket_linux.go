@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"errors"
 	"net"
 	"syscall"
 
@@ -28,11 +27,7 @@ func NewProbe(c net.Conn) *Probe {
 	p := &Probe{rc: rc}
 	p.poll = func(fd uintptr) {
 		p.fds[0].Fd, p.fds[0].Revents = int32(fd), 0
-		_, err := unix.Poll(p.fds[:], 0)
-		for errors.Is(err, unix.EINTR) { // a signal of the runtime's own came in between
-			_, err = unix.Poll(p.fds[:], 0)
-		}
-		if err != nil {
+		if rawPoll(&p.fds[0]) != 0 {
 			p.fds[0].Revents = unix.POLLERR
 		}
 	}

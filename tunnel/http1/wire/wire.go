@@ -10,6 +10,7 @@ import (
 // tls.Server(wire.Wrap(c), config).
 type Wire struct {
 	net.Conn
+	quick *quick // nil: the connection cannot be asked directly
 
 	from *Pool
 	buf  *[]byte
@@ -17,7 +18,22 @@ type Wire struct {
 }
 
 // Wrap returns c as a Wire.
-func Wrap(c net.Conn) *Wire { return &Wire{Conn: c} }
+func Wrap(c net.Conn) *Wire { return &Wire{Conn: c, quick: newQuick(c)} }
+
+func (w *Wire) receive(p []byte) (int, error) {
+	if w.quick == nil || len(p) > maxQuick {
+		return w.Conn.Read(p)
+	}
+	return w.quick.read(p)
+}
+
+// Write writes p.
+func (w *Wire) Write(p []byte) (int, error) {
+	if w.quick == nil || len(p) > maxQuick {
+		return w.Conn.Write(p)
+	}
+	return w.quick.write(p)
+}
 
 // NetConn returns the connection below.
 func (w *Wire) NetConn() net.Conn { return w.Conn }
@@ -27,9 +43,9 @@ func (w *Wire) Read(p []byte) (int, error) {
 	if w.r == w.w {
 		if w.from == nil || len(p) >= WideSize {
 			w.drop()
-			return w.Conn.Read(p)
+			return w.receive(p)
 		}
-		n, err := w.Conn.Read(*w.buf)
+		n, err := w.receive(*w.buf)
 		w.r, w.w = 0, n
 		if n == 0 {
 			return 0, err
