@@ -13,6 +13,44 @@ import (
 // itself that stays below the promised 10 ms.
 const syncAfter = 5 * time.Millisecond
 
+// maxParked bounds the outcomes that wait for another event.
+const maxParked = MaxGroup / 2
+
+// leave parks p, which is the log's until it was written, for the event that comes next: their records are one
+// write then. Parked is false if too many wait already; then all of them were written, or err says why not.
+func (l *Log) leave(p *pending) (parked bool, err error) {
+	if parked, err = l.park(p); err == nil && !parked {
+		err = l.write(p, false)
+	}
+	if parked {
+		l.tell()
+	}
+	return parked, err
+}
+
+func (l *Log) park(p *pending) (bool, error) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	switch {
+	case l.quitting():
+		return false, store.ErrClosed
+	case len(l.w.parked) >= maxParked:
+		return false, nil
+	}
+	l.w.parked = append(l.w.parked, p)
+	return true, nil
+}
+
+// quitting is asked with writing held, so that the last checkpoint covers all.
+func (l *Log) quitting() bool {
+	select {
+	case <-l.quit:
+		return true
+	default:
+		return false
+	}
+}
+
 // write appends p in the goroutine of its caller. Who needs the disk syncs for all that was written.
 func (l *Log) write(p *pending, durable bool) error {
 	ctx := context.Background() // a log that is half told would not know where it ends
@@ -24,29 +62,49 @@ func (l *Log) write(p *pending, durable bool) error {
 		return err
 	}
 	l.note(err)
+	l.tell()
+	return err
+}
+
+// tell has runDirect look after what is not on disk.
+func (l *Log) tell() {
 	if !l.told.Swap(true) {
 		l.unsynced <- struct{}{} // has room: told is cleared after it was taken
 	}
-	return err
 }
 
 func (l *Log) put(ctx context.Context, p *pending) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	select {
-	case <-l.quit: // under the lock, so that the last checkpoint covers all
+	if l.quitting() {
 		return store.ErrClosed
-	default:
+	}
+	return l.putParked(ctx, p, false)
+}
+
+// putParked appends what is parked, p unless it is nil, and a checkpoint if it is told to or one is due. What is
+// parked stays so if that fails.
+func (l *Log) putParked(ctx context.Context, p *pending, signed bool) error {
+	w := &l.w
+	w.group = append(w.group[:0], w.parked...)
+	if p != nil {
+		w.group = append(w.group, p)
 	}
 	// here and not behind the callers: however slow the disk, no more records than that are not signed
-	signed := l.w.uncovered+1 >= l.cfg.CheckpointEvery
-	l.w.group = append(l.w.group[:0], p)
-	if err := l.keep(ctx, l.direct.Write, func() error { return l.build(l.w.group, signed) }); err != nil {
+	signed = signed || w.uncovered+len(w.group) >= l.cfg.CheckpointEvery
+	if err := l.keep(ctx, l.direct.Write, func() error { return l.build(w.group, signed) }); err != nil {
 		return err
 	}
-	p.seq = l.w.recs[0].Seq
-	if l.w.uncovered++; signed {
-		l.w.uncovered, l.w.unsaved = 0, true
+	if p != nil {
+		p.seq = w.recs[len(w.parked)].Seq
+	}
+	for i, done := range w.parked {
+		l.free.Put(done)
+		w.parked[i] = nil
+	}
+	w.parked = w.parked[:0]
+	if w.uncovered += len(w.group); signed {
+		w.uncovered, w.unsaved = 0, true
 	}
 	return nil
 }
@@ -79,9 +137,14 @@ func (l *Log) runDirect(ctx context.Context) {
 	}
 }
 
-// follow syncs what was written, and saves a checkpoint of it if one was signed.
+// follow writes what is parked and syncs what was written, and saves a checkpoint of it if one was signed.
 func (l *Log) follow(ctx context.Context) {
 	l.writing.Lock()
+	if len(l.w.parked) > 0 {
+		if err := l.putParked(ctx, nil, false); err != nil {
+			defer l.note(err) // behind that of the rest
+		}
+	}
 	c, save := l.checkpoint(l.cfg.Now()), l.w.unsaved
 	l.w.unsaved = false
 	l.writing.Unlock()
@@ -117,15 +180,15 @@ func (l *Log) settle(ctx context.Context, c chain.Checkpoint, save bool) error {
 func (l *Log) signDirect(ctx context.Context) (*chain.Checkpoint, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	if l.w.uncovered == 0 && l.w.saveErr == nil && !l.w.unsaved {
+	if l.w.uncovered == 0 && len(l.w.parked) == 0 && l.w.saveErr == nil && !l.w.unsaved {
 		return nil, nil
 	}
-	if l.w.uncovered > 0 {
-		if err := l.keep(ctx, l.direct.Write, func() error { return l.build(nil, true) }); err != nil {
+	if l.w.uncovered > 0 || len(l.w.parked) > 0 {
+		if err := l.putParked(ctx, nil, true); err != nil {
 			return nil, err
 		}
 	}
-	l.w.uncovered, l.w.unsaved = 0, false
+	l.w.unsaved = false
 	c := l.checkpoint(l.cfg.Now())
 	return &c, nil
 }

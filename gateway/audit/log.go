@@ -247,8 +247,9 @@ func (l *Log) Append(ctx context.Context, ev Event) (store.Seq, error) {
 }
 
 // AppendSoon is Append for an event that nobody waits for: it lets some milliseconds pass in which
-// another event may come whose fsync it can share. If the store is a store.Written it is Write; if it is a
-// store.Lazy, both are alike after that.
+// another event may come whose fsync it can share. If the store is a store.Written it is Write, but for an
+// outcome: that leaves with the next event or after 5 ms, has no number yet when AppendSoon returns, and is lost
+// with the process. If it is a store.Lazy, AppendSoon and Write are alike after that.
 func (l *Log) AppendSoon(ctx context.Context, ev Event) (store.Seq, error) {
 	return l.append(ctx, ev, soon)
 }
@@ -282,19 +283,25 @@ func (l *Log) append(ctx context.Context, ev Event, w when) (store.Seq, error) {
 	ev.Node = l.cfg.Node
 	p := l.newPending(&ev)
 	p.patient, p.lazy = w == soon, w != now
-	defer l.free.Put(p) // nobody waits for it any more
-	err := ctx.Err()
+	err, parked := ctx.Err(), false
 	switch {
 	case err != nil:
+	case l.direct != nil && w == soon && ev.Kind == KindOutcome:
+		parked, err = l.leave(p)
 	case l.direct != nil:
 		err = l.write(p, w == now)
 	default:
 		err = l.hand(ctx, p)
 	}
+	if parked { // p is the log's by now
+		return 0, nil
+	}
+	seq := p.seq
+	l.free.Put(p) // nobody waits for it any more
 	if err != nil {
 		return 0, fmt.Errorf("audit %s event: %w", ev.Kind, err)
 	}
-	return p.seq, nil
+	return seq, nil
 }
 
 // hand has run keep p.

@@ -41,7 +41,7 @@ func (l *Log) newPending(ev *Event) *pending {
 		p = &pending{done: make(chan error, 1)}
 	}
 	p.members = appendEvent(p.members[:0], ev)
-	p.patient, p.lazy = false, false
+	p.seq, p.patient, p.lazy = 0, false, false
 	return p
 }
 
@@ -52,7 +52,7 @@ type writer struct {
 	head      chain.Digest // its hash
 	uncovered int          // events that no checkpoint covers
 	unsaved   bool         // one was signed that the file was not written for, if callers write
-	parked    []*pending   // that wait for another event
+	parked    []*pending   // that wait for another event; if callers write, theirs no more
 	group     []*pending   // room for a group
 	saveErr   error        // why the file does not hold the newest checkpoint
 	flushErr  error        // why the tail is not on disk
