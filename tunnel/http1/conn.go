@@ -30,7 +30,9 @@ type Conn struct {
 	one  [1]byte
 
 	req       Request
-	remaining int64 // of the body
+	head      string   // that req says, if it was accepted by judged; empty: none was
+	judged    *Profile // nil: none did
+	remaining int64    // of the body
 	aborted   atomic.Bool
 	expects   bool // the client waits for 100 Continue
 	pace      pace
@@ -82,9 +84,10 @@ func (c *Conn) Next(ctx context.Context) (*Request, error) {
 	head, err := c.readHead()
 	if err != nil {
 		c.req.reset()
+		c.judged = nil
 		return nil, err
 	}
-	refusal := parseRequest(head, c.p, &c.req)
+	refusal := c.parse(head)
 	c.remaining = c.req.ContentLength
 	c.expects = c.req.ExpectContinue && c.remaining > 0 && c.r == c.w // else it sends already
 	c.pace = pace{rate: c.p.minRate(), grace: c.p.grace(), left: c.p.grace()}
@@ -209,7 +212,7 @@ func (c *Conn) readHead() (string, error) {
 		}
 		if n > 0 {
 			c.r = n
-			return string(in[:n]), nil
+			return c.text(in[:n]), nil
 		}
 		if !timed {
 			timed = true
@@ -221,6 +224,30 @@ func (c *Conn) readHead() (string, error) {
 			return "", headError(err)
 		}
 	}
+}
+
+// maxSame is the longest head that is kept for the next request.
+const maxSame = 1 << 10
+
+// text returns a head as text. Most are those of the request before, byte for byte.
+func (c *Conn) text(head []byte) string {
+	if c.judged != nil && string(head) == c.head {
+		return c.head
+	}
+	c.judged = nil
+	return string(head)
+}
+
+// parse reads a head into req. The same bytes say the same to the same profile: what they said is there already.
+func (c *Conn) parse(head string) *Error {
+	if c.judged == c.p {
+		return nil
+	}
+	refusal := parseRequest(head, c.p, &c.req)
+	if c.judged = nil; refusal == nil && len(head) <= maxSame {
+		c.judged, c.head = c.p, head
+	}
+	return refusal
 }
 
 func headError(err error) error {

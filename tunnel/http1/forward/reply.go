@@ -48,16 +48,18 @@ func (r *Reply) Field(name string) string {
 	if r.x.l == nil {
 		return ""
 	}
-	_, rest := grammar.CutLine(string(r.x.l.buf[:r.head]))
-	for rest != "" {
-		var line string
-		line, rest = grammar.CutLine(rest)
-		if n, v, ok := strings.Cut(line, ":"); ok && strings.EqualFold(n, name) {
-			return grammar.Trim(v)
+	_, rest, _ := bytes.Cut(r.x.l.buf[:r.head], crlf)
+	for len(rest) > 0 {
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, crlf)
+		if n := bytes.IndexByte(line, ':'); n == len(name) && strings.EqualFold(string(line[:n]), name) {
+			return grammar.Trim(string(line[n+1:]))
 		}
 	}
 	return ""
 }
+
+var crlf = []byte("\r\n")
 
 // readHead reads heads until one is final.
 func (r *Reply) readHead() error {

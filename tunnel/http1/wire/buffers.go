@@ -18,8 +18,11 @@ func (p *Pool) Take(size int) *[]byte {
 	return &b
 }
 
-// Give takes it back.
-func (p *Pool) Give(b *[]byte) { p.p.Put(b) }
+// Give takes it back: nobody may look at it any more.
+func (p *Pool) Give(b *[]byte) {
+	spoil(*b)
+	p.p.Put(b)
+}
 
 // Deadline keeps the time for one write between limit and twice the limit, so that most writes
 // set no timer.

@@ -13,6 +13,13 @@ func wasRead(p []byte) {
 	}
 }
 
+// spoil overwrites a buffer that was given back, so that whoever still reads it sees that.
+func spoil(p []byte) {
+	for i := range p {
+		p[i] = 0xdb
+	}
+}
+
 // wasWritten tells it that p was looked at.
 func wasWritten(p []byte) {
 	var all byte
