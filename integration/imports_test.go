@@ -347,8 +347,9 @@ var mayImport = map[string][]string{
 	"tunnel/http1/forward":        {"tunnel/http1/grammar", "tunnel/http1/wire"},
 	"tunnel/http1/grammar":        {},
 	"tunnel/http1/wire":           {},
-	"tunnel/javaser":              {"tunnel/javaser/graph", "tunnel/javaser/source"},
+	"tunnel/javaser":              {"tunnel/javaser/graph", "tunnel/javaser/room", "tunnel/javaser/source"},
 	"tunnel/javaser/graph":        {},
+	"tunnel/javaser/room":         {},
 	"tunnel/javaser/source":       {},
 	"tunnel/liferay": {
 		"tunnel", "tunnel/javaser", "tunnel/javaser/graph", "tunnel/javaser/source",

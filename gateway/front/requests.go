@@ -23,10 +23,10 @@ func (c Connection) Requests(ctx context.Context, conn *http1.Conn,
 		req, err := conn.Next(ctx)
 		c.Rest(false)
 		var refusal *http1.Error
-		if err != nil && !errors.As(err, &refusal) {
-			return
-		}
-		if refusal != nil {
+		if err != nil {
+			if refusal = refusalOf(err); refusal == nil {
+				return
+			}
 			req = &http1.Request{Method: refusal.Method}
 		}
 		if !serve(ctx, req, refusal) || c.OverLimit {
@@ -34,4 +34,13 @@ func (c Connection) Requests(ctx context.Context, conn *http1.Conn,
 		}
 	}
 	conn.Finish(finishTime)
+}
+
+// refusalOf returns the refusal that err is, or nil: what is not HTTP is answered, what is broken is not.
+func refusalOf(err error) *http1.Error {
+	var refusal *http1.Error
+	if !errors.As(err, &refusal) {
+		return nil
+	}
+	return refusal
 }

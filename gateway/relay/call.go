@@ -58,13 +58,26 @@ type call struct {
 type kit struct {
 	room, replyRoom []byte // what is held of the call and of its reply
 	patience        waiting.Patience
-	beat            func() // live
+	ways                          // made once
+	peers           []*rules.Peer // room for those that may be it
+	judges          calls.Room
+	said            liferay.Call
 
-	held  source.Input
-	in    *source.Input // held, once it is read
-	ends  []func()      // give back what the call holds beside what follows
-	mark  once.Mark
-	place inflight.Place // among those of its peer
+	held       source.Input
+	in         *source.Input  // held, once it is read
+	callShare  inflight.Share // for what is held of the call
+	replyShare inflight.Share // for what is held of its reply
+	ends       []func()       // give back what the call holds beside what follows
+	mark       once.Mark
+	place      inflight.Place // among those of its peer
+}
+
+// ways are what a call gives others to call.
+type ways struct {
+	ctx       context.Context          // of the one call that they are given away for
+	beat      func()                   // live
+	part      func(liferay.Part) error // stream
+	ask, tell func(n int64) error      // take, of the two shares
 }
 
 // answered is what the publisher gets, and how the call ended.
@@ -89,6 +102,8 @@ func (c *call) finish(ctx context.Context) {
 	for _, end := range c.ends {
 		end()
 	}
+	c.callShare.Leave()
+	c.replyShare.Leave()
 	c.engine.Done()
 	c.policy.Engine.Pool.Leave()
 	if c.in != nil {
@@ -100,9 +115,7 @@ func (c *call) finish(ctx context.Context) {
 	if c.turn != nil { // its answer may be kept
 		c.replyRoom = nil
 	}
-	if c.wire != nil {
-		c.wire.Release()
-	}
+	c.said.Release() // also what was read of a call that ended in a fault
 	if c.answer.reply != nil {
 		c.answer.reply.Release()
 	}

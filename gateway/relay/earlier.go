@@ -49,10 +49,11 @@ func (c *call) inUse(ctx context.Context) error {
 // cleanUpAbandoned has the engine delete what an abandoned publish left, under the login of the one
 // that begins.
 func (c *call) cleanUpAbandoned(ctx context.Context, r store.Request) error {
+	c.shares(&c.replyShare)
 	own := cleanup.Call{
 		Service: c.wire.Method.Service, Build: c.policy.Build, Found: r,
 		From: engine.Caller{Login: c.actsAs(), Addr: c.Addr, Site: r.Site}, Engine: &c.policy.Engine,
-		Expected: c.expected(ctx, "void", nil), Heartbeat: c.policy.Heartbeat, Live: c.live, Begun: c.out.Begun,
+		Expected: c.expected("void", nil, c.tell), Heartbeat: c.policy.Heartbeat, Live: c.live, Begun: c.out.Begun,
 		Because: "before call " + c.Ref + ": the publish of " + claims.By(r) + " was abandoned",
 	}
 	if err := own.Run(ctx, c.Visit.Own()); err != nil {

@@ -36,7 +36,9 @@ func (c *call) release(ctx context.Context) error {
 
 // address names the call to the engine's side.
 func (c *call) address() {
-	c.engine.From = engine.Caller{Login: c.actsAs(), Addr: c.Addr, Ref: c.Ref, Site: c.site(), Level: c.req.Level}
+	c.engine.From = engine.Caller{
+		Login: c.actsAs(), Addr: c.Addr, Shown: c.shown.Text(c.Addr), Ref: c.Ref, Site: c.site(), Level: c.req.Level,
+	}
 	c.engine.Request, c.engine.Home, c.engine.Failover = c.request, c.past.Home, c.rule.Failover
 }
 
@@ -57,7 +59,8 @@ func (c *call) receive(ctx context.Context) error {
 	}
 	c.relay.cfg.Pause("answer received")
 	c.answer.status = reply.Status
-	got, err := c.engine.Read(reply, c.expected(ctx, c.rule.Returns, c.replyRoom))
+	c.shares(&c.replyShare)
+	got, err := c.engine.Read(reply, c.expected(c.rule.Returns, c.replyRoom, c.tell))
 	c.answer.reply, c.answer.body, c.answer.void = got.Reply, got.Body, got.Unexecuted
 	if got.End != "" {
 		c.answer.end = got.End
@@ -76,10 +79,10 @@ func (c *call) live() {
 	}
 }
 
-func (c *call) expected(ctx context.Context, returns string, buffer []byte) engine.Expected {
+func (c *call) expected(returns string, buffer []byte, room func(n int64) error) engine.Expected {
 	lim := c.policy.Limits
 	lim.Held = c.policy.ReplyMax
-	return engine.Expected{Returns: returns, Line: c.line(), Limits: lim, Buffer: buffer, Room: c.charge(ctx),
+	return engine.Expected{Returns: returns, Line: c.line(), Limits: lim, Buffer: buffer, Room: room,
 		Attaches: c.rule.Kind == calls.Enable || c.rule.Kind == calls.Disable}
 }
 

@@ -71,7 +71,8 @@ func (c *call) verify(ctx context.Context) error {
 	if !c.req.HasAuthorization {
 		return c.unproven(problems.ReasonNoSecret, "the call carries no credentials", secret.ErrNoCredentials)
 	}
-	peers := c.policy.Candidates(c.Addr)
+	peers := c.policy.Candidates(c.Addr, c.peers)
+	c.peers = peers
 	if p, id := rules.Known(peers, c.req.Authorization); p != nil {
 		c.proved(p, id)
 		return nil

@@ -18,39 +18,41 @@ import (
 // while it comes, after what is known of it by then was judged; what follows it, the method, is
 // held.
 func (c *call) inspect(ctx context.Context) error {
+	c.shares(&c.callShare)
 	c.body.Source = c.conn
 	c.in = &c.held
 	c.in.Begin(&c.body, c.room, c.policy.Limits.Held)
-	var wire *liferay.Call
-	err := c.in.Charge(c.charge(ctx))
+	err := c.in.Charge(c.ask)
 	if err == nil {
-		wire, err = liferay.Read(c.in, c.policy.Limits, func(p liferay.Part) error { return c.stream(ctx, p) })
+		err = c.said.Read(c.in, c.policy.Limits, c.part)
 	}
 	if err != nil {
 		return problems.Unread(ctx, err)
 	}
-	c.wire = wire
+	c.wire = &c.said
 	c.relay.cfg.Pause("envelope validated")
 	return nil
 }
 
-// charge returns how to take memory for what is held of the call, or of its answer.
-func (c *call) charge(ctx context.Context) func(n int64) error {
-	share := c.relay.room.Enter(c.peer.Name, c.policy.CallMemory, c.policy.Heartbeat)
-	c.onEnd(share.Leave)
-	return func(n int64) error {
-		err := share.Take(ctx, n)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return problems.Stopping(err)
-		case errors.Is(err, inflight.ErrHuge):
-			return problems.New(tunnel.Refused, problems.ReasonMemory, "the call takes more memory than one may", err)
-		}
-		return problems.New(tunnel.Refused, problems.ReasonMemory,
-			"large calls that are under way take all memory that calls may have", err)
+// take takes memory for what is held of the call, or of its answer.
+func (c *call) take(ctx context.Context, of *inflight.Share, n int64) error {
+	err := of.Take(ctx, n)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return problems.Stopping(err)
+	case errors.Is(err, inflight.ErrHuge):
+		return problems.New(tunnel.Refused, problems.ReasonMemory, "the call takes more memory than one may", err)
 	}
+	return problems.New(tunnel.Refused, problems.ReasonMemory,
+		"large calls that are under way take all memory that calls may have", err)
+}
+
+// shares begins a share of the memory of all calls, in place of what was there.
+func (c *call) shares(of *inflight.Share) {
+	of.Leave()
+	c.relay.room.Begin(of, c.peer.Name, c.policy.CallMemory, c.policy.Heartbeat)
 }
 
 // stream judges a part by what stands before its content and sends it on. What it was judged as
@@ -153,7 +155,7 @@ func (c *call) reachable(context.Context) error {
 // its request that are under way.
 func (c *call) weigh(others *inflight.Others) error {
 	c.past.Among(others, c.facts.Part, c.policy.Abandoned)
-	decision, refusal := c.rule.Judge(rules.Said(&c.wire.Call, c.rule, c.Login), c.peer.Peer, c.past.Known)
+	decision, refusal := c.rule.JudgeIn(&c.judges, rules.Said(&c.wire.Call, c.rule, c.Login), c.peer.Peer, c.past.Known)
 	if refusal != nil {
 		return problems.Refused(refusal)
 	}

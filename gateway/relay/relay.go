@@ -16,6 +16,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/once"
 	"github.com/stagelock/stagelock/gateway/relay/answer"
 	"github.com/stagelock/stagelock/gateway/relay/claims"
+	"github.com/stagelock/stagelock/gateway/relay/engine"
 	"github.com/stagelock/stagelock/gateway/relay/inflight"
 	"github.com/stagelock/stagelock/gateway/relay/memory"
 	"github.com/stagelock/stagelock/gateway/relay/problems"
@@ -25,6 +26,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
 // Config is what a Relay is built from and keeps for its life; what a reload changes is in Policy.
@@ -124,14 +126,20 @@ func (r *Relay) begin() *call {
 	}
 	c := &call{kit: kit{room: kept(nil), replyRoom: kept(nil)}}
 	c.beat = c.live
+	c.part = func(p liferay.Part) error { return c.stream(c.ctx, p) }
+	c.ask = func(n int64) error { return c.take(c.ctx, &c.callShare, n) }
+	c.tell = func(n int64) error { return c.take(c.ctx, &c.replyShare, n) }
 	return c
 }
 
 // end takes the room of a call back, of which nothing may be used any more.
 func (r *Relay) end(c *call) {
 	clear(c.ends)
+	clear(c.peers)
+	c.ctx = nil
 	*c = call{kit: kit{
-		beat: c.beat, patience: c.patience, ends: c.ends[:0], room: kept(c.room), replyRoom: kept(c.replyRoom),
+		ways: c.ways, patience: c.patience, ends: c.ends[:0], peers: c.peers[:0], said: c.said,
+		room: kept(c.room), replyRoom: kept(c.replyRoom),
 	}}
 	r.calls.Put(c)
 }
@@ -172,6 +180,7 @@ type session struct {
 	relay *Relay
 	conn  *http1.Conn
 	front.Connection
+	shown engine.Shown
 }
 
 // Serve answers the calls of a connection until it ends, and closes it.
@@ -194,6 +203,7 @@ func (s *session) serveOne(ctx context.Context, req *http1.Request, refusal *htt
 	p := rules.Enter(r.Policy)
 	c := r.begin()
 	defer r.end(c)
+	c.ctx = ctx
 	c.session, c.policy, c.steps, c.req, c.refusal = s, p, stepsOf(p, req), req, refusal
 	r.cfg.Visits.Begin(&c.Visit, s.Socket, &p.Rules)
 	c.Method = req.Method

@@ -3,6 +3,7 @@ package visit_test
 import (
 	"io"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -75,5 +76,39 @@ func TestNoOutcomeOfARefusedVisit(t *testing.T) {
 	one.Close(t.Context(), thing{}, func() { t.Error("an outcome was written") })
 	if n := len(k.of(audit.KindOutcome)); n != 0 {
 		t.Errorf("%d outcomes", n)
+	}
+}
+
+// nosy looks at the event that it is to describe itself to.
+type nosy struct {
+	t  *testing.T
+	no int64
+}
+
+func (n nosy) Describe(ev *audit.Event) {
+	if ev.Size != 0 || ev.Fields != nil || ev.Detail != "" || ev.Verdict != "" {
+		n.t.Errorf("something of another visit is there: %+v", ev)
+	}
+	ev.Size, ev.Fields = n.no, map[string]string{"a": "b"}
+}
+
+func TestEventsThatAreUsedAgainAreBlank(t *testing.T) {
+	k := &kept{}
+	v := openPrompt(t, k, true)
+	for i := range int64(100) {
+		one := v.Open(netip.MustParseAddrPort("192.0.2.1:1"), &visit.Rules{})
+		if err := one.Allow(t.Context(), nosy{t, i}, visit.Verdict{Verdict: audit.Allow, Detail: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		one.Close(t.Context(), nosy{t, i}, func() {})
+	}
+	verdicts := slices.DeleteFunc(slices.Clone(k.events), func(ev audit.Event) bool { return ev.Kind != audit.KindVerdict })
+	if len(verdicts) != 100 {
+		t.Errorf("%d verdicts", len(verdicts))
+	}
+	for i, ev := range verdicts {
+		if ev.Size != int64(i) || ev.Fields["a"] != "b" || ev.Detail != "x" {
+			t.Errorf("verdict %d is of another visit: %+v", i, ev)
+		}
 	}
 }

@@ -99,13 +99,14 @@ func (v *Visit) Authenticated(peer, login, keyID string) {
 	v.Peer, v.Login, v.KeyID = peer, login, keyID
 }
 
-// event begins an audit event with what is known of the visit.
-func (v *Visit) event(kind audit.Kind, s Subject) audit.Event {
-	ev := audit.Event{
+// event begins an audit event with what is known of the visit. It goes back with Visits.forget.
+func (v *Visit) event(kind audit.Kind, s Subject) *audit.Event {
+	ev := v.visits.blank()
+	*ev = audit.Event{
 		Kind: kind, Ref: v.Ref, Addr: v.Addr, Socket: v.Socket, Login: v.Login, KeyID: v.KeyID, Peer: v.Peer,
 	}
 	if s != nil {
-		s.Describe(&ev)
+		s.Describe(ev)
 	}
 	return ev
 }
@@ -124,6 +125,7 @@ type Verdict struct {
 // outlives the process. The error is a Problem.
 func (v *Visit) Allow(ctx context.Context, s Subject, d Verdict) error {
 	ev := v.event(audit.KindVerdict, s)
+	defer v.visits.forget(ev)
 	ev.Verdict, ev.Reason, ev.Detail = d.Verdict, d.Reason, d.Detail
 	if d.Fields != nil {
 		ev.Fields = d.Fields
@@ -132,7 +134,7 @@ func (v *Visit) Allow(ctx context.Context, s Subject, d Verdict) error {
 	if d.Reads {
 		write = v.visits.cfg.Audit.Write
 	}
-	if _, err := write(ctx, ev); err != nil {
+	if _, err := write(ctx, *ev); err != nil {
 		return v.visits.Unwritten(err)
 	}
 	v.recorded = true
@@ -170,6 +172,7 @@ func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step str
 		return
 	}
 	ev := v.event(audit.KindVerdict, s)
+	defer all.forget(ev)
 	ev.Verdict, ev.Reason, ev.Detail, ev.Rule = audit.Deny, p.Reason, p.Msg, step
 	if p.Err != nil {
 		ev.Detail += " (" + p.Err.Error() + ")"
@@ -181,7 +184,7 @@ func (v *Visit) Deny(ctx context.Context, s Subject, p *tunnel.Problem, step str
 		ev.ClassPath, ev.Offset = where.Where()
 	}
 	// a refusal at the end of a drain is one too
-	if _, err := all.cfg.Audit.Append(context.WithoutCancel(ctx), ev); err != nil {
+	if _, err := all.cfg.Audit.Append(context.WithoutCancel(ctx), *ev); err != nil {
 		_ = all.Unwritten(err)
 	}
 }
@@ -220,21 +223,27 @@ func (v *Visit) Close(ctx context.Context, s Subject, then func()) {
 	if !v.recorded {
 		return
 	}
-	ev := audit.Event{
-		Kind: audit.KindOutcome, Ref: v.Ref, Peer: v.Peer, Login: v.Login,
-		Ended: audit.Ended{LatencyMicros: v.visits.cfg.Now().Sub(v.Begun).Microseconds()},
-	}
-	s.Describe(&ev)
 	all := v.visits // v may be another visit's by the time that it is written
+	ev := all.blank()
+	defer all.forget(ev)
+	*ev = audit.Event{
+		Kind: audit.KindOutcome, Ref: v.Ref, Peer: v.Peer, Login: v.Login,
+		Ended: audit.Ended{LatencyMicros: all.cfg.Now().Sub(v.Begun).Microseconds()},
+	}
+	s.Describe(ev)
 	if all.cfg.Prompt {
-		all.outcome(context.Background(), ev) // also of a gateway that stops
+		all.outcome(context.Background(), *ev) // also of a gateway that stops
 		then()
 		return
 	}
-	ctx = context.WithoutCancel(ctx)
-	away := all.cfg.Away != nil && all.cfg.Away() != nil
-	taken := all.background.do(away, func() {
-		all.outcome(ctx, ev)
+	all.behind(context.WithoutCancel(ctx), *ev, then)
+}
+
+// behind has the outcome written behind its caller.
+func (v *Visits) behind(ctx context.Context, ev audit.Event, then func()) {
+	away := v.cfg.Away != nil && v.cfg.Away() != nil
+	taken := v.background.do(away, func() {
+		v.outcome(ctx, ev)
 		then()
 	})
 	if !taken {
@@ -246,4 +255,18 @@ func (v *Visits) outcome(ctx context.Context, ev audit.Event) {
 	if _, err := v.cfg.Audit.AppendSoon(ctx, ev); err != nil {
 		_ = v.Unwritten(err)
 	}
+}
+
+// blank returns an event to be filled; subjects describe themselves to it, so it would be an allocation each time.
+func (v *Visits) blank() *audit.Event {
+	if ev, ok := v.events.Get().(*audit.Event); ok {
+		return ev
+	}
+	return &audit.Event{}
+}
+
+// forget takes back an event that was written.
+func (v *Visits) forget(ev *audit.Event) {
+	*ev = audit.Event{}
+	v.events.Put(ev)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -87,6 +88,7 @@ type Visits struct {
 	checks     atomic.Int64          // of balancers, that were refused
 	unwritten  atomic.Pointer[error] // why the last write to log or store failed; nil if it did not
 	background background
+	events     sync.Pool // of *audit.Event: subjects describe themselves to them
 }
 
 // New returns Visits that nobody made yet.

@@ -28,10 +28,20 @@ var everyCall = []check{argumentsFit, peerHasSites, loginsAgree, loginListed}
 // A part may be judged twice: with its declared size before the content streams (Service and Method
 // are not read by then and empty), and with the counted one after.
 func (r *Rule) Judge(c Call, peer Peer, k Known) (Decision, *Refusal) {
+	return r.JudgeIn(&Room{}, c, peer, k)
+}
+
+// Room is where one call after the other is judged, one at a time. Nothing of a call stays in it.
+type Room struct{ j judgement }
+
+// JudgeIn is Judge in a room that the caller has for it.
+func (r *Rule) JudgeIn(room *Room, c Call, peer Peer, k Known) (Decision, *Refusal) {
 	if r == nil || r.decision == Refuse {
 		return Refuse, refuse(CallUnknown, "this call is not one that staging makes", "no rule")
 	}
-	j := &judgement{rule: r, call: c, facts: r.Facts(c), peer: peer, known: k, decision: r.decision}
+	j := &room.j
+	defer func() { *j = judgement{} }()
+	*j = judgement{rule: r, call: c, facts: r.Facts(c), peer: peer, known: k, decision: r.decision}
 	if f := j.run(everyCall); f != nil {
 		return Refuse, f
 	}

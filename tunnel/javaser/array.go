@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/room"
 	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
@@ -22,7 +23,8 @@ func (d *Decoder) array(slot *graph.Slot) (graph.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &graph.Array{Class: class, Mark: graph.Mark{Shape: shape, Weight: graph.Unfinished}}
+	a := d.arrays.One()
+	a.Class, a.Mark = class, graph.Mark{Shape: shape, Weight: graph.Unfinished}
 	if err := d.assign(a); err != nil {
 		return nil, err
 	}
@@ -111,14 +113,14 @@ func (d *Decoder) longs(a *graph.Array, n int) error {
 
 func (d *Decoder) refs(a *graph.Array, n int) error {
 	top := len(d.stack) - 1
-	a.Refs = d.room(min(n, maxGuess))
+	a.Refs = d.empty(min(n, maxGuess))
 	for i := range n {
 		d.stack[top].at = i
 		v, err := d.value(a.Shape.Elem)
 		if err != nil {
 			return err
 		}
-		a.Refs = push(a.Refs, v)
+		a.Refs = room.Push(a.Refs, v)
 	}
 	return nil
 }

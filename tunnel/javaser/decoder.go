@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/room"
 	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
@@ -31,16 +32,22 @@ type Decoder struct {
 	depth   int
 	bulked  bool // there was a bulk array
 
-	objects slab[graph.Object]
-	strings slab[graph.String]
-	values  slab[graph.FieldValue]
-	places  slab[graph.Value]
+	objects room.Slab[graph.Object]
+	arrays  room.Slab[graph.Array]
+	strings room.Slab[graph.String]
+	values  room.Slab[graph.FieldValue]
+	places  room.Slab[graph.Value]
+	pieces  room.Bytes
+	recent  *room.Texts
 	first   struct { // room for small streams, so that they need no allocation of their own
 		handles [40]any
 		types   [12]typeName
 		classes [16]string
 		stack   [8]frame
+		sealed  graph.Extent
 	}
+	sealed bool // so does the extent
+	secret bool // what is read is kept no longer than the stream
 }
 
 // typeName is a signature that was written in full, and its handle.
@@ -57,7 +64,7 @@ type frame struct {
 
 // NewDecoder returns a Decoder of in.
 func NewDecoder(in *source.Input, lim Limits) *Decoder {
-	d := &Decoder{}
+	d := &Decoder{recent: room.NewTexts()}
 	d.begin(in, lim)
 	return d
 }
@@ -75,12 +82,15 @@ func (d *Decoder) Again(in *source.Input, lim Limits) {
 		d.begin(in, lim)
 		return
 	}
-	objects, strings, values, places := d.objects, d.strings, d.values, d.places
-	objects.again()
-	strings.again()
-	values.again()
-	places.again()
-	*d = Decoder{objects: objects, strings: strings, values: values, places: places}
+	objects, arrays, strings, values, places, recent := d.objects, d.arrays, d.strings, d.values, d.places, d.recent
+	objects.Again()
+	arrays.Again()
+	strings.Again()
+	values.Again()
+	places.Again()
+	pieces := d.pieces
+	pieces.Again()
+	*d = Decoder{objects: objects, arrays: arrays, strings: strings, values: values, places: places, pieces: pieces, recent: recent}
 	d.begin(in, lim)
 }
 
@@ -231,16 +241,27 @@ func (d *Decoder) text(slot *graph.Slot, tag byte) (graph.Value, error) {
 		return nil, d.fail(RuleSlot, "a string may not stand here")
 	}
 	from := d.in.Offset() - 1
+	d.secret = slot.Sealed
 	text, err := d.chars(tag)
+	d.secret = false
 	if err != nil {
 		return nil, err
 	}
-	s := d.strings.one()
+	s := d.strings.One()
 	s.Text = text
 	if slot.Sealed {
-		s.Sealed = &graph.Extent{From: from, To: d.in.Offset()}
+		s.Sealed = d.extent()
+		*s.Sealed = graph.Extent{From: from, To: d.in.Offset()}
 	}
 	return s, d.assign(s)
+}
+
+func (d *Decoder) extent() *graph.Extent {
+	if d.sealed {
+		return &graph.Extent{}
+	}
+	d.sealed = true
+	return &d.first.sealed
 }
 
 // chars reads the length and the characters of a string.

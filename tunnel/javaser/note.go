@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/room"
 )
 
 // maxTable is the largest hash table a map of the allowed size has: a larger one is an attack on
@@ -46,8 +47,8 @@ func (d *Decoder) endNote() error {
 	return nil
 }
 
-// room returns an empty slice for n values.
-func (d *Decoder) room(n int) []graph.Value { return d.places.many(n)[:0] }
+// empty returns an empty slice for n values.
+func (d *Decoder) empty(n int) []graph.Value { return d.places.Many(n)[:0] }
 
 // block reads one short block of exactly n bytes.
 func (d *Decoder) block(n int) (graph.Block, error) {
@@ -69,12 +70,12 @@ func (d *Decoder) blockBytes(n int) (graph.Block, error) {
 	if err := d.in.Spend(int64(n)); err != nil {
 		return nil, err
 	}
-	return append(graph.Block{}, b...), nil
+	return d.pieces.Copy(b), nil
 }
 
 func (d *Decoder) timeData(o *graph.Object) error {
 	block, err := d.block(8)
-	o.Note = append(d.room(1), block)
+	o.Note = append(d.empty(1), block)
 	return err
 }
 
@@ -105,7 +106,7 @@ func (d *Decoder) external(o *graph.Object) error {
 	if err != nil {
 		return err
 	}
-	o.Note = append(d.room(1), block)
+	o.Note = append(d.empty(1), block)
 	return d.endNote()
 }
 
@@ -141,7 +142,7 @@ func (d *Decoder) entries(o *graph.Object, shape *graph.Shape, block graph.Block
 	if int64(n) > int64(d.lim.Array) {
 		return d.failf(RuleLimit, "a map of %d entries", n)
 	}
-	o.Note = append(d.room(1+2*int(min(n, maxGuess))), block)
+	o.Note = append(d.empty(1+2*int(min(n, maxGuess))), block)
 	keys := keySet{size: int(min(n, maxGuess))}
 	for range n {
 		if err := d.entry(o, shape, &keys); err != nil {
@@ -164,13 +165,13 @@ func (d *Decoder) entry(o *graph.Object, shape *graph.Shape, keys *keySet) error
 	if msg := keys.add(key); msg != "" {
 		return d.fail(RuleMap, msg)
 	}
-	o.Note = push(o.Note, key)
+	o.Note = room.Push(o.Note, key)
 	d.stack[top].at = -1 - len(o.Note)
 	v, err := d.value(shape.Elem)
 	if err != nil {
 		return err
 	}
-	o.Note = push(o.Note, v)
+	o.Note = room.Push(o.Note, v)
 	return nil
 }
 
@@ -225,7 +226,7 @@ func (d *Decoder) listData(o *graph.Object, shape *graph.Shape) error {
 	if int64(size) > int64(d.lim.Array) {
 		return d.failf(RuleLimit, "a list of %d elements", size)
 	}
-	o.Note = append(d.room(1+int(min(size, maxGuess))), block)
+	o.Note = append(d.empty(1+int(min(size, maxGuess))), block)
 	top := len(d.stack) - 1
 	for range size {
 		d.stack[top].at = -1 - len(o.Note)
@@ -233,7 +234,7 @@ func (d *Decoder) listData(o *graph.Object, shape *graph.Shape) error {
 		if err != nil {
 			return err
 		}
-		o.Note = push(o.Note, v)
+		o.Note = room.Push(o.Note, v)
 	}
 	return nil
 }
@@ -261,7 +262,7 @@ func (d *Decoder) anyNote(o *graph.Object, class *graph.Class, shape *graph.Shap
 		if err != nil {
 			return err
 		}
-		o.Note = push(o.Note, v)
+		o.Note = room.Push(o.Note, v)
 	}
 }
 

@@ -17,7 +17,7 @@ func (d *Decoder) object(slot *graph.Slot) (graph.Value, error) {
 	if class.IsArray() {
 		return nil, d.fail(RuleClass, "an array class where an object begins")
 	}
-	o := d.objects.one()
+	o := d.objects.One()
 	o.Class, o.Mark = class, graph.Mark{Shape: shape, Weight: graph.Unfinished}
 	if err := d.assign(o); err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func (d *Decoder) object(slot *graph.Slot) (graph.Value, error) {
 		if err := d.in.Spend(int64(n) * fieldCost); err != nil {
 			return nil, err
 		}
-		o.Fields = d.values.many(n)
+		o.Fields = d.values.Many(n)
 	}
 	if err := d.classData(o, class, shape); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/stagelock/stagelock/tunnel/javaser/graph"
+	"github.com/stagelock/stagelock/tunnel/javaser/room"
 	"github.com/stagelock/stagelock/tunnel/javaser/source"
 )
 
@@ -52,9 +53,20 @@ func (d *Decoder) shared(b []byte) (string, error) {
 	if err := d.in.Spend(int64(len(b))); err != nil {
 		return "", err
 	}
+	place := -1
+	if !d.secret {
+		again, at, ok := d.recent.Find(b)
+		if ok {
+			return again, nil
+		}
+		place = at
+	}
 	s, err := graph.DecodeText(b)
 	if err != nil {
 		return "", d.fail(RuleText, err.Error())
+	}
+	if s == string(b) { // as it stands in the stream
+		d.recent.Keep(place, s)
 	}
 	return s, nil
 }
@@ -64,7 +76,7 @@ func (d *Decoder) assign(v any) error {
 	if len(d.handles) >= d.lim.Handles {
 		return d.fail(RuleLimit, "too many objects")
 	}
-	d.handles = push(d.handles, v)
+	d.handles = room.Push(d.handles, v)
 	return nil
 }
 

@@ -40,7 +40,7 @@ func (c *Call) readArguments() error {
 		return problem(ReasonArguments, fmt.Sprintf("%s has %d parameters, the call carries %d arguments",
 			c.Method.Name, len(c.Method.Parameters), len(c.args.Refs)), nil)
 	}
-	c.Args = make([]any, len(c.args.Refs))
+	c.Args = slices.Grow(c.values[:0], len(c.args.Refs))[:len(c.args.Refs)]
 	for i, v := range c.args.Refs {
 		if err := c.checkArgument(i, v); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -24,8 +25,8 @@ var errKey = errors.New("not a method key of class names")
 
 // readKey parses the block of a MethodKey: the declaring class, the method's name, and its
 // parameter types. Only class tags pass; context names (class loaders) are bounded and ignored, as
-// the engine falls back from unknown ones.
-func readKey(b []byte) (tunnel.Method, error) {
+// the engine falls back from unknown ones. The parameters are in room if that is enough.
+func readKey(b []byte, room []string) (tunnel.Method, error) {
 	k := keyReader{b: b, common: schema.Shapes().Common}
 	if n := k.u32(); int64(n) != int64(len(k.b)) {
 		return tunnel.Method{}, fmt.Errorf("%w: length %d in a block of %d", errKey, n, len(b))
@@ -36,7 +37,7 @@ func readKey(b []byte) (tunnel.Method, error) {
 		return tunnel.Method{}, fmt.Errorf("%w: %d parameters", errKey, n)
 	}
 	if n > 0 {
-		m.Parameters = make([]string, 0, n)
+		m.Parameters = slices.Grow(room, int(n))
 	}
 	for range n {
 		m.Parameters = append(m.Parameters, k.class())

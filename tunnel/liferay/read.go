@@ -26,15 +26,19 @@ type Call struct {
 	args     *graph.Array
 	password *graph.String // nil if the body carries null
 	decoder  *javaser.Decoder
+
+	early      partReader
+	values     [4]any // room for Args
+	parameters [8]string
 }
 
-// Release gives back what the call was read with. The call may not be used any more, but for what it named:
-// texts and numbers.
+// Release gives back what the call was read with. The call may not be used any more, but for what it named,
+// texts and numbers, and to read another one.
 func (c *Call) Release() {
 	if c.decoder != nil {
 		schema.Shapes().Release(c.decoder)
 	}
-	*c = Call{}
+	*c = Call{early: partReader{bulk: c.early.bulk}}
 }
 
 // Part is a call that carries content, at the moment its content begins. Its method is not known
@@ -53,26 +57,43 @@ type Part struct {
 // behind the content. Refusals are *tunnel.Problem; errors of part are returned as they are. A nil
 // part refuses calls with content.
 func Read(in *source.Input, lim javaser.Limits, part func(Part) error) (*Call, error) {
-	shapes := schema.Shapes()
-	d := shapes.Decoder(in, lim)
-	var early *partReader
-	if part != nil {
-		early = &partReader{decoder: d, part: part}
-		d.Bulk = early.read
-	}
-	v, err := d.Decode(shapes.Request)
-	if err != nil {
-		return nil, refusal(err)
-	}
-	call, err := callOf(v.(*graph.Object))
-	if err != nil {
+	call := &Call{}
+	if err := call.Read(in, lim, part); err != nil {
 		return nil, err
 	}
-	call.decoder = d
-	if early != nil && early.called && call.Method.Name != methodUpdate {
-		return nil, problem(ReasonArguments, "only updateStagingRequest carries content", nil)
-	}
 	return call, nil
+}
+
+// Read is the func Read in a place of the caller's, which holds no call: a new one, or one that was released. After
+// an error it holds none either, and may be used again.
+func (c *Call) Read(in *source.Input, lim javaser.Limits, part func(Part) error) error {
+	shapes := schema.Shapes()
+	d := shapes.Decoder(in, lim)
+	c.early.decoder, c.early.part, c.early.called = d, part, false
+	if c.early.bulk == nil {
+		c.early.bulk = c.early.read
+	}
+	if part != nil {
+		d.Bulk = c.early.bulk
+	}
+	err := c.read(d, shapes.Request)
+	if err == nil && c.early.called && c.Method.Name != methodUpdate {
+		err = problem(ReasonArguments, "only updateStagingRequest carries content", nil)
+	}
+	if err != nil { // the decoder may be asked where it stopped: it is not used again
+		*c = Call{early: partReader{bulk: c.early.bulk}}
+		return err
+	}
+	c.decoder = d
+	return nil
+}
+
+func (c *Call) read(d *javaser.Decoder, request *graph.Slot) error {
+	v, err := d.Decode(request)
+	if err != nil {
+		return refusal(err)
+	}
+	return c.fill(v.(*graph.Object))
 }
 
 // partReader hands content on.
@@ -80,6 +101,7 @@ type partReader struct {
 	decoder *javaser.Decoder
 	part    func(Part) error
 	called  bool
+	bulk    func(held []byte, size int64, c *source.Content) error // read, made once
 }
 
 func (r *partReader) read(held []byte, size int64, c *source.Content) error {
@@ -136,22 +158,31 @@ func partOf(open []graph.Value, size int64) (*Part, error) {
 
 // callOf reads a whole decoded request.
 func callOf(root *graph.Object) (*Call, error) {
-	c := &Call{root: root}
-	handler, _ := root.Ref("_value").(*graph.Object)
-	if handler == nil {
-		return nil, problem(ReasonArguments, "a call without a method", nil)
-	}
-	if err := c.readPrincipal(); err != nil {
+	c := &Call{}
+	if err := c.fill(root); err != nil {
 		return nil, err
 	}
+	return c, nil
+}
+
+// fill reads a whole decoded request into an empty call.
+func (c *Call) fill(root *graph.Object) error {
+	c.root = root
+	handler, _ := root.Ref("_value").(*graph.Object)
+	if handler == nil {
+		return problem(ReasonArguments, "a call without a method", nil)
+	}
+	if err := c.readPrincipal(); err != nil {
+		return err
+	}
 	key := handler.Ref("_methodKey").(*graph.Object)
-	method, err := readKey(key.Note[0].(graph.Block))
+	method, err := readKey(key.Note[0].(graph.Block), c.parameters[:0])
 	if err != nil {
-		return nil, problem(ReasonKey, "the call does not name a method in the form that a publisher writes", err)
+		return problem(ReasonKey, "the call does not name a method in the form that a publisher writes", err)
 	}
 	c.Method = method
 	c.args = handler.Ref("_arguments").(*graph.Array)
-	return c, c.readArguments()
+	return c.readArguments()
 }
 
 func (c *Call) readPrincipal() error {

@@ -57,28 +57,37 @@ func (r *Reply) Release() {
 // *javaser.Error for a stream that is not allowed, ErrEmptyReply, ErrReturnType, or the reader's
 // own. With resets it allows heartbeats before the object, as a client must.
 func ReadReply(in *source.Input, lim javaser.Limits, returns string, resets bool) (*Reply, error) {
+	r := &Reply{}
+	if err := r.Read(in, lim, returns, resets); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Read is ReadReply in a place of the caller's, which holds no reply: a new one, or one that was released.
+func (r *Reply) Read(in *source.Input, lim javaser.Limits, returns string, resets bool) error {
 	shapes := schema.Shapes()
 	slot, ok := shapes.Replies[returns]
 	if !ok {
-		return nil, fmt.Errorf("%w: %s", ErrReturnType, returns)
+		return fmt.Errorf("%w: %s", ErrReturnType, returns)
 	}
 	d := shapes.Decoder(in, forReply(lim))
 	d.Resets = resets
 	v, err := d.Decode(slot)
 	if err != nil {
 		if !isEmpty(err, in, resets) {
-			return nil, err
+			return err
 		}
 		if returns != "void" {
-			return nil, ErrEmptyReply
+			return ErrEmptyReply
 		}
-		return &Reply{}, nil
+		return nil
 	}
-	r := &Reply{root: v, Thrown: thrown(v), decoder: d}
+	*r = Reply{root: v, Thrown: thrown(v), decoder: d}
 	if r.Thrown == nil {
 		r.Value = plain(v)
 	}
-	return r, nil
+	return nil
 }
 
 // forReply widens the limits of a request where exceptions need it: ten causes, each of a class of

@@ -13,6 +13,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel/http1/forward"
 	"github.com/stagelock/stagelock/tunnel/http1/grammar"
 	"github.com/stagelock/stagelock/tunnel/javaser/source"
+	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 
 // Attempt is one call on its way to the engine. It belongs to one goroutine. Done must be called.
@@ -31,6 +32,7 @@ type Attempt struct {
 	length   int64
 	held     []byte       // a small call as it is sent
 	in       source.Input // the reply
+	said     liferay.Reply
 	fields   [4]grammar.Field
 }
 

@@ -50,9 +50,24 @@ type Config struct {
 type Caller struct {
 	Login string
 	Addr  netip.Addr
+	Shown string // Addr as text, if that is known; else it is made
 	Ref   string // of the call
 	Site  int64  // that it is about; 0: none
 	Level string // what the staging engine says it is, for another gateway behind this one
+}
+
+// Shown is an address as text: most calls of a connection come from the same one.
+type Shown struct {
+	addr netip.Addr
+	text string
+}
+
+// Text returns addr as text.
+func (s *Shown) Text(addr netip.Addr) string {
+	if s.text == "" || addr != s.addr {
+		s.addr, s.text = addr, addr.String()
+	}
+	return s.text
 }
 
 // head returns the head of the call for its node. Nothing of the client's is copied.
@@ -61,11 +76,15 @@ func (a *Attempt) head(length int64) forward.RequestHead {
 	if c.HostOf != nil {
 		host = cmp.Or(c.HostOf(from.Site), host)
 	}
+	shown := from.Shown
+	if shown == "" {
+		shown = from.Addr.String()
+	}
 	h := forward.RequestHead{
 		Target: c.PathContext + TunnelPath, Host: host, ContentType: ContentType,
 		Authorization: c.Key.Authorization(from.Login, c.Encoded, false),
 		ContentLength: length,
-		Fields: append(a.fields[:0], grammar.Field{Name: "X-Forwarded-For", Value: from.Addr.String()},
+		Fields: append(a.fields[:0], grammar.Field{Name: "X-Forwarded-For", Value: shown},
 			grammar.Field{Name: "X-Forwarded-Proto", Value: "https"},
 			grammar.Field{Name: "X-Stagelock-Reference", Value: from.Ref}),
 	}

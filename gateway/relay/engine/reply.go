@@ -46,21 +46,9 @@ func (a *Attempt) Read(reply *forward.Reply, want Expected) (Answer, error) {
 	}
 	in := &a.in
 	in.Begin(reply, want.Buffer, want.Limits.Held)
-	r, err := readCharged(in, want)
-	var full *source.NoRoom
-	if errors.As(err, &full) {
-		a.exchange.Cut()
-		return Answer{}, badAnswer(ReasonMemory, crowdedOut, err)
-	}
-	var fault *forward.Fault
-	if errors.As(err, &fault) && oversized[fault.Reason] {
-		return Answer{}, badAnswer(ReasonReply, carriedOut, err)
-	}
-	if errors.As(err, &fault) {
-		return Answer{}, a.failed(err)
-	}
+	r, err := a.readCharged(want)
 	if err != nil {
-		return a.salvageException(reply, in, want, err)
+		return a.unread(reply, want, err)
 	}
 	reason := reply.Field(reasonField)
 	a.exchange.Done()
@@ -76,11 +64,29 @@ func (a *Attempt) Read(reply *forward.Reply, want Expected) (Answer, error) {
 	return got, nil
 }
 
-func readCharged(in *source.Input, want Expected) (*liferay.Reply, error) {
-	if err := in.Charge(want.Room); err != nil {
+// unread is for a reply that could not be read as what it must be.
+func (a *Attempt) unread(reply *forward.Reply, want Expected, err error) (Answer, error) {
+	var full *source.NoRoom
+	if errors.As(err, &full) {
+		a.exchange.Cut()
+		return Answer{}, badAnswer(ReasonMemory, crowdedOut, err)
+	}
+	var fault *forward.Fault
+	switch {
+	case !errors.As(err, &fault):
+		return a.salvageException(reply, &a.in, want, err)
+	case oversized[fault.Reason]:
+		return Answer{}, badAnswer(ReasonReply, carriedOut, err)
+	}
+	return Answer{}, a.failed(err)
+}
+
+func (a *Attempt) readCharged(want Expected) (*liferay.Reply, error) {
+	if err := a.in.Charge(want.Room); err != nil {
 		return nil, err
 	}
-	return liferay.ReadReply(in, want.Limits, want.Returns, false)
+	a.said.Release()
+	return &a.said, a.said.Read(&a.in, want.Limits, want.Returns, false)
 }
 
 func exceptionEnd(class string) string { return "exception " + class }

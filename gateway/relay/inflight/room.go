@@ -39,7 +39,14 @@ type Share struct {
 // Enter returns the share of a call of the peer, in which nothing is taken yet. All calls together may take
 // most bytes, and a call that finds no room waits for others to end: that long in all, however often it takes.
 func (r *Room) Enter(peer string, most int64, wait time.Duration) *Share {
-	return &Share{room: r, peer: peer, most: most, wait: wait}
+	s := &Share{}
+	r.Begin(s, peer, most, wait)
+	return s
+}
+
+// Begin is Enter in a place of the caller's. What a share there had must have been given back.
+func (r *Room) Begin(s *Share, peer string, most int64, wait time.Duration) {
+	*s = Share{room: r, peer: peer, most: most, wait: wait}
 }
 
 // Taken returns how many bytes all calls have.

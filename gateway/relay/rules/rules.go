@@ -61,9 +61,9 @@ func (p *Peer) From(addr netip.Addr) bool { return p.Addresses == nil || p.Addre
 // Target returns the outside target that calls must have.
 func (p *Policy) Target() string { return p.PathContext + engine.TunnelPath }
 
-// Candidates returns the peers that may come from addr.
-func (p *Policy) Candidates(addr netip.Addr) []*Peer {
-	var found []*Peer
+// Candidates returns the peers that may come from addr, in room if that is enough.
+func (p *Policy) Candidates(addr netip.Addr, room []*Peer) []*Peer {
+	found := room[:0]
 	for i := range p.Peers {
 		if p.Peers[i].From(addr) {
 			found = append(found, &p.Peers[i])

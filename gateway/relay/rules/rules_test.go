@@ -13,7 +13,7 @@ import (
 func TestTheZeroPolicyAdmitsNobody(t *testing.T) {
 	var p rules.Policy
 	addr := netip.MustParseAddr("10.1.2.3")
-	if p.Hosts.Contains(addr) || len(p.Candidates(addr)) > 0 || p.Local(addr) {
+	if p.Hosts.Contains(addr) || len(p.Candidates(addr, nil)) > 0 || p.Local(addr) {
 		t.Error("the zero policy admits somebody")
 	}
 }
@@ -27,7 +27,7 @@ func TestCandidatesAreThePeersOfTheAddress(t *testing.T) {
 		{Peer: calls.Peer{Name: "everywhere"}}, {Peer: calls.Peer{Name: "ten"}, Addresses: ten},
 	}}
 	for addr, want := range map[string]int{"10.1.2.3": 2, "192.0.2.1": 1} {
-		if got := p.Candidates(netip.MustParseAddr(addr)); len(got) != want || got[0] != &p.Peers[0] {
+		if got := p.Candidates(netip.MustParseAddr(addr), nil); len(got) != want || got[0] != &p.Peers[0] {
 			t.Errorf("%s: %d peers, want %d", addr, len(got), want)
 		}
 	}

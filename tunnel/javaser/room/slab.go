@@ -1,4 +1,4 @@
-package javaser
+package room
 
 import "slices"
 
@@ -8,27 +8,27 @@ const (
 	maxChunk = 96
 )
 
-// slab hands out values of one type from chunks that grow with use: one allocation in place of
-// many.
-type slab[T any] struct {
+// Slab hands out values of one type from chunks that grow with use: one allocation in place of
+// many. The zero Slab is ready. It belongs to one goroutine.
+type Slab[T any] struct {
 	free  []T
 	first []T // the first chunk, for another stream
 	chunk int
 }
 
-// again takes back all that was handed out.
-func (s *slab[T]) again() {
+// Again takes back all that was handed out, of which nothing may be used any more.
+func (s *Slab[T]) Again() {
 	clear(s.first)
 	s.free, s.chunk = s.first, len(s.first)
 }
 
-// one returns a zero value.
-func (s *slab[T]) one() *T {
-	return &s.many(1)[0]
+// One returns a zero value.
+func (s *Slab[T]) One() *T {
+	return &s.Many(1)[0]
 }
 
-// many returns n zero values, which nobody else appends to.
-func (s *slab[T]) many(n int) []T {
+// Many returns n zero values, which nobody else appends to.
+func (s *Slab[T]) Many(n int) []T {
 	if n > maxChunk/2 {
 		return make([]T, n)
 	}
@@ -44,9 +44,9 @@ func (s *slab[T]) many(n int) []T {
 	return own
 }
 
-// push appends v to what has arrived. It doubles: append alone grows long slices by a quarter and
+// Push appends v to what has arrived. It doubles: append alone grows long slices by a quarter and
 // leaves five times their size behind.
-func push[T any](s []T, v T) []T {
+func Push[T any](s []T, v T) []T {
 	if len(s) == cap(s) {
 		s = slices.Grow(s, max(4, len(s)))
 	}
