@@ -73,6 +73,10 @@ func (sh shell) runEngine(c *cli.Context) (err error) {
 		return err
 	}
 	e, err := engine.New(cfg)
+	var unusable *fs.PathError
+	if errors.As(err, &unusable) {
+		return &term.DataError{Msg: err.Error(), Cure: "name a folder with --data that this user can make and write"}
+	}
 	if err != nil {
 		return err
 	}
@@ -110,8 +114,9 @@ func (sh shell) engineConfig(c *cli.Context, dir string) (engine.Config, error) 
 		Context: c.String("context"), Patch: c.String("patch"), AnyBuild: c.Bool("any-build"), Now: sh.Now, Rand: sh.Rand,
 		Verify:    servlet.Tokens(line, key.Token),
 		Authorize: func(login string) string { return key.Authorization(login, false, false) }}
-	if cfg.LoginBy = content.LoginBy(c.String("login-by")); !cfg.LoginBy.Valid() {
-		return cfg, flags.Misused(c, "--login-by %s: want mail, screen-name or id", cfg.LoginBy)
+	cfg.LoginBy = content.LoginBy(c.String("login-by"))
+	if err := checked(c, cfg); err != nil {
+		return cfg, err
 	}
 	if cfg.Buffer, err = flags.ParseSize(c.String("buffer")); err != nil {
 		return cfg, flags.Misused(c, "--buffer: %v", err)
@@ -161,6 +166,7 @@ func token(path string, random io.Reader) (string, error) {
 
 func (sh shell) greet(dir string, l engine.Listeners) error {
 	g := engineStarted{Listen: l.Tunnel.Addr().String(), Commands: l.Commands.Addr().String(), Data: dir}
+	sh.warnOfCommands(l.Commands.Addr())
 	if sh.JSON {
 		return sh.Print(g)
 	}
