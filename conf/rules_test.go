@@ -308,6 +308,11 @@ var ruleRows = []struct {
 	{"sync-url", "", syncOn + ", peers: [{key: AAAAAAAAAAAAAAAAAAAA, kinds: [page], url: \"http://x\"}]}\n", []string{"live.yaml:13: sync.peers[0].url: is needed"}},
 	{"sync-kind", "", syncOn + ", peers: [{key: AAAAAAAAAAAAAAAAAAAA, direction: from, kinds: [Page]}]}\n", []string{"live.yaml:13: sync.peers[0].kinds: is no kind of object: Page"}},
 	{"sync-kinds", "", syncOn + ", peers: [{key: AAAAAAAAAAAAAAAAAAAA, direction: from}]}\n", []string{"live.yaml:13: warning: sync.peers[0].kinds: is empty"}},
+	{"sync-path", "", syncOn + ", peers: [" + syncPeer + ", paths: [Shop, Shop/]}]}\n", []string{"live.yaml:13: sync.peers[0].paths: is no path: Shop/"}},
+	{"sync-path", "", syncOn + ", peers: [" + syncPeer + ", paths: [Shop/Page/x]}]}\n", []string{"live.yaml:13: sync.peers[0].paths: is no path: Shop/Page/x"}},
+	{"sync-approve", "", syncOn + ", peers: [" + syncPeer + ", approve: [page, tag]}]}\n", []string{"live.yaml:13: warning: sync.peers[0].approve: lists what is not in kinds: tag"}},
+	{"sync-system", "", syncOn + ", peers: [{key: AAAAAAAAAAAAAAAAAAAA, direction: from, kinds: [page, user, kentico.cms.role, setting], approve: [user]}]}\n",
+		[]string{"live.yaml:13: warning: sync.peers[0].kinds: lets it change who may do what here: kentico.cms.role, setting"}},
 	{"sync-prefer", "", syncOn + ", conflicts: prefer}\n", []string{"live.yaml:13: sync.prefer: is for conflicts: prefer"}},
 }
 

@@ -9,8 +9,13 @@ import (
 var (
 	syncKey  = regexp.MustCompile(`^[A-Z2-7]{20}$`)
 	syncName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
+	syncPath = regexp.MustCompile(`^[^/\x00-\x1f\x7f]{1,200}(/[a-z][a-z0-9.-]{0,99}(/[^/\x00-\x1f\x7f]+)*)?$`)
 	syncKind = regexp.MustCompile(`^[a-z][a-z0-9.-]{0,99}$`)
 )
+
+// systemKinds are kinds, or ends of kinds behind a dot, of objects that say who may do what, or that are code.
+var systemKinds = []string{"user", "users", "role", "roles", "usergroup", "permission", "permissions", "setting", "settings", "settingskey",
+	"template", "pagetemplate", "transformation", "webpart", "stylesheet", "layout", "workflow", "scheduledtask"}
 
 func badKey(s string) (string, bool) { return s, !syncKey.MatchString(s) }
 
@@ -64,6 +69,29 @@ var syncRules = []rule{
 	{"sync-kinds", true, "is empty: nothing is exchanged with it", "list kinds, such as [page, article, document]",
 		func(_ *loader, c *Config) []finding {
 			return eachSyncPeer(c, "kinds", func(p SyncPeer) (string, bool) { return "", len(p.Kinds) == 0 })
+		}},
+	{"sync-path", false, "is no path: %s", "write a site, site/kind or site/kind/id, as stagelock sync log prints them, without a / at either end",
+		func(_ *loader, c *Config) []finding {
+			return eachSyncPeer(c, "paths", func(p SyncPeer) (string, bool) {
+				i := slices.IndexFunc(p.Paths, func(s string) bool { return !syncPath.MatchString(s) })
+				return strings.Join(p.Paths[max(i, 0):], ", "), i >= 0
+			})
+		}},
+	{"sync-approve", true, "lists what is not in kinds: %s", "add it to kinds, or drop it from approve",
+		func(_ *loader, c *Config) []finding {
+			return eachSyncPeer(c, "approve", func(p SyncPeer) (string, bool) {
+				i := slices.IndexFunc(p.Approve, func(k string) bool { return !slices.Contains(p.Kinds, k) })
+				return strings.Join(p.Approve[max(i, 0):], ", "), i >= 0
+			})
+		}},
+	{"sync-system", true, "lets it change who may do what here: %s", "list such kinds in approve too, or take them out",
+		func(_ *loader, c *Config) []finding {
+			return eachSyncPeer(c, "kinds", func(p SyncPeer) (string, bool) {
+				open := slices.DeleteFunc(slices.Clone(p.Kinds), func(k string) bool {
+					return !slices.Contains(systemKinds, k[strings.LastIndexByte(k, '.')+1:]) || slices.Contains(p.Approve, k)
+				})
+				return strings.Join(open, ", "), len(open) > 0 && p.Direction != "to"
+			})
 		}},
 	{"sync-prefer", false, "is for conflicts: prefer, which needs it", "list the keys of servers, the first one wins; or write conflicts: hold",
 		func(_ *loader, c *Config) []finding {

@@ -116,6 +116,7 @@ var mayImport = map[string][]string{
 	"conf/vendor":           {"conf/format", "conf/settings", "conf/settings/origin", "conf/settings/suggest"},
 	"gateway":               {},
 	"gateway/admin":         {"gateway/status", "tunnel"},
+	"gateway/approval":      {"store", "store/exchange", "tunnel/sync"},
 	"gateway/audit":         {"gateway/audit/chain", "store", "store/files", "tunnel"},
 	"gateway/audit/audittest": {
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store",
@@ -150,10 +151,11 @@ var mayImport = map[string][]string{
 		"conf/bounded", "conf/settings", "conf/settings/origin", "conf/vendor",
 	},
 	"gateway/exchange": {
-		"gateway/inbox", "gateway/outbox", "gateway/replica", "policy/topology", "store", "store/exchange",
+		"gateway/approval", "gateway/exchange/far", "gateway/inbox", "gateway/outbox", "gateway/replica", "policy/topology", "store", "store/exchange",
 		"tunnel/source", "tunnel/sync",
 	},
-	"gateway/front": {"gateway/visit", "policy", "policy/quota", "tunnel", "tunnel/http1", "tunnel/http1/wire"},
+	"gateway/exchange/far": {"tunnel/sync"},
+	"gateway/front":        {"gateway/visit", "policy", "policy/quota", "tunnel", "tunnel/http1", "tunnel/http1/wire"},
 	"gateway/inbox": {
 		"gateway/outbox", "store", "store/exchange", "tunnel", "tunnel/signed", "tunnel/sync",
 	},
@@ -182,7 +184,7 @@ var mayImport = map[string][]string{
 	"gateway/node/lines":   {},
 	"gateway/node/reloads": {"conf", "gateway/admin", "gateway/audit", "gateway/status"},
 	"gateway/node/servers": {
-		"conf", "conf/bounded", "gateway/audit", "gateway/exchange", "gateway/inbox",
+		"conf", "conf/bounded", "gateway/approval", "gateway/audit", "gateway/exchange", "gateway/inbox",
 		"gateway/replica", "gateway/status", "gateway/visit", "policy", "store", "store/blobs", "store/exchange",
 		"tunnel", "tunnel/source", "tunnel/sync",
 	},

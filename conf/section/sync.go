@@ -29,7 +29,9 @@ type SyncPeer struct {
 	URL       *url.URL `yaml:"url" restart:"true" doc:"Its gateway; not needed for direction: from."`
 	CA        Path     `yaml:"ca" restart:"true" doc:"File with the authority that its certificate is signed by; empty for the system's."`
 	Direction string   `yaml:"direction" default:"both" oneof:"both to from" restart:"true" doc:"to: changes go there. from: they come from there. both: both."`
-	Kinds     []string `yaml:"kinds" restart:"true" doc:"Kinds of objects that are exchanged with it, such as page, article, document; none if empty."`
-	Deletes   bool     `yaml:"deletes" default:"false" restart:"true" doc:"It may delete objects here."`
-	PerHour   int      `yaml:"max_deletes_per_hour" default:"50" min:"0" restart:"true" doc:"How many it may delete in an hour; more stops its queue until somebody looks."`
+	Kinds     []string `yaml:"kinds" doc:"Kinds of objects that are exchanged with it, such as page, article, document; none if empty. A kind that says who may do what, such as user, role or setting, travels only if it stands here."`
+	Paths     []string `yaml:"paths" doc:"Where objects that are exchanged with it lie: a site, or site/kind, or more of the name that stagelock sync log prints. Everywhere if empty."`
+	Approve   []string `yaml:"approve" doc:"Kinds of objects whose changes somebody must approve here, with stagelock sync approve, before they are applied."`
+	Deletes   bool     `yaml:"deletes" default:"false" doc:"It may delete objects here."`
+	PerHour   int      `yaml:"max_deletes_per_hour" default:"50" min:"0" doc:"How many it may delete in an hour; more stops its queue until somebody looks."`
 }

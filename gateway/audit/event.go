@@ -20,7 +20,6 @@ const (
 	KindStart      Kind = "start"      // the process began
 	KindStop       Kind = "stop"       // the process ended in order
 	KindDrain      Kind = "drain"      // the process takes no new calls
-	KindSync       Kind = "sync"       // what was accepted or refused of a change between servers
 	KindWitness    Kind = "witness"    // what a gateway found in the logs of others
 	KindSummary    Kind = "summary"    // refusals that have no record of their own
 	KindCheckpoint Kind = "checkpoint" // written by the log itself
@@ -28,10 +27,22 @@ const (
 	KindDamaged    Kind = "damaged"    // never written: List shows a line so that it could not read
 )
 
+// The kinds of events about a change between servers.
+const (
+	KindSyncAccepted Kind = "sync.accepted" // it is known, or was approved, and nothing new is shown
+	KindSyncApplied  Kind = "sync.applied"  // the engine has it
+	KindSyncHeld     Kind = "sync.held"     // until somebody decides a conflict, or approves it
+	KindSyncResolved Kind = "sync.resolved" // it is what somebody decided about a conflict
+	KindSyncRefused  Kind = "sync.refused"
+	KindSyncEcho     Kind = "sync.echo" // the engine wrote again what it shows already: no change
+)
+
 // appendable are the kinds that Append takes.
 var appendable = map[Kind]bool{
 	KindVerdict: true, KindOutcome: true, KindConfig: true, KindSummary: true, KindStart: true,
-	KindStop: true, KindDrain: true, KindWitness: true, KindSync: true,
+	KindStop: true, KindDrain: true, KindWitness: true,
+	KindSyncAccepted: true, KindSyncApplied: true, KindSyncHeld: true, KindSyncResolved: true, KindSyncRefused: true,
+	KindSyncEcho: true,
 }
 
 // Verdict says what became of a call.

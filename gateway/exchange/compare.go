@@ -27,8 +27,8 @@ type Difference struct {
 // maxDifferences is how many are listed.
 const maxDifferences = 1000
 
-// page is what this server shows of objects of those kinds.
-func (x *Exchange) page(ctx context.Context, kinds []string, c sync.Compare) (p sync.Page, err error) {
+// page is what this server shows of those objects.
+func (x *Exchange) page(ctx context.Context, covers func(o sync.Object) bool, c sync.Compare) (p sync.Page, err error) {
 	p = sync.Page{Shown: []sync.Shown{}, Last: c.After}
 	limit := max(1, min(c.Limit, sync.MaxCompare))
 	names, err := x.cfg.Book.Objects(ctx, c.After, limit)
@@ -36,7 +36,7 @@ func (x *Exchange) page(ctx context.Context, kinds []string, c sync.Compare) (p 
 		return p, err
 	}
 	p.Last, p.More = names[len(names)-1], len(names) == limit
-	names = slices.DeleteFunc(names, func(o sync.Object) bool { return !slices.Contains(kinds, o.Kind()) })
+	names = slices.DeleteFunc(names, func(o sync.Object) bool { return !covers(o) })
 	states, err := x.cfg.Book.States(ctx, names...)
 	for _, s := range states {
 		if v := s.Show(); v != nil && v.Op == sync.Put {
@@ -86,7 +86,7 @@ func (x *Exchange) compare(ctx context.Context, o Order) (any, error) {
 		return nil, err
 	}
 	out := Comparison{Target: n.of(p.ID), Differences: []Difference{}}
-	here := side{more: true, read: func(ctx context.Context, c sync.Compare) (sync.Page, error) { return x.page(ctx, p.Kinds, c) }}
+	here := side{more: true, read: func(ctx context.Context, c sync.Compare) (sync.Page, error) { return x.page(ctx, p.Covers, c) }}
 	there := side{more: true, read: x.clients[p.ID].Compare}
 	if err := out.hold(ctx, here, there); err != nil {
 		return nil, err

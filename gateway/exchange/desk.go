@@ -26,6 +26,7 @@ type Status struct {
 	Conflicts int             `json:"conflicts"`
 	Here      int             `json:"here"` // of them, to be decided on this server
 	Dead      int             `json:"dead"`
+	Approvals int             `json:"approvals"` // changes that somebody must approve here
 	Have      []Counter       `json:"have"`
 	Servers   []ServerStatus  `json:"servers"`
 	Links     []sync.ServerID `json:"links"` // to which changes of this server go
@@ -128,17 +129,20 @@ type Order struct {
 	For     time.Duration `json:"for,omitempty"`
 	Limit   int           `json:"limit,omitempty"`
 	Digest  string        `json:"digest,omitempty"`
+	Deletes bool          `json:"deletes,omitempty"`
 }
 
 // Done says what an order did.
 type Done struct {
-	N  int     `json:"n"`
-	ID sync.ID `json:"id,omitzero"`
+	N     int     `json:"n"`
+	ID    sync.ID `json:"id,omitzero"`
+	State string  `json:"state,omitempty"` // of a change that was approved: applied, conflict, approved; or refused
+	Text  string  `json:"text,omitempty"`  // why it is no more than approved
 }
 
 // Failure is why an order was not carried out.
 type Failure struct {
-	Code    string `json:"code"` // elsewhere, no-conflict, no-version, moved, unknown, input, peer, failed
+	Code    string `json:"code"` // elsewhere, no-conflict, no-version, moved, unknown, input, peer, denied, failed
 	Message string `json:"message"`
 }
 
@@ -152,7 +156,7 @@ func (x *Exchange) Handler() http.Handler {
 	orders := map[string]func(context.Context, Order) (any, error){
 		"status": x.status, "conflicts": x.conflicts, "log": x.log, "show": x.show, "resolve": x.resolve,
 		"retry": x.retry, "drop": x.drop, "hold": x.hold, "release": x.release, "baseline": x.baseline, "content": x.content,
-		"compare": x.compare,
+		"compare": x.compare, "approvals": x.approvals, "approve": x.approveOrder, "refuse": x.refuseOrder,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		do, known := orders[strings.TrimPrefix(r.URL.Path, Path)]
@@ -272,6 +276,9 @@ func (x *Exchange) status(ctx context.Context, _ Order) (any, error) {
 	if s.Servers, err = x.servers(ctx); err != nil {
 		return nil, err
 	}
+	if s.Approvals, err = x.gate.Waiting(ctx); err != nil {
+		return nil, err
+	}
 	conflicts, err := x.cfg.Book.Conflicts(ctx)
 	for _, c := range conflicts {
 		if s.Conflicts++; c.First.Origin == x.Self() {
@@ -290,7 +297,7 @@ func (x *Exchange) servers(ctx context.Context) ([]ServerStatus, error) {
 		seen[o.ID] = true
 		all = append(all, ServerStatus{o.ID, o.Name, o.Links, o.SeenAt})
 	}
-	for _, o := range x.far.servers() {
+	for _, o := range x.far.All() {
 		if !seen[o.ID] {
 			all = append(all, ServerStatus{ID: o.ID, Name: o.Name, Links: o.Links})
 		}
@@ -300,7 +307,7 @@ func (x *Exchange) servers(ctx context.Context) ([]ServerStatus, error) {
 
 func (x *Exchange) links() []sync.ServerID {
 	all := []sync.ServerID{}
-	for _, p := range x.cfg.Peers {
+	for _, p := range x.now() {
 		if p.Takes {
 			all = append(all, p.ID)
 		}
@@ -345,21 +352,19 @@ func (x *Exchange) conflict(s sync.State, n names) Conflict {
 		if v.Title != "" {
 			c.Title = v.Title
 		}
-		one := Version{
-			ID:     v.ID,
-			Server: n.of(v.ID.Origin),
-			Author: v.Author,
-			At:     v.Stamp.Time(),
-			Op:     v.Op,
-			Size:   v.Size,
-			Shown:  v.ID == s.Shown,
-		}
-		if v.Op == sync.Put {
-			one.Payload = v.Payload.String()
-		}
+		one := version(v, n)
+		one.Shown = v.ID == s.Shown
 		c.Versions = append(c.Versions, one)
 	}
 	return c
+}
+
+func version(c *sync.Change, n names) Version {
+	v := Version{ID: c.ID, Server: n.of(c.ID.Origin), Author: c.Author, At: c.Stamp.Time(), Op: c.Op, Size: c.Size}
+	if c.Op == sync.Put {
+		v.Payload = c.Payload.String()
+	}
+	return v
 }
 
 func (x *Exchange) event(ctx context.Context, e exchange.Entry, n names) (Event, error) {
@@ -428,7 +433,7 @@ func (x *Exchange) entries(ctx context.Context, o Order) ([]exchange.Entry, erro
 		return x.cfg.Book.History(ctx, sync.Object(o.Object), o.Limit)
 	}
 	found, err := x.cfg.Book.Deliveries(ctx, exchange.Filter{Object: sync.Object(o.Object),
-		State: exchange.DeliveryState(o.State), Limit: o.Limit * max(1, len(x.cfg.Peers))})
+		State: exchange.DeliveryState(o.State), Limit: o.Limit * max(1, len(x.now()))})
 	seen := map[sync.ID]bool{}
 	var all []exchange.Entry
 	for _, d := range found {

@@ -54,7 +54,7 @@ func newPlace(t *testing.T) *place {
 	log.SetOutput(io.Discard)
 	p := &place{Memory: exchangetest.NewMemory(time.Now), t: t}
 	peer := func(n byte, takes bool) exchange.Peer {
-		return exchange.Peer{Peer: inbox.Peer{ID: serverOf(n), Sends: true, Kinds: []string{"article"}}, Takes: takes}
+		return exchange.Peer{Peer: inbox.Peer{ID: serverOf(n), Sends: true, Kinds: []string{"article"}, MaxContent: 100}, Takes: takes}
 	}
 	var err error
 	p.exchange, err = exchange.New(exchange.Config{Name: "live", Key: keyOf(1), Source: nobody{}, Book: p, Blobs: p,

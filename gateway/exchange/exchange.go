@@ -13,6 +13,8 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stagelock/stagelock/gateway/approval"
+	"github.com/stagelock/stagelock/gateway/exchange/far"
 	"github.com/stagelock/stagelock/gateway/inbox"
 	"github.com/stagelock/stagelock/gateway/outbox"
 	"github.com/stagelock/stagelock/gateway/replica"
@@ -34,9 +36,10 @@ type Peer struct {
 type Book interface {
 	exchange.Changes
 	exchange.Deliveries
+	exchange.Approvals
 }
 
-// Config is what an Exchange is built from. All fields but Noted, Refused and Pause are needed.
+// Config is what an Exchange is built from. All fields but Noted, Refused, Decided and Pause are needed.
 type Config struct {
 	Name     string // of this server, for people
 	Key      ed25519.PrivateKey
@@ -52,6 +55,7 @@ type Config struct {
 	Now      func() time.Time
 	Noted    func(n replica.Note)                                   // told of everything that was accepted
 	Refused  func(via sync.ServerID, c *sync.Change, a sync.Answer) // and refused for good
+	Decided  func(a exchange.Approval)                              // of what people say of changes that are held
 	Pause    func(point string)                                     // at Points; tests kill the process there
 }
 
@@ -73,12 +77,15 @@ const workers = 16
 // Exchange is safe for concurrent use.
 type Exchange struct {
 	cfg     Config
+	peers   atomic.Pointer[[]Peer] // as the rules of now are
 	replica *replica.Replica
+	gate    *approval.Gate
 	inbox   *inbox.Inbox
 	outbox  *outbox.Outbox
 	clients map[sync.ServerID]*outbox.Client // of those that changes go to
 	pull    chan struct{}                    // somebody asks for a look into the journal
-	far     far
+	ripe    chan struct{}                    // and at what was approved
+	far     far.Servers
 	figures atomic.Pointer[Status] // as they were a while ago
 	pause   func(point string)
 
@@ -90,60 +97,75 @@ func New(c Config) (*Exchange, error) {
 	if c.Name == "" || c.Interval <= 0 || c.Log == nil || c.Nonces == nil || c.Book == nil {
 		return nil, errors.New("exchange: a part of its configuration is missing")
 	}
-	if c.Noted == nil {
-		c.Noted = func(replica.Note) {}
-	}
-	if c.Refused == nil {
-		c.Refused = func(sync.ServerID, *sync.Change, sync.Answer) {}
-	}
+	c.silent()
 	pause := func(string) {}
 	if c.Pause != nil {
 		pause = func(point string) { c.Pause("sync " + point) }
 	}
-	x := &Exchange{cfg: c, pull: make(chan struct{}, 1), clients: map[sync.ServerID]*outbox.Client{}, pause: pause}
+	x := &Exchange{cfg: c, pull: make(chan struct{}, 1), ripe: make(chan struct{}, 1),
+		clients: map[sync.ServerID]*outbox.Client{}, pause: pause}
+	x.peers.Store(&c.Peers)
 	var err error
 	x.replica, err = replica.New(replica.Config{
-		Key: c.Key, Source: c.Source, Name: journal(c.Peers), Changes: c.Book, Blobs: c.Blobs,
-		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Travels: x.travels, Now: c.Now,
+		Key: c.Key, Source: c.Source, Journal: x.journal, Changes: c.Book, Blobs: c.Blobs,
+		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Now: c.Now,
 		Noted: x.noted, Workers: workers, Pause: pause,
 	})
 	if err != nil {
 		return nil, err
 	}
-	var peers []inbox.Peer
-	var clients []*outbox.Client
-	for _, p := range c.Peers {
-		peers = append(peers, p.Peer)
-		if p.Takes {
-			one := &outbox.Client{URL: p.URL, Peer: p.ID, Kinds: p.Kinds, Covers: p.Covers, Key: c.Key, HTTP: p.HTTP, Now: c.Now}
-			clients, x.clients[p.ID] = append(clients, one), one
-		}
-	}
-	for _, one := range clients {
-		one.Sole = len(clients) == 1
+	if x.gate, err = x.newGate(); err != nil {
+		return nil, err
 	}
 	x.inbox, err = inbox.New(inbox.Config{
-		Key: c.Key, Peers: peers, Origins: c.Origins, Receiver: x.replica, Blobs: c.Blobs, Deliveries: c.Book,
-		Nonces: c.Nonces, Hello: x.hello, Met: x.far.met, Refused: c.Refused, Now: c.Now, Pause: pause,
+		Key: c.Key, Peers: x.senders, Origins: c.Origins, Receiver: x.gate, Blobs: c.Blobs, Deliveries: c.Book,
+		Nonces: c.Nonces, Hello: x.hello, Met: x.far.Met, Refused: c.Refused, Now: c.Now, Pause: pause,
 		Shown: x.page,
 	})
 	if err != nil {
 		return nil, err
 	}
 	x.outbox, err = outbox.New(outbox.Config{Changes: c.Book, Deliveries: c.Book, Blobs: c.Blobs, Hello: x.hello,
-		Met: x.far.met, Log: c.Log, Now: c.Now, Pause: pause}, clients)
+		Met: x.far.Met, Log: c.Log, Now: c.Now, Pause: pause}, x.reached())
 	return x, err
+}
+
+// silent has nobody told where nobody is.
+func (c *Config) silent() {
+	if c.Noted == nil {
+		c.Noted = func(replica.Note) {}
+	}
+	if c.Decided == nil {
+		c.Decided = func(exchange.Approval) {}
+	}
+	if c.Refused == nil {
+		c.Refused = func(sync.ServerID, *sync.Change, sync.Answer) {}
+	}
+}
+
+// reached makes the clients of those that changes go to.
+func (x *Exchange) reached() (all []*outbox.Client) {
+	for _, p := range x.cfg.Peers {
+		if p.Takes {
+			one := &outbox.Client{URL: p.URL, Peer: p.ID, Rights: x.rights(p.ID), Key: x.cfg.Key, HTTP: p.HTTP, Now: x.cfg.Now}
+			all, x.clients[p.ID] = append(all, one), one
+		}
+	}
+	for _, one := range all {
+		one.Sole = len(all) == 1
+	}
+	return all
 }
 
 // journal names how far the engine's journal was read, by the kinds that travel: rows of others are
 // passed over, so with another kind all of it is read anew.
-func journal(peers []Peer) string {
+func (x *Exchange) journal() (name string, travels func(kind string) bool) {
 	var kinds []string
-	for _, p := range peers {
+	for _, p := range x.now() {
 		kinds = append(kinds, p.Kinds...)
 	}
 	slices.Sort(kinds)
-	return "engine " + strings.Join(slices.Compact(kinds), " ")
+	return "engine " + strings.Join(slices.Compact(kinds), " "), func(kind string) bool { return slices.Contains(kinds, kind) }
 }
 
 // Self returns the server that this gateway is.
@@ -157,17 +179,12 @@ func (x *Exchange) Serve(w http.ResponseWriter, r *http.Request, sentBy func(nam
 // targets are the servers to which changes of an object go.
 func (x *Exchange) targets(o sync.Object) []sync.ServerID {
 	var all []sync.ServerID
-	for _, p := range x.cfg.Peers {
-		if p.Takes && slices.Contains(p.Kinds, o.Kind()) {
+	for _, p := range x.now() {
+		if p.Takes && p.Covers(o) {
 			all = append(all, p.ID)
 		}
 	}
 	return all
-}
-
-// travels reports whether any peer takes or sends objects of a kind.
-func (x *Exchange) travels(kind string) bool {
-	return slices.ContainsFunc(x.cfg.Peers, func(p Peer) bool { return slices.Contains(p.Kinds, kind) })
 }
 
 func (x *Exchange) noted(n replica.Note) {
@@ -180,7 +197,7 @@ func (x *Exchange) hello(ctx context.Context, to sync.ServerID) (sync.Hello, err
 	have, err := x.cfg.Book.Have(ctx)
 	h := sync.Hello{Name: x.cfg.Name, Versions: []int{sync.Version}, Have: have, Clock: x.cfg.Now().UnixMilli(),
 		Kinds: []string{}, Links: []sync.ServerID{}}
-	for _, p := range x.cfg.Peers {
+	for _, p := range x.now() {
 		if p.Takes {
 			h.Links = append(h.Links, p.ID)
 		}
@@ -201,6 +218,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	all.Go(func() error { return x.outbox.Run(ctx) })
 	all.Go(func() error { return x.count(ctx) })
 	all.Go(func() error { return x.collect(ctx) })
+	all.Go(func() error { return x.approve(ctx) })
 	return all.Wait()
 }
 

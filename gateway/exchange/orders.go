@@ -93,7 +93,7 @@ func (x *Exchange) target(ctx context.Context, o Order) (Peer, error) {
 	if err != nil {
 		return Peer{}, err
 	}
-	for _, p := range x.cfg.Peers {
+	for _, p := range x.now() {
 		if p.Takes && p.ID == f.Target {
 			return p, nil
 		}

@@ -21,6 +21,9 @@ type Peer struct {
 	PerHour    int      // deletions that it may send in an hour
 	MaxContent int64    // bytes of one content
 	Paths      []string // below which objects may lie; everywhere if empty
+	Approve    []string // kinds of objects of which somebody must approve each change
+	// Where returns where a setting about the peer is written, for people; nil: nobody knows.
+	Where func(setting string) string
 }
 
 // Covers reports whether an object is one of those that are exchanged with p.
@@ -40,6 +43,7 @@ const (
 	ReasonOrigin    = "exchange.origin"
 	ReasonDirection = "exchange.direction"
 	ReasonKind      = "exchange.kind"
+	ReasonPath      = "exchange.path"
 	ReasonDelete    = "exchange.delete"
 	ReasonDeletes   = "exchange.deletes"
 	ReasonSize      = "exchange.size"
@@ -48,46 +52,86 @@ const (
 
 // guard holds changes against what a peer may do.
 type guard struct {
-	origins []sync.ServerID // whose changes are taken, whoever passes them on
-
 	mu      stdsync.Mutex // guards deleted
 	deleted map[sync.ServerID]map[sync.ID]time.Time
 }
 
-// refuse returns why a change is not taken from p, and false if it is.
-func (g *guard) refuse(p Peer, c *sync.Change, now time.Time) (sync.Answer, bool) {
+// Refuses returns why a change is not taken from p, and false if it is.
+func (in *Inbox) Refuses(p Peer, c *sync.Change) (sync.Answer, bool) {
 	no := func(class sync.Class, reason, format string, args ...any) (sync.Answer, bool) {
 		return sync.Answer{ID: c.ID, Status: sync.StatusRefused, Class: class, Reason: reason, Text: fmt.Sprintf(format, args...)}, true
 	}
-	err := c.Verify(now)
+	err := c.Verify(in.cfg.Now())
 	switch {
 	case errors.Is(err, sync.ErrClock):
 		return no(sync.ClassOperator, ReasonClock, "%v; set the clock of %s", err, c.ID.Origin)
 	case err != nil:
 		return no(sync.ClassNever, ReasonForged, "%v", err)
-	case !slices.Contains(g.origins, c.ID.Origin):
-		return no(
-			sync.ClassNever,
-			ReasonOrigin,
-			"changes of the server %s are not taken here: list its key in sync.origins",
-			c.ID.Origin,
-		)
-	case !p.Sends:
-		return no(sync.ClassOperator, ReasonDirection, "nothing is taken from %s: see its direction in sync.peers", p.ID)
-	case !slices.Contains(p.Kinds, c.Object.Kind()):
-		return no(
-			sync.ClassNever,
-			ReasonKind,
-			"objects of the kind %s are not taken from %s: see its kinds in sync.peers",
-			c.Object.Kind(),
-			p.ID,
-		)
-	case c.Op == sync.Delete && !p.Deletes:
-		return no(sync.ClassNever, ReasonDelete, "deletions are not taken from %s: see deletes in sync.peers", p.ID)
-	case c.Size > p.MaxContent:
-		return no(sync.ClassNever, ReasonSize, "%d bytes are more than sync.max_bytes, %d", c.Size, p.MaxContent)
+	case !in.origin(c.ID.Origin):
+		return no(sync.ClassNever, ReasonOrigin, "changes of the server %s are not taken here: list its key in %s", c.ID.Origin,
+			p.at("sync.origins"))
+	}
+	for _, r := range rights {
+		if r.broken(p, c) {
+			return no(r.class, r.reason, "%s: see %s", r.text(p, c), p.at(r.setting))
+		}
 	}
 	return sync.Answer{}, false
+}
+
+// origin reports whether changes that were made on a server are taken, whoever passes them on.
+func (in *Inbox) origin(id sync.ServerID) bool {
+	return id == in.self || slices.Contains(in.cfg.Origins, id) ||
+		slices.ContainsFunc(in.cfg.Peers(), func(p Peer) bool { return p.ID == id })
+}
+
+// rights are what settings allow a peer.
+var rights = []struct {
+	class           sync.Class
+	reason, setting string
+	broken          func(p Peer, c *sync.Change) bool
+	text            func(p Peer, c *sync.Change) string
+}{
+	{sync.ClassOperator, ReasonDirection, "direction",
+		func(p Peer, _ *sync.Change) bool { return !p.Sends },
+		func(p Peer, _ *sync.Change) string { return fmt.Sprintf("nothing is taken from %s", p.ID) }},
+	{sync.ClassNever, ReasonKind, "kinds",
+		func(p Peer, c *sync.Change) bool { return !slices.Contains(p.Kinds, c.Object.Kind()) },
+		func(p Peer, c *sync.Change) string {
+			return fmt.Sprintf("objects of the kind %s are not taken from %s", c.Object.Kind(), p.ID)
+		}},
+	{sync.ClassNever, ReasonPath, "paths",
+		func(p Peer, c *sync.Change) bool { return !p.within(c.Object) },
+		func(p Peer, c *sync.Change) string {
+			return fmt.Sprintf("%s is below no path from which %s may send", c.Object, p.ID)
+		}},
+	{sync.ClassNever, ReasonDelete, "deletes",
+		func(p Peer, c *sync.Change) bool { return c.Op == sync.Delete && !p.Deletes },
+		func(p Peer, _ *sync.Change) string { return fmt.Sprintf("deletions are not taken from %s", p.ID) }},
+	{sync.ClassNever, ReasonSize, "sync.max_bytes",
+		func(p Peer, c *sync.Change) bool { return c.Size > p.MaxContent },
+		func(p Peer, c *sync.Change) string {
+			return fmt.Sprintf("%d bytes are more than %d", c.Size, p.MaxContent)
+		}},
+}
+
+// at names a setting about p and where it is written.
+func (p Peer) at(setting string) string {
+	text := setting
+	if !strings.HasPrefix(setting, "sync.") {
+		text += " in sync.peers"
+	}
+	if p.Where == nil {
+		return text
+	}
+	return text + ", " + p.Where(setting)
+}
+
+// LetDelete has a peer begin anew with the deletions that it may send in an hour.
+func (in *Inbox) LetDelete(peer sync.ServerID) {
+	in.guard.mu.Lock()
+	defer in.guard.mu.Unlock()
+	delete(in.guard.deleted, peer)
 }
 
 // spend reports whether p may delete by that change in this hour. One that is tried again, such as

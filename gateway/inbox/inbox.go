@@ -24,8 +24,8 @@ import (
 
 // Receiver takes changes, as a replica does.
 type Receiver interface {
-	// Wanted returns what becomes of changes that are offered, without taking any.
-	Wanted(ctx context.Context, offered []sync.Offered) ([]sync.Answer, error)
+	// Wanted returns what becomes of changes that are offered by a neighbour, without taking any.
+	Wanted(ctx context.Context, via sync.ServerID, offered []sync.Offered) ([]sync.Answer, error)
 	// Receive takes changes whose contents are there.
 	Receive(ctx context.Context, via sync.ServerID, offered []sync.Offered) []sync.Answer
 }
@@ -33,7 +33,7 @@ type Receiver interface {
 // Config is what an Inbox is built from. All fields but Pause are needed.
 type Config struct {
 	Key        ed25519.PrivateKey
-	Peers      []Peer
+	Peers      func() []Peer   // as they are now
 	Origins    []sync.ServerID // servers that are no neighbours and whose changes are taken
 	Receiver   Receiver
 	Blobs      exchange.Blobs
@@ -42,8 +42,8 @@ type Config struct {
 	Hello      func(ctx context.Context, to sync.ServerID) (sync.Hello, error)
 	Met        func(other sync.ServerID, h sync.Hello)                // told of every hello of another
 	Refused    func(via sync.ServerID, c *sync.Change, a sync.Answer) // told of every refusal for good
-	// Shown returns what this server shows of objects of those kinds.
-	Shown func(ctx context.Context, kinds []string, q sync.Compare) (sync.Page, error)
+	// Shown returns what this server shows of those objects.
+	Shown func(ctx context.Context, covers func(o sync.Object) bool, q sync.Compare) (sync.Page, error)
 	Now   func() time.Time
 	Pause func(point string) // called between two writes; tests crash there
 }
@@ -58,19 +58,16 @@ type Inbox struct {
 
 // New returns an Inbox.
 func New(c Config) (*Inbox, error) {
-	if len(c.Key) != ed25519.PrivateKeySize || c.Receiver == nil || c.Blobs == nil || c.Deliveries == nil || c.Nonces == nil ||
-		c.Hello == nil || c.Shown == nil || c.Met == nil || c.Refused == nil || c.Now == nil {
+	if len(c.Key) != ed25519.PrivateKeySize || c.Receiver == nil || c.Peers == nil || c.Blobs == nil ||
+		c.Deliveries == nil || c.Nonces == nil || c.Hello == nil || c.Shown == nil || c.Met == nil || c.Refused == nil || c.Now == nil {
 		return nil, errors.New("inbox: a part of its configuration is missing")
 	}
 	if c.Pause == nil {
 		c.Pause = func(string) {}
 	}
 	in := &Inbox{cfg: c, self: sync.IDOf(c.Key.Public().(ed25519.PublicKey))}
-	in.guard = guard{origins: append(slices.Clone(c.Origins), in.self), deleted: map[sync.ServerID]map[sync.ID]time.Time{}}
+	in.guard = guard{deleted: map[sync.ServerID]map[sync.ID]time.Time{}}
 	in.reserved.all = map[sync.ID]reservation{}
-	for _, p := range c.Peers {
-		in.guard.origins = append(in.guard.origins, p.ID)
-	}
 	return in, nil
 }
 
@@ -132,7 +129,8 @@ func (in *Inbox) read(r *http.Request) (request, error) {
 		return request{}, problem(tunnel.Forbidden, ReasonSignature, err.Error(), nil)
 	}
 	sender := sync.IDOf(id.Key)
-	i := slices.IndexFunc(in.cfg.Peers, func(p Peer) bool { return p.ID == sender })
+	peers := in.cfg.Peers()
+	i := slices.IndexFunc(peers, func(p Peer) bool { return p.ID == sender })
 	if i < 0 {
 		return request{}, problem(tunnel.Forbidden, ReasonPeer, "the key "+string(sender)+" is no peer's", nil)
 	}
@@ -143,7 +141,7 @@ func (in *Inbox) read(r *http.Request) (request, error) {
 	if !first {
 		return request{}, problem(tunnel.Forbidden, ReasonReplay, "the request came before", nil)
 	}
-	return request{Request: r, peer: in.cfg.Peers[i], name: strings.TrimPrefix(r.URL.Path, sync.Path), body: body}, nil
+	return request{Request: r, peer: peers[i], name: strings.TrimPrefix(r.URL.Path, sync.Path), body: body}, nil
 }
 
 // answer signs what is said.
@@ -233,7 +231,7 @@ func (in *Inbox) offered(r request) (o sync.Offer, all []sync.Answer, err error)
 		if c.Change == nil {
 			return o, nil, &outbox.Refusal{Status: http.StatusBadRequest, Text: "an offer without a change"}
 		}
-		a, refused := in.guard.refuse(r.peer, c.Change, in.cfg.Now())
+		a, refused := in.Refuses(r.peer, c.Change)
 		if refused {
 			all[i] = a
 			in.cfg.Refused(r.peer.ID, c.Change, a)
@@ -258,7 +256,7 @@ func (in *Inbox) offer(ctx context.Context, r request) (any, error) {
 		return nil, err
 	}
 	left, at := rest(o, all)
-	wanted, err := in.cfg.Receiver.Wanted(ctx, left)
+	wanted, err := in.cfg.Receiver.Wanted(ctx, r.peer.ID, left)
 	if err != nil {
 		return nil, err
 	}
@@ -290,7 +288,8 @@ func (in *Inbox) deliver(ctx context.Context, r request) (any, error) {
 		}
 		if c.Change.Op == sync.Delete && !in.guard.spend(r.peer, c.Change.ID, in.cfg.Now()) {
 			all[i] = sync.Answer{ID: c.Change.ID, Status: sync.StatusRefused, Class: sync.ClassOperator, Reason: ReasonDeletes,
-				Text: fmt.Sprintf("more than %d deletions in an hour: see max_deletes_per_hour in sync.peers", r.peer.PerHour)}
+				Text: fmt.Sprintf("more than %d deletions in an hour: raise %s; or let them pass there with: "+
+					"stagelock sync approve --deletes %s", r.peer.PerHour, r.peer.at("max_deletes_per_hour"), r.peer.ID)}
 			in.cfg.Refused(r.peer.ID, c.Change, all[i])
 			continue
 		}
@@ -324,7 +323,7 @@ func (in *Inbox) compare(ctx context.Context, r request) (any, error) {
 	if err := decode(r.body, &q); err != nil {
 		return nil, err
 	}
-	return in.cfg.Shown(ctx, r.peer.Kinds, q)
+	return in.cfg.Shown(ctx, r.peer.Covers, q)
 }
 
 // place reads blobs/<digest> or blobs/<digest>/<from>/<size>.

@@ -33,7 +33,7 @@ type receiver struct {
 	took   []sync.ID
 }
 
-func (r *receiver) Wanted(_ context.Context, offered []sync.Offered) (all []sync.Answer, err error) {
+func (r *receiver) Wanted(_ context.Context, _ sync.ServerID, offered []sync.Offered) (all []sync.Answer, err error) {
 	for _, o := range offered {
 		all = append(all, sync.Answer{ID: o.Change.ID, Status: sync.StatusWant})
 	}
@@ -70,6 +70,7 @@ type place struct {
 	blobs    *blobs.Folder
 	receiver *receiver
 	inbox    *inbox.Inbox
+	peers    []inbox.Peer
 	refused  []sync.Answer
 	compared string // what was asked for last
 	met      []sync.Hello
@@ -81,23 +82,22 @@ func newPlace(t *testing.T, change func(p *inbox.Peer)) *place {
 	p := &place{t: t, now: time.Now(), receiver: &receiver{answer: sync.Answer{Status: sync.StatusDone}}}
 	clock := func() time.Time { return p.now }
 	p.book = exchangetest.NewMemory(clock)
-	var peers []inbox.Peer
 	for _, n := range []byte{2, 3} {
 		peer := inbox.Peer{ID: serverOf(n), Sends: true, Kinds: []string{"article"}, Deletes: true, PerHour: 2, MaxContent: 100}
 		change(&peer)
-		peers = append(peers, peer)
+		p.peers = append(p.peers, peer)
 	}
 	var err error
 	if p.blobs, err = blobs.Open(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	p.inbox, err = inbox.New(inbox.Config{Key: keyOf(1), Peers: peers, Receiver: p.receiver, Blobs: p.blobs, Deliveries: p.book,
+	p.inbox, err = inbox.New(inbox.Config{Key: keyOf(1), Peers: func() []inbox.Peer { return p.peers }, Receiver: p.receiver, Blobs: p.blobs, Deliveries: p.book,
 		Nonces: nonces{}, Now: clock,
 		Hello: func(context.Context, sync.ServerID) (sync.Hello, error) {
 			return sync.Hello{Name: "live", Versions: []int{sync.Version}}, nil
 		},
-		Shown: func(_ context.Context, kinds []string, q sync.Compare) (sync.Page, error) {
-			p.compared = fmt.Sprint(kinds, q.After, q.Limit)
+		Shown: func(_ context.Context, covers func(o sync.Object) bool, q sync.Compare) (sync.Page, error) {
+			p.compared = fmt.Sprint(covers("s/article/a"), covers("s/user/a"), covers("t/article/a"), q.After, q.Limit)
 			return sync.Page{Shown: []sync.Shown{{Object: "s/article/a"}}, Last: "s/article/a", More: true}, nil
 		},
 		Met:     func(_ sync.ServerID, h sync.Hello) { p.met = append(p.met, h) },
@@ -211,6 +211,8 @@ func TestWhatAPeerMayNotDo(t *testing.T) {
 			sync.ClassNever, inbox.ReasonKind},
 		{"a kind in an id", as, func(p *place, c *sync.Offered) { c.Change = p.change(2, 1, "s/user/article/a", "text") },
 			sync.ClassNever, inbox.ReasonKind},
+		{"another path", func(p *inbox.Peer) { p.Paths = []string{"s/page", "t", "s/article/b"} }, nil, sync.ClassNever, inbox.ReasonPath},
+		{"a path that begins alike", func(p *inbox.Peer) { p.Paths = []string{"s/art", "s/article/"} }, nil, sync.ClassNever, inbox.ReasonPath},
 		{"nothing", func(p *inbox.Peer) { p.Sends = false }, nil, sync.ClassOperator, inbox.ReasonDirection},
 		{"no deletion", func(p *inbox.Peer) { p.Deletes = false }, func(p *place, c *sync.Offered) {
 			*c = sync.Offered{Change: p.change(2, 1, "s/article/a", "")}
@@ -354,8 +356,12 @@ func TestAPeerSeesWhatIsExchangedWithIt(t *testing.T) {
 	if err != nil || status != http.StatusOK || len(page.Shown) != 1 || !page.More || !strings.HasSuffix(p.compared, "s/article/x7") {
 		t.Errorf("status %d, %v, page %+v, asked %q", status, err, page, p.compared)
 	}
-	if strings.Contains(p.compared, "site") || !strings.Contains(p.compared, "article") {
-		t.Errorf("kinds %q", p.compared)
+	if want := "true false true"; !strings.HasPrefix(p.compared, want) {
+		t.Errorf("an article, a user and an article elsewhere are shown: %q, want %q", p.compared, want)
+	}
+	p.peers[0].Paths = []string{"s"}
+	if _, err := p.send(2, http.MethodPost, "compare", sync.Compare{}, &page); err != nil || !strings.HasPrefix(p.compared, "true false false") {
+		t.Errorf("%v, below a path: %q", err, p.compared)
 	}
 	p.compared = ""
 	for name, body := range map[string][]byte{"no JSON": []byte("x"), "a field of nobody": []byte(`{"kinds":["user"]}`)} {

@@ -24,7 +24,7 @@ func (n *Node) openExchange(_ context.Context, _ *rules.Policy) error {
 		return fmt.Errorf("the key of sync cannot be read: %w", err)
 	}
 	n.exchange, err = servers.New(servers.Config{
-		Conf: n.conf(), Key: key, Database: n.database, Contents: n.data().Contents(), Audit: n.audit, Log: n.cfg.Log,
+		Conf: n.conf, Key: key, Database: n.database, Contents: n.data().Contents(), Audit: n.audit, Log: n.cfg.Log,
 		Now: n.cfg.Now, Pause: n.cfg.Pause,
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/certs"
 	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/node/reloads"
+	"github.com/stagelock/stagelock/gateway/node/servers"
 )
 
 // ErrReload is returned, with every problem, for a configuration that cannot be used: nothing has
@@ -90,6 +91,9 @@ func (n *Node) replace(ctx context.Context, next *conf.Config) []conf.Problem {
 	n.relay.Use(made.policy)
 	if n.tasks != nil && made.links != nil {
 		n.tasks.Use(made.links)
+	}
+	if n.exchange != nil {
+		n.exchange.Use(servers.Peers(next))
 	}
 	n.meter.Expect(made.policy.Names())
 	n.use(ctx, made)

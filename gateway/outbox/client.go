@@ -19,15 +19,21 @@ import (
 
 // Client speaks to one other server. It is safe for concurrent use.
 type Client struct {
-	URL   string        // of the other gateway, such as https://test.example.com:8443
-	Peer  sync.ServerID // whose answers count
-	Kinds []string      // of objects that are sent to it
-	// Covers reports whether an object of these kinds is.
-	Covers func(o sync.Object) bool
-	Sole   bool // no other server gets anything from here
+	URL    string        // of the other gateway, such as https://test.example.com:8443
+	Peer   sync.ServerID // whose answers count
+	Rights func() Rights // what is sent to it
+	Sole   bool          // no other server gets anything from here
 	Key    ed25519.PrivateKey
 	HTTP   *http.Client
 	Now    func() time.Time
+}
+
+// Rights are what may be sent to a server. The zero Rights are nothing.
+type Rights struct {
+	Open   bool // it is a peer
+	Kinds  []string
+	Covers func(o sync.Object) bool    // of these kinds
+	Where  func(setting string) string // says where a setting is written, for people; nil: nobody knows
 }
 
 // Refusal is an answer that says that nothing of what was sent is taken.

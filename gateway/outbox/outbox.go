@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	stdsync "sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -66,6 +67,14 @@ func (o *Outbox) Wake() {
 	}
 }
 
+// Greet has every target greeted anew: what may be sent to it has changed.
+func (o *Outbox) Greet() {
+	for _, s := range o.senders {
+		s.again.Store(true)
+	}
+	o.Wake()
+}
+
 // Run delivers until ctx ends.
 func (o *Outbox) Run(ctx context.Context) error {
 	var all stdsync.WaitGroup
@@ -84,6 +93,7 @@ type sender struct {
 	wake     chan struct{}
 	greeted  bool
 	told     []sync.Server   // of which the target was told in the last hello
+	again    atomic.Bool     // what may be sent has changed: it is greeted again
 	failures int             // in a row
 	engine   map[sync.ID]int // failures in a row of the target's engine, by change
 	until    time.Time       // after a failure nothing is tried before
@@ -124,17 +134,18 @@ func (s *sender) turn(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	if all[0].State != exchange.Open {
+	may := s.client.Rights()
+	if all[0].State != exchange.Open || !may.Open {
 		s.greeted = false
 		return look, nil
 	}
-	if !s.greeted {
+	if s.again.Swap(false) || !s.greeted {
 		if err := s.greet(ctx); err != nil {
 			return s.failed(ctx, err)
 		}
 	}
-	due, err := s.cfg.Deliveries.Due(ctx, s.target(), sync.MaxOffer)
-	if err != nil {
+	due, gone, err := s.due(ctx, may)
+	if err != nil || gone > 0 {
 		return 0, err
 	}
 	if len(due) == 0 {
@@ -148,6 +159,28 @@ func (s *sender) turn(ctx context.Context) (time.Duration, error) {
 	}
 	s.failures = 0
 	return 0, nil
+}
+
+// due are the deliveries whose time has come and that the rules of now allow. Others are dead letters: if the rules
+// are changed back, they are sent when somebody retries them; gone says how many.
+func (s *sender) due(ctx context.Context, may Rights) (due []exchange.Delivery, gone int, err error) {
+	all, err := s.cfg.Deliveries.Due(ctx, s.target(), sync.MaxOffer)
+	var dead []exchange.Result
+	for _, d := range all {
+		if may.Covers(d.Object) {
+			due = append(due, d)
+			continue
+		}
+		text := string(d.Object) + " is not sent there any more: see kinds and paths in sync.peers"
+		if may.Where != nil {
+			text += ", " + may.Where("kinds")
+		}
+		dead = append(dead, exchange.Result{ID: d.ID, State: exchange.Dead, Class: string(sync.ClassNever), Reason: text})
+	}
+	if err != nil || len(dead) == 0 {
+		return due, 0, err
+	}
+	return due, len(dead), s.cfg.Deliveries.Settle(ctx, s.target(), dead...)
 }
 
 // rest is how long to wait for the next delivery that is due then, if one is.
@@ -184,7 +217,8 @@ func (s *sender) greet(ctx context.Context) error {
 	if _, err := s.cfg.Deliveries.Acknowledge(ctx, s.target(), other.Have); err != nil {
 		return err
 	}
-	if _, err := s.cfg.Deliveries.Baseline(ctx, s.target(), s.client.Kinds, s.client.Covers); err != nil {
+	may := s.client.Rights()
+	if _, err := s.cfg.Deliveries.Baseline(ctx, s.target(), may.Kinds, may.Covers); err != nil {
 		return err
 	}
 	s.cfg.Met(s.target(), other)

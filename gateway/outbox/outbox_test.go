@@ -129,6 +129,15 @@ type place struct {
 	client *outbox.Client
 	outbox *outbox.Outbox
 	known  atomic.Pointer[[]sync.Server] // what server 1 knows of others
+	may    atomic.Pointer[outbox.Rights]
+}
+
+// rights are what may be sent, unless a test says less.
+func (p *place) rights() outbox.Rights {
+	if less := p.may.Load(); less != nil {
+		return *less
+	}
+	return outbox.Rights{Open: true, Kinds: []string{"article"}, Covers: func(sync.Object) bool { return true }}
 }
 
 // at plays with an outbox that runs, by a clock that does not wait.
@@ -140,8 +149,7 @@ func at(t *testing.T, play func(p *place)) {
 			says:  func(*sync.Change) sync.Answer { return sync.Answer{Status: sync.StatusDone} }}}
 		log := logrus.New()
 		log.SetOutput(io.Discard)
-		p.client = &outbox.Client{URL: "https://live", Peer: serverOf(2), Kinds: []string{"article"},
-			Covers: func(sync.Object) bool { return true }, Key: keyOf(1), HTTP: &http.Client{Transport: p.peer}, Now: time.Now}
+		p.client = &outbox.Client{URL: "https://live", Peer: serverOf(2), Rights: p.rights, Key: keyOf(1), HTTP: &http.Client{Transport: p.peer}, Now: time.Now}
 		var err error
 		p.outbox, err = outbox.New(outbox.Config{Changes: p, Deliveries: p, Blobs: p, Now: time.Now, Log: logrus.NewEntry(log),
 			Hello: func(context.Context, sync.ServerID) (sync.Hello, error) {
@@ -384,5 +392,84 @@ func TestTheLargestChangesWithContentsAreOneMessage(t *testing.T) {
 				t.Errorf("%d delivered, a message had %d bytes", got, p.most)
 			}
 		})
+	})
+}
+
+// TestWhatWaitsForAPersonHoldsNobodyUp: a newer version of the object is offered, others are delivered, and what waits
+// is asked for again until somebody approved it.
+func TestWhatWaitsForAPersonHoldsNobodyUp(t *testing.T) {
+	at(t, func(p *place) {
+		var approved atomic.Bool
+		p.peer.says = func(c *sync.Change) sync.Answer {
+			if c.Object == "s/article/a" && !approved.Load() {
+				return sync.Answer{Status: sync.StatusWait, Class: sync.ClassWaiting, Reason: "exchange.approval", Text: "somebody must approve it"}
+			}
+			return sync.Answer{Status: sync.StatusDone}
+		}
+		p.make(1, "s/article/a", "one")
+		pass(time.Minute)
+		p.make(2, "s/article/a", "two")
+		p.make(3, "s/article/b", "three")
+		pass(time.Second)
+		got := p.peer.delivered()
+		for _, k := range []uint64{2, 3} {
+			if !slices.Contains(got, sync.ID{Origin: serverOf(1), Counter: k}) {
+				t.Errorf("change %d was not offered: %v", k, got)
+			}
+		}
+		all, err := p.Targets(t.Context(), serverOf(2))
+		must(t, err)
+		if all[0].Waiting != 2 || all[0].Open != 2 || all[0].Failure != "somebody must approve it" {
+			t.Errorf("target %+v", all[0])
+		}
+		approved.Store(true)
+		pass(20 * time.Minute)
+		if all, err = p.Targets(t.Context(), serverOf(2)); err != nil || all[0].Open != 0 || all[0].Dead != 0 {
+			t.Errorf("once it was approved: %+v, %v", all[0], err)
+		}
+	})
+}
+
+// TestWhatMayNotBeSentAnyMoreIsNot: the queue is held against the rules of now, and the target is greeted anew, so
+// that what may be sent from now on is.
+func TestWhatMayNotBeSentAnyMoreIsNot(t *testing.T) {
+	at(t, func(p *place) {
+		below := func(path string) func(o sync.Object) bool {
+			return func(o sync.Object) bool { return strings.HasPrefix(string(o), path) }
+		}
+		where := func(setting string) string { return "test.yaml:9 of test (" + setting + ")" }
+		p.may.Store(&outbox.Rights{Open: true, Kinds: []string{"article"}, Covers: below("s/article/a"), Where: where})
+		p.make(1, "s/article/b", "one")
+		p.make(2, "s/article/a", "two")
+		pass(time.Minute)
+		if got := p.peer.delivered(); len(got) != 1 || got[0].Counter != 2 {
+			t.Errorf("delivered %v", got)
+		}
+		dead, err := p.Deliveries(t.Context(), exchange.Filter{State: exchange.Dead})
+		must(t, err)
+		if want := "s/article/b is not sent there any more: see kinds and paths in sync.peers, test.yaml:9 of test (kinds)"; len(dead) != 1 ||
+			dead[0].Reason != want || dead[0].Class != string(sync.ClassNever) {
+			t.Errorf("dead %+v, want %q", dead, want)
+		}
+		p.may.Store(&outbox.Rights{})
+		p.outbox.Greet()
+		p.make(3, "s/article/a", "three")
+		pass(time.Minute)
+		if got, calls := p.peer.delivered(), p.peer.called("hello"); len(got) != 1 || calls != 1 {
+			t.Errorf("to what is no peer any more: %v, %d hellos", got, calls)
+		}
+		p.may.Store(&outbox.Rights{Open: true, Kinds: []string{"article"}, Covers: below("s/")})
+		p.outbox.Greet()
+		pass(time.Minute)
+		if got, calls := p.peer.delivered(), p.peer.called("hello"); len(got) != 2 || calls != 2 {
+			t.Errorf("with the rules as they were: %v, %d hellos", got, calls)
+		}
+		if n, err := p.Retry(t.Context(), exchange.Filter{State: exchange.Dead}); err != nil || n != 1 {
+			t.Errorf("retried %d, %v", n, err)
+		}
+		pass(time.Minute)
+		if got := p.peer.delivered(); len(got) != 3 {
+			t.Errorf("and what was a dead letter: %v", got)
+		}
 	})
 }

@@ -33,7 +33,7 @@ func (s *sender) round(ctx context.Context, due []exchange.Delivery) error {
 	}
 	r := results{due: due, bytes: map[sync.ID]int64{}, engine: s.engine}
 	wanted := offer.Changes
-	if !s.unasked(wanted) {
+	if !s.unasked(due, wanted) {
 		if wanted, err = s.wanted(ctx, offer, &r); err != nil {
 			return err
 		}
@@ -53,10 +53,12 @@ func (s *sender) round(ctx context.Context, due []exchange.Delivery) error {
 }
 
 // unasked reports whether changes are sent without asking whether they are wanted: nobody else can have brought
-// them to the target, as they were made here and go nowhere else, and no answer of the target was lost.
-func (s *sender) unasked(all []sync.Offered) bool {
+// them to the target, as they were made here and go nowhere else, and no answer of the target was lost. One that the
+// target did not take the last time is offered first: it may still wait for somebody.
+func (s *sender) unasked(due []exchange.Delivery, all []sync.Offered) bool {
 	own := sync.IDOf(s.client.Key.Public().(ed25519.PublicKey))
-	return s.client.Sole && s.failures == 0 && !slices.ContainsFunc(all, func(o sync.Offered) bool {
+	again := slices.ContainsFunc(due, func(d exchange.Delivery) bool { return d.Tries > 0 })
+	return s.client.Sole && s.failures == 0 && !again && !slices.ContainsFunc(all, func(o sync.Offered) bool {
 		return o.Change.ID.Origin != own || o.Change.Size > sync.MaxInline
 	})
 }
@@ -176,6 +178,9 @@ func (r *results) add(a sync.Answer) {
 		out.State = exchange.Dead
 	case a.Class == sync.ClassOperator:
 		out.State, out.After, r.stop = exchange.Pending, time.Second, a.Text
+	case a.Class == sync.ClassWaiting && a.Reason == forApproval: // nobody waits behind it
+		out.State, out.Class = exchange.Waiting, exchange.ForApproval
+		out.After = sync.BackOff(sync.ClassLater, tries, rand.Float64()) //nolint:gosec // it spreads tries
 	case a.Class == sync.ClassWaiting:
 		out.State = exchange.Waiting
 		out.After = sync.BackOff(sync.ClassWaiting, tries, rand.Float64()) //nolint:gosec // it spreads tries
@@ -189,6 +194,9 @@ func (r *results) add(a sync.Answer) {
 
 // engineFailed is the reason of a failure of the target's engine, which is no failure of the way there.
 const engineFailed = "exchange.engine"
+
+// forApproval is the reason of a change that a person must approve at the target.
+const forApproval = "exchange.approval"
 
 func (s *sender) settle(ctx context.Context, r results) error {
 	if len(r.all) > 0 {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/approval"
 	"github.com/stagelock/stagelock/gateway/replica"
 	"github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/store/exchange/exchangetest"
@@ -34,6 +35,7 @@ var noon = time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC)
 type book interface {
 	exchange.Changes
 	exchange.Deliveries
+	exchange.Approvals
 	exchange.Blobs
 }
 
@@ -42,6 +44,7 @@ type faults struct {
 	lost, doubled, crash, moment float64
 	shuffled                     bool
 	everybody                    bool // decides, not one place
+	approve                      bool // pages of others wait until somebody approves them, some time
 }
 
 var badly = faults{lost: 0.1, doubled: 0.1, crash: 0.015, moment: 0.03, shuffled: true}
@@ -61,6 +64,8 @@ type world struct {
 
 	edits, crashes, lostN, doubledN, moments, payloads, offers, decisions int
 	forgetful                                                             bool // a control: intents are not settled
+	open                                                                  bool // a control: nobody is asked for approval
+	approvals                                                             int
 }
 
 type server struct {
@@ -68,6 +73,8 @@ type server struct {
 	engine  *engine
 	book    book
 	replica *replica.Replica
+	gate    *approval.Gate
+	said    map[sync.ID]bool // what somebody approved
 }
 
 // message is an offer with its contents, or the answers to one.
@@ -82,7 +89,7 @@ type crash struct{}
 func newWorld(t testing.TB, seed uint64, links [][]int, p sync.Policy, f faults, newBook func(w *world) book) *world {
 	w := &world{t: t, rnd: rand.New(rand.NewPCG(seed, 7)), policy: p, links: links, faults: f, now: noon}
 	for n := range links {
-		s := &server{n: n, engine: newEngine(), book: newBook(w)}
+		s := &server{n: n, engine: newEngine(), book: newBook(w), said: map[sync.ID]bool{}}
 		s.engine.before = func(o sync.Object) {
 			if w.chance(w.faults.moment) {
 				w.moments++
@@ -115,9 +122,9 @@ func (w *world) boot(s *server) {
 		changes = forgetful{s.book}
 	}
 	r, err := replica.New(replica.Config{
-		Key: keyOf(s.n), Source: s.engine, Name: "engine", Changes: changes, Blobs: s.book,
+		Key: keyOf(s.n), Source: s.engine, Journal: journal, Changes: changes, Blobs: s.book,
 		Policy: func() sync.Policy { return w.policy }, Targets: func(sync.Object) []sync.ServerID { return targets },
-		Travels: func(string) bool { return true }, Now: func() time.Time { return w.now },
+		Now: func() time.Time { return w.now },
 		Pause: func(string) {
 			if w.chance(w.faults.crash) {
 				panic(crash{})
@@ -128,6 +135,7 @@ func (w *world) boot(s *server) {
 		w.t.Fatal(err)
 	}
 	s.replica = r
+	s.gate = w.newGate(s)
 }
 
 // forgetful drops every intent as if nobody kept it: the control that must get stuck or lose.
@@ -209,12 +217,12 @@ func (w *world) deliver() {
 		return
 	}
 	w.life(to, func() error {
-		answers, err := to.replica.Wanted(context.Background(), m.offered)
+		answers, err := to.gate.Wanted(context.Background(), serverOf(m.from), m.offered)
 		if err != nil {
 			return err
 		}
 		w.contents(m, answers)
-		w.post(message{from: m.to, to: m.from, answers: to.replica.Receive(context.Background(), serverOf(m.from), m.offered)})
+		w.post(message{from: m.to, to: m.from, answers: to.gate.Receive(context.Background(), serverOf(m.from), m.offered)})
 		return nil
 	})
 }
@@ -251,6 +259,9 @@ func (w *world) settle(s *server, m message) {
 			r.State = exchange.Dead
 		case sync.StatusWait:
 			r.State, r.After = exchange.Waiting, time.Minute
+			if a.Reason == approval.ReasonApproval {
+				r.Class = exchange.ForApproval
+			}
 		default:
 			r.State, r.After = exchange.Pending, time.Second
 		}
@@ -317,6 +328,8 @@ func (w *world) play(edits int) {
 			w.send(s, w.links[s.n][w.rnd.IntN(len(w.links[s.n]))])
 		case k == 6 && w.rnd.IntN(8) == 0:
 			w.decide(s)
+		case k == 6 && w.rnd.IntN(4) == 0:
+			w.approve(s)
 		case k == 7:
 			w.now = w.now.Add(time.Second)
 		default:
@@ -333,6 +346,7 @@ func (w *world) rest() {
 		w.now = w.now.Add(2 * time.Hour)
 		for _, s := range w.servers {
 			w.pull(s)
+			w.approve(s)
 			for _, to := range w.links[s.n] {
 				w.send(s, to)
 			}
@@ -358,6 +372,10 @@ func (w *world) still() bool {
 	for _, s := range w.servers {
 		for _, to := range w.links[s.n] {
 			if due, _ := s.book.Due(context.Background(), serverOf(to), 1); len(due) > 0 {
+				return false
+			}
+			waiting, _ := s.book.Deliveries(context.Background(), exchange.Filter{Target: serverOf(to), State: exchange.Waiting, Limit: 1})
+			if len(waiting) > 0 { // somebody will approve it
 				return false
 			}
 		}
@@ -390,6 +408,12 @@ func (w *world) wrong() string {
 		}
 		if all, _ := s.book.Intents(context.Background()); len(all) > 0 {
 			add("stuck on server %d: %d intents", s.n, len(all))
+		}
+		if id := w.unapproved(s); id != "" {
+			add("applied without approval on server %d: %s", s.n, id)
+		}
+		if all, _ := s.book.Approvals(context.Background(), "", 1000); len(all) > 0 && !w.known(s, all) {
+			add("held for ever on server %d: %d changes", s.n, len(all))
 		}
 		if n := w.madeUp(s); n > 0 {
 			add("made up on server %d: %d changes of nobody", s.n, n)
@@ -438,8 +462,8 @@ func (w *world) lost(s *server) string {
 }
 
 func (w *world) summary() string {
-	return fmt.Sprintf("%d edits, %d crashes, %d lost, %d doubled, %d in the moment, %d payloads, %d offers, %d decisions",
-		w.edits, w.crashes, w.lostN, w.doubledN, w.moments, w.payloads, w.offers, w.decisions)
+	return fmt.Sprintf("%d edits, %d crashes, %d lost, %d doubled, %d in the moment, %d payloads, %d offers, %d decisions, %d approvals",
+		w.edits, w.crashes, w.lostN, w.doubledN, w.moments, w.payloads, w.offers, w.decisions, w.approvals)
 }
 
 // topologies are the targets of each server.
@@ -475,15 +499,17 @@ var modes = map[string]struct {
 	policy sync.Policy
 	faults faults
 }{
-	"calm":             {sync.Policy{Mode: sync.Hold}, faults{}},
-	"hold":             {sync.Policy{Mode: sync.Hold}, badly},
-	"hold, all decide": {sync.Policy{Mode: sync.Hold}, faults{lost: 0.1, doubled: 0.1, crash: 0.015, moment: 0.03, shuffled: true, everybody: true}},
-	"newest":           {sync.Policy{Mode: sync.Newest}, badly},
-	"prefer":           {sync.Policy{Mode: sync.Prefer, Prefer: []sync.ServerID{serverOf(2), serverOf(0)}}, badly},
+	"calm":              {sync.Policy{Mode: sync.Hold}, faults{}},
+	"hold":              {sync.Policy{Mode: sync.Hold}, badly},
+	"hold, all decide":  {sync.Policy{Mode: sync.Hold}, faults{lost: 0.1, doubled: 0.1, crash: 0.015, moment: 0.03, shuffled: true, everybody: true}},
+	"approvals":         {sync.Policy{Mode: sync.Hold}, faults{lost: 0.1, doubled: 0.1, crash: 0.015, moment: 0.03, shuffled: true, approve: true}},
+	"newest, approvals": {sync.Policy{Mode: sync.Newest}, faults{lost: 0.1, doubled: 0.1, crash: 0.015, moment: 0.03, shuffled: true, approve: true}},
+	"newest":            {sync.Policy{Mode: sync.Newest}, badly},
+	"prefer":            {sync.Policy{Mode: sync.Prefer, Prefer: []sync.ServerID{serverOf(2), serverOf(0)}}, badly},
 }
 
 // TestModel plays histories over the real replica, and wants that nothing is lost, taken twice,
-// overwritten, different at the end, or stuck. With -histories 200 it plays 10,000.
+// overwritten, different at the end, or stuck. With -histories 200 it plays 14,000.
 func TestModel(t *testing.T) {
 	for topology, links := range topologies {
 		for mode, m := range modes {
@@ -512,6 +538,7 @@ func (w *world) add(o *world) {
 	w.payloads += o.payloads
 	w.offers += o.offers
 	w.decisions += o.decisions
+	w.approvals += o.approvals
 }
 
 // TestControlsFail holds the model itself: without compare-and-set edits are overwritten, without
@@ -532,6 +559,7 @@ func TestControlsFail(t *testing.T) {
 				w.boot(s)
 			}
 		}, "made up"},
+		"without a gate": {func(w *world) { w.open, w.faults.approve = true, true }, "without approval"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := 0

@@ -34,6 +34,7 @@ func (r *Replica) pull(ctx context.Context) (int, error) {
 
 // batch is one page of the journal on its way into one transaction.
 type batch struct {
+	travels func(kind string) bool
 	states  map[sync.Object]sync.State // as they will be
 	now     map[sync.Object]edited     // what the engine has, of those that were written
 	counter uint64
@@ -42,7 +43,8 @@ type batch struct {
 }
 
 func (r *Replica) page(ctx context.Context) (int, error) {
-	at, err := r.cfg.Changes.Cursor(ctx, r.cfg.Name)
+	name, travels := r.cfg.Journal()
+	at, err := r.cfg.Changes.Cursor(ctx, name)
 	if err != nil {
 		return 0, err
 	}
@@ -54,7 +56,7 @@ func (r *Replica) page(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	b := &batch{counter: have[r.self]}
+	b := &batch{counter: have[r.self], travels: travels}
 	if err := r.read(ctx, b, rows); err != nil {
 		return 0, err
 	}
@@ -63,7 +65,7 @@ func (r *Replica) page(ctx context.Context) (int, error) {
 			return 0, fmt.Errorf("row %d of the engine's journal: %w", row.Seq, err)
 		}
 	}
-	b.all = append(b.all, exchange.Acceptance{Source: r.cfg.Name, Cursor: rows[len(rows)-1].Seq})
+	b.all = append(b.all, exchange.Acceptance{Source: name, Cursor: rows[len(rows)-1].Seq})
 	r.cfg.Pause("pulled")
 	if err := r.cfg.Changes.Accept(ctx, r.cfg.Fence(), b.all...); err != nil {
 		return 0, err
@@ -94,6 +96,7 @@ func (r *Replica) row(b *batch, row source.Row) error {
 	switch shown := s.Show(); {
 	case shown == nil && c.Op == sync.Delete: // it came and went before anybody looked: only the row counts
 	case shown != nil && shown.Content() == c.Content():
+		b.notes = append(b.notes, Note{"echo", shown, ""})
 	default:
 		b.counter++
 		r.author(c, s, b.counter)
@@ -116,7 +119,7 @@ func (r *Replica) read(ctx context.Context, b *batch, rows []source.Row) error {
 	var names []sync.Object
 	newest := map[sync.Object]source.Row{}
 	for _, row := range rows {
-		if _, seen := newest[row.Object]; !seen && r.cfg.Travels(row.Object.Kind()) {
+		if _, seen := newest[row.Object]; !seen && b.travels(row.Object.Kind()) {
 			names = append(names, row.Object)
 		}
 		newest[row.Object] = row

@@ -18,16 +18,16 @@ import (
 
 // Config is what a Replica is built from. All fields but Pause, Fence and Noted are needed.
 type Config struct {
-	Key     ed25519.PrivateKey // of this server
-	Source  source.Source
-	Name    string // of the source's journal
+	Key    ed25519.PrivateKey // of this server
+	Source source.Source
+	// Journal returns the name of the source's journal, and whether objects of a kind take part: rows of others are
+	// passed over under that name.
+	Journal func() (name string, travels func(kind string) bool)
 	Changes exchange.Changes
 	Blobs   exchange.Blobs
 	Policy  func() sync.Policy
 	// Targets returns the servers to which changes of an object go from here.
 	Targets func(o sync.Object) []sync.ServerID
-	// Travels reports whether objects of that kind take part.
-	Travels func(kind string) bool
 	Now     func() time.Time
 	// Fence is the lease under which the journal is read; nil for none.
 	Fence func() exchange.Fence
@@ -41,7 +41,7 @@ type Config struct {
 
 // Note is one thing that was accepted.
 type Note struct {
-	What   string // made, applied, held, kept, resolved, ruled
+	What   string // made, applied, held, kept, resolved, ruled; echo: the engine wrote once more what it shows
 	Change *sync.Change
 	Via    sync.ServerID
 }
@@ -65,7 +65,7 @@ type Replica struct {
 
 // New returns a Replica.
 func New(c Config) (*Replica, error) {
-	if c.Source == nil || c.Changes == nil || c.Blobs == nil || c.Policy == nil || c.Targets == nil || c.Travels == nil ||
+	if c.Source == nil || c.Changes == nil || c.Blobs == nil || c.Policy == nil || c.Targets == nil || c.Journal == nil ||
 		c.Now == nil || len(c.Key) != ed25519.PrivateKeySize {
 		return nil, errors.New("replica: a part of its configuration is missing")
 	}

@@ -197,9 +197,9 @@ func (b *stubborn) Accept(ctx context.Context, f exchange.Fence, all ...exchange
 // other is the second server of a pair with a part exchanged.
 func (b *batched) other(s source.Source, changes exchange.Changes) *replica.Replica {
 	b.t.Helper()
-	r, err := replica.New(replica.Config{Key: keyOf(1), Source: s, Name: "engine", Changes: changes, Blobs: b.to.book,
+	r, err := replica.New(replica.Config{Key: keyOf(1), Source: s, Journal: journal, Changes: changes, Blobs: b.to.book,
 		Policy: func() sync.Policy { return b.policy }, Targets: func(sync.Object) []sync.ServerID { return nil },
-		Travels: func(string) bool { return true }, Now: b.clock()})
+		Now: b.clock()})
 	b.must(err)
 	_, err = r.Pull(b.t.Context()) // it settles what it knows nothing of
 	b.must(err)

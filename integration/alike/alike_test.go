@@ -51,7 +51,8 @@ type server struct {
 	named  string // else server and its number
 	admin  *admin.Client
 	stop   func()
-	kill   func() // of a gateway in a process of its own: at once
+	node   *node.Node // that runs, in this process
+	kill   func()     // of a gateway in a process of its own: at once
 }
 
 // network is servers with links: the targets of each.
@@ -204,8 +205,10 @@ func (w *network) run(s *server) {
 	if testing.Verbose() {
 		log.SetOutput(os.Stderr)
 	}
-	g, err := node.New(context.Background(), node.Config{Conf: c, Log: logrus.NewEntry(log).WithField("server", s.n), Version: "test"})
+	g, err := node.New(context.Background(), node.Config{Conf: c, Load: func() (*conf.Config, []conf.Problem) { return conf.Load(conf.Options{File: s.file}) },
+		Log: logrus.NewEntry(log).WithField("server", s.n), Version: "test"})
 	check(w.t, err)
+	s.node = g
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()

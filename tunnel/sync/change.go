@@ -57,6 +57,9 @@ func (c *Change) Content() Content { return Content{c.Op, c.Payload} }
 // contains reports whether o is among what the author of c had before him.
 func (c *Change) contains(o *Change) bool { return c.Vector.Contains(o.ID) }
 
+// After reports whether the author of c had o before him: c makes it history.
+func (c *Change) After(o *Change) bool { return c.ID != o.ID && c.contains(o) }
+
 // What is wrong with a change.
 var (
 	ErrMalformed = errors.New("malformed change")

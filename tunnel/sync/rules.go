@@ -103,7 +103,7 @@ type Outcome struct {
 func Receive(s State, c *Change, p Policy) Outcome {
 	out := Outcome{Change: c, After: s}
 	out.After.seen(c)
-	if slices.ContainsFunc(s.Versions, func(v *Change) bool { return v.contains(c) }) {
+	if s.Supersedes(c) {
 		out.Superseded = true
 		return out
 	}
@@ -123,6 +123,11 @@ func Receive(s State, c *Change, p Policy) Outcome {
 		out.Show = shown
 	}
 	return out
+}
+
+// Supersedes reports whether a version contains c: it is history, whatever comes.
+func (s *State) Supersedes(c *Change) bool {
+	return slices.ContainsFunc(s.Versions, func(v *Change) bool { return v.contains(c) })
 }
 
 // seen keeps the change with the lowest stamp.

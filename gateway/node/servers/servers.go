@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/conf/bounded"
+	"github.com/stagelock/stagelock/gateway/approval"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/gateway/inbox"
@@ -32,7 +35,7 @@ import (
 
 // Config is what New needs beside the configuration. All fields but Pause are needed.
 type Config struct {
-	Conf     *conf.Config
+	Conf     func() *conf.Config // as it is in use
 	Key      ed25519.PrivateKey
 	Database store.Database
 	Contents string // folder of contents
@@ -58,8 +61,8 @@ func New(c Config) (*exchange.Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := c.Conf.Sync
-	peers, err := peers(s)
+	s := c.Conf().Sync
+	peers, err := reached(c.Conf())
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +71,8 @@ func New(c Config) (*exchange.Exchange, error) {
 		Source: &source.Client{URL: strings.TrimSuffix(s.Engine.URL.String(), "/"), Token: token(string(s.Engine.TokenFile)),
 			HTTP: &http.Client{Timeout: engineTime}},
 		Policy: sync.Policy{Mode: sync.Mode(s.Conflicts), Prefer: ids(s.Prefer)}, Peers: peers, Origins: ids(s.Origins),
-		Interval: s.Interval, Log: c.Log, Now: c.Now, Noted: noted(c), Refused: refused(c), Pause: c.Pause,
+		Interval: s.Interval, Log: c.Log, Now: c.Now, Noted: noted(c), Refused: refused(c), Decided: decided(c),
+		Pause: c.Pause,
 	})
 }
 
@@ -95,22 +99,48 @@ func ids(keys []string) []sync.ServerID {
 	return all
 }
 
-func peers(s conf.Sync) ([]exchange.Peer, error) {
+// Peers are the peers of a configuration with what they may do, without a way to reach them.
+func Peers(c *conf.Config) []exchange.Peer {
 	var all []exchange.Peer
-	for _, p := range s.Peers {
-		one := exchange.Peer{
-			Peer: inbox.Peer{ID: sync.ServerID(p.Key), Sends: p.Direction != "to", Kinds: p.Kinds, Deletes: p.Deletes,
-				PerHour: p.PerHour, MaxContent: int64(s.MaxBytes)},
+	for i, p := range c.Sync.Peers {
+		all = append(all, exchange.Peer{
+			Peer: inbox.Peer{ID: sync.ServerID(p.Key), Sends: p.Direction != "to", Kinds: p.Kinds, Paths: p.Paths, Approve: p.Approve,
+				Deletes: p.Deletes, PerHour: p.PerHour, MaxContent: int64(c.Sync.MaxBytes), Where: where(c, i)},
 			Takes: p.Direction != "from",
+		})
+	}
+	return all
+}
+
+// where says on which line a setting about the ith peer is written. The folder of the file is nobody's business at
+// the other end.
+func where(c *conf.Config, i int) func(setting string) string {
+	return func(setting string) string {
+		o := c.Origin(path(i, setting))
+		o.Name = filepath.Base(o.Name)
+		return o.String() + " of " + c.Sync.Name
+	}
+}
+
+func path(i int, setting string) string {
+	if strings.HasPrefix(setting, "sync.") {
+		return setting
+	}
+	return fmt.Sprintf("sync.peers[%d].%s", i, setting)
+}
+
+// reached are the peers with what reaches them.
+func reached(c *conf.Config) ([]exchange.Peer, error) {
+	all := Peers(c)
+	for i, p := range c.Sync.Peers {
+		if !all[i].Takes {
+			continue
 		}
-		if one.Takes {
-			client, err := client(string(p.CA))
-			if err != nil {
-				return nil, fmt.Errorf("sync.peers, key %s: %w", p.Key, err)
-			}
-			one.URL, one.HTTP = p.URL.String(), client
+		client, err := client(string(p.CA))
+		if err != nil {
+			return nil, fmt.Errorf("sync.peers, key %s: %w", p.Key, err)
 		}
-		all = append(all, one)
+		all[i].URL, all[i].HTTP = p.URL.String(), client
 	}
 	return all, nil
 }
@@ -134,30 +164,85 @@ func client(ca string) (*http.Client, error) {
 	}}, nil
 }
 
+// kinds are those of the events of what a note tells.
+var kinds = map[string]audit.Kind{
+	"made": audit.KindSyncAccepted, "kept": audit.KindSyncAccepted, "applied": audit.KindSyncApplied, "ruled": audit.KindSyncApplied,
+	"held": audit.KindSyncHeld, "asked": audit.KindSyncHeld, "resolved": audit.KindSyncResolved, "echo": audit.KindSyncEcho,
+}
+
+// words say what else an event is about.
+var words = map[string]string{
+	"made": "edited here", "kept": "a newer version is here already", "ruled": "a rule decided between versions",
+	"held": "a conflict, until somebody decides it", "asked": "until somebody approves it",
+	"resolved": "a conflict was decided here",
+	"echo":     "the engine wrote once more what it shows",
+}
+
 // noted writes what was accepted into the audit log.
 func noted(c Config) func(n replica.Note) {
 	return func(n replica.Note) {
-		ev := event(n.Change, n.Via)
-		ev.Detail = n.What
+		ev := event(kinds[n.What], n.Change, n.Via)
+		ev.Detail = words[n.What]
+		if n.What == "asked" {
+			ev.Reason = approval.ReasonApproval
+		}
 		write(c, ev)
 	}
 }
 
-func event(ch *sync.Change, via sync.ServerID) audit.Event {
-	return audit.Event{Kind: audit.KindSync, Peer: string(via), Login: ch.Author, Fields: map[string]string{
-		"id": ch.ID.String(), "object": string(ch.Object), "op": string(ch.Op), "digest": ch.Payload.String(),
-		"bytes": fmt.Sprint(ch.Size),
+func event(kind audit.Kind, ch *sync.Change, via sync.ServerID) audit.Event {
+	return audit.Event{Kind: kind, Peer: string(via), Login: ch.Author, Fields: map[string]string{
+		"id": ch.ID.String(), "object": string(ch.Object), "origin": string(ch.ID.Origin), "via": string(via), "op": string(ch.Op),
+		"digest": ch.Payload.String(), "bytes": fmt.Sprint(ch.Size),
 	}}
+}
+
+// settings are those that a refusal is about, by its reason.
+var settings = map[string]string{
+	inbox.ReasonOrigin: "sync.origins", inbox.ReasonDirection: "direction", inbox.ReasonKind: "kinds", inbox.ReasonPath: "paths",
+	inbox.ReasonDelete: "deletes", inbox.ReasonDeletes: "max_deletes_per_hour", inbox.ReasonSize: "sync.max_bytes",
+	approval.ReasonApproval: "approve",
+}
+
+// setting is the one that a refusal is about, and where it is written; empty for none.
+func setting(c *conf.Config, via sync.ServerID, reason string) (name, line string) {
+	i := slices.IndexFunc(c.Sync.Peers, func(p conf.SyncPeer) bool { return p.Key == string(via) })
+	if name = settings[reason]; name == "" || i < 0 {
+		return "", ""
+	}
+	return path(i, name), c.Origin(path(i, name)).String()
 }
 
 func refused(c Config) func(via sync.ServerID, ch *sync.Change, a sync.Answer) {
 	return func(via sync.ServerID, ch *sync.Change, a sync.Answer) {
-		ev := event(ch, via)
-		ev.Detail, ev.Verdict, ev.Reason = "refused: "+a.Text, audit.Deny, tunnel.Reason(a.Reason)
-		write(c, ev)
+		ev := event(audit.KindSyncRefused, ch, via)
+		ev.Detail, ev.Verdict, ev.Reason = a.Text, audit.Deny, tunnel.Reason(a.Reason)
 		reason, _ := policy.ReasonOf(a.Reason)
-		c.Log.WithFields(logrus.Fields{"peer": string(via), "reason": a.Reason, "change": ch.ID.String(), "cure": reason.Cure}).
-			Warn("a change was refused")
+		line := logrus.Fields{"peer": string(via), "reason": a.Reason, "change": ch.ID.String(), "cure": reason.Cure}
+		if name, at := setting(c.Conf(), via, a.Reason); name != "" {
+			ev.Fields["setting"], ev.Fields["line"] = name, at
+			line["setting"], line["line"] = name, at
+		}
+		write(c, ev)
+		c.Log.WithFields(line).Warn("a change was refused")
+	}
+}
+
+// decided writes what somebody said of a change that waited for approval.
+func decided(c Config) func(a stored.Approval) {
+	return func(a stored.Approval) {
+		ev := event(audit.KindSyncAccepted, a.Change, a.Via)
+		ev.Detail = "approved"
+		if a.State == stored.Refused {
+			ev.Kind, ev.Verdict, ev.Reason, ev.Detail = audit.KindSyncRefused, audit.Deny, approval.ReasonDeclined, "refused"
+		}
+		if a.Login != "" {
+			ev.Detail += " by " + a.Login
+		}
+		if a.Reason != "" {
+			ev.Detail += ": " + a.Reason
+		}
+		write(c, ev)
 	}
 }
 

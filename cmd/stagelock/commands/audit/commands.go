@@ -43,7 +43,8 @@ func (sh shell) auditCommand() *cli.Command {
 				Flags: auditFlags(append(timeFlags(),
 					&cli.StringSliceFlag{Name: "kind",
 						Usage: "only events of this kind: verdict, outcome, summary, config, " +
-							"start, stop, drain, witness, checkpoint, alarm, damaged"},
+							"start, stop, drain, witness, checkpoint, alarm, damaged, sync.accepted, sync.applied, " +
+							"sync.held, sync.resolved, sync.refused, sync.echo"},
 					&cli.StringFlag{Name: "verdict", Usage: "only allow, deny or answer"},
 					&cli.StringFlag{Name: "peer", Usage: "only of this peer"},
 					&cli.StringFlag{Name: "login", Usage: "only of this login"},

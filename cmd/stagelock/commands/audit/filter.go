@@ -23,7 +23,8 @@ func (sh shell) filter(c *cli.Context) (audit.Filter, error) {
 		if !slices.Contains(kinds, audit.Kind(k)) {
 			return f,
 				flags.Misused(c, "--kind %s is not one of verdict, outcome, summary, config, start, stop, "+
-					"drain, witness, checkpoint, alarm, damaged", k)
+					"drain, witness, checkpoint, alarm, damaged, sync.accepted, sync.applied, sync.held, sync.resolved, "+
+					"sync.refused, sync.echo", k)
 		}
 		f.Kinds = append(f.Kinds, audit.Kind(k))
 	}
@@ -47,6 +48,8 @@ var kinds = []audit.Kind{
 	audit.KindVerdict, audit.KindOutcome, audit.KindSummary, audit.KindConfig, audit.KindStart,
 	audit.KindStop, audit.KindDrain, audit.KindWitness,
 	audit.KindCheckpoint, audit.KindAlarm, audit.KindDamaged,
+	audit.KindSyncAccepted, audit.KindSyncApplied, audit.KindSyncHeld, audit.KindSyncResolved, audit.KindSyncRefused,
+	audit.KindSyncEcho,
 }
 
 // moment reads a time, or a duration that is over since then; nothing is the zero time.

@@ -32,8 +32,9 @@ var cures = map[string]string{
 	"no-conflict": "see stagelock sync conflicts",
 	"no-version":  "see stagelock sync conflicts for the servers whose versions there are",
 	"moved":       "look at it again with stagelock sync diff, and decide again",
-	"unknown":     "see stagelock sync log and stagelock sync status",
+	"unknown":     "see stagelock sync log, stagelock sync status and stagelock sync approvals",
 	"input":       "see --help",
+	"denied":      "see sync.peers in the configuration of this gateway",
 	"off":         "set sync.name in the configuration and restart the gateway",
 	"peer":        "see stagelock sync status; both gateways must know the command",
 	"failed":      "see the gateway's log",
@@ -47,7 +48,7 @@ func told(err error) error {
 		return &term.AgainError{Msg: f.Message, Cure: cures[f.Code]}
 	case errors.As(err, &f) && f.Code == "peer":
 		return &term.UnavailableError{Msg: f.Message, Cure: cures[f.Code]}
-	case errors.As(err, &f) && f.Code == "elsewhere":
+	case errors.As(err, &f) && (f.Code == "elsewhere" || f.Code == "denied"):
 		return &term.DeniedError{Msg: f.Message, Cure: cures[f.Code]}
 	case errors.As(err, &f):
 		return &term.DataError{Msg: f.Message, Cure: cures[f.Code]}

@@ -20,6 +20,7 @@ func Commands(sh *term.Shell) []*cli.Command {
 		Subcommands: []*cli.Command{
 			s.idCommand(), s.statusCommand(), s.logCommand(), s.showCommand(), s.conflictsCommand(), s.diffCommand(),
 			s.resolveCommand(), s.topologyCommand(), s.retryCommand(), s.dropCommand(), s.holdCommand(), s.compareCommand(),
+			s.approvalsCommand(), s.approveCommand(), s.refuseCommand(),
 			s.targetCommand("release", "send to a held target again", "%s released.\n", "target"),
 			s.targetCommand("baseline", "queue every current version that a target never got", "%s queued.\n", "change"),
 		},

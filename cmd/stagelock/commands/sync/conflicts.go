@@ -83,10 +83,11 @@ func (sh shell) tableConflicts(all []exchange.Conflict) error {
 
 func (sh shell) diffCommand() *cli.Command {
 	return &cli.Command{
-		Name: "diff", Usage: "print the versions of an object that stand beside each other", ArgsUsage: "OBJECT",
-		Flags: flags.Running(),
+		Name: "diff", Usage: "print the versions of an object that stand beside each other, or a change that waits for approval",
+		ArgsUsage: "OBJECT|ID",
+		Flags:     flags.Running(),
 		Action: func(c *cli.Context) error {
-			args, err := flags.Operands(c, "an object, site/kind/id")
+			args, err := flags.Operands(c, "an object, site/kind/id, or the id of a change")
 			if err != nil {
 				return err
 			}
@@ -102,6 +103,9 @@ type text struct {
 }
 
 func (sh shell) diff(c *cli.Context, object string) error {
+	if id, err := words.ParseID(object); err == nil {
+		return sh.diffHeld(c, id)
+	}
 	all, err := ask[[]exchange.Conflict](sh, c, "conflicts", exchange.Order{Object: object})
 	if err != nil {
 		return err

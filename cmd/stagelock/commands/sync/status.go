@@ -36,7 +36,7 @@ func (sh shell) status(c *cli.Context) error {
 		s.Targets,
 		func(t exchange.TargetStatus) bool { return t.State == "operator" || t.State == "blocked" },
 	)
-	if stopped || s.Dead > 0 || s.Here > 0 {
+	if stopped || s.Dead > 0 || s.Here > 0 || s.Approvals > 0 {
 		return &term.SilentError{Code: exitFindings}
 	}
 	return nil
@@ -59,6 +59,9 @@ func (sh shell) showStatus(s exchange.Status) error {
 	}
 	if n := s.Conflicts - s.Here; n > 0 {
 		all = append(all, term.Count(n, "conflict")+" to decide elsewhere")
+	}
+	if s.Approvals > 0 {
+		all = append(all, term.Count(s.Approvals, "change")+" to approve here (stagelock sync approvals)")
 	}
 	if s.Dead > 0 {
 		all = append(all, term.Count(s.Dead, "dead letter")+" (stagelock sync log --state dead)")

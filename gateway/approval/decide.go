@@ -1,0 +1,198 @@
+package approval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/exchange"
+	"github.com/stagelock/stagelock/tunnel/sync"
+)
+
+// Errors of a decision.
+var (
+	ErrNotHeld = errors.New("no such change waits for approval: it was applied, or never came")
+	ErrDigest  = errors.New("the content of the change is another one")
+)
+
+// Denial is why a change is not applied although somebody approved it: the rules of now do not allow it, or the
+// engine refuses it.
+type Denial struct{ Answer sync.Answer }
+
+func (d *Denial) Error() string { return d.Answer.Text }
+
+// Decision is what a person decided about a change that is held.
+type Decision struct {
+	ID     sync.ID
+	Digest string // of the content that was looked at; empty: whatever it is
+	Refuse bool   // else it is approved
+	Login  string
+	Reason string
+}
+
+// Decide writes a decision, and applies what was approved. The answer says what became of it: one that lacks
+// something, such as the folder it lies in, is applied when that is there. It returns ErrNotHeld, ErrDigest, or
+// a Denial.
+func (g *Gate) Decide(ctx context.Context, d Decision) (sync.Answer, error) {
+	a, err := g.decide(ctx, d)
+	if err != nil || d.Refuse {
+		return sync.Answer{}, err
+	}
+	answer := g.apply(ctx, a)
+	if answer.Status == sync.StatusRefused {
+		return answer, &Denial{answer}
+	}
+	return answer, g.Release(ctx, a.Change.Object)
+}
+
+func (g *Gate) decide(ctx context.Context, d Decision) (exchange.Approval, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all, err := g.cfg.Approvals.Approval(ctx, d.ID)
+	if err != nil {
+		return exchange.Approval{}, err
+	}
+	a := all[0]
+	if a.Change == nil {
+		return a, fmt.Errorf("%s: %w", d.ID, ErrNotHeld)
+	}
+	if d.Digest != "" && d.Digest != a.Change.Payload.String() {
+		return a, fmt.Errorf("%s: %w: %s", d.ID, ErrDigest, a.Change.Payload)
+	}
+	a.State, a.Login, a.Reason = exchange.Approved, d.Login, d.Reason
+	if d.Refuse {
+		a.State = exchange.Refused
+	}
+	switch err := g.cfg.Approvals.Decide(ctx, d.ID, a.State, a.Login, a.Reason); {
+	case errors.Is(err, store.ErrNotFound):
+		return a, fmt.Errorf("%s: %w", d.ID, ErrNotHeld)
+	case err != nil:
+		return a, err
+	}
+	g.cfg.Decided(a)
+	return a, nil
+}
+
+// apply passes on a change that was approved, or needs no approval any more, by the rules of now.
+func (g *Gate) apply(ctx context.Context, a exchange.Approval) sync.Answer {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	c := a.Change
+	now, err := g.cfg.Approvals.Approval(ctx, c.ID)
+	if err != nil || now[0].State != a.State { // somebody decided anew, or it was applied
+		return away(c, "somebody else is at it")
+	}
+	if answer, refused := g.cfg.Refuses(a.Via, c); refused {
+		if err := g.release(ctx, []sync.ID{c.ID}); err != nil {
+			return away(c, err.Error())
+		}
+		return answer
+	}
+	answer := g.cfg.Receiver.Receive(ctx, a.Via, []sync.Offered{{Change: c}})[0]
+	switch {
+	case taken(answer):
+		if err := g.release(ctx, []sync.ID{c.ID}); err != nil {
+			return away(c, err.Error())
+		}
+	case answer.Status == sync.StatusRefused: // by the engine, whenever it is tried: who sent it is told so
+		if err := g.cfg.Approvals.Decide(ctx, c.ID, exchange.Refused, "", answer.Text); err != nil {
+			return away(c, err.Error())
+		}
+	}
+	return answer
+}
+
+// Waiting counts what nobody has decided about.
+func (g *Gate) Waiting(ctx context.Context) (int, error) {
+	all, err := g.List(ctx, exchange.Asked)
+	return len(all), err
+}
+
+// List returns what is held in a state, or in any if it is empty: the oldest first. What is known by now is not held
+// any more.
+func (g *Gate) List(ctx context.Context, state exchange.ApprovalState) ([]exchange.Approval, error) {
+	all, err := g.cfg.Approvals.Approvals(ctx, state, 2*maxHeld)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]sync.ID, len(all))
+	for i, a := range all {
+		ids[i] = a.Change.ID
+	}
+	known, err := g.cfg.Changes.Known(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var held []exchange.Approval
+	var ended []sync.ID
+	for i, a := range all {
+		if known[i] {
+			ended = append(ended, ids[i])
+		} else {
+			held = append(held, a)
+		}
+	}
+	return held, g.release(ctx, ended)
+}
+
+// keep is for how long it is known that something was refused.
+const keep = 400 * 24 * time.Hour
+
+// Release applies what was approved before and could not be applied then, what needs no approval by the rules of
+// now, and older versions of the object, if it is not empty, that are history by now.
+func (g *Gate) Release(ctx context.Context, o sync.Object) error {
+	for {
+		all, err := g.cfg.Approvals.Approvals(ctx, "", 2*maxHeld)
+		if err != nil {
+			return err
+		}
+		g.waiting.Store(g.old(ctx, all))
+		progress := false
+		for _, a := range all {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			ripe, err := g.ripe(ctx, a, o)
+			if err != nil {
+				return err
+			}
+			progress = ripe && taken(g.apply(ctx, a)) || progress
+		}
+		if !progress {
+			return nil
+		}
+	}
+}
+
+// ripe reports whether a change that is held may be applied now.
+func (g *Gate) ripe(ctx context.Context, a exchange.Approval, o sync.Object) (bool, error) {
+	switch {
+	case a.State == exchange.Approved:
+		return true, nil
+	case a.State == exchange.Asked && !g.cfg.Asks(a.Via, a.Change.Object):
+		return true, nil
+	case a.State == exchange.Asked && a.Change.Object == o:
+		s, err := g.cfg.Changes.Object(ctx, o)
+		return s.Supersedes(a.Change), err
+	}
+	return false, nil
+}
+
+// old forgets refusals of long ago and counts what waits.
+func (g *Gate) old(ctx context.Context, all []exchange.Approval) (waiting int64) {
+	var ids []sync.ID
+	for _, a := range all {
+		switch {
+		case a.State != exchange.Refused:
+			waiting++
+		case g.cfg.Now().Sub(a.At) > keep:
+			ids = append(ids, a.Change.ID)
+		}
+	}
+	if len(ids) > 0 {
+		_ = g.cfg.Approvals.Release(ctx, ids...) // they are found again
+	}
+	return waiting
+}
