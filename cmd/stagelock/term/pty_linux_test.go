@@ -87,6 +87,7 @@ func TestASecretThatIsTypedIsNotShown(t *testing.T) {
 		}
 		return errs.Write(p)
 	})}
+	typed := make(chan error, 1)
 	go func() {
 		<-asked
 		for { // it is typed once the terminal no longer shows it
@@ -95,9 +96,13 @@ func TestASecretThatIsTypedIsNotShown(t *testing.T) {
 				break
 			}
 		}
-		_, _ = io.WriteString(user, "s3cret word\n")
+		_, err := io.WriteString(user, "s3cret word\n")
+		typed <- err
 	}()
 	s, err := sh.AskSecret("Shared secret: ")
+	if err := <-typed; err != nil {
+		t.Fatal(err)
+	}
 	if err != nil || s != "s3cret word" || errs.String() != "Shared secret: \n" {
 		t.Errorf("got %q, %v; it said %q", s, err, errs.String())
 	}
