@@ -62,6 +62,9 @@ func (in PagePlace) place() revisions.Place {
 
 func (s *Server) variations(ctx context.Context, in Variation) ([]Variation, error) {
 	all, err := s.cfg.Pages.Variations(ctx, in.set())
+	if err == nil && len(all) == 0 {
+		err = revisions.Known(ctx, s.cfg.Store.View, in.set(), revisions.Main)
+	}
 	list := []Variation{}
 	for _, v := range all {
 		list = append(list, variationOf(in.set(), v))
@@ -70,6 +73,9 @@ func (s *Server) variations(ctx context.Context, in Variation) ([]Variation, err
 }
 
 func (s *Server) addVariation(ctx context.Context, in Variation) (Variation, error) {
+	if err := named("a variation", in.Name); err != nil {
+		return Variation{}, err
+	}
 	v, err := s.cfg.Pages.AddVariation(ctx, in.set(), in.Name, in.From)
 	return variationOf(in.set(), v), err
 }
@@ -80,6 +86,9 @@ func (s *Server) removeVariation(ctx context.Context, in Variation) (struct{}, e
 
 func (s *Server) revisions(ctx context.Context, in PagePlace) ([]Revision, error) {
 	all, err := s.cfg.Pages.Revisions(ctx, in.set(), in.Page)
+	if err == nil && len(all) == 0 {
+		err = s.pageThere(ctx, in)
+	}
 	list := []Revision{}
 	for _, r := range all {
 		if in.Variation == "" || in.Variation == r.Variation {
@@ -89,7 +98,22 @@ func (s *Server) revisions(ctx context.Context, in PagePlace) ([]Revision, error
 	return list, err
 }
 
+// pageThere refuses a page that the site has not: that is not the same as one without revisions.
+func (s *Server) pageThere(ctx context.Context, in PagePlace) error {
+	_, found, err := s.cfg.Store.Item(ctx, in.Site, content.Page, in.Private, in.Page)
+	if err == nil && !found {
+		err = content.Errorf(content.NoItem, "no %s %s in site %d", content.Page, in.Page, in.Site)
+	}
+	return err
+}
+
 func (s *Server) addBranch(ctx context.Context, in PagePlace) (Revision, error) {
+	if err := named("a variation", in.Branch); err != nil {
+		return Revision{}, err
+	}
+	if _, err := s.revisions(ctx, PagePlace{Site: in.Site, Private: in.Private, Page: in.Page}); err != nil {
+		return Revision{}, err
+	}
 	r, err := s.cfg.Pages.AddBranch(ctx, in.set(), in.Page, in.place())
 	return revisionOf(r), err
 }

@@ -71,7 +71,12 @@ func (sh shell) pageAddVariation(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if page := c.String("page"); page != "" {
+	switch page := c.String("page"); {
+	case page != "" && c.IsSet("from"):
+		return flags.Misused(c, "--from is of a variation of the page set; a variation of one page begins as the page is")
+	case page == "" && c.IsSet("variation"):
+		return flags.Misused(c, "--variation is of a variation of one page, which --page names; one of the set begins --from another")
+	case page != "":
 		r, err := reach.Ask[control.Revision](c, "page.branch", control.PagePlace{Site: site, Private: c.Bool("private"),
 			Page: page, Variation: c.String("variation"), Branch: args[0]})
 		return sh.showRevision(r, err, "Made")

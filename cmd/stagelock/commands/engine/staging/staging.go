@@ -4,6 +4,7 @@ package staging
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -283,7 +284,7 @@ func (sh shell) follow(c *cli.Context, name string, in any) error {
 		display.Close()
 	}
 	if err != nil {
-		return reach.Explained(c.Context, err)
+		return lost(p, reach.Explained(c.Context, err))
 	}
 	if p.State != remote.Succeeded {
 		return failedPublish(p)
@@ -292,6 +293,17 @@ func (sh shell) follow(c *cli.Context, name string, in any) error {
 		return sh.Print(p)
 	}
 	return sh.showOutcome(p)
+}
+
+// lost is a publish whose engine was lost on the way: what came of it is not known here.
+func lost(p remote.Publication, err error) error {
+	var f *failure.Failure
+	if p.ID == 0 || !errors.As(err, &f) || f.Kind != failure.Unreachable {
+		return err
+	}
+	return &failure.Failure{Kind: failure.Uncertain, Msg: fmt.Sprintf("the engine was lost in publish %d of site %d", p.ID, p.Site),
+		Err: err, Cure: "see what became of it when the engine runs: stagelock staging history; stagelock staging relaunch " +
+			"publishes it again"}
 }
 
 func failedPublish(p remote.Publication) error {

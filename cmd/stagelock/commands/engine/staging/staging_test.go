@@ -252,6 +252,28 @@ func TestExitCodesOfAPublish(t *testing.T) {
 	}
 }
 
+// An engine that is gone while it publishes has begun something: that is not as if there were none.
+func TestAnEngineThatIsLostOnTheWay(t *testing.T) {
+	e := newEngine(t)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, `{"id":9,"site":7,"state":"running","progress":{"stage":"export"}}`)
+		_ = http.NewResponseController(w).Flush() // the next line fails then
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(s.Close)
+	e.url = s.URL
+	for _, args := range [][]string{{"publish", "--site", "7", "--as", "joe"}, {"relaunch", "5"}} {
+		code, out, errs := e.run(t, args...)
+		if code != 3 || out != "" || !strings.Contains(errs, "the engine was lost in publish 9 of site 7") || !strings.Contains(errs, "stagelock staging history") {
+			t.Errorf("%v: exit %d: %s%s", args, code, out, errs)
+		}
+		code, out, errs = e.run(t, append(args, "--json")...)
+		if lines := strings.Split(strings.TrimSpace(out), "\n"); code != 3 || errs != "" || !strings.HasPrefix(lines[len(lines)-1], `{"ok":false,"exit":3,"kind":"uncertain"`) {
+			t.Errorf("%v: exit %d: %s%s", args, code, out, errs)
+		}
+	}
+}
+
 // Scripts get JSON, in which nothing is lost, and warnings beside it.
 func TestJSONForScripts(t *testing.T) {
 	for _, tt := range []struct {
