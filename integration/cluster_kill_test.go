@@ -240,7 +240,7 @@ func (f *fleet) awaitServing(t *testing.T) {
 		return n
 	}
 	before := count()
-	look, late := time.NewTicker(50*time.Millisecond), time.After(time.Minute)
+	look, late := time.NewTicker(50*time.Millisecond), time.After(5*time.Minute) // 32 publishers share a busy machine
 	defer look.Stop()
 	for {
 		now, all := count(), true

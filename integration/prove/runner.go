@@ -47,6 +47,7 @@ func (r runner) arguments(p proof) []string {
 		limit = "6h"
 	}
 	args := []string{"-count=1", "-v", "-timeout", limit, "-run", "^(" + strings.Join(p.tests, "|") + ")$", module + p.pkg}
+	args = append(args, p.args...)
 	if r.long {
 		args = append(args, p.long...)
 	}
