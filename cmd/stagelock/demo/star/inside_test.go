@@ -12,6 +12,7 @@ import (
 func good() Report {
 	r := Report{
 		Conflict: Conflict{Versions: make([]Version, 2)},
+		Approval: Approval{On: "test", Before: []string{"test"}, Article: true, Became: "applied", After: names},
 		Away:     Away{Edits: 3, Has: 3, Own: true},
 		Paths:    Paths{Refused: make([]topology.Finding, 1), Warned: make([]topology.Finding, 1)},
 	}
@@ -38,6 +39,10 @@ func TestWhatDoesNotHoldIsNoSuccess(t *testing.T) {
 		{"nobody looked after the decision", func(r *Report) { r.Conflict.Places = nil }},
 		{"one edit was swapped", func(r *Report) { r.Conflict.Versions = r.Conflict.Versions[1:] }},
 		{"a conflict is left", func(r *Report) { r.Conflict.Left = 1 }},
+		{"it is there before anybody approved it", func(r *Report) { r.Approval.Before = names }},
+		{"an article waits for a document", func(r *Report) { r.Approval.Article = false }},
+		{"what is approved is not applied", func(r *Report) { r.Approval.Became = "approved" }},
+		{"nor elsewhere", func(r *Report) { r.Approval.After = names[:3] }},
 		{"the server was not off", func(r *Report) { r.Away.Had = 1 }},
 		{"it did not catch up", func(r *Report) { r.Away.Has = 2 }},
 		{"what it wrote is lost", func(r *Report) { r.Away.Own = false }},

@@ -13,6 +13,7 @@ type Report struct {
 	Servers  []Server `json:"servers"`
 	Edit     Spread   `json:"edit"`
 	Conflict Conflict `json:"conflict"`
+	Approval Approval `json:"approval"`
 	Away     Away     `json:"away"`
 	Paths    Paths    `json:"paths"`
 }

@@ -125,8 +125,8 @@ peers: [{ name: nobody, sites: [%d], logins: [nobody@example.com], secret: { val
 %s`, listen, s.path("data"), s.socket(), s.commandsAddr, s.site, token, more)
 }
 
-// alike is the part of the configuration about other servers, of which peers are neighbours.
-func (s *server) alike(all, peers []*server) string {
+// alike is the part of the configuration about other servers, of which peers are neighbours; more is said of each.
+func (s *server) alike(all, peers []*server, more string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "sync:\n  name: %s\n  interval: 100ms\n  engine: { url: \"http://%s\", token_file: %q }\n  origins: [",
 		s.name, s.commandsAddr, s.path("token"))
@@ -138,8 +138,8 @@ func (s *server) alike(all, peers []*server) string {
 	}
 	b.WriteString("]\n  peers:\n")
 	for _, p := range peers {
-		fmt.Fprintf(&b, "    - { key: %s, url: \"https://%s\", ca: %q, kinds: [page, article, document, tag] } # %s\n",
-			p.id, p.addr, p.ca, p.name)
+		fmt.Fprintf(&b, "    - { key: %s, url: \"https://%s\", ca: %q, kinds: [page, article, document, tag]%s } # %s\n",
+			p.id, p.addr, p.ca, more, p.name)
 	}
 	return b.String()
 }

@@ -35,7 +35,7 @@ type show struct {
 }
 
 func (s *show) run(ctx context.Context) error {
-	for _, act := range []func(context.Context) error{s.begin, s.showEdit, s.showConflict, s.showAway, s.showPaths} {
+	for _, act := range []func(context.Context) error{s.begin, s.showEdit, s.showConflict, s.showApproval, s.showAway, s.showPaths} {
 		if err := act(ctx); err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (r Report) holds() bool {
 	for _, p := range r.Conflict.Places {
 		alike = alike && p.Text == r.Conflict.Places[0].Text
 	}
-	return once && alike && len(r.Conflict.Versions) == 2 && r.Conflict.Left == 0 && r.Away.Had == 0 &&
+	return once && alike && r.Approval.holds() && len(r.Conflict.Versions) == 2 && r.Conflict.Left == 0 && r.Away.Had == 0 &&
 		r.Away.Has == r.Away.Edits && r.Away.Own && len(r.Paths.Refused) > 0 && len(r.Paths.Warned) > 0
 }
 

@@ -43,11 +43,11 @@ func (s *star) make(ctx context.Context) error {
 
 // start switches a server on.
 func (s *star) start(ctx context.Context, one *server) error {
-	peers := []*server{s.hub()}
+	peers, more := []*server{s.hub()}, ""
 	if one == s.hub() {
-		peers = s.all[1:]
+		peers, more = s.all[1:], ", approve: [document]"
 	}
-	return one.on(ctx, one.alike(s.all, peers))
+	return one.on(ctx, one.alike(s.all, peers, more))
 }
 
 func (s *star) close() error {

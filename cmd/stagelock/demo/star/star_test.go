@@ -91,6 +91,9 @@ func TestStarForScripts(t *testing.T) {
 			t.Errorf("after the decision %s has %q", p.Server, p.Text)
 		}
 	}
+	if a := r.Approval; a.Held.State != "asked" || a.Held.Via != "test" || strings.Join(a.Before, " ") != "test" || len(a.After) != 4 {
+		t.Errorf("approval %+v", a)
+	}
 	for _, target := range r.Away.Meanwhile {
 		if delayed := target.Backlog > 0; delayed != (target.Name == r.Away.Server) {
 			t.Errorf("while %s was off: %+v", r.Away.Server, target)
@@ -113,7 +116,8 @@ func TestStarForPeople(t *testing.T) {
 	}
 	for _, want := range []string{
 		"every engine has it, and nothing runs on", "one conflict, and all 4 servers know it", "decided on live: refused: ",
-		"the version of test, as change ", "blocked", "connection refused", "had 0 of them, and after ", "all 10;",
+		"the version of test, as change ",
+		"on live somebody must approve it first", "test had it, and an article", "approved on live: it is applied, and live, author, test, dev have it", "blocked", "connection refused", "had 0 of them, and after ", "all 10;",
 		"refused: two paths from author to test: author → test, and author → live → test", "warning: two paths from",
 	} {
 		if !strings.Contains(out.String(), want) {
