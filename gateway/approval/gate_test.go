@@ -274,6 +274,21 @@ func TestANewerVersionNeedsAnApprovalOfItsOwn(t *testing.T) {
 	}
 }
 
+// TestHistoryNeedsNoApproval: what arrives behind a version that contains it is never shown.
+func TestHistoryNeedsNoApproval(t *testing.T) {
+	p := newPlace(t)
+	one := p.made(1, "s/page/a")
+	two := p.made(2, "s/page/a", one)
+	p.send(2, two)
+	if _, err := p.decide(two, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.send(2, one)[0]; got.Status != sync.StatusDone {
+		t.Errorf("history: %+v", got)
+	}
+	p.wantShown("history", "s/page/a", "2")
+}
+
 // TestOneMessageOfTwoVersions asks for the newer one; the older one is not applied without anybody's word, whatever
 // becomes of the newer.
 func TestOneMessageOfTwoVersions(t *testing.T) {
@@ -354,7 +369,7 @@ func TestAnotherChangeOfAnIDIsNotApproved(t *testing.T) {
 func TestParentsFirst(t *testing.T) {
 	p := newPlace(t)
 	p.receiver.lacks["s/page/folder"] = true
-	folder, child, grandchild := p.made(1, "s/page/folder"), p.made(2, "s/page/child"), p.made(3, "s/page/grandchild")
+	folder, child, grandchild := p.made(3, "s/page/folder"), p.made(2, "s/page/child"), p.made(1, "s/page/grandchild")
 	child.Needs = []sync.Object{"s/page/folder"}
 	child.Sign(keyOf(2))
 	p.receiver.lacks["s/page/child"] = true
