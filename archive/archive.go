@@ -44,18 +44,18 @@ type Archive struct {
 // from r as long as it is used.
 func Open(r io.ReaderAt, size int64, lim Limits) (*Archive, error) {
 	e, err := record.ReadEnd(r, size)
-	if refusal.CodeOf(err) == refusal.CodeEnd {
-		err = recognize(r, size, err)
-	}
-	if err != nil {
-		return nil, err
+	switch {
+	case refusal.CodeOf(err) == refusal.CodeEnd:
+		return nil, recognize(r, size, err)
+	case err != nil:
+		return nil, wrapped(r, size, err)
 	}
 	if e.Entries > int64(lim.Entries) {
 		return nil, refusal.New(refusal.CodeEntries, "%d entries are more than %d", e.Entries, lim.Entries)
 	}
 	s := &scan{a: &Archive{r: r, size: size, lim: lim, byName: map[string]int{}}, end: e, names: record.NewNameSet()}
 	if err := s.run(); err != nil {
-		return nil, err
+		return nil, wrapped(r, size, err)
 	}
 	return s.a, nil
 }

@@ -42,6 +42,9 @@ var looks = []appearance{
 	{isText("{"), "it is JSON, not an archive", "it may be an error of the server that it was fetched from: fetch it again"},
 	{prefix("%PDF-"), "it is a document of PDF, not an archive", "name the .lar file"},
 	{isHex, "it is written in hexadecimal digits", "decode it first: xxd -r -p"},
+	{prefix("HTTP/"), "it is an answer of a web server with its head", "save the body alone: curl -o site.lar, without -i"},
+	{isForm, "it is a form that was sent to a server, with the archive in it",
+		"send the file itself: curl -T, or --data-binary @site.lar"},
 	{isMail, "it is a message of mail with the archive in it", "save what is attached to it, and name that file"},
 	{isZeros, "it holds nothing but zeros", "the copy of it failed: copy it again"},
 	{isPlain, "it is a text, not an archive", "look at what it says; what fetched it may have got an error in its place"},
@@ -69,6 +72,20 @@ func recognize(r io.ReaderAt, size int64, err error) error {
 		return refusal.New(refusal.CodeEnd,
 			"it begins as an archive and is cut off: after %d bytes its list of entries is missing", size).
 			Heal("copy or export it again, and compare the lengths; if it is a part of an upload, stagelock archive join has the rest")
+	}
+	return err
+}
+
+// wrapped says what an archive is wrapped in whose end was found and whose entries are elsewhere.
+func wrapped(r io.ReaderAt, size int64, err error) error {
+	head := make([]byte, min(size, 1<<10))
+	if record.ReadAt(r, head, 0) != nil || bytes.HasPrefix(head, []byte("PK")) {
+		return err
+	}
+	for _, l := range looks {
+		if l.is(head) {
+			return refusal.New(refusal.CodeForeign, "%s", l.what).Heal(l.cure)
+		}
 	}
 	return err
 }
@@ -117,6 +134,12 @@ func isMail(b []byte) bool {
 		}
 	}
 	return false
+}
+
+// isForm knows the beginning of a form with a file in it.
+func isForm(b []byte) bool {
+	s := trimmed(b)
+	return strings.HasPrefix(s, "--") && strings.Contains(s, "content-disposition: form-data")
 }
 
 // isPlain reports whether b is the beginning of a text, which may be cut within a character.

@@ -191,6 +191,9 @@ func TestForeignFilesAreNamed(t *testing.T) {
 		{"cut", string(lar[:len(lar)-30]), "cut off"},
 		{"cut in the first entry", string(lar[:40]), "cut off"},
 		{"UTF-16", "\xff\xfeP\x00K\x00\x03\x00\x04\x00" + strings.Repeat("x", 40), "PowerShell"},
+		{"tar around it", "site.lar" + strings.Repeat("\x00", 249) + "ustar" + strings.Repeat("\x00", 250) + string(lar) + strings.Repeat("\x00", 512), "tar format"},
+		{"an answer with its head", "HTTP/1.1 200 OK\r\n\r\n" + string(lar), "answer of a web server"},
+		{"a form", "--b\r\nContent-Disposition: form-data; name=\"f\"\r\n\r\n" + string(lar) + "\r\n--b--\r\n", "form that was sent"},
 		{"PDF", "%PDF-1.7" + strings.Repeat("\n", 50), "document of PDF"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
