@@ -154,6 +154,8 @@ func TestKeyRules(t *testing.T) {
 		{"hex flag forgotten", secret.KeyConfig{Secret: []byte("00112233445566778899aabbccddeeff")}, true, "hex flag is off"},
 		{"digits that are no key", secret.KeyConfig{Secret: []byte("3141592653589793")}, true, ""},
 		{"counted digits", secret.KeyConfig{Secret: []byte("1234567890123456")}, true, "everybody knows it"},
+		{"the alphabet, from its beginning again", secret.KeyConfig{Secret: []byte("abcdefghijklmnopqrstuvwxyzabcdef")}, true, "everybody knows it"},
+		{"the alphabet from its end on", secret.KeyConfig{Secret: []byte("ZYXWVUTSRQPONMLK")}, true, "everybody knows it"},
 		{"the documentation's", secret.KeyConfig{Secret: []byte("abcdefghijklmnop")}, true, "everybody knows it"},
 		{"the documentation's in hex", secret.KeyConfig{Secret: []byte("6162636465666768696a6b6c6d6e6f70"), Hex: true}, true, "everybody knows it"},
 		{"eight digits twice", secret.KeyConfig{Secret: []byte("1234567812345678")}, true, "repeats itself"},

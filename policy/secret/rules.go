@@ -91,27 +91,29 @@ var byteRules = []rule{
 		cure: "set the hex flag if it is set on the servers", warning: true},
 }
 
+// rings are characters that go on with the first behind the last.
+var rings = []string{"0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
 // counted reports whether every byte is the one before and the same step on, as in abcdefghijklmnop,
-// 1234567890123456 and aaaaaaaaaaaaaaaa; digits go on with 0 behind 9.
+// 1234567890123456 and aaaaaaaaaaaaaaaa; digits go on with 0 behind 9, letters with a behind z. Digits may
+// have any step.
 func counted(raw []byte) bool {
 	if len(raw) < 2 {
 		return false
 	}
-	step := int(raw[1]) - int(raw[0])
-	digits := len(bytes.Trim(raw, "0123456789")) == 0
-	if digits {
-		step = (step + 10) % 10
-	}
-	for i := 1; i < len(raw); i++ {
-		next := int(raw[i-1]) + step
-		if digits && next > '9' {
-			next -= 10
+	ring := 256
+	for _, r := range rings {
+		if len(bytes.Trim(raw, r)) == 0 {
+			ring = len(r)
 		}
-		if int(raw[i]) != next {
+	}
+	step := (int(raw[1]) - int(raw[0]) + ring) % ring
+	for i := 1; i < len(raw); i++ {
+		if (int(raw[i])-int(raw[i-1])+ring)%ring != step {
 			return false
 		}
 	}
-	return step >= -1 && step <= 1 || digits
+	return step <= 1 || step == ring-1 || ring == 10
 }
 
 // repeats reports whether the bytes are one piece several times, as in 1234567812345678; the last one may be cut.
