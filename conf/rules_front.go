@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"bytes"
 	"github.com/stagelock/stagelock/conf/address"
 
 	"crypto/tls"
@@ -129,7 +130,15 @@ func tlsPair(l *loader, c *Config) []finding {
 	if all != nil {
 		return all
 	}
-	if _, err := tls.X509KeyPair(certificate, key); err != nil {
+	pem := []byte("-----BEGIN ")
+	_, err := tls.X509KeyPair(certificate, key)
+	switch {
+	case err == nil:
+	case !bytes.Contains(certificate, pem):
+		all = append(all, finding{"tls.certificate", "is not PEM: convert it with openssl x509 -inform der, or openssl pkcs12 -nodes"})
+	case bytes.Contains(key, []byte("ENCRYPTED")):
+		all = append(all, finding{"tls.key", "is encrypted with a password, which nobody can type at a start: write it without one, openssl pkey -in KEY -out NEW"})
+	default:
 		all = append(all, finding{"tls.certificate", "does not make a pair with tls.key: " + strings.TrimPrefix(err.Error(), "tls: ")})
 	}
 	return all

@@ -145,7 +145,27 @@ func certificates() []report {
 			d.expect(code, says, "validate", "--config", "gateway.yaml")
 		}}
 	}
+	named := func(name, host, settings string, code int, says ...string) report {
+		return report{"50-acme-and-drop/" + name, acme, func(_ *testing.T, d *desk) {
+			d.config(setup{port: "443", host: "0.0.0.0", hosts: `{ allow: ["10.1.2.3"] }`, more: "tls: { source: acme, acme: { email: ops@example.com" + settings + " } }\n"})
+			d.write("gateway.yaml", strings.Replace(d.read("gateway.yaml"), `["live.example.com"]`, `["`+host+`"]`, 1))
+			d.expect(code, says, "validate", "--config", "gateway.yaml")
+		}}
+	}
+	broken := func(name, line, says string, code int) report {
+		return report{"51-validate-knows-less-than-run/" + name, knows, func(t *testing.T, d *desk) {
+			requires(t, "openssl")
+			d.certificate("front", "live.example.com", -day, 90*day)
+			d.shell(line)
+			d.config(setup{more: "tls: { source: files, certificate: front.pem, key: front.key }\n"})
+			d.expect(code, []string{says}, "validate", "--config", "gateway.yaml")
+		}}
+	}
 	return []report{
+		broken("for clients only", `openssl req -x509 -newkey rsa:2048 -nodes -keyout front.key -out front.pem -days 90 -subj /CN=x -addext subjectAltName=DNS:live.example.com -addext extendedKeyUsage=clientAuth 2>/dev/null; chmod 600 front.key`,
+			"tls.certificate is not for servers", 0),
+		broken("a key with a password", "openssl pkey -in front.key -aes128 -passout pass:x -out new; mv new front.key; chmod 600 front.key", "tls.key is encrypted with a password", 78),
+		broken("DER", "openssl x509 -in front.pem -outform der -out new; mv new front.pem", "tls.certificate is not PEM: convert it with openssl x509 -inform der", 78),
 		{"47-keytool-line-java8", ca, func(t *testing.T, d *desk) {
 			g := d.gateway(setup{})
 			d.expect(0, []string{"-cacerts", `-keystore "$JAVA_HOME/jre/lib/security/cacerts"`, g.ca}, "ca", "--config", "gateway.yaml")
@@ -159,6 +179,9 @@ func certificates() []report {
 		challenge("reported", "drop", "", 78, "hosts.refuse is drop", "there would never be a certificate"),
 		challenge("answer", "answer", "", 0, "port 443"),
 		challenge("http-01", "drop", ", challenge: http-01", 0),
+		named("a bare name", "live", "", 78, "names[0] is a name of one house, for which no public authority gives a certificate"),
+		named("a name of the house", "live.acme.local", "", 78, "names[0] is a name of one house"),
+		named("a name of the house, by its own authority", "live.acme.local", ", directory: https://ca.acme.local/acme/directory", 0, "The configuration can be used."),
 		files("ran out", "live.example.com", -2*day, -day, 78, "tls.certificate ran out on"),
 		files("not valid yet", "live.example.com", day, 90*day, 78, "tls.certificate is valid from"),
 		files("ends soon", "live.example.com", -day, 3*day, 0, "warning: tls.certificate runs out on"),

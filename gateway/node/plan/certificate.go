@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +84,11 @@ func (b *builder) certificateFile(now time.Time) {
 	case leaf.NotAfter.Before(now.Add(soon)):
 		b.add(path, "runs out on "+day(leaf.NotAfter), renew, true)
 	}
+	server := func(u x509.ExtKeyUsage) bool { return u == x509.ExtKeyUsageServerAuth || u == x509.ExtKeyUsageAny }
+	if len(leaf.ExtKeyUsage) > 0 && !slices.ContainsFunc(leaf.ExtKeyUsage, server) {
+		b.add(path, "is not for servers, by its extended key usage: publishers refuse it",
+			"get a certificate for a web server", true)
+	}
 	for i, name := range b.cfg.Names {
 		host := hostOf(name)
 		if err := leaf.VerifyHostname(host); host != "" && err != nil {
@@ -121,6 +127,7 @@ func certificateNames(leaf *x509.Certificate) string {
 
 // challenge reports settings with which no authority can see that a name belongs to the gateway.
 func (b *builder) challenge() {
+	b.publicNames()
 	if b.cfg.TLS.ACME.Challenge != "tls-alpn-01" {
 		return
 	}
@@ -130,13 +137,48 @@ func (b *builder) challenge() {
 				"there would never be a certificate",
 			"write refuse: answer, or tls.acme.challenge: http-01", false)
 	}
+	reached, local := false, true
 	for _, l := range b.cfg.Listen {
 		if l.Port() == 443 || l.Port() == 0 {
-			return
+			reached, local = true, local && l.Addr().IsLoopback()
 		}
+	}
+	switch {
+	case reached && !local:
+		return
+	case reached && b.isPublic():
+		b.add("tls.acme.challenge", "is tls-alpn-01, which the authority looks for from outside, and listen has this machine's only",
+			"have a balancer pass port 443 on to the gateway as it comes, or add an address to listen", true)
+		return
+	case reached:
+		return
 	}
 	b.add("tls.acme.challenge", "is tls-alpn-01, which the authority looks for on port 443, where listen has none",
 		"let a balancer or the firewall pass port 443 on to the gateway, or add it to listen", true)
+}
+
+// isPublic reports whether the authority is not one inside the house.
+func (b *builder) isPublic() bool {
+	d := b.cfg.TLS.ACME.Directory
+	return d != nil && strings.HasSuffix(d.Hostname(), ".letsencrypt.org")
+}
+
+// houseNames end names that mean something in one house only.
+var houseNames = []string{".local", ".lan", ".internal", ".intranet", ".localhost", ".home.arpa", ".corp", ".test",
+	".invalid"}
+
+// publicNames reports names for which a public authority gives no certificate.
+func (b *builder) publicNames() {
+	for i, name := range b.cfg.Names {
+		host := strings.ToLower(strings.TrimSuffix(hostOf(name), "."))
+		house := slices.ContainsFunc(houseNames, func(end string) bool { return strings.HasSuffix(host, end) })
+		if _, err := netip.ParseAddr(host); err == nil || !b.isPublic() || strings.Contains(host, ".") && !house {
+			continue
+		}
+		b.add(fmt.Sprintf("names[%d]", i),
+			"is a name of one house, for which no public authority gives a certificate: there would never be one",
+			"name the directory of the house's own authority in tls.acme.directory, or write source: local or files", false)
+	}
 }
 
 // authorities reports what is wrong with the authority of the engine's certificates: with one that ran
