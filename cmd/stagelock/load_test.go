@@ -29,6 +29,7 @@ var (
 // HTTP/2.
 type load struct {
 	calls, probes atomic.Int64
+	lost          atomic.Int64 // of both
 	failed        chan error
 	stop          context.CancelFunc
 	all           sync.WaitGroup
@@ -61,6 +62,7 @@ func (l *load) go1(ctx context.Context, n *atomic.Int64, f func() error) {
 	l.all.Go(func() {
 		for ctx.Err() == nil {
 			if err := f(); err != nil {
+				l.lost.Add(1)
 				select {
 				case l.failed <- fmt.Errorf("call %d: %w", n.Load(), err):
 				default: // enough were told
@@ -112,12 +114,10 @@ func (l *load) report(t *testing.T, what string) {
 	t.Helper()
 	l.end()
 	close(l.failed)
-	failed := 0
 	for err := range l.failed {
-		failed++
 		t.Error(err)
 	}
-	t.Logf("%s: %d calls, %d probes over HTTP/2, %d failed", what, l.calls.Load(), l.probes.Load(), failed)
+	t.Logf("prove: %s: %d calls, %d probes over HTTP/2, %d failed", what, l.calls.Load(), l.probes.Load(), l.lost.Load())
 }
 
 // void is an engine that answers every call with nothing.
