@@ -47,8 +47,8 @@ func NewServer(cfg Config) *Server {
 	s.ops = map[string]operation{
 		"site.create": op(s.createSite), "site.list": op(s.listSites), "site.show": op(s.showSite),
 		"site.unlock": op(s.unlockSite), "site.connect": op(s.connect), "site.disconnect": op(s.disconnect),
-		"site.arrivals": op(s.arrivals),
-		"content.list":  op(s.listContent), "content.versions": op(s.versions), "content.delete": op(s.deleteContent),
+		"site.arrivals": op(s.arrivals), "site.calls": op(s.calls),
+		"content.list": op(s.listContent), "content.versions": op(s.versions), "content.delete": op(s.deleteContent),
 		"content.add": upload(s.addContent), "content.update": upload(s.updateContent),
 		"content.open":   download(s.openContent),
 		"site.received":  op(s.received),

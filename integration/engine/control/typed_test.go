@@ -182,3 +182,28 @@ func TestNoSiteIsNotAnEmptyOne(t *testing.T) {
 		}
 	}
 }
+
+// Who did what to a site is on record, the newest first, of this site only, and refusals too.
+func TestCallsAboutASite(t *testing.T) {
+	s := open(t, 20121)
+	other := must[control.Site](s, "site.create", control.NewSite{Name: "Other"})
+	for _, by := range []string{"anna", "bob"} {
+		must[[]control.Holder](s, "site.unlock", control.SiteID{Site: 20121, Operator: by})
+	}
+	must[[]control.Holder](s, "site.unlock", control.SiteID{Site: other.ID, Operator: "carl"})
+	for _, tt := range []struct {
+		last int
+		want string
+	}{{0, "bob anna"}, {1, "bob"}, {1000, "bob anna"}} {
+		var got []string
+		for _, c := range must[[]control.Call](s, "site.calls", control.CallsOf{Site: 20121, Last: tt.last}) {
+			if c.Method != "unlock" || c.Outcome != content.OK || c.At.IsZero() || c.Seq == 0 {
+				t.Errorf("%+v", c)
+			}
+			got = append(got, c.Login)
+		}
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("the last %d are by %q, want %q", tt.last, got, tt.want)
+		}
+	}
+}

@@ -23,7 +23,7 @@ import (
 var lines = map[string][]string{
 	"site create": {"Shop"}, "site list": nil, "site show": {"--site", "404"}, "site unlock": {"--site", "404"},
 	"site connect": {"--site", "404", "--library", "405"}, "site disconnect": {"--site", "404", "--library", "405"},
-	"site arrivals": {"--site", "404"}, "site received": {"--site", "404"},
+	"site arrivals": {"--site", "404"}, "site calls": {"--site", "404"}, "site received": {"--site", "404"},
 	"content list": {"--site", "404"}, "content add": {"page", "Home", "--site", "404"},
 	"content update": {"page", "u", "--site", "404", "--text", "x"}, "content delete": {"page", "u", "--site", "404"},
 	"content show": {"page", "u", "--site", "404"}, "content versions": {"page", "u", "--site", "404"},

@@ -114,3 +114,26 @@ func (sh shell) ended(a control.Arrival) error {
 	}
 	return sh.Printf("Publish %d by %s %s: %s\n", a.ID, term.Plain(a.Login), a.State, wayOf(a))
 }
+
+func (sh shell) siteCalls(c *cli.Context) error {
+	id, err := reach.Site(c)
+	if err != nil {
+		return err
+	}
+	if c.Int("last") <= 0 {
+		return flags.Misused(c, "--last %d: want a number above 0", c.Int("last"))
+	}
+	all, err := reach.Ask[[]control.Call](c, "site.calls", control.CallsOf{Site: id, Last: c.Int("last")})
+	if err != nil {
+		return err
+	}
+	if sh.JSON {
+		return sh.Print(all)
+	}
+	rows := [][]string{{"SEQ", "AT", "BY", "WHAT", "OUTCOME"}}
+	for _, x := range all {
+		rows = append(rows, []string{fmt.Sprint(x.Seq), term.Stamp(x.At), term.Plain(x.Login), term.Plain(x.Method),
+			term.Plain(x.Outcome)})
+	}
+	return sh.Table(rows)
+}
