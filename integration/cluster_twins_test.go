@@ -115,6 +115,7 @@ type twins struct {
 	*fleet
 	engine *tally
 	left   atomic.Int64 // repeats to send
+	stop   func()       // has the publishers end
 
 	calls, sent, unknown atomic.Int64
 	kills, freezes       atomic.Int64
@@ -222,10 +223,13 @@ func (w *twins) judge(name string, a outcomeOf) {
 	}
 }
 
-// keep starts a gateway again each time that it has died, and says at which point it dies next.
+// mostFailedStarts bounds how often in a row a gateway may not start: its database may be busy, and it is started again.
+const mostFailedStarts = 20
+
+// keep starts a gateway again each time that it has died, as a service manager does, and says at which point it dies next.
 func (w *twins) keep(ctx context.Context, g *gate, m *sync.Mutex) {
 	points := relay.Points()
-	for {
+	for failed := 0; ; {
 		select {
 		case <-g.child.Ended:
 		case <-ctx.Done():
@@ -237,11 +241,16 @@ func (w *twins) keep(ctx context.Context, g *gate, m *sync.Mutex) {
 			err = g.child.Tell()
 		}
 		m.Unlock()
-		if err != nil {
+		if err == nil {
+			failed = 0
+			w.kills.Add(1)
+			continue
+		}
+		if failed++; failed == mostFailedStarts {
 			w.fault("%s does not start: %v", g.name, err)
+			w.stop() // who publishes would wait for it
 			return
 		}
-		w.kills.Add(1)
 	}
 }
 
@@ -283,6 +292,9 @@ func TestClusterTwins(t *testing.T) {
 	w.open(t)
 	w.left.Store(int64(*clusterTwins))
 	ctx, cancel := context.WithCancel(t.Context())
+	publishing, stop := context.WithCancel(t.Context())
+	defer stop()
+	w.stop = stop
 	var publishers, trouble sync.WaitGroup
 	locks := make([]sync.Mutex, len(w.gates))
 	for i, g := range w.gates {
@@ -291,7 +303,7 @@ func TestClusterTwins(t *testing.T) {
 	}
 	trouble.Go(func() { w.freeze(ctx, locks) })
 	for n := range 32 {
-		publishers.Go(func() { w.publisher(t.Context(), n) })
+		publishers.Go(func() { w.publisher(publishing, n) })
 	}
 	publishers.Wait()
 	cancel()
