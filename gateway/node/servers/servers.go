@@ -116,10 +116,22 @@ func Peers(c *conf.Config) []exchange.Peer {
 // the other end.
 func where(c *conf.Config, i int) func(setting string) string {
 	return func(setting string) string {
-		o := c.Origin(path(i, setting))
+		o := origin(c, i, setting)
 		o.Name = filepath.Base(o.Name)
 		return o.String() + " of " + c.Sync.Name
 	}
+}
+
+// origin is where a setting about the ith peer is written; if it is not, where the peer is, or the whole.
+func origin(c *conf.Config, i int, setting string) conf.Origin {
+	at := path(i, setting)
+	if c.Written(at) {
+		return c.Origin(at)
+	}
+	if at == setting {
+		return c.Origin("sync.name")
+	}
+	return c.Origin(path(i, "key"))
 }
 
 func path(i int, setting string) string {
@@ -210,7 +222,7 @@ func setting(c *conf.Config, via sync.ServerID, reason string) (name, line strin
 	if name = settings[reason]; name == "" || i < 0 {
 		return "", ""
 	}
-	return path(i, name), c.Origin(path(i, name)).String()
+	return path(i, name), origin(c, i, name).String()
 }
 
 func refused(c Config) func(via sync.ServerID, ch *sync.Change, a sync.Answer) {
