@@ -328,7 +328,7 @@ func (w *world) play(edits int) {
 			w.send(s, w.links[s.n][w.rnd.IntN(len(w.links[s.n]))])
 		case k == 6 && w.rnd.IntN(8) == 0:
 			w.decide(s)
-		case k == 6 && w.rnd.IntN(4) == 0:
+		case w.faults.approve && k == 6 && w.rnd.IntN(4) == 0:
 			w.approve(s)
 		case k == 7:
 			w.now = w.now.Add(time.Second)
