@@ -179,6 +179,7 @@ func TestSeveralServers(t *testing.T) {
 	t.Run("two edits at once", func(t *testing.T) { twoEdits(t, live, author, uuid) })
 	t.Run("a target is away", func(t *testing.T) { away(t, live, author) })
 	t.Run("more than two", func(t *testing.T) { third(t, live, author) })
+	t.Run("what a neighbour may do", func(t *testing.T) { neighbour(t, live, author) })
 	p.complete("stagelock sync log --state dead")
 }
 
@@ -210,7 +211,7 @@ func twoEdits(t *testing.T, live, author *place, uuid string) {
 		return code == 0 && strings.Contains(out, "to be decided on live")
 	})
 	live.expect(1, live.page.command("stagelock sync status"), "1 conflict to decide here")
-	live.expect(0, live.on("stagelock sync diff", "UUID", uuid), "of live", "of author", "== author")
+	live.expect(0, live.on("stagelock sync diff Shop", "UUID", uuid), "of live", "of author", "== author")
 	author.expect(77, author.on("stagelock sync resolve", "UUID", uuid), "decided elsewhere", "on the server live", "--here")
 	if live.text(uuid) != "of live" || author.text(uuid) != "of author" {
 		t.Error("an edit was swapped in silence")
@@ -301,4 +302,45 @@ func third(t *testing.T, live, author *place) {
 	if !slices.Equal(names, []string{"live", "author", "test"}) {
 		t.Errorf("names %v", names)
 	}
+}
+
+// neighbour has author ask a person about every article, as the page says, with a reload.
+func neighbour(t *testing.T, live, author *place) {
+	live.t, author.t = t, t
+	p := author.page
+	author.config = strings.Replace(author.config, "kinds: [", strings.TrimSpace(p.block("yaml", "approve:"))+"\n      kinds: [", 1)
+	author.write("stagelock.yaml", author.config)
+	author.expect(0, p.command("stagelock reload"))
+	live.expect(0, []string{"content", "add", "article", "Sale", "--text", "all is cheap", "--site", "20143", "--engine", "engine"})
+	uuid := live.uuid("Sale")
+	waits := func() (id string) {
+		comes(t, "it waits for a person", func() bool {
+			out, code := author.run(p.command("stagelock sync approvals")...)
+			id = regexp.MustCompile(`[A-Z2-7]{20}-\d+`).FindString(out)
+			return code == 1 && strings.Contains(out, "Shop/article/"+uuid)
+		})
+		return id
+	}
+	id := waits()
+	author.expect(1, []string{"sync", "status"}, "1 change to approve here (stagelock sync approvals)")
+	author.expect(0, author.on("stagelock sync diff ID", "ID", id), "== now", "== live", "all is cheap")
+	if got := author.text(uuid); !strings.Contains(got, "no article") {
+		t.Errorf("it is there before anybody approved it: %q", got)
+	}
+	author.expect(0, author.on("stagelock sync approve --author", "ID", id), "Approved and applied.")
+	if got := author.text(uuid); got != "all is cheap" {
+		t.Errorf("approved: %q", got)
+	}
+	live.update(uuid, "nothing is cheap")
+	author.expect(0, author.on("stagelock sync refuse", "ID", waits()), "Refused.")
+	comes(t, "it is a dead letter where it was made", func() bool {
+		out, _ := live.run("sync", "log", "--state", "dead")
+		return strings.Contains(out, "Shop/article/"+uuid)
+	})
+	if got := author.text(uuid); got != "all is cheap" {
+		t.Errorf("refused: %q", got)
+	}
+	author.expect(0, p.command("stagelock audit list --kind sync.refused"), "refused by ann: not in summer")
+	live.expect(0, p.command("stagelock sync approve --deletes"), "author may delete 50 in the hour to come")
+	author.expect(0, []string{"sync", "approvals"}, "Nothing waits.")
 }
