@@ -30,6 +30,8 @@ func TestWordsOfTheStore(t *testing.T) {
 		{"an id below 0", create(content.Site{ID: -1, Name: "x"}), content.BadItem, "site -1: an id is above 0"},
 		{"the control panel", create(content.Site{ID: content.ControlPanel, Name: "x"}), content.BadItem,
 			"site 20002: the id belongs to the control panel"},
+		{"the whole company", create(content.Site{ID: content.Global, Name: "x"}), content.BadItem,
+			"site 20003: the id belongs to the site of the whole company"},
 		{"a name twice", create(content.Site{Name: "one"}), content.Taken, `there is a site with the name "one" already`},
 		{"a friendly URL twice", create(content.Site{Name: "x", FriendlyURL: "/one"}), content.Taken, "there is a site at /one already"},
 		{"an id twice", create(content.Site{ID: site.ID, Name: "x"}), content.Taken,

@@ -33,8 +33,11 @@ func scanSite(row interface{ Scan(...any) error }) (Site, error) {
 	return s, err
 }
 
-// ControlPanel is the id of the group of a company's control panel, which no site can have.
-const ControlPanel int64 = 20002
+// The ids of groups that every company has and that no site can have: its control panel, and the site of all of it.
+const (
+	ControlPanel int64 = 20002
+	Global       int64 = 20003
+)
 
 // firstSite is the id of the first site that is made without one.
 const firstSite = 20121
@@ -49,6 +52,8 @@ func (s *Store) CreateSite(ctx context.Context, site Site) (Site, error) {
 		return site, Errorf(BadItem, "site %d: needs a name", site.ID)
 	case site.ID == ControlPanel:
 		return site, Errorf(BadItem, "site %d: the id belongs to the control panel", site.ID)
+	case site.ID == Global:
+		return site, Errorf(BadItem, "site %d: the id belongs to the site of the whole company", site.ID)
 	}
 	asked := site.FriendlyURL != ""
 	site, err := s.completeSite(site)

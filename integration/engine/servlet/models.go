@@ -16,8 +16,11 @@ const (
 // groupModel is a site as getGroup answers it.
 func groupModel(s content.Site) liferay.Model {
 	kind, class := int64(typeOpen), staging.GroupClassNameID
-	if s.Library { // as the portal has them
+	switch { // as the portal has them
+	case s.Library:
 		kind, class = typeDepot, staging.DepotClassNameID
+	case s.ID == content.Global:
+		class = staging.CompanyClassNameID
 	}
 	return liferay.Model{
 		"_groupId": s.ID, "_companyId": s.CompanyID, "_classPK": s.ID, "_uuid": s.UUID, "_externalReferenceCode": s.UUID,

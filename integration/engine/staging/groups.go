@@ -64,12 +64,14 @@ type ClassName struct {
 
 // The class name ids of what the engine has.
 const (
-	GroupClassNameID int64 = 20001 // of every site
-	DepotClassNameID int64 = 20002 // of every asset library
+	GroupClassNameID   int64 = 20001 // of every site
+	DepotClassNameID   int64 = 20002 // of every asset library
+	CompanyClassNameID int64 = 20003 // of the site of a whole company
 )
 
 var classes = map[int64]string{
 	GroupClassNameID: "com.liferay.portal.kernel.model.Group", DepotClassNameID: "com.liferay.depot.model.DepotEntry",
+	CompanyClassNameID: "com.liferay.portal.kernel.model.Company",
 }
 
 // ClassName returns what a class name id stands for, or the zero ClassName for an unknown id. A
@@ -90,8 +92,12 @@ func (l *Live) visibleSite(
 ) (content.Site, error) {
 	var s content.Site
 	err := l.store.Consult(ctx, c, func(v content.View, u content.User) (err error) {
-		if site == content.ControlPanel {
+		switch site {
+		case content.ControlPanel:
 			s = controlPanel(u.CompanyID)
+			return nil
+		case content.Global:
+			s = companySite(u.CompanyID)
 			return nil
 		}
 		s, err = v.SiteFor(ctx, u, site)

@@ -21,6 +21,12 @@ func controlPanel(company int64) content.Site {
 		UUID: "00000000-0000-4000-8000-000000020002", FriendlyURL: "/control_panel"}
 }
 
+// companySite is the group of a whole company, which nothing is published to.
+func companySite(company int64) content.Site {
+	return content.Site{ID: content.Global, CompanyID: company, Name: "Global",
+		UUID: "00000000-0000-4000-8000-000000020003", FriendlyURL: "/global"}
+}
+
 // HasRemoteLayout reports whether the site has that page; staging asks it before every publish.
 func (l *Live) HasRemoteLayout(
 	ctx context.Context, login, uuid string, site int64, private bool,
