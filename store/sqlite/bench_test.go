@@ -64,3 +64,26 @@ func BenchmarkPart(b *testing.B) {
 		})
 	}
 }
+
+// What a create asks before it is forwarded and behind its answer, by a caller who may go away.
+func BenchmarkCreateAsks(b *testing.B) {
+	s := opened(b, b.TempDir())
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := s.Requests().Create(ctx, store.Request{ID: 1, Site: 2, Checksum: "sum", Logins: []string{"me"}}); err != nil {
+		b.Fatal(err)
+	}
+	for name, ask := range map[string]func() error{
+		"the archive": func() error { _, err := s.Requests().Find(ctx, 2, "sum"); return err },
+		"the scope":   func() error { return s.Repeats().EndScope(ctx, "none", store.RepeatKey{}, 0) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := ask(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -173,7 +173,7 @@ func (s repeats) EndScope(
 	}
 	var one int
 	err := s.read(ctx, "look at scope "+scope, openScope, func(st *sql.Stmt) error {
-		return st.QueryRowContext(ctx, scope).Scan(&one)
+		return st.QueryRowContext(brief(ctx), scope).Scan(&one)
 	})
 	if errors.Is(err, store.ErrNotFound) { // mostly: it costs no commit
 		return nil

@@ -98,8 +98,11 @@ func (s requests) Find(ctx context.Context, site int64, checksum string) (store.
 
 // one reads a request with one statement, as of one moment.
 func (s requests) one(ctx context.Context, what, query string, args ...any) (store.Request, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Request{}, fmt.Errorf("%s: %w", what, err)
+	}
 	req, n := store.Request{}, int64(0)
-	err := s.rows(ctx, what, query, args, func(row scanner) error {
+	err := s.rows(brief(ctx), what, query, args, func(row scanner) error {
 		var created, cleaned, used sql.NullInt64
 		var login sql.NullString
 		var sent sql.NullBool

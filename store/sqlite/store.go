@@ -178,6 +178,10 @@ func (s *Store) ask(ctx context.Context, what string, fn func() error) error {
 	return fmt.Errorf("%s: %w", what, translate(err))
 }
 
+// brief is ctx for a look at a row or a few by their key. That takes microseconds, and two goroutines would wait all
+// the while to interrupt it. Whoever gave up before is told so first.
+func brief(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+
 // scanner is one row of a result.
 type scanner interface{ Scan(dest ...any) error }
 
