@@ -164,15 +164,23 @@ func (c *Conn) Drain(limit int64) error {
 	return nil
 }
 
-// widen lets TLS read the records of a big body many at once.
+// widen lets TLS read the records of a big body many at once; as long as few such bodies flow, with a larger buffer.
 func (c *Conn) widen() {
-	if c.wire != nil && c.remaining >= bigBody {
-		c.wire.Widen(&c.p.wide)
+	if c.wire == nil || c.remaining < bigBody {
+		return
 	}
+	c.widened = c.p
+	if c.p.bodies.Add(1) > fewBodies {
+		c.wire.Widen(&c.p.wide, wire.WideSize)
+		return
+	}
+	c.wire.Widen(&c.p.widest, wire.WidestSize)
 }
 
 func (c *Conn) narrow() {
-	if c.wire != nil {
+	if c.widened != nil {
+		c.widened.bodies.Add(-1)
+		c.widened = nil
 		c.wire.Narrow()
 	}
 }

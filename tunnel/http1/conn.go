@@ -18,12 +18,13 @@ import (
 // Conn is one connection of a client. Its methods belong to one goroutine, but for Close, which
 // may be called from any, and Gone. The caller closes it.
 type Conn struct {
-	nc     net.Conn
-	p      *Profile
-	source func() *Profile // nil: p stays
-	wire   *wire.Wire      // below TLS, if the listener wraps its connections
-	probe  *wire.Probe
-	lazy   bool // TLS keeps what was not read: an idle connection needs no buffer
+	nc      net.Conn
+	p       *Profile
+	source  func() *Profile // nil: p stays
+	wire    *wire.Wire      // below TLS, if the listener wraps its connections
+	widened *Profile        // that a big body flows by; nil: none does
+	probe   *wire.Probe
+	lazy    bool // TLS keeps what was not read: an idle connection needs no buffer
 
 	buf  *[]byte // holds in[r:w], what was read and not used
 	r, w int

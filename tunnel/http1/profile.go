@@ -2,6 +2,7 @@ package http1
 
 import (
 	"cmp"
+	"sync/atomic"
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel/http1/wire"
@@ -25,6 +26,7 @@ const (
 	maxHead     = 8 << 10  // bytes of a request head
 	maxFields   = 64       // header fields of a request
 	bigBody     = 64 << 10 // from this length on a body is read with wide buffers
+	fewBodies   = 16       // that flow at once have the widest
 	drainRate   = 64 << 10 // bytes a second that a refused body must keep to be drained
 	lingerBytes = 1 << 20  // read after the last answer at most
 )
@@ -42,7 +44,8 @@ type Profile struct {
 	Grace        time.Duration // window over which MinRate is measured
 	Now          func() time.Time
 
-	small, wide, big wire.Pool
+	small, wide, widest, big wire.Pool
+	bodies                   atomic.Int32 // big ones that flow
 }
 
 func (p *Profile) now() time.Time {

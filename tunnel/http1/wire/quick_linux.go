@@ -8,7 +8,7 @@ import (
 )
 
 // maxQuick is the largest transfer that is made without the scheduler's knowledge: it takes microseconds.
-const maxQuick = 64 << 10
+const maxQuick = WidestSize
 
 // quick reads and writes a socket without telling the scheduler of each system call: none of them waits, and on a
 // busy machine it would give the thread's place away while the kernel delivers, and take it back with a wake-up.

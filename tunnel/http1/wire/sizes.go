@@ -9,7 +9,8 @@ import (
 // Sizes of buffers, in bytes.
 const (
 	BufferSize = 16 << 10  // of a connection: a head and a small call fit
-	WideSize   = 64 << 10  // read at once below TLS while a big body flows
+	WideSize   = 64 << 10  // read at once below TLS while many big bodies flow
+	WidestSize = 128 << 10 // the same while few do
 	BigSize    = 256 << 10 // of one write of a big body
 )
 

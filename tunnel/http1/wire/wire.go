@@ -12,8 +12,9 @@ type Wire struct {
 	net.Conn
 	quick *quick // nil: the connection cannot be asked directly
 
-	from *Pool
+	from *Pool // nil: it does not read ahead
 	buf  *[]byte
+	lent *Pool // whose buf is
 	r, w int
 }
 
@@ -41,7 +42,7 @@ func (w *Wire) NetConn() net.Conn { return w.Conn }
 // Read reads from the buffer, and fills it first while a big body flows.
 func (w *Wire) Read(p []byte) (int, error) {
 	if w.r == w.w {
-		if w.from == nil || len(p) >= WideSize {
+		if w.from == nil || len(p) >= len(*w.buf) {
 			w.drop()
 			return w.receive(p)
 		}
@@ -56,12 +57,12 @@ func (w *Wire) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Widen begins the reading ahead, with a buffer of the pool.
-func (w *Wire) Widen(from *Pool) {
+// Widen begins the reading ahead, with a buffer of the pool, whose size that is, unless there is one still.
+func (w *Wire) Widen(from *Pool, size int) {
 	if w.buf == nil {
-		w.buf = from.Take(WideSize)
+		w.buf, w.lent = from.Take(size), from
 	}
-	w.from = from
+	w.from = w.lent
 }
 
 // Narrow ends the reading ahead; the buffer goes back once it is empty.

@@ -59,7 +59,7 @@ func TestReadAheadSparesReads(t *testing.T) {
 			w := wire.Wrap(below)
 			var pool wire.Pool
 			if tt.wide {
-				w.Widen(&pool)
+				w.Widen(&pool, wire.WideSize)
 			}
 			got, buf := []byte{}, make([]byte, tt.size)
 			for {
@@ -104,7 +104,7 @@ func TestNarrowLosesNothing(t *testing.T) {
 			for _, step := range tt.steps {
 				switch step {
 				case 'w':
-					w.Widen(&pool)
+					w.Widen(&pool, wire.WideSize)
 				case 'n':
 					w.Narrow()
 				default:
@@ -312,5 +312,26 @@ func TestPoolLendsOneSize(t *testing.T) {
 	p.Give(b)
 	if again := p.Take(10); len(*again) != 10 {
 		t.Errorf("%d bytes", len(*again))
+	}
+}
+
+// A buffer goes back where it came from, whichever pool the next body would have had one of.
+func TestBuffersGoBackToTheirPool(t *testing.T) {
+	w := wire.Wrap(&scripted{pieces: [][]byte{[]byte("abcdef"), []byte("ghij")}})
+	var small, large wire.Pool
+	three := make([]byte, 3)
+	for i, step := range []func(){
+		func() { w.Widen(&small, 8) }, func() { _, _ = w.Read(three) }, w.Narrow, // three bytes are left in it
+		func() { w.Widen(&large, 16) }, func() { _, _ = w.Read(three) }, w.Narrow,
+		func() { w.Widen(&large, 16) }, func() { _, _ = w.Read(three) }, func() { _, _ = w.Read(three[:1]) }, w.Narrow,
+	} {
+		if step(); i == 4 && string(three) != "def" {
+			t.Errorf("%q", three)
+		}
+	}
+	for range 3 {
+		if a, b := len(*small.Take(8)), len(*large.Take(16)); a != 8 || b != 16 {
+			t.Errorf("buffers of %d and %d", a, b)
+		}
 	}
 }
