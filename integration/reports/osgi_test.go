@@ -71,20 +71,22 @@ func osgiFiles() []report {
 func lines() []report {
 	const kind = "versions as operators know them"
 	var of []judged
-	for _, l := range []string{"2024.Q4", "7.4.3.112", "7.4-u92", "7.4 u92", "7.0.10", "7.3.10", "2025.Q1.3", "6.2.5", "7.2-ga2", "7.1.3", "7.4.13-u36", "DXP 7.2"} {
-		of = append(of, judged{name: "24-lines-by-product-name/" + l, kind: kind, line: l, code: -1})
+	for _, l := range []string{"2024.Q4", "7.4.3.112", "7.4-u92", "7.4 u92", "7.0.10", "7.3.10", "2025.Q1.3", "6.2.5", "7.2-ga2", "7.1.3", "7.4.13-u36", "DXP 7.2",
+		"Liferay DXP 2025.Q1", "7.4 GA112", "7.4.13.u92", "v7.4", "liferay/dxp:2024.q1.1", "7.0.10 SP17", "6.2 EE SP20", "2026.q1.0-lts", "Liferay Portal CE 7.4 GA112"} {
+		of = append(of, judged{name: "24-lines-by-product-name/" + l, kind: kind, line: l})
 	}
-	var all []report
+	of = append(of, judged{name: "24-lines-by-product-name/8.0", kind: kind, line: "8.0", code: 78}, judged{name: "24-lines-by-product-name/6.1.2", kind: kind, line: "6.1.2", code: 78})
+	var versions []report
 	for _, j := range of {
-		all = append(all, report{j.name, j.kind, func(t2 *testing.T, d *desk) {
+		versions = append(versions, report{j.name, j.kind, func(t *testing.T, d *desk) {
 			j.config(d)
-			d.write("portal-ext.properties", good)
+			d.write("portal-ext.properties", good+"auth.verifier.TunnelingServletAuthVerifier.hosts.allowed="+all+"\n")
 			out, code := d.run("validate", "--config", "stagelock.yaml")
 			// Accepted, or told which line that is.
-			if code != 0 && !strings.Contains(out, "is 7.") && !strings.Contains(out, "are 7.") && j.line != "6.2.5" {
-				t2.Errorf("exit code %d: %s", code, out)
+			if told := strings.Contains(out, "engine.line is none of") && strings.Contains(out, "2024.Q4, 7.4.3.112 and 7.4 u92 are 7.4"); code != j.code || told != (code == 78) {
+				t.Errorf("exit code %d: %s", code, out)
 			}
 		}})
 	}
-	return all
+	return versions
 }
