@@ -11,7 +11,7 @@ var frontReasons = []Reason{
 		Cure:    "if it is your balancer, add it to hosts.proxy_protocol and restart; else find out who sent it"},
 	{Code: "hello.plain", Answer: BadRequest,
 		Meaning: "plain HTTP came to a port that speaks TLS",
-		Cure:    "tick Use a Secure Network Connection on the staging server"},
+		Cure:    "tick Use a Secure Network Connection on the staging server, or write https:// in the address"},
 	{Code: "hello.untrusted",
 		Meaning: "the client does not trust the gateway's certificate",
 		Cure:    "make the staging server's JVM trust it: stagelock ca prints the commands; after an update of the JDK once more"},

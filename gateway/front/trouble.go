@@ -235,7 +235,8 @@ const (
 // answerPlain tells a client that speaks no TLS so: Java's sends the call again if nobody answers.
 func (f *Front) answerPlain(raw net.Conn, addr netip.Addr, ref string) {
 	body := policy.Tell(string(ReasonPlain), "this port speaks TLS")
-	head := "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+	head := "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n" +
+		"X-Stagelock-Reason: " + string(ReasonPlain) + "\r\n"
 	if ref != "" {
 		body += " (reference " + ref + ")"
 		head += "X-Stagelock-Reference: " + ref + "\r\n"

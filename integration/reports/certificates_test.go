@@ -63,6 +63,7 @@ func (g *gateway) logged(count int) []string {
 }
 
 func tlsFailures() []report {
+	entries := plain(manifest)
 	const kind = "first failures leave a trace"
 	trace := func(name string, fail func(t *testing.T, g *gateway), says ...string) report {
 		return report{"46-no-trace-of-tls-failures/" + name, kind, func(t *testing.T, d *desk) {
@@ -118,7 +119,13 @@ func tlsFailures() []report {
 			}
 		}
 	}
+	client := func(_ *testing.T, g *gateway) {
+		g.d.lar("site.lar", entries)
+		g.d.expect(69, []string{"nothing was sent", "what to do: ", "write https:// in the address"},
+			"publish", "site.lar", "--to", "http://"+g.addr, "--site", "20143", "--login", "publisher@example.com", "--secret-file", "secret")
+	}
 	return []report{
+		trace("plain HTTP, publish", client, "TLS"),
 		trace("untrusted authority", handshake(&tls.Config{ServerName: "live.example.com", MinVersion: tls.VersionTLS12}), distrust...),
 		trace("untrusted authority, TLS 1.2", handshake(&tls.Config{ServerName: "live.example.com", MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}), distrust...),
 		trace("untrusted authority, OpenSSL", openssl("-tls1_3"), distrust...),

@@ -286,6 +286,9 @@ func (c *Client) status(call *liferay.Call, reply *forward.Reply) *failure.Failu
 		f.Kind, f.Cure = failure.Unavailable, "try again later; ask who runs the proxy or balancer in front of live"
 		f.Msg = "something between here and live failed with status " + strconv.Itoa(reply.Status)
 	}
+	if reply.Status == http.StatusBadRequest && c.cfg.URL.Scheme == "http" {
+		f.Cure = "write https:// in the address: a port that speaks TLS answers plain HTTP so"
+	}
 	f.Reference, f.Status = reply.Field(reference), reply.Status
 	if f.Reference != "" && text != "" {
 		f.Msg = text
