@@ -75,6 +75,7 @@ type server struct {
 	replica *replica.Replica
 	gate    *approval.Gate
 	said    map[sync.ID]bool // what somebody approved
+	notes   []replica.Note
 }
 
 // message is an offer with its contents, or the answers to one.
@@ -124,7 +125,8 @@ func (w *world) boot(s *server) {
 	r, err := replica.New(replica.Config{
 		Key: keyOf(s.n), Source: s.engine, Journal: journal, Changes: changes, Blobs: s.book,
 		Policy: func() sync.Policy { return w.policy }, Targets: func(sync.Object) []sync.ServerID { return targets },
-		Now: func() time.Time { return w.now },
+		Now:   func() time.Time { return w.now },
+		Noted: func(n replica.Note) { s.notes = append(s.notes, n) },
 		Pause: func(string) {
 			if w.chance(w.faults.crash) {
 				panic(crash{})

@@ -365,9 +365,13 @@ func TestModelOnSQLite(t *testing.T) {
 	if testing.Short() {
 		t.Skip("plays on a disk")
 	}
-	for seed, topology := range []string{"pair", "star of 4", "ring of 4", "mesh of 4"} {
-		t.Run(topology, func(t *testing.T) {
-			w := newWorld(t, uint64(seed), topologies[topology], sync.Policy{Mode: sync.Hold}, badly, func(w *world) book {
+	late := modes["approvals"].faults
+	for seed, tt := range []struct {
+		topology string
+		faults   faults
+	}{{"pair", badly}, {"star of 4", badly}, {"ring of 4", badly}, {"mesh of 4", badly}, {"pair", late}, {"star of 4", late}} {
+		t.Run(fmt.Sprint(tt.topology, ", approvals ", tt.faults.approve), func(t *testing.T) {
+			w := newWorld(t, uint64(seed), topologies[tt.topology], sync.Policy{Mode: sync.Hold}, tt.faults, func(w *world) book {
 				dir := t.TempDir()
 				db, err := sqlite.Open(t.Context(), filepath.Join(dir, "s.db"), sqlite.WithClock(clock{w}.now))
 				if err != nil {
