@@ -118,8 +118,9 @@ func New(c Config) (*Exchange, error) {
 		return nil, err
 	}
 	x.inbox, err = inbox.New(inbox.Config{
-		Key: c.Key, Peers: x.senders, Origins: c.Origins, Receiver: x.gate, Blobs: c.Blobs, Deliveries: c.Book,
-		Nonces: c.Nonces, Hello: x.hello, Met: x.far.Met, Refused: c.Refused, Now: c.Now, Pause: pause,
+		Key: c.Key, Peers: x.senders, Origins: c.Origins, Receiver: x.gate, Blobs: c.Blobs, Changes: c.Book,
+		Deliveries: c.Book,
+		Nonces:     c.Nonces, Hello: x.hello, Met: x.far.Met, Refused: c.Refused, Now: c.Now, Pause: pause,
 		Shown: x.page,
 	})
 	if err != nil {

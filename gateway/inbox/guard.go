@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -131,7 +132,52 @@ func (p Peer) at(setting string) string {
 func (in *Inbox) LetDelete(peer sync.ServerID) {
 	in.guard.mu.Lock()
 	defer in.guard.mu.Unlock()
-	delete(in.guard.deleted, peer)
+	in.guard.deleted[peer] = map[sync.ID]time.Time{}
+}
+
+// tooMany is the answer to a deletion that is more than p may send in an hour.
+func (p Peer) tooMany(id sync.ID) sync.Answer {
+	return sync.Answer{ID: id, Status: sync.StatusRefused, Class: sync.ClassOperator, Reason: ReasonDeletes,
+		Text: fmt.Sprintf("more than %d deletions in an hour: raise %s; or let them pass there with: "+
+			"stagelock sync approve --deletes %s", p.PerHour, p.at("max_deletes_per_hour"), p.ID)}
+}
+
+// mostPast is how many changes are looked through for what was deleted in the hour before a start.
+const mostPast = 5000
+
+// remember counts, before the first deletion that a peer sends to this process, those that it sent in the hour before.
+func (in *Inbox) remember(ctx context.Context, p Peer, o sync.Offer) error {
+	deletes := slices.ContainsFunc(o.Changes, func(c sync.Offered) bool { return c.Change.Op == sync.Delete })
+	if !deletes || in.guard.counts(p.ID) {
+		return nil
+	}
+	past, err := in.cfg.Changes.History(ctx, "", mostPast)
+	if err != nil {
+		return err
+	}
+	all := map[sync.ID]time.Time{}
+	for _, e := range past {
+		if e.Via == p.ID && e.Change.Op == sync.Delete {
+			all[e.Change.ID] = e.At
+		}
+	}
+	in.guard.begin(p.ID, all)
+	return nil
+}
+
+// counts reports whether what a peer deletes is counted already.
+func (g *guard) counts(id sync.ServerID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.deleted[id] != nil
+}
+
+func (g *guard) begin(id sync.ServerID, all map[sync.ID]time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.deleted[id] == nil {
+		g.deleted[id] = all
+	}
 }
 
 // spend reports whether p may delete by that change in this hour. One that is tried again, such as
@@ -140,10 +186,6 @@ func (g *guard) spend(p Peer, id sync.ID, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	all := g.deleted[p.ID]
-	if all == nil {
-		all = map[sync.ID]time.Time{}
-		g.deleted[p.ID] = all
-	}
 	maps.DeleteFunc(all, func(_ sync.ID, t time.Time) bool { return now.Sub(t) >= time.Hour })
 	if _, again := all[id]; again {
 		return true

@@ -37,6 +37,7 @@ type Config struct {
 	Origins    []sync.ServerID // servers that are no neighbours and whose changes are taken
 	Receiver   Receiver
 	Blobs      exchange.Blobs
+	Changes    exchange.Changes
 	Deliveries exchange.Deliveries
 	Nonces     store.Nonces
 	Hello      func(ctx context.Context, to sync.ServerID) (sync.Hello, error)
@@ -59,7 +60,8 @@ type Inbox struct {
 // New returns an Inbox.
 func New(c Config) (*Inbox, error) {
 	if len(c.Key) != ed25519.PrivateKeySize || c.Receiver == nil || c.Peers == nil || c.Blobs == nil ||
-		c.Deliveries == nil || c.Nonces == nil || c.Hello == nil || c.Shown == nil || c.Met == nil || c.Refused == nil || c.Now == nil {
+		c.Changes == nil || c.Deliveries == nil || c.Nonces == nil || c.Hello == nil || c.Shown == nil || c.Met == nil ||
+		c.Refused == nil || c.Now == nil {
 		return nil, errors.New("inbox: a part of its configuration is missing")
 	}
 	if c.Pause == nil {
@@ -281,15 +283,16 @@ func (in *Inbox) deliver(ctx context.Context, r request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := in.remember(ctx, r.peer, o); err != nil {
+		return nil, err
+	}
 	var contents [][]byte
 	for i, c := range o.Changes {
 		if all[i].Status != "" {
 			continue
 		}
 		if c.Change.Op == sync.Delete && !in.guard.spend(r.peer, c.Change.ID, in.cfg.Now()) {
-			all[i] = sync.Answer{ID: c.Change.ID, Status: sync.StatusRefused, Class: sync.ClassOperator, Reason: ReasonDeletes,
-				Text: fmt.Sprintf("more than %d deletions in an hour: raise %s; or let them pass there with: "+
-					"stagelock sync approve --deletes %s", r.peer.PerHour, r.peer.at("max_deletes_per_hour"), r.peer.ID)}
+			all[i] = r.peer.tooMany(c.Change.ID)
 			in.cfg.Refused(r.peer.ID, c.Change, all[i])
 			continue
 		}

@@ -91,8 +91,16 @@ func newPlace(t *testing.T, change func(p *inbox.Peer)) *place {
 	if p.blobs, err = blobs.Open(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	p.inbox, err = inbox.New(inbox.Config{Key: keyOf(1), Peers: func() []inbox.Peer { return p.peers }, Receiver: p.receiver, Blobs: p.blobs, Deliveries: p.book,
-		Nonces: nonces{}, Now: clock,
+	p.start()
+	return p
+}
+
+// start makes the inbox of a process on what is kept.
+func (p *place) start() {
+	p.t.Helper()
+	var err error
+	p.inbox, err = inbox.New(inbox.Config{Key: keyOf(1), Peers: func() []inbox.Peer { return p.peers }, Receiver: p.receiver,
+		Blobs: p.blobs, Changes: p.book, Deliveries: p.book, Nonces: nonces{}, Now: func() time.Time { return p.now },
 		Hello: func(context.Context, sync.ServerID) (sync.Hello, error) {
 			return sync.Hello{Name: "live", Versions: []int{sync.Version}}, nil
 		},
@@ -103,9 +111,8 @@ func newPlace(t *testing.T, change func(p *inbox.Peer)) *place {
 		Met:     func(_ sync.ServerID, h sync.Hello) { p.met = append(p.met, h) },
 		Refused: func(_ sync.ServerID, _ *sync.Change, a sync.Answer) { p.refused = append(p.refused, a) }})
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	return p
 }
 
 func as(*inbox.Peer) {}

@@ -1,10 +1,13 @@
 package inbox_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stagelock/stagelock/gateway/inbox"
+	"github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
 
@@ -118,5 +121,42 @@ func TestDeletionsGoOn(t *testing.T) {
 	}
 	if got := gone(5); got.Reason != inbox.ReasonDeletes {
 		t.Errorf("the third of two that were let: %+v", got)
+	}
+}
+
+// TestARestartForgetsNoDeletion: what a peer deleted in the hour before counts, until the hour is over.
+func TestARestartForgetsNoDeletion(t *testing.T) {
+	p := newPlace(t, as)
+	kept := func(via byte, k uint64, text string) {
+		c := p.change(via, k, sync.Object(fmt.Sprint("s/article/", via, k)), text)
+		out := sync.Receive(sync.State{Object: c.Object}, c, sync.Policy{})
+		if err := p.book.Accept(t.Context(), exchange.Fence{}, exchange.Acceptance{Outcome: &out, Via: serverOf(via)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept(2, 1, "")
+	kept(2, 2, "text") // deletes nothing
+	kept(3, 1, "")
+	p.start()
+	gone := func(k uint64) string {
+		return p.deliver(2, "deliver", sync.Offered{Change: p.change(2, k, "s/article/a", "")})[0].Reason
+	}
+	if got := gone(3); got != "" {
+		t.Errorf("the second deletion of two: %s", got)
+	}
+	if got := gone(4); got != inbox.ReasonDeletes {
+		t.Errorf("the third of two: %q", got)
+	}
+	p.start()
+	p.inbox.LetDelete(serverOf(2))
+	if got := gone(4); got != "" {
+		t.Errorf("let after a restart: %s", got)
+	}
+	p.start()
+	p.now = p.now.Add(time.Hour + time.Second)
+	for k := uint64(5); k <= 6; k++ {
+		if got := gone(k); got != "" {
+			t.Errorf("deletion %d an hour later: %s", k, got)
+		}
 	}
 }
