@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,13 +32,13 @@ const attempts = 20
 type made struct {
 	*outage.Outage
 	resets int
-	closed bool
+	closed atomic.Bool
 }
 
 func newOutage(patience time.Duration) *made {
 	m := &made{}
 	m.Outage = outage.New(outage.Config{Attempts: attempts, Patience: patience, Reset: func() { m.resets++ },
-		Closed: func() bool { return m.closed }})
+		Closed: m.closed.Load})
 	return m
 }
 
@@ -148,7 +149,7 @@ func TestWaitingEnds(t *testing.T) {
 		want time.Duration
 	}{
 		{"with who asks", func(_ *made, cancel func()) { cancel() }, 3 * time.Second},
-		{"with the store", func(m *made, _ func()) { m.closed = true }, 3*time.Second + 250*time.Millisecond},
+		{"with the store", func(m *made, _ func()) { m.closed.Store(true) }, 3*time.Second + 250*time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
