@@ -33,6 +33,7 @@ var needed = map[string][]string{
 	"store backup": {"--out", "copy"}, "audit explain": {"01a21e17-4533-72b4-a84b-d6220da6a43f"}, "audit archive": {"--to", "away", "--before", "2020-01-01"},
 	"sync show": {"1"}, "sync diff": {"1/page/a"}, "sync resolve": {"1/page/a", "--take", "here"}, "sync retry": {"--all-dead"}, "sync drop": {"1", "--reason", "x"},
 	"sync hold": {"a", "--reason", "x"}, "sync release": {"a"}, "sync compare": {"a"}, "sync baseline": {"a"},
+	"sync approve": {"1"}, "sync refuse": {"1", "--reason", "x"},
 }
 
 // A configuration that cannot be read ends every command that reads it with 78, the file, and what to do.
