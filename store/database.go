@@ -17,7 +17,8 @@ type Database interface {
 }
 
 // Tx runs statements in one transaction, in the SQL that SQLite and PostgreSQL share: $1 stands for the
-// first argument, @. before a table for the schema, and {name} for the name of a lease.
+// first argument, @. before a table for the schema, {name} for the name of a lease, {strpos} for the function that
+// finds a text in another, and {share} behind a query for a lock that keeps others from changing its rows.
 type Tx interface {
 	// Exec returns how many rows a statement changed.
 	Exec(query string, args ...any) (int64, error)

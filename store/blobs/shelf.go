@@ -168,26 +168,8 @@ func (s *Shelf) Old(ctx context.Context, age time.Duration, after sync.Digest, l
 	if err != nil {
 		return nil, err
 	}
-	last := after.String()
-	if after.IsZero() {
-		last = ""
-	}
-	err = s.db.View(ctx, "old contents", func(tx store.Tx) error {
-		now, err := tx.Now()
-		if err != nil {
-			return err
-		}
-		return tx.Query(oldContents, []any{last, now - age.Microseconds(), limit}, func(scan func(...any) error) error {
-			var name string
-			var o exchange.Old
-			err := scan(&name, &o.Last)
-			if err == nil {
-				o.Digest, err = sync.ParseDigest(name)
-			}
-			all = append(all, o)
-			return err
-		})
-	})
+	small, err := old(ctx, s.db, oldContents, age, after, limit)
+	all = append(all, small...)
 	slices.SortFunc(all, func(a, b exchange.Old) int { return bytes.Compare(a.Digest[:], b.Digest[:]) })
 	return all[:min(limit, len(all))], err
 }
@@ -217,18 +199,48 @@ func (s *Shelf) Remove(ctx context.Context, all ...exchange.Old) (n int, freed i
 }
 
 // Total implements exchange.Removable.
-func (s *Shelf) Total(ctx context.Context) (n int, total int64, err error) {
-	n, total, err = s.large.Total(ctx)
+func (s *Shelf) Total(ctx context.Context) (int, int64, error) {
+	n, bytes, err := s.large.Total(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
-	err = s.db.View(ctx, "all contents", func(tx store.Tx) error {
-		return tx.Query(allContents, nil, func(scan func(...any) error) error {
-			var many, bytes int64
-			err := scan(&many, &bytes)
-			n, total = n+int(many), total+bytes
+	small, more, err := total(ctx, s.db, allContents)
+	return n + small, bytes + more, err
+}
+
+// old runs a query for what is as old.
+func old(
+	ctx context.Context, db store.Transactor, query string, age time.Duration, after sync.Digest, limit int,
+) (all []exchange.Old, err error) {
+	last := after.String()
+	if after.IsZero() {
+		last = ""
+	}
+	err = db.View(ctx, "old contents", func(tx store.Tx) error {
+		all = nil
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		return tx.Query(query, []any{last, now - age.Microseconds(), limit}, func(scan func(...any) error) error {
+			var name string
+			var o exchange.Old
+			err := scan(&name, &o.Last)
+			if err == nil {
+				o.Digest, err = sync.ParseDigest(name)
+			}
+			all = append(all, o)
 			return err
 		})
 	})
-	return n, total, err
+	return all, err
+}
+
+// total runs a query for a number of contents and of bytes.
+func total(ctx context.Context, db store.Transactor, query string) (int, int64, error) {
+	var n, bytes int64
+	err := db.View(ctx, "all contents", func(tx store.Tx) error {
+		return tx.Query(query, nil, func(scan func(...any) error) error { return scan(&n, &bytes) })
+	})
+	return int(n), bytes, err
 }

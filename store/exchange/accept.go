@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	holdsLease   = `SELECT 1 FROM @.leases WHERE {name} = $1 AND fence = $2`
+	holdsLease   = `SELECT 1 FROM @.leases WHERE {name} = $1 AND fence = $2 {share}`
 	insertChange = `INSERT INTO @.sync_changes (origin, counter, object, body, via, at, payload)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (origin, counter) DO NOTHING`
 	insertObject = `INSERT INTO @.sync_objects (object, rev, first_origin, first_counter, first_milli, first_logic,

@@ -12,7 +12,7 @@ import (
 var _ store.Transactor = (*Store)(nil)
 
 // dialect makes SQLite's statement of a shared one.
-var dialect = strings.NewReplacer("$", "?", "@.", "", "{name}", "name", "{strpos}", "instr")
+var dialect = strings.NewReplacer("$", "?", "@.", "", "{name}", "name", "{strpos}", "instr", "{share}", "")
 
 // statements are shared ones in SQLite's words, each made once, and those of readers prepared once.
 type statements struct{ made, ready sync.Map }

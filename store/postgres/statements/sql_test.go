@@ -17,6 +17,7 @@ func TestStatementsAreWrittenForTheirSchema(t *testing.T) {
 		{"the time", `SELECT {now}`, `SELECT clock_timestamp()`, nil},
 		{"a time that was moved", `SELECT {now}`, `SELECT (clock_timestamp() + interval '-3000000 microseconds')`, moved},
 		{"the name of a lease", `{name} = $1`, `convert_from(name, 'UTF8') = $1`, nil},
+		{"a row that nobody changes meanwhile", `SELECT 1 FROM @.x {share}`, `SELECT 1 FROM live.x FOR SHARE`, nil},
 		{"a part of a text", `{strpos}(a, $1)`, `strpos(a, $1)`, nil},
 		{"nothing of ours", `SELECT '@', '{}'`, `SELECT '@', '{}'`, nil},
 	} {

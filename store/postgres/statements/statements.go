@@ -103,7 +103,7 @@ func (r *Runner) SQL(query string) string {
 
 func (r *Runner) write(query, now string) string {
 	return strings.NewReplacer("@.", r.cfg.Schema+".", "{now}", now,
-		"{name}", "convert_from(name, 'UTF8')", "{strpos}", "strpos").Replace(query)
+		"{name}", "convert_from(name, 'UTF8')", "{strpos}", "strpos", "{share}", "FOR SHARE").Replace(query)
 }
 
 // Read runs fn, which changes nothing.

@@ -9,6 +9,7 @@ CREATE INDEX sync_contents_at ON @.sync_contents (digest, at);
 CREATE TABLE @.sync_large (
     digest text COLLATE "C" PRIMARY KEY,
     have   bigint NOT NULL,
+    size   bigint NOT NULL,
     whole  bigint NOT NULL,
     at     bigint NOT NULL
 );
