@@ -182,7 +182,8 @@ func failure(err error) *Failure {
 		return f
 	}
 	for known, code := range map[error]string{replica.ErrElsewhere: "elsewhere", replica.ErrNoConflict: "no-conflict",
-		replica.ErrNoVersion: "no-version", source.ErrMoved: "moved", store.ErrNotFound: "unknown", sync.ErrObject: "input"} {
+		replica.ErrNoVersion: "no-version", replica.ErrOther: "other",
+		source.ErrMoved: "moved", store.ErrNotFound: "unknown", sync.ErrObject: "input"} {
 		if errors.Is(err, known) {
 			return &Failure{Code: code, Message: err.Error()}
 		}

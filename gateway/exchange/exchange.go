@@ -39,7 +39,7 @@ type Book interface {
 	exchange.Approvals
 }
 
-// Config is what an Exchange is built from. All fields but Noted, Refused, Decided and Pause are needed.
+// Config is what an Exchange is built from. All fields but Lead, Noted, Refused, Decided and Pause are needed.
 type Config struct {
 	Name     string // of this server, for people
 	Key      ed25519.PrivateKey
@@ -47,6 +47,7 @@ type Config struct {
 	Book     Book
 	Blobs    exchange.Blobs
 	Nonces   store.Nonces
+	Lead     Lead
 	Policy   sync.Policy
 	Peers    []Peer
 	Origins  []sync.ServerID
@@ -90,6 +91,7 @@ type Exchange struct {
 	pause   func(point string)
 
 	contents atomic.Pointer[Contents] // nil: nobody has counted
+	leader   leader
 }
 
 // New returns an Exchange. It opens nothing.
@@ -103,12 +105,13 @@ func New(c Config) (*Exchange, error) {
 		pause = func(point string) { c.Pause("sync " + point) }
 	}
 	x := &Exchange{cfg: c, pull: make(chan struct{}, 1), ripe: make(chan struct{}, 1),
-		clients: map[sync.ServerID]*outbox.Client{}, pause: pause}
+		clients: map[sync.ServerID]*outbox.Client{}, pause: pause,
+		leader: leader{Lead: c.Lead}}
 	x.peers.Store(&c.Peers)
 	var err error
 	x.replica, err = replica.New(replica.Config{
 		Key: c.Key, Source: c.Source, Journal: x.journal, Changes: c.Book, Blobs: c.Blobs,
-		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Now: c.Now,
+		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Now: c.Now, Fence: x.leader.held,
 		Noted: x.noted, Workers: workers, Pause: pause,
 	})
 	if err != nil {
@@ -212,12 +215,20 @@ func (x *Exchange) hello(ctx context.Context, to sync.ServerID) (sync.Hello, err
 	return h, err
 }
 
-// Run reads the journal, delivers, counts and removes what nothing needs, until ctx ends.
+// Run reads the journal, delivers, and removes what nothing needs, as far as that is this gateway's to do, and counts,
+// until ctx ends.
 func (x *Exchange) Run(ctx context.Context) error {
+	var all errgroup.Group
+	all.Go(func() error { return x.lead(ctx) })
+	all.Go(func() error { return x.count(ctx) })
+	return all.Wait()
+}
+
+// work is what one gateway of a server does.
+func (x *Exchange) work(ctx context.Context) error {
 	var all errgroup.Group
 	all.Go(func() error { return x.read(ctx) })
 	all.Go(func() error { return x.outbox.Run(ctx) })
-	all.Go(func() error { return x.count(ctx) })
 	all.Go(func() error { return x.collect(ctx) })
 	all.Go(func() error { return x.approve(ctx) })
 	return all.Wait()

@@ -15,7 +15,7 @@ import (
 )
 
 // openExchange makes the gateway one of several servers that are kept alike, if it is.
-func (n *Node) openExchange(_ context.Context, _ *rules.Policy) error {
+func (n *Node) openExchange(ctx context.Context, _ *rules.Policy) error {
 	if !servers.Enabled(n.conf()) {
 		return nil
 	}
@@ -23,8 +23,8 @@ func (n *Node) openExchange(_ context.Context, _ *rules.Policy) error {
 	if err != nil {
 		return fmt.Errorf("the key of sync cannot be read: %w", err)
 	}
-	n.exchange, err = servers.New(servers.Config{
-		Conf: n.conf, Key: key, Database: n.database, Contents: n.data().Contents(), Audit: n.audit, Log: n.cfg.Log,
+	n.exchange, err = servers.New(ctx, servers.Config{
+		Owner: n.named, Conf: n.conf, Key: key, Database: n.database, Contents: n.data().Contents(), Audit: n.audit, Log: n.cfg.Log,
 		Now: n.cfg.Now, Pause: n.cfg.Pause,
 	})
 	if err != nil {

@@ -75,7 +75,7 @@ func (o *Outbox) Greet() {
 	o.Wake()
 }
 
-// Run delivers until ctx ends.
+// Run delivers until ctx ends. It may be called again then.
 func (o *Outbox) Run(ctx context.Context) error {
 	var all stdsync.WaitGroup
 	for _, s := range o.senders {
@@ -102,6 +102,7 @@ type sender struct {
 func (s *sender) target() sync.ServerID { return s.client.Peer }
 
 func (s *sender) run(ctx context.Context) {
+	s.greeted = false // another gateway may have sent meanwhile
 	for ctx.Err() == nil {
 		wait, err := s.turn(ctx)
 		if err != nil && ctx.Err() == nil {

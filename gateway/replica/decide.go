@@ -17,6 +17,7 @@ var (
 	ErrNoConflict = errors.New("there is nothing to decide about the object")
 	ErrElsewhere  = errors.New("the conflict is decided elsewhere")
 	ErrNoVersion  = errors.New("no version of the object is that server's")
+	ErrOther      = errors.New("another gateway of this server reads the engine's journal: decide on that one")
 )
 
 // Decision is what a person decided about a conflict: exactly one of Take, Both and Content.
@@ -30,10 +31,14 @@ type Decision struct {
 
 // Decide carries out a decision and returns the change that it is. It returns ErrElsewhere on a server
 // on which the object was not made: where everybody decides at once, decisions collide.
+// ErrOther is returned on a gateway that does not read the journal.
 // source.ErrMoved means that somebody edited the object meanwhile: look again.
 func (r *Replica) Decide(ctx context.Context, o sync.Object, d Decision) (*sync.Change, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if _, mine := r.cfg.Fence(); !mine {
+		return nil, ErrOther
+	}
 	if _, err := r.pull(ctx); err != nil {
 		return nil, err
 	}

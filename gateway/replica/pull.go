@@ -13,17 +13,25 @@ import (
 // pullPage is how many rows of the journal are taken together.
 const pullPage = 200
 
-// Pull makes changes of what people edited since the last time, and returns how many rows it read.
+// Pull makes changes of what people edited since the last time, and returns how many rows it read: none while
+// another gateway of the same server reads the journal.
 func (r *Replica) Pull(ctx context.Context) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.pull(ctx)
 }
 
+// pull settles what is open, and reads the journal if that is this gateway's to do: one that begins to settles first
+// what another had begun, so that no number is given twice.
 func (r *Replica) pull(ctx context.Context) (int, error) {
-	if err := r.settle(ctx); err != nil {
+	fence, mine := r.cfg.Fence()
+	if mine && fence != r.fence {
+		r.unsettled.Store(true)
+	}
+	if err := r.settle(ctx); err != nil || !mine {
 		return 0, err
 	}
+	r.fence = fence
 	for total := 0; ; {
 		n, err := r.page(ctx)
 		if total += n; err != nil || n < pullPage {
@@ -67,7 +75,7 @@ func (r *Replica) page(ctx context.Context) (int, error) {
 	}
 	b.all = append(b.all, exchange.Acceptance{Source: name, Cursor: rows[len(rows)-1].Seq})
 	r.cfg.Pause("pulled")
-	if err := r.cfg.Changes.Accept(ctx, r.cfg.Fence(), b.all...); err != nil {
+	if err := r.cfg.Changes.Accept(ctx, r.fence, b.all...); err != nil {
 		return 0, err
 	}
 	r.cfg.Pause("pull accepted")

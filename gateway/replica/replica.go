@@ -29,8 +29,9 @@ type Config struct {
 	// Targets returns the servers to which changes of an object go from here.
 	Targets func(o sync.Object) []sync.ServerID
 	Now     func() time.Time
-	// Fence is the lease under which the journal is read; nil for none.
-	Fence func() exchange.Fence
+	// Fence is the lease under which the journal is read and numbers are given to changes, and false while another
+	// gateway of the same server has it; nil for a server with one gateway.
+	Fence func() (exchange.Fence, bool)
 	// Noted is told of everything that was accepted, after it was; nil for nobody.
 	Noted func(n Note)
 	// Workers is how many changes of one batch are taken at once; 0 is 1.
@@ -61,6 +62,8 @@ type Replica struct {
 	single    atomic.Bool // the engine takes one object at a time
 	reads     atomic.Bool // the engine says of one object at a time what it has
 	tried     string      // the tag of the intent that could not be settled last, within a write lock of mu
+
+	fence exchange.Fence // under which the journal was read last, within a write lock of mu
 }
 
 // New returns a Replica.
@@ -70,7 +73,7 @@ func New(c Config) (*Replica, error) {
 		return nil, errors.New("replica: a part of its configuration is missing")
 	}
 	if c.Fence == nil {
-		c.Fence = func() exchange.Fence { return exchange.Fence{} }
+		c.Fence = func() (exchange.Fence, bool) { return exchange.Fence{}, true }
 	}
 	if c.Noted == nil {
 		c.Noted = func(Note) {}
@@ -120,12 +123,25 @@ func (r *Replica) carry(ctx context.Context, before sync.State, out sync.Outcome
 
 // accept keeps an outcome of a change that came from elsewhere, or was decided here.
 func (r *Replica) accept(ctx context.Context, out sync.Outcome, in sync.Intent) error {
-	err := r.cfg.Changes.Accept(ctx, exchange.Fence{}, r.acceptance(&out, in))
+	fence := exchange.Fence{} // an intent that is open may be ended by anybody
+	if in.Tag == "" {
+		fence = r.fenceOf(in)
+	}
+	err := r.cfg.Changes.Accept(ctx, fence, r.acceptance(&out, in))
 	if err == nil {
 		r.cfg.Pause("accepted")
 		r.cfg.Noted(Note{what(out, in), in.Change, in.Via})
 	}
 	return err
+}
+
+// fenceOf is what the intent of a change depends on: one that was made here has a number, which only who reads the
+// journal may give. mu is held for writing then.
+func (r *Replica) fenceOf(in sync.Intent) exchange.Fence {
+	if in.Via == "" {
+		return r.fence
+	}
+	return exchange.Fence{}
 }
 
 func (r *Replica) acceptance(out *sync.Outcome, in sync.Intent) exchange.Acceptance {
@@ -151,7 +167,7 @@ func what(out sync.Outcome, in sync.Intent) string {
 // apply gives the engine what out shows and then accepts it. The object's lock is held, or mu.
 func (r *Replica) apply(ctx context.Context, before sync.State, out sync.Outcome, in sync.Intent) error {
 	in.Object, in.Tag, in.Expect = before.Object, in.Change.ID.String(), before.Seq
-	if err := r.cfg.Changes.Intend(ctx, exchange.Fence{}, in); err != nil {
+	if err := r.cfg.Changes.Intend(ctx, r.fenceOf(in), in); err != nil {
 		return err
 	}
 	r.cfg.Pause("intended")

@@ -38,7 +38,8 @@ type Config struct {
 	Conf     func() *conf.Config // as it is in use
 	Key      ed25519.PrivateKey
 	Database store.Database
-	Contents string // folder of contents
+	Contents string // folder of contents, or of those on their way into a database that is shared
+	Owner    string // this gateway among those that share the database
 	Audit    visit.Recorder
 	Log      *logrus.Entry
 	Now      func() time.Time
@@ -52,12 +53,12 @@ var ErrStore = errors.New("this store cannot keep what sync knows")
 func Enabled(c *conf.Config) bool { return c.Sync.Name != "" }
 
 // New returns the exchange that a configuration says.
-func New(c Config) (*exchange.Exchange, error) {
+func New(ctx context.Context, c Config) (*exchange.Exchange, error) {
 	db, ok := c.Database.(store.Transactor)
 	if !ok {
 		return nil, ErrStore
 	}
-	folder, err := blobs.Open(c.Contents)
+	large, lead, err := place(ctx, c, db)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func New(c Config) (*exchange.Exchange, error) {
 		return nil, err
 	}
 	return exchange.New(exchange.Config{
-		Name: s.Name, Key: c.Key, Book: stored.NewBook(db), Blobs: blobs.NewShelf(db, folder), Nonces: c.Database.Nonces(),
+		Name: s.Name, Key: c.Key, Book: stored.NewBook(db), Blobs: blobs.NewShelf(db, large), Nonces: c.Database.Nonces(), Lead: lead,
 		Source: &source.Client{URL: strings.TrimSuffix(s.Engine.URL.String(), "/"), Token: token(string(s.Engine.TokenFile)),
 			HTTP: &http.Client{Timeout: engineTime}},
 		Policy: sync.Policy{Mode: sync.Mode(s.Conflicts), Prefer: ids(s.Prefer)}, Peers: peers, Origins: ids(s.Origins),

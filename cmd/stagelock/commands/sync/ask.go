@@ -28,6 +28,7 @@ func ask[T any](sh shell, c *cli.Context, name string, o exchange.Order) (out T,
 
 // cures are what helps against a failure, by its code.
 var cures = map[string]string{
+	"other":       "decide it on the gateway whose log says that it reads the engine's journal",
 	"elsewhere":   "decide it there with stagelock sync resolve, or here with --here if that server is gone for long",
 	"no-conflict": "see stagelock sync conflicts",
 	"no-version":  "see stagelock sync conflicts for the servers whose versions there are",
@@ -44,7 +45,7 @@ var cures = map[string]string{
 func told(err error) error {
 	var f *exchange.Failure
 	switch {
-	case errors.As(err, &f) && f.Code == "moved":
+	case errors.As(err, &f) && (f.Code == "moved" || f.Code == "other"):
 		return &term.AgainError{Msg: f.Message, Cure: cures[f.Code]}
 	case errors.As(err, &f) && f.Code == "peer":
 		return &term.UnavailableError{Msg: f.Message, Cure: cures[f.Code]}

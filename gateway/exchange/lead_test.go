@@ -1,0 +1,104 @@
+package exchange_test
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/stagelock/stagelock/gateway/exchange"
+	"github.com/stagelock/stagelock/tunnel/source"
+)
+
+// looked is an engine that counts how often its journal is read.
+type looked struct {
+	nobody
+	n atomic.Int64
+}
+
+func (l *looked) Changes(context.Context, int64, int) ([]source.Row, error) {
+	l.n.Add(1)
+	return nil, nil
+}
+
+// gateway is one of several of the server of a shop.
+type gateway struct {
+	looked
+	exchange *exchange.Exchange
+	stop     func()
+}
+
+const leaseTTL = 5 * time.Second
+
+func (s *shop) gateway(name string) *gateway {
+	s.t.Helper()
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	g := &gateway{}
+	var err error
+	g.exchange, err = exchange.New(exchange.Config{Name: "live", Key: keyOf(1), Source: &g.looked, Book: s.book, Blobs: s.blobs,
+		Nonces: nonces{}, Interval: time.Millisecond, Log: logrus.NewEntry(log), Now: time.Now,
+		Lead: exchange.Lead{Leases: s.db.Leases(), Owner: name, TTL: leaseTTL}})
+	s.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- g.exchange.Run(ctx) }()
+	g.stop = func() {
+		cancel()
+		s.must(<-done)
+		g.stop = func() {}
+	}
+	s.t.Cleanup(func() { g.stop() })
+	return g
+}
+
+// looks waits until a gateway has read the journal a few times more.
+func (g *gateway) looks(t *testing.T) {
+	t.Helper()
+	deadline, tick, want := time.After(time.Minute), time.NewTicker(time.Millisecond), g.n.Load()+3
+	defer tick.Stop()
+	for g.n.Load() < want {
+		select {
+		case <-deadline:
+			t.Fatal("it does not read the journal within a minute")
+		case <-tick.C:
+		}
+	}
+}
+
+// TestOneOfSeveralGatewaysWorks: one reads the journal until it stops, then another does, and one that lost its lease
+// does not go on.
+func TestOneOfSeveralGatewaysWorks(t *testing.T) {
+	s := newShop(t)
+	first := s.gateway("a")
+	first.looks(t)
+	second := s.gateway("b")
+	first.looks(t)
+	first.looks(t)
+	if n := second.n.Load(); n > 0 {
+		t.Fatalf("both read the journal, the second %d times", n)
+	}
+	first.stop()
+	at := first.n.Load()
+	second.looks(t)
+	if first.n.Load() != at {
+		t.Error("one that stopped reads on")
+	}
+	s.ahead.Add(int64(2 * leaseTTL)) // as if it had been frozen
+	fence, err := s.db.Leases().Acquire(t.Context(), "sync", "c", leaseTTL)
+	s.must(err)
+	deadline := time.After(time.Minute)
+	for last := int64(-1); last != second.n.Load(); { // it asks for its lease within a fifth of it
+		last = second.n.Load()
+		select {
+		case <-deadline:
+			t.Fatal("it works on without its lease")
+		case <-time.After(leaseTTL / 2):
+		}
+	}
+	s.must(s.db.Leases().Release(t.Context(), "sync", fence))
+	second.looks(t)
+}
