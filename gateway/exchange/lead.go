@@ -91,7 +91,9 @@ func (x *Exchange) term(ctx context.Context, asked time.Time, number int64) erro
 		defer end()
 		return x.work(term)
 	})
-	x.renew(term, asked, number)
+	over := time.AfterFunc(time.Until(asked.Add(x.share())), end) // a store that is away may keep who renews waiting
+	x.renew(term, over, number)
+	over.Stop()
 	x.leader.fence.Store(nil)
 	end()
 	err := working.Wait()
@@ -101,18 +103,20 @@ func (x *Exchange) term(ctx context.Context, asked time.Time, number int64) erro
 	return errors.Join(err, x.leader.Leases.Release(context.WithoutCancel(ctx), leaseName, number))
 }
 
-// renew returns when ctx ends, or when the lease may be another gateway's.
-func (x *Exchange) renew(ctx context.Context, asked time.Time, number int64) {
-	share := time.Duration(trusted * float64(x.leader.TTL))
-	for until := asked.Add(share); ctx.Err() == nil && time.Now().Before(until); {
-		pause(ctx, min(x.leader.TTL/renewals, time.Until(until)))
+// share is for how long the lease is trusted.
+func (x *Exchange) share() time.Duration { return time.Duration(trusted * float64(x.leader.TTL)) }
+
+// renew puts off when the term is over, until it is, or until another gateway has the lease.
+func (x *Exchange) renew(term context.Context, over *time.Timer, number int64) {
+	for {
+		pause(term, x.leader.TTL/renewals)
+		if term.Err() != nil {
+			return
+		}
 		asked := time.Now()
-		limited, cancel := context.WithDeadline(ctx, until)
-		err := x.leader.Leases.Renew(limited, leaseName, number, x.leader.TTL)
-		cancel()
-		switch {
+		switch err := x.leader.Leases.Renew(term, leaseName, number, x.leader.TTL); {
 		case err == nil:
-			until = asked.Add(share)
+			over.Reset(time.Until(asked.Add(x.share())))
 		case errors.Is(err, store.ErrStale):
 			return
 		}

@@ -5,11 +5,13 @@ import (
 	"io"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/gateway/exchange"
+	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel/source"
 )
 
@@ -101,4 +103,61 @@ func TestOneOfSeveralGatewaysWorks(t *testing.T) {
 	}
 	s.must(s.db.Leases().Release(t.Context(), "sync", fence))
 	second.looks(t)
+}
+
+// away are leases of a store that can be away: whoever asks it waits.
+type away struct {
+	store.Leases
+	now chan struct{}
+}
+
+func (a *away) Renew(ctx context.Context, name string, fence int64, ttl time.Duration) error {
+	select {
+	case <-a.now:
+		<-time.After(time.Hour)
+	default:
+	}
+	return nil
+}
+
+func (a *away) Acquire(context.Context, string, string, time.Duration) (int64, error) {
+	select {
+	case <-a.now:
+		return 0, store.ErrStale
+	default:
+		return 1, nil
+	}
+}
+
+func (a *away) Release(context.Context, string, int64) error { return nil }
+
+// TestALeaseIsTrustedByItsOwnClock: who cannot renew it stops before others may take it over, however long the store
+// keeps him waiting.
+func TestALeaseIsTrustedByItsOwnClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, a, g := newPlace(t), &away{now: make(chan struct{})}, &looked{}
+		log := logrus.New()
+		log.SetOutput(io.Discard)
+		x, err := exchange.New(exchange.Config{Name: "live", Key: keyOf(1), Source: g, Book: p, Blobs: p, Nonces: nonces{},
+			Interval: 100 * time.Millisecond, Log: logrus.NewEntry(log), Now: time.Now,
+			Lead: exchange.Lead{Leases: a, Owner: "a", TTL: 10 * time.Second}})
+		p.must(err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- x.Run(ctx) }()
+		<-time.After(time.Minute)
+		if g.n.Load() < 500 {
+			t.Errorf("the journal was read %d times in a minute", g.n.Load())
+		}
+		close(a.now)
+		<-time.After(8*time.Second + time.Millisecond) // of ten
+		synctest.Wait()
+		at := g.n.Load()
+		<-time.After(10 * time.Minute)
+		if more := g.n.Load() - at; more > 0 {
+			t.Errorf("the journal was read %d times more", more)
+		}
+		cancel()
+		p.must(<-done)
+	})
 }
