@@ -37,8 +37,6 @@ var syncRules = []rule{
 		func(_ *loader, c *Config) []finding {
 			return when(c.Sync.Name != "" && c.Sync.Engine.TokenFile == "", "sync.engine.token_file")
 		}},
-	{"sync-store", false, "keeps contents of sync in the data folder of one gateway only", "write store: embedded, or leave sync.name empty",
-		func(_ *loader, c *Config) []finding { return when(c.Sync.Name != "" && c.Store != "embedded", "store") }},
 	{"sync-key", false, "is no key: %s", "write the 20 letters and digits that stagelock sync id prints there",
 		func(_ *loader, c *Config) []finding {
 			return slices.Concat(each(c.Sync.Origins, "sync.origins", badKey), each(c.Sync.Prefer, "sync.prefer", badKey),

@@ -53,6 +53,7 @@ type server struct {
 	stop   func()
 	node   *node.Node // that runs, in this process
 	kill   func()     // of a gateway in a process of its own: at once
+	more   string     // YAML of its own
 }
 
 // network is servers with links: the targets of each.
@@ -125,24 +126,29 @@ func (w *network) newServer(n int) *server {
 	key, err := chain.LoadKey(node.DataDir(s.dir).SyncKey())
 	check(t, err)
 	s.id = words.IDOf(key.Public().(ed25519.PublicKey))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	s.addr = l.Addr().String()
-	check(t, l.Close())
-	socket, err := os.MkdirTemp("", "s")
-	check(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(socket) })
-	s.file = filepath.Join(s.dir, "stagelock.yaml")
 	check(t, os.WriteFile(filepath.Join(s.dir, "token"), []byte(syncToken+"\n"), 0o600))
+	w.extra[n] = fmt.Sprintf("  engine: { url: %q, token_file: %q }\n  interval: 50ms\n", commands.URL, filepath.Join(s.dir, "token"))
+	s.settle()
+	return s
+}
+
+// settle gives a gateway its addresses, and the first line of its configuration.
+func (s *server) settle() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(s.t, err)
+	s.addr = l.Addr().String()
+	check(s.t, l.Close())
+	socket, err := os.MkdirTemp("", "s")
+	check(s.t, err)
+	s.t.Cleanup(func() { _ = os.RemoveAll(socket) })
+	s.file = filepath.Join(s.dir, "stagelock.yaml")
 	s.admin = admin.NewClient(admin.Address{Network: "unix", Name: filepath.Join(socket, "a")})
-	w.t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		if s.stop != nil {
 			s.stop()
 		}
 	})
-	w.extra[n] = fmt.Sprintf("  engine: { url: %q, token_file: %q }\n  interval: 50ms\n", commands.URL, filepath.Join(s.dir, "token"))
-	check(t, os.WriteFile(s.file, []byte(fmt.Sprintf("admin: { listen: [\"unix:%s\"] }\n", filepath.Join(socket, "a"))), 0o600))
-	return s
+	check(s.t, os.WriteFile(s.file, []byte(fmt.Sprintf("admin: { listen: [\"unix:%s\"] }\n", filepath.Join(socket, "a"))), 0o600))
 }
 
 // configuration is the file of a server.
@@ -180,6 +186,7 @@ func (w *network) configuration(s *server) string {
 		fmt.Fprintf(&b, "    - { key: %s, url: \"https://%s\", ca: %s/c.pem, direction: %s, kinds: [article, article-folder, document, page, tag], %s }\n",
 			o.id, at, w.ca, direction, w.peer)
 	}
+	b.WriteString(s.more)
 	return b.String()
 }
 
