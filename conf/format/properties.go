@@ -108,26 +108,30 @@ func DecodeUTF8(data []byte) []rune {
 	return runes
 }
 
+// leads are the bytes that begin a character of several: its size in bytes, and what its second byte is between.
+var leads = []struct {
+	first, last byte
+	size        int
+	low, high   byte
+}{
+	{0xc2, 0xdf, 2, 0x80, 0xbf},
+	{0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xef, 3, 0x80, 0xbf},
+	{0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
+}
+
 // broken returns how many bytes at the beginning Java takes for one broken character.
 func broken(data []byte) int {
-	first, want := data[0], 1
-	switch {
-	case first >= 0xf0 && first <= 0xf4:
-		want = 4
-	case first >= 0xe0 && first < 0xf0:
-		want = 3
-	case first >= 0xc2 && first < 0xe0:
-		want = 2
-	}
-	n := 1
-	for n < want && n < len(data) && data[n]&0xc0 == 0x80 {
-		overlong := first == 0xe0 && data[1] < 0xa0 || first == 0xf0 && data[1] < 0x90
-		if n == 1 && (overlong || first == 0xf4 && data[1] >= 0x90) {
-			break
+	for _, l := range leads {
+		if data[0] < l.first || data[0] > l.last {
+			continue
 		}
-		n++
+		n, low, high := 1, l.low, l.high
+		for n < min(l.size, len(data)) && data[n] >= low && data[n] <= high {
+			n, low, high = n+1, 0x80, 0xbf
+		}
+		return n
 	}
-	return n
+	return 1
 }
 
 // IsUTF16 reports whether a file begins as editors begin one in UTF-16, with a byte order mark or without.
