@@ -117,13 +117,14 @@ var mayImport = map[string][]string{
 	"gateway":               {},
 	"gateway/admin":         {"gateway/status", "tunnel"},
 	"gateway/approval":      {"store", "store/exchange", "tunnel/sync"},
-	"gateway/audit":         {"gateway/audit/chain", "store", "store/files", "tunnel"},
+	"gateway/audit":         {"gateway/audit/chain", "gateway/audit/members", "store", "store/files", "tunnel"},
 	"gateway/audit/audittest": {
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "store",
 	},
-	"gateway/audit/chain": {"store", "store/files"},
-	"gateway/audit/merge": {"gateway/audit", "store"},
-	"gateway/audit/proof": {"gateway/audit", "gateway/audit/chain", "store"},
+	"gateway/audit/chain":   {"store", "store/files"},
+	"gateway/audit/members": {},
+	"gateway/audit/merge":   {"gateway/audit", "store"},
+	"gateway/audit/proof":   {"gateway/audit", "gateway/audit/chain", "store"},
 	"gateway/audit/retention": {
 		"gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "gateway/audit/witness", "store", "store/files",
 	},

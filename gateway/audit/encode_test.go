@@ -15,6 +15,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/audit/audittest"
+	"github.com/stagelock/stagelock/gateway/audit/members"
 )
 
 func decode(t testing.TB, line []byte) audit.Event {
@@ -76,8 +77,8 @@ func checkLine(t *testing.T, in string) {
 	}
 	ev := decode(t, line)
 	want := strings.ToValidUTF8(in, "\ufffd")
-	if len(in) > audit.MaxText {
-		if utf8.ValidString(in) && len(ev.Login) > audit.MaxText ||
+	if len(in) > members.MaxText {
+		if utf8.ValidString(in) && len(ev.Login) > members.MaxText ||
 			!strings.HasSuffix(ev.Login, "…") {
 			t.Fatalf("%d bytes became %d", len(in), len(ev.Login))
 		}
@@ -104,7 +105,7 @@ func TestLogInjection(t *testing.T) {
 	for _, in := range injections {
 		checkLine(t, in)
 		checkLine(t, strings.Repeat(in, 3000))
-		checkLine(t, strings.Repeat("x", audit.MaxText-1)+in)
+		checkLine(t, strings.Repeat("x", members.MaxText-1)+in)
 	}
 }
 
@@ -122,7 +123,7 @@ func TestTextsAreBounded(t *testing.T) {
 	for i := range 1000 {
 		ev.Fields[strings.Repeat("k", 100+i)] = strings.Repeat("\x00", 1<<20)
 	}
-	if line := audit.Encode(ev); len(line) > 64*7*audit.MaxText {
+	if line := audit.Encode(ev); len(line) > 64*7*members.MaxText {
 		t.Errorf("line has %d bytes", len(line))
 	}
 }

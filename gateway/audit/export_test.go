@@ -4,9 +4,6 @@ import (
 	"github.com/stagelock/stagelock/gateway/audit/chain"
 )
 
-// MaxText bounds each text.
-const MaxText = maxText
-
 // Encode returns ev as a whole line that follows nothing.
 func Encode(ev Event) []byte {
 	b, _ := chain.New().AppendLine(nil, max(ev.Seq, 1), appendEvent(nil, &ev), chain.Digest{})
