@@ -50,11 +50,10 @@ func (n *Node) syncStatus() *status.Sync {
 	if n.exchange == nil {
 		return nil
 	}
-	f, counted := n.exchange.Figures()
-	if !counted {
-		return nil
+	if f, counted := n.exchange.Figures(); counted {
+		return servers.Shown(f)
 	}
-	return servers.Shown(f)
+	return nil
 }
 
 func (n *Node) certificates() []status.Certificate {
