@@ -2,8 +2,4 @@
 
 package wire
 
-func wasRead([]byte) {}
-
-func wasWritten([]byte) {}
-
 func spoil([]byte) {}
