@@ -152,11 +152,14 @@ var mayImport = map[string][]string{
 		"conf/bounded", "conf/settings", "conf/settings/origin", "conf/vendor",
 	},
 	"gateway/exchange": {
-		"gateway/approval", "gateway/exchange/far", "gateway/inbox", "gateway/outbox", "gateway/replica", "policy/topology", "store", "store/exchange",
+		"gateway/approval", "gateway/exchange/collector", "gateway/exchange/far", "gateway/exchange/lead",
+		"gateway/inbox", "gateway/outbox", "gateway/replica", "policy/topology", "store", "store/exchange",
 		"tunnel/source", "tunnel/sync",
 	},
-	"gateway/exchange/far": {"tunnel/sync"},
-	"gateway/front":        {"gateway/visit", "policy", "policy/quota", "tunnel", "tunnel/http1", "tunnel/http1/wire"},
+	"gateway/exchange/collector": {"store/exchange", "tunnel/sync"},
+	"gateway/exchange/far":       {"tunnel/sync"},
+	"gateway/exchange/lead":      {"store", "store/exchange"},
+	"gateway/front":              {"gateway/visit", "policy", "policy/quota", "tunnel", "tunnel/http1", "tunnel/http1/wire"},
 	"gateway/inbox": {
 		"gateway/outbox", "store", "store/exchange", "tunnel", "tunnel/signed", "tunnel/sync",
 	},
@@ -185,7 +188,7 @@ var mayImport = map[string][]string{
 	"gateway/node/lines":   {},
 	"gateway/node/reloads": {"conf", "gateway/admin", "gateway/audit", "gateway/status"},
 	"gateway/node/servers": {
-		"conf", "conf/bounded", "gateway/approval", "gateway/audit", "gateway/exchange", "gateway/inbox",
+		"conf", "conf/bounded", "gateway/approval", "gateway/audit", "gateway/exchange", "gateway/exchange/lead", "gateway/inbox",
 		"gateway/replica", "gateway/status", "gateway/visit", "policy", "store", "store/blobs", "store/exchange",
 		"tunnel", "tunnel/source", "tunnel/sync",
 	},

@@ -18,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/gateway/exchange"
+	"github.com/stagelock/stagelock/gateway/exchange/collector"
 	"github.com/stagelock/stagelock/gateway/inbox"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/blobs"
@@ -200,7 +201,7 @@ func TestWhatNothingNeedsIsRemoved(t *testing.T) {
 	}
 }
 
-func (s *shop) status() exchange.Contents {
+func (s *shop) status() collector.Contents {
 	s.t.Helper()
 	p := &place{t: s.t, exchange: s.exchange}
 	var st exchange.Status

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagelock/stagelock/gateway/exchange/collector"
 	"github.com/stagelock/stagelock/gateway/replica"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/exchange"
@@ -20,17 +21,17 @@ import (
 
 // Status is how the exchange is.
 type Status struct {
-	ID        sync.ServerID   `json:"id"`
-	Name      string          `json:"name"`
-	Targets   []TargetStatus  `json:"targets"`
-	Conflicts int             `json:"conflicts"`
-	Here      int             `json:"here"` // of them, to be decided on this server
-	Dead      int             `json:"dead"`
-	Approvals int             `json:"approvals"` // changes that somebody must approve here
-	Have      []Counter       `json:"have"`
-	Servers   []ServerStatus  `json:"servers"`
-	Links     []sync.ServerID `json:"links"` // to which changes of this server go
-	Contents  *Contents       `json:"contents,omitempty"`
+	ID        sync.ServerID       `json:"id"`
+	Name      string              `json:"name"`
+	Targets   []TargetStatus      `json:"targets"`
+	Conflicts int                 `json:"conflicts"`
+	Here      int                 `json:"here"` // of them, to be decided on this server
+	Dead      int                 `json:"dead"`
+	Approvals int                 `json:"approvals"` // changes that somebody must approve here
+	Have      []Counter           `json:"have"`
+	Servers   []ServerStatus      `json:"servers"`
+	Links     []sync.ServerID     `json:"links"` // to which changes of this server go
+	Contents  *collector.Contents `json:"contents,omitempty"`
 }
 
 // Counter is up to which counter every change of a server is here.
@@ -257,7 +258,7 @@ func (x *Exchange) status(ctx context.Context, _ Order) (any, error) {
 		Have:    []Counter{},
 		Links:   x.links(),
 
-		Contents: x.contents.Load(),
+		Contents: x.collector.Contents(),
 	}
 	all, err := x.cfg.Book.Targets(ctx, s.Links...)
 	if err != nil {

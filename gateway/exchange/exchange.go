@@ -14,7 +14,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagelock/stagelock/gateway/approval"
+	"github.com/stagelock/stagelock/gateway/exchange/collector"
 	"github.com/stagelock/stagelock/gateway/exchange/far"
+	"github.com/stagelock/stagelock/gateway/exchange/lead"
 	"github.com/stagelock/stagelock/gateway/inbox"
 	"github.com/stagelock/stagelock/gateway/outbox"
 	"github.com/stagelock/stagelock/gateway/replica"
@@ -47,7 +49,7 @@ type Config struct {
 	Book     Book
 	Blobs    exchange.Blobs
 	Nonces   store.Nonces
-	Lead     Lead
+	Lead     lead.Config
 	Policy   sync.Policy
 	Peers    []Peer
 	Origins  []sync.ServerID
@@ -90,8 +92,8 @@ type Exchange struct {
 	figures atomic.Pointer[Status] // as they were a while ago
 	pause   func(point string)
 
-	contents atomic.Pointer[Contents] // nil: nobody has counted
-	leader   leader
+	collector *collector.Collector
+	lead      *lead.Lead
 }
 
 // New returns an Exchange. It opens nothing.
@@ -106,12 +108,14 @@ func New(c Config) (*Exchange, error) {
 	}
 	x := &Exchange{cfg: c, pull: make(chan struct{}, 1), ripe: make(chan struct{}, 1),
 		clients: map[sync.ServerID]*outbox.Client{}, pause: pause,
-		leader: leader{Lead: c.Lead}}
+		lead: lead.New(c.Lead, c.Log)}
+	removable, _ := c.Blobs.(exchange.Removable)
+	x.collector = collector.New(collector.Config{Blobs: removable, Named: c.Book.Named, Pause: pause, Now: c.Now, Log: c.Log})
 	x.peers.Store(&c.Peers)
 	var err error
 	x.replica, err = replica.New(replica.Config{
 		Key: c.Key, Source: c.Source, Journal: x.journal, Changes: c.Book, Blobs: c.Blobs,
-		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Now: c.Now, Fence: x.leader.held,
+		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Now: c.Now, Fence: x.lead.Held,
 		Noted: x.noted, Workers: workers, Pause: pause,
 	})
 	if err != nil {
@@ -219,7 +223,7 @@ func (x *Exchange) hello(ctx context.Context, to sync.ServerID) (sync.Hello, err
 // until ctx ends.
 func (x *Exchange) Run(ctx context.Context) error {
 	var all errgroup.Group
-	all.Go(func() error { return x.lead(ctx) })
+	all.Go(func() error { return x.lead.Run(ctx, x.work) })
 	all.Go(func() error { return x.count(ctx) })
 	return all.Wait()
 }
@@ -229,7 +233,7 @@ func (x *Exchange) work(ctx context.Context) error {
 	var all errgroup.Group
 	all.Go(func() error { return x.read(ctx) })
 	all.Go(func() error { return x.outbox.Run(ctx) })
-	all.Go(func() error { return x.collect(ctx) })
+	all.Go(func() error { return x.collector.Run(ctx) })
 	all.Go(func() error { return x.approve(ctx) })
 	return all.Wait()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/gateway/exchange"
+	"github.com/stagelock/stagelock/gateway/exchange/lead"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel/source"
 )
@@ -43,7 +44,7 @@ func (s *shop) gateway(name string) *gateway {
 	var err error
 	g.exchange, err = exchange.New(exchange.Config{Name: "live", Key: keyOf(1), Source: &g.looked, Book: s.book, Blobs: s.blobs,
 		Nonces: nonces{}, Interval: time.Millisecond, Log: logrus.NewEntry(log), Now: time.Now,
-		Lead: exchange.Lead{Leases: s.db.Leases(), Owner: name, TTL: leaseTTL}})
+		Lead: lead.Config{Leases: s.db.Leases(), Owner: name, TTL: leaseTTL}})
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -140,7 +141,7 @@ func TestALeaseIsTrustedByItsOwnClock(t *testing.T) {
 		log.SetOutput(io.Discard)
 		x, err := exchange.New(exchange.Config{Name: "live", Key: keyOf(1), Source: g, Book: p, Blobs: p, Nonces: nonces{},
 			Interval: 100 * time.Millisecond, Log: logrus.NewEntry(log), Now: time.Now,
-			Lead: exchange.Lead{Leases: a, Owner: "a", TTL: 10 * time.Second}})
+			Lead: lead.Config{Leases: a, Owner: "a", TTL: 10 * time.Second}})
 		p.must(err)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

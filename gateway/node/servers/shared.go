@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/stagelock/stagelock/gateway/exchange"
+	"github.com/stagelock/stagelock/gateway/exchange/lead"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/blobs"
 	stored "github.com/stagelock/stagelock/store/exchange"
@@ -15,16 +15,16 @@ import (
 )
 
 // place returns where large contents lie, and how gateways that share a database share the work.
-func place(ctx context.Context, c Config, db store.Transactor) (stored.Removable, exchange.Lead, error) {
+func place(ctx context.Context, c Config, db store.Transactor) (stored.Removable, lead.Config, error) {
 	if c.Conf().Store != "postgres" {
 		folder, err := blobs.Open(c.Contents)
-		return folder, exchange.Lead{}, err
+		return folder, lead.Config{}, err
 	}
 	if err := agree(ctx, c.Database, c.Owner, sync.IDOf(c.Key.Public().(ed25519.PublicKey))); err != nil {
-		return nil, exchange.Lead{}, err
+		return nil, lead.Config{}, err
 	}
 	large, err := blobs.NewPieces(db, c.Contents)
-	return large, exchange.Lead{Leases: c.Database.Leases(), Owner: c.Owner, TTL: c.Conf().Cluster.Lease}, err
+	return large, lead.Config{Leases: c.Database.Leases(), Owner: c.Owner, TTL: c.Conf().Cluster.Lease}, err
 }
 
 // sharedID is the value with the server that the gateways of a database are.
