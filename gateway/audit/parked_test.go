@@ -25,6 +25,13 @@ func refs(t *testing.T, w *written) (all []string) {
 	return all
 }
 
+// groups returns how many writes there were.
+func groups(w *written) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Groups
+}
+
 func verdictOf(ref string) audit.Event {
 	return audit.Event{Kind: audit.KindVerdict, Ref: ref, Verdict: audit.Allow}
 }
@@ -49,8 +56,8 @@ func TestOutcomesLeaveWithTheNextEvent(t *testing.T) {
 				}
 				seq, err := write(l, t.Context(), verdictOf("c"))
 				audittest.Must(t, err)
-				if got := refs(t, w); !slices.Equal(got, []string{"a", "b", "c"}) || seq != 3 || w.Groups != 1 {
-					t.Errorf("%v in %d writes, the verdict is number %d", got, w.Groups, seq)
+				if got := refs(t, w); !slices.Equal(got, []string{"a", "b", "c"}) || seq != 3 || groups(w) != 1 {
+					t.Errorf("%v in %d writes, the verdict is number %d", got, groups(w), seq)
 				}
 			})
 		})
@@ -77,8 +84,8 @@ func TestOutcomesThatNobodyFollowsForLong(t *testing.T) {
 			want = append(want, fmt.Sprint(i))
 		}
 		leave(t, l, want...)
-		if w.Groups == 0 || w.Groups > 10 {
-			t.Errorf("%d writes of 1000 outcomes in one moment", w.Groups)
+		if n := groups(w); n == 0 || n > 10 {
+			t.Errorf("%d writes of 1000 outcomes in one moment", n)
 		}
 		<-time.After(time.Second)
 		if got := refs(t, w); !slices.Equal(got, want) {
