@@ -140,26 +140,23 @@ func (s *sender) turn(ctx context.Context) (time.Duration, error) {
 		s.greeted = false
 		return look, nil
 	}
-	if s.again.Swap(false) || !s.greeted {
-		if err := s.greet(ctx); err != nil {
-			return s.failed(ctx, err)
-		}
+	if err := s.meet(ctx); err != nil {
+		return s.failed(ctx, err)
 	}
 	due, gone, err := s.due(ctx, may)
 	if err != nil || gone > 0 {
 		return 0, err
 	}
+	var wait time.Duration
 	if len(due) == 0 {
-		if err := s.news(ctx); err != nil {
-			return s.failed(ctx, err)
-		}
-		return s.rest(all[0].Next), nil
+		wait, err = s.rest(all[0].Next), s.news(ctx)
+	} else if err = s.round(ctx, due); err == nil {
+		s.failures = 0
 	}
-	if err := s.round(ctx, due); err != nil {
+	if err != nil {
 		return s.failed(ctx, err)
 	}
-	s.failures = 0
-	return 0, nil
+	return wait, nil
 }
 
 // due are the deliveries whose time has come and that the rules of now allow. Others are dead letters: if the rules
@@ -196,6 +193,14 @@ func (s *sender) rest(next time.Time) time.Duration {
 func (s *sender) retried(ctx context.Context) (bool, error) {
 	due, err := s.cfg.Deliveries.Due(ctx, s.target(), 1)
 	return err == nil && len(due) > 0 && due[0].Tries == 0 && due[0].NextAt.IsZero() && due[0].Class != "", err
+}
+
+// meet greets a target that was not greeted, or is to be again.
+func (s *sender) meet(ctx context.Context) error {
+	if !s.again.Swap(false) && s.greeted {
+		return nil
+	}
+	return s.greet(ctx)
 }
 
 // greet says hello, learns what the target has already, and queues what it never got.

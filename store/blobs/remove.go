@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,21 +65,33 @@ func (f *Folder) walk(after sync.Digest, fn func(d sync.Digest, files []fs.FileI
 		if err != nil {
 			return err
 		}
-		for i := 0; i < len(files); {
-			name := strings.TrimSuffix(files[i].Name(), ending)
-			var all []fs.FileInfo
-			for ; i < len(files) && strings.TrimSuffix(files[i].Name(), ending) == name; i++ {
-				if info, err := files[i].Info(); err == nil { // else it was removed meanwhile
-					all = append(all, info)
-				}
-			}
+		for name, all := range contents(files) {
 			d, err := sync.ParseDigest(name)
-			if err == nil && (name > last || after.IsZero()) && len(all) > 0 && !fn(d, all) {
+			if err == nil && (name > last || after.IsZero()) && !fn(d, all) {
 				return nil
 			}
 		}
 	}
 	return nil
+}
+
+// contents are the files of each content, of those of one folder in order; what was removed meanwhile is left out.
+func contents(files []fs.DirEntry) iter.Seq2[string, []fs.FileInfo] {
+	return func(yield func(string, []fs.FileInfo) bool) {
+		for len(files) > 0 {
+			name := strings.TrimSuffix(files[0].Name(), ending)
+			var all []fs.FileInfo
+			for len(files) > 0 && strings.TrimSuffix(files[0].Name(), ending) == name {
+				if info, err := files[0].Info(); err == nil {
+					all = append(all, info)
+				}
+				files = files[1:]
+			}
+			if len(all) > 0 && !yield(name, all) {
+				return
+			}
+		}
+	}
 }
 
 // last is when a content was put, held or added to.

@@ -13,26 +13,27 @@ import (
 
 	"github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/store/exchange/exchangetest"
+	"github.com/stagelock/stagelock/store/exchange/exchangetest/suite"
 	"github.com/stagelock/stagelock/store/postgres"
 	"github.com/stagelock/stagelock/store/postgres/postgrestest"
 	"github.com/stagelock/stagelock/store/sqlite"
 )
 
 func TestSQLite(t *testing.T) {
-	exchangetest.Test(t, func(t testing.TB, dir string, clock *exchangetest.Clock) exchangetest.Place {
+	suite.Test(t, func(t testing.TB, dir string, clock *suite.Clock) suite.Place {
 		db, err := sqlite.Open(context.Background(), filepath.Join(dir, "stagelock.db"), sqlite.WithClock(clock.Now))
 		if err != nil {
 			t.Fatal(err)
 		}
 		book := exchange.NewBook(db)
-		return exchangetest.Place{Changes: book, Deliveries: book, Approvals: book, Leases: db.Leases(), Close: db.Close}
+		return suite.Place{Changes: book, Deliveries: book, Approvals: book, Leases: db.Leases(), Close: db.Close}
 	})
 }
 
 func TestMemory(t *testing.T) {
-	exchangetest.Test(t, func(_ testing.TB, _ string, clock *exchangetest.Clock) exchangetest.Place {
+	suite.Test(t, func(_ testing.TB, _ string, clock *suite.Clock) suite.Place {
 		m := exchangetest.NewMemory(clock.Now)
-		return exchangetest.Place{Changes: m, Deliveries: m, Approvals: m, Close: func() error { return nil }, Lost: true}
+		return suite.Place{Changes: m, Deliveries: m, Approvals: m, Close: func() error { return nil }, Lost: true}
 	})
 }
 
@@ -76,7 +77,7 @@ func here(t *testing.T, err error) {
 
 // suites runs them on the database at url.
 func suites(t *testing.T, url string, pooler bool) {
-	exchangetest.Test(t, func(t testing.TB, dir string, clock *exchangetest.Clock) exchangetest.Place {
+	suite.Test(t, func(t testing.TB, dir string, clock *suite.Clock) suite.Place {
 		sum := sha256.Sum256([]byte(dir))
 		db, err := postgres.Open(context.Background(), postgres.Config{URL: url, Schema: "test_" + hex.EncodeToString(sum[:8]),
 			Cluster: "test", Connections: 4, Pooler: pooler, Offset: clock.Offset})
@@ -84,7 +85,7 @@ func suites(t *testing.T, url string, pooler bool) {
 			t.Fatal(err)
 		}
 		book := exchange.NewBook(db)
-		return exchangetest.Place{Changes: book, Deliveries: book, Approvals: book, Leases: db.Leases(), Close: db.Close}
+		return suite.Place{Changes: book, Deliveries: book, Approvals: book, Leases: db.Leases(), Close: db.Close}
 	})
 }
 

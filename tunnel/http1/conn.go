@@ -43,6 +43,11 @@ type Conn struct {
 	closing   bool   // no request follows
 	writeTime wire.Deadline
 
+	resting
+}
+
+// resting is how a connection waits for its next request, and how that ends.
+type resting struct {
 	mu     sync.Mutex // guards what follows, and the read deadline while idle
 	idle   bool
 	closed bool

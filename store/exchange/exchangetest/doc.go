@@ -1,3 +1,3 @@
-// Package exchangetest has the conformance suites of the contracts of exchange: every implementation
-// passes them.
+// Package exchangetest has a store of what servers exchange in memory, for the tests of others. It passes the suites
+// below.
 package exchangetest

@@ -16,6 +16,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/exchange"
+	"github.com/stagelock/stagelock/gateway/exchange/collector"
 	words "github.com/stagelock/stagelock/tunnel/sync"
 )
 
@@ -122,7 +123,7 @@ func TestStatus(t *testing.T) {
 		{"to decide elsewhere", with(func(s *exchange.Status) { s.Conflicts = 1 }), 0, []string{"1 conflict to decide elsewhere"}},
 		{"dead letters", with(func(s *exchange.Status) { s.Dead = 1 }), 1, []string{"1 dead letter (stagelock sync log --state dead)"}},
 		{"a name that a terminal acts on", with(func(s *exchange.Status) { s.Targets[0].Name = "te\x1b[2Jst" }), 0, []string{"te?[2Jst"}},
-		{"contents", with(func(s *exchange.Status) { s.Contents = &exchange.Contents{N: 12, Bytes: 3 << 20} }), 0, []string{"12 contents kept, 3"}},
+		{"contents", with(func(s *exchange.Status) { s.Contents = &collector.Contents{N: 12, Bytes: 3 << 20} }), 0, []string{"12 contents kept, 3"}},
 		{"no target", with(func(s *exchange.Status) { s.Targets = nil }), 0, []string{"TARGET"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

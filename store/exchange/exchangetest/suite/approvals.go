@@ -1,4 +1,4 @@
-package exchangetest
+package suite
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package exchangetest
+package suite
 
 import (
 	"slices"
@@ -127,32 +127,23 @@ func baseline(t *testing.T, p *place) {
 	p.accept(made(7, 1, "s/article/x")) // queued for nobody
 	p.accept(made(8, 1, "s/page/article/x"))
 	articles, all := []string{"document", "article"}, func(sync.Object) bool { return true }
-	if n, err := p.Baseline(ctx, serverOf(7), nil, all); err != nil || n != 0 {
-		t.Errorf("of no kind: %d, %v", n, err)
+	want := func(what string, target int, kinds []string, covers func(sync.Object) bool, want int) {
+		t.Helper()
+		if n, err := p.Baseline(ctx, serverOf(target), kinds, covers); err != nil || n != want {
+			t.Errorf("%s: %d, %v, want %d", what, n, err, want)
+		}
 	}
-	n, err := p.Baseline(ctx, serverOf(7), articles, func(sync.Object) bool { return false })
-	if err != nil || n != 0 {
-		t.Errorf("of no object: %d, %v", n, err)
-	}
-	n, err = p.Baseline(ctx, serverOf(7), articles, all)
-	must(t, err)
-	if n != 2 {
-		t.Errorf("%d current versions that it has not made itself, want 2", n)
-	}
-	if n, err = p.Baseline(ctx, serverOf(9), articles, all); err != nil || n != 1 {
-		t.Errorf("%d that were never queued, %v, want 1", n, err)
-	}
-	if n, err = p.Baseline(ctx, serverOf(7), articles, all); err != nil || n != 0 {
-		t.Errorf("again: %d, %v", n, err)
-	}
+	want("of no kind", 7, nil, all, 0)
+	want("of no object", 7, articles, func(sync.Object) bool { return false }, 0)
+	want("current versions that it has not made itself", 7, articles, all, 2)
+	want("what was never queued", 9, articles, all, 1)
+	want("again", 7, articles, all, 0)
 	due, err := p.Due(ctx, serverOf(7), 10)
 	must(t, err)
 	if len(due) != 2 || due[0].ID.Counter != 3 || due[1].ID.Counter != 4 {
 		t.Errorf("due %+v", due)
 	}
-	if n, err = p.Baseline(ctx, serverOf(7), []string{"page"}, all); err != nil || n != 1 {
-		t.Errorf("of another kind: %d, %v, want 1", n, err)
-	}
+	want("of another kind", 7, []string{"page"}, all, 1)
 }
 
 func targets(t *testing.T, p *place) {
