@@ -41,10 +41,14 @@ func distantly(t *testing.T, f func(t *testing.T, d *distant, l *audit.Log)) {
 	})
 }
 
-// together has callers append so often each, one event after the other.
+// together has callers append so often each, one event after the other. The first is being written when the others
+// come.
 func together(t *testing.T, l *audit.Log, callers, each int) {
 	var all sync.WaitGroup
-	for range callers {
+	for i := range callers {
+		if i == 1 {
+			synctest.Wait()
+		}
 		all.Go(func() {
 			for range each {
 				if _, err := l.Append(t.Context(), audittest.Verdict(1)); err != nil {
