@@ -407,6 +407,7 @@ func TestAFloodUsesUpNoFiles(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- h.Front.Serve(ctx, l) }()
 	soon(t, func() bool { return h.Refused()["hello.crowded"] == many-places })
+	soon(t, func() bool { return len(h.served) == places }) // each rests, and is closed as one that does
 	stop()
 	h.CloseIdle()
 	if err := <-done; err != nil {
