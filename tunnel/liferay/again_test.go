@@ -2,7 +2,6 @@ package liferay_test
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"reflect"
 	"slices"
@@ -108,31 +107,6 @@ func TestARefusedCallLeavesNothingBehind(t *testing.T) {
 			}
 		}
 		readAgain(t, r)
-	}
-}
-
-// One small call behind another costs what it says: texts and arguments, no graph.
-func TestASmallCallReadAgainAllocatesLittle(t *testing.T) {
-	i := slices.IndexFunc(allRecorded(t, "req"), func(r recording) bool { return r.name == "7.4.3.112/003-createStagingRequest" })
-	if i < 0 {
-		t.Fatal("the recording is not there")
-	}
-	data := allRecorded(t, "req")[i].data
-	lim, buf := javaser.DefaultLimits(), make([]byte, 0, 16<<10)
-	body := bytes.NewReader(data)
-	var err error
-	var call liferay.Call
-	var in source.Input
-	n := testing.AllocsPerRun(200, func() {
-		body.Reset(data)
-		in.Begin(body, buf, lim.Held)
-		if fault := call.Read(&in, lim, nil); fault != nil {
-			err = errors.Join(err, fault)
-		}
-		call.Release()
-	})
-	if err != nil || n > 4 {
-		t.Errorf("%v allocations, %v", n, err)
 	}
 }
 
