@@ -77,13 +77,14 @@ func different(all []Application) error {
 
 var _ Batch = (*Client)(nil)
 
-// ApplyAll implements Batch.
-func (c *Client) ApplyAll(ctx context.Context, all []Application) ([]Applied, error) {
-	body, err := json.Marshal(all)
+// several asks about n objects in one call, and returns as many answers. ErrSingly is that of an engine without
+// that call.
+func several[A any](ctx context.Context, c *Client, call string, question any, n int) ([]A, error) {
+	body, err := json.Marshal(question)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.send(ctx, http.MethodPost, "apply-all", nil, nil, bytes.NewReader(body))
+	resp, err := c.send(ctx, http.MethodPost, call, nil, nil, bytes.NewReader(body))
 	if errors.Is(err, errNoCall) {
 		return nil, ErrSingly
 	}
@@ -91,12 +92,21 @@ func (c *Client) ApplyAll(ctx context.Context, all []Application) ([]Applied, er
 		return nil, err
 	}
 	defer resp.Body.Close()
-	var out []outcome
+	var out []A
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&out); err != nil {
 		return nil, fmt.Errorf("the engine's answer cannot be read: %w", err)
 	}
-	if len(out) != len(all) {
-		return nil, fmt.Errorf("the engine answers about %d of %d objects", len(out), len(all))
+	if len(out) != n {
+		return nil, fmt.Errorf("the engine answers about %d of %d objects", len(out), n)
+	}
+	return out, nil
+}
+
+// ApplyAll implements Batch.
+func (c *Client) ApplyAll(ctx context.Context, all []Application) ([]Applied, error) {
+	out, err := several[outcome](ctx, c, "apply-all", all, len(all))
+	if err != nil {
+		return nil, err
 	}
 	done := make([]Applied, len(out))
 	for i, o := range out {

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,24 +71,9 @@ var _ Reader = (*Client)(nil)
 
 // Contents implements Reader.
 func (c *Client) Contents(ctx context.Context, all []sync.Object, most int) ([]Read, error) {
-	body, err := json.Marshal(question{all, most})
+	out, err := several[found](ctx, c, "contents", question{all, most}, len(all))
 	if err != nil {
 		return nil, err
-	}
-	resp, err := c.send(ctx, http.MethodPost, "contents", nil, nil, bytes.NewReader(body))
-	if errors.Is(err, errNoCall) {
-		return nil, ErrSingly
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	var out []found
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&out); err != nil {
-		return nil, fmt.Errorf("the engine's contents cannot be read: %w", err)
-	}
-	if len(out) != len(all) {
-		return nil, fmt.Errorf("the engine answers about %d of %d objects", len(out), len(all))
 	}
 	read := make([]Read, len(out))
 	for i, f := range out {
