@@ -19,19 +19,14 @@ import (
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
 
+var shared postgrestest.Shared
+
+func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
+
 // pieces are two gateways' on one database, whose clock moves by what ahead says.
 func pieces(t *testing.T, ahead *time.Duration) (a, b *blobs.Pieces, spool string) {
 	t.Helper()
-	url := os.Getenv("TEST_POSTGRES")
-	if url == "" {
-		server, err := postgrestest.Start(context.Background())
-		if errors.Is(err, postgrestest.ErrMissing) {
-			t.Skip(err)
-		}
-		must(t, err)
-		t.Cleanup(func() { must(t, server.Close()) })
-		url = server.URL()
-	}
+	url := shared.URL(t)
 	spool = t.TempDir()
 	open := func() *blobs.Pieces {
 		db, err := postgres.Open(context.Background(), postgres.Config{URL: url, Schema: "test_pieces", Cluster: "test", Connections: 4,

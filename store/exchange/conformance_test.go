@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/stagelock/stagelock/store/exchange"
@@ -37,43 +34,9 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-var shared struct {
-	once   sync.Once
-	server *postgrestest.Server
-	err    error
-}
+var shared postgrestest.Shared
 
-func TestMain(m *testing.M) {
-	result := m.Run()
-	if shared.server != nil {
-		if err := shared.server.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}
-	os.Exit(result)
-}
-
-// serverURL returns a server's URL: that of TEST_POSTGRES, or that of one of our own.
-func serverURL(t *testing.T) string {
-	t.Helper()
-	if url := os.Getenv("TEST_POSTGRES"); url != "" {
-		return url
-	}
-	shared.once.Do(func() { shared.server, shared.err = postgrestest.Start(context.Background()) })
-	here(t, shared.err)
-	return shared.server.URL()
-}
-
-// here skips a test that needs what is not installed.
-func here(t *testing.T, err error) {
-	t.Helper()
-	if errors.Is(err, postgrestest.ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
 
 // suites runs them on the database at url.
 func suites(t *testing.T, url string, pooler bool) {
@@ -89,22 +52,12 @@ func suites(t *testing.T, url string, pooler bool) {
 	})
 }
 
-func TestPostgres(t *testing.T) { suites(t, serverURL(t), false) }
+func TestPostgres(t *testing.T) { suites(t, shared.URL(t), false) }
 
 // TestPostgresThroughPooler runs the same through PgBouncer in transaction mode.
 func TestPostgresThroughPooler(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the suites ran without a pooler already")
 	}
-	url := os.Getenv("TEST_POOLER")
-	if url == "" {
-		serverURL(t)
-		if shared.server == nil {
-			t.Skip("TEST_POOLER names no pooler before the server of TEST_POSTGRES")
-		}
-		var err error
-		url, err = shared.server.Pooler()
-		here(t, err)
-	}
-	suites(t, url, true)
+	suites(t, shared.PoolerURL(t), true)
 }

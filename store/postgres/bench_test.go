@@ -12,7 +12,7 @@ import (
 
 // BenchmarkLog appends groups of records to a log, which wait for the disk or do not.
 func BenchmarkLog(b *testing.B) {
-	s := openIn(b, postgres.Config{URL: databaseURL(b)}, b.TempDir())
+	s := openIn(b, postgres.Config{URL: shared.URL(b)}, b.TempDir())
 	b.Cleanup(func() { must(b, s.Close()) })
 	body := fmt.Appendf(nil, `{"seq":1,"kind":"verdict","detail":%q}`, make([]byte, 100))
 	for _, n := range []int{1, 16} {

@@ -25,7 +25,7 @@ func rows(t *testing.T, url, table string) (n int) {
 // What is forgotten leaves no row, in its own table or in one below it: a contract that shows it no more would
 // not tell.
 func TestWhatIsForgottenLeavesNoRows(t *testing.T) {
-	url, dir, passed := databaseURL(t), t.TempDir(), time.Duration(0)
+	url, dir, passed := shared.URL(t), t.TempDir(), time.Duration(0)
 	s := openIn(t, postgres.Config{URL: url, Offset: func() time.Duration { return passed }}, dir)
 	t.Cleanup(func() { must(t, s.Close()) })
 	ctx := t.Context()

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -22,45 +20,15 @@ import (
 )
 
 // shared is the server of all tests, started by the first of them.
-var shared struct {
-	once   sync.Once
-	server *postgrestest.Server
-	err    error
-}
+var shared postgrestest.Shared
 
 func TestMain(m *testing.M) {
-	result := m.Run()
-	if shared.server != nil {
-		if err := shared.server.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			result = max(result, 1)
-		}
-	}
+	result := shared.Main(m)
 	if err := goleak.Find(); err != nil && result == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		result = 1
 	}
 	os.Exit(result)
-}
-
-// databaseURL returns a server's URL: that of TEST_POSTGRES, or that of one of our own.
-func databaseURL(t testing.TB) string {
-	t.Helper()
-	if url := os.Getenv("TEST_POSTGRES"); url != "" {
-		return url
-	}
-	shared.once.Do(func() { shared.server, shared.err = postgrestest.Start(context.Background()) })
-	here(t, shared.err)
-	return shared.server.URL()
-}
-
-// here skips a test that needs what is not installed.
-func here(t testing.TB, err error) {
-	t.Helper()
-	if errors.Is(err, postgrestest.ErrMissing) {
-		t.Skip(err)
-	}
-	must(t, err)
 }
 
 func must(t testing.TB, err error) {
@@ -86,9 +54,9 @@ func openIn(t testing.TB, cfg postgres.Config, dir string) *postgres.Store {
 }
 
 // suites runs every suite on the database at url.
-func suites(t *testing.T, url func(t testing.TB) string, pooler bool) {
+func suites(t *testing.T, url string, pooler bool) {
 	open := func(t *testing.T, dir string, c *place.Clock) *postgres.Store {
-		return openIn(t, postgres.Config{URL: url(t), Pooler: pooler, Offset: c.Offset}, dir)
+		return openIn(t, postgres.Config{URL: url, Pooler: pooler, Offset: c.Offset}, dir)
 	}
 	t.Run("Members", func(t *testing.T) {
 		ownership.TestMembers(t, func(t *testing.T, dir string, c *place.Clock) store.Members {
@@ -142,22 +110,12 @@ func suites(t *testing.T, url func(t testing.TB) string, pooler bool) {
 	})
 }
 
-func TestSuites(t *testing.T) { suites(t, databaseURL, false) }
+func TestSuites(t *testing.T) { suites(t, shared.URL(t), false) }
 
 // TestSuitesThroughPooler runs the same through PgBouncer in transaction mode.
 func TestSuitesThroughPooler(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the suites ran without a pooler already")
 	}
-	url := os.Getenv("TEST_POOLER")
-	if url == "" {
-		databaseURL(t)
-		if shared.server == nil {
-			t.Skip("TEST_POOLER names no pooler before the server of TEST_POSTGRES")
-		}
-		var err error
-		url, err = shared.server.Pooler()
-		here(t, err)
-	}
-	suites(t, func(testing.TB) string { return url }, true)
+	suites(t, shared.PoolerURL(t), true)
 }

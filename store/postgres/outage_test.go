@@ -160,7 +160,7 @@ func TestFailOver(t *testing.T) {
 	ctx := context.Background()
 	primary := own(t)
 	standby, err := primary.Standby(ctx)
-	here(t, err)
+	postgrestest.Here(t, err)
 	t.Cleanup(func() { must(t, standby.Close()) })
 	exec(t, primary.URL(), "ALTER SYSTEM SET synchronous_standby_names = '*'")
 	exec(t, primary.URL(), "SELECT pg_reload_conf()")

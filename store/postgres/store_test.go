@@ -20,7 +20,7 @@ import (
 func own(t *testing.T) *postgrestest.Server {
 	t.Helper()
 	s, err := postgrestest.Start(context.Background())
-	here(t, err)
+	postgrestest.Here(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
 	return s
 }
@@ -36,7 +36,7 @@ func exec(t *testing.T, url, query string) {
 
 // TestOpenAtOnce starts several gateways on an empty database.
 func TestOpenAtOnce(t *testing.T) {
-	cfg := postgres.Config{URL: databaseURL(t), Schema: schemaOf(t.TempDir()), Cluster: "live", Connections: 4}
+	cfg := postgres.Config{URL: shared.URL(t), Schema: schemaOf(t.TempDir()), Cluster: "live", Connections: 4}
 	var wg sync.WaitGroup
 	for range 5 {
 		wg.Go(func() {
@@ -57,7 +57,7 @@ func TestOpenAtOnce(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	url, dir := databaseURL(t), t.TempDir()
+	url, dir := shared.URL(t), t.TempDir()
 	must(t, openIn(t, postgres.Config{URL: url}, dir).Close())
 	good := postgres.Config{URL: url, Schema: schemaOf(dir), Cluster: "test"}
 	for name, tt := range map[string]struct {
@@ -106,7 +106,7 @@ func TestPasswordIsNotTold(t *testing.T) {
 
 // TestNewerSchemaIsServed has the next release add a migration: this one goes on beside it.
 func TestNewerSchemaIsServed(t *testing.T) {
-	url, dir := databaseURL(t), t.TempDir()
+	url, dir := shared.URL(t), t.TempDir()
 	must(t, openIn(t, postgres.Config{URL: url}, dir).Close())
 	exec(t, url, fmt.Sprintf(`INSERT INTO %s.goose_db_version (version_id, is_applied) VALUES (99, true);
 		ALTER TABLE %s.members ADD COLUMN next text`, schemaOf(dir), schemaOf(dir)))
@@ -117,7 +117,7 @@ func TestNewerSchemaIsServed(t *testing.T) {
 
 func TestMigrateByHand(t *testing.T) {
 	ctx := context.Background()
-	cfg := postgres.Config{URL: databaseURL(t), Schema: schemaOf(t.TempDir()), Cluster: "live"}
+	cfg := postgres.Config{URL: shared.URL(t), Schema: schemaOf(t.TempDir()), Cluster: "live"}
 	before, err := postgres.Plan(ctx, cfg)
 	must(t, err)
 	if len(before) == 0 || before[0].Applied {
@@ -176,7 +176,7 @@ func TestCheck(t *testing.T) {
 func TestPoolerIsNamed(t *testing.T) {
 	server := own(t)
 	url, err := server.Pooler()
-	here(t, err)
+	postgrestest.Here(t, err)
 	ctx := context.Background()
 	cfg := postgres.Config{URL: url, Pooler: true, Cluster: "live"}
 	s, err := postgres.Open(ctx, cfg)

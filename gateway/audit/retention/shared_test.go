@@ -26,24 +26,9 @@ import (
 )
 
 // server is PostgreSQL for all tests; nil where it is not installed.
-var server *postgrestest.Server
+var shared postgrestest.Shared
 
-func TestMain(m *testing.M) {
-	s, err := postgrestest.Start(context.Background())
-	if err != nil && !errors.Is(err, postgrestest.ErrMissing) {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	server = s
-	code := m.Run()
-	if s != nil {
-		if err := s.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = max(code, 1)
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
 
 // shop is a database and the gateways that write their logs into it.
 type shop struct {
@@ -69,13 +54,10 @@ var shops int
 
 func newShop(t *testing.T, names ...string) *shop {
 	t.Helper()
-	if server == nil {
-		t.Skip("PostgreSQL is not installed: apt-get install postgresql")
-	}
 	shops++
 	s := &shop{t: t, schema: fmt.Sprint("shop", shops), now: time.Now().Add(-100 * time.Hour), to: t.TempDir()}
 	var err error
-	s.db, err = postgres.Open(t.Context(), postgres.Config{URL: server.URL(), Schema: s.schema, Cluster: "live", Connections: 4})
+	s.db, err = postgres.Open(t.Context(), postgres.Config{URL: shared.Server(t).URL(), Schema: s.schema, Cluster: "live", Connections: 4})
 	audittest.Must(t, err)
 	t.Cleanup(func() { audittest.Must(t, s.db.Close()) })
 	for i, name := range names {
@@ -199,7 +181,7 @@ func (s *shop) archive(by *gate, before time.Time, keep int64) (retention.Archiv
 // exec changes the database behind everybody's back.
 func (s *shop) exec(query string) {
 	s.t.Helper()
-	conn, err := pgx.Connect(s.t.Context(), server.URL())
+	conn, err := pgx.Connect(s.t.Context(), shared.Server(s.t).URL())
 	audittest.Must(s.t, err)
 	defer conn.Close(context.Background())
 	tag, err := conn.Exec(s.t.Context(), strings.ReplaceAll(query, "@.", s.schema+"."))
@@ -211,7 +193,7 @@ func (s *shop) exec(query string) {
 
 func (s *shop) count(table string) (n int) {
 	s.t.Helper()
-	conn, err := pgx.Connect(s.t.Context(), server.URL())
+	conn, err := pgx.Connect(s.t.Context(), shared.Server(s.t).URL())
 	audittest.Must(s.t, err)
 	defer conn.Close(context.Background())
 	audittest.Must(s.t, conn.QueryRow(s.t.Context(), "SELECT count(*) FROM "+s.schema+"."+table).Scan(&n))

@@ -3,7 +3,6 @@ package witness_test
 import (
 	"context"
 	"crypto/ed25519"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,24 +28,9 @@ func must(t testing.TB, err error) {
 	}
 }
 
-var server *postgrestest.Server
+var shared postgrestest.Shared
 
-func TestMain(m *testing.M) {
-	s, err := postgrestest.Start(context.Background())
-	if err != nil && !errors.Is(err, postgrestest.ErrMissing) {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	server = s
-	code := m.Run()
-	if s != nil {
-		if err := s.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = max(code, 1)
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
 
 // house is a database and the gateways that write their logs into it.
 type house struct {
@@ -71,13 +55,10 @@ var houses int
 
 func newHouse(t *testing.T, names ...string) *house {
 	t.Helper()
-	if server == nil {
-		t.Skip("PostgreSQL is not installed: apt-get install postgresql")
-	}
 	houses++
 	h := &house{t: t, schema: fmt.Sprint("house", houses), gates: map[string]*gate{}, now: time.Now()}
 	var err error
-	h.db, err = postgres.Open(t.Context(), postgres.Config{URL: server.URL(), Schema: h.schema, Cluster: "live", Connections: 4})
+	h.db, err = postgres.Open(t.Context(), postgres.Config{URL: shared.Server(t).URL(), Schema: h.schema, Cluster: "live", Connections: 4})
 	must(t, err)
 	t.Cleanup(func() { must(t, h.db.Close()) })
 	for i, name := range names {
@@ -151,7 +132,7 @@ func (h *house) found() (all []string) {
 // exec changes the database behind everybody's back.
 func (h *house) exec(query string, args ...any) {
 	h.t.Helper()
-	conn, err := pgx.Connect(h.t.Context(), server.URL())
+	conn, err := pgx.Connect(h.t.Context(), shared.Server(h.t).URL())
 	must(h.t, err)
 	defer conn.Close(context.Background())
 	tag, err := conn.Exec(h.t.Context(), strings.ReplaceAll(query, "@.", h.schema+"."), args...)
