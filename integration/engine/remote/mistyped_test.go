@@ -18,6 +18,8 @@ func TestSelectionsThatCannotBe(t *testing.T) {
 	ctx := t.Context()
 	private, err := p.staging.AddPage(ctx, here, "Staff", "", engine.PageOptions{Private: true})
 	p.must(err)
+	shown, err := p.staging.AddPage(ctx, here, "Home", "", engine.PageOptions{})
+	p.must(err)
 	gone, err := p.staging.AddArticle(ctx, here, "Gone", "x")
 	p.must(err)
 	p.must(p.staging.Delete(ctx, here, content.Article, false, gone.UUID))
@@ -32,6 +34,11 @@ func TestSelectionsThatCannotBe(t *testing.T) {
 		{"since the last, until a date", remote.Options{Since: true, To: noon}, "not both"},
 		{"a page without an application", remote.Options{Onto: private.UUID}, "name the application"},
 		{"an application and a page", remote.Options{Portlet: instance, Pages: []string{private.UUID}}, "has no pages or items of its own"},
+		{"an application and a type", remote.Options{Portlet: instance, Types: []content.Type{content.Documents}}, "has no types of its own"},
+		{"a page, and types without pages", remote.Options{Pages: []string{shown.UUID}, Types: []content.Type{content.Documents}},
+			"not of pages, which page " + shown.UUID},
+		{"an item of a type that is left out", remote.Options{Items: []content.Ref{{Kind: content.Page, UUID: shown.UUID}},
+			Types: []content.Type{content.Documents}}, "not of pages, which page " + shown.UUID},
 		{"a name without end", remote.Options{Name: strings.Repeat("x", 256)}, "at most 255 bytes"},
 		{"no page of that uuid", remote.Options{Pages: []string{"nowhere"}}, "no page nowhere in site 20121"},
 		{"a private page among the public ones", remote.Options{Pages: []string{private.UUID}}, "no page " + private.UUID},

@@ -25,6 +25,7 @@ func (o Options) contradicts() error {
 		{o.Since && dated, "a publish is of what was changed since the last one, or between two times, not both"},
 		{o.Onto != "" && o.Portlet == "", "an application is published onto a page: name the application"},
 		{o.Portlet != "" && (o.Pages != nil || o.Items != nil), "a publish of an application has no pages or items of its own"},
+		{o.Portlet != "" && o.Types != nil, "a publish of an application has no types of its own"},
 		{len(o.Name) > maxName, "the name of a publish has at most 255 bytes"},
 	} {
 		if rule.broken {
@@ -58,8 +59,11 @@ func (s *Staging) carries(ctx context.Context, st State, o Options) error {
 		return content.Errorf(NotCarried, "%q is not staged for this site", o.Portlet)
 	}
 	for _, r := range o.wanted() {
-		if t := content.TypeOf(r.Kind); !staged(t) {
+		switch t := content.TypeOf(r.Kind); {
+		case !staged(t):
 			return content.Errorf(NotCarried, "%q is not staged for this site", string(t))
+		case o.Types != nil && !slices.Contains(o.Types, t):
+			return content.Errorf(BadSelection, "the publish is not of %s, which %s %s is one of", string(t), r.Kind, r.UUID)
 		}
 		_, found, err := s.store.Item(ctx, st.Site, r.Kind, r.Kind == content.Page && o.Private, r.UUID)
 		if err != nil {

@@ -98,6 +98,11 @@ func selected(c *cli.Context) (o remote.Options, err error) {
 		NoDeletions: c.Bool("no-deletions"),
 		Types:       typesOf(c),
 	}
+	for _, name := range []string{"variation", "from", "to", "portlet", "onto"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return o, flags.Misused(c, "--%s is empty: leave it out to publish without it", name)
+		}
+	}
 	for _, ref := range c.StringSlice("item") {
 		kind, uuid, found := strings.Cut(ref, ":")
 		if !found || content.TypeOf(content.Kind(kind)) == "" || uuid == "" {
