@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -100,15 +99,9 @@ func (sh shell) engineConfig(c *cli.Context, dir string) (engine.Config, error) 
 	if build == "" {
 		build = ownBuilds[line]
 	}
-	key, problems, err := flags.Key(sh.Shell, c, line)
+	key, err := flags.UsableKey(sh.Shell, c, line)
 	if err != nil {
 		return engine.Config{}, err
-	}
-	for _, p := range problems {
-		if key == nil {
-			return engine.Config{}, &term.DataError{Msg: "the shared secret " + p.Msg, Cure: p.Cure}
-		}
-		fmt.Fprintf(sh.Err, "stagelock: warning: the shared secret %s; %s\n", p.Msg, p.Cure)
 	}
 	cfg := engine.Config{Dir: dir, Build: build, Line: line, CompanyID: c.Int64("company"), URL: c.String("url"),
 		Context: c.String("context"), Patch: c.String("patch"), AnyBuild: c.Bool("any-build"), Now: sh.Now, Rand: sh.Rand,

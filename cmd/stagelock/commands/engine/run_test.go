@@ -55,6 +55,13 @@ func TestAnEngineThatCannotRun(t *testing.T) {
 			}
 		})
 	}
+	if err := os.WriteFile(file, []byte(" short\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := run(t, nil, "engine", "run", "--data", data, "--secret-file", file)
+	if code != 65 || !strings.Contains(errs, "stagelock: the secret cannot be used: the secret is too short") {
+		t.Errorf("with a secret that is too short: exit %d: %s%s", code, out, errs)
+	}
 	if _, err := os.Stat(data); err == nil {
 		t.Error("it made a folder")
 	}

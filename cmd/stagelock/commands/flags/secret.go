@@ -91,3 +91,19 @@ func Key(sh *term.Shell, c *cli.Context, line string) (*secret.Key, []policy.Fin
 	})
 	return k, problems, nil
 }
+
+// UsableKey is Key for a command that works with the key: it warns of what is odd about the secret, and returns an
+// error that says why no key can be made of it.
+func UsableKey(sh *term.Shell, c *cli.Context, line string) (*secret.Key, error) {
+	k, problems, err := Key(sh, c, line)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range problems {
+		if !p.Warning {
+			return nil, &term.DataError{Msg: "the secret cannot be used: " + p.Msg, Cure: p.Cure}
+		}
+		fmt.Fprintf(sh.Err, "stagelock: warning: %s; %s\n", p.Msg, p.Cure)
+	}
+	return k, nil
+}

@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -63,15 +62,9 @@ func (sh shell) authorizer(c *cli.Context, login, line string) (func(string) str
 	if err := secret.CheckLogin(login); err != nil {
 		return nil, term.Usagef("--login: %v", err)
 	}
-	k, problems, err := flags.Key(sh.Shell, c, line)
+	k, err := flags.UsableKey(sh.Shell, c, line)
 	if err != nil {
 		return nil, err
-	}
-	for _, p := range problems {
-		if k == nil && !p.Warning {
-			return nil, &term.DataError{Msg: "the secret cannot be used: " + p.Msg, Cure: p.Cure}
-		}
-		fmt.Fprintf(sh.Err, "stagelock: warning: %s; %s\n", p.Msg, p.Cure)
 	}
 	return func(login string) string { return k.Authorization(login, false, line == liferay.Line62) }, nil
 }
