@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync/atomic"
 	"testing"
@@ -157,6 +158,56 @@ func TestALeaseIsTrustedByItsOwnClock(t *testing.T) {
 		<-time.After(10 * time.Minute)
 		if more := g.n.Load() - at; more > 0 {
 			t.Errorf("the journal was read %d times more", more)
+		}
+		cancel()
+		p.must(<-done)
+	})
+}
+
+// refusing are leases of a store that says that it is away.
+type refusing struct {
+	store.Leases
+	now atomic.Bool
+}
+
+func (r *refusing) err() error {
+	if r.now.Load() {
+		return errors.New("the database is away")
+	}
+	return nil
+}
+
+func (r *refusing) Acquire(context.Context, string, string, time.Duration) (int64, error) {
+	return 1, r.err()
+}
+
+func (r *refusing) Renew(context.Context, string, int64, time.Duration) error { return r.err() }
+
+func (r *refusing) Release(context.Context, string, int64) error { return r.err() }
+
+// TestALeaseComesBackWithItsStore: a store that was away for longer than a lease ends the work only until it is back.
+func TestALeaseComesBackWithItsStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, r, g := newPlace(t), &refusing{}, &looked{}
+		log := logrus.New()
+		log.SetOutput(io.Discard)
+		x, err := exchange.New(exchange.Config{Name: "live", Key: keyOf(1), Source: g, Book: p, Blobs: p, Nonces: nonces{},
+			Interval: 100 * time.Millisecond, Log: logrus.NewEntry(log), Now: time.Now,
+			Lead: lead.Config{Leases: r, Owner: "a", TTL: 10 * time.Second}})
+		p.must(err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- x.Run(ctx) }()
+		for _, away := range []bool{false, true, false, true} {
+			r.now.Store(away)
+			<-time.After(20 * time.Second)
+			synctest.Wait()
+			at := g.n.Load()
+			<-time.After(time.Minute)
+			synctest.Wait()
+			if works := g.n.Load() > at; works == away {
+				t.Errorf("the store is away: %t; the journal is read: %t", away, works)
+			}
 		}
 		cancel()
 		p.must(<-done)

@@ -105,7 +105,10 @@ func (l *Lead) term(ctx context.Context, asked time.Time, number int64, work fun
 	if ctx.Err() == nil {
 		l.log.WithField("fence", number).Warn("another gateway may read the engine's journal and send changes now")
 	}
-	return errors.Join(err, l.cfg.Leases.Release(context.WithoutCancel(ctx), leaseName, number))
+	if err := l.cfg.Leases.Release(context.WithoutCancel(ctx), leaseName, number); err != nil {
+		l.log.WithError(err).Warn("the lease of sync cannot be given back: another gateway has it when it has run out")
+	}
+	return err
 }
 
 // share is for how long the lease is trusted.
