@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stagelock/stagelock/store"
@@ -143,12 +144,12 @@ const keep = 400 * 24 * time.Hour
 // Release applies what was approved before and could not be applied then, what needs no approval by the rules of
 // now, and older versions of the object, if it is not empty, that are history by now.
 func (g *Gate) Release(ctx context.Context, o sync.Object) error {
+	g.forget(ctx)
 	for {
-		all, err := g.cfg.Approvals.Approvals(ctx, "", 2*maxHeld)
+		all, err := g.open(ctx)
 		if err != nil {
 			return err
 		}
-		g.waiting.Store(g.old(ctx, all))
 		progress := false
 		for _, a := range all {
 			if ctx.Err() != nil {
@@ -180,19 +181,32 @@ func (g *Gate) ripe(ctx context.Context, a exchange.Approval, o sync.Object) (bo
 	return false, nil
 }
 
-// old forgets refusals of long ago and counts what waits.
-func (g *Gate) old(ctx context.Context, all []exchange.Approval) (waiting int64) {
+// open reads what is held and was not refused, however many refusals are kept, and counts it: on another gateway of
+// the server people decide too.
+func (g *Gate) open(ctx context.Context) ([]exchange.Approval, error) {
+	asked, err := g.cfg.Approvals.Approvals(ctx, exchange.Asked, 2*maxHeld)
+	if err != nil {
+		return nil, err
+	}
+	approved, err := g.cfg.Approvals.Approvals(ctx, exchange.Approved, 2*maxHeld)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(asked, approved)
+	g.waiting.Store(int64(len(all)))
+	return all, nil
+}
+
+// forget forgets refusals of long ago.
+func (g *Gate) forget(ctx context.Context) {
+	refused, err := g.cfg.Approvals.Approvals(ctx, exchange.Refused, 2*maxHeld)
 	var ids []sync.ID
-	for _, a := range all {
-		switch {
-		case a.State != exchange.Refused:
-			waiting++
-		case g.cfg.Now().Sub(a.At) > keep:
+	for _, a := range refused {
+		if g.cfg.Now().Sub(a.At) > keep {
 			ids = append(ids, a.Change.ID)
 		}
 	}
-	if len(ids) > 0 {
+	if err == nil && len(ids) > 0 {
 		_ = g.cfg.Approvals.Release(ctx, ids...) // they are found again
 	}
-	return waiting
 }

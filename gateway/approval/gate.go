@@ -263,7 +263,12 @@ func (g *Gate) hold(ctx context.Context, via sync.ServerID, offered []sync.Offer
 		return nil
 	}
 	if g.waiting.Load()+int64(len(all)) > maxHeld {
-		return errFull
+		switch held, err := g.open(ctx); {
+		case err != nil:
+			return err
+		case len(held)+len(all) > maxHeld:
+			return errFull
+		}
 	}
 	if err := g.cfg.Approvals.Ask(ctx, via, all...); err != nil {
 		return err

@@ -390,6 +390,50 @@ func TestParentsFirst(t *testing.T) {
 	}
 }
 
+// TestWhatIsDecidedElsewhereMakesRoom: on another gateway of the server people decide too.
+func TestWhatIsDecidedElsewhereMakesRoom(t *testing.T) {
+	p := newPlace(t)
+	var ids []sync.ID
+	for k := uint64(1); k <= 5000; k += 200 {
+		var some []*sync.Change
+		for i := range uint64(200) {
+			some = append(some, p.made(k+i, sync.Object(fmt.Sprint("s/page/", k+i))))
+			ids = append(ids, some[i].ID)
+		}
+		p.wantWaits("as long as there is room", p.send(2, some...)[199])
+	}
+	more := p.made(5001, "s/page/more")
+	if a := p.send(2, more)[0]; a.Status != sync.StatusLater || !strings.HasPrefix(a.Text, "5000 changes wait for approval") {
+		t.Errorf("one more than may wait: %+v", a)
+	}
+	p.must(p.Release(t.Context(), ids[0]))
+	p.wantWaits("when there is room again", p.send(2, more)[0])
+}
+
+// TestManyRefusalsHideNothing: they are kept for a year, and what was approved since is still tried again.
+func TestManyRefusalsHideNothing(t *testing.T) {
+	p := newPlace(t)
+	for k := uint64(1); k <= 10_000; k++ {
+		c := &sync.Change{ID: sync.ID{Origin: serverOf(2), Counter: k}, Object: "s/page/refused", Op: sync.Delete}
+		p.must(p.Ask(t.Context(), serverOf(2), c))
+		p.must(p.Decide(t.Context(), c.ID, exchange.Refused, "ann", "no"))
+	}
+	p.now = p.now.Add(time.Hour)
+	p.receiver.lacks["s/page/folder"] = true
+	child := p.made(10_001, "s/page/child")
+	child.Needs = []sync.Object{"s/page/folder"}
+	child.Sign(keyOf(2))
+	p.send(2, child)
+	if a, err := p.decide(child, false); err != nil || a.Status != sync.StatusWait {
+		t.Fatalf("before its folder: %+v, %v", a, err)
+	}
+	clear(p.receiver.lacks)
+	p.must(p.gate.Release(t.Context(), ""))
+	if got := p.shown("s/page/child"); got != child.Title {
+		t.Errorf("what was approved is not applied: %q is shown", got)
+	}
+}
+
 // TestTheRulesOfNow: what needs no approval any more is applied, what is not allowed any more is not, whoever approved it.
 func TestTheRulesOfNow(t *testing.T) {
 	p := newPlace(t)
