@@ -48,6 +48,16 @@ func (p *place) may(change func(q *inbox.Peer)) {
 	p.exchange.Use([]exchange.Peer{q})
 }
 
+// TestAnEmptyContentIsKept in the database, although nothing of it travels.
+func TestAnEmptyContentIsKept(t *testing.T) {
+	s := newShop(t)
+	p := &place{t: t, exchange: s.exchange}
+	p.may(func(q *inbox.Peer) { q.Approve = []string{"article"} })
+	if a := p.send(theirs(1, "s/article/a", ""), ""); a.Status != sync.StatusWait || !s.here("") {
+		t.Errorf("%+v, it is here: %t", a, s.here(""))
+	}
+}
+
 // TestApprovalsAreListedAndDecided by orders.
 func TestApprovalsAreListedAndDecided(t *testing.T) {
 	p := newPlace(t)

@@ -70,7 +70,7 @@ func (s *shop) open() {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	s.exchange, err = exchange.New(exchange.Config{Name: "live", Key: keyOf(1), Source: nobody{}, Book: s.book, Blobs: s.blobs,
-		Nonces: nonces{}, Peers: []exchange.Peer{{Peer: inbox.Peer{ID: serverOf(2), Kinds: []string{"article"}}}},
+		Nonces: nonces{}, Peers: []exchange.Peer{{Peer: inbox.Peer{ID: serverOf(2), Sends: true, Kinds: []string{"article"}}}},
 		Interval: time.Second, Log: logrus.NewEntry(log), Now: time.Now, Pause: func(p string) { s.paused(p) }})
 	s.must(err)
 }

@@ -296,6 +296,9 @@ func (in *Inbox) deliver(ctx context.Context, r request) (any, error) {
 			in.cfg.Refused(r.peer.ID, c.Change, all[i])
 			continue
 		}
+		if c.Content == nil && c.Change.Op == sync.Put && c.Change.Size == 0 {
+			c.Content = []byte{} // of an empty one nothing travels
+		}
 		if c.Content == nil {
 			continue
 		}

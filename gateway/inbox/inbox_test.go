@@ -197,6 +197,26 @@ func TestWhatIsSentArrivesWithItsContent(t *testing.T) {
 	}
 }
 
+// TestAnEmptyContentArrives: a message does not tell it from none, but its change does.
+func TestAnEmptyContentArrives(t *testing.T) {
+	p := newPlace(t, as)
+	c := p.change(2, 1, "s/article/a", "")
+	c.Op, c.Payload = sync.Put, sync.DigestOf(nil)
+	c.Sign(keyOf(2))
+	if got := p.deliver(2, "deliver", sync.Offered{Change: c, Content: []byte{}})[0]; got.Status != sync.StatusDone {
+		t.Errorf("delivered: %+v", got)
+	}
+	if here, err := p.blobs.Hold(t.Context(), c.Payload); err != nil || !here {
+		t.Errorf("its content is here: %t, %v", here, err)
+	}
+	lie := p.change(2, 2, "s/article/b", "text")
+	lie.Size = 0
+	lie.Sign(keyOf(2))
+	if got := p.deliver(2, "deliver", sync.Offered{Change: lie})[0]; got.Reason != inbox.ReasonForged || len(p.receiver.took) != 1 {
+		t.Errorf("one that is not empty: %+v", got)
+	}
+}
+
 // TestWhatAPeerMayNotDo is refused before it is received, and told.
 func TestWhatAPeerMayNotDo(t *testing.T) {
 	for _, tt := range []struct {
