@@ -18,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/demo/fleet"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf"
@@ -219,6 +220,28 @@ func TestClusterArchive(t *testing.T) {
 	}
 	if code, out := c.command("audit archive --before 1s --to " + to + " --config " + a); code != 0 || !strings.Contains(out, "Nothing is due: ") {
 		t.Errorf("archive again: %d, %s", code, out)
+	}
+	c.lease(a, "audit-archive")
+	if code, out := c.command("audit archive --json --before 1s --to " + to + " --config " + a); code != 75 ||
+		!strings.Contains(out, `"kind":"again"`) || !strings.Contains(out, "another process does so now") {
+		t.Errorf("archive beside another: %d, %s", code, out)
+	}
+}
+
+// lease takes a lease of the gateways that share the database, as another process.
+func (c *clustered) lease(file, name string) {
+	c.t.Helper()
+	cfg, problems := conf.Load(conf.Options{File: file})
+	if cfg == nil || conf.Fatal(problems) {
+		c.t.Fatal(problems)
+	}
+	db, err := flags.OpenShared(c.t.Context(), cfg)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.Leases().Acquire(c.t.Context(), name, "another", time.Hour); err != nil {
+		c.t.Fatal(err)
 	}
 }
 

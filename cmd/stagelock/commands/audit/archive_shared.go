@@ -49,7 +49,7 @@ func (sh shell) archiveShared(c *cli.Context, conf *conf.Config) error {
 	case errors.As(err, &bad):
 		return notArchived(bad)
 	case errors.Is(err, store.ErrStale):
-		return &term.DataError{Msg: err.Error(), Cure: "wait until it is done, and try again"}
+		return &term.AgainError{Msg: err.Error(), Cure: "wait until it is done, and try again"}
 	case err != nil:
 		return &term.OutputError{Err: err}
 	}
