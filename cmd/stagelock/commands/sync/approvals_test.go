@@ -42,13 +42,13 @@ func TestDiffOfAHeldChange(t *testing.T) {
 	h := heldChange()
 	h.Current = strings.Repeat("2", 64)
 	g.says["approvals"], g.says["content"] = []exchange.Held{h}, exchange.Order{Content: []byte("text\x1b[2J")}
-	g.check(0, []string{"== now", "shown here", "== author, 2026-03-29T12:00:00Z", "text?[2J"}, "diff", heldID.String())
+	g.check(0, []string{"== now, shown here\n", "== author, 2026-03-29T12:00:00Z", "text?[2J"}, "diff", heldID.String())
 	if g.got["approvals"].ID != heldID.String() || g.got["content"].Digest != h.Payload {
 		t.Errorf("asked for %+v", g.got)
 	}
 	h.Current = ""
 	g.says["approvals"] = []exchange.Held{h}
-	g.check(0, []string{"(deleted)", "text"}, "diff", heldID.String())
+	g.check(0, []string{"== now, shown here\n(not there)\n", "text"}, "diff", heldID.String())
 	g.says["approvals"] = []exchange.Held{}
 	g.check(65, []string{"does not wait for approval", "stagelock sync approvals"}, "diff", heldID.String())
 }

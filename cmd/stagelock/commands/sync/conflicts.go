@@ -140,7 +140,10 @@ func (sh shell) diff(c *cli.Context, object string) error {
 const maxShown = 64 << 10
 
 func (sh shell) showText(t text) error {
-	head := t.Server + ", " + term.Stamp(t.At)
+	head := t.Server
+	if !t.At.IsZero() {
+		head += ", " + term.Stamp(t.At)
+	}
 	if t.Shown {
 		head += ", shown here"
 	}
@@ -148,6 +151,8 @@ func (sh shell) showText(t text) error {
 		return err
 	}
 	switch b := t.Content[:min(len(t.Content), maxShown)]; {
+	case t.Op == words.Delete && t.At.IsZero():
+		return sh.Printf("(not there)\n")
 	case t.Op == words.Delete:
 		return sh.Printf("(deleted)\n")
 	case !utf8.Valid(b) || bytes.ContainsRune(b, 0):
