@@ -240,8 +240,12 @@ func (p *Pieces) complete(ctx context.Context, d sync.Digest, size int64) error 
 	}
 	return p.db.Transact(ctx, "complete content "+d.String(), func(tx store.Tx) error {
 		now, err := tx.Now()
+		n := int64(0)
 		if err == nil {
-			_, err = tx.Exec(wholeLarge, d.String(), now)
+			n, err = tx.Exec(wholeLarge, d.String(), now)
+		}
+		if err == nil && n == 0 {
+			err = fmt.Errorf("content %s was removed meanwhile: %w", d, store.ErrStale)
 		}
 		return err
 	})

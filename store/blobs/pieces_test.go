@@ -154,3 +154,55 @@ func TestPiecesAreSharedByGateways(t *testing.T) {
 		}
 	})
 }
+
+// meddled is a database in which something happens before a transaction.
+type meddled struct {
+	store.Transactor
+	before func(what string) error
+}
+
+func (m *meddled) Transact(ctx context.Context, what string, fn func(store.Tx) error) error {
+	if err := m.before(what); err != nil {
+		return err
+	}
+	return m.Transactor.Transact(ctx, what, fn)
+}
+
+// TestWhatIsRemovedAsItIsCompleted is not said to be there: a process died when all of it had come, and days later
+// somebody puts it again while it is removed.
+func TestWhatIsRemovedAsItIsCompleted(t *testing.T) {
+	ahead := time.Duration(0)
+	db, err := postgres.Open(t.Context(), postgres.Config{URL: shared.URL(t), Schema: "test_completed", Cluster: "test", Connections: 4,
+		Offset: func() time.Duration { return ahead }})
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	died := errors.New("died")
+	m := &meddled{db, nil}
+	p, err := blobs.NewPieces(m, t.TempDir())
+	must(t, err)
+	complete := func(do func() error) func(what string) error {
+		return func(what string) error {
+			if !strings.HasPrefix(what, "complete") {
+				return nil
+			}
+			m.before = func(string) error { return nil }
+			return do()
+		}
+	}
+	m.before = complete(func() error { return died })
+	if _, _, err := p.Put(t.Context(), strings.NewReader("text")); !errors.Is(err, died) {
+		t.Fatalf("error %v", err)
+	}
+	ahead += 2 * day
+	m.before = complete(func() error {
+		if n, _ := removed(t, p, nothing); n != 1 {
+			t.Errorf("%d were removed", n)
+		}
+		return nil
+	})
+	d, _, err := p.Put(t.Context(), strings.NewReader("text"))
+	must(t, err)
+	if got := taken(t, p, d); got != "text" {
+		t.Errorf("%q is there", got)
+	}
+}
