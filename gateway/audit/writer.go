@@ -86,12 +86,12 @@ func (l *Log) run(ctx context.Context) {
 				late.arm()
 				continue
 			}
-			l.note(l.commit(ctx, l.group(p)))
+			_ = l.commit(ctx, l.group(p)) // Err tells
 			checkpoint.arm()
 		case <-late.timer.C:
 			late.armed = false
 			if len(l.w.parked) > 0 {
-				l.note(l.commit(ctx, l.group(nil)))
+				_ = l.commit(ctx, l.group(nil)) // Err tells
 				checkpoint.arm()
 			}
 		case <-checkpoint.timer.C:
@@ -117,7 +117,7 @@ func (l *Log) last(ctx context.Context) {
 		l.settled(ctx, <-l.w.tail.flushed)
 	}
 	if len(l.w.parked) > 0 {
-		l.note(l.commit(ctx, l.group(nil)))
+		_ = l.commit(ctx, l.group(nil)) // Err tells
 	}
 	l.sign(ctx)
 }
@@ -246,7 +246,7 @@ func (l *Log) saved(err error) {
 func (l *Log) sign(ctx context.Context) {
 	switch {
 	case l.w.uncovered > 0:
-		l.note(l.commit(ctx, nil))
+		_ = l.commit(ctx, nil) // Err tells
 	case l.w.saveErr != nil:
 		l.saved(l.save())
 		l.note(nil)
@@ -261,6 +261,7 @@ func (l *Log) commit(ctx context.Context, group []*pending) error {
 	begun := time.Now()
 	err := l.keep(ctx, l.place(group, signed), func() error { return l.build(group, signed) })
 	w.took = time.Since(begun)
+	l.note(err) // before they are told, who may ask Err
 	for i, p := range group {
 		if err == nil {
 			p.seq = w.recs[i].Seq
@@ -274,6 +275,7 @@ func (l *Log) commit(ctx context.Context, group []*pending) error {
 	if signed {
 		w.uncovered = 0
 		l.saved(l.save())
+		l.note(nil)
 	}
 	return nil
 }
