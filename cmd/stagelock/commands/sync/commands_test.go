@@ -157,6 +157,8 @@ func TestOrders(t *testing.T) {
 		{"a content", []string{"resolve", "--content", "-", object}, "resolve", exchange.Order{Object: object, Content: []byte("from standard input")}, ""},
 		{"retry nothing", []string{"retry"}, "", exchange.Order{}, "name a change, --target, or --all-dead"},
 		{"drop without a reason", []string{"drop", keyA + "-1"}, "", exchange.Order{}, "drop needs --reason"},
+		{"drop for a server without a name", []string{"drop", "--target", "", "--reason", "x", keyA + "-1"}, "", exchange.Order{}, "--target is empty"},
+		{"retry of a server without a name", []string{"retry", "--target=", keyA + "-1"}, "", exchange.Order{}, "--target is empty"},
 		{"drop nothing", []string{"drop", "--reason", "x"}, "", exchange.Order{}, "the id of a change"},
 		{"hold without a reason", []string{"hold", "test"}, "", exchange.Order{}, "hold needs --reason"},
 		{"resolve without a way", []string{"resolve", object}, "", exchange.Order{}, "say one of --take, --both and --content"},

@@ -212,7 +212,11 @@ func (sh shell) retryCommand() *cli.Command {
 		Flags: flags.Running(&cli.StringFlag{Name: "target", Usage: "a `SERVER`; what an operator had to mend counts as mended"},
 			&cli.BoolFlag{Name: "all-dead", Usage: "every dead letter"}),
 		Action: func(c *cli.Context) error {
-			o := exchange.Order{Target: c.String("target")}
+			target, err := targetOf(c)
+			if err != nil {
+				return err
+			}
+			o := exchange.Order{Target: target}
 			if c.Args().Present() {
 				args, err := flags.Operands(c, "the id of a change")
 				if err != nil {
@@ -231,6 +235,15 @@ func (sh shell) retryCommand() *cli.Command {
 	}
 }
 
+// targetOf is the one server that --target names; an empty name is not taken for all of them.
+func targetOf(c *cli.Context) (string, error) {
+	name := c.String("target")
+	if name == "" && c.IsSet("target") {
+		return "", flags.Misused(c, "--target is empty: name a server, or leave it out for all of them")
+	}
+	return name, nil
+}
+
 func (sh shell) dropCommand() *cli.Command {
 	return &cli.Command{
 		Name: "drop", Usage: "give up delivering a change", ArgsUsage: "ID",
@@ -243,13 +256,17 @@ func (sh shell) dropCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			target, err := targetOf(c)
+			if err != nil {
+				return err
+			}
 			if c.String("reason") == "" {
 				return flags.Misused(c, "drop needs --reason")
 			}
 			return sh.done(
 				c,
 				"drop",
-				exchange.Order{ID: args[0], Target: c.String("target"), Reason: c.String("reason")},
+				exchange.Order{ID: args[0], Target: target, Reason: c.String("reason")},
 				"%s given up.\n",
 				"delivery",
 			)
