@@ -72,6 +72,8 @@ func (sh shell) pageAddVariation(c *cli.Context) error {
 		return err
 	}
 	switch page := c.String("page"); {
+	case page == "" && c.IsSet("page"):
+		return flags.Misused(c, "--page is empty: name a page by its uuid, or leave it out for a variation of all pages")
 	case page != "" && c.IsSet("from"):
 		return flags.Misused(c, "--from is of a variation of the page set; a variation of one page begins as the page is")
 	case page == "" && c.IsSet("variation"):
