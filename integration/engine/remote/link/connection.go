@@ -82,10 +82,11 @@ func (c Connection) Clean() Connection {
 	return c
 }
 
-// inOrder returns the types in the order that they have everywhere, each once, and behind them what is no type.
+// inOrder returns the types in the order that they have everywhere, each once, and behind them what is no type. A list
+// of none is not nil, which means all.
 func inOrder(typed []content.Type) []content.Type {
-	if typed == nil {
-		return nil
+	if len(typed) == 0 {
+		return typed
 	}
 	all := content.Types(false)
 	place := func(t content.Type) int {

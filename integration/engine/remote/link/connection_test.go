@@ -85,6 +85,16 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// A list of no types is none of them; only one that was not given means all.
+func TestNoTypesAreNotAllTypes(t *testing.T) {
+	if got := (Connection{Types: []content.Type{}}).Clean().Types; got == nil || len(got) > 0 {
+		t.Errorf("of none: %#v", got)
+	}
+	if got := (Connection{}).Clean().Types; got != nil {
+		t.Errorf("of a list that was not given: %#v", got)
+	}
+}
+
 // Each rule refuses with the documentation's words, and says the value that was typed.
 func TestRules(t *testing.T) {
 	for _, tt := range []struct {
