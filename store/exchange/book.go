@@ -30,7 +30,9 @@ const (
 	readIntent  = `SELECT object, tag, expect, body, via, listed FROM @.sync_intents WHERE object = $1`
 	readIntents = `SELECT object, tag, expect, body, via, listed FROM @.sync_intents ORDER BY object`
 	readChange  = `SELECT body, via, at, position FROM @.sync_changes WHERE origin = $1 AND counter = $2`
-	readListed  = `SELECT server FROM @.sync_processed WHERE origin = $1 AND counter = $2 ORDER BY server`
+	readListed  = `SELECT p.origin, p.counter, p.server
+		FROM @.sync_changes c JOIN @.sync_processed p ON p.origin = c.origin AND p.counter = c.counter
+		WHERE c.position >= $1 AND c.position <= $2 AND ($3 = '' OR c.object = $3) ORDER BY p.server`
 	isKnown     = `SELECT 1 FROM @.sync_changes WHERE origin = $1 AND counter = $2`
 	readCursor  = `SELECT seq FROM @.sync_cursors WHERE source = $1`
 	readHave    = `SELECT origin, counter FROM @.sync_have`
@@ -131,7 +133,7 @@ func split(text string) (all []sync.ServerID) {
 // Change implements Changes.
 func (b Book) Change(ctx context.Context, id sync.ID) (e Entry, err error) {
 	err = b.db.View(ctx, "change "+id.String(), func(tx store.Tx) error {
-		all, err := entries(tx, readChange, string(id.Origin), int64(id.Counter))
+		all, err := entries(tx, "", readChange, string(id.Origin), int64(id.Counter))
 		if err != nil {
 			return err
 		}
@@ -144,27 +146,38 @@ func (b Book) Change(ctx context.Context, id sync.ID) (e Entry, err error) {
 	return e, err
 }
 
-// entries reads changes, and then who has them: a transaction reads one thing at a time.
-func entries(tx store.Tx, query string, args ...any) (all []Entry, err error) {
+// entries reads changes, newest first, of one object unless it is empty, and then who has them: a transaction reads
+// one thing at a time.
+func entries(tx store.Tx, o sync.Object, query string, args ...any) (all []Entry, err error) {
+	at := map[sync.ID]int{} // in all
 	err = tx.Query(query, args, func(scan func(...any) error) error {
 		var e Entry
 		var body []byte
 		var via string
-		var at int64
-		if err := scan(&body, &via, &at, &e.Position); err != nil {
+		var when int64
+		if err := scan(&body, &via, &when, &e.Position); err != nil {
 			return err
 		}
-		e.Via, e.At = sync.ServerID(via), micros(at)
-		e.Change, err = sync.ParseChange(body)
+		e.Via, e.At = sync.ServerID(via), micros(when)
+		if e.Change, err = sync.ParseChange(body); err == nil {
+			at[e.Change.ID] = len(all)
+		}
 		all = append(all, e)
 		return err
 	})
-	for i := range all {
-		if err == nil {
-			all[i].Listed, err = servers(tx, readListed, string(all[i].Change.ID.Origin), int64(all[i].Change.ID.Counter))
-		}
+	if err != nil || len(all) == 0 {
+		return all, err
 	}
-	return all, err
+	between := []any{all[len(all)-1].Position, all[0].Position, string(o)}
+	return all, tx.Query(readListed, between, func(scan func(...any) error) error {
+		var origin, server string
+		var counter int64
+		err := scan(&origin, &counter, &server)
+		if i, ok := at[sync.ID{Origin: sync.ServerID(origin), Counter: uint64(counter)}]; ok {
+			all[i].Listed = append(all[i].Listed, sync.ServerID(server))
+		}
+		return err
+	})
 }
 
 func servers(tx store.Tx, query string, args ...any) (all []sync.ServerID, err error) {
@@ -282,7 +295,7 @@ func (b Book) Objects(ctx context.Context, after sync.Object, limit int) (all []
 // History implements Changes.
 func (b Book) History(ctx context.Context, o sync.Object, limit int) (all []Entry, err error) {
 	err = b.db.View(ctx, "history", func(tx store.Tx) error {
-		all, err = entries(tx, history, string(o), limit)
+		all, err = entries(tx, o, history, string(o), limit)
 		return err
 	})
 	return all, err
