@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/audit/proof"
 	notes "github.com/stagelock/stagelock/gateway/audit/witness"
@@ -102,7 +104,9 @@ func (f *fleet) add(t *testing.T, name, url string, more []string) {
 		o.Extra = slices.Insert(o.Extra, slices.Index(o.Extra, "cluster:")+1, "  lease: "+fleeting.String())
 	}
 	data := filepath.Join(f.dir, name)
-	first, err := startChild(errand{File: writeConfig(t, o, data, "127.0.0.1:0")})
+	addr := ports.Free(t)
+	file := writeConfig(t, o, data, addr)
+	first, err := startChild(errand{File: file})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,8 +118,7 @@ func (f *fleet) add(t *testing.T, name, url string, more []string) {
 		f.roots = x509.NewCertPool()
 		f.roots.AppendCertsFromPEM(pem)
 	}
-	g := &gate{name: name, addr: first.Addr, child: first}
-	g.file = writeConfig(t, o, data, g.addr)
+	g := &gate{name: name, addr: addr, file: file, child: first}
 	f.gates = append(f.gates, g)
 	t.Cleanup(func() { _ = g.child.Cmd.Process.Kill(); <-g.child.Ended })
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/doctor"
 	"github.com/stagelock/stagelock/gateway/doctor/finding"
@@ -136,24 +138,14 @@ var broken = []struct {
 		[]string{"does not get to live.example.com:8443", "502", "behind the proxy"}},
 	{"a proxy that is none", world{look: through("220 mail.example.com ESMTP\r\n")}, "proxy", []string{"is none", "--proxy none"}},
 	{"a proxy that is away", world{look: func(t *testing.T, _ *harness.Gateway, c *doctor.Config) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Proxy = &url.URL{Scheme: "http", Host: l.Addr().String()}
-		l.Close()
+		c.Proxy = &url.URL{Scheme: "http", Host: ports.Free(t)}
 	}}, "proxy", []string{"cannot be reached", "refused", "HTTPS_PROXY"}},
 	{"the engine there is down", world{live: harness.Options{Upstream: "http://127.0.0.1:1"}}, "engine", []string{"takes no calls", "run stagelock doctor there"}},
 	{"another line", world{look: set(func(c *doctor.Config) { c.Build = "7.2" })}, "line", []string{"staging is 7.2, live 7.4"}},
 	{"another line, says the portal", world{look: portalSays("Liferay Community Edition Portal 7.3.6 CE GA7 (Athanasius / Build 7306)")}, "line",
 		[]string{"staging is 7.3, live 7.4"}},
 	{"the gateway here cannot be reached from there", world{look: func(t *testing.T, _ *harness.Gateway, c *doctor.Config) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Both, c.Port = true, portOf(l.Addr().String())
-		l.Close()
+		c.Both, c.Port = true, portOf(ports.Free(t))
 	}}, "look.gateway", []string{"cannot be reached from there", "refused"}},
 	{"the gateway here is not what answers there", world{look: func(t *testing.T, _ *harness.Gateway, c *doctor.Config) {
 		c.Both, c.Port = true, portOf(listener(t, hangUp))

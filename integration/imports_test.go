@@ -90,11 +90,11 @@ var mayImport = map[string][]string{
 	"cmd/stagelock/demo/fleet": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "gateway/audit", "gateway/audit/merge", "gateway/audit/trail",
 		"gateway/audit/witness", "gateway/cluster", "integration/engine", "integration/engine/servlet",
-		"policy/secret", "store", "store/postgres", "store/postgres/postgrestest", "tunnel/publisher",
+		"integration/ports", "policy/secret", "store", "store/postgres", "store/postgres/postgrestest", "tunnel/publisher",
 	},
 	"cmd/stagelock/demo/star": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf", "gateway/admin", "gateway/audit/chain",
-		"gateway/exchange", "gateway/node", "integration/engine", "integration/engine/author", "policy/topology", "tunnel/sync",
+		"gateway/exchange", "gateway/node", "integration/engine", "integration/engine/author", "integration/ports", "policy/topology", "tunnel/sync",
 	},
 	"cmd/stagelock/term": {"archive/refusal", "policy", "tunnel/publisher", "tunnel/publisher/failure"},
 	"conf": {
@@ -257,7 +257,7 @@ var mayImport = map[string][]string{
 	"integration/alike":     {},
 	"integration/balancers": {},
 	"integration/bench": {
-		"integration/bench/configs", "integration/bench/proc", "policy/secret", "tunnel", "tunnel/liferay",
+		"integration/bench/configs", "integration/bench/proc", "integration/ports", "policy/secret", "tunnel", "tunnel/liferay",
 	},
 	"integration/bench/configs": {},
 	"integration/bench/proc":    {},
@@ -314,6 +314,7 @@ var mayImport = map[string][]string{
 	},
 	"integration/kentico":               {},
 	"integration/liferay":               {},
+	"integration/ports":                 {},
 	"integration/prove":                 {},
 	"integration/reports":               {},
 	"integration/walk":                  {},

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/stagelock/stagelock/archive/archivetest"
 	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/gateway/audit"
@@ -120,7 +122,9 @@ func newCrash(t *testing.T) *crash {
 	c := &crash{key: harness.NewKey(t, harness.Secret), dir: t.TempDir(), lars: map[string][]byte{}}
 	c.engine = harness.StartEngine(t, harness.EngineOptions{Documents: "4.0.0", Before: c.before})
 	options := harness.Options{Upstream: c.engine.URL, Context: "/live", Allow: `["127.0.0.0/8"]`, Extra: unhurried}
-	first, err := startChild(errand{File: writeConfig(t, options, c.dir, "127.0.0.1:0")})
+	c.addr = ports.Free(t)
+	c.file = writeConfig(t, options, c.dir, c.addr)
+	first, err := startChild(errand{File: c.file})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,8 +134,6 @@ func newCrash(t *testing.T) *crash {
 	}
 	c.roots = x509.NewCertPool()
 	c.roots.AppendCertsFromPEM(pem)
-	c.addr = first.Addr
-	c.file = writeConfig(t, options, c.dir, c.addr)
 	if err := first.Stop(); err != nil {
 		t.Fatal(err)
 	}

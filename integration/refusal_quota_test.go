@@ -1,9 +1,10 @@
 package integration_test
 
 import (
-	"net"
 	"testing"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/ports"
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
 )
@@ -122,10 +123,5 @@ func TestGuessingIsExpensive(t *testing.T) {
 // unreachable is the address of an engine that is down.
 func unreachable(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "http://" + l.Addr().String()
+	return "http://" + ports.Free(t)
 }

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/stagelock/stagelock/cmd/stagelock/demo"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine"
@@ -304,14 +306,9 @@ func listenAt(t *testing.T, file, text, listen string) {
 // was cut is sent again, none is carried out twice, and the archive is imported once.
 func TestPublishGoesOnThroughARestartOfTheGateway(t *testing.T) {
 	e, lar := live(t)
-	file := behind(t, e, "127.0.0.1:0")
+	address := ports.Free(t)
+	file := behind(t, e, address)
 	gateway := start(t, file)
-	address := gateway.greeting.Listen[0].String()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listenAt(t, file, string(text), address)
 	s, proxy := stall(t, halfway)
 	cmd := exec.Command("stagelock", "publish", lar, "--to", "https://"+address, "--proxy", proxy, "--site", "20143",
 		"--login", login, "--secret-file", e.SecretFile(), "--hex", "--ca", gateway.greeting.CA, "--buffer", "100")

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/sirupsen/logrus"
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -35,7 +37,7 @@ func startPebble(t *testing.T, tlsPort, httpPort int) *pebble {
 		t.Skip("TEST_PEBBLE does not name a pebble binary: no ACME server was tried")
 	}
 	own := valid(t, "localhost", ecKey(t))
-	listen, manage := freeAddr(t), freeAddr(t)
+	listen, manage := ports.Free(t), ports.Free(t)
 	conf, err := json.Marshal(map[string]any{"pebble": map[string]any{
 		"listenAddress": listen, "managementListenAddress": manage, "certificate": own.cert,
 		"privateKey": own.key,
@@ -86,14 +88,6 @@ func (p *pebble) root(t *testing.T) *x509.CertPool {
 		t.Fatalf("root of pebble: %s", data)
 	}
 	return roots
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 func port(t *testing.T, addr string) int {
@@ -212,7 +206,7 @@ func TestACME(t *testing.T) {
 	for _, challenge := range []certs.Challenge{certs.ChallengeTLS, certs.ChallengeHTTP} {
 		t.Run(string(challenge), func(t *testing.T) {
 			addr, use := listen(t)
-			httpPort := port(t, freeAddr(t))
+			httpPort := port(t, ports.Free(t))
 			server := startPebble(t, port(t, addr), httpPort)
 			p := newPlace(t)
 			cfg := p.config(certs.ACME)
@@ -266,7 +260,7 @@ func TestACMEServerDown(t *testing.T) {
 	p := newPlace(t)
 	cfg := p.config(certs.ACME)
 	cfg.Names = []string{"gate.example.com"}
-	cfg.ACME.Directory = "https://" + freeAddr(t) + "/dir"
+	cfg.ACME.Directory = "https://" + ports.Free(t) + "/dir"
 	m, err := certs.New(context.Background(), cfg)
 	must(t, err)
 	if _, err := m.Expiry(); err == nil {

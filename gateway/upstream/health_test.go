@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/gateway/upstream"
@@ -137,12 +139,7 @@ func TestANodeComesBackByItself(t *testing.T) {
 }
 
 func TestANodeThatIsAway(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := ports.Free(t)
 	p := pool(t, "http://"+addr)
 	m := p.Members()[0]
 	if x, err := m.Open(t.Context(), true); err == nil || x != nil || m.Busy() {

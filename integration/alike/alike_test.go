@@ -22,6 +22,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/conf"
@@ -134,10 +136,7 @@ func (w *network) newServer(n int) *server {
 
 // settle gives a gateway its addresses, and the first line of its configuration.
 func (s *server) settle() {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(s.t, err)
-	s.addr = l.Addr().String()
-	check(s.t, l.Close())
+	s.addr = ports.Free(s.t)
 	socket, err := os.MkdirTemp("", "s")
 	check(s.t, err)
 	s.t.Cleanup(func() { _ = os.RemoveAll(socket) })

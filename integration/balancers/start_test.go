@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
@@ -136,7 +138,7 @@ func (b balancer) try(t *testing.T, path string, g *harness.Gateway) *running {
 			t.Error(err)
 		}
 	})
-	r := &running{balancer: b, addr: free(t), dir: dir}
+	r := &running{balancer: b, addr: ports.Free(t), dir: dir}
 	r.roots = r.certificates(t, g)
 	conf := filepath.Join(r.dir, "conf")
 	fill := strings.NewReplacer("DIR", r.dir, "CONF", conf, "FRONT", r.addr, "MODULES", modules())
@@ -240,17 +242,6 @@ func (r *running) write(t *testing.T, name, text string) {
 	if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// free returns an address that nothing listens on.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // certificates writes the balancer's own, and the gateway's authority, and returns what publishers

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/stagelock/stagelock/integration/bench/proc"
 )
 
@@ -335,11 +337,7 @@ func TestProgramThatFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.answers(t.Context(), "tcp", addr); err == nil || !strings.Contains(err.Error(), "the port is taken") {
+	if err := p.answers(t.Context(), "tcp", ports.Free(t)); err == nil || !strings.Contains(err.Error(), "the port is taken") {
 		t.Error(err)
 	}
 	if err := p.stop(); err != nil {

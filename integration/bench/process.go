@@ -108,13 +108,3 @@ func (p *process) cpu() time.Duration {
 	}
 	return proc.CPU(p.cmd.Process.Pid)
 }
-
-// freeAddr returns an address of the loopback interface that was free just now: most proxies cannot choose one.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	addr := l.Addr().String()
-	return addr, l.Close()
-}

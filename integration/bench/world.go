@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // world is everything that runs during a measurement.
@@ -90,7 +92,8 @@ func (w *world) enter(ctx context.Context, e entrant, engine []string, auth stri
 		n.authoriser = w.auth
 	}
 	if n.addr == "" {
-		if n.addr, err = freeAddr(); err != nil {
+		// Most proxies cannot choose a port; it is kept as long as the process lives.
+		if n.addr, _, err = ports.Reserve(); err != nil {
 			return err
 		}
 	}

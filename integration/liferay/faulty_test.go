@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
@@ -144,21 +146,10 @@ func newFronts(t *testing.T, o harness.Options, f *faulty) fronts {
 		logins:   change(func(o *harness.Options) { o.Logins = "[somebody.else@example.com]" }),
 		unknown:  change(func(o *harness.Options) { o.Engine = "6543210987654321" }),
 		broken:   change(func(o *harness.Options) { o.Upstream = f.url() }),
-		unserved: change(func(o *harness.Options) { o.Upstream = "http://" + unused(t) }),
+		unserved: change(func(o *harness.Options) { o.Upstream = "http://" + ports.Free(t) }),
 	}
 }
 
 func (f fronts) all() []*harness.Gateway {
 	return []*harness.Gateway{f.hostile, f.any, f.secret, f.foreign, f.logins, f.unknown, f.broken, f.unserved}
-}
-
-// unused returns an address on which nobody listens.
-func unused(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

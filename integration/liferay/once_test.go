@@ -23,6 +23,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/stagelock/stagelock/integration/internal/harness"
 )
 
@@ -82,7 +84,7 @@ func (b between) start(t *testing.T, g *harness.Gateway) (addr, authority string
 	if err != nil {
 		t.Skipf("%s is not installed", b.program)
 	}
-	dir, addr := t.TempDir(), unused(t)
+	dir, addr := t.TempDir(), ports.Free(t)
 	if b.ends {
 		path = selfSigned(t, dir)
 	}

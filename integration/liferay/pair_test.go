@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/internal/harness"
 	"github.com/stagelock/stagelock/store/postgres/postgrestest"
@@ -168,7 +170,7 @@ func newPair(t *testing.T, r release) *pair {
 	return p
 }
 
-// join adds a gateway: its port is the one that it gets at its first start.
+// join adds a gateway, whose port stays the same over its starts.
 func (p *pair) join(t *testing.T, r release, name string, cluster []string) {
 	t.Helper()
 	m := &member{file: filepath.Join(p.dir, name+".yaml")}
@@ -178,14 +180,11 @@ func (p *pair) join(t *testing.T, r release, name string, cluster []string) {
 	o.Names, o.Allow = `["`+pairHost+`", "127.0.0.1"]`, `["127.0.0.0/8"]`
 	o.Hosts, o.Extra = []string{`proxy_protocol: ["127.0.0.1"]`}, append(cluster, pace...)
 	text := o.YAML(filepath.Join(p.dir, name))
-	err := os.WriteFile(m.file, []byte(text), 0o600)
+	err := os.WriteFile(m.file, []byte(strings.Replace(text, "127.0.0.1:0", ports.Free(t), 1)), 0o600)
 	if err = errors.Join(err, m.start()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.Kill() })
-	if err := os.WriteFile(m.file, []byte(strings.Replace(text, "127.0.0.1:0", m.Addr, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	p.members = append(p.members, m)
 }
 

@@ -179,17 +179,6 @@ func (s *service) end() {
 	}
 }
 
-// free returns an address that nothing listens on.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // names answers for the DNS: a proxy that makes each connection to one address, whatever the name.
 func (d *desk) names(address string) {
 	d.t.Helper()

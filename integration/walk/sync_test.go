@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // place is one server of somebody who read the page about several.
@@ -25,8 +27,8 @@ type place struct {
 // settleDown follows steps 1 to 3: an engine, a gateway that ran once, and the line for others.
 func settleDown(t *testing.T, p *page, name string) *place {
 	t.Helper()
-	s := &place{desk: newDesk(t), page: p, name: name, gateway: free(t)}
-	live, commands := free(t), free(t)
+	s := &place{desk: newDesk(t), page: p, name: name, gateway: ports.Free(t)}
+	live, commands := ports.Free(t), ports.Free(t)
 	s.replace = []string{"0.0.0.0:8443", s.gateway, "live.example.com", "127.0.0.1", "127.0.0.1:8080", live,
 		"127.0.0.1:9000", commands, "/var/lib/stagelock", s.path("data"), "10.1.2.0/24", "127.0.0.1", "name: live", "name: " + name}
 	s.expect(0, p.command("stagelock secret new"))

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // operator is somebody who read the page, with a live engine in place of the portal.
@@ -23,7 +25,7 @@ type operator struct {
 func begin(t *testing.T) *operator {
 	t.Helper()
 	o := &operator{desk: newDesk(t), page: open(t, "../../README.md")}
-	gateway, live := free(t), free(t)
+	gateway, live := ports.Free(t), ports.Free(t)
 	o.names(gateway)
 	o.replace = []string{"0.0.0.0:8443", gateway, "http://127.0.0.1:8080", "http://" + live, "LIVE", live,
 		"/var/lib/stagelock", o.path("data"), "10.1.2.0/24", "127.0.0.1"}

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/gateway/relay/engine"
@@ -285,13 +287,8 @@ func TestAKeptConnectionThatTheEngineJustCloses(t *testing.T) {
 }
 
 func TestAnEngineThatIsNotThere(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	a := attempt(t, config(t, "http://"+l.Addr().String()))
-	_, err = carry(t, a, "long")
+	a := attempt(t, config(t, "http://"+ports.Free(t)))
+	_, err := carry(t, a, "long")
 	var p *tunnel.Problem
 	if !errors.As(err, &p) || p.Code != tunnel.Unavailable || p.Reason != engine.ReasonDown || a.Released() {
 		t.Errorf("got %v, released %t", err, a.Released())

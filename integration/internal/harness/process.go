@@ -2,7 +2,6 @@ package harness
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,9 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -126,24 +123,11 @@ type Process struct {
 	stdin io.WriteCloser
 }
 
-// taken is how long an address that another test has just then is waited for.
-const taken = time.Minute
-
 // StartProcess starts this test binary with one more variable, which tells its TestMain what to be, and waits
-// until it listens. The address of a process that was killed may be another's for a moment: it is waited for.
+// until it listens.
 func StartProcess(variable string) (*Process, error) {
-	for begun := time.Now(); ; <-time.After(100 * time.Millisecond) {
-		var said bytes.Buffer
-		c, err := startProcess(variable, &said)
-		if err == nil || !strings.Contains(said.String(), syscall.EADDRINUSE.Error()) || time.Since(begun) > taken {
-			return c, err
-		}
-	}
-}
-
-func startProcess(variable string, said io.Writer) (*Process, error) {
 	c := &Process{Cmd: exec.Command(os.Args[0]), Ended: make(chan struct{}), Start: time.Now()} //nolint:gosec // this binary itself
-	c.Cmd.Env, c.Cmd.Stderr = append(os.Environ(), variable), io.MultiWriter(os.Stderr, said)
+	c.Cmd.Env, c.Cmd.Stderr = append(os.Environ(), variable), os.Stderr
 	out, err := c.Cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

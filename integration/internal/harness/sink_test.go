@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
@@ -319,28 +318,6 @@ func TestAProcessThatNeverListens(t *testing.T) {
 		if p, err := harness.StartProcess(child + what); p != nil || err == nil || err.Error() != want {
 			t.Errorf("%s: %+v, %v, want %s", what, p, err, want)
 		}
-	}
-}
-
-// TestAProcessWhoseAddressIsTaken: a gateway that was killed could not start again when another test had its port.
-func TestAProcessWhoseAddressIsTaken(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "stagelock.yaml")
-	text := strings.Replace(harness.Options{Upstream: "http://127.0.0.1:1"}.YAML(t.TempDir()), "127.0.0.1:0", l.Addr().String(), 1)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	freed := time.AfterFunc(time.Second, func() { l.Close() })
-	defer freed.Stop()
-	p, err := harness.StartProcess(child + "serve:" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Stop(); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -2,11 +2,12 @@ package doctor_test
 
 import (
 	"bytes"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stagelock/stagelock/integration/ports"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
@@ -15,12 +16,7 @@ import (
 // nobody is an address where nothing listens.
 func nobody(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return ports.Free(t)
 }
 
 // TestDoctorGoesThroughAProxy: as publish does, by the flag or the environment.

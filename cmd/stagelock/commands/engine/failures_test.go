@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/ports"
 
 	"github.com/urfave/cli/v2"
 
@@ -87,13 +88,8 @@ func newWorld(t *testing.T) world {
 		t.Cleanup(s.Close)
 		return s.URL
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() // nobody listens there any more
 	return world{token: write("token", "t0ken\n"), wrong: write("wrong", "wr0ng"), users: write("users.csv", "email\nann@example.com\n"),
-		folder: dir, engine: serve(e.Commands("t0ken")), foreign: serve(http.NotFoundHandler()), dead: "http://" + l.Addr().String()}
+		folder: dir, engine: serve(e.Commands("t0ken")), foreign: serve(http.NotFoundHandler()), dead: "http://" + ports.Free(t)}
 }
 
 // Every command fails in the same way where there is no engine, where it is not let in, where it is wrong about what the

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stagelock/stagelock/integration/ports"
 
 	"github.com/urfave/cli/v2"
 
@@ -98,12 +99,7 @@ func TestUnreachedIsToldWithItsCure(t *testing.T) {
 func TestWhichGatewayIsAsked(t *testing.T) {
 	dir := t.TempDir()
 	gone := filepath.Join(dir, "gone.sock")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := l.Addr().String()
-	_ = l.Close()
+	free := ports.Free(t)
 	both := put(t, filepath.Join(dir, "both.yaml"), "data: "+dir+"\nadmin: { listen: [\""+free+"\", \"unix:x.sock\"] }\n", 0o600)
 	for _, tt := range []struct {
 		name string

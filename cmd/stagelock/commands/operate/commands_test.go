@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/stagelock/stagelock/cmd/stagelock/commands"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 )
@@ -80,13 +82,8 @@ func TestHealthcheckOfNobody(t *testing.T) {
 	defer silent.Close()
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone.Close()
 	for _, tt := range []struct{ name, listen, want string }{
-		{"nobody listens", gone.Addr().String(), "connection refused"},
+		{"nobody listens", ports.Free(t), "connection refused"},
 		{"one that is silent", silent.Addr().String(), "not ready: the gateway does not answer: "},
 		{"one without TLS", plain.Listener.Addr().String(), "not ready: the gateway does not answer: "},
 	} {

@@ -86,7 +86,7 @@ func (f *fleet) killOne(ctx context.Context, lar []byte, buffer int64) (killed s
 	}
 	for _, g := range f.gates {
 		if g.name == killed {
-			err = g.launch(ctx, g.addr)
+			err = g.launch()
 		}
 	}
 	return killed, err
@@ -160,7 +160,7 @@ func (f *fleet) roll(ctx context.Context, publishers int) (published, failed int
 		})
 	}
 	for _, g := range f.gates {
-		if err = g.restart(ctx); err != nil {
+		if err = g.restart(); err != nil {
 			break
 		}
 		if err = f.awaitMember(ctx, g); err != nil {

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/cluster"
@@ -132,11 +134,16 @@ func (f *fleet) startGates(ctx context.Context) error {
 		return err
 	}
 	for _, name := range []string{"gate-a", "gate-b"} {
-		g := &gate{fleet: f, name: name}
+		addr, release, err := ports.Reserve()
+		if err != nil {
+			return err
+		}
+		f.closers = append(f.closers, release)
+		g := &gate{fleet: f, name: name, addr: addr}
 		if err := g.write(); err != nil {
 			return err
 		}
-		if err := g.launch(ctx, "127.0.0.1:0"); err != nil {
+		if err := g.launch(); err != nil {
 			return err
 		}
 		f.gates = append(f.gates, g)

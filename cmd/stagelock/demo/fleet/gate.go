@@ -25,7 +25,7 @@ func (g *gate) file() string { return filepath.Join(g.fleet.dir, g.name+".yaml")
 // write writes the gateway's configuration.
 func (g *gate) write() error {
 	f := g.fleet
-	text := fmt.Sprintf(`listen: ["127.0.0.1:0"]
+	text := fmt.Sprintf(`listen: [%q]
 names: [%q, "127.0.0.1"]
 data: %q
 drain: 30s
@@ -43,7 +43,8 @@ cluster:
   lease: 3s
   drain_notice: 4s
   postgres: { url: { value: %q } }
-`, host, filepath.Join(f.dir, g.name), f.nodes[0], f.nodes[1], site, login, password, g.name, filepath.Join(f.dir, "cluster.key"),
+`, g.addr, host, filepath.Join(f.dir, g.name), f.nodes[0], f.nodes[1], site, login, password, g.name,
+		filepath.Join(f.dir, "cluster.key"),
 		f.server.URL())
 	return os.WriteFile(g.file(), []byte(text), 0o600)
 }
@@ -55,9 +56,9 @@ type greeting struct {
 }
 
 // launch starts the gateway and returns when it listens.
-func (g *gate) launch(_ context.Context, listen string) error {
+func (g *gate) launch() error {
 	//nolint:gosec // this program
-	cmd := exec.Command(g.fleet.program, "run", "--json", "--config", g.file(), "--set", "listen="+listen)
+	cmd := exec.Command(g.fleet.program, "run", "--json", "--config", g.file())
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -85,7 +86,7 @@ func (g *gate) launch(_ context.Context, listen string) error {
 		text, _ := os.ReadFile(log.Name())
 		return fmt.Errorf("%s does not start: %w: %s", g.name, err, text)
 	}
-	g.addr, g.ca = said.Listen[0], said.CA
+	g.ca = said.CA
 	return nil
 }
 
@@ -96,12 +97,12 @@ func (g *gate) kill() {
 }
 
 // restart ends the gateway in order and starts it again at the same address.
-func (g *gate) restart(ctx context.Context) error {
+func (g *gate) restart() error {
 	if err := g.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
 	<-g.ended
-	return g.launch(ctx, g.addr)
+	return g.launch()
 }
 
 // ready reports whether the gateway says that a publish would pass.

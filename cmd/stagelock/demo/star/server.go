@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
+
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
@@ -27,17 +29,17 @@ import (
 
 // server is one environment: an engine, and a gateway before it that can be switched off and on.
 type server struct {
-	sh     *term.Shell
-	name   string
-	dir    string
-	site   int64
-	id     sync.ServerID
-	ca     string
-	addr   string
-	engine *engine.Engine
-	listen net.Listener // holds the address until the gateway has it
-	orders *admin.Client
-	log    *os.File
+	sh      *term.Shell
+	name    string
+	dir     string
+	site    int64
+	id      sync.ServerID
+	ca      string
+	addr    string
+	engine  *engine.Engine
+	release func() error // gives the address back
+	orders  *admin.Client
+	log     *os.File
 
 	commands     *http.Server
 	commandsAddr string
@@ -106,9 +108,7 @@ func (s *server) makeIdentity(ctx context.Context) error {
 }
 
 func (s *server) reserve(context.Context) (err error) {
-	if s.listen, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
-		s.addr = s.listen.Addr().String()
-	}
+	s.addr, s.release, err = ports.Reserve()
 	return err
 }
 
@@ -144,7 +144,7 @@ func (s *server) alike(all, peers []*server, more string) string {
 	return b.String()
 }
 
-// node builds a gateway from a configuration, with the listener that holds its address.
+// node builds a gateway from a configuration.
 func (s *server) node(ctx context.Context, text string) (*node.Node, error) {
 	file := s.path("stagelock.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -163,9 +163,6 @@ func (s *server) node(ctx context.Context, text string) (*node.Node, error) {
 	log := logrus.New()
 	log.SetOutput(s.log)
 	c := node.Config{Conf: cfg, Log: logrus.NewEntry(log), Version: s.sh.Version, Now: s.sh.Now}
-	if s.listen != nil {
-		c.Listeners, s.listen = []net.Listener{s.listen}, nil
-	}
 	return node.New(ctx, c)
 }
 
@@ -193,8 +190,8 @@ func (s *server) off() error {
 
 func (s *server) close() error {
 	errs := []error{s.off()}
-	if s.listen != nil {
-		errs = append(errs, s.listen.Close())
+	if s.release != nil {
+		errs = append(errs, s.release())
 	}
 	if s.commands != nil {
 		errs = append(errs, s.commands.Close())
