@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	stdlog "log"
 	"net"
 	"net/http"
@@ -55,6 +56,9 @@ type Server struct {
 	hand handed
 	done chan struct{}
 
+	ends    chan struct{} // a place for each refused request whose body is read to its end
+	endTime time.Duration
+
 	draining atomic.Bool
 }
 
@@ -63,7 +67,8 @@ func New(c Config) (*Server, error) {
 	if c.Visits == nil || c.Rules == nil || c.Meter == nil || c.Health == nil {
 		return nil, errors.New("native: a part of its configuration is missing")
 	}
-	s := &Server{cfg: c, hand: handed{conns: make(chan net.Conn), ended: make(chan struct{})}, done: make(chan struct{})}
+	s := &Server{cfg: c, hand: handed{conns: make(chan net.Conn), ended: make(chan struct{})}, done: make(chan struct{}),
+		ends: make(chan struct{}, endPlaces), endTime: endTime}
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: restTime, IdleTimeout: restTime,
 		MaxHeaderBytes: maxHead, ErrorLog: stdlog.New(faults{c.Log}, "", 0),
@@ -170,12 +175,36 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		if errors.As(err, &p) {
 			v.Deny(r.Context(), nil, p, step.name)
 			s.cfg.Meter.Call(metrics.Call{Ref: v.Ref, Verdict: string(audit.Deny), Reason: string(p.Reason), At: v.Begun})
+			if step.name == "route" {
+				s.end(w, r)
+			}
 			http.Error(w, policy.Tell(string(p.Reason), p.Msg)+" (reference "+v.Ref+")", status(p.Code))
 			return
 		}
 		if err != nil {
 			return // it was answered
 		}
+	}
+}
+
+// What is read of the body of a request that an allowed host made and that is refused.
+const (
+	endBytes  = 64 << 10
+	endTime   = 5 * time.Second
+	endPlaces = 64 // requests at once; any other is answered before its body
+)
+
+// end reads a body before its refusal is written: a stream whose body is not as long as its head says is no request and has
+// to be reset, which the library does while somebody reads it.
+func (s *Server) end(w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.ends <- struct{}{}:
+	default:
+		return
+	}
+	defer func() { <-s.ends }()
+	if http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.endTime)) == nil {
+		_, _ = io.CopyN(io.Discard, r.Body, endBytes)
 	}
 }
 
