@@ -77,21 +77,44 @@ func TestTextsAreFoundAgain(t *testing.T) {
 
 // However many texts share a place, what is found is what was asked for.
 func TestTextsOfOnePlace(t *testing.T) {
-	all := room.NewTexts()
-	found := 0
-	for i := range 2000 {
-		text := fmt.Sprint(i % 100)
-		got, place, ok := all.Find([]byte(text))
-		if ok && got != text {
-			t.Fatalf("%q for %q", got, text)
+	for _, n := range []int{40, 100} {
+		all := room.NewTexts()
+		found := 0
+		for i := range 2000 {
+			text := fmt.Sprint(i % n)
+			got, place, ok := all.Find([]byte(text))
+			if ok && got != text {
+				t.Fatalf("%q for %q", got, text)
+			}
+			if ok {
+				found++
+			} else {
+				all.Keep(place, text)
+			}
 		}
-		if ok {
-			found++
+		if n < 64 && found == 0 || found > 2000-n {
+			t.Errorf("%d of 2000 were found, %d of them different", found, n)
 		}
-		all.Keep(place, text)
 	}
-	if found == 0 || found == 2000 {
-		t.Errorf("%d of 2000 were found", found)
+}
+
+// Each Texts places its texts by a seed of its own: wherever that puts the few of a small call, none of them costs
+// anything behind the first call.
+func TestTheTextsOfASmallCallDoNotPushEachOtherOut(t *testing.T) {
+	call := []string{"test@liferay.com", "http://live.example:8080", "com.liferay.site.Service", "7.4"}
+	for range 2000 {
+		all := room.NewTexts()
+		for round := range 3 {
+			for _, text := range call {
+				_, place, ok := all.Find([]byte(text))
+				if ok != (round > 0) {
+					t.Fatalf("round %d: %q was found: %v", round, text, ok)
+				}
+				if !ok {
+					all.Keep(place, text)
+				}
+			}
+		}
 	}
 }
 

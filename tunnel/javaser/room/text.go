@@ -5,14 +5,15 @@ import "hash/maphash"
 const (
 	// MaxText is the longest text that is kept.
 	MaxText = 96
-	texts   = 64
+	sets    = 16
+	ways    = 4 // texts that share a place: so many of one stream never push each other out
 )
 
 // Texts has short texts of the streams before: publishers say who and where they are in each call. It belongs to
 // one goroutine.
 type Texts struct {
 	seed maphash.Seed
-	all  [texts]string
+	all  [sets][ways]string
 }
 
 // NewTexts returns Texts that have none.
@@ -23,17 +24,21 @@ func (t *Texts) Find(b []byte) (text string, place int, ok bool) {
 	if len(b) == 0 || len(b) > MaxText {
 		return "", -1, false
 	}
-	place = int(maphash.Bytes(t.seed, b) % texts)
-	if t.all[place] == string(b) {
-		return t.all[place], place, true
+	place = int(maphash.Bytes(t.seed, b) % sets)
+	for _, text := range t.all[place] {
+		if text == string(b) {
+			return text, place, true
+		}
 	}
 	return "", place, false
 }
 
-// Keep keeps a text in the place that Find gave for it.
+// Keep keeps a text in the place that Find gave for it; what came there first goes.
 func (t *Texts) Keep(place int, text string) {
 	if place >= 0 {
-		t.all[place] = text
+		set := &t.all[place]
+		copy(set[1:], set[:])
+		set[0] = text
 	}
 }
 
