@@ -126,8 +126,17 @@ func (f *Front) hurry(o *open, raw net.Conn, protocol string, patience time.Dura
 func (o *open) limit(patience time.Duration, late func()) (end func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.patience, o.late = patience, time.AfterFunc(patience, late)
+	o.patience, o.late = patience, time.AfterFunc(patience, func() { o.over(late) })
 	return func() { o.late.Stop() }
+}
+
+// over calls late if the connection rests still: its request may have come as the time ran out.
+func (o *open) over(late func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.rests {
+		late()
+	}
 }
 
 // paced reports whether a TLS handshake of addr may begin, once it may: a stranger that makes too many is

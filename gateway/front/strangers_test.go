@@ -309,6 +309,19 @@ func TestPlacesOfStrangersAreGivenBack(t *testing.T) {
 	}
 }
 
+// begin connects from addr and begins a request before the patience with strangers is over: a busy machine may take
+// longer than that, so it tells how often it was too late.
+func (h *house) begin(t *testing.T, addr string) (c net.Conn, late int) {
+	t.Helper()
+	for ; late < 200; late++ {
+		if c = h.dial(t, addr); says(c, 'x') {
+			return c, late
+		}
+	}
+	t.Fatal("no stranger can begin a request")
+	return nil, 0
+}
+
 // Strangers may not rest: before their first request, and between two. Publishers and balancers may.
 func TestStrangersMayNotRest(t *testing.T) {
 	h := newHouse(t, quota.Config{Connections: 8, Strangers: 32}, 50*time.Millisecond, false)
@@ -316,11 +329,13 @@ func TestStrangersMayNotRest(t *testing.T) {
 	if !closed(h.dial(t, "203.0.113.1")) {
 		t.Error("a stranger that sends nothing is kept")
 	}
-	busy, c := h.dial(t, "203.0.113.2"), h.dial(t, "203.0.113.3")
-	if !says(busy, 'x') || !says(c, 'x') || !says(c, '.') || !closed(c) {
+	busy, late := h.begin(t, "203.0.113.2")
+	c, later := h.begin(t, "203.0.113.3")
+	says(c, '.')
+	if !closed(c) {
 		t.Error("a stranger that sent a request rests after it")
 	}
-	soon(t, func() bool { return h.Refused()["hello.idle"] == 2 })
+	soon(t, func() bool { return h.Refused()["hello.idle"] == int64(2+late+later) })
 	if !says(busy, 'x') {
 		t.Error("a request of a stranger is cut")
 	}
