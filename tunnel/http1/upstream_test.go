@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/http1/forward"
 	"github.com/stagelock/stagelock/tunnel/http1/grammar"
@@ -329,12 +330,7 @@ func TestClosedUpstream(t *testing.T) {
 }
 
 func TestConnectFails(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	_, err = forward.New(forward.Config{Addr: l.Addr().String()}).Open(t.Context(), false)
+	_, err := forward.New(forward.Config{Addr: ports.Free(t)}).Open(t.Context(), false)
 	var ue *forward.Fault
 	if !errors.As(err, &ue) || ue.Reason != forward.ReasonConnect || ue.Started || !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("Open = %v", err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/tunnel/publisher"
 	"github.com/stagelock/stagelock/tunnel/publisher/failure"
 )
@@ -245,12 +246,7 @@ func TestCannotConnect(t *testing.T) {
 	plain := serveHTTP(t, http.NotFoundHandler())
 	trusted := x509.NewCertPool()
 	trusted.AddCert(tlsServer.Certificate())
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := l.Addr().String()
-	_ = l.Close()
+	closed := ports.Free(t)
 	for _, tt := range []struct {
 		name, url string
 		roots     *x509.CertPool

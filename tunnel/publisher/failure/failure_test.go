@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/tunnel/http1/forward"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 	"github.com/stagelock/stagelock/tunnel/publisher/failure"
@@ -296,6 +297,7 @@ func TestRealConnections(t *testing.T) {
 	}
 	<-served
 	plain.Close()
+	u.Host = ports.Free(t)
 	if f := dial(); f.Kind != failure.Unreachable || f.Msg != "nothing listens at "+u.Host {
 		t.Errorf("closed: %+v", f)
 	}

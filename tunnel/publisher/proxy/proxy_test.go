@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/tunnel/publisher/proxy"
 )
 
@@ -133,12 +134,7 @@ func TestGivingUpWakesTheWait(t *testing.T) {
 }
 
 func TestProxyThatIsAway(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	u := &url.URL{Scheme: "http", Host: l.Addr().String()}
-	l.Close()
+	u := &url.URL{Scheme: "http", Host: ports.Free(t)}
 	for _, tunnel := range []bool{true, false} {
 		_, err := dialer(u, tunnel)(t.Context(), "tcp", "live.example.com:443")
 		var e *proxy.Error
