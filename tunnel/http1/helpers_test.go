@@ -311,7 +311,7 @@ func needsLinux(t testing.TB) {
 // arrived.
 func eventually(t testing.TB, yes func() bool) bool {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); runtime.Gosched() {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); runtime.Gosched() {
 		if yes() {
 			return true
 		}

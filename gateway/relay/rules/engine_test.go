@@ -39,7 +39,7 @@ func engine(t *testing.T, level string) *upstream.Pool {
 	over := make(chan error, 1)
 	go func() { over <- p.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-over; p.Close() })
-	for until := time.Now().Add(20 * time.Second); !slices.Contains(p.Says(), level); {
+	for until := time.Now().Add(time.Minute); !slices.Contains(p.Says(), level); {
 		if time.Now().After(until) {
 			t.Fatalf("the pool heard %q, want %q", p.Says(), level)
 		}
