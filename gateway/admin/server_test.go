@@ -25,6 +25,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/admin"
 	"github.com/stagelock/stagelock/gateway/status"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // desk is a Server that runs, and what it is asked.
@@ -100,12 +101,7 @@ func loopback() admin.Address { return admin.Address{Network: "tcp", Name: "127.
 // socketAt is a socket with a short name, as systems want them.
 func socketAt(t *testing.T) admin.Address {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "sl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return admin.Address{Network: "unix", Name: filepath.Join(dir, "admin.sock")}
+	return admin.Address{Network: "unix", Name: filepath.Join(ports.Folder(t), "admin.sock")}
 }
 
 // answer is what came of a request.

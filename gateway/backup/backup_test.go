@@ -12,17 +12,14 @@ import (
 	"testing"
 
 	"github.com/stagelock/stagelock/gateway/backup"
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/store/sqlite"
 )
 
 // folder makes a data folder with a database, a log and what else a gateway keeps.
 func folder(t *testing.T) backup.Data {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "backup") // t.TempDir is too long for the name of a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := ports.Folder(t)
 	d := backup.Data{Dir: filepath.Join(dir, "data"), Database: filepath.Join(dir, "data", "stagelock.db"), Log: filepath.Join(dir, "data", "audit")}
 	for name, text := range map[string]string{"audit/00000001.log": "one\n", "audit/00000002.log": "two\n", "audit.key": "secret", "tls/ca.pem": "pem"} {
 		path := filepath.Join(d.Dir, name)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // given is a listener that a service manager hands over, at an address that needs not be bound.
@@ -130,7 +132,7 @@ func TestBindSaysWhatToDo(t *testing.T) {
 
 // A listener that was closed before is no fault; another one that cannot be closed is.
 func TestClosed(t *testing.T) {
-	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	l, err := net.Listen("unix", filepath.Join(ports.Folder(t), "s"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ type Network struct {
 // Network makes another way to the server on which, while it is bad, a round trip takes so long and one
 // message in a hundred resets its connection. The caller closes it.
 func (s *Server) Network(trip time.Duration) (*Network, error) {
-	dir, err := os.MkdirTemp("", "net")
+	dir, err := folder("net")
 	if err != nil {
 		return nil, err
 	}

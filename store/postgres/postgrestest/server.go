@@ -37,7 +37,7 @@ func Start(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "pg")
+	dir, err := folder("pg")
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +46,15 @@ func Start(ctx context.Context) (*Server, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// folder makes one that sockets lie in: the names of those have about 100 bytes, of which the folder for temporary files
+// may take most.
+func folder(name string) (string, error) {
+	if in := os.TempDir(); len(in) <= 60 {
+		return os.MkdirTemp(in, name)
+	}
+	return os.MkdirTemp("/tmp", name)
 }
 
 // give makes path the own of the user that the processes run as.

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 )
 
 // Standby makes a server that follows s and takes reads only, until it is promoted. The caller closes it.
 func (s *Server) Standby(ctx context.Context) (*Server, error) {
-	dir, err := os.MkdirTemp("", "pg")
+	dir, err := folder("pg")
 	if err != nil {
 		return nil, err
 	}
