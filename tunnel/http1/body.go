@@ -17,11 +17,11 @@ type pace struct {
 	grace time.Duration
 	left  time.Duration // of the window
 	got   int64         // in the window
+	begun time.Time     // the wait for the client
 }
 
-// spent notes a read of n bytes that took d, and begins a new window once this one holds its share.
-func (p *pace) spent(n int, d time.Duration) {
-	p.left -= d
+// came notes n bytes, and begins a new window once this one holds its share.
+func (p *pace) came(n int) {
 	p.got += int64(n)
 	if p.got >= int64(float64(p.rate)*p.grace.Seconds()) {
 		p.left, p.got = p.grace, 0
@@ -85,16 +85,9 @@ func (c *Conn) timed(p []byte) (int, error) {
 	if err := c.invite(); err != nil {
 		return 0, err
 	}
-	start := c.p.now()
-	if err := c.nc.SetReadDeadline(start.Add(c.pace.left)); err != nil {
-		return 0, c.bodyError(err)
-	}
-	if c.aborted.Load() { // behind the deadline that was just set, so that none is lost
-		return 0, c.bodyError(os.ErrDeadlineExceeded)
-	}
-	n, err := c.nc.Read(p)
+	n, err := c.paced(p)
 	if n > 0 {
-		c.pace.spent(n, c.p.now().Sub(start))
+		c.pace.came(n)
 		return n, nil
 	}
 	if err == nil {
@@ -102,6 +95,41 @@ func (c *Conn) timed(p []byte) (int, error) {
 	}
 	return 0, c.bodyError(err)
 }
+
+// paced reads once; below TLS a big body keeps to its pace itself, since most of its records need no socket.
+func (c *Conn) paced(p []byte) (int, error) {
+	b := (*body)(c)
+	if c.widened != nil {
+		if c.aborted.Load() {
+			return 0, os.ErrDeadlineExceeded
+		}
+		return c.nc.Read(p)
+	}
+	if err := b.Before(); err != nil {
+		return 0, err
+	}
+	n, err := c.nc.Read(p)
+	b.After()
+	return n, err
+}
+
+// body is a Conn while the socket is read for its body.
+type body Conn
+
+// Before implements wire.Pace: the client has the rest of its window.
+func (b *body) Before() error {
+	b.pace.begun = b.p.now()
+	if err := b.nc.SetReadDeadline(b.pace.begun.Add(b.pace.left)); err != nil {
+		return err
+	}
+	if b.aborted.Load() { // behind the deadline that was just set, so that none is lost
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// After implements wire.Pace.
+func (b *body) After() { b.pace.left -= b.p.now().Sub(b.pace.begun) }
 
 // invite sends 100 Continue to a client that waits for it, the first time the body is really
 // needed.
@@ -171,10 +199,10 @@ func (c *Conn) widen() {
 	}
 	c.widened = c.p
 	if c.p.bodies.Add(1) > fewBodies {
-		c.wire.Widen(&c.p.wide, wire.WideSize)
+		c.wire.Widen(&c.p.wide, wire.WideSize, (*body)(c))
 		return
 	}
-	c.wire.Widen(&c.p.widest, wire.WidestSize)
+	c.wire.Widen(&c.p.widest, wire.WidestSize, (*body)(c))
 }
 
 func (c *Conn) narrow() {

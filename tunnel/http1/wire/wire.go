@@ -13,9 +13,17 @@ type Wire struct {
 	quick *quick // nil: the connection cannot be asked directly
 
 	from *Pool // nil: it does not read ahead
+	pace Pace  // nil: nobody asks
 	buf  *[]byte
 	lent *Pool // whose buf is
 	r, w int
+}
+
+// Pace is asked before each read of the socket while a big body flows, and told when that has ended. What was
+// read ahead waits for nobody and costs it nothing.
+type Pace interface {
+	Before() error // why nothing is to be read any more
+	After()
 }
 
 // Wrap returns c as a Wire.
@@ -44,9 +52,9 @@ func (w *Wire) Read(p []byte) (int, error) {
 	if w.r == w.w {
 		if w.from == nil || len(p) >= len(*w.buf) {
 			w.drop()
-			return w.receive(p)
+			return w.paced(p)
 		}
-		n, err := w.receive(*w.buf)
+		n, err := w.paced(*w.buf)
 		w.r, w.w = 0, n
 		if n == 0 {
 			return 0, err
@@ -57,12 +65,25 @@ func (w *Wire) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Widen begins the reading ahead, with a buffer of the pool, whose size that is, unless there is one still.
-func (w *Wire) Widen(from *Pool, size int) {
+func (w *Wire) paced(p []byte) (int, error) {
+	if w.pace == nil {
+		return w.receive(p)
+	}
+	if err := w.pace.Before(); err != nil {
+		return 0, err
+	}
+	n, err := w.receive(p)
+	w.pace.After()
+	return n, err
+}
+
+// Widen begins the reading ahead, at a pace unless that is nil, with a buffer of the pool, whose size that is,
+// unless there is one still.
+func (w *Wire) Widen(from *Pool, size int, pace Pace) {
 	if w.buf == nil {
 		w.buf, w.lent = from.Take(size), from
 	}
-	w.from = w.lent
+	w.from, w.pace = w.lent, pace
 }
 
 // Narrow ends the reading ahead; the buffer goes back once it is empty.
@@ -71,7 +92,7 @@ func (w *Wire) Narrow() {
 		return
 	}
 	from := w.from
-	w.from = nil
+	w.from, w.pace = nil, nil
 	if w.r == w.w {
 		from.Give(w.buf)
 		w.buf = nil

@@ -59,7 +59,7 @@ func TestReadAheadSparesReads(t *testing.T) {
 			w := wire.Wrap(below)
 			var pool wire.Pool
 			if tt.wide {
-				w.Widen(&pool, wire.WideSize)
+				w.Widen(&pool, wire.WideSize, nil)
 			}
 			got, buf := []byte{}, make([]byte, tt.size)
 			for {
@@ -79,6 +79,52 @@ func TestReadAheadSparesReads(t *testing.T) {
 				t.Errorf("%d reads below", below.reads)
 			}
 		})
+	}
+}
+
+// asked counts how often a socket may be read, and was.
+type asked struct {
+	before, after int
+	refuse        error
+}
+
+func (a *asked) Before() error {
+	a.before++
+	return a.refuse
+}
+
+func (a *asked) After() { a.after++ }
+
+// A pace is asked about the socket only, while a big body flows only, and what it refuses is not read.
+func TestPaceIsAskedBeforeTheSocketIsRead(t *testing.T) {
+	below := &scripted{pieces: [][]byte{[]byte("abcdef"), []byte("ghij"), []byte("klm"), []byte("nop")}}
+	w := wire.Wrap(below)
+	var pool wire.Pool
+	var pace asked
+	refused := errors.New("refused")
+	for i, step := range []struct {
+		do    func()
+		read  string
+		err   error
+		asked int
+	}{
+		{func() { w.Widen(&pool, 8, &pace) }, "abc", nil, 1},
+		{func() {}, "def", nil, 1}, // was read ahead
+		{func() {}, "ghi", nil, 2},
+		{func() { w.Narrow() }, "j", nil, 2},
+		{func() {}, "klm", nil, 2},
+		{func() { w.Widen(&pool, 3, &pace); pace.refuse = refused }, "", refused, 3}, // no wider than a read
+		{func() { w.Widen(&pool, 3, nil) }, "nop", nil, 3},
+	} {
+		step.do()
+		b := make([]byte, 3)
+		n, err := w.Read(b)
+		if string(b[:n]) != step.read || !errors.Is(err, step.err) || pace.before != step.asked {
+			t.Errorf("step %d: %q, %v, asked %d times", i, b[:n], err, pace.before)
+		}
+	}
+	if pace.after != 2 || below.reads != 4 {
+		t.Errorf("told %d times, %d reads", pace.after, below.reads)
 	}
 }
 
@@ -104,7 +150,7 @@ func TestNarrowLosesNothing(t *testing.T) {
 			for _, step := range tt.steps {
 				switch step {
 				case 'w':
-					w.Widen(&pool, wire.WideSize)
+					w.Widen(&pool, wire.WideSize, nil)
 				case 'n':
 					w.Narrow()
 				default:
@@ -321,9 +367,9 @@ func TestBuffersGoBackToTheirPool(t *testing.T) {
 	var small, large wire.Pool
 	three := make([]byte, 3)
 	for i, step := range []func(){
-		func() { w.Widen(&small, 8) }, func() { _, _ = w.Read(three) }, w.Narrow, // three bytes are left in it
-		func() { w.Widen(&large, 16) }, func() { _, _ = w.Read(three) }, w.Narrow,
-		func() { w.Widen(&large, 16) }, func() { _, _ = w.Read(three) }, func() { _, _ = w.Read(three[:1]) }, w.Narrow,
+		func() { w.Widen(&small, 8, nil) }, func() { _, _ = w.Read(three) }, w.Narrow, // three bytes are left in it
+		func() { w.Widen(&large, 16, nil) }, func() { _, _ = w.Read(three) }, w.Narrow,
+		func() { w.Widen(&large, 16, nil) }, func() { _, _ = w.Read(three) }, func() { _, _ = w.Read(three[:1]) }, w.Narrow,
 	} {
 		if step(); i == 4 && string(three) != "def" {
 			t.Errorf("%q", three)
