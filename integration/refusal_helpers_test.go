@@ -34,7 +34,7 @@ const (
 )
 
 // limit bounds every wait for the network, so that a test that hangs fails.
-const limit = 20 * time.Second
+const limit = time.Minute
 
 // message is one HTTP request, with everything that may be odd about it.
 type message struct {

@@ -168,10 +168,7 @@ func (c *Conn) Drain(limit int64) error {
 		return nil
 	}
 	c.pace.rate = max(c.pace.rate, drainRate)
-	pool, size := &c.p.big, wire.BigSize
-	if limit > 0 { // a stranger's: he gets no more memory than that of his connection
-		pool, size = &c.p.small, wire.BufferSize
-	}
+	pool, size := c.drainBuffer(limit)
 	buf := pool.Take(size)
 	defer pool.Give(buf)
 	for read := int64(0); c.remaining > 0; {
@@ -190,6 +187,18 @@ func (c *Conn) Drain(limit int64) error {
 		}
 	}
 	return nil
+}
+
+// drainBuffer is what a body is dropped with. As many of them as there may be connections can be under way at once: few have a
+// large one, and a stranger gets no more memory than that of his connection.
+func (c *Conn) drainBuffer(limit int64) (*wire.Pool, int) {
+	switch {
+	case limit > 0, c.widened == nil:
+		return &c.p.small, wire.BufferSize
+	case c.p.bodies.Load() > fewBodies:
+		return &c.p.wide, wire.WideSize
+	}
+	return &c.p.big, wire.BigSize
 }
 
 // widen lets TLS read the records of a big body many at once; as long as few such bodies flow, with a larger buffer.

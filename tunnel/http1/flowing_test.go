@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,58 @@ func TestBigBodiesFlowUntilTheyEnd(t *testing.T) {
 			}
 			if got := http1.Flowing(p); got != 20*tt.flows {
 				t.Errorf("%d flow, want %d", got, 20*tt.flows)
+			}
+		})
+	}
+}
+
+// widestRead is a connection that keeps for how many bytes it was asked at most, above one that reads ahead.
+type widestRead struct {
+	net.Conn
+	most int
+}
+
+func (w *widestRead) Read(p []byte) (int, error) {
+	w.most = max(w.most, len(p))
+	return w.Conn.Read(p)
+}
+
+func (w *widestRead) NetConn() net.Conn { return w.Conn }
+
+// Bodies of refused calls have large buffers while few are under way: as many as there are connections would hold them.
+func TestManyRefusedBodiesTakeNoLargeBuffers(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		flow   int // other big bodies
+		length int
+		limit  int64
+		want   int
+	}{
+		{"one", 0, 1 << 20, 0, wire.BigSize},
+		{"few", 15, 1 << 20, 0, wire.BigSize},
+		{"many", 16, 1 << 20, 0, wire.WideSize},
+		{"a small one", 0, 60_000, 0, wire.BufferSize},
+		{"a stranger's", 0, 1 << 20, 64 << 10, wire.BufferSize},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := profile()
+			begin := func(length int) (*http1.Conn, *widestRead) {
+				w := &widestRead{Conn: wire.Wrap(&script{in: []byte(call(strings.Repeat("x", length)))})}
+				c := http1.NewConn(w, p)
+				if _, err := c.Next(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				return c, w
+			}
+			for range tt.flow {
+				begin(1 << 20)
+			}
+			c, w := begin(tt.length)
+			if err := c.Drain(tt.limit); err != nil && tt.limit == 0 {
+				t.Fatal(err)
+			}
+			if w.most != tt.want {
+				t.Errorf("%d bytes are read at once, want %d", w.most, tt.want)
 			}
 		})
 	}
