@@ -16,10 +16,12 @@ import (
 var (
 	ErrNotHeld = errors.New("no such change waits for approval: it was applied, or never came")
 	ErrDigest  = errors.New("the content of the change is another one")
+	ErrDecided = errors.New("somebody else has decided otherwise")
+	ErrAtOnce  = errors.New("somebody else decides about the change at this moment, or it is on its way into the engine: look again")
 )
 
-// Denial is why a change is not applied although somebody approved it: the rules of now do not allow it, or the
-// engine refuses it.
+// Denial is why a change is not applied although somebody approved it: the rules of now do not allow it, the
+// engine refuses it, or somebody else refused it meanwhile.
 type Denial struct{ Answer sync.Answer }
 
 func (d *Denial) Error() string { return d.Answer.Text }
@@ -31,11 +33,14 @@ type Decision struct {
 	Refuse bool   // else it is approved
 	Login  string
 	Reason string
+	// Overrule decides also against what somebody decided before; else ErrDecided says who did.
+	Overrule bool
 }
 
 // Decide writes a decision, and applies what was approved. The answer says what became of it: one that lacks
-// something, such as the folder it lies in, is applied when that is there. It returns ErrNotHeld, ErrDigest, or
-// a Denial.
+// something, such as the folder it lies in, is applied when that is there. It returns ErrNotHeld, ErrDigest, ErrDecided,
+// ErrAtOnce, or a Denial. Of people who decide at once, also on several gateways of the server, one does: what was refused is not
+// applied, and what is applied was not refused.
 func (g *Gate) Decide(ctx context.Context, d Decision) (sync.Answer, error) {
 	a, err := g.decide(ctx, d)
 	if err != nil || d.Refuse {
@@ -62,18 +67,36 @@ func (g *Gate) decide(ctx context.Context, d Decision) (exchange.Approval, error
 	if d.Digest != "" && d.Digest != a.Change.Payload.String() {
 		return a, fmt.Errorf("%s: %w: %s", d.ID, ErrDigest, a.Change.Payload)
 	}
-	a.State, a.Login, a.Reason = exchange.Approved, d.Login, d.Reason
+	seen, state := a.State, exchange.Approved
 	if d.Refuse {
-		a.State = exchange.Refused
+		state = exchange.Refused
 	}
-	switch err := g.cfg.Approvals.Decide(ctx, d.ID, a.State, a.Login, a.Reason); {
+	if seen != exchange.Asked && seen != state && !d.Overrule {
+		return a, fmt.Errorf("%s: %w: it was %s", d.ID, ErrDecided, said(a))
+	}
+	a.State, a.Login, a.Reason = state, d.Login, d.Reason
+	switch err := g.cfg.Approvals.Decide(ctx, d.ID, seen, a.State, a.Login, a.Reason); {
 	case errors.Is(err, store.ErrNotFound):
 		return a, fmt.Errorf("%s: %w", d.ID, ErrNotHeld)
+	case errors.Is(err, store.ErrStale):
+		return a, fmt.Errorf("%s: %w", d.ID, ErrAtOnce)
 	case err != nil:
 		return a, err
 	}
 	g.cfg.Decided(a)
 	return a, nil
+}
+
+// said is what was decided before, by whom and why.
+func said(a exchange.Approval) string {
+	text := string(a.State)
+	if a.Login != "" {
+		text += " by " + a.Login
+	}
+	if a.Reason != "" {
+		text += ": " + a.Reason
+	}
+	return text
 }
 
 // apply passes on a change that was approved, or needs no approval any more, by the rules of now.
@@ -82,7 +105,12 @@ func (g *Gate) apply(ctx context.Context, a exchange.Approval) sync.Answer {
 	defer g.mu.RUnlock()
 	c := a.Change
 	now, err := g.cfg.Approvals.Approval(ctx, c.ID)
-	if err != nil || now[0].State != a.State { // somebody decided anew, or it was applied
+	switch {
+	case err != nil:
+		return away(c, err.Error())
+	case now[0].State == exchange.Refused:
+		return g.answer(declined, c, now[0])
+	case now[0].State != a.State: // it was applied
 		return away(c, "somebody else is at it")
 	}
 	if answer, refused := g.cfg.Refuses(a.Via, c); refused {
@@ -91,18 +119,29 @@ func (g *Gate) apply(ctx context.Context, a exchange.Approval) sync.Answer {
 		}
 		return answer
 	}
-	answer := g.cfg.Receiver.Receive(ctx, a.Via, []sync.Offered{{Change: c}})[0]
+	answer := g.cfg.Receiver.Receive(ctx, a.Via, []sync.Offered{{Change: c, Asked: true}})[0]
 	switch {
+	case answer.Reason == ReasonDeclined:
+		return g.declined(ctx, c)
 	case taken(answer):
 		if err := g.release(ctx, []sync.ID{c.ID}); err != nil {
 			return away(c, err.Error())
 		}
 	case answer.Status == sync.StatusRefused: // by the engine, whenever it is tried: who sent it is told so
-		if err := g.cfg.Approvals.Decide(ctx, c.ID, exchange.Refused, "", answer.Text); err != nil {
+		if err := g.cfg.Approvals.Decide(ctx, c.ID, a.State, exchange.Refused, "", answer.Text); err != nil {
 			return away(c, err.Error())
 		}
 	}
 	return answer
+}
+
+// declined is the answer to a change that somebody refused while it was on its way to the engine.
+func (g *Gate) declined(ctx context.Context, c *sync.Change) sync.Answer {
+	now, err := g.cfg.Approvals.Approval(ctx, c.ID)
+	if err != nil || now[0].State != exchange.Refused {
+		return away(c, "somebody else is at it")
+	}
+	return g.answer(declined, c, now[0])
 }
 
 // Waiting counts what nobody has decided about.

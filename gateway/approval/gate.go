@@ -222,7 +222,9 @@ func (g *Gate) Receive(ctx context.Context, via sync.ServerID, offered []sync.Of
 	var at []int
 	for i, f := range fates {
 		if f == passes {
-			pass, at = append(pass, offered[i]), append(at, i)
+			o := offered[i]
+			o.Asked = held[i].State == exchange.Approved
+			pass, at = append(pass, o), append(at, i)
 			continue
 		}
 		all[i] = g.answer(f, offered[i].Change, held[i])
@@ -233,6 +235,9 @@ func (g *Gate) Receive(ctx context.Context, via sync.ServerID, offered []sync.Of
 	var ended []sync.ID
 	for k, a := range g.cfg.Receiver.Receive(ctx, via, pass) {
 		i := at[k]
+		if a.Reason == ReasonDeclined {
+			a = g.declined(ctx, offered[i].Change)
+		}
 		if all[i] = a; taken(a) && held[i].Change != nil {
 			ended = append(ended, a.ID)
 		}

@@ -331,13 +331,18 @@ func TestWhatIsRefusedIsADeadLetter(t *testing.T) {
 	p.wantShown("refused", "s/page/a", "")
 	p.must(p.gate.Release(t.Context(), ""))
 	p.wantShown("looked at again", "s/page/a", "")
-	if a, err := p.decide(c, false); err != nil || a.Status != sync.StatusDone {
-		t.Errorf("approved after all: %+v, %v", a, err)
+	if _, err := p.decide(c, false); !errors.Is(err, approval.ErrDecided) || !strings.Contains(err.Error(), "it was refused by ann: because") {
+		t.Errorf("approved by who did not know: %v", err)
+	}
+	p.wantShown("nobody was overruled", "s/page/a", "")
+	after, err := p.gate.Decide(t.Context(), approval.Decision{ID: c.ID, Login: "ann", Overrule: true})
+	if err != nil || after.Status != sync.StatusDone {
+		t.Errorf("approved after all: %+v, %v", after, err)
 	}
 	p.wantShown("approved after all", "s/page/a", "1")
 	d := p.made(2, "s/page/b")
 	p.send(2, d)
-	p.must(p.Memory.Decide(t.Context(), d.ID, exchange.Refused, "ann", ""))
+	p.must(p.Memory.Decide(t.Context(), d.ID, exchange.Asked, exchange.Refused, "ann", ""))
 	p.now = p.now.Add(401 * 24 * time.Hour)
 	p.must(p.gate.Release(t.Context(), ""))
 	if all, err := p.gate.List(t.Context(), ""); err != nil || len(all) != 0 {
@@ -354,7 +359,7 @@ func TestAnotherChangeOfAnIDIsNotApproved(t *testing.T) {
 	forged.Title = "another"
 	forged.Sign(keyOf(2))
 	for _, state := range []exchange.ApprovalState{exchange.Asked, exchange.Approved} {
-		p.must(p.Memory.Decide(t.Context(), c.ID, state, "", ""))
+		p.must(p.Memory.Decide(t.Context(), c.ID, exchange.Asked, state, "", ""))
 		if got := p.send(2, forged)[0]; got.Status != sync.StatusRefused || got.Class != sync.ClassNever || got.Reason != "exchange.forged" {
 			t.Errorf("%s: %+v", state, got)
 		}
@@ -416,7 +421,7 @@ func TestManyRefusalsHideNothing(t *testing.T) {
 	for k := uint64(1); k <= 10_000; k++ {
 		c := &sync.Change{ID: sync.ID{Origin: serverOf(2), Counter: k}, Object: "s/page/refused", Op: sync.Delete}
 		p.must(p.Ask(t.Context(), serverOf(2), c))
-		p.must(p.Decide(t.Context(), c.ID, exchange.Refused, "ann", "no"))
+		p.must(p.Decide(t.Context(), c.ID, exchange.Asked, exchange.Refused, "ann", "no"))
 	}
 	p.now = p.now.Add(time.Hour)
 	p.receiver.lacks["s/page/folder"] = true

@@ -147,7 +147,8 @@ func (x *Exchange) decide(ctx context.Context, o Order, refuse bool) (any, error
 	if err != nil {
 		return nil, &Failure{Code: "input", Message: err.Error()}
 	}
-	d := approval.Decision{ID: id, Digest: o.Digest, Refuse: refuse, Login: sync.Line(o.Author), Reason: o.Reason}
+	d := approval.Decision{ID: id, Digest: o.Digest, Refuse: refuse, Login: sync.Line(o.Author), Reason: o.Reason,
+		Overrule: o.Overrule}
 	a, err := x.gate.Decide(ctx, d)
 	var denied *approval.Denial
 	switch {
@@ -155,7 +156,9 @@ func (x *Exchange) decide(ctx context.Context, o Order, refuse bool) (any, error
 		return nil, &Failure{Code: "denied", Message: denied.Error()}
 	case errors.Is(err, approval.ErrNotHeld):
 		return nil, &Failure{Code: "unknown", Message: err.Error()}
-	case errors.Is(err, approval.ErrDigest):
+	case errors.Is(err, approval.ErrDecided):
+		return nil, &Failure{Code: "decided", Message: err.Error()}
+	case errors.Is(err, approval.ErrDigest), errors.Is(err, approval.ErrAtOnce):
 		return nil, &Failure{Code: "moved", Message: err.Error()}
 	case err != nil:
 		return nil, err

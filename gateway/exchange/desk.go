@@ -131,6 +131,8 @@ type Order struct {
 	Limit   int           `json:"limit,omitempty"`
 	Digest  string        `json:"digest,omitempty"`
 	Deletes bool          `json:"deletes,omitempty"`
+	// Overrule decides about a change although somebody decided otherwise.
+	Overrule bool `json:"overrule,omitempty"`
 }
 
 // Done says what an order did.
@@ -143,7 +145,7 @@ type Done struct {
 
 // Failure is why an order was not carried out.
 type Failure struct {
-	Code    string `json:"code"` // elsewhere, no-conflict, no-version, moved, unknown, input, peer, denied, failed
+	Code    string `json:"code"` // elsewhere, no-conflict, no-version, moved, decided, unknown, input, peer, denied, failed
 	Message string `json:"message"`
 }
 

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/tunnel/source"
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
@@ -20,6 +21,8 @@ const (
 	ReasonEngine = "exchange.engine"
 	ReasonAway   = "exchange.away"
 	ReasonSchema = "exchange.schema"
+	// ReasonDeclined is that of a change which somebody refused while it was on its way to the engine.
+	ReasonDeclined = "exchange.declined"
 )
 
 // attempts bounds how often one change is judged anew because somebody was faster.
@@ -52,7 +55,7 @@ func (r *Replica) Receive(ctx context.Context, via sync.ServerID, offered []sync
 	all := make([]sync.Answer, len(offered))
 	one := func(i int) {
 		c := offered[i].Change
-		all[i] = r.receive(ctx, c, sync.Intent{Change: c, Via: via, Listed: offered[i].Processed})
+		all[i] = r.receive(ctx, c, sync.Intent{Change: c, Via: via, Listed: offered[i].Processed, Asked: offered[i].Asked})
 		all[i].ID = c.ID
 	}
 	free, rest := order(offered)
@@ -143,6 +146,8 @@ func failure(err error) sync.Answer {
 		a.Status, a.Class, a.Reason = sync.StatusWait, sync.ClassWaiting, ReasonKept
 	case errors.As(err, &invalid):
 		a.Status, a.Class, a.Reason = sync.StatusRefused, sync.ClassNever, ReasonSchema
+	case errors.Is(err, exchange.ErrRefused):
+		a.Reason = ReasonDeclined
 	case errors.Is(err, source.ErrMoved), errors.Is(err, store.ErrStale):
 		a.Reason = ReasonMoved
 	case errors.Is(err, source.ErrFailed):

@@ -147,6 +147,7 @@ func (r *Replica) fenceOf(in sync.Intent) exchange.Fence {
 func (r *Replica) acceptance(out *sync.Outcome, in sync.Intent) exchange.Acceptance {
 	return exchange.Acceptance{
 		Outcome: out, Via: in.Via, Listed: in.Listed, Tag: in.Tag, Targets: r.targets(in.Change, in.Via, in.Listed),
+		Asked: in.Asked && in.Tag == "", // of one on its way into the engine it is too late to refuse
 	}
 }
 

@@ -118,7 +118,7 @@ func (r *Replica) judge(
 			all[at] = sync.Answer{Status: sync.StatusDone}
 			continue
 		}
-		t := task{at: at, before: states[i], intent: sync.Intent{Change: o.Change, Via: via, Listed: o.Processed}}
+		t := task{at: at, before: states[i], intent: sync.Intent{Change: o.Change, Via: via, Listed: o.Processed, Asked: o.Asked}}
 		if t.before.Intent != nil || !r.small(ctx, &t, o.Content) {
 			left = append(left, at)
 			continue

@@ -113,6 +113,45 @@ func TestTwoGatewaysOfOneServer(t *testing.T) {
 	}
 }
 
+// TestTwoGatewaysDecideAtOnce: people approve on one gateway of a server and refuse on the other, about the same changes
+// at the same time. What somebody was told that he refused is not in the engine, and everything else is.
+func TestTwoGatewaysDecideAtOnce(t *testing.T) {
+	w := newNetwork(t, pairLinks)
+	w.peer = "deletes: true, approve: [article]"
+	first, other := w.servers[0], w.servers[1]
+	second := w.shared(first)
+	w.run(first)
+	w.run(second)
+	w.run(other)
+	const edits = 30
+	for i := range edits {
+		other.write(fmt.Sprint("a", i), "a text")
+	}
+	until(t, "all wait", func() bool { return len(second.waiting()) == edits })
+	refused := 0
+	for i, h := range second.waiting() {
+		no := make(chan error)
+		go func() {
+			_, err := order[exchange.Done](second, "refuse", exchange.Order{ID: h.ID.String(), Reason: "no", Author: "bob", Overrule: i%2 == 0})
+			no <- err
+		}()
+		done, err := order[exchange.Done](first, "approve", exchange.Order{ID: h.ID.String(), Author: "ann"})
+		if <-no == nil {
+			refused++
+			if err == nil {
+				t.Errorf("%s was refused, and approved: %+v", h.Object, done)
+			}
+		} else if err != nil || done.State != "applied" {
+			t.Errorf("%s was not refused, nor applied: %+v, %v", h.Object, done, err)
+		}
+	}
+	w.revive()
+	until(t, "what was refused is a dead letter", func() bool { return other.status().Dead == refused && backlog(other) == 0 })
+	if got := first.rows(); got != edits-refused || len(second.waiting()) > 0 {
+		t.Errorf("the engine has %d rows, of %d changes %d were refused; %d wait", got, edits, refused, len(second.waiting()))
+	}
+}
+
 // backlog is what a server is still to send.
 func backlog(s *server) (n int) {
 	for _, t := range s.status().Targets {

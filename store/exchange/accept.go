@@ -87,6 +87,11 @@ func accept(tx store.Tx, now int64, a Acceptance) error {
 		return fmt.Errorf("another intent of %q is open: %w", s.Object, store.ErrStale)
 	}
 	if c := a.Outcome.Change; c != nil {
+		if a.Asked {
+			if err := unlessRefused(tx, c.ID); err != nil {
+				return err
+			}
+		}
 		if err := keep(tx, now, c, a); err != nil {
 			return err
 		}
@@ -189,6 +194,11 @@ func (b Book) Intend(ctx context.Context, fence Fence, all ...sync.Intent) error
 			return err
 		}
 		for _, in := range all {
+			if in.Asked {
+				if err := unlessRefused(tx, in.Change.ID); err != nil {
+					return err
+				}
+			}
 			n, err := tx.Exec(insertIntent, string(in.Object), in.Tag, in.Expect, in.Change.Append(nil), string(in.Via), join(in.Listed))
 			if err == nil && n == 0 {
 				err = fmt.Errorf("an intent of %q is open: %w", in.Object, store.ErrStale)

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stagelock/stagelock/tunnel/sync"
@@ -27,6 +28,9 @@ type Approval struct {
 	At     time.Time // when it was asked for, or decided
 }
 
+// ErrRefused is returned where a change is to be taken that somebody refused.
+var ErrRefused = errors.New("somebody refused the change")
+
 // Approvals keeps changes that wait for a person, and what was decided. What is decided is decided of the
 // change as it is kept, byte for byte: another one, also one of the same id, is another. It is safe for concurrent
 // use, also from several processes; a write is on disk when it returns nil.
@@ -37,9 +41,10 @@ type Approvals interface {
 	Approval(ctx context.Context, ids ...sync.ID) ([]Approval, error)
 	// Approvals returns what is held in that state, or in any if it is empty: the oldest first, at most limit.
 	Approvals(ctx context.Context, state ApprovalState, limit int) ([]Approval, error)
-	// Decide writes what somebody decided. A decision may be changed. It returns store.ErrNotFound if the
-	// change is not held.
-	Decide(ctx context.Context, id sync.ID, state ApprovalState, login, reason string) error
+	// Decide writes what somebody decided who saw the change in the state from. A decision may be changed. It
+	// returns store.ErrNotFound if the change is not held, and store.ErrStale if it is in another state by now or is to
+	// be refused when it is known, or an intent of it is open: then it is too late.
+	Decide(ctx context.Context, id sync.ID, from, to ApprovalState, login, reason string) error
 	// Release forgets changes: they were applied, or nobody has to approve them any more. None is no error.
 	Release(ctx context.Context, ids ...sync.ID) error
 }

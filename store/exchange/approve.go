@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel/sync"
@@ -16,8 +18,12 @@ const (
 	readApproval  = `SELECT ` + approvalColumns + ` FROM @.sync_approvals WHERE origin = $1 AND counter = $2`
 	readApprovals = `SELECT ` + approvalColumns + ` FROM @.sync_approvals WHERE ($1 = '' OR state = $1)
 		ORDER BY at, origin, counter LIMIT $2`
-	decide  = `UPDATE @.sync_approvals SET state = $3, login = $4, reason = $5, at = $6 WHERE origin = $1 AND counter = $2`
-	release = `DELETE FROM @.sync_approvals WHERE origin = $1 AND counter = $2`
+	decide = `UPDATE @.sync_approvals SET state = $4, login = $5, reason = $6, at = $7
+		WHERE origin = $1 AND counter = $2 AND state = $3`
+	// unless writes the row that a refusal writes too: of the two, one comes second, and sees the other.
+	unless   = `UPDATE @.sync_approvals SET state = state WHERE origin = $1 AND counter = $2 AND state <> 'refused'`
+	onItsWay = `SELECT 1 FROM @.sync_intents WHERE tag = $1`
+	release  = `DELETE FROM @.sync_approvals WHERE origin = $1 AND counter = $2`
 )
 
 // Ask implements Approvals.
@@ -78,18 +84,50 @@ func approvals(tx store.Tx, query string, args ...any) (all []Approval, err erro
 }
 
 // Decide implements Approvals.
-func (b Book) Decide(ctx context.Context, id sync.ID, state ApprovalState, login, reason string) error {
+func (b Book) Decide(ctx context.Context, id sync.ID, from, to ApprovalState, login, reason string) error {
 	return b.db.Transact(ctx, "decide about "+id.String(), func(tx store.Tx) error {
 		now, err := tx.Now()
 		if err != nil {
 			return err
 		}
-		n, err := tx.Exec(decide, string(id.Origin), int64(id.Counter), string(state), text(login), text(reason), now)
-		if err == nil && n == 0 {
-			err = store.ErrNotFound
+		origin, counter := string(id.Origin), int64(id.Counter)
+		n, err := tx.Exec(decide, origin, counter, string(from), string(to), text(login), text(reason), now)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			held, err := some(tx, readApproval, origin, counter)
+			if err == nil && !held {
+				return store.ErrNotFound
+			}
+			return errors.Join(err, store.ErrStale)
+		}
+		if to != Refused {
+			return nil
+		}
+		known, err := some(tx, isKnown, origin, counter)
+		if err == nil && !known {
+			known, err = some(tx, onItsWay, id.String())
+		}
+		if err == nil && known {
+			err = store.ErrStale
 		}
 		return err
 	})
+}
+
+// unlessRefused returns ErrRefused of a change that somebody refused.
+func unlessRefused(tx store.Tx, id sync.ID) error {
+	origin, counter := string(id.Origin), int64(id.Counter)
+	n, err := tx.Exec(unless, origin, counter)
+	if err != nil || n > 0 {
+		return err
+	}
+	held, err := some(tx, readApproval, origin, counter)
+	if err == nil && held {
+		err = fmt.Errorf("change %s: %w", id, ErrRefused)
+	}
+	return err
 }
 
 // Release implements Approvals.

@@ -26,6 +26,7 @@ type Acceptance struct {
 	Tag     string          // of the intent that ends with it; empty for none
 	Source  string          // whose cursor moves; empty for none
 	Cursor  int64
+	Asked   bool // somebody was asked for an approval: see Accept
 }
 
 // Entry is one change as it was accepted.
@@ -51,9 +52,11 @@ type Changes interface {
 	Known(ctx context.Context, ids []sync.ID) ([]bool, error)
 	// Accept keeps all of them in order, with their deliveries, or nothing. It returns
 	// store.ErrStale if an object is no longer as Outcome.After.Rev says or has an open intent of
-	// another tag, if a change is known already, or if the lease of fence was taken over.
+	// another tag, if a change is known already, or if the lease of fence was taken over, and ErrRefused if
+	// somebody refused one of which he was asked.
 	Accept(ctx context.Context, fence Fence, all ...Acceptance) error
-	// Intend keeps all of the intents, or none. It returns store.ErrStale if one is open for an object.
+	// Intend keeps all of the intents, or none. It returns store.ErrStale if one is open for an object, and
+	// ErrRefused as Accept does.
 	Intend(ctx context.Context, fence Fence, all ...sync.Intent) error
 	// Forget drops the open intents of those objects with those tags; none is no error.
 	Forget(ctx context.Context, all ...sync.Intent) error

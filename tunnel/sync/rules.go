@@ -27,6 +27,7 @@ type Intent struct {
 	Change *Change
 	Via    ServerID // the neighbour that it came from; empty for a decision made here
 	Listed []ServerID
+	Asked  bool // somebody was asked for an approval: it is not kept if he refused; not read again
 }
 
 // Show returns the version that the engine has, or nil.

@@ -74,6 +74,7 @@ type Offered struct {
 	Change    *Change    `json:"change"`
 	Processed []ServerID `json:"processed,omitempty"`
 	Content   []byte     `json:"content,omitempty"` // in a Deliver, of a small put
+	Asked     bool       `json:"-"`                 // somebody here was asked for an approval: see Intent
 }
 
 // Offer asks which changes are wanted. A Deliver is the same with contents, of changes that were

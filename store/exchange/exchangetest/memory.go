@@ -112,6 +112,9 @@ func (m *Memory) Accept(_ context.Context, _ exchange.Fence, all ...exchange.Acc
 		if m.states[s.Object].Rev+ahead[s.Object] != s.Rev || c != nil && m.changes[c.ID] != nil || open && in.Tag != a.Tag {
 			return store.ErrStale
 		}
+		if a.Asked && c != nil && m.held[c.ID].State == exchange.Refused {
+			return exchange.ErrRefused
+		}
 		ahead[s.Object]++
 	}
 	for _, a := range all {
@@ -186,9 +189,13 @@ func (m *Memory) Intend(_ context.Context, _ exchange.Fence, all ...sync.Intent)
 		if _, open := m.intents[in.Object]; open || seen[in.Object] {
 			return store.ErrStale
 		}
+		if in.Asked && m.held[in.Change.ID].State == exchange.Refused {
+			return exchange.ErrRefused
+		}
 		seen[in.Object] = true
 	}
 	for _, in := range all {
+		in.Asked = false
 		m.intents[in.Object] = in
 	}
 	return nil

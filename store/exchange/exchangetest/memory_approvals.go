@@ -52,14 +52,21 @@ func (m *Memory) Approvals(_ context.Context, state exchange.ApprovalState, limi
 }
 
 // Decide implements exchange.Approvals.
-func (m *Memory) Decide(_ context.Context, id sync.ID, state exchange.ApprovalState, login, reason string) error {
+func (m *Memory) Decide(_ context.Context, id sync.ID, from, to exchange.ApprovalState, login, reason string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a := m.held[id]
 	if a.Change == nil {
 		return store.ErrNotFound
 	}
-	a.State, a.Login, a.Reason, a.At = state, login, reason, m.now()
+	late := m.changes[id] != nil
+	for _, in := range m.intents {
+		late = late || in.Tag == id.String()
+	}
+	if a.State != from || to == exchange.Refused && late {
+		return store.ErrStale
+	}
+	a.State, a.Login, a.Reason, a.At = to, login, reason, m.now()
 	m.held[id] = a
 	return nil
 }

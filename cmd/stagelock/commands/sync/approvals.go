@@ -121,6 +121,7 @@ func (sh shell) approveCommand() *cli.Command {
 		Description: "What is approved is that one change: a newer version of the object needs an approval of its own.",
 		Flags: flags.Running(
 			&cli.StringFlag{Name: "author", Usage: "who decides, for the history"},
+			overrule(),
 			&cli.StringFlag{Name: "digest",
 				Usage: "refuse unless the content has that `SHA-256`, as stagelock sync approvals --json prints it"},
 			&cli.StringFlag{Name: "deletes",
@@ -130,7 +131,7 @@ func (sh shell) approveCommand() *cli.Command {
 }
 
 func (sh shell) approve(c *cli.Context) error {
-	o := exchange.Order{Author: c.String("author"), Digest: c.String("digest")}
+	o := exchange.Order{Author: c.String("author"), Digest: c.String("digest"), Overrule: c.Bool("overrule")}
 	if server := c.String("deletes"); server != "" {
 		if _, err := flags.Operands(c); err != nil {
 			return err
@@ -168,10 +169,15 @@ func (sh shell) printed(v any, err error) error {
 	return sh.Print(v)
 }
 
+func overrule() cli.Flag {
+	return &cli.BoolFlag{Name: "overrule", Usage: "also if somebody has decided otherwise, as long as the change is not applied"}
+}
+
 func (sh shell) refuseCommand() *cli.Command {
 	return &cli.Command{
 		Name: "refuse", Usage: "have a change given up that waits for approval; where it was made it is a dead letter", ArgsUsage: "ID",
 		Flags: flags.Running(
+			overrule(),
 			&cli.StringFlag{Name: "reason", Usage: "why; its sender is told"},
 			&cli.StringFlag{Name: "author", Usage: "who decides, for the history"}),
 		Action: func(c *cli.Context) error {
@@ -182,7 +188,7 @@ func (sh shell) refuseCommand() *cli.Command {
 			if c.String("reason") == "" {
 				return flags.Misused(c, "refuse needs --reason")
 			}
-			o := exchange.Order{ID: args[0], Author: c.String("author"), Reason: c.String("reason")}
+			o := exchange.Order{ID: args[0], Author: c.String("author"), Reason: c.String("reason"), Overrule: c.Bool("overrule")}
 			d, err := ask[exchange.Done](sh, c, "refuse", o)
 			if err != nil || sh.JSON {
 				return sh.printed(d, err)

@@ -33,6 +33,7 @@ var cures = map[string]string{
 	"no-conflict": "see stagelock sync conflicts",
 	"no-version":  "see stagelock sync conflicts for the servers whose versions there are",
 	"moved":       "look at it again with stagelock sync diff, and decide again",
+	"decided":     "see stagelock sync approvals --state refused (or approved); --overrule decides anew",
 	"unknown":     "see stagelock sync log, stagelock sync status and stagelock sync approvals",
 	"input":       "see --help",
 	"denied":      "see sync.peers in the configuration of this gateway",
@@ -49,7 +50,7 @@ func told(err error) error {
 		return &term.AgainError{Msg: f.Message, Cure: cures[f.Code]}
 	case errors.As(err, &f) && f.Code == "peer":
 		return &term.UnavailableError{Msg: f.Message, Cure: cures[f.Code]}
-	case errors.As(err, &f) && (f.Code == "elsewhere" || f.Code == "denied"):
+	case errors.As(err, &f) && (f.Code == "elsewhere" || f.Code == "denied" || f.Code == "decided"):
 		return &term.DeniedError{Msg: f.Message, Cure: cures[f.Code]}
 	case errors.As(err, &f):
 		return &term.DataError{Msg: f.Message, Cure: cures[f.Code]}

@@ -68,9 +68,9 @@ func decided(t *testing.T, p *place) {
 	ctx := t.Context()
 	a, b := made(0, 1, "s/page/a"), made(0, 2, "s/page/b")
 	must(t, p.Ask(ctx, serverOf(3), a, b))
-	wantErr(t, "of what is not held", p.Decide(ctx, sync.ID{Origin: serverOf(0), Counter: 3}, exchange.Approved, "ann", ""),
-		store.ErrNotFound)
-	must(t, p.Decide(ctx, a.ID, exchange.Refused, "ann", "not 'yet'"))
+	none := sync.ID{Origin: serverOf(0), Counter: 3}
+	wantErr(t, "of what is not held", p.Decide(ctx, none, exchange.Asked, exchange.Approved, "ann", ""), store.ErrNotFound)
+	must(t, p.Decide(ctx, a.ID, exchange.Asked, exchange.Refused, "ann", "not 'yet'"))
 	p.reopen()
 	p.wantListed("refused", exchange.Refused, a.ID)
 	p.wantListed("asked", exchange.Asked, b.ID)
@@ -83,12 +83,12 @@ func decided(t *testing.T, p *place) {
 		got.Change.Object != a.Object {
 		t.Errorf("held %+v", got)
 	}
-	must(t, p.Decide(ctx, a.ID, exchange.Approved, "bob", ""))
+	must(t, p.Decide(ctx, a.ID, exchange.Refused, exchange.Approved, "bob", ""))
 	p.wantListed("approved after all", exchange.Approved, a.ID)
 	must(t, p.Release(ctx, a.ID, sync.ID{Origin: serverOf(9), Counter: 9}))
 	must(t, p.Release(ctx))
 	p.wantListed("released", "", b.ID)
-	wantErr(t, "of what was released", p.Decide(ctx, a.ID, exchange.Approved, "bob", ""), store.ErrNotFound)
+	wantErr(t, "of what was released", p.Decide(ctx, a.ID, exchange.Approved, exchange.Refused, "bob", ""), store.ErrNotFound)
 	must(t, p.Ask(ctx, serverOf(4), other))
 	p.wantListed("held anew", exchange.Asked, b.ID, other.ID)
 }

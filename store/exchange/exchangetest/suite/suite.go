@@ -73,7 +73,8 @@ func Test(t *testing.T, open Opener) {
 		{"acknowledge", acknowledge}, {"baseline", baseline}, {"targets", targets}, {"retry and drop", retryAndDrop},
 		{"prune", prune}, {"servers and names", servers}, {"named contents", named},
 		{"contents of held changes", namedByApproval}, {"two at once", twoAtOnce},
-		{"held changes", held}, {"decisions", decided}, {"held behind nobody", heldBehindNobody},
+		{"held changes", held}, {"decisions", decided}, {"decided at once", decidedAtOnce}, {"refused and taken", refusedAndTaken},
+		{"refused or taken", refusedOrTaken}, {"held behind nobody", heldBehindNobody},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &place{t: t, clock: &Clock{}, dir: t.TempDir(), open: open}
@@ -529,8 +530,8 @@ func namedByApproval(t *testing.T, p *place) {
 	}
 	must(t, p.Ask(t.Context(), serverOf(2), asked))
 	waits(true, "it waits for approval")
-	must(t, p.Decide(t.Context(), asked.ID, exchange.Approved, "x", ""))
+	must(t, p.Decide(t.Context(), asked.ID, exchange.Asked, exchange.Approved, "x", ""))
 	waits(true, "approved")
-	must(t, p.Decide(t.Context(), asked.ID, exchange.Refused, "x", ""))
+	must(t, p.Decide(t.Context(), asked.ID, exchange.Approved, exchange.Refused, "x", ""))
 	waits(false, "refused")
 }
