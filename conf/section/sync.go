@@ -33,5 +33,5 @@ type SyncPeer struct {
 	Paths     []string `yaml:"paths" doc:"Where objects that are exchanged with it lie: a site, or site/kind, or more of the name that stagelock sync log prints. Everywhere if empty."`
 	Approve   []string `yaml:"approve" doc:"Kinds of objects whose changes somebody must approve here, with stagelock sync approve, before they are applied."`
 	Deletes   bool     `yaml:"deletes" default:"false" doc:"It may delete objects here."`
-	PerHour   int      `yaml:"max_deletes_per_hour" default:"50" min:"0" doc:"How many it may delete in an hour; more stops its queue until somebody looks."`
+	PerHour   int      `yaml:"max_deletes_per_hour" default:"50" min:"0" doc:"How many it may delete in an hour, at all gateways of this server together; more stops its queue until somebody looks."`
 }

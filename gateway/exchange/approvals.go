@@ -192,7 +192,9 @@ func (x *Exchange) letDelete(ctx context.Context, o Order) (any, error) {
 	if !there || !p.Deletes {
 		return nil, &Failure{Code: "denied", Message: fmt.Sprintf("%q may delete nothing here: see deletes in sync.peers", o.Target)}
 	}
-	x.inbox.LetDelete(id)
+	if err := x.cfg.Book.Renew(ctx, id); err != nil {
+		return nil, err
+	}
 	x.cfg.Log.WithField("peer", string(id)).WithField("by", sync.Line(o.Author)).
 		Warn("a peer may delete as much again in the hour to come")
 	return Done{N: p.PerHour}, nil

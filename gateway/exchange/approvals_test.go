@@ -112,6 +112,42 @@ func TestApprovalsAreListedAndDecided(t *testing.T) {
 	}
 }
 
+// TestTwoGatewaysCountDeletionsTogether: a neighbour whose calls a balancer gives to either may delete no more, and is
+// let go on by either.
+func TestTwoGatewaysCountDeletionsTogether(t *testing.T) {
+	s := newShop(t)
+	first := &place{t: t, exchange: s.exchange}
+	second := &place{t: t, exchange: s.started()}
+	for _, p := range []*place{first, second} { // what waits for approval reaches no engine
+		p.may(func(q *inbox.Peer) { q.Approve, q.Deletes, q.PerHour = []string{"article"}, true, 3 })
+	}
+	var deletions []*sync.Change
+	for k := range uint64(6) {
+		c := theirs(k, sync.Object(fmt.Sprint("s/article/", k)), "")
+		c.Op, c.Payload = sync.Delete, sync.Digest{}
+		c.Sign(keyOf(2))
+		deletions = append(deletions, c)
+	}
+	want := func(k int, p *place, reason string) {
+		t.Helper()
+		if got := p.send(deletions[k], "").Reason; got != reason {
+			t.Errorf("deletion %d: %q, want %q", k, got, reason)
+		}
+	}
+	want(1, first, "exchange.approval")
+	want(2, second, "exchange.approval")
+	want(2, first, "exchange.approval") // a second time, and counts once
+	want(3, first, "exchange.approval")
+	want(4, second, inbox.ReasonDeletes)
+	want(5, first, inbox.ReasonDeletes)
+	var done exchange.Done
+	if code := first.ask("approve", exchange.Order{Deletes: true, Target: string(serverOf(2))}, &done); code != "" {
+		t.Errorf("let go on: %q", code)
+	}
+	want(4, second, "exchange.approval")
+	want(5, first, "exchange.approval")
+}
+
 // TestTheRulesOfNowCountForWhatWaits: less than before refuses what was held, and more lets others be sent.
 func TestTheRulesOfNowCountForWhatWaits(t *testing.T) {
 	p := newPlace(t)

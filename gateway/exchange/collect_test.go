@@ -67,12 +67,19 @@ func (s *shop) open() {
 	folder, err := blobs.Open(filepath.Join(s.dir, "blobs"))
 	s.must(err)
 	s.book, s.blobs = stored.NewBook(s.db), blobs.NewShelf(s.db, folder)
+	s.exchange = s.started()
+}
+
+// started is the exchange of a process.
+func (s *shop) started() *exchange.Exchange {
+	s.t.Helper()
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	s.exchange, err = exchange.New(exchange.Config{Name: "live", Key: keyOf(1), Source: nobody{}, Book: s.book, Blobs: s.blobs,
+	x, err := exchange.New(exchange.Config{Name: "live", Key: keyOf(1), Source: nobody{}, Book: s.book, Blobs: s.blobs,
 		Nonces: nonces{}, Peers: []exchange.Peer{{Peer: inbox.Peer{ID: serverOf(2), Sends: true, Kinds: []string{"article"}}}},
 		Interval: time.Second, Log: logrus.NewEntry(log), Now: time.Now, Pause: func(p string) { s.paused(p) }})
 	s.must(err)
+	return x
 }
 
 // age makes everything that is kept now two days older.

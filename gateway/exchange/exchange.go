@@ -39,6 +39,7 @@ type Book interface {
 	exchange.Changes
 	exchange.Deliveries
 	exchange.Approvals
+	exchange.Allowances
 }
 
 // Config is what an Exchange is built from. All fields but Lead, Noted, Refused, Decided and Pause are needed.
@@ -125,9 +126,9 @@ func New(c Config) (*Exchange, error) {
 		return nil, err
 	}
 	x.inbox, err = inbox.New(inbox.Config{
-		Key: c.Key, Peers: x.senders, Origins: c.Origins, Receiver: x.gate, Blobs: c.Blobs, Changes: c.Book,
-		Deliveries: c.Book,
-		Nonces:     c.Nonces, Hello: x.hello, Met: x.far.Met, Refused: c.Refused, Now: c.Now, Pause: pause,
+		Key: c.Key, Peers: x.senders, Origins: c.Origins, Receiver: x.gate, Blobs: c.Blobs,
+		Deliveries: c.Book, Allowances: c.Book,
+		Nonces: c.Nonces, Hello: x.hello, Met: x.far.Met, Refused: c.Refused, Now: c.Now, Pause: pause,
 		Shown: x.page,
 	})
 	if err != nil {

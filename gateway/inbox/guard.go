@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	stdsync "sync"
@@ -50,12 +49,6 @@ const (
 	ReasonSize      = "exchange.size"
 	ReasonBusy      = "exchange.busy"
 )
-
-// guard holds changes against what a peer may do.
-type guard struct {
-	mu      stdsync.Mutex // guards deleted
-	deleted map[sync.ServerID]map[sync.ID]time.Time
-}
 
 // Refuses returns why a change is not taken from p, and false if it is.
 func (in *Inbox) Refuses(p Peer, c *sync.Change) (sync.Answer, bool) {
@@ -128,13 +121,6 @@ func (p Peer) at(setting string) string {
 	return text + ", " + p.Where(setting)
 }
 
-// LetDelete has a peer begin anew with the deletions that it may send in an hour.
-func (in *Inbox) LetDelete(peer sync.ServerID) {
-	in.guard.mu.Lock()
-	defer in.guard.mu.Unlock()
-	in.guard.deleted[peer] = map[sync.ID]time.Time{}
-}
-
 // tooMany is the answer to a deletion that is more than p may send in an hour.
 func (p Peer) tooMany(id sync.ID) sync.Answer {
 	return sync.Answer{ID: id, Status: sync.StatusRefused, Class: sync.ClassOperator, Reason: ReasonDeletes,
@@ -142,59 +128,27 @@ func (p Peer) tooMany(id sync.ID) sync.Answer {
 			"stagelock sync approve --deletes %s", p.PerHour, p.at("max_deletes_per_hour"), p.ID)}
 }
 
-// mostPast is how many changes are looked through for what was deleted in the hour before a start.
-const mostPast = 5000
-
-// remember counts, before the first deletion that a peer sends to this process, those that it sent in the hour before.
-func (in *Inbox) remember(ctx context.Context, p Peer, o sync.Offer) error {
-	deletes := slices.ContainsFunc(o.Changes, func(c sync.Offered) bool { return c.Change.Op == sync.Delete })
-	if !deletes || in.guard.counts(p.ID) {
-		return nil
-	}
-	past, err := in.cfg.Changes.History(ctx, "", mostPast)
-	if err != nil {
-		return err
-	}
-	all := map[sync.ID]time.Time{}
-	for _, e := range past {
-		if e.Via == p.ID && e.Change.Op == sync.Delete {
-			all[e.Change.ID] = e.At
+// spend refuses those of the changes that delete more than p may in this hour. One that is tried again, such as
+// that of a folder that is not empty yet, counts once.
+func (in *Inbox) spend(ctx context.Context, p Peer, o sync.Offer, all []sync.Answer) error {
+	var ids []sync.ID
+	var at []int
+	for i, c := range o.Changes {
+		if all[i].Status == "" && c.Change.Op == sync.Delete {
+			ids, at = append(ids, c.Change.ID), append(at, i)
 		}
 	}
-	in.guard.begin(p.ID, all)
-	return nil
-}
-
-// counts reports whether what a peer deletes is counted already.
-func (g *guard) counts(id sync.ServerID) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.deleted[id] != nil
-}
-
-func (g *guard) begin(id sync.ServerID, all map[sync.ID]time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.deleted[id] == nil {
-		g.deleted[id] = all
+	if len(ids) == 0 {
+		return nil
 	}
-}
-
-// spend reports whether p may delete by that change in this hour. One that is tried again, such as
-// that of a folder that is not empty yet, counts once.
-func (g *guard) spend(p Peer, id sync.ID, now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	all := g.deleted[p.ID]
-	maps.DeleteFunc(all, func(_ sync.ID, t time.Time) bool { return now.Sub(t) >= time.Hour })
-	if _, again := all[id]; again {
-		return true
+	may, err := in.cfg.Allowances.Spend(ctx, p.ID, p.PerHour, ids...)
+	for k, ok := range may {
+		if err == nil && !ok {
+			all[at[k]] = p.tooMany(ids[k])
+			in.cfg.Refused(p.ID, o.Changes[at[k]].Change, all[at[k]])
+		}
 	}
-	if len(all) >= p.PerHour {
-		return false
-	}
-	all[id] = now
-	return true
+	return err
 }
 
 // reservations keep two neighbours from sending the same content at once.

@@ -37,8 +37,8 @@ type Config struct {
 	Origins    []sync.ServerID // servers that are no neighbours and whose changes are taken
 	Receiver   Receiver
 	Blobs      exchange.Blobs
-	Changes    exchange.Changes
 	Deliveries exchange.Deliveries
+	Allowances exchange.Allowances
 	Nonces     store.Nonces
 	Hello      func(ctx context.Context, to sync.ServerID) (sync.Hello, error)
 	Met        func(other sync.ServerID, h sync.Hello)                // told of every hello of another
@@ -53,14 +53,13 @@ type Config struct {
 type Inbox struct {
 	cfg      Config
 	self     sync.ServerID
-	guard    guard
 	reserved reservations
 }
 
 // New returns an Inbox.
 func New(c Config) (*Inbox, error) {
 	if len(c.Key) != ed25519.PrivateKeySize || c.Receiver == nil || c.Peers == nil || c.Blobs == nil ||
-		c.Changes == nil || c.Deliveries == nil || c.Nonces == nil || c.Hello == nil || c.Shown == nil || c.Met == nil ||
+		c.Deliveries == nil || c.Allowances == nil || c.Nonces == nil || c.Hello == nil || c.Shown == nil || c.Met == nil ||
 		c.Refused == nil || c.Now == nil {
 		return nil, errors.New("inbox: a part of its configuration is missing")
 	}
@@ -68,7 +67,6 @@ func New(c Config) (*Inbox, error) {
 		c.Pause = func(string) {}
 	}
 	in := &Inbox{cfg: c, self: sync.IDOf(c.Key.Public().(ed25519.PublicKey))}
-	in.guard = guard{deleted: map[sync.ServerID]map[sync.ID]time.Time{}}
 	in.reserved.all = map[sync.ID]reservation{}
 	return in, nil
 }
@@ -283,17 +281,12 @@ func (in *Inbox) deliver(ctx context.Context, r request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := in.remember(ctx, r.peer, o); err != nil {
+	if err := in.spend(ctx, r.peer, o, all); err != nil {
 		return nil, err
 	}
 	var contents [][]byte
 	for i, c := range o.Changes {
 		if all[i].Status != "" {
-			continue
-		}
-		if c.Change.Op == sync.Delete && !in.guard.spend(r.peer, c.Change.ID, in.cfg.Now()) {
-			all[i] = r.peer.tooMany(c.Change.ID)
-			in.cfg.Refused(r.peer.ID, c.Change, all[i])
 			continue
 		}
 		if c.Content == nil && c.Change.Op == sync.Put && c.Change.Size == 0 {

@@ -100,7 +100,7 @@ func (p *place) start() {
 	p.t.Helper()
 	var err error
 	p.inbox, err = inbox.New(inbox.Config{Key: keyOf(1), Peers: func() []inbox.Peer { return p.peers }, Receiver: p.receiver,
-		Blobs: p.blobs, Changes: p.book, Deliveries: p.book, Nonces: nonces{}, Now: func() time.Time { return p.now },
+		Blobs: p.blobs, Deliveries: p.book, Allowances: p.book, Nonces: nonces{}, Now: func() time.Time { return p.now },
 		Hello: func(context.Context, sync.ServerID) (sync.Hello, error) {
 			return sync.Hello{Name: "live", Versions: []int{sync.Version}}, nil
 		},

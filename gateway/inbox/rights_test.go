@@ -1,13 +1,11 @@
 package inbox_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/inbox"
-	"github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
 
@@ -92,6 +90,14 @@ func TestTheRulesOfNowCount(t *testing.T) {
 	}
 }
 
+// let has a peer begin anew with its deletions.
+func (p *place) let(peer byte) {
+	p.t.Helper()
+	if err := p.book.Renew(p.t.Context(), serverOf(peer)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // TestDeletionsGoOn where somebody looked and lets them: as many again, and no more.
 func TestDeletionsGoOn(t *testing.T) {
 	p := newPlace(t, as)
@@ -109,11 +115,11 @@ func TestDeletionsGoOn(t *testing.T) {
 			t.Errorf("%+v, want %q", got, want)
 		}
 	}
-	p.inbox.LetDelete(serverOf(3))
+	p.let(3)
 	if got := gone(3); got.Reason != inbox.ReasonDeletes {
 		t.Errorf("another was let: %+v", got)
 	}
-	p.inbox.LetDelete(serverOf(2))
+	p.let(2)
 	for k, want := range map[uint64]string{3: "", 4: ""} {
 		if got := gone(k); got.Reason != want {
 			t.Errorf("deletion %d: %+v", k, got)
@@ -127,16 +133,9 @@ func TestDeletionsGoOn(t *testing.T) {
 // TestARestartForgetsNoDeletion: what a peer deleted in the hour before counts, until the hour is over.
 func TestARestartForgetsNoDeletion(t *testing.T) {
 	p := newPlace(t, as)
-	kept := func(via byte, k uint64, text string) {
-		c := p.change(via, k, sync.Object(fmt.Sprint("s/article/", via, k)), text)
-		out := sync.Receive(sync.State{Object: c.Object}, c, sync.Policy{})
-		if err := p.book.Accept(t.Context(), exchange.Fence{}, exchange.Acceptance{Outcome: &out, Via: serverOf(via)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	kept(2, 1, "")
-	kept(2, 2, "text") // deletes nothing
-	kept(3, 1, "")
+	p.deliver(2, "deliver", sync.Offered{Change: p.change(2, 1, "s/article/1", "")})
+	p.deliver(2, "deliver", sync.Offered{Change: p.change(2, 2, "s/article/2", "text"), Content: []byte("text")}) // deletes nothing
+	p.deliver(3, "deliver", sync.Offered{Change: p.change(3, 1, "s/article/3", "")})
 	p.start()
 	gone := func(k uint64) string {
 		return p.deliver(2, "deliver", sync.Offered{Change: p.change(2, k, "s/article/a", "")})[0].Reason
@@ -148,7 +147,7 @@ func TestARestartForgetsNoDeletion(t *testing.T) {
 		t.Errorf("the third of two: %q", got)
 	}
 	p.start()
-	p.inbox.LetDelete(serverOf(2))
+	p.let(2)
 	if got := gone(4); got != "" {
 		t.Errorf("let after a restart: %s", got)
 	}

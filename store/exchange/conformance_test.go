@@ -23,14 +23,14 @@ func TestSQLite(t *testing.T) {
 			t.Fatal(err)
 		}
 		book := exchange.NewBook(db)
-		return suite.Place{Changes: book, Deliveries: book, Approvals: book, Leases: db.Leases(), Close: db.Close}
+		return suite.Place{Changes: book, Deliveries: book, Approvals: book, Allowances: book, Leases: db.Leases(), Close: db.Close}
 	})
 }
 
 func TestMemory(t *testing.T) {
 	suite.Test(t, func(_ testing.TB, _ string, clock *suite.Clock) suite.Place {
 		m := exchangetest.NewMemory(clock.Now)
-		return suite.Place{Changes: m, Deliveries: m, Approvals: m, Close: func() error { return nil }, Lost: true}
+		return suite.Place{Changes: m, Deliveries: m, Approvals: m, Allowances: m, Close: func() error { return nil }, Lost: true}
 	})
 }
 
@@ -48,7 +48,7 @@ func suites(t *testing.T, url string, pooler bool) {
 			t.Fatal(err)
 		}
 		book := exchange.NewBook(db)
-		return suite.Place{Changes: book, Deliveries: book, Approvals: book, Leases: db.Leases(), Close: db.Close}
+		return suite.Place{Changes: book, Deliveries: book, Approvals: book, Allowances: book, Leases: db.Leases(), Close: db.Close}
 	})
 }
 

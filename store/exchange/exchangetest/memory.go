@@ -34,6 +34,7 @@ type Memory struct {
 	servers    map[sync.ServerID]exchange.Server
 	blobs      map[sync.Digest][]byte
 	held       map[sync.ID]exchange.Approval
+	deleted    map[sync.ServerID]map[sync.ID]time.Time
 }
 
 var (
@@ -47,7 +48,7 @@ func NewMemory(now func() time.Time) *Memory {
 	return &Memory{now: now, states: map[sync.Object]sync.State{}, changes: map[sync.ID]*exchange.Entry{},
 		intents: map[sync.Object]sync.Intent{}, cursors: map[string]int64{}, have: map[sync.ServerID]uint64{},
 		targets: map[sync.ServerID]exchange.Target{}, servers: map[sync.ServerID]exchange.Server{}, blobs: map[sync.Digest][]byte{},
-		held: map[sync.ID]exchange.Approval{}}
+		held: map[sync.ID]exchange.Approval{}, deleted: map[sync.ServerID]map[sync.ID]time.Time{}}
 }
 
 // Object implements exchange.Changes.

@@ -34,6 +34,7 @@ type Place struct {
 	exchange.Changes
 	exchange.Deliveries
 	exchange.Approvals
+	exchange.Allowances
 	Leases store.Leases // nil: there are none
 	Close  func() error
 	Lost   bool // what was kept is gone after Close
@@ -75,6 +76,7 @@ func Test(t *testing.T, open Opener) {
 		{"contents of held changes", namedByApproval}, {"two at once", twoAtOnce},
 		{"held changes", held}, {"decisions", decided}, {"decided at once", decidedAtOnce}, {"refused and taken", refusedAndTaken},
 		{"refused or taken", refusedOrTaken}, {"held behind nobody", heldBehindNobody},
+		{"allowances", spent}, {"allowances at once", spentAtOnce},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &place{t: t, clock: &Clock{}, dir: t.TempDir(), open: open}
