@@ -17,8 +17,9 @@ import (
 	"github.com/stagelock/stagelock/store/postgres/postgrestest"
 )
 
-// shared has the gateways of a server share a database, and returns its second gateway.
-func (w *network) shared(s *server) (twin *server) {
+// postgres starts a database server, and returns the configuration of a gateway of that name that keeps everything there,
+// in a schema. It ends after the gateways of those servers.
+func (w *network) postgres(all ...*server) (of func(node, schema string) string) {
 	w.t.Helper()
 	db, err := postgrestest.Start(w.t.Context())
 	if errors.Is(err, postgrestest.ErrMissing) {
@@ -26,24 +27,41 @@ func (w *network) shared(s *server) (twin *server) {
 	}
 	check(w.t, err)
 	w.t.Cleanup(func() {
-		if s.stop != nil { // it says to the database that it leaves
-			s.stop()
+		for _, s := range all {
+			if s.stop != nil { // it says to the database that it leaves
+				s.stop()
+			}
 		}
 		check(w.t, db.Close())
 	})
 	key := filepath.Join(w.t.TempDir(), "cluster.key")
 	check(w.t, os.WriteFile(key, []byte(strings.Repeat("0f", 32)), 0o600))
-	of := func(name string) string {
+	return func(node, schema string) string {
 		return fmt.Sprintf("store: postgres\ncluster:\n  node: %s\n  key_file: %q\n  lease: 3s\n  patience: 1s\n"+
-			"  drain_notice: 10ms\n  postgres: { url: { value: %q } }\n", name, key, db.URL())
+			"  drain_notice: 10ms\n  postgres: { url: { value: %q }, schema: %s }\n", node, key, db.URL(), schema)
 	}
+}
+
+// onPostgres has every server keep its state in a schema of its own.
+func (w *network) onPostgres() {
+	w.t.Helper()
+	of := w.postgres(w.servers...)
+	for i, s := range w.servers {
+		s.more = of("gate", fmt.Sprint("server", i))
+	}
+}
+
+// shared has the gateways of a server share a database, and returns its second gateway.
+func (w *network) shared(s *server) (twin *server) {
+	w.t.Helper()
+	of := w.postgres(s)
 	copied := *s
 	twin = &copied
 	twin.dir = w.t.TempDir()
 	b, err := os.ReadFile(node.DataDir(s.dir).SyncKey())
 	check(w.t, err)
 	check(w.t, os.WriteFile(node.DataDir(twin.dir).SyncKey(), b, 0o600))
-	s.more, twin.more = of("gate-a"), of("gate-b")
+	s.more, twin.more = of("gate-a", "shared"), of("gate-b", "shared")
 	twin.settle()
 	return twin
 }

@@ -15,6 +15,9 @@ import (
 // syncKills is how often a gateway is killed at each point.
 var syncKills = flag.Int("kills", 1, "how often a gateway is killed at each point, in a star and in a mesh")
 
+// postgresKills is the same of a pair on PostgreSQL.
+var postgresKills = flag.Int("postgreskills", 1, "how often a gateway of a pair on PostgreSQL is killed at each point")
+
 const hot = "hot" // the article that everybody edits
 
 // TestKill: gateways are killed between any two writes, again and again while people write on all servers.
@@ -23,17 +26,30 @@ const hot = "hot" // the article that everybody edits
 func TestKill(t *testing.T) {
 	for name, links := range map[string][][]int{"star": starLinks, "mesh": meshLinks} {
 		t.Run(name, func(t *testing.T) {
-			k := newKills(t, links)
-			for n := range *syncKills {
-				for i, point := range exchange.Points() {
-					k.kill((i+n)%len(links), point, int64(1+(n+i)%3))
-				}
-			}
-			k.judge()
-			t.Logf("%d kills: %d edits, %d decisions; 0 loops, 0 lost, 0 taken twice, 0 different, 0 overwritten, 0 stuck",
-				k.kills, k.edits, k.decisions())
+			newKills(t, newNetwork(t, links)).all(*syncKills)
 		})
 	}
+}
+
+// TestKillOnPostgres: the same of a pair whose servers keep their state in a database, where a gateway that dies leaves
+// its lease behind.
+func TestKillOnPostgres(t *testing.T) {
+	w := newNetwork(t, pairLinks)
+	w.onPostgres()
+	newKills(t, w).all(*postgresKills)
+}
+
+// all kills gateways in turn that often at each point, and judges.
+func (k *kills) all(times int) {
+	k.t.Helper()
+	for n := range times {
+		for i, point := range exchange.Points() {
+			k.kill((i+n)%len(k.servers), point, int64(1+(n+i)%3))
+		}
+	}
+	k.judge()
+	k.t.Logf("%d kills: %d edits, %d decisions; 0 loops, 0 lost, 0 taken twice, 0 different, 0 overwritten, 0 stuck",
+		k.kills, k.edits, k.decisions())
 }
 
 // kills is a network of gateways that die, and what people wrote.
@@ -43,8 +59,9 @@ type kills struct {
 	texts               map[string]string // by article, but for the hot one
 }
 
-func newKills(t *testing.T, links [][]int) *kills {
-	k := &kills{network: newNetwork(t, links), texts: map[string]string{}}
+func newKills(t *testing.T, w *network) *kills {
+	t.Helper()
+	k := &kills{network: w, texts: map[string]string{}}
 	for _, s := range k.servers {
 		k.launch(s, "", 0)
 	}
