@@ -144,12 +144,6 @@ func (g *Gate) declined(ctx context.Context, c *sync.Change) sync.Answer {
 	return g.answer(declined, c, now[0])
 }
 
-// Waiting counts what nobody has decided about.
-func (g *Gate) Waiting(ctx context.Context) (int, error) {
-	all, err := g.List(ctx, exchange.Asked)
-	return len(all), err
-}
-
 // List returns what is held in a state, or in any if it is empty: the oldest first. What is known by now is not held
 // any more.
 func (g *Gate) List(ctx context.Context, state exchange.ApprovalState) ([]exchange.Approval, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/approval"
@@ -41,8 +42,38 @@ func (x *Exchange) newGate() (*approval.Gate, error) {
 		Held: func(via sync.ServerID, ch *sync.Change) {
 			c.Noted(replica.Note{What: "asked", Change: ch, Via: via})
 		},
-		Decided: c.Decided,
+		Decided: func(a exchange.Approval) {
+			x.decisions.add(a)
+			c.Decided(a)
+		},
 	})
+}
+
+// Decided counts what people decided on this gateway since it started.
+type Decided struct {
+	Approved int64 `json:"approved"`
+	Refused  int64 `json:"refused"`
+}
+
+// decisions is the count as it goes on.
+type decisions struct{ approved, refused atomic.Int64 }
+
+func (d *decisions) add(a exchange.Approval) {
+	if a.State == exchange.Refused {
+		d.refused.Add(1)
+	} else {
+		d.approved.Add(1)
+	}
+}
+
+// waiting writes what waits for approval, and what was decided.
+func (x *Exchange) waiting(ctx context.Context, s *Status) error {
+	all, err := x.gate.List(ctx, exchange.Asked)
+	if s.Approvals = len(all); len(all) > 0 {
+		s.Asked = all[0].At
+	}
+	s.Decided = Decided{Approved: x.decisions.approved.Load(), Refused: x.decisions.refused.Load()}
+	return err
 }
 
 // refuses holds a change that came earlier against what its peer may do now.

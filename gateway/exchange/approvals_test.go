@@ -75,7 +75,7 @@ func TestApprovalsAreListedAndDecided(t *testing.T) {
 		t.Errorf("held %+v", h)
 	}
 	var s exchange.Status
-	if p.ask("status", exchange.Order{}, &s); s.Approvals != 1 {
+	if p.ask("status", exchange.Order{}, &s); s.Approvals != 1 || !s.Asked.Equal(held[0].Since) || s.Decided != (exchange.Decided{}) {
 		t.Errorf("status %+v", s)
 	}
 	var content exchange.Order
@@ -105,6 +105,10 @@ func TestApprovalsAreListedAndDecided(t *testing.T) {
 	}
 	if a := p.send(c, "text"); a.Class != sync.ClassNever || a.Text != "it was refused on live by ann : not now" {
 		t.Errorf("sent again: %+v", a)
+	}
+	s = exchange.Status{}
+	if p.ask("status", exchange.Order{}, &s); s.Approvals != 0 || !s.Asked.IsZero() || s.Decided != (exchange.Decided{Refused: 1}) {
+		t.Errorf("status %+v", s)
 	}
 	held = nil
 	if p.ask("approvals", exchange.Order{State: "refused"}, &held); len(held) != 1 || held[0].Reason != "not now" {

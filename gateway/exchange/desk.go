@@ -27,7 +27,9 @@ type Status struct {
 	Conflicts int                 `json:"conflicts"`
 	Here      int                 `json:"here"` // of them, to be decided on this server
 	Dead      int                 `json:"dead"`
-	Approvals int                 `json:"approvals"` // changes that somebody must approve here
+	Approvals int                 `json:"approvals"`      // changes that somebody must approve here
+	Asked     time.Time           `json:"asked,omitzero"` // since when the oldest of them waits
+	Decided   Decided             `json:"decided"`
 	Have      []Counter           `json:"have"`
 	Servers   []ServerStatus      `json:"servers"`
 	Links     []sync.ServerID     `json:"links"` // to which changes of this server go
@@ -280,7 +282,7 @@ func (x *Exchange) status(ctx context.Context, _ Order) (any, error) {
 	if s.Servers, err = x.servers(ctx); err != nil {
 		return nil, err
 	}
-	if s.Approvals, err = x.gate.Waiting(ctx); err != nil {
+	if err := x.waiting(ctx, &s); err != nil {
 		return nil, err
 	}
 	conflicts, err := x.cfg.Book.Conflicts(ctx)

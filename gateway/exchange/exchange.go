@@ -80,18 +80,19 @@ const workers = 16
 
 // Exchange is safe for concurrent use.
 type Exchange struct {
-	cfg     Config
-	peers   atomic.Pointer[[]Peer] // as the rules of now are
-	replica *replica.Replica
-	gate    *approval.Gate
-	inbox   *inbox.Inbox
-	outbox  *outbox.Outbox
-	clients map[sync.ServerID]*outbox.Client // of those that changes go to
-	pull    chan struct{}                    // somebody asks for a look into the journal
-	ripe    chan struct{}                    // and at what was approved
-	far     far.Servers
-	figures atomic.Pointer[Status] // as they were a while ago
-	pause   func(point string)
+	cfg       Config
+	peers     atomic.Pointer[[]Peer] // as the rules of now are
+	replica   *replica.Replica
+	gate      *approval.Gate
+	inbox     *inbox.Inbox
+	outbox    *outbox.Outbox
+	clients   map[sync.ServerID]*outbox.Client // of those that changes go to
+	pull      chan struct{}                    // somebody asks for a look into the journal
+	ripe      chan struct{}                    // and at what was approved
+	far       far.Servers
+	figures   atomic.Pointer[Status] // as they were a while ago
+	decisions decisions
+	pause     func(point string)
 
 	collector *collector.Collector
 	lead      *lead.Lead

@@ -87,6 +87,22 @@ func TestReadings(t *testing.T) {
 		}, []string{`{target="a"} 90`, `{target="b"} 0`, `{target="c"} 0`}},
 		{"conflicts here and elsewhere", "sync_conflicts", func(s *status.Status) { s.Sync = &status.Sync{Conflicts: 5, Here: 2} },
 			[]string{`{where="elsewhere"} 3`, `{where="here"} 2`}},
+		{"approvals", "sync_approvals", func(s *status.Status) { s.Sync = &status.Sync{Approvals: 4} }, []string{"4"}},
+		{"how long the oldest waits for approval", "sync_approvals_oldest_seconds", func(s *status.Status) {
+			s.Now = at
+			s.Sync = &status.Sync{Approvals: 4, Asked: at.Add(-time.Hour)}
+		}, []string{"3600"}},
+		{"nothing to approve", "sync_approvals_oldest_seconds", func(s *status.Status) {
+			s.Now = at
+			s.Sync = &status.Sync{}
+		}, []string{"0"}},
+		{"asked by a clock ahead", "sync_approvals_oldest_seconds", func(s *status.Status) {
+			s.Now = at
+			s.Sync = &status.Sync{Asked: at.Add(time.Hour)}
+		}, []string{"0"}},
+		{"what was decided", "sync_approvals_decided_total",
+			func(s *status.Status) { s.Sync = &status.Sync{Decided: map[string]int64{"approved": 5, "refused": 0}} },
+			[]string{`{result="approved"} 5`, `{result="refused"} 0`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := state()

@@ -112,10 +112,7 @@ var readings = []reading{
 		ofTargets(func(t *status.Target, _ time.Time) float64 { return truth(t.State == "operator") }), "target"),
 	gauge("sync_oldest_seconds", "For how long the oldest change waits that a server is still to get.",
 		ofTargets(func(t *status.Target, now time.Time) float64 {
-			if t.Oldest.IsZero() {
-				return 0
-			}
-			return max(0, now.Sub(t.Oldest).Seconds())
+			return since(t.Oldest, now)
 		}), "target"),
 	gauge("sync_conflicts", "Objects that were edited on two servers at once and are to be decided, here or elsewhere.",
 		func(s *status.Status, emit func(float64, ...string)) {
@@ -124,12 +121,39 @@ var readings = []reading{
 				emit(float64(s.Sync.Conflicts-s.Sync.Here), "elsewhere")
 			}
 		}, "where"),
+	gauge("sync_approvals", "Changes of other servers that wait until somebody here approves them.",
+		ofSync(func(s *status.Sync, _ time.Time) float64 { return float64(s.Approvals) })),
+	gauge("sync_approvals_oldest_seconds", "For how long the oldest change waits that somebody here is to approve.",
+		ofSync(func(s *status.Sync, now time.Time) float64 { return since(s.Asked, now) })),
+	counter("sync_approvals_decided_total", "Changes that people approved or refused on this gateway.",
+		func(s *status.Status, emit func(float64, ...string)) {
+			if s.Sync != nil {
+				numbers(s.Sync.Decided, emit)
+			}
+		}, "result"),
 	gauge("sync_contents", "Contents that are kept to be sent on, as they were counted last.",
 		ofContents(func(c *status.Contents) float64 { return float64(c.N) })),
 	gauge("sync_contents_bytes", "Bytes of the contents that are kept to be sent on.",
 		ofContents(func(c *status.Contents) float64 { return float64(c.Bytes) })),
 	gauge("sync_contents_removed", "Contents that were removed since the gateway started, as nothing needed them any more.",
 		ofContents(func(c *status.Contents) float64 { return float64(c.Removed) })),
+}
+
+// since is for how long something waits: 0 of nothing, and where clocks differ.
+func since(t, now time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(t).Seconds())
+}
+
+// ofSync reads one figure of a server that is kept like others.
+func ofSync(read func(s *status.Sync, now time.Time) float64) func(*status.Status, func(float64, ...string)) {
+	return func(s *status.Status, emit func(float64, ...string)) {
+		if s.Sync != nil {
+			emit(read(s.Sync, s.Now))
+		}
+	}
 }
 
 // ofContents reads one figure of the contents, once they were counted.

@@ -30,9 +30,12 @@ type Status struct {
 
 // Sync is how several servers are kept alike, as it was a few seconds ago.
 type Sync struct {
-	Targets   []Target `json:"targets"`
-	Conflicts int      `json:"conflicts"`
-	Here      int      `json:"here"` // of them, to be decided on this server
+	Targets   []Target         `json:"targets"`
+	Conflicts int              `json:"conflicts"`
+	Here      int              `json:"here"`              // of them, to be decided on this server
+	Approvals int              `json:"approvals"`         // changes that somebody must approve here
+	Asked     time.Time        `json:"asked,omitzero"`    // since when the oldest of them waits
+	Decided   map[string]int64 `json:"decided,omitempty"` // on this gateway since it started: approved, refused
 	// Contents is nil until they were counted.
 	Contents *Contents `json:"contents,omitempty"`
 }
