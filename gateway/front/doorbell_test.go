@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -56,6 +57,9 @@ func TestBellIsHeard(t *testing.T) {
 				t.Fatal(err)
 			}
 			c, err := net.Dial("tcp", net.JoinHostPort(map[bool]string{true: "::1", false: "127.0.0.1"}[at[0] == '['], port))
+			if errors.Is(err, syscall.EADDRNOTAVAIL) {
+				t.Skip(err) // there is no IPv6, although one can listen
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
