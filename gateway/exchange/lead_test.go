@@ -35,7 +35,7 @@ type gateway struct {
 	stop     func()
 }
 
-const leaseTTL = 5 * time.Second
+const leaseTTL = 10 * time.Second // a busy machine may keep who has it from renewing it for that long
 
 func (s *shop) gateway(name string) *gateway {
 	s.t.Helper()
@@ -103,7 +103,7 @@ func TestOneOfSeveralGatewaysWorks(t *testing.T) {
 		select {
 		case <-deadline:
 			t.Fatal("it works on without its lease")
-		case <-time.After(leaseTTL / 2):
+		case <-time.After(leaseTTL / 4):
 		}
 	}
 	s.must(s.db.Leases().Release(t.Context(), "sync", fence))
