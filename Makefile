@@ -7,6 +7,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 # What a release is compiled by; it has no name that go build finds by itself: every build would compile all anew.
 PROFILE = cmd/stagelock/release.pgo
+# The command line's library renders its own manual from Markdown; ours is written elsewhere, so a release leaves that out.
+TAGS = urfave_cli_no_docs
 NFPM ?= $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 # A version that is no tag is older than every release.
 PACKAGE_VERSION ?= $(if $(filter v%,$(VERSION)),$(patsubst v%,%,$(VERSION)),0.0.0~$(VERSION))
@@ -15,7 +17,7 @@ help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/stagelock for this machine
-	CGO_ENABLED=0 $(GO) build -trimpath -pgo $(PROFILE) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/stagelock ./cmd/stagelock
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -pgo $(PROFILE) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/stagelock ./cmd/stagelock
 
 packages: build ## deb and rpm in dist, with manual page, completions, units and bill of materials
 	@mkdir -p dist

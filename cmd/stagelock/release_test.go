@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -35,6 +36,32 @@ func TestReleaseIsCompiledByItsProfile(t *testing.T) {
 	for _, name := range []string{"gateway/relay.(*session).serveOne", "tunnel/javaser.(*Decoder).Decode", "store/sqlite.(*txn).commit"} {
 		if !bytes.Contains(profile, []byte("github.com/stagelock/stagelock/"+name)) {
 			t.Errorf("the profile does not know %s: make pgo takes it anew", name)
+		}
+	}
+}
+
+// A release carries no renderer of Markdown, which the command line's library has for a manual that nobody asks it for.
+func TestReleaseLeavesOutWhatNothingUses(t *testing.T) {
+	const tag, renderer = "urfave_cli_no_docs", "github.com/russross/blackfriday/v2"
+	for _, file := range []string{"../../Makefile", "packaging/Dockerfile"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "-tags ") || !strings.Contains(string(text), tag) {
+			t.Errorf("%s builds without -tags %s", file, tag)
+		}
+	}
+	for _, tt := range []struct {
+		tags string
+		has  bool
+	}{{"none", true}, {tag, false}} { // with the first nothing is left out: the tag still does something
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", tt.tags, ".").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if got := bytes.Contains(out, []byte(renderer+"\n")); got != tt.has {
+			t.Errorf("with -tags %s: %s is there: %t, want %t", tt.tags, renderer, got, tt.has)
 		}
 	}
 }
