@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stagelock/stagelock/tunnel/http1"
 	"github.com/stagelock/stagelock/tunnel/liferay"
@@ -47,7 +48,7 @@ func startStub(answer func(tail []byte) []byte, middle func()) (*stub, error) {
 	}
 	addr := l.Addr().String()
 	s := &stub{URL: "http://" + addr, answer: answer, middle: middle, l: l, open: map[net.Conn]struct{}{},
-		profile: &http1.Profile{Hosts: []string{addr}, MaxContent: 1 << 30}}
+		profile: &http1.Profile{Hosts: []string{addr}, MaxContent: 1 << 30, HeadTimeout: time.Hour, Grace: time.Hour}} // an engine waits
 	s.conns.Go(s.accept)
 	return s, nil
 }
