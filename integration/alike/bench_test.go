@@ -10,11 +10,18 @@ import (
 // BenchmarkSmallChangesOfAPair brings 1,000 small articles, which are there already, from one server to
 // another on the loopback interface: from when both gateways listen until the last is shown. Other work on the
 // machine does not count in the time of the processor, which both sides and their engines take together.
-func BenchmarkSmallChangesOfAPair(b *testing.B) {
+func BenchmarkSmallChangesOfAPair(b *testing.B) { smallChanges(b, func(*network) {}) }
+
+// BenchmarkSmallChangesOfAPairOnPostgres is the same of servers that keep their state in a database, on this machine
+// too, whose own time does not count as theirs.
+func BenchmarkSmallChangesOfAPairOnPostgres(b *testing.B) { smallChanges(b, (*network).onPostgres) }
+
+func smallChanges(b *testing.B, store func(w *network)) {
 	const articles = 1000
 	for b.Loop() {
 		b.StopTimer()
 		w := newNetwork(b, pairLinks)
+		store(w)
 		for i := range articles {
 			w.servers[0].write(fmt.Sprint("x", i), "a small text")
 		}
