@@ -3,6 +3,8 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel/sync"
@@ -45,8 +47,17 @@ func (b Book) Accept(ctx context.Context, fence Fence, all ...Acceptance) error 
 		if err != nil {
 			return err
 		}
+		origins := map[string]bool{}
 		for _, a := range all {
 			if err := accept(tx, now, a); err != nil {
+				return err
+			}
+			if a.Outcome != nil && a.Outcome.Change != nil {
+				origins[string(a.Outcome.Change.ID.Origin)] = true
+			}
+		}
+		for _, origin := range slices.Sorted(maps.Keys(origins)) { // of two transactions neither waits for the other
+			if err := have(tx, origin); err != nil {
 				return err
 			}
 		}
@@ -113,7 +124,8 @@ func keep(tx store.Tx, now int64, c *sync.Change, a Acceptance) error {
 	if a.Via != "" {
 		has = append(has, a.Via)
 	}
-	for _, s := range has {
+	slices.Sort(has)
+	for _, s := range slices.Compact(has) {
 		if _, err := tx.Exec(insertListed, origin, counter, string(s)); err != nil {
 			return err
 		}
@@ -123,7 +135,7 @@ func keep(tx store.Tx, now int64, c *sync.Change, a Acceptance) error {
 			return err
 		}
 	}
-	return have(tx, origin)
+	return nil
 }
 
 // have moves up to which counter every change of an origin is there.
@@ -176,8 +188,10 @@ func write(tx store.Tx, s sync.State) error {
 	if n == 0 {
 		return fmt.Errorf("object %q moved on: %w", s.Object, store.ErrStale)
 	}
-	if _, err := tx.Exec(dropVersions, string(s.Object)); err != nil {
-		return err
+	if s.Rev > 0 { // else it had none
+		if _, err := tx.Exec(dropVersions, string(s.Object)); err != nil {
+			return err
+		}
 	}
 	for _, v := range s.Versions {
 		if _, err := tx.Exec(insertVersion, string(s.Object), string(v.ID.Origin), int64(v.ID.Counter)); err != nil {

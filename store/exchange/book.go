@@ -76,18 +76,9 @@ func object(tx store.Tx, o sync.Object) (sync.State, error) {
 		s.Shown = sync.ID{Origin: sync.ServerID(shown), Counter: uint64(shownN)}
 		return err
 	})
-	if err != nil {
-		return s, err
+	if err == nil && s.Rev > 0 { // else it has none
+		err = versions(tx, &s)
 	}
-	err = tx.Query(readVersions, []any{string(o)}, func(scan func(...any) error) error {
-		var body []byte
-		if err := scan(&body); err != nil {
-			return err
-		}
-		c, err := sync.ParseChange(body)
-		s.Versions = append(s.Versions, c)
-		return err
-	})
 	if err != nil {
 		return s, err
 	}
@@ -96,6 +87,18 @@ func object(tx store.Tx, o sync.Object) (sync.State, error) {
 		s.Intent = &all[0]
 	}
 	return s, err
+}
+
+func versions(tx store.Tx, s *sync.State) error {
+	return tx.Query(readVersions, []any{string(s.Object)}, func(scan func(...any) error) error {
+		var body []byte
+		if err := scan(&body); err != nil {
+			return err
+		}
+		c, err := sync.ParseChange(body)
+		s.Versions = append(s.Versions, c)
+		return err
+	})
 }
 
 func intents(tx store.Tx, query string, args ...any) (all []sync.Intent, err error) {

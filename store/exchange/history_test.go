@@ -34,6 +34,47 @@ func (a *asked) View(ctx context.Context, what string, fn func(store.Tx) error) 
 	return a.Transactor.View(ctx, what, func(tx store.Tx) error { return fn(counting{tx, &a.n}) })
 }
 
+func (c counting) Exec(query string, args ...any) (int64, error) {
+	*c.n++
+	return c.Tx.Exec(query, args...)
+}
+
+func (a *asked) Transact(ctx context.Context, what string, fn func(store.Tx) error) error {
+	return a.Transactor.Transact(ctx, what, func(tx store.Tx) error { return fn(counting{tx, &a.n}) })
+}
+
+// TestAnAcceptanceOfManyAsksLittle: each statement is a round trip to a database. Of a change of an object that nobody
+// knew there are its intent, the look for another, the change, who has it, and the object with its version.
+func TestAnAcceptanceOfManyAsksLittle(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stagelock.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	a := &asked{Transactor: db}
+	b := exchange.NewBook(a)
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	origin := sync.IDOf(key.Public().(ed25519.PublicKey))
+	const many = 100
+	var all []exchange.Acceptance
+	for k := uint64(1); k <= many; k++ {
+		c := &sync.Change{ID: sync.ID{Origin: origin, Counter: k}, Object: sync.Object(fmt.Sprint("s/article/", k)), Op: sync.Delete}
+		c.Follow(nil)
+		c.Sign(key)
+		out := sync.Receive(sync.State{Object: c.Object}, c, sync.Policy{})
+		all = append(all, exchange.Acceptance{Outcome: &out, Via: origin, Tag: c.ID.String()})
+	}
+	if err := b.Accept(t.Context(), exchange.Fence{}, all...); err != nil {
+		t.Fatal(err)
+	}
+	if most := 6*many + 10; a.n > most {
+		t.Errorf("%d statements for %d changes, at most %d are needed", a.n, many, most)
+	}
+	if have, err := b.Have(t.Context()); err != nil || have[origin] != many {
+		t.Errorf("have %v, %v", have, err)
+	}
+}
+
 // TestAHistoryIsAskedForOnce: a question for each of its changes would take seconds where a database is a
 // millisecond away, and look as if it were gone.
 func TestAHistoryIsAskedForOnce(t *testing.T) {
