@@ -57,7 +57,7 @@ type Config struct {
 	Interval time.Duration // between two looks into the engine's journal
 	Log      *logrus.Entry
 	Now      func() time.Time
-	Noted    func(n replica.Note)                                   // told of everything that was accepted
+	Noted    func(n replica.Note)                                   // told of everything that was accepted; safe for concurrent use
 	Refused  func(via sync.ServerID, c *sync.Change, a sync.Answer) // and refused for good
 	Decided  func(a exchange.Approval)                              // of what people say of changes that are held
 	Pause    func(point string)                                     // at Points; tests kill the process there
@@ -197,9 +197,19 @@ func (x *Exchange) targets(o sync.Object) []sync.ServerID {
 	return all
 }
 
-func (x *Exchange) noted(n replica.Note) {
+// noted tells of what was accepted together at once: whoever writes it down shares the way to the disk, or to the
+// database.
+func (x *Exchange) noted(all ...replica.Note) {
 	x.outbox.Wake()
-	x.cfg.Noted(n)
+	var told errgroup.Group
+	for _, n := range all[1:] {
+		told.Go(func() error {
+			x.cfg.Noted(n)
+			return nil
+		})
+	}
+	x.cfg.Noted(all[0])
+	_ = told.Wait() // nobody fails
 }
 
 // hello is what this server says of itself to another.

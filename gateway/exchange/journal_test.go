@@ -3,7 +3,9 @@ package exchange_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/gateway/inbox"
+	"github.com/stagelock/stagelock/gateway/replica"
 	"github.com/stagelock/stagelock/store/exchange/exchangetest"
 	"github.com/stagelock/stagelock/tunnel/source"
 	"github.com/stagelock/stagelock/tunnel/sync"
@@ -77,6 +80,47 @@ func TestAKindThatIsAddedLaterTravels(t *testing.T) {
 		}
 		if have, err := book.Have(t.Context()); err != nil || have[serverOf(1)] != 2 {
 			t.Errorf("made %v, %v, want one change of each object", have, err)
+		}
+	})
+}
+
+// TestWhatIsAcceptedTogetherIsToldAtOnce: one after the other would wait as often for the log that it is written to.
+func TestWhatIsAcceptedTogetherIsToldAtOnce(t *testing.T) {
+	const many = 20
+	engine := written{}
+	for n := range int64(many) {
+		engine.rows = append(engine.rows, source.Row{Seq: n + 1, Object: sync.Object(fmt.Sprint("s/article/", n))})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		book, release := exchangetest.NewMemory(time.Now), make(chan struct{})
+		log := logrus.New()
+		log.SetOutput(io.Discard)
+		var told atomic.Int64
+		x, err := exchange.New(exchange.Config{Name: "live", Key: keyOf(1), Source: engine, Book: book, Blobs: book, Nonces: nonces{},
+			Peers:    []exchange.Peer{{Peer: inbox.Peer{ID: serverOf(2), Sends: true, Kinds: []string{"article"}}}},
+			Interval: time.Second, Log: logrus.NewEntry(log), Now: time.Now,
+			Noted: func(replica.Note) {
+				told.Add(1)
+				<-release
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- x.Run(ctx) }()
+		synctest.Wait()
+		if n := told.Load(); n != many {
+			t.Errorf("%d are told while the first is written, want %d", n, many)
+		}
+		close(release)
+		synctest.Wait()
+		if n := told.Load(); n != many {
+			t.Errorf("%d were told, want %d", n, many)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
 		}
 	})
 }

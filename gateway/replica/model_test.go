@@ -126,7 +126,7 @@ func (w *world) boot(s *server) {
 		Key: keyOf(s.n), Source: s.engine, Journal: journal, Changes: changes, Blobs: s.book,
 		Policy: func() sync.Policy { return w.policy }, Targets: func(sync.Object) []sync.ServerID { return targets },
 		Now:   func() time.Time { return w.now },
-		Noted: func(n replica.Note) { s.notes = append(s.notes, n) },
+		Noted: func(all ...replica.Note) { s.notes = append(s.notes, all...) },
 		Pause: func(string) {
 			if w.chance(w.faults.crash) {
 				panic(crash{})

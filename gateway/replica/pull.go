@@ -79,8 +79,8 @@ func (r *Replica) page(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	r.cfg.Pause("pull accepted")
-	for _, n := range b.notes {
-		r.cfg.Noted(n)
+	if len(b.notes) > 0 {
+		r.cfg.Noted(b.notes...)
 	}
 	return len(rows), nil
 }

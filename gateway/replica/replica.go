@@ -32,8 +32,9 @@ type Config struct {
 	// Fence is the lease under which the journal is read and numbers are given to changes, and false while another
 	// gateway of the same server has it; nil for a server with one gateway.
 	Fence func() (exchange.Fence, bool)
-	// Noted is told of everything that was accepted, after it was; nil for nobody.
-	Noted func(n Note)
+	// Noted is told of everything that was accepted, after it was, and at once of what was accepted together; nil for
+	// nobody.
+	Noted func(all ...Note)
 	// Workers is how many changes of one batch are taken at once; 0 is 1.
 	Workers int
 	// Pause is called at each step between two writes; tests crash there.
@@ -76,7 +77,7 @@ func New(c Config) (*Replica, error) {
 		c.Fence = func() (exchange.Fence, bool) { return exchange.Fence{}, true }
 	}
 	if c.Noted == nil {
-		c.Noted = func(Note) {}
+		c.Noted = func(...Note) {}
 	}
 	if c.Pause == nil {
 		c.Pause = func(string) {}

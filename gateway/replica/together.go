@@ -236,9 +236,11 @@ func (r *Replica) acceptAll(ctx context.Context, tasks []task) error {
 		return err
 	}
 	r.cfg.Pause("accepted")
-	for _, t := range tasks {
-		r.cfg.Noted(Note{what(t.out, t.intent), t.intent.Change, t.intent.Via})
+	notes := make([]Note, len(tasks))
+	for i, t := range tasks {
+		notes[i] = Note{what(t.out, t.intent), t.intent.Change, t.intent.Via}
 	}
+	r.cfg.Noted(notes...)
 	return nil
 }
 
