@@ -12,12 +12,13 @@ import (
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
 	"github.com/stagelock/stagelock/gateway/relay/rules"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // load reads a configuration that must be usable.
 func load(t *testing.T, text string) *conf.Config {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "s.yaml")
+	file := filepath.Join(ports.Folder(t), "s.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

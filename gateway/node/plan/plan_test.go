@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"errors"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -10,12 +11,13 @@ import (
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // problems returns what validate prints of a configuration: line, path and message, without the folder.
 func problems(t *testing.T, text string) []string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "stagelock.yaml")
+	file := filepath.Join(ports.Folder(t), "stagelock.yaml") // a socket lies beside it
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -121,8 +123,8 @@ func TestSocketThatItsGroupDoesNotReach(t *testing.T) {
 		t.Skip("the group of this user has no name")
 	}
 	for mode, want := range map[os.FileMode]bool{0o700: true, 0o750: false, 0o711: false} {
-		dir := filepath.Join(t.TempDir(), "d")
-		if err := os.Mkdir(dir, mode); err != nil {
+		dir := filepath.Join(ports.Folder(t), "d")
+		if err := errors.Join(os.Mkdir(dir, mode), os.Chmod(dir, mode)); err != nil { // whatever the umask is
 			t.Fatal(err)
 		}
 		text := strings.Replace(good, "data: data", "data: data\nadmin: {group: "+g.Name+", listen: 'unix:"+dir+"/a.sock'}", 1)
