@@ -150,7 +150,7 @@ const slowLine = "limits: { body_min_rate: 1 }"
 // trickle holds a body back until stop is closed, and then sends the rest of it. A little is sent all the time: of a client that
 // says nothing for ten seconds the call would be refused.
 func trickle(w io.Writer, rest []byte, stop <-chan struct{}) error {
-	const little = 64
+	little := max(1, len(rest)/400)
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for stopped := false; !stopped && len(rest) > little; {
