@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -37,6 +38,7 @@ type fleet struct {
 	gates  []*gate
 
 	haproxy  *harness.HAProxy
+	fall     string // how many checks fail until HAProxy takes a gateway out, if not as many as shipped
 	upstream string // URL of the engine
 }
 
@@ -128,7 +130,7 @@ func (f *fleet) front(t *testing.T, program string) {
 	t.Helper()
 	f.haproxy = harness.StartHAProxy(t, program, "balancers/haproxy-cluster.cfg",
 		"/etc/haproxy/stagelock-ca.pem", filepath.Join(f.dir, f.gates[0].name, "tls", "ca.pem"),
-		"timeout client  60s", "timeout client 10m", "timeout server  60s", "timeout server 10m", // a database may be away
+		"fall 2", "fall "+cmp.Or(f.fall, "2"), "timeout client  60s", "timeout client 10m", "timeout server  60s", "timeout server 10m", // a database may be away
 		"    server gate-a 10.0.0.1:8443\n    server gate-b 10.0.0.2:8443\n", f.servers())
 	f.addr = f.haproxy.Addr
 	f.awaitFront(t)
