@@ -8,10 +8,14 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 )
 
 // Ports are chosen below those that systems give to connections: 32768 and up on Linux, 49152 on others.
 const lowest, highest = 10000, 32000
+
+// places are those that were not given back: a socket that nobody has any more, the collector closes.
+var places sync.Map // net.PacketConn → nothing
 
 var errNone = fmt.Errorf("no port of %d to %d is free", lowest, highest)
 
@@ -30,7 +34,11 @@ func Reserve() (addr string, release func() error, err error) {
 			taken = l.Close()
 		}
 		if taken == nil {
-			return addr, place.Close, nil
+			places.Store(place, nil)
+			return addr, func() error {
+				places.Delete(place)
+				return place.Close()
+			}, nil
 		}
 		err = errors.Join(taken, place.Close())
 	}

@@ -4,8 +4,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stagelock/stagelock/integration/ports"
 )
@@ -74,6 +76,33 @@ func TestNothingListensOnAFreeAddress(t *testing.T) {
 	check(t, release())
 	if err := release(); err == nil {
 		t.Error("given back twice")
+	}
+}
+
+// TestAnAddressThatIsNotGivenBackIsKept: the collector gave those back whose caller keeps them as long as its process lives.
+func TestAnAddressThatIsNotGivenBackIsKept(t *testing.T) {
+	var all []string
+	for range 20 {
+		addr, _, err := ports.Reserve()
+		check(t, err)
+		all = append(all, addr)
+	}
+	collected := make(chan struct{})
+	runtime.AddCleanup(new([64]byte), func(c chan struct{}) { close(c) }, collected)
+	for done := false; !done; {
+		runtime.GC()
+		select {
+		case <-collected:
+			done = true
+		case <-time.After(time.Millisecond):
+		}
+	}
+	runtime.GC() // finalizers have begun
+	for _, addr := range all {
+		if place, err := net.ListenPacket("udp4", addr); err == nil {
+			_ = place.Close()
+			t.Fatalf("%s was given back", addr)
+		}
 	}
 }
 
