@@ -89,7 +89,7 @@ func (f *fleet) serve(t *testing.T, url string, names, more []string) {
 	f.open(t)
 }
 
-// add makes a gateway known: its port is the one that it gets at its first start.
+// add makes a gateway known, whose port stays the same over its starts.
 func (f *fleet) add(t *testing.T, name, url string, more []string) {
 	t.Helper()
 	key := filepath.Join(f.dir, "cluster.key")

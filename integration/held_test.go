@@ -6,13 +6,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
 
 	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // holder is a gateway in a process of its own that tells what it holds in memory.
@@ -25,12 +25,7 @@ type holder struct {
 // startHolder starts one, and stops it when the test ends.
 func startHolder(t testing.TB, o harness.Options) *holder {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "held") // the folders of tests have names that are too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket := filepath.Join(dir, "s")
+	socket := filepath.Join(ports.Folder(t), "s")
 	o.Extra = append([]string{fmt.Sprintf("admin: { listen: [%q] }", "unix:"+socket)}, o.Extra...)
 	dialer := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
