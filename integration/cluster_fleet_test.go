@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -38,7 +37,6 @@ type fleet struct {
 	gates  []*gate
 
 	haproxy  *harness.HAProxy
-	fall     string // how many checks fail until HAProxy takes a gateway out, if not as many as shipped
 	upstream string // URL of the engine
 }
 
@@ -130,16 +128,18 @@ func (f *fleet) front(t *testing.T, program string) {
 	t.Helper()
 	f.haproxy = harness.StartHAProxy(t, program, "balancers/haproxy-cluster.cfg",
 		"/etc/haproxy/stagelock-ca.pem", filepath.Join(f.dir, f.gates[0].name, "tls", "ca.pem"),
-		"fall 2", "fall "+cmp.Or(f.fall, "2"), "timeout client  60s", "timeout client 10m", "timeout server  60s", "timeout server 10m", // a database may be away
-		"    server gate-a 10.0.0.1:8443\n    server gate-b 10.0.0.2:8443\n", f.servers())
+		"timeout client  60s", "timeout client 10m", "timeout server  60s", "timeout server 10m", // a database may be away
+		"    server gate-a 10.0.0.1:8443\n    server gate-b 10.0.0.2:8443\n", f.servers("", ""),
+		"    server gate-a-waits 10.0.0.1:8443 backup no-check\n    server gate-b-waits 10.0.0.2:8443 backup no-check\n",
+		f.servers("-waits", " backup no-check"))
 	f.addr = f.haproxy.Addr
 	f.awaitFront(t)
 }
 
-func (f *fleet) servers() string {
+func (f *fleet) servers(suffix, options string) string {
 	all := ""
 	for _, g := range f.gates {
-		all += fmt.Sprintf("    server %s %s\n", g.name, g.addr)
+		all += fmt.Sprintf("    server %s%s %s%s\n", g.name, suffix, g.addr, options)
 	}
 	return all
 }

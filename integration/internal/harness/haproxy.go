@@ -95,17 +95,28 @@ func (h *HAProxy) While(do func()) error {
 // it, and with the other one goes every way to the engine.
 func (h *HAProxy) Await(t testing.TB, want int) {
 	t.Helper()
+	h.await(t, func(text string) bool { return strings.Count(text, ",UP,") >= want })
+}
+
+// AwaitNone waits until HAProxy has taken every server out that it checks.
+func (h *HAProxy) AwaitNone(t testing.TB) {
+	t.Helper()
+	h.await(t, func(text string) bool { return !strings.Contains(text, ",UP") })
+}
+
+func (h *HAProxy) await(t testing.TB, enough func(servers string) bool) {
+	t.Helper()
 	look, late := time.NewTicker(50*time.Millisecond), time.After(time.Minute)
 	defer look.Stop()
 	for {
 		text, err := h.servers()
-		if err == nil && strings.Count(text, ",UP,") >= want {
+		if err == nil && enough(text) {
 			return
 		}
 		select {
 		case <-look.C:
 		case <-late:
-			t.Fatalf("HAProxy does not have %d servers: %v\n%s", want, err, text)
+			t.Fatalf("HAProxy does not have as many servers as it should: %v\n%s", err, text)
 		}
 	}
 }

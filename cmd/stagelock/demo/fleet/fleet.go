@@ -171,9 +171,12 @@ backend stagelock
     option httpchk
     http-check send meth GET uri /-/ready ver HTTP/1.1 hdr Host ` + host + `
     http-check expect status 200
-    default-server send-proxy-v2 check check-send-proxy check-ssl verify required ca-file %s verifyhost ` + host + ` check-sni ` + host + ` inter 1s fall 2 rise 1
-    server %s %s
-    server %s %s
+    default-server send-proxy-v2 check check-send-proxy check-ssl verify required ca-file %[1]s verifyhost ` + host + ` check-sni ` + host + ` inter 1s fall 2 rise 1
+    server %[2]s %[3]s
+    server %[4]s %[5]s
+    option allbackups
+    server %[2]s-waits %[3]s backup no-check
+    server %[4]s-waits %[5]s backup no-check
 `
 
 func (f *fleet) startBalancer(context.Context) error {
