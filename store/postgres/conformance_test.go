@@ -119,3 +119,10 @@ func TestSuitesThroughPooler(t *testing.T) {
 	}
 	suites(t, shared.PoolerURL(t), true)
 }
+
+// TestOnePoolerForAllTests: two would ask for the same socket.
+func TestOnePoolerForAllTests(t *testing.T) {
+	if first, again := shared.PoolerURL(t), shared.PoolerURL(t); first != again {
+		t.Errorf("a pooler at %s, and one at %s", first, again)
+	}
+}

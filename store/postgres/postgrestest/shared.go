@@ -15,12 +15,16 @@ type T interface {
 	Fatal(args ...any)
 }
 
-// Shared is one server for all tests of a package, started by the first that asks. The zero Shared is ready. It is
-// safe for concurrent use.
+// Shared is one server for all tests of a package, and one pooler before it, each started by the first that asks. The
+// zero Shared is ready. It is safe for concurrent use.
 type Shared struct {
 	once   sync.Once
 	server *Server
 	err    error
+
+	pooled    sync.Once // after once
+	poolerURL string
+	poolerErr error
 }
 
 // Here skips a test that needs what is not installed, and ends it for any other error.
@@ -60,9 +64,10 @@ func (s *Shared) PoolerURL(t T) string {
 	if os.Getenv("TEST_POSTGRES") != "" {
 		t.Skip("TEST_POOLER names no pooler before the server of TEST_POSTGRES")
 	}
-	url, err := s.Server(t).Pooler()
-	Here(t, err)
-	return url
+	server := s.Server(t)
+	s.pooled.Do(func() { s.poolerURL, s.poolerErr = server.Pooler() })
+	Here(t, s.poolerErr)
+	return s.poolerURL
 }
 
 // Main runs the tests of a package, closes the server, and returns how to exit.
