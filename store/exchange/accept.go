@@ -31,10 +31,11 @@ const (
 		ON CONFLICT (object) DO NOTHING`
 	moveCursor = `INSERT INTO @.sync_cursors AS c (source, seq) VALUES ($1, $2)
 		ON CONFLICT (source) DO UPDATE SET seq = excluded.seq WHERE c.seq < excluded.seq`
-	readHaveOf = `SELECT counter FROM @.sync_have WHERE origin = $1`
-	countFrom  = `SELECT counter FROM @.sync_changes WHERE origin = $1 AND counter > $2 ORDER BY counter LIMIT 1000`
-	putHave    = `INSERT INTO @.sync_have (origin, counter) VALUES ($1, $2)
-		ON CONFLICT (origin) DO UPDATE SET counter = excluded.counter`
+	// countHave writes the row of an origin: who takes another of its changes at the same time waits, and sees this one.
+	countHave = `INSERT INTO @.sync_have AS h (origin, counter) VALUES ($1, 0)
+		ON CONFLICT (origin) DO UPDATE SET counter = h.counter RETURNING counter`
+	countFrom = `SELECT counter FROM @.sync_changes WHERE origin = $1 AND counter > $2 ORDER BY counter LIMIT 1000`
+	putHave   = `UPDATE @.sync_have SET counter = $2 WHERE origin = $1`
 )
 
 // Accept implements Changes.
@@ -141,7 +142,7 @@ func keep(tx store.Tx, now int64, c *sync.Change, a Acceptance) error {
 // have moves up to which counter every change of an origin is there.
 func have(tx store.Tx, origin string) error {
 	at, moved := int64(0), false
-	if err := tx.Query(readHaveOf, []any{origin}, func(scan func(...any) error) error { return scan(&at) }); err != nil {
+	if err := tx.Query(countHave, []any{origin}, func(scan func(...any) error) error { return scan(&at) }); err != nil {
 		return err
 	}
 	for more := true; more; {

@@ -35,7 +35,7 @@ const (
 		WHERE c.position >= $1 AND c.position <= $2 AND ($3 = '' OR c.object = $3) ORDER BY p.server`
 	isKnown     = `SELECT 1 FROM @.sync_changes WHERE origin = $1 AND counter = $2`
 	readCursor  = `SELECT seq FROM @.sync_cursors WHERE source = $1`
-	readHave    = `SELECT origin, counter FROM @.sync_have`
+	readHave    = `SELECT origin, counter FROM @.sync_have WHERE counter > 0`
 	conflicts   = `SELECT object FROM @.sync_objects WHERE conflict = 1 ORDER BY object`
 	someObjects = `SELECT object FROM @.sync_objects WHERE object > $1 ORDER BY object LIMIT $2`
 	history     = `SELECT body, via, at, position FROM @.sync_changes

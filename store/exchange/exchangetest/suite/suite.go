@@ -74,6 +74,7 @@ func Test(t *testing.T, open Opener) {
 		{"acknowledge", acknowledge}, {"baseline", baseline}, {"targets", targets}, {"retry and drop", retryAndDrop},
 		{"prune", prune}, {"servers and names", servers}, {"named contents", named},
 		{"contents of held changes", namedByApproval}, {"two at once", twoAtOnce},
+		{"counted at once", countedAtOnce},
 		{"held changes", held}, {"decisions", decided}, {"decided at once", decidedAtOnce}, {"refused and taken", refusedAndTaken},
 		{"refused or taken", refusedOrTaken}, {"held behind nobody", heldBehindNobody},
 		{"allowances", spent}, {"allowances at once", spentAtOnce},
@@ -471,6 +472,28 @@ func twoAtOnce(t *testing.T, p *place) {
 	}
 	if s, err = p.Object(ctx, a.Object); err != nil || won != 1 || s.Rev != 2 {
 		t.Errorf("%d won, rev %d, %v", won, s.Rev, err)
+	}
+}
+
+// countedAtOnce: of changes of one server that are taken at the same time none is left out of what is had.
+func countedAtOnce(t *testing.T, p *place) {
+	const rounds, callers = 25, 4
+	ctx := t.Context()
+	for round := range rounds {
+		results := make(chan error)
+		for n := range callers {
+			k := round*callers + n + 1
+			one := p.acceptance(made(0, k, sync.Object(fmt.Sprint("s/article/", k))), false)
+			go func() { results <- p.Accept(ctx, exchange.Fence{}, one) }()
+		}
+		for range callers {
+			must(t, <-results)
+		}
+		have, err := p.Have(ctx)
+		must(t, err)
+		if want := uint64((round + 1) * callers); have[serverOf(0)] != want {
+			t.Fatalf("round %d: %d of %d changes are had", round, have[serverOf(0)], want)
+		}
 	}
 }
 
