@@ -58,6 +58,7 @@ type Server struct {
 
 	ends    chan struct{} // a place for each refused request whose body is read to its end
 	endTime time.Duration
+	refusal time.Duration // in which a client takes one
 
 	draining atomic.Bool
 }
@@ -68,10 +69,10 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("native: a part of its configuration is missing")
 	}
 	s := &Server{cfg: c, hand: handed{conns: make(chan net.Conn), ended: make(chan struct{})}, done: make(chan struct{}),
-		ends: make(chan struct{}, endPlaces), endTime: endTime}
+		ends: make(chan struct{}, endPlaces), endTime: endTime, refusal: refusalTime}
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: restTime, IdleTimeout: restTime,
-		MaxHeaderBytes: maxHead, ErrorLog: stdlog.New(faults{c.Log}, "", 0),
+		MaxHeaderBytes: maxHead, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams}, ErrorLog: stdlog.New(faults{c.Log}, "", 0),
 		TLSConfig:   &tls.Config{NextProtos: []string{front.HTTP2}, MinVersion: tls.VersionTLS12},
 		ConnContext: connContext,
 		ConnState: func(c net.Conn, state http.ConnState) {
@@ -86,6 +87,12 @@ func New(c Config) (*Server, error) {
 
 // maxHead is how large a head may be once it is unpacked: a few bytes stand for many, on each stream at once.
 const maxHead = 32 << 10
+
+// maxStreams is for how many requests at once one connection holds heads: who takes no answers keeps them all.
+const maxStreams = 16
+
+// refusalTime is how long a client may keep a refusal from being written, and with it its request.
+const refusalTime = 10 * time.Second
 
 // faults keeps what the library says of clients out of standard error, which they could fill.
 type faults struct{ log *logrus.Entry }
@@ -178,6 +185,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			if step.name == "route" {
 				s.end(w, r)
 			}
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.refusal)) // every stream has one
 			http.Error(w, policy.Tell(string(p.Reason), p.Msg)+" (reference "+v.Ref+")", status(p.Code))
 			return
 		}
