@@ -45,7 +45,8 @@ func resident(t testing.TB, pid int) int64 {
 // startProcess starts a gateway in a process of its own, and stops it when the test ends.
 func startProcess(t testing.TB, o harness.Options, e errand) (*harness.Process, *harness.Gateway) {
 	t.Helper()
-	e.File = writeConfig(t, o, t.TempDir(), "127.0.0.1:0")
+	dir := t.TempDir()
+	e.File = writeConfig(t, o, dir, "127.0.0.1:0")
 	c, err := startChild(e)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +62,7 @@ func startProcess(t testing.TB, o harness.Options, e errand) (*harness.Process, 
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
-	return c, &harness.Gateway{Addr: c.Addr, URL: "https://" + c.Addr + o.Context,
+	return c, &harness.Gateway{Addr: c.Addr, URL: "https://" + c.Addr + o.Context, File: e.File, Dir: dir,
 		TLS: &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}}
 }
 
