@@ -56,7 +56,7 @@ var exchangeReasons = []Reason{
 		Cure:    "there: stagelock sync approvals lists what waits, stagelock sync approve and refuse decide"},
 	{Code: "exchange.declined",
 		Meaning: "somebody refused the change on the server that it came to, or its engine did when it was approved",
-		Cure:    "edit the object again; or stagelock sync approve on that server, then stagelock sync retry on the peer"},
+		Cure:    "edit the object again; or stagelock sync approve --overrule on that server, then stagelock sync retry on the peer"},
 	{Code: "exchange.delete",
 		Meaning: "deletions are not taken from that peer",
 		Cure:    "set deletes of the peer in sync.peers, or delete the object here"},
