@@ -91,6 +91,41 @@ func TestPaceOfABodyReadAhead(t *testing.T) {
 	}
 }
 
+// A body that is read ahead and trickles is given up once a window lacks its share, however often a little of it comes.
+func TestTrickleOfABodyReadAhead(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		pause time.Duration // behind each 100 bytes
+		slow  bool
+	}{{"half the rate", 200 * time.Millisecond, true}, {"twice the rate", 50 * time.Millisecond, false}} {
+		for _, secure := range []bool{false, true} {
+			t.Run(tt.name+map[bool]string{false: ", plain", true: ", TLS"}[secure], func(t *testing.T) {
+				p := profile()
+				p.MinRate, p.Grace = 1000, 10*time.Second
+				readAhead(t, secure, p, func(c *http1.Conn) {
+					got, err := io.Copy(io.Discard, c)
+					if !tt.slow {
+						if err != nil || got != bigLength {
+							t.Errorf("%d bytes, %v", got, err)
+						}
+						return
+					}
+					if wantError(t, err, 408, http1.ReasonTimeout); got < 4000 || got > 6000 {
+						t.Errorf("given up after %d bytes", got)
+					}
+				}, func(client net.Conn) {
+					for range bigLength / 100 {
+						if _, err := client.Write(make([]byte, 100)); err != nil {
+							return // it was given up
+						}
+						<-time.After(tt.pause) // in faked time
+					}
+				})
+			})
+		}
+	}
+}
+
 // given holds how a body ended against how it should have.
 func given(t *testing.T, err error, got, comes int, took, within time.Duration) {
 	t.Helper()
