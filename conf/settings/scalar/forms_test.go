@@ -111,6 +111,15 @@ func TestIs(t *testing.T) {
 	}
 }
 
+// TestAnEmptyAddressIsNone: netip reads nothing as its zero value, which is shown as "invalid Prefix".
+func TestAnEmptyAddressIsNone(t *testing.T) {
+	for _, l := range []reflect.Type{reflect.TypeFor[netip.Prefix](), reflect.TypeFor[netip.Addr](), reflect.TypeFor[netip.AddrPort]()} {
+		if v, err := scalar.Parse(l, ""); err == nil {
+			t.Errorf("%s: %v", l, v)
+		}
+	}
+}
+
 // A secret is shown masked, and one that is not set as nothing: an operator sees which of the two it is.
 func TestShowOfASecret(t *testing.T) {
 	for in, want := range map[string]string{"": "", "hunter2": "***", "***": "***", " ": "***"} {
@@ -128,7 +137,7 @@ func TestShowOfASecret(t *testing.T) {
 // refuses is not repeated.
 func FuzzForms(f *testing.F) {
 	for i := range leaves {
-		for _, s := range []string{"1KiB", "7/h", "7d", "1h0m0s", "true", "12", ":8443", "https://a:1", "10.0.0.0/8", "s3cret"} {
+		for _, s := range []string{"", "1KiB", "7/h", "7d", "1h0m0s", "true", "12", ":8443", "https://a:1", "10.0.0.0/8", "s3cret"} {
 			f.Add(i, s)
 		}
 	}

@@ -94,7 +94,11 @@ func Parse(t reflect.Type, text string) (reflect.Value, error) {
 	if !ok {
 		panic("scalar: " + t.String() + " is no leaf")
 	}
-	return v.Elem(), u.UnmarshalText([]byte(text))
+	err := u.UnmarshalText([]byte(text))
+	if a, ok := v.Elem().Interface().(interface{ IsValid() bool }); ok && err == nil && !a.IsValid() {
+		err = errors.New("is empty") // which package netip takes for an address that is none
+	}
+	return v.Elem(), err
 }
 
 func parseBool(s string) (any, error) {
