@@ -15,12 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/audit/proof"
 	notes "github.com/stagelock/stagelock/gateway/audit/witness"
 	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/store/postgres"
 	"github.com/stagelock/stagelock/store/postgres/postgrestest"
 )

@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/doctor"
 	"github.com/stagelock/stagelock/gateway/doctor/finding"
@@ -27,6 +25,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/readiness"
 	"github.com/stagelock/stagelock/gateway/status"
 	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 const far = 999 * time.Hour

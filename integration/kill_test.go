@@ -18,14 +18,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/archive/archivetest"
 	"github.com/stagelock/stagelock/archive/parts"
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/relay"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/store/files"
 )

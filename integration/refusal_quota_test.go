@@ -4,9 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 func quotas(setting string) harness.Options {

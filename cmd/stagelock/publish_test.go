@@ -18,11 +18,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/cmd/stagelock/demo"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // stalling is a proxy that carries a number of bytes towards a gateway, and then nothing until it is

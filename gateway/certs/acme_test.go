@@ -14,12 +14,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/sirupsen/logrus"
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/stagelock/stagelock/gateway/certs"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // pebble is an ACME server that runs beside the test.

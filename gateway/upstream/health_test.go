@@ -14,11 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/gateway/upstream"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 func pool(t *testing.T, nodes ...string) *upstream.Pool {

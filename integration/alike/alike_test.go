@@ -22,8 +22,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/conf"
@@ -35,6 +33,7 @@ import (
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/engine/author"
 	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/integration/ports"
 	words "github.com/stagelock/stagelock/tunnel/sync"
 )
 

@@ -18,9 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // host is the name under which publishers know the live side.

@@ -16,9 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/integration/bench/proc"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 func TestMain(m *testing.M) {

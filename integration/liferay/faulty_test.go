@@ -9,9 +9,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/tunnel/liferay"
 )
 

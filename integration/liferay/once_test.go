@@ -23,9 +23,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // between is what stands between the publisher and the gateway.

@@ -15,10 +15,9 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/internal/harness"
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/store/postgres/postgrestest"
 )
 

@@ -16,12 +16,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/gateway/relay/engine"
 	"github.com/stagelock/stagelock/gateway/upstream"
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/javaser"

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/cmd/stagelock/commands"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // nobody is an address where nothing listens.

@@ -11,13 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/urfave/cli/v2"
 
 	commands "github.com/stagelock/stagelock/cmd/stagelock/commands/engine"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/integration/engine"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // lines are command lines that ask an engine about the site 404, one of every command.

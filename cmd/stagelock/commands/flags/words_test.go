@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
@@ -18,6 +16,7 @@ import (
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/admin"
 	"github.com/stagelock/stagelock/gateway/node"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 // TestOperandsAreExact: as many as have names, and the words name the first that lacks or is too much.

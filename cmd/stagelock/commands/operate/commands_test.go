@@ -13,10 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/cmd/stagelock/commands"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 func run(t *testing.T, env []string, args ...string) (code int, out, errs string) {

@@ -12,13 +12,12 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/gateway/cluster"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/engine/servlet"
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/policy/secret"
 	"github.com/stagelock/stagelock/store/postgres"
 	"github.com/stagelock/stagelock/store/postgres/postgrestest"

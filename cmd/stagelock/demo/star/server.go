@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stagelock/stagelock/integration/ports"
-
 	"github.com/sirupsen/logrus"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
@@ -24,6 +22,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/gateway/node"
 	"github.com/stagelock/stagelock/integration/engine"
+	"github.com/stagelock/stagelock/integration/ports"
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
 
