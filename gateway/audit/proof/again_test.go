@@ -2,6 +2,8 @@ package proof_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,6 +62,9 @@ func TestAGatewayThatDiesAgainAndAgain(t *testing.T) {
 			r := audittest.Verify(t, cfg, ev)
 			if !r.OK() || r.Unsigned >= 2*each {
 				t.Errorf("%d records, the last %d are not signed: %s", r.Records, r.Unsigned, r.Msg)
+			}
+			if want := fmt.Sprintf("(the newest %d wait for the next one)", r.Unsigned); strings.Contains(r.Msg, want) != (r.Unsigned > 0) {
+				t.Errorf("%q of a log whose last %d are not signed", r.Msg, r.Unsigned)
 			}
 			if n := len(audittest.Events(t, ev, audit.Filter{Kinds: []audit.Kind{audit.KindVerdict}})); n != lives*each {
 				t.Errorf("%d events, want %d", n, lives*each)

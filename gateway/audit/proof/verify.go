@@ -123,5 +123,8 @@ func Verify(ctx context.Context, events store.Events, trust Trust) (Report, erro
 		r.Msg = fmt.Sprintf("records %d to %d, covered by a checkpoint up to %d; those before were archived",
 			v.first, v.seq, v.covered)
 	}
+	if v.unsigned > 0 {
+		r.Msg += fmt.Sprintf(" (the newest %d wait for the next one)", v.unsigned)
+	}
 	return r, nil
 }
