@@ -9,6 +9,8 @@ FUZZTIME ?= 10s
 PROFILE = cmd/stagelock/release.pgo
 # The command line's library renders its own manual from Markdown; ours is written elsewhere, so a release leaves that out.
 TAGS = urfave_cli_no_docs
+# A process with the race detector waits a second before it ends, and the tests start thousands.
+RACE = GORACE=atexit_sleep_ms=20
 NFPM ?= $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 # A version that is no tag is older than every release.
 PACKAGE_VERSION ?= $(if $(filter v%,$(VERSION)),$(patsubst v%,%,$(VERSION)),0.0.0~$(VERSION))
@@ -31,7 +33,7 @@ test: ## pass the tests; needs Go only, what needs more says so and skips
 	$(GO) test -shuffle=on -timeout 30m ./...
 
 race: ## pass the tests with the race detector
-	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
+	CGO_ENABLED=1 $(RACE) $(GO) test -race -timeout 40m ./...
 
 lint: ## vet, staticcheck and golangci-lint with .golangci.yml
 	$(GO) vet ./...

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -53,6 +55,12 @@ func (s services) peak(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// raced reports whether the tests were built with the race detector.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
 // longMemory is the share of a publish of 2 GiB that is run by default: the whole takes minutes. All of
 // it: TEST_LONG=1 go test ./cmd/stagelock -run MemoryOfAPublish -v
 const longMemory = "TEST_LONG"
@@ -62,6 +70,9 @@ const longMemory = "TEST_LONG"
 func TestMemoryOfAPublish(t *testing.T) {
 	if testing.Short() {
 		t.Skip("publishes 192 MiB")
+	}
+	if raced() {
+		t.Skip("the race detector has memory of its own")
 	}
 	documents := 3
 	if os.Getenv(longMemory) != "" {

@@ -25,6 +25,10 @@ import (
 // sourceSite is where the archive of an environment comes from.
 const sourceSite = 20121
 
+// raceOptions are those of the race detector, which a command has to be told of: by itself each waits a second before it
+// ends.
+const raceOptions = "GORACE"
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"stagelock": main})
 }
@@ -60,6 +64,7 @@ func runScripts(t *testing.T, dir string) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("LARS", lars)
 			e.Setenv("NO_COLOR", "1")
+			e.Setenv(raceOptions, os.Getenv(raceOptions))
 			return nil
 		},
 	})
