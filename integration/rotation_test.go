@@ -83,7 +83,7 @@ func TestRotationTheObviousWayIsRefused(t *testing.T) {
 	r.expect(t, "after the refusal", true, false, true)
 }
 
-// The steps of the README, one after the other: at every one of them somebody publishes.
+// The steps of OPERATING.md, one after the other: at every one of them somebody publishes.
 func TestRotatingTheSecret(t *testing.T) {
 	r := rotating(t)
 	r.expect(t, "before", true, false, true)

@@ -169,8 +169,9 @@ func (o *operator) looks() {
 
 // rotates follows the page, and takes its steps in a wrong order first.
 func (o *operator) rotates() {
-	o.expect(0, o.page.command("stagelock secret new --out secret.new"))
-	both, last := o.page.block("yaml", "previous:"), o.page.blocks("yaml")[2]
+	daily := open(o.t, "OPERATING.md")
+	o.expect(0, daily.command("stagelock secret new --out secret.new"))
+	both, last := daily.block("yaml", "previous:"), daily.blocks("yaml")[1]
 	if strings.Contains(last, "previous") || !strings.Contains(last, "secret.new") {
 		o.t.Fatalf("the last step of the page is\n%s", last)
 	}
