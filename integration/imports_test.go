@@ -329,6 +329,8 @@ var mayImport = map[string][]string{
 	"policy/topology":                   {},
 	"store":                             {},
 	"store/blobs":                       {"store", "store/exchange", "tunnel/sync"},
+	"store/errands":                     {"store", "tunnel/sync"},
+	"store/errands/errandstest":         {"store", "store/errands", "tunnel/sync"},
 	"store/exchange":                    {"store", "tunnel/sync"},
 	"store/exchange/exchangetest":       {"store", "store/exchange", "tunnel/sync"},
 	"store/exchange/exchangetest/suite": {"store", "store/exchange", "tunnel/sync"},
