@@ -30,6 +30,7 @@ type Status struct {
 	Approvals int                 `json:"approvals"`      // changes that somebody must approve here
 	Asked     time.Time           `json:"asked,omitzero"` // since when the oldest of them waits
 	Decided   Decided             `json:"decided"`
+	Changes   map[string]int64    `json:"changes"` // accepted on this gateway since it started, by what became of them
 	Have      []Counter           `json:"have"`
 	Servers   []ServerStatus      `json:"servers"`
 	Links     []sync.ServerID     `json:"links"` // to which changes of this server go
@@ -261,6 +262,7 @@ func (x *Exchange) status(ctx context.Context, _ Order) (any, error) {
 		Targets: []TargetStatus{},
 		Have:    []Counter{},
 		Links:   x.links(),
+		Changes: x.replica.Counts(),
 
 		Contents: x.collector.Contents(),
 	}

@@ -100,6 +100,12 @@ func TestReadings(t *testing.T) {
 			s.Now = at
 			s.Sync = &status.Sync{Asked: at.Add(time.Hour)}
 		}, []string{"0"}},
+		{"when a target took something last", "sync_last_delivery_timestamp_seconds", func(s *status.Status) {
+			s.Sync = &status.Sync{Targets: []status.Target{{Name: "a", Last: at}, {Name: "b"}}}
+		}, []string{fmt.Sprintf(`{target="a"} %v`, float64(at.UnixMilli())/1000)}},
+		{"what became of changes", "sync_changes_total",
+			func(s *status.Status) { s.Sync = &status.Sync{Changes: map[string]int64{"made": 3, "echo": 0}} },
+			[]string{`{what="echo"} 0`, `{what="made"} 3`}},
 		{"what was decided", "sync_approvals_decided_total",
 			func(s *status.Status) { s.Sync = &status.Sync{Decided: map[string]int64{"approved": 5, "refused": 0}} },
 			[]string{`{result="approved"} 5`, `{result="refused"} 0`}},

@@ -114,6 +114,21 @@ var readings = []reading{
 		ofTargets(func(t *status.Target, now time.Time) float64 {
 			return since(t.Oldest, now)
 		}), "target"),
+	gauge("sync_last_delivery_timestamp_seconds", "When a server took a change last.",
+		func(s *status.Status, emit func(float64, ...string)) {
+			if s.Sync == nil {
+				return
+			}
+			for _, t := range s.Sync.Targets {
+				when(t.Last, emit, t.Name)
+			}
+		}, "target"),
+	counter("sync_changes_total", "Changes that this gateway accepted, by what became of them.",
+		func(s *status.Status, emit func(float64, ...string)) {
+			if s.Sync != nil {
+				numbers(s.Sync.Changes, emit)
+			}
+		}, "what"),
 	gauge("sync_conflicts", "Objects that were edited on two servers at once and are to be decided, here or elsewhere.",
 		func(s *status.Status, emit func(float64, ...string)) {
 			if s.Sync != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stagelock/stagelock/gateway/replica"
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
 
@@ -23,6 +24,9 @@ func TestAnEchoIsNoChange(t *testing.T) {
 	}
 	if want := []string{"applied", "echo"}; !slices.Equal(got, want) {
 		t.Errorf("told of %v, want %v", got, want)
+	}
+	if n := live.replica.Counts(); len(n) != len(replica.Whats()) || n["applied"] != 1 || n["echo"] != 1 || n["made"] != 0 {
+		t.Errorf("counted %v", n)
 	}
 	if have, err := live.book.Have(t.Context()); err != nil || have[live.replica.Self()] != 0 {
 		t.Errorf("an echo is a change: %v, %v", have, err)

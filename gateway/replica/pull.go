@@ -80,7 +80,7 @@ func (r *Replica) page(ctx context.Context) (int, error) {
 	}
 	r.cfg.Pause("pull accepted")
 	if len(b.notes) > 0 {
-		r.cfg.Noted(b.notes...)
+		r.note(b.notes...)
 	}
 	return len(rows), nil
 }

@@ -65,6 +65,32 @@ type Replica struct {
 	tried     string      // the tag of the intent that could not be settled last, within a write lock of mu
 
 	fence exchange.Fence // under which the journal was read last, within a write lock of mu
+	noted counts
+}
+
+// Whats returns what a Note may tell.
+func Whats() []string {
+	return []string{"made", "applied", "held", "kept", "resolved", "ruled", "echo"}
+}
+
+// counts are how often each was told.
+type counts map[string]*atomic.Int64
+
+// Counts returns how often each of Whats was told since the Replica was made.
+func (r *Replica) Counts() map[string]int64 {
+	all := map[string]int64{}
+	for what, n := range r.noted {
+		all[what] = n.Load()
+	}
+	return all
+}
+
+// note counts what was accepted, and tells of it.
+func (r *Replica) note(all ...Note) {
+	for _, n := range all {
+		r.noted[n.What].Add(1)
+	}
+	r.cfg.Noted(all...)
 }
 
 // New returns a Replica.
@@ -82,7 +108,10 @@ func New(c Config) (*Replica, error) {
 	if c.Pause == nil {
 		c.Pause = func(string) {}
 	}
-	r := &Replica{cfg: c, self: sync.IDOf(c.Key.Public().(ed25519.PublicKey)), seed: maphash.MakeSeed()}
+	r := &Replica{cfg: c, self: sync.IDOf(c.Key.Public().(ed25519.PublicKey)), seed: maphash.MakeSeed(), noted: counts{}}
+	for _, what := range Whats() {
+		r.noted[what] = &atomic.Int64{}
+	}
 	r.unsettled.Store(true)
 	return r, nil
 }
@@ -131,7 +160,7 @@ func (r *Replica) accept(ctx context.Context, out sync.Outcome, in sync.Intent) 
 	err := r.cfg.Changes.Accept(ctx, fence, r.acceptance(&out, in))
 	if err == nil {
 		r.cfg.Pause("accepted")
-		r.cfg.Noted(Note{what(out, in), in.Change, in.Via})
+		r.note(Note{what(out, in), in.Change, in.Via})
 	}
 	return err
 }

@@ -240,7 +240,7 @@ func (r *Replica) acceptAll(ctx context.Context, tasks []task) error {
 	for i, t := range tasks {
 		notes[i] = Note{what(t.out, t.intent), t.intent.Change, t.intent.Via}
 	}
-	r.cfg.Noted(notes...)
+	r.note(notes...)
 	return nil
 }
 

@@ -264,9 +264,10 @@ func TestTheStatusOfNothingOverTheWire(t *testing.T) {
 
 // TestFactsOfATarget: a queue of sync travels whole.
 func TestFactsOfATarget(t *testing.T) {
-	want := status.Sync{Conflicts: 3, Here: 1, Approvals: 2, Asked: noon, Decided: map[string]int64{"refused": 1}, Targets: []status.Target{
-		{Name: "test", State: "operator", Backlog: 4, Dead: 2, Tries: 7, Oldest: noon, Last: noon.Add(-time.Minute)}, {Name: "dev", State: "ok"},
-	}}
+	want := status.Sync{Conflicts: 3, Here: 1, Approvals: 2, Asked: noon, Decided: map[string]int64{"refused": 1},
+		Changes: map[string]int64{"made": 2}, Targets: []status.Target{
+			{Name: "test", State: "operator", Backlog: 4, Dead: 2, Tries: 7, Oldest: noon, Last: noon.Add(-time.Minute)}, {Name: "dev", State: "ok"},
+		}}
 	b, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)

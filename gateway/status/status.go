@@ -36,6 +36,7 @@ type Sync struct {
 	Approvals int              `json:"approvals"`         // changes that somebody must approve here
 	Asked     time.Time        `json:"asked,omitzero"`    // since when the oldest of them waits
 	Decided   map[string]int64 `json:"decided,omitempty"` // on this gateway since it started: approved, refused
+	Changes   map[string]int64 `json:"changes,omitempty"` // accepted on this gateway since it started, by what became of them
 	// Contents is nil until they were counted.
 	Contents *Contents `json:"contents,omitempty"`
 }

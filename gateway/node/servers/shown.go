@@ -9,7 +9,7 @@ import (
 func Shown(f exchange.Status) *status.Sync {
 	s := &status.Sync{Targets: []status.Target{}, Conflicts: f.Conflicts, Here: f.Here,
 		Approvals: f.Approvals, Asked: f.Asked,
-		Decided: map[string]int64{"approved": f.Decided.Approved, "refused": f.Decided.Refused}}
+		Decided: map[string]int64{"approved": f.Decided.Approved, "refused": f.Decided.Refused}, Changes: f.Changes}
 	for _, t := range f.Targets {
 		s.Targets = append(s.Targets, status.Target{Name: t.Name, State: t.State, Backlog: t.Backlog, Dead: t.Dead, Tries: t.Tries,
 			Oldest: t.Oldest, Last: t.Last})
