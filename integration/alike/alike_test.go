@@ -270,15 +270,18 @@ func (s *server) status() exchange.Status {
 	return st
 }
 
+// patience is for how long something is waited for, also on a machine that does much else.
+const patience = 5 * time.Minute
+
 // until waits for something to become true.
 func until(t testing.TB, what string, true_ func() bool) {
 	t.Helper()
-	deadline, tick := time.After(2*time.Minute), time.NewTicker(20*time.Millisecond)
+	deadline, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for !true_() {
 		select {
 		case <-deadline:
-			t.Fatalf("%s: not within two minutes", what)
+			t.Fatalf("%s: not within %v", what, patience)
 		case <-tick.C:
 		}
 	}

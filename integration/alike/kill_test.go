@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,7 +98,7 @@ func (k *kills) kill(n int, point string, hit int64) {
 // writeUntil writes articles everywhere until a process has died.
 func (k *kills) writeUntil(ended <-chan struct{}, what string) {
 	k.t.Helper()
-	deadline, tick := time.After(time.Minute), time.NewTicker(30*time.Millisecond)
+	deadline, tick := time.After(patience), time.NewTicker(30*time.Millisecond)
 	defer tick.Stop()
 	for i := 0; ; i++ {
 		uuid, s := fmt.Sprintf("r%d-%d", k.round, i), k.servers[i%len(k.servers)]
@@ -107,7 +108,7 @@ func (k *kills) writeUntil(ended <-chan struct{}, what string) {
 		case <-ended:
 			return
 		case <-deadline:
-			k.t.Fatalf("%s: not within a minute", what)
+			k.t.Fatalf("%s: not within %v", what, patience)
 		case <-tick.C:
 		}
 	}
@@ -134,8 +135,16 @@ func (k *kills) settle() {
 		return left == 0
 	})
 	k.quiet()
+	k.arrived(fmt.Sprintf("r%d-", k.round))
+}
+
+// arrived waits until every server has the articles whose names begin so.
+func (k *kills) arrived(prefix string) {
+	k.t.Helper()
 	for uuid, text := range k.texts {
-		k.everywhere(uuid, text)
+		if strings.HasPrefix(uuid, prefix) {
+			k.everywhere(uuid, text)
+		}
 	}
 }
 
@@ -189,6 +198,7 @@ func (s *server) count(query string) (n int) {
 func (k *kills) judge() {
 	t := k.t
 	t.Helper()
+	k.arrived("")
 	if persons, made := k.persons(), k.made(); persons != k.edits || made != k.edits+k.decisions() {
 		t.Errorf("%d edits and %d decisions are %d rows of people and %d changes", k.edits, k.decisions(), persons, made)
 	}
