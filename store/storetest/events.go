@@ -142,6 +142,8 @@ func eventsStale(t *testing.T, p *place.Place[store.Events]) {
 	}{
 		{"seq of the first", records(1, 1)}, {"last again", records(3, 1)},
 		{"one too far", records(5, 1)}, {"zero", records(0, 4)},
+		{"all again", records(1, 3)}, {"a group over the end", records(3, 3)}, {"a group over the beginning", records(1, 9)},
+		{"a group too far", records(5, 4)}, {"much too far", records(90, 1)},
 		{"gap inside", gap}, {"twice", append(records(4, 1), records(4, 1)...)},
 	} {
 		place.WantErr(t, tt.name, p.Store.Append(ctx, tt.recs), store.ErrStale)

@@ -193,6 +193,7 @@ func logsCut(t *testing.T, p *place.Place[store.Logs]) {
 	}
 	s := p.Reopen()
 	begins(t, s, "gate-a", many)
+	stale(t, s.Log("gate-a"), records(1, 1), records(1, 3), records(9, 1), records(many-1, 1), records(many, 1), records(many-1, 4))
 	place.Must(t, s.Log("gate-a").Append(ctx, records(many+1, 2)))
 	checkLog(t, s.Log("gate-a"), many, many+2)
 	checkLog(t, s.Log("gate-aa"), 1, 9)
@@ -200,6 +201,18 @@ func logsCut(t *testing.T, p *place.Place[store.Logs]) {
 	heads, err := s.Heads(ctx)
 	if err != nil || len(heads) != 3 || heads[1].Record.Seq != many+2 {
 		t.Errorf("%d heads, %v", len(heads), err)
+	}
+}
+
+// stale holds a log against groups that are not the next one, each also as one that does not wait for the disk.
+func stale(t *testing.T, log store.Events, groups ...[]store.Record) {
+	t.Helper()
+	for _, recs := range groups {
+		name := fmt.Sprintf("%d records from %d on", len(recs), recs[0].Seq)
+		place.WantErr(t, name, log.Append(context.Background(), recs), store.ErrStale)
+		if l, ok := log.(store.Lazy); ok {
+			place.WantErr(t, name+", lazily", l.AppendLazily(context.Background(), recs), store.ErrStale)
+		}
 	}
 }
 

@@ -15,14 +15,17 @@ import (
 )
 
 const (
-	// appendEvents keeps a whole group, in one round trip and one flush, if its first is the next one.
-	appendEvents = `INSERT INTO @.events (log, seq, body)
-		SELECT $1, s, b FROM unnest($3::bigint[], $4::bytea[]) u (s, b)
-		WHERE $2::bigint = (SELECT coalesce(max(seq), 0) + 1 FROM @.events WHERE log = $1)`
-	// appendLazily is that without the flush: the setting ends with the statement's transaction.
-	appendLazily = `WITH off AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS set)
-		INSERT INTO @.events (log, seq, body) SELECT $1, s, b FROM off, unnest($3::bigint[], $4::bytea[]) u (s, b)
-		WHERE off.set = 'off' AND $2::bigint = (SELECT coalesce(max(seq), 0) + 1 FROM @.events WHERE log = $1)`
+	// follows says whether record $2 comes next: a log has no holes, and of two that are the next one the primary key
+	// refuses the second. Looking for the one before costs half of what looking for the last one does.
+	follows = `CASE WHEN $2::bigint = 1 THEN NOT EXISTS (SELECT FROM @.events WHERE log = $1)
+		ELSE EXISTS (SELECT FROM @.events WHERE log = $1 AND seq = $2::bigint - 1) END`
+	// keepOne and keepGroup keep one record, and several, in one round trip and one flush.
+	keepOne   = `INSERT INTO @.events (log, seq, body) SELECT $1, $2::bigint, $3`
+	keepGroup = `INSERT INTO @.events (log, seq, body) SELECT $1, s, b`
+	group     = `unnest($3::bigint[], $4::bytea[]) u (s, b)`
+	// unflushed has the transaction of a statement end without the flush.
+	unflushed = `WITH off AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS set) `
+	isSet     = `off.set = 'off' AND `
 	// flushEvents writes a message that nobody reads: its commit has all on disk that was committed before.
 	flushEvents = `SELECT coalesce(max(seq), 0), pg_logical_emit_message(true, 'stagelock', ''::text)::text
 		FROM @.events WHERE log = $1`
@@ -45,6 +48,17 @@ const (
 	wholeNotes       = `SELECT n, note || coalesce((SELECT string_agg(signature, ''::bytea ORDER BY signature)
 			FROM @.checkpoint_signatures s WHERE s.n = c.n), ''::bytea)
 		FROM @.checkpoints c `
+)
+
+// kept is how a group is kept, whose first record is the next one.
+type kept struct{ one, group string }
+
+var (
+	durably = kept{keepOne + ` WHERE ` + follows, keepGroup + ` FROM ` + group + ` WHERE ` + follows}
+	lazily  = kept{
+		unflushed + keepOne + ` FROM off WHERE ` + isSet + follows,
+		unflushed + keepGroup + ` FROM off, ` + group + ` WHERE ` + isSet + follows,
+	}
 )
 
 // firstPage and logPage are how many records are read at a time, at first and at most: who looks at one
@@ -81,11 +95,11 @@ func next(n int64, err error) error {
 }
 
 func (s events) Append(ctx context.Context, recs []store.Record) error {
-	return s.add(ctx, recs, appendEvents)
+	return s.add(ctx, recs, durably)
 }
 
 func (s events) AppendLazily(ctx context.Context, recs []store.Record) error {
-	return s.add(ctx, recs, appendLazily)
+	return s.add(ctx, recs, lazily)
 }
 
 func (s events) Flush(ctx context.Context, seq store.Seq) error {
@@ -100,8 +114,8 @@ func (s events) Flush(ctx context.Context, seq store.Seq) error {
 	})
 }
 
-// add keeps a group with that statement.
-func (s events) add(ctx context.Context, recs []store.Record, query string) error {
+// add keeps a group in that way.
+func (s events) add(ctx context.Context, recs []store.Record, how kept) error {
 	if len(recs) == 0 {
 		return ctx.Err()
 	}
@@ -115,16 +129,20 @@ func (s events) add(ctx context.Context, recs []store.Record, query string) erro
 		}
 		seqs[i], bodies[i] = int64(r.Seq), r.Body
 	}
-	return s.append(ctx, query, recs[len(recs)-1], seqs, bodies)
+	last := recs[len(recs)-1]
+	if len(recs) == 1 {
+		return s.append(ctx, last, how.one, s.name, seqs[0], bodies[0])
+	}
+	return s.append(ctx, last, how.group, s.name, seqs[0], seqs, bodies)
 }
 
 // append keeps a group that was checked. Of a group whose answer was lost nobody knows whether it
 // counts: then the log's end tells.
-func (s events) append(ctx context.Context, query string, last store.Record, seqs []int64, bodies [][]byte) error {
+func (s events) append(ctx context.Context, last store.Record, query string, args ...any) error {
 	tries := 0
 	return s.Write(ctx, fmt.Sprintf("append to log %q", s.name), func(ctx context.Context) error {
 		tries++
-		tag, err := s.Audit.Exec(ctx, s.SQL(query), s.name, seqs[0], seqs, bodies)
+		tag, err := s.Audit.Exec(ctx, s.SQL(query), args...)
 		if err = next(tag.RowsAffected(), err); tries == 1 || !errors.Is(err, store.ErrStale) {
 			return err
 		}
