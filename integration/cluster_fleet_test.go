@@ -59,6 +59,7 @@ func withDatabase(t *testing.T) *fleet {
 	if testing.Short() {
 		t.Skip("gateways in processes of their own take a while")
 	}
+	t.Parallel() // it waits more than it works
 	server, err := postgrestest.Start(t.Context())
 	if errors.Is(err, postgrestest.ErrMissing) {
 		t.Skip(err)
