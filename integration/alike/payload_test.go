@@ -141,6 +141,9 @@ func TestPayloads(t *testing.T) {
 		{"mesh of 6 a tenth lost", full(6), true, 1.2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.lossy {
+				t.Parallel() // what was lost is sent again after a while
+			}
 			w := newNetwork(t, tt.links)
 			between := &wire{lossy: tt.lossy, seen: map[string]int{}}
 			w.wires = map[int]string{}
