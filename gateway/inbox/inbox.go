@@ -256,15 +256,24 @@ func (in *Inbox) offer(ctx context.Context, r request) (any, error) {
 		return nil, err
 	}
 	left, at := rest(o, all)
+	// A place is taken before it is asked what is known: what another delivers meanwhile would be wanted once more.
+	free := make([]bool, len(left))
+	for i, c := range left {
+		free[i] = in.reserved.take(c.Change.ID, r.peer.ID, c.Change.Size, in.cfg.Now())
+	}
 	wanted, err := in.cfg.Receiver.Wanted(ctx, r.peer.ID, left)
+	for i, c := range left {
+		if free[i] && (err != nil || wanted[i].Status != sync.StatusWant) {
+			in.reserved.free(c.Change.ID)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	for i, a := range wanted {
-		c := left[i].Change
-		if a.Status == sync.StatusWant && !in.reserved.take(c.ID, r.peer.ID, c.Size, in.cfg.Now()) {
+		if a.Status == sync.StatusWant && !free[i] {
 			a = sync.Answer{
-				ID:     c.ID,
+				ID:     a.ID,
 				Status: sync.StatusBusy,
 				Class:  sync.ClassLater,
 				Reason: ReasonBusy,

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,11 +32,19 @@ func serverOf(n byte) sync.ServerID { return sync.IDOf(keyOf(n).Public().(ed2551
 type receiver struct {
 	answer sync.Answer
 	took   []sync.ID
+	asked  func() // after it has looked what it wants
 }
 
 func (r *receiver) Wanted(_ context.Context, _ sync.ServerID, offered []sync.Offered) (all []sync.Answer, err error) {
 	for _, o := range offered {
-		all = append(all, sync.Answer{ID: o.Change.ID, Status: sync.StatusWant})
+		status := sync.StatusWant
+		if slices.Contains(r.took, o.Change.ID) {
+			status = sync.StatusDone
+		}
+		all = append(all, sync.Answer{ID: o.Change.ID, Status: status})
+	}
+	if r.asked != nil {
+		r.asked()
 	}
 	return all, nil
 }
@@ -192,7 +201,31 @@ func TestWhatIsSentArrivesWithItsContent(t *testing.T) {
 	if size, err := p.blobs.Part(t.Context(), c.Payload); err != nil || size != 4 || len(p.receiver.took) != 1 {
 		t.Errorf("content of %d bytes, %v, took %v", size, err, p.receiver.took)
 	}
-	if got := p.deliver(3, "offer", sync.Offered{Change: c})[0]; got.Status != sync.StatusWant {
+	if got := p.deliver(3, "offer", sync.Offered{Change: c})[0]; got.Status != sync.StatusDone {
+		t.Errorf("offered by another afterwards: %+v", got)
+	}
+	if got := p.deliver(2, "deliver", sync.Offered{Change: c, Content: []byte("text")})[0]; got.Status != sync.StatusDone {
+		t.Errorf("delivered once more: %+v", got)
+	}
+}
+
+// TestWhatIsDeliveredWhileAnotherOffersIsNotWanted: it is known before the other has its answer.
+func TestWhatIsDeliveredWhileAnotherOffersIsNotWanted(t *testing.T) {
+	p := newPlace(t, as)
+	c := p.change(2, 1, "s/article/a", "text")
+	if got := p.deliver(2, "offer", sync.Offered{Change: c})[0]; got.Status != sync.StatusWant {
+		t.Fatalf("offered: %+v", got)
+	}
+	p.receiver.asked = func() {
+		p.receiver.asked = nil
+		if got := p.deliver(2, "deliver", sync.Offered{Change: c, Content: []byte("text")})[0]; got.Status != sync.StatusDone {
+			t.Errorf("delivered: %+v", got)
+		}
+	}
+	if got := p.deliver(3, "offer", sync.Offered{Change: c})[0]; got.Status != sync.StatusBusy {
+		t.Errorf("offered by another meanwhile: %+v", got)
+	}
+	if got := p.deliver(3, "offer", sync.Offered{Change: c})[0]; got.Status != sync.StatusDone {
 		t.Errorf("offered by another afterwards: %+v", got)
 	}
 }
