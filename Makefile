@@ -55,7 +55,7 @@ bench: build ## measure the gateway beside nginx, HAProxy and Caddy, whatever is
 pgo: build ## take the profile anew that a release is compiled by
 	@set -e; dir=$$(mktemp -d); trap 'rm -r "$$dir"' EXIT; \
 	$(GO) run ./integration/bench -stagelock bin/stagelock -rounds 1 -period 8s -rivals '^stagelock$$' \
-	  -scenes 'read|create|parts' -profile "$$dir"; \
+	  -scenes '^(read|create)/(1|16|64)$$|^parts' -profile "$$dir"; \
 	$(GO) tool pprof -proto "$$dir"/*.pprof > $(PROFILE)
 
 growth: ## what grows with hosts, requests, parts and the audit log; GROWTH="-most 1000000" goes further

@@ -306,7 +306,9 @@ var mayImport = map[string][]string{
 	"integration/engine/staging": {
 		"integration/engine/arrivals", "integration/engine/content", "integration/engine/lar",
 	},
-	"integration/growth": {"gateway/audit", "gateway/audit/proof", "policy/hosts", "store", "store/files", "store/sqlite"},
+	"integration/growth": {
+		"gateway/audit", "gateway/audit/proof", "integration/bench/proc", "policy/hosts", "store", "store/files", "store/sqlite",
+	},
 	"integration/internal/harness": {
 		"conf", "gateway/audit", "gateway/audit/chain", "gateway/audit/proof", "gateway/audit/witness",
 		"gateway/cluster", "gateway/node", "gateway/node/plan", "integration/engine",

@@ -39,7 +39,7 @@ type plan struct {
 	period  time.Duration // of one measurement of small calls and of connections
 	volume  int64         // bytes of the parts of one measurement
 	scenes  *regexp.Regexp
-	named   bool // scenes were asked for by name: those that take long too
+	named   bool // scenes were asked for by name: the rare ones too
 	rivals  *regexp.Regexp
 	gateway string // a stagelock to measure; built if empty
 	profile string // folder for a CPU profile of the gateway in each scene; none if empty

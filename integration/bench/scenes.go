@@ -17,17 +17,17 @@ type scene struct {
 	parts bool // a volume of parts is measured, in place of a period of calls
 	fresh bool // each call comes on a connection of its own
 	idle  int  // as many connections more are open and rest
-	rare  bool // it takes long: measured if it is asked for by name
+	rare  bool // it shows what grows: measured if it is asked for by name
 	set   func(ctx context.Context, r *rival, c *calls, w *worker) error
 }
 
 // scenes are measured in this order.
 func scenes() (all []scene) {
-	for _, conns := range []int{1, 16, 64} {
-		all = append(all, scene{name: fmt.Sprintf("read/%d", conns), conns: conns, set: reads})
+	for _, conns := range []int{1, 16, 64, 256} {
+		all = append(all, scene{name: fmt.Sprintf("read/%d", conns), conns: conns, rare: conns > 64, set: reads})
 	}
-	for _, conns := range []int{1, 16, 64} {
-		all = append(all, scene{name: fmt.Sprintf("create/%d", conns), conns: conns, set: creates})
+	for _, conns := range []int{1, 16, 64, 256} {
+		all = append(all, scene{name: fmt.Sprintf("create/%d", conns), conns: conns, rare: conns > 64, set: creates})
 	}
 	for _, conns := range []int{1, 4} {
 		all = append(all, scene{name: fmt.Sprintf("parts/%d", conns), conns: conns, parts: true, set: sendsParts})

@@ -15,6 +15,8 @@ import (
 	"runtime/debug"
 	"text/tabwriter"
 	"time"
+
+	"github.com/stagelock/stagelock/integration/bench/proc"
 )
 
 func main() {
@@ -37,6 +39,7 @@ type row struct {
 	Step   string  `json:"step"`
 	Micros float64 `json:"us"`           // of one step
 	Bytes  int64   `json:"memory_bytes"` // that live behind it, beyond what did before; at most 0 is nothing
+	Peak   int64   `json:"peak_bytes"`   // resident while it ran, the whole process; 0 where the system does not tell
 }
 
 // subject is something that grows.
@@ -101,7 +104,7 @@ func (s subject) at(ctx context.Context, size int) ([]row, error) {
 // table prints the rows, with the size that each is larger than that of the same step before.
 func table(out io.Writer, all []row) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "what\tsize\tstep\tµs a step\tto the size before\tmemory KiB")
+	fmt.Fprintln(t, "what\tsize\tstep\tµs a step\tto the size before\tmemory KiB\tpeak MiB")
 	for i, r := range all {
 		times := ""
 		for j := i - 1; j >= 0; j-- {
@@ -110,7 +113,7 @@ func table(out io.Writer, all []row) error {
 				break
 			}
 		}
-		fmt.Fprintf(t, "%s\t%d\t%s\t%.1f\t%s\t%d\n", r.What, r.Size, r.Step, r.Micros, times, max(0, r.Bytes)>>10)
+		fmt.Fprintf(t, "%s\t%d\t%s\t%.1f\t%s\t%d\t%d\n", r.What, r.Size, r.Step, r.Micros, times, max(0, r.Bytes)>>10, r.Peak>>20)
 	}
 	return t.Flush()
 }
@@ -128,13 +131,15 @@ func (m *meter) file(name string) string { return filepath.Join(m.dir, name) }
 
 // step measures f, which carries n steps out.
 func (m *meter) step(name string, n int, f func() error) error {
-	before := living()
+	before, self := living(), os.Getpid()
+	proc.ForgetPeak(self)
 	begun := time.Now()
 	if err := f(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	took := time.Since(begun)
-	m.rows = append(m.rows, row{m.what, m.size, name, float64(took.Nanoseconds()) / 1e3 / float64(n), living() - before})
+	peak := proc.Peak(self)
+	m.rows = append(m.rows, row{m.what, m.size, name, float64(took.Nanoseconds()) / 1e3 / float64(n), living() - before, peak})
 	return nil
 }
 
