@@ -161,6 +161,19 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	}
 }
 
+// The row of a part and the answer of its call are one write of the store: only that of the publish is written alone.
+func TestAPartAndItsAnswerAreOneWrite(t *testing.T) {
+	v := newEnvironment(t, harness.EngineOptions{})
+	v.publish(t, readFile(t, larFiles(t)[0]), 100)
+	m := scrape(t, v.gateway)
+	parts := m.sum("stagelock_store_seconds_count", `op="request.part"`)
+	for op, want := range map[string]float64{"repeat.begin": parts + 1, "repeat.answer": 1} {
+		if got := m.sum("stagelock_store_seconds_count", `op="`+op+`"`); got != want || parts < 2 {
+			t.Errorf("%v parts: %v of %s, want %v", parts, got, op, want)
+		}
+	}
+}
+
 // A gateway is scraped, and asked how it is, while it reads its configuration anew.
 func TestScrapesWhileReloading(t *testing.T) {
 	v := newEnvironment(t, harness.EngineOptions{})

@@ -40,6 +40,15 @@ type Repeat struct {
 	Age time.Duration
 }
 
+// Answer is what a repeat was answered, for Requests.AddPart, which keeps both or nothing with one wait for the
+// disk. It is kept as by Repeats.Answer, but that a repeat which is gone or belongs to another reference
+// is no error: the part arrived all the same.
+type Answer struct {
+	Key       RepeatKey
+	Reference string
+	Body      []byte
+}
+
 // Repeats remembers calls that must not be carried out twice. All times are the store's own. It is
 // safe for concurrent use, also from several processes; a write is on disk when it returns nil.
 //

@@ -45,8 +45,8 @@ type Requests interface {
 	// ErrNotFound.
 	Find(ctx context.Context, site int64, checksum string) (Request, error)
 	// AddPart adds part to request id, replacing a part of the same name in its place, and keeps the
-	// sums. It returns ErrNotFound for an unknown id.
-	AddPart(ctx context.Context, id int64, part Part) error
+	// sums. It returns ErrNotFound for an unknown id. Answers are kept in the same commit.
+	AddPart(ctx context.Context, id int64, part Part, answers ...Answer) error
 	// Part returns the part of that name of request id, or ErrNotFound.
 	Part(ctx context.Context, id int64, name string) (Part, error)
 	// Parts calls fn with every part of request id in order of arrival, and stops at fn's first

@@ -76,6 +76,19 @@ func (t *Turn) Record(ctx context.Context, answer []byte) error {
 	return nil
 }
 
+// RecordWith is Record by keep, which keeps the answer in one commit with what the call did. An error is
+// keep's own.
+func (t *Turn) RecordWith(
+	ctx context.Context, answer []byte, keep func(ctx context.Context, answers ...store.Answer) error,
+) error {
+	call := t.flight.call
+	if err := keep(context.WithoutCancel(ctx), store.Answer{Key: call.Key, Reference: call.Reference, Body: answer}); err != nil {
+		return err
+	}
+	t.recorded = true
+	return nil
+}
+
 // record is no error if the key belongs to a newer call: others took this one for lost.
 func (c *Calls) record(ctx context.Context, f *flight, answer []byte) error {
 	err := c.cfg.Repeats.Answer(context.WithoutCancel(ctx), f.call.Key, f.call.Reference, answer)

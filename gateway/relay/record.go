@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/metrics"
 	"github.com/stagelock/stagelock/gateway/once"
@@ -172,15 +170,17 @@ func (c *call) keep(ctx context.Context) error {
 	return nil
 }
 
-// keepAll writes all of it, at once with the answer of a guarded call, so that they share a commit.
+// keepAll writes all of it. The answer of a guarded call comes last, as its duplicates rely on the rest; that of a
+// part shares the commit of its row, so that the disk is waited for once.
 func (c *call) keepAll(ctx context.Context) error {
-	if c.turn == nil || c.answer.void {
-		return errors.Join(c.keepRequest(ctx), c.keepSight(ctx))
+	seen := c.keepSight(ctx)
+	switch {
+	case c.turn == nil || c.answer.void || seen != nil:
+		return errors.Join(seen, c.keepRequest(ctx))
+	case c.rule.Kind == calls.Update && c.answer.reply != nil && c.answer.reply.Thrown == nil:
+		return c.turn.RecordWith(ctx, c.answer.body, c.keepRequest)
 	}
-	var writes errgroup.Group
-	turn, body := c.turn, c.answer.body
-	writes.Go(func() error { return turn.Record(ctx, body) })
-	return errors.Join(c.keepRequest(ctx), c.keepSight(ctx), writes.Wait())
+	return errors.Join(c.keepRequest(ctx), c.turn.Record(ctx, c.answer.body))
 }
 
 // teaches reports whether the answer of a call that reads tells later calls something.
@@ -189,7 +189,7 @@ func (c *call) teaches() bool {
 	return r != nil && r.Thrown == nil && c.rule.Lesson(c.facts, c.past.Known).Learnt != calls.LearntNothing
 }
 
-func (c *call) keepRequest(ctx context.Context) error {
+func (c *call) keepRequest(ctx context.Context, answers ...store.Answer) error {
 	if c.answer.reply == nil || c.answer.reply.Thrown != nil {
 		return nil
 	}
@@ -202,7 +202,7 @@ func (c *call) keepRequest(ctx context.Context) error {
 		return c.created(ctx)
 	case calls.Update:
 		part := store.Part{Name: c.facts.Part, Size: c.facts.PartSize, Width: c.facts.PartWidth, Login: c.Login}
-		if err := memory.Accepted(ctx, c.request, part); err != nil {
+		if err := memory.Accepted(ctx, c.request, part, answers...); err != nil {
 			return err
 		}
 		if c.reserved != nil {

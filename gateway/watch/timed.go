@@ -71,9 +71,9 @@ func (t timedRequests) Find(ctx context.Context, site int64, checksum string) (s
 }
 
 // AddPart is that of the store.
-func (t timedRequests) AddPart(ctx context.Context, id int64, part store.Part) error {
+func (t timedRequests) AddPart(ctx context.Context, id int64, part store.Part, answers ...store.Answer) error {
 	defer timed(t.s, "request.part")()
-	return t.Requests.AddPart(ctx, id, part)
+	return t.Requests.AddPart(ctx, id, part, answers...)
 }
 
 // CleanUp is that of the store.

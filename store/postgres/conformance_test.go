@@ -73,6 +73,11 @@ func suites(t *testing.T, url string, pooler bool) {
 			return open(t, dir, c)
 		})
 	})
+	t.Run("Answers", func(t *testing.T) {
+		ownership.TestAnswers(t, func(t *testing.T, dir string, c *place.Clock) store.Database {
+			return open(t, dir, c)
+		})
+	})
 	t.Run("Leases", func(t *testing.T) {
 		storetest.TestLeases(t, func(t *testing.T, dir string, c *place.Clock) store.Leases {
 			return open(t, dir, c).Leases()

@@ -48,6 +48,8 @@ const (
 		part_count = part_count + CASE WHEN EXISTS (SELECT FROM old) THEN 0 ELSE 1 END,
 		part_bytes = part_bytes + $3 - coalesce((SELECT size FROM old), 0),
 		part_width = CASE WHEN part_count = 0 THEN $4 ELSE part_width END WHERE id = $1`
+	// answerWith keeps the answer of a call that added to request $4, if there is one.
+	answerWith = answer + ` AND EXISTS (SELECT FROM @.requests WHERE id = $4)`
 	markSender = `UPDATE @.request_logins SET sent = true WHERE request = $1 AND sha256(login) = sha256($2) AND NOT sent`
 	readPart   = `SELECT size, width FROM @.request_parts WHERE request = $1 AND name = $2`
 	readParts  = `SELECT ord, name, size, width FROM @.request_parts WHERE request = $1 AND ord > $2
@@ -119,11 +121,14 @@ func texts(raw [][]byte) (all []string) {
 	return all
 }
 
-func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error {
+func (s requests) AddPart(ctx context.Context, id int64, part store.Part, answers ...store.Answer) error {
 	what := fmt.Sprintf("add part %q to request %d", part.Name, id)
 	return s.Write(ctx, what, func(ctx context.Context) error {
 		b := s.NewBatch()
 		b.Add(lockRequest, id)
+		for _, a := range answers {
+			b.Add(answerWith, keyOf(a.Key), raw(a.Reference), a.Body, id)
+		}
 		if part.Login != "" {
 			b.Add(markSender, id, raw(part.Login))
 		}

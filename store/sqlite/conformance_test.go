@@ -70,6 +70,12 @@ func TestRequests(t *testing.T) {
 	})
 }
 
+func TestAnswers(t *testing.T) {
+	ownership.TestAnswers(t, func(t *testing.T, dir string, c *place.Clock) store.Database {
+		return openClock(t, dir, c)
+	})
+}
+
 func TestRepeats(t *testing.T) {
 	ownership.TestRepeats(t, func(t *testing.T, dir string, c *place.Clock) store.Database {
 		return openClock(t, dir, c)

@@ -128,9 +128,14 @@ func (s requests) one(ctx context.Context, what, query string, args ...any) (sto
 	return req, nil
 }
 
-func (s requests) AddPart(ctx context.Context, id int64, part store.Part) error {
+func (s requests) AddPart(ctx context.Context, id int64, part store.Part, answers ...store.Answer) error {
 	what := fmt.Sprintf("add part %q to request %d", part.Name, id)
 	return s.write(ctx, what, func(tx *txn) error {
+		for _, a := range answers {
+			if _, err := tx.exec(answerOne, keyArgs(a.Key, a.Reference, a.Body, tx.now())...); err != nil {
+				return err
+			}
+		}
 		var before sql.NullInt64
 		err := tx.query(partSize, []any{id, part.Name}, &before)
 		if errors.Is(err, sql.ErrNoRows) {

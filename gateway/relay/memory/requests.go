@@ -23,9 +23,9 @@ func (m *Memory) Created(ctx context.Context, r store.Request) error {
 	return m.cfg.Requests.Create(ctx, r)
 }
 
-// Accepted keeps a part that the engine took.
-func (m *Memory) Accepted(ctx context.Context, request int64, p store.Part) error {
-	return m.cfg.Requests.AddPart(ctx, request, p)
+// Accepted keeps a part that the engine took, and the answer of its call with it.
+func (m *Memory) Accepted(ctx context.Context, request int64, p store.Part, answers ...store.Answer) error {
+	return m.cfg.Requests.AddPart(ctx, request, p, answers...)
 }
 
 // CleanedUp keeps that the engine deleted a request.
