@@ -18,6 +18,8 @@ import (
 	"github.com/stagelock/stagelock/archive/refusal"
 )
 
+const badDeclaration = "document has a declaration that is none of XML 1.0 in UTF-8"
+
 const header = `<header build-number="7413" type="layout-set"/>`
 
 func read(text string) (*manifest.Manifest, error) {
@@ -83,6 +85,12 @@ func TestRefusedManifests(t *testing.T) {
 		{"a style sheet", `<?xml version="1.0"?><?xml-stylesheet href="a"?><root/>`, refusal.CodeXML, "document has a processing instruction"},
 		{"a second declaration", `<?xml version="1.0"?><?xml version="1.0"?><root/>`, refusal.CodeXML, "document has a processing instruction"},
 		{"a declaration behind a blank", ` <?xml version="1.0"?><root/>`, refusal.CodeXML, "document has a processing instruction"},
+		{"a doctype in the declaration", `<?xml<!DOCTYPE?><root/>`, refusal.CodeXML, badDeclaration},
+		{"a declaration without a version", `<?xml encoding="UTF-8"?><root/>`, refusal.CodeXML, badDeclaration},
+		{"an encoding twice", `<?xml version="1.0" encoding="UTF-8" encoding="UTF-16"?><root/>`, refusal.CodeXML, badDeclaration},
+		{"an encoding behind another word", `<?xml version="1.0" xencoding="UTF-8" encoding="UTF-16"?><root/>`, refusal.CodeXML, badDeclaration},
+		{"words of the declaration the other way round", `<?xml encoding="UTF-8" version="1.0"?><root/>`, refusal.CodeXML, badDeclaration},
+		{"a version in two kinds of quotes", `<?xml version="1.0'?><root/>`, refusal.CodeXML, badDeclaration},
 		{"another encoding", `<?xml version="1.0" encoding="ISO-8859-1"?><root/>`, refusal.CodeXML,
 			`parse: xml: encoding "ISO-8859-1" declared but Decoder.CharsetReader is nil`},
 		{"another version", `<?xml version="1.1"?><root/>`, refusal.CodeXML, `parse: xml: unsupported version "1.1"; only version 1.0 is supported`},

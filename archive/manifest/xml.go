@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/stagelock/stagelock/archive"
@@ -59,6 +60,10 @@ type elements struct {
 	first bool     // nothing was read yet
 }
 
+// declaration is what may stand in one: encoding/xml looks for two words in it and takes anything else too, other readers do not.
+var declaration = regexp.MustCompile(`^version\s*=\s*("1\.0"|'1\.0')` +
+	`(\s+encoding\s*=\s*("[uU][tT][fF]-8"|'[uU][tT][fF]-8'))?(\s+standalone\s*=\s*("yes"|"no"|'yes'|'no'))?\s*$`)
+
 func newElements(r io.Reader, lim archive.Limits) *elements {
 	src := &budget{r: bufio.NewReader(r)}
 	return &elements{dec: xml.NewDecoder(src), src: src, lim: lim, first: true}
@@ -106,6 +111,9 @@ func (e *elements) step(token xml.Token) (attributes, *refusal.Refusal) {
 	case xml.ProcInst:
 		if t.Target != "xml" || !e.first {
 			return nil, refusal.New(refusal.CodeXML, "document has a processing instruction")
+		}
+		if !declaration.Match(t.Inst) {
+			return nil, refusal.New(refusal.CodeXML, "document has a declaration that is none of XML 1.0 in UTF-8")
 		}
 	}
 	return nil, nil
