@@ -74,6 +74,7 @@ func TestCostBesideAPlainProxy(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcdef"), memoryPart/16)
 	var costs [2]costOf
 	calls, parts := 1, 0
+	width := len(fmt.Sprint(*costRounds * 20)) // the names of a request's parts are of one length
 	first := newJavaClient(g, g.Key(t))
 	defer first.close()
 	if _, err := first.create(t.Context(), nil); err != nil {
@@ -88,7 +89,7 @@ func TestCostBesideAPlainProxy(t *testing.T) {
 			j.host = way.addr
 			anew := func(int) []byte { // a part that came already would be answered from memory
 				parts++
-				return j.partCall(t, benchID, fmt.Sprintf("3c0d.zip%02d", parts-1), content)
+				return j.partCall(t, benchID, fmt.Sprintf("3c0d.zip%0*d", width, parts-1), content)
 			}
 			small := callers(t, 1, way.addr, way.tls, j.smallCall(t, "checkRemoteStagingGroup", int64(harness.Site)))[0]
 			part := callers(t, 1, way.addr, way.tls, anew(0))[0]
