@@ -11,10 +11,10 @@ import (
 	"github.com/stagelock/stagelock/archive/manifest"
 	"github.com/stagelock/stagelock/archive/refusal"
 	"github.com/stagelock/stagelock/archive/repack"
+	"github.com/stagelock/stagelock/integration/blind"
 )
 
-// FuzzOpen: what is accepted is read the same by archive/zip, and survives being written again.
-func FuzzOpen(f *testing.F) {
+func openSeeds(f blind.Seeds) {
 	for _, b := range realArchives(f) {
 		f.Add(b)
 	}
@@ -25,24 +25,36 @@ func FuzzOpen(f *testing.F) {
 			f.Add(c.data)
 		}
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 1<<16 {
-			return
+}
+
+// opens: what is accepted is read the same by archive/zip, and survives being written again.
+func opens(t testing.TB, b []byte) {
+	if len(b) > 1<<16 {
+		return
+	}
+	a, err := accept(b)
+	if err != nil {
+		if refusal.CodeOf(err) == "" {
+			t.Fatalf("refused without a code: %v", err)
 		}
-		a, err := accept(b)
-		if err != nil {
-			if refusal.CodeOf(err) == "" {
-				t.Fatalf("refused without a code: %v", err)
-			}
-			return
-		}
-		sameAsGo(t, b, a)
-		again, err := accept(rewrite(t, a))
-		if err != nil {
-			t.Fatalf("written again, it is refused: %v", err)
-		}
-		sameContent(t, a, again)
-	})
+		return
+	}
+	sameAsGo(t, b, a)
+	again, err := accept(rewrite(t, a))
+	if err != nil {
+		t.Fatalf("written again, it is refused: %v", err)
+	}
+	sameContent(t, a, again)
+}
+
+func FuzzOpen(f *testing.F) {
+	openSeeds(f)
+	f.Fuzz(func(t *testing.T, b []byte) { opens(t, b) })
+}
+
+func TestBlind(t *testing.T) {
+	blind.Run(t, "FuzzOpen", openSeeds, func(t testing.TB, in *blind.Input) { opens(t, in.Bytes(0)) })
+	blind.Run(t, "FuzzManifest", manifestSeeds, func(t testing.TB, in *blind.Input) { readsManifest(t, in.String(0)) })
 }
 
 func rewrite(t testing.TB, a *archive.Archive) []byte {
@@ -96,9 +108,7 @@ func TestRealArchivesSurviveRewriting(t *testing.T) {
 	}
 }
 
-// FuzzManifest: a refusal has a code, and what is accepted stays within its limits and says the
-// same with a comment in front.
-func FuzzManifest(f *testing.F) {
+func manifestSeeds(f blind.Seeds) {
 	b, err := os.ReadFile("testdata/manifest-7.xml")
 	if err != nil {
 		f.Fatal(err)
@@ -112,27 +122,35 @@ func FuzzManifest(f *testing.F) {
 		e, _ := a.Lookup(manifest.Name)
 		f.Add(string(readEntry(f, a, e)))
 	}
+}
+
+// readsManifest: a refusal has a code, and what is accepted stays within its limits and says the
+// same with a comment in front.
+func readsManifest(t testing.TB, s string) {
 	lim := archive.DefaultLimits()
 	lim.Manifest, lim.Token, lim.Depth = 1<<16, 1<<12, 8
-	f.Fuzz(func(t *testing.T, s string) {
-		m, err := manifest.Read(strings.NewReader(s), lim)
-		if err != nil {
-			if refusal.CodeOf(err) == "" {
-				t.Fatalf("refused without a code: %v", err)
-			}
-			return
+	m, err := manifest.Read(strings.NewReader(s), lim)
+	if err != nil {
+		if refusal.CodeOf(err) == "" {
+			t.Fatalf("refused without a code: %v", err)
 		}
-		if len(s) > 1<<16 || strings.Contains(s, "<!DOCTYPE") && !strings.Contains(s, "<!--") && !strings.Contains(s, "CDATA") {
-			t.Fatalf("accepted beyond the rules: %q", s)
-		}
-		if strings.HasPrefix(s, "<?") {
-			return
-		}
-		again, err := manifest.Read(strings.NewReader("<!-- c -->"+s), lim)
-		if err == nil && len(again.Portlets) != len(m.Portlets) {
-			t.Fatalf("%d portlets became %d", len(m.Portlets), len(again.Portlets))
-		}
-	})
+		return
+	}
+	if len(s) > 1<<16 || strings.Contains(s, "<!DOCTYPE") && !strings.Contains(s, "<!--") && !strings.Contains(s, "CDATA") {
+		t.Fatalf("accepted beyond the rules: %q", s)
+	}
+	if strings.HasPrefix(s, "<?") {
+		return
+	}
+	again, err := manifest.Read(strings.NewReader("<!-- c -->"+s), lim)
+	if err == nil && len(again.Portlets) != len(m.Portlets) {
+		t.Fatalf("%d portlets became %d", len(m.Portlets), len(again.Portlets))
+	}
+}
+
+func FuzzManifest(f *testing.F) {
+	manifestSeeds(f)
+	f.Fuzz(func(t *testing.T, s string) { readsManifest(t, s) })
 }
 
 // FuzzRepack: what is written anew is accepted and reads the same everywhere, whatever was read; an

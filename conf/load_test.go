@@ -16,6 +16,7 @@ import (
 
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/conf/settings/origin"
+	"github.com/stagelock/stagelock/integration/blind"
 )
 
 // whole says something in every section.
@@ -341,29 +342,39 @@ func TestNeedsRestart(t *testing.T) {
 	}
 }
 
-// What parses twice is equal, and nothing that is reported lies outside of the file.
-func FuzzLoad(f *testing.F) {
+func loadSeeds(f blind.Seeds) {
 	f.Add(whole, "STAGELOCK_PEERS_0_NAME=x")
 	f.Add(conf.Reference(), "LIFERAY_TUNNEL_PERIOD_SERVLET_PERIOD_HOSTS_PERIOD_ALLOWED=10.0.0.0/8")
 	f.Add("peers: [{secret: {value: a}}, *x]\n<<: {}\n", "STAGELOCK_PEERS_7_SECRET_VALUE_FILE=x")
 	f.Add("hosts: {allow: [[], {}, ~, 1]}\n---\n", "STAGELOCK_LISTEN=,,")
-	f.Fuzz(func(t *testing.T, text, env string) {
-		files := wholeFiles()
-		files["etc/live.yaml"].Data = []byte(text)
-		o := conf.Options{File: "etc/live.yaml", Env: []string{env}, ReadFile: files.ReadFile, Stat: files.Stat}
-		c, ps := conf.Load(o)
-		again, psAgain := conf.Load(o)
-		if !reflect.DeepEqual(c, again) || !reflect.DeepEqual(ps, psAgain) {
-			t.Fatalf("loaded twice: %v, %v", ps, psAgain)
+}
+
+// loads: what parses twice is equal, and nothing that is reported lies outside of the file.
+func loads(t testing.TB, text, env string) {
+	files := wholeFiles()
+	files["etc/live.yaml"].Data = []byte(text)
+	o := conf.Options{File: "etc/live.yaml", Env: []string{env}, ReadFile: files.ReadFile, Stat: files.Stat}
+	c, ps := conf.Load(o)
+	again, psAgain := conf.Load(o)
+	if !reflect.DeepEqual(c, again) || !reflect.DeepEqual(ps, psAgain) {
+		t.Fatalf("loaded twice: %v, %v", ps, psAgain)
+	}
+	lines := strings.Count(strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(text), "\n") + 1
+	for _, p := range ps {
+		if p.File == "etc/live.yaml" && (p.Line < 0 || p.Line > lines+1) || p.Msg == "" {
+			t.Fatalf("%d lines: %s", lines, p)
 		}
-		lines := strings.Count(strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(text), "\n") + 1
-		for _, p := range ps {
-			if p.File == "etc/live.yaml" && (p.Line < 0 || p.Line > lines+1) || p.Msg == "" {
-				t.Fatalf("%d lines: %s", lines, p)
-			}
-		}
-		if c == nil && !conf.Fatal(ps) {
-			t.Fatal("no Config and no problem")
-		}
-	})
+	}
+	if c == nil && !conf.Fatal(ps) {
+		t.Fatal("no Config and no problem")
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	loadSeeds(f)
+	f.Fuzz(func(t *testing.T, text, env string) { loads(t, text, env) })
+}
+
+func TestBlind(t *testing.T) {
+	blind.Run(t, "FuzzLoad", loadSeeds, func(t testing.TB, in *blind.Input) { loads(t, in.String(0), in.String(1)) })
 }

@@ -261,6 +261,7 @@ var mayImport = map[string][]string{
 	},
 	"integration/bench/configs": {},
 	"integration/bench/proc":    {},
+	"integration/blind":         {},
 	"integration/engine": {
 		"integration/engine/author", "integration/engine/content", "integration/engine/control",
 		"integration/engine/journal", "integration/engine/lar", "integration/engine/remote",

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stagelock/stagelock/integration/blind"
 )
 
 // secretKey is the key whose value must get into no text.
@@ -104,7 +106,7 @@ func TestConfigGolden(t *testing.T) {
 	})
 }
 
-func addSeeds(f *testing.F, pattern string) {
+func addSeeds(f blind.Seeds, pattern string) {
 	f.Helper()
 	all, err := filepath.Glob(filepath.Join("testdata", pattern))
 	if err != nil || len(all) == 0 {
@@ -119,43 +121,47 @@ func addSeeds(f *testing.F, pattern string) {
 	}
 }
 
-// FuzzProperties writes what was read in escapes and reads it again: the same comes out. Every line
+func propertySeeds(f blind.Seeds) { addSeeds(f, "*.properties") }
+
+// readsProperties writes what was read in escapes and reads it again: the same comes out. Every line
 // that is told of is one of the file's.
+func readsProperties(t testing.TB, data []byte) {
+	p := ParseProperties(data, false, known)
+	lines := len(naturalLines(string(DecodeUTF8(data))))
+	for _, n := range p.Notes {
+		if n.Line < 1 || n.Line > lines || n.Msg == "" || n.Cure == "" {
+			t.Fatalf("note %+v of %d lines", n, lines)
+		}
+	}
+	var b strings.Builder
+	for _, q := range p.Entries {
+		for _, x := range q.Texts {
+			if x.Line < q.Lines[0] || x.Line > lines {
+				t.Fatalf("%q stands in line %d of %d", x.Text, x.Line, lines)
+			}
+			if strings.ContainsAny(x.Text, "\\,\ufffd") || Trim(x.Text) != x.Text {
+				return // two readings of backslashes and commas do not meet
+			}
+		}
+		if len(q.Texts) > 1 && slices.Contains(texts(q), "") {
+			return // a key given twice, once with nothing, is no line that can be written
+		}
+		b.WriteString(escapeProperty(q.Key) + "=" + escapeProperty(strings.Join(texts(q), ",")) + "\n")
+	}
+	again := ParseProperties([]byte(b.String()), false, known)
+	if len(again.Entries) != len(p.Entries) {
+		t.Fatalf("%q read again: %d of %d", b.String(), len(again.Entries), len(p.Entries))
+	}
+	for i, q := range again.Entries {
+		if q.Key != p.Entries[i].Key || !slices.Equal(texts(q), texts(p.Entries[i])) {
+			t.Fatalf("%q = %q, read again %q = %q", p.Entries[i].Key, texts(p.Entries[i]), q.Key, texts(q))
+		}
+	}
+}
+
 func FuzzProperties(f *testing.F) {
-	addSeeds(f, "*.properties")
-	f.Fuzz(func(t *testing.T, data []byte) {
-		p := ParseProperties(data, false, known)
-		lines := len(naturalLines(string(DecodeUTF8(data))))
-		for _, n := range p.Notes {
-			if n.Line < 1 || n.Line > lines || n.Msg == "" || n.Cure == "" {
-				t.Fatalf("note %+v of %d lines", n, lines)
-			}
-		}
-		var b strings.Builder
-		for _, q := range p.Entries {
-			for _, x := range q.Texts {
-				if x.Line < q.Lines[0] || x.Line > lines {
-					t.Fatalf("%q stands in line %d of %d", x.Text, x.Line, lines)
-				}
-				if strings.ContainsAny(x.Text, "\\,\ufffd") || Trim(x.Text) != x.Text {
-					return // two readings of backslashes and commas do not meet
-				}
-			}
-			if len(q.Texts) > 1 && slices.Contains(texts(q), "") {
-				return // a key given twice, once with nothing, is no line that can be written
-			}
-			b.WriteString(escapeProperty(q.Key) + "=" + escapeProperty(strings.Join(texts(q), ",")) + "\n")
-		}
-		again := ParseProperties([]byte(b.String()), false, known)
-		if len(again.Entries) != len(p.Entries) {
-			t.Fatalf("%q read again: %d of %d", b.String(), len(again.Entries), len(p.Entries))
-		}
-		for i, q := range again.Entries {
-			if q.Key != p.Entries[i].Key || !slices.Equal(texts(q), texts(p.Entries[i])) {
-				t.Fatalf("%q = %q, read again %q = %q", p.Entries[i].Key, texts(p.Entries[i]), q.Key, texts(q))
-			}
-		}
-	})
+	propertySeeds(f)
+	f.Fuzz(func(t *testing.T, data []byte) { readsProperties(t, data) })
 }
 
 func texts(p Property) []string {
@@ -179,22 +185,33 @@ func escapeProperty(s string) string {
 	return b.String()
 }
 
-// FuzzConfig: no reader of configuration files panics, takes long or names a line that is not there.
-func FuzzConfig(f *testing.F) {
+func configSeeds(f blind.Seeds) {
 	addSeeds(f, "*.config")
 	f.Add([]byte("a=\"${${LIFERAY_${x}}}${\\}\"\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		body := string(DecodeUTF8(data))
-		vars := func(name string) (string, bool) { return "${" + name + "}", len(name)%2 == 0 }
-		lines := len(naturalLines(body))
-		for _, c := range []*OSGi{ParseConfig(body, vars), ParseCfg(body, vars), ParseFelix(body, false), ParseFelix(body, true)} {
-			for _, n := range c.Notes {
-				if n.Line < 1 || n.Line > lines || n.Msg == "" || n.Cure == "" {
-					t.Fatalf("note %+v of %d lines", n, lines)
-				}
+}
+
+// readsConfig: no reader of configuration files panics, takes long or names a line that is not there.
+func readsConfig(t testing.TB, data []byte) {
+	body := string(DecodeUTF8(data))
+	vars := func(name string) (string, bool) { return "${" + name + "}", len(name)%2 == 0 }
+	lines := len(naturalLines(body))
+	for _, c := range []*OSGi{ParseConfig(body, vars), ParseCfg(body, vars), ParseFelix(body, false), ParseFelix(body, true)} {
+		for _, n := range c.Notes {
+			if n.Line < 1 || n.Line > lines || n.Msg == "" || n.Cure == "" {
+				t.Fatalf("note %+v of %d lines", n, lines)
 			}
 		}
-	})
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	configSeeds(f)
+	f.Fuzz(func(t *testing.T, data []byte) { readsConfig(t, data) })
+}
+
+func TestBlind(t *testing.T) {
+	blind.Run(t, "FuzzProperties", propertySeeds, func(t testing.TB, in *blind.Input) { readsProperties(t, in.Bytes(0)) })
+	blind.Run(t, "FuzzConfig", configSeeds, func(t testing.TB, in *blind.Input) { readsConfig(t, in.Bytes(0)) })
 }
 
 // Three forms that were read otherwise than by the portal.

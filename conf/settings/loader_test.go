@@ -13,6 +13,7 @@ import (
 	"github.com/stagelock/stagelock/conf/settings"
 	"github.com/stagelock/stagelock/conf/settings/origin"
 	"github.com/stagelock/stagelock/conf/settings/scalar"
+	"github.com/stagelock/stagelock/integration/blind"
 )
 
 // shop is a struct with every form of a setting, with bounds, choices and a former place.
@@ -426,24 +427,34 @@ func TestSchemaIsSafeForConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-// FuzzRead: no file makes the reader panic, and a problem in it has the file's name.
-func FuzzRead(f *testing.F) {
+func readSeeds(f blind.Seeds) {
 	for _, s := range []string{"name: a\n", "shelves:\n - name: a\n", "a: &x [*x]\n", "? [a]\n: b\n", "<<: {name: a}\n", "!!binary a: b\n", "name: !!int a\n"} {
 		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		var s shop
-		l, ok := shopSchema.Read(settings.Sources{File: "s.yaml", ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
-		if ok {
-			l.Decode(&s)
+}
+
+// reads: no file makes the reader panic, and a problem in it has the file's name.
+func reads(t testing.TB, text string) {
+	var s shop
+	l, ok := shopSchema.Read(settings.Sources{File: "s.yaml", ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
+	if ok {
+		l.Decode(&s)
+	}
+	for _, p := range l.Problems() {
+		if p.File != "s.yaml" || p.Msg == "" {
+			t.Errorf("%q: %+v", text, p)
 		}
-		for _, p := range l.Problems() {
-			if p.File != "s.yaml" || p.Msg == "" {
-				t.Errorf("%q: %+v", text, p)
-			}
-		}
-		if indexes := l.Indexes("shelves"); ok && len(slices.Collect(maps.Keys(indexes))) < len(s.Shelves) {
-			t.Errorf("%d entries of %d", len(s.Shelves), len(indexes))
-		}
-	})
+	}
+	if indexes := l.Indexes("shelves"); ok && len(slices.Collect(maps.Keys(indexes))) < len(s.Shelves) {
+		t.Errorf("%d entries of %d", len(s.Shelves), len(indexes))
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	readSeeds(f)
+	f.Fuzz(func(t *testing.T, text string) { reads(t, text) })
+}
+
+func TestBlind(t *testing.T) {
+	blind.Run(t, "FuzzRead", readSeeds, func(t testing.TB, in *blind.Input) { reads(t, in.String(0)) })
 }

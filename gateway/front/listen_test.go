@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/front"
+	"github.com/stagelock/stagelock/integration/blind"
 )
 
 // balancers trusts every address.
@@ -118,21 +119,31 @@ func TestProxyHeadersThatNameNobody(t *testing.T) {
 	t.Logf("prove: %d PROXY headers that name no client, %d served", tried, served)
 }
 
-// FuzzProxyHeader: whatever a balancer sends, a connection that is served has the address of a TCP client.
-func FuzzProxyHeader(f *testing.F) {
+func proxySeeds(f blind.Seeds) {
 	f.Add(v2(1, 0x11, 198, 51, 100, 9, 192, 0, 2, 2, 0x10, 1, 1, 0xbb))
 	f.Add(v2(1, 0x31, make([]byte, 216)...))
 	f.Add(v2(0, 0))
 	f.Add([]byte("PROXY TCP6 2001:db8::9 2001:db8::2 4097 443\r\nhello"))
 	f.Add([]byte("PROXY UNKNOWN\r\n"))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		client, _, err := taken(t, raw)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return
-		}
-		tcp, ok := client.(*net.TCPAddr)
-		if !ok || !tcp.AddrPort().Addr().IsValid() {
-			t.Errorf("served as %T %v", client, client)
-		}
-	})
+}
+
+// namesClient: whatever a balancer sends, a connection that is served has the address of a TCP client.
+func namesClient(t testing.TB, raw []byte) {
+	client, _, err := taken(t, raw)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return
+	}
+	tcp, ok := client.(*net.TCPAddr)
+	if !ok || !tcp.AddrPort().Addr().IsValid() {
+		t.Errorf("served as %T %v", client, client)
+	}
+}
+
+func FuzzProxyHeader(f *testing.F) {
+	proxySeeds(f)
+	f.Fuzz(func(t *testing.T, raw []byte) { namesClient(t, raw) })
+}
+
+func TestBlind(t *testing.T) {
+	blind.Run(t, "FuzzProxyHeader", proxySeeds, func(t testing.TB, in *blind.Input) { namesClient(t, in.Bytes(0)) })
 }

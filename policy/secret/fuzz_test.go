@@ -5,12 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stagelock/stagelock/integration/blind"
 	"github.com/stagelock/stagelock/policy/secret"
 )
 
-// FuzzVerify holds: what is accepted is, but for the case of the scheme, the one header that the
-// key makes for its login, or the GCM form of it; and a second look, from memory, says the same.
-func FuzzVerify(f *testing.F) {
+func verifySeeds(f blind.Seeds) {
 	k := keyA(f)
 	for _, v := range readVectors(f).Vectors {
 		f.Add(k.Authorization(v.Login, false, false))
@@ -19,8 +18,13 @@ func FuzzVerify(f *testing.F) {
 	for _, s := range []string{"", "Basic ", "Bearer x", "Basic Og==", header("test@liferay.com", fipsToken), header("a", ":")} {
 		f.Add(s)
 	}
+}
+
+// verifies holds: what is accepted is, but for the case of the scheme, the one header that the
+// key makes for its login, or the GCM form of it; and a second look, from memory, says the same.
+func verifies(k *secret.Key) func(testing.TB, string) {
 	v := verifier(k)
-	f.Fuzz(func(t *testing.T, h string) {
+	return func(t testing.TB, h string) {
 		id, err := v.Verify(h)
 		again, errAgain := v.Verify(h)
 		if id != again || (err == nil) != (errAgain == nil) {
@@ -38,7 +42,18 @@ func FuzzVerify(f *testing.F) {
 		if want := k.Authorization(id.Login, false, false); h[6:] != want[6:] && !isGCM(k, h, id.Login) {
 			t.Fatalf("%q: accepted, but the key makes %q", h, want)
 		}
-	})
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	verifySeeds(f)
+	verify := verifies(keyA(f))
+	f.Fuzz(func(t *testing.T, h string) { verify(t, h) })
+}
+
+func TestBlind(t *testing.T) {
+	verify := verifies(keyA(t))
+	blind.Run(t, "FuzzVerify", verifySeeds, func(t testing.TB, in *blind.Input) { verify(t, in.String(0)) })
 }
 
 func isGCM(k *secret.Key, h, login string) bool {

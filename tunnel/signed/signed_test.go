@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagelock/stagelock/integration/blind"
 	"github.com/stagelock/stagelock/tunnel/signed"
 )
 
@@ -154,13 +155,17 @@ func TestSignedAnswer(t *testing.T) {
 	}
 }
 
-// FuzzSignature: no header that was not signed is taken.
-func FuzzSignature(f *testing.F) {
+func signatureSeeds(f blind.Seeds) {
 	r := request(f)
 	f.Add(r.Header.Get("Signature-Input"), r.Header.Get("Signature"), r.Header.Get("Content-Digest"))
 	f.Add("", "", "")
-	f.Fuzz(func(t *testing.T, input, sig, sum string) {
-		good, got := request(t), request(t)
+}
+
+// verifies: no header that was not signed is taken.
+func verifies(tb testing.TB) func(t testing.TB, input, sig, sum string) {
+	good := request(tb)
+	return func(t testing.TB, input, sig, sum string) {
+		got := good.Clone(t.Context())
 		got.Header.Set("Signature-Input", input)
 		got.Header.Set("Signature", sig)
 		got.Header.Set("Content-Digest", sum)
@@ -169,5 +174,16 @@ func FuzzSignature(f *testing.F) {
 		if (err == nil) != same {
 			t.Errorf("%v of %q, %q, %q", err, input, sig, sum)
 		}
-	})
+	}
+}
+
+func FuzzSignature(f *testing.F) {
+	signatureSeeds(f)
+	verify := verifies(f)
+	f.Fuzz(func(t *testing.T, input, sig, sum string) { verify(t, input, sig, sum) })
+}
+
+func TestBlind(t *testing.T) {
+	verify := verifies(t)
+	blind.Run(t, "FuzzSignature", signatureSeeds, func(t testing.TB, in *blind.Input) { verify(t, in.String(0), in.String(1), in.String(2)) })
 }
