@@ -11,7 +11,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	r := runner{out: os.Stdout, long: os.Getenv("PROVE") == "long", test: goTest, only: os.Args[1:]}
+	r := runner{out: os.Stdout, long: os.Getenv("PROVE") == "long", test: goTest, kept: fuzzCache(ctx), only: os.Args[1:]}
 	if err := run(ctx, r); err != nil {
 		fmt.Fprintln(os.Stderr, "prove:", err)
 		stop()
@@ -35,15 +35,18 @@ func run(ctx context.Context, r runner) error {
 		}
 	}
 	for _, p := range proofs {
-		if r.wants(p.rows) {
+		if r.wants(p.rows, p.name) {
 			held(r.show(ctx, p))
 		}
 	}
-	if r.wants(fuzzRow) {
+	if r.wants(fuzzRow, "fuzzing") {
 		held(r.fuzz(ctx))
 	}
+	if r.wants(fuzzRow, "blind changes") {
+		held(r.blind(ctx))
+	}
 	for _, n := range notYet {
-		if r.wants(n.row) {
+		if r.wants(n.row, "") {
 			fmt.Fprintf(r.out, "row %-4s not yet: %s\n", n.row, n.why)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -84,6 +85,46 @@ func TestFuzzing(t *testing.T) {
 	}
 }
 
+// TestBlindChanges: every target is tried as long as every other, again and again until there were enough, and what fails is shown.
+func TestBlindChanges(t *testing.T) {
+	const said = "    run.go:9: prove: FuzzX: %d changed inputs, 0 crashes\n"
+	for _, tt := range []struct {
+		name, out  string
+		err        error
+		long       bool
+		holds      bool
+		runs       int
+		says, kept string
+	}{
+		{"once", fmt.Sprintf(said, 5), nil, false, true, 16, "80 inputs of 16 parsers, as long for each, 0 crashes", ""},
+		{"until there are enough", fmt.Sprintf(said, 40_000_000), nil, true, true, 32, "1280000000 inputs", ""},
+		{"with what Go's engine has kept", fmt.Sprintf(said, 5), nil, false, true, 16, "", "/cache/fuzz"},
+		{"a crash", fmt.Sprintf(said, 5) + "--- FAIL\n", errors.New("exit status 1"), true, false, 16, "16 crashes", ""},
+		{"no such test", "testing: warning: no tests to run\n", nil, true, false, 16, "FAILED: go test", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out strings.Builder
+			var ran []string
+			r := runner{out: &out, long: tt.long, kept: tt.kept, test: func(_ context.Context, args ...string) (string, error) {
+				ran = append(ran, strings.Join(args, " "))
+				return tt.out, tt.err
+			}}
+			if holds := r.blind(t.Context()); holds != tt.holds || len(ran) != tt.runs || !strings.Contains(out.String(), tt.says) {
+				t.Errorf("holds %t after %d runs: %s", holds, len(ran), out.String())
+			}
+			last := ran[len(ran)-1]
+			during, pass := "-blind-time=1s", "-blind-seed="+strconv.Itoa(tt.runs/16)
+			if tt.long {
+				during = "-blind-time=1m"
+			}
+			if !strings.Contains(last, during) || !strings.Contains(last, pass) ||
+				strings.Contains(last, "-blind-corpus=/cache/fuzz/"+module+"tunnel/signed") != (tt.kept != "") {
+				t.Errorf("ran %s", last)
+			}
+		})
+	}
+}
+
 // TestRows: rows that are named are the only ones that are tried, and one that no proof is for is told of.
 func TestRows(t *testing.T) {
 	for _, tt := range []struct {
@@ -97,13 +138,15 @@ func TestRows(t *testing.T) {
 		{"one", []string{"18"}, []string{"TestReload"}, "TestChainsReachNobody", nil},
 		{"one of the rows of a proof", []string{"6"}, []string{"TestExhaustion"}, "FuzzDecode", nil},
 		{"two", []string{"18", "4"}, []string{"TestReload", "FuzzDecode"}, "TestExhaustion", nil},
+		{"one by its name", []string{"reload and drain"}, []string{"TestReload"}, "TestReloadsUnderLoad", nil},
+		{"blind changes by their name", []string{"blind changes"}, []string{"TestBlind$/^FuzzDecode"}, "-fuzz", nil},
 		{"none", []string{"29"}, nil, "TestReload", errRow},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var ran strings.Builder
 			r := runner{out: &strings.Builder{}, only: tt.only, test: func(_ context.Context, args ...string) (string, error) {
 				ran.WriteString(strings.Join(args, " ") + "\n")
-				return passed + "execs: 5\n", nil
+				return passed + "execs: 5\nprove: FuzzX: 5 changed inputs, 0 crashes\n", nil
 			}}
 			if err := run(t.Context(), r); !errors.Is(err, tt.err) {
 				t.Errorf("got %v, want %v", err, tt.err)
@@ -158,8 +201,13 @@ func TestProofsAreThere(t *testing.T) {
 		}
 	}
 	for _, f := range targets {
-		if !strings.Contains(sources(t, f.pkg), "func "+f.name+"(f *testing.F)") {
+		text := sources(t, f.pkg)
+		if !strings.Contains(text, "func "+f.name+"(f *testing.F)") {
 			t.Errorf("no %s in %s", f.name, f.pkg)
+		}
+		_, blind, _ := strings.Cut(text, "func TestBlind(t *testing.T)")
+		if !strings.Contains(blind, `blind.Run(t, "`+f.name+`"`) {
+			t.Errorf("%s of %s has no blind test", f.name, f.pkg)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,7 +19,8 @@ const module = "github.com/stagelock/stagelock/"
 type runner struct {
 	out  io.Writer
 	long bool
-	only []string // rows; empty: all
+	only []string // rows, or names of proofs; empty: all
+	kept string   // folder of the inputs that Go's engine has kept
 	// test runs go test with these arguments and returns what it printed.
 	test func(ctx context.Context, args ...string) (output string, err error)
 }
@@ -26,10 +28,10 @@ type runner struct {
 // fuzzRow is the row that the fuzz targets show.
 const fuzzRow = "4"
 
-// wants reports whether one of the rows was asked for.
-func (r runner) wants(rows string) bool {
+// wants reports whether one of the rows was asked for, or the proof by its name.
+func (r runner) wants(rows, name string) bool {
 	asked := func(row string) bool { return slices.Contains(r.only, row) }
-	return len(r.only) == 0 || slices.ContainsFunc(strings.Fields(rows), asked)
+	return len(r.only) == 0 || slices.Contains(r.only, name) || slices.ContainsFunc(strings.Fields(rows), asked)
 }
 
 func goTest(ctx context.Context, args ...string) (string, error) {
@@ -38,6 +40,15 @@ func goTest(ctx context.Context, args ...string) (string, error) {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
 	return out.String(), err
+}
+
+// fuzzCache returns the folder in which Go's engine keeps inputs that reach what no other did.
+func fuzzCache(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOCACHE").Output()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), "fuzz")
 }
 
 // arguments are those of go test for a proof.
@@ -151,5 +162,45 @@ func (r runner) fuzz(ctx context.Context) bool {
 		}
 	}
 	fmt.Fprintf(r.out, "row 4    fuzzing: %d executions of %d parsers, %d crashes\n", total, len(targets), crashes)
+	return crashes == 0 && total > 0
+}
+
+// wanted is how many changed inputs the long form tries at least.
+const wanted = 1_000_000_000
+
+var changed = regexp.MustCompile(`prove: Fuzz\w+: (\d+) changed inputs, (\d+) crashes`)
+
+// blind changes the inputs of every target without a look at what they cover, as long for each: once, in the long form until
+// there were enough of all of them together.
+func (r runner) blind(ctx context.Context) bool {
+	during, enough, total, crashes := "1s", 1, 0, 0
+	if r.long {
+		during, enough = "1m", wanted
+	}
+	tried := make([]int, len(targets))
+	for pass := 1; total < enough && crashes == 0 && ctx.Err() == nil; pass++ {
+		for i, t := range targets {
+			args := []string{"-count=1", "-v", "-timeout", "1h", "-run", "^TestBlind$/^" + t.name + "$", module + t.pkg,
+				"-args", "-blind-time=" + during, "-blind-seed=" + strconv.Itoa(pass)}
+			if r.kept != "" {
+				args = append(args, "-blind-corpus="+filepath.Join(r.kept, module+t.pkg))
+			}
+			out, err := r.test(ctx, args...)
+			n := 0
+			if m := changed.FindStringSubmatch(out); m != nil {
+				n, _ = strconv.Atoi(m[1]) // it is a number
+			}
+			tried[i], total = tried[i]+n, total+n
+			if err != nil || n == 0 {
+				crashes++
+				fmt.Fprintf(r.out, "row 4    FAILED: go test %s\n%s", strings.Join(args, " "), tail(out, 40))
+			}
+		}
+	}
+	for i, t := range targets {
+		fmt.Fprintf(r.out, "row 4    blind changes of %s: %d\n", t.reads, tried[i])
+	}
+	fmt.Fprintf(r.out, "row 4    blind changes: %d inputs of %d parsers, as long for each, %d crashes\n",
+		total, len(targets), crashes)
 	return crashes == 0 && total > 0
 }
