@@ -91,7 +91,8 @@ func (l *Log) appendNow(ctx context.Context, recs []store.Record) error {
 }
 
 // armFlush has the tail flushed in a while.
-func (l *Log) armFlush(a *alarm) {
+func (l *Log) armFlush() {
+	a := l.w.flush
 	if len(l.w.tail.recs) == 0 || l.w.tail.flushed != nil {
 		a.disarm()
 		return

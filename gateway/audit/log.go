@@ -79,7 +79,10 @@ type Log struct {
 	told     atomic.Bool   // it was told
 	writing  sync.Mutex    // guards w if callers write, but for saveErr and flushErr
 
-	w writer // owned by run, or guarded by writing
+	turn    chan struct{} // has room for who writes, run or a caller who is alone: guards w if callers do not write
+	waiting atomic.Int32  // how many callers wait for run, whose events nobody parks
+
+	w writer // guarded by writing or turn
 }
 
 // Open continues the log in cfg.Events and begins to write it; the caller closes it. If the log is
@@ -96,6 +99,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if l.direct != nil {
 		go l.runDirect(context.WithoutCancel(ctx))
 	} else {
+		l.w.checkpoint.arm()
 		go l.run(context.WithoutCancel(ctx))
 	}
 	return l, nil
@@ -122,11 +126,13 @@ func newLog(cfg Config) (*Log, error) {
 	l := &Log{
 		cfg: cfg, signer: s, keys: keys,
 		groups: make(chan *pending), quit: make(chan struct{}), ended: make(chan struct{}),
-		unsynced: make(chan struct{}, 1),
+		unsynced: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 	}
 	l.direct, _ = cfg.Events.(store.Written)
 	l.lazy, _ = cfg.Events.(store.Lazy)
 	l.w.chain = chain.New()
+	l.w.checkpoint, l.w.late, l.w.flush = newAlarm(cfg.CheckpointInterval), newAlarm(patience), newAlarm(syncAfter)
+	l.w.gathering = newAlarm(gatherMost)
 	return l, nil
 }
 
@@ -302,18 +308,6 @@ func (l *Log) append(ctx context.Context, ev Event, w when) (store.Seq, error) {
 		return 0, fmt.Errorf("audit %s event: %w", ev.Kind, err)
 	}
 	return seq, nil
-}
-
-// hand has run keep p.
-func (l *Log) hand(ctx context.Context, p *pending) error {
-	select {
-	case l.groups <- p:
-		return <-p.done
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-l.quit:
-		return store.ErrClosed
-	}
 }
 
 // Alarm returns how the log differed from its newest checkpoint when it was opened, or how it was set

@@ -59,55 +59,77 @@ type writer struct {
 	slab      []byte
 	ends      []int
 	recs      []store.Record
-	expect    int           // how many came for the groups before
-	took      time.Duration // to append the last one
-	gathering *alarm
+	expect    int            // how many came for the groups before
+	took      time.Duration  // to append the last one
 	begun     bool           // this process has written
 	doubtful  []chain.Digest // last records of groups that may have been kept, see doubt
 	tail      tail
+
+	checkpoint, late, flush, gathering *alarm // if run writes
 }
 
 // run takes events until the log closes. The timers run while something is not covered by a
 // checkpoint, is parked, or not on disk.
 func (l *Log) run(ctx context.Context) {
 	defer close(l.ended)
-	checkpoint, late, flush := newAlarm(l.cfg.CheckpointInterval), newAlarm(patience), newAlarm(syncAfter)
-	defer checkpoint.timer.Stop()
-	defer late.timer.Stop()
-	defer flush.timer.Stop()
-	l.w.gathering = newAlarm(gatherMost)
-	defer l.w.gathering.timer.Stop()
-	checkpoint.arm()
+	w := &l.w
+	for _, a := range []*alarm{w.checkpoint, w.late, w.flush, w.gathering} {
+		defer a.timer.Stop()
+	}
 	for {
-		l.armFlush(flush)
 		select {
 		case p := <-l.groups:
-			if l.w.park(p) {
-				late.arm()
-				continue
-			}
-			_ = l.commit(ctx, l.group(p)) // Err tells
-			checkpoint.arm()
-		case <-late.timer.C:
-			late.armed = false
-			if len(l.w.parked) > 0 {
-				_ = l.commit(ctx, l.group(nil)) // Err tells
-				checkpoint.arm()
-			}
-		case <-checkpoint.timer.C:
-			checkpoint.armed = false
-			if l.sign(ctx); l.unsigned() {
-				checkpoint.arm()
-			}
-		case <-flush.timer.C:
-			flush.armed = false
-			l.flush(ctx)
-		case f := <-l.w.tail.flushed:
-			l.settled(ctx, f)
+			l.inTurn(func() { l.take(ctx, p) })
+		case <-w.late.timer.C:
+			l.inTurn(func() { l.wake(ctx) })
+		case <-w.checkpoint.timer.C:
+			l.inTurn(func() { l.due(ctx) })
+		case <-w.flush.timer.C:
+			l.inTurn(func() {
+				w.flush.armed = false
+				l.flush(ctx)
+			})
+		case f := <-w.tail.flushed: // only this goroutine changes it
+			l.inTurn(func() { l.settled(ctx, f) })
 		case <-l.quit:
-			l.last(ctx)
+			l.inTurn(func() { l.last(ctx) })
 			return
 		}
+	}
+}
+
+// inTurn does something with the log while nobody else does.
+func (l *Log) inTurn(do func()) {
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
+	do()
+	l.armFlush()
+}
+
+// take parks an event, or writes it with all that wait.
+func (l *Log) take(ctx context.Context, p *pending) {
+	if l.w.park(p) {
+		l.w.late.arm()
+		return
+	}
+	_ = l.commit(ctx, l.group(p)) // Err tells
+	l.w.checkpoint.arm()
+}
+
+// wake writes what was parked for long enough.
+func (l *Log) wake(ctx context.Context) {
+	l.w.late.armed = false
+	if len(l.w.parked) > 0 {
+		_ = l.commit(ctx, l.group(nil)) // Err tells
+		l.w.checkpoint.arm()
+	}
+}
+
+// due makes a checkpoint.
+func (l *Log) due(ctx context.Context) {
+	l.w.checkpoint.armed = false
+	if l.sign(ctx); l.unsigned() {
+		l.w.checkpoint.arm()
 	}
 }
 
