@@ -30,7 +30,7 @@ var rules = slices.Concat(frontRules, clusterRules, tlsRules, peerRules, secretR
 // kenticoRules are those that count where the engine is a Kentico: it has no peers, secrets and files of
 // Liferay's.
 var kenticoRules = slices.DeleteFunc(
-	slices.Concat(frontRules, clusterRules, tlsRules, upstreamRules, adminRules, syncRules),
+	slices.Concat(frontRules, clusterRules, tlsRules, upstreamRules, adminRules, syncRules, forwardRules),
 	func(r rule) bool { return r.name == "browser-absent" })
 
 // Kenticos reports whether the engine is a Kentico.

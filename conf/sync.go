@@ -31,11 +31,11 @@ var syncRules = []rule{
 		}},
 	{"sync-engine", false, "is needed where sync.name is set", "write where the engine takes commands, as it says when it starts, such as http://127.0.0.1:9000",
 		func(_ *loader, c *Config) []finding {
-			return when(c.Sync.Name != "" && c.Sync.Engine.URL == nil, "sync.engine.url")
+			return when(c.Sync.Name != "" && c.Sync.Engine.URL == nil && !c.Forwards(), "sync.engine.url")
 		}},
 	{"sync-token", false, "is needed where sync.name is set", "name the file with the engine's token, which lies in its data folder",
 		func(_ *loader, c *Config) []finding {
-			return when(c.Sync.Name != "" && c.Sync.Engine.TokenFile == "", "sync.engine.token_file")
+			return when(c.Sync.Name != "" && c.Sync.Engine.TokenFile == "" && !c.Forwards(), "sync.engine.token_file")
 		}},
 	{"sync-key", false, "is no key: %s", "write the 20 letters and digits that stagelock sync id prints there",
 		func(_ *loader, c *Config) []finding {
@@ -94,6 +94,34 @@ var syncRules = []rule{
 	{"sync-prefer", false, "is for conflicts: prefer, which needs it", "list the keys of servers, the first one wins; or write conflicts: hold",
 		func(_ *loader, c *Config) []finding {
 			return when((c.Sync.Conflicts == "prefer") != (len(c.Sync.Prefer) > 0), "sync.prefer")
+		}},
+}
+
+// Forwards reports whether the engine is a Kentico whose tasks are kept, and carried by sync.
+func (c *Config) Forwards() bool { return c.Kenticos() && c.Kentico.Forward.On() }
+
+const forward = "kentico.experimental_store_and_forward"
+
+// forwardRules are those of a Kentico whose tasks sync carries.
+var forwardRules = []rule{
+	{"forward-sync", false, "needs sync: nothing would leave the gateway", "write sync.name, and the other servers in sync.peers",
+		func(_ *loader, c *Config) []finding {
+			return when(c.Forwards() && c.Sync.Name == "", forward+".path_context")
+		}},
+	{"forward-engine", false, "stands beside " + forward + ": the engine is the Kentico", "drop sync.engine",
+		func(_ *loader, c *Config) []finding {
+			return when(c.Forwards() && c.Sync.Engine.URL != nil, "sync.engine.url")
+		}},
+	{"forward-conflicts", false, "is %s: a Kentico cannot compare, so a rule would overwrite what nobody has seen", "write conflicts: hold, on all servers",
+		func(_ *loader, c *Config) []finding {
+			return named(c.Forwards() && c.Sync.Conflicts != "hold", "sync.conflicts", c.Sync.Conflicts)
+		}},
+	{"forward-kinds", true, "name nothing of a Kentico's: no task travels to or from this peer",
+		"list kinds such as [kentico.document, kentico.media.file, kentico.media.library, kentico.folder]",
+		func(_ *loader, c *Config) []finding {
+			return eachSyncPeer(c, "kinds", func(p SyncPeer) (string, bool) {
+				return "", c.Forwards() && !slices.ContainsFunc(p.Kinds, func(k string) bool { return strings.HasPrefix(k, "kentico.") })
+			})
 		}},
 }
 

@@ -13,6 +13,7 @@
 //	upstream  says which node of the live engine it goes to
 //	exchange  keeps several servers alike: replica, what the engine has and what is known of it; inbox and outbox, what
 //	          comes and what is sent; approval, what waits for a person before it reaches the replica
+//	errands   keeps the tasks that a Kentico hands in, and is its journal for exchange: store and forward
 //	doctor    what a doctor looks at, here and on the way to the other end, and the desk that answers its
 //	          questions
 //	native    serves HTTP/2, each request of it a visit

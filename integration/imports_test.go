@@ -151,6 +151,10 @@ var mayImport = map[string][]string{
 	"gateway/doctor/portal": {
 		"conf/bounded", "conf/settings", "conf/settings/origin", "conf/vendor",
 	},
+	"gateway/errands": {
+		"gateway/tasks", "store", "store/errands", "store/exchange", "tunnel/source", "tunnel/sync", "tunnel/syncserver",
+		"tunnel/syncserver/refusal", "tunnel/syncserver/subject",
+	},
 	"gateway/exchange": {
 		"gateway/approval", "gateway/exchange/collector", "gateway/exchange/far", "gateway/exchange/lead",
 		"gateway/inbox", "gateway/outbox", "gateway/replica", "policy/topology", "store", "store/exchange",
@@ -190,7 +194,8 @@ var mayImport = map[string][]string{
 	"gateway/node/servers": {
 		"conf", "conf/bounded", "gateway/approval", "gateway/audit", "gateway/exchange", "gateway/exchange/lead", "gateway/inbox",
 		"gateway/replica", "gateway/status", "gateway/visit", "policy", "store", "store/blobs", "store/exchange",
-		"tunnel", "tunnel/source", "tunnel/sync",
+		"tunnel", "tunnel/source", "tunnel/sync", "gateway/errands", "gateway/node/plan", "gateway/readiness",
+		"gateway/relay/rules", "gateway/tasks", "store/errands", "tunnel/syncserver",
 	},
 	"gateway/node/sockets": {},
 	"gateway/node/trial": {
@@ -390,7 +395,10 @@ var mayImport = map[string][]string{
 	"tunnel/syncserver/markup":  {"tunnel/syncserver/refusal"},
 	"tunnel/syncserver/place":   {},
 	"tunnel/syncserver/refusal": {},
-	"tunnel/syncserver/token":   {"tunnel/syncserver/refusal"},
+	"tunnel/syncserver/subject": {
+		"tunnel/sync", "tunnel/syncserver", "tunnel/syncserver/kinds", "tunnel/syncserver/refusal",
+	},
+	"tunnel/syncserver/token": {"tunnel/syncserver/refusal"},
 }
 
 // homes has the rooms of third-party modules that have one home.

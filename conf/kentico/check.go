@@ -52,6 +52,10 @@ func Check(s *Section, path, pathContext string) []Finding {
 	c.server(s.Name, path+".name")
 	c.add(!assembly.MatchString(s.AssemblyName()), path+".assembly", "is not the full name of an assembly",
 		"write it as CMS.Synchronization, Version=13.0.13.0, Culture=neutral, PublicKeyToken=834b12a258f213f9, with the version of your Kentico")
+	if s.Forward.On() {
+		c.forward(s, path)
+		return c.found
+	}
 	c.add(len(s.Peers) == 0, path+".peers", "is empty: no task could travel", "describe at least one peer with a name and sends or target")
 	receiving := slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Sends.User != "" })
 	sending := slices.ContainsFunc(s.Peers, func(p Peer) bool { return p.Target.URL != nil })
@@ -62,6 +66,23 @@ func Check(s *Section, path, pathContext string) []Finding {
 	}
 	c.twice(s, path)
 	return c.found
+}
+
+// forward holds a Kentico whose tasks are kept and carried by sync.
+func (c *checker) forward(s *Section, path string) {
+	at := path + ".experimental_store_and_forward"
+	c.account(&s.Receives, path+".receives", true, "sync carries tasks to the server")
+	c.account(&s.Sends.Account, path+".sends", true, "the server hands its tasks in")
+	c.add(len(s.Peers) > 0, path+".peers", "stand beside experimental_store_and_forward: a task would travel on two ways",
+		"list the other servers in sync.peers instead, or drop experimental_store_and_forward")
+	c.pathContext(s.Forward.PathContext, at+".path_context", "/handed-in")
+	c.bounds(s.Forward.Bounds(), at, true)
+}
+
+func (c *checker) pathContext(ctx, path, such string) {
+	c.add(ctx == "" || ctx[0] != '/' || strings.HasSuffix(ctx, "/") || !address.PlainPath(strings.Trim(ctx, "/")), path,
+		"is not a path that begins with a slash and does not end with one",
+		"write one such as "+such+", and name the target server's URL in Kentico accordingly")
 }
 
 func (c *checker) server(name, path string) {
@@ -88,6 +109,11 @@ func (c *checker) peer(p *Peer, path string) {
 	c.account(&p.Sends.Account, path+".sends", p.Sends.User != "", "the peer has a user")
 	c.account(&p.Target.Account, path+".target", p.Target.URL != nil, "the target has a url")
 	c.target(&p.Target, path+".target")
+	c.bounds(p, path, p.Sends.User != "")
+}
+
+// bounds holds what may travel.
+func (c *checker) bounds(p *Peer, path string, receiving bool) {
 	for i, t := range p.Tables {
 		c.add(!table.MatchString(t), path+".tables["+strconv.Itoa(i)+"]", "is not written as type:table",
 			"write pages:Custom_Article, or an object type, a colon and the table")
@@ -107,7 +133,7 @@ func (c *checker) peer(p *Peer, path string) {
 	c.warn(p.Dangerous && len(p.Tables) > 0, path+".dangerous_types",
 		"lets objects travel that carry users, settings or code: who can send them can take the server over",
 		"write false, and move them by hand")
-	c.warn(p.RunAs == "" && len(p.Users) == 0 && p.Sends.User != "", path+".users",
+	c.warn(p.RunAs == "" && len(p.Users) == 0 && receiving, path+".users",
 		"is not given: a task is carried out as whatever user it names", "list users, or write run_as")
 }
 
@@ -125,8 +151,7 @@ func (c *checker) target(t *Target, path string) {
 	c.add(strings.HasSuffix(strings.ToLower(u.Path), ".asmx"), path+".url", "names the service itself",
 		"leave out /CMSPages/Staging/SyncServer.asmx")
 	ctx := t.PathContext
-	c.add(ctx == "" || ctx[0] != '/' || strings.HasSuffix(ctx, "/") || !address.PlainPath(strings.Trim(ctx, "/")), path+".path_context",
-		"is not a path that begins with a slash and does not end with one", "write one such as /to-dev, and name the target server's URL in Kentico accordingly")
+	c.pathContext(ctx, path+".path_context", "/to-dev")
 	c.add(ctx != "" && ctx == c.context, path+".path_context", "is engine.path_context, under which peers send", "write one of its own, such as /to-dev")
 }
 

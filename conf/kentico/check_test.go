@@ -96,6 +96,28 @@ func TestCheck(t *testing.T) {
 		{"two peers of one user", func(s *kentico.Section) {
 			s.Peers = append(s.Peers, kentico.Peer{Name: "test", Sends: s.Peers[0].Sends, RunAs: s.Peers[0].RunAs})
 		}, ".peers[1].sends.user", "could not be told", false},
+		{"store and forward", func(s *kentico.Section) { s.Peers, s.Forward = nil, forwarded() }, "", "", false},
+		{"store and forward beside peers", func(s *kentico.Section) { s.Forward = forwarded() }, ".peers", "on two ways", false},
+		{"store and forward under no path", func(s *kentico.Section) {
+			s.Peers, s.Forward = nil, forwarded()
+			s.Forward.PathContext = "handed-in"
+		}, ".experimental_store_and_forward.path_context", "begins with a slash", false},
+		{"nobody is sent to", func(s *kentico.Section) { s.Peers, s.Forward, s.Receives.User = nil, forwarded(), "" }, ".receives.user", "is needed", false},
+		{"nobody hands in", func(s *kentico.Section) {
+			s.Peers, s.Forward, s.Sends.Secret = nil, forwarded(), kentico.Password{}
+		}, ".sends.secret", "is needed", false},
+		{"store and forward as any user", func(s *kentico.Section) {
+			s.Peers, s.Forward = nil, forwarded()
+			s.Forward.RunAs = ""
+		}, ".experimental_store_and_forward.users", "whatever user", true},
+		{"store and forward of dangerous types", func(s *kentico.Section) {
+			s.Peers, s.Forward = nil, forwarded()
+			s.Forward.Dangerous = true
+		}, ".experimental_store_and_forward.dangerous_types", "opens nothing", false},
+		{"store and forward of a table without a type", func(s *kentico.Section) {
+			s.Peers, s.Forward = nil, forwarded()
+			s.Forward.Tables = []string{"Custom_Article"}
+		}, ".experimental_store_and_forward.tables[0]", "type:table", false},
 		{"two targets of one path", func(s *kentico.Section) {
 			s.Peers = append(s.Peers, kentico.Peer{Name: "test", Target: s.Peers[0].Target})
 		}, ".peers[1].target.path_context", "another target", false},
@@ -113,6 +135,11 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// forwarded is a Forward that nothing is wrong with.
+func forwarded() kentico.Forward {
+	return kentico.Forward{PathContext: "/handed-in", RunAs: "stager=" + guid}
 }
 
 func TestParseUser(t *testing.T) {

@@ -18,6 +18,27 @@ type Section struct {
 	Receives     Account     `yaml:"receives" doc:"User name and password with which tasks are handed to the Kentico behind the gateway."`
 	Sends        Sender      `yaml:"sends" doc:"How the Kentico behind the gateway says who it is where it sends tasks to targets."`
 	Peers        []Peer      `yaml:"peers" doc:"The other Kentico servers."`
+	Forward      Forward     `yaml:"experimental_store_and_forward" doc:"Instead of peers: the gateway keeps what its Kentico hands in, and sync carries it to the other servers. Experimental: no real Kentico has met it."`
+}
+
+// Forward is what a Kentico hands in to be carried to others by sync, and what may be carried to it.
+type Forward struct {
+	PathContext string   `yaml:"path_context" empty:"off" restart:"true" doc:"Path context under which the Kentico behind the gateway hands its tasks in, such as /handed-in; empty: nothing is kept."`
+	Deletes     bool     `yaml:"deletes" default:"false" doc:"Tasks that delete travel too, both ways."`
+	Sites       bool     `yaml:"sites" default:"false" doc:"Tasks that add objects to sites or take them off travel too."`
+	ACL         bool     `yaml:"acl" default:"false" doc:"Tasks and rows of access rights travel too."`
+	Dangerous   bool     `yaml:"dangerous_types" default:"false" doc:"Object types that carry users, settings or code travel too, as far as tables names them."`
+	Tables      []string `yaml:"tables" doc:"Tables whose rows travel beside those of pages and media, as type:table; the type is pages, or an object type."`
+	Users       []string `yaml:"users" doc:"Users that tasks may be carried out as, as name=GUID; empty for any."`
+	RunAs       string   `yaml:"run_as" doc:"The one user, as name=GUID, that every task is carried out as; empty for the user in the task."`
+}
+
+// On reports whether tasks are kept.
+func (f *Forward) On() bool { return f.PathContext != "" }
+
+// Bounds returns what may travel as that of a peer without a name.
+func (f *Forward) Bounds() *Peer {
+	return &Peer{Deletes: f.Deletes, Sites: f.Sites, ACL: f.ACL, Dangerous: f.Dangerous, Tables: f.Tables, Users: f.Users, RunAs: f.RunAs}
 }
 
 // Kentico13 is the assembly of tasks of Kentico 13.

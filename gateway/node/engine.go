@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/node/plan"
+	"github.com/stagelock/stagelock/gateway/node/servers"
 	"github.com/stagelock/stagelock/gateway/readiness"
 	"github.com/stagelock/stagelock/gateway/relay/rules"
 	"github.com/stagelock/stagelock/gateway/tasks"
@@ -84,7 +83,7 @@ func AskEngine(ctx context.Context, c *conf.Config) []readiness.Finding {
 	}
 	defer p.Engine.Pool.Close()
 	if c.Kenticos() {
-		return askServers(ctx, c, p)
+		return servers.Ask(ctx, c, p)
 	}
 	ask := questionFor(p)
 	found := heard(nil, ask.AskAll(ctx, p.Engine.Pool), "")
@@ -111,44 +110,6 @@ func heard(found []readiness.Finding, more []*readiness.Finding, host string) []
 	return found
 }
 
-// askServers connects to the Kentico of a configuration and to the servers that it has targets at. Whether
-// they take the account only a task tells.
-func askServers(ctx context.Context, c *conf.Config, p *rules.Policy) []readiness.Finding {
-	links, problems := plan.Tasks(plan.Options{Conf: c}, p)
-	if conf.Fatal(problems) {
-		return nil
-	}
-	var found []readiness.Finding
-	asked := map[string]bool{}
-	for _, l := range links.Links {
-		if asked[l.To.Server] {
-			continue
-		}
-		asked[l.To.Server] = true
-		line, err := l.To.Open(ctx)
-		if err == nil {
-			line.Exchange.Cut()
-			line.Ended(false, nil)
-			continue
-		}
-		found = append(found, readiness.Finding{
-			Setting: serverSetting(c, l.To.Server), Msg: "the server " + l.To.Server + " cannot be reached: " + err.Error(),
-			Cure: "start it, let this machine through to it, or mend its address or the authority of its certificate",
-		})
-	}
-	return found
-}
-
-// serverSetting is where the address of a server is written.
-func serverSetting(c *conf.Config, name string) string {
-	for i, p := range c.Kentico.Peers {
-		if p.Name == name {
-			return fmt.Sprintf("kentico.peers[%d].target.url", i)
-		}
-	}
-	return "engine.upstream.nodes"
-}
-
 // openTasks builds what serves a gateway with a Kentico behind it.
 func (n *Node) openTasks(context.Context, *rules.Policy) (err error) {
 	p := n.links
@@ -157,7 +118,7 @@ func (n *Node) openTasks(context.Context, *rules.Policy) (err error) {
 	}
 	n.tasks, err = tasks.New(tasks.Config{
 		Visits: n.visits, Nonces: n.database.Nonces(), Meter: n.meter, Log: n.cfg.Log, Health: n.probes.Answer,
-		Pause: n.cfg.Pause, NewID: func() string { return uuid.Must(uuid.NewV7()).String() },
+		Pause: n.cfg.Pause, NewID: servers.NewID, Keeper: n.keeper,
 	}, p)
 	return err
 }

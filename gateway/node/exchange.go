@@ -10,6 +10,7 @@ import (
 	"github.com/stagelock/stagelock/gateway/native"
 	"github.com/stagelock/stagelock/gateway/node/servers"
 	"github.com/stagelock/stagelock/gateway/relay/rules"
+	"github.com/stagelock/stagelock/gateway/tasks"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
@@ -23,9 +24,9 @@ func (n *Node) openExchange(ctx context.Context, _ *rules.Policy) error {
 	if err != nil {
 		return fmt.Errorf("the key of sync cannot be read: %w", err)
 	}
-	n.exchange, err = servers.New(ctx, servers.Config{
+	n.exchange, n.keeper, err = servers.New(ctx, servers.Config{
 		Owner: n.named, Conf: n.conf, Key: key, Database: n.database, Contents: n.data().Contents(), Audit: n.audit, Log: n.cfg.Log,
-		Now: n.cfg.Now, Pause: n.cfg.Pause,
+		Now: n.cfg.Now, Pause: n.cfg.Pause, Tasks: func() *tasks.Policy { return n.tasks.Policy() },
 	})
 	if err != nil {
 		return fmt.Errorf("sync: %w", err)

@@ -92,6 +92,7 @@ type rooms struct {
 	front  *front.Front
 
 	exchange *exchange.Exchange // nil: no servers are kept alike
+	keeper   tasks.Keeper       // nil: no tasks are kept
 }
 
 // current is what a configuration was made into, as far as the next one may use it on.
@@ -200,7 +201,7 @@ func (n *Node) openRooms(ctx context.Context) error {
 	n.use(ctx, next)
 	n.probes = admin.NewProbes(n.facts)
 	for _, open := range []func(context.Context, *rules.Policy) error{
-		n.openWatch, n.openVisits, n.openRelay, n.openTasks, n.openExchange, n.openNative, n.openFront, n.openAdmin,
+		n.openWatch, n.openVisits, n.openRelay, n.openExchange, n.openTasks, n.openNative, n.openFront, n.openAdmin,
 	} {
 		if err := open(ctx, next.policy); err != nil {
 			return err

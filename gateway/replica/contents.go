@@ -99,7 +99,7 @@ func inline(s sync.State, row source.Row, f source.Facts, content []byte) edited
 }
 
 func (r *Replica) edited(ctx context.Context, s sync.State, row source.Row) (e edited, err error) {
-	content, f, err := r.cfg.Source.Content(ctx, row.Object)
+	content, f, err := r.content(ctx, row)
 	if err != nil {
 		return e, err
 	}
@@ -117,6 +117,14 @@ func (r *Replica) edited(ctx context.Context, s sync.State, row source.Row) (e e
 	e.small = nil
 	e.change.Payload, e.change.Size, err = r.keep(ctx, behind{io.MultiReader(bytes.NewReader(head), content), content})
 	return e, err
+}
+
+// content is what the engine has of the object of a row: what the row says, if it keeps that.
+func (r *Replica) content(ctx context.Context, row source.Row) (io.ReadCloser, source.Facts, error) {
+	if recorder, able := r.cfg.Source.(source.Recorder); able {
+		return recorder.Recorded(ctx, row.Seq)
+	}
+	return r.cfg.Source.Content(ctx, row.Object)
 }
 
 // behind reads what was read already once more, and then the rest.

@@ -70,7 +70,7 @@ func (r *Replica) Decide(ctx context.Context, o sync.Object, d Decision) (*sync.
 // decision is the change without its place among the others.
 func (r *Replica) decision(ctx context.Context, s sync.State, d Decision) (*sync.Change, error) {
 	c := &sync.Change{Object: s.Object, Op: sync.Put, Author: sync.Line(d.Author)}
-	shown := s.Show()
+	shown := front(s)
 	switch {
 	case d.Both:
 		if err := r.copies(ctx, s, d.Author); err != nil {
@@ -97,9 +97,17 @@ func (r *Replica) decision(ctx context.Context, s sync.State, d Decision) (*sync
 	return c, err
 }
 
+// front is the version that is shown, or the first where nobody knows that.
+func front(s sync.State) *sync.Change {
+	if shown := s.Show(); shown != nil {
+		return shown
+	}
+	return s.Versions[0]
+}
+
 // copies makes an object of its own of every version that is not shown, as a person would.
 func (r *Replica) copies(ctx context.Context, s sync.State, author string) error {
-	n, seen := 1, map[sync.Content]bool{s.Show().Content(): true}
+	n, seen := 1, map[sync.Content]bool{front(s).Content(): true}
 	for _, v := range s.Versions {
 		if seen[v.Content()] || v.Op == sync.Delete {
 			continue

@@ -202,7 +202,7 @@ func (r *Replica) apply(ctx context.Context, before sync.State, out sync.Outcome
 		return err
 	}
 	r.cfg.Pause("intended")
-	seq, err := r.write(ctx, before, out.Show, in.Tag)
+	seq, err := r.write(ctx, before, out.Show, in)
 	if err != nil {
 		return r.undone(ctx, err, in)
 	}
@@ -219,16 +219,17 @@ func facts(c *sync.Change) source.Facts {
 	return source.Facts{Deleted: c.Op == sync.Delete, Title: c.Title, Author: c.Author, Needs: c.Needs}
 }
 
-func (r *Replica) write(ctx context.Context, before sync.State, show *sync.Change, tag string) (int64, error) {
+func (r *Replica) write(ctx context.Context, before sync.State, show *sync.Change, in sync.Intent) (int64, error) {
 	f := facts(show)
+	f.Servers = append([]sync.ServerID{show.ID.Origin}, in.Listed...)
 	if f.Deleted {
-		return r.cfg.Source.Apply(ctx, before.Object, before.Seq, tag, f, nil)
+		return r.cfg.Source.Apply(ctx, before.Object, before.Seq, in.Tag, f, nil)
 	}
 	content, _, err := r.cfg.Blobs.Open(ctx, show.Payload)
 	if err != nil {
 		return 0, err
 	}
-	seq, err := r.cfg.Source.Apply(ctx, before.Object, before.Seq, tag, f, content)
+	seq, err := r.cfg.Source.Apply(ctx, before.Object, before.Seq, in.Tag, f, content)
 	return seq, errors.Join(err, content.Close())
 }
 

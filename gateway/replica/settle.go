@@ -56,7 +56,7 @@ func (r *Replica) again(ctx context.Context, in sync.Intent) error {
 	if out.Show == nil {
 		return r.cfg.Changes.Forget(ctx, in)
 	}
-	seq, err := r.write(ctx, s, out.Show, in.Tag)
+	seq, err := r.write(ctx, s, out.Show, in)
 	if err != nil {
 		told := source.Unchanged(err) || errors.Is(err, source.ErrFailed) || errors.Is(err, store.ErrNotFound)
 		if told || r.tried == in.Tag { // one object must not hold up all others: it is judged anew when it comes again

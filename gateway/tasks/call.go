@@ -85,7 +85,7 @@ func (c *call) noted() map[string]string {
 		"servers": strings.Join(c.task.Task.Servers, ";"), "tables": strings.Join(c.facts.Tables, ","),
 	}
 	if c.link != nil {
-		all["from"], all["to"] = c.link.Peer.Name, c.link.To.Server
+		all["from"], all["to"] = c.link.Peer.Name, c.link.receiver()
 	}
 	if c.digest != nil && c.conn.Remaining() == 0 {
 		all["sha256"] = hex.EncodeToString(c.digest.Sum(nil))

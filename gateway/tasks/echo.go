@@ -46,7 +46,11 @@ func between(from, to, key string) object {
 // is reports whether from sends to what it was sent by it and nothing else was carried between them since.
 // Alarm is set at the third of a row.
 func (e *echoes) is(from, to, key, content string, now time.Time) (echo, alarm bool) {
-	known := e.known(from, to, key, content, now)
+	return e.count(from, to, e.known(from, to, key, content, now))
+}
+
+// count is is, where it is known whether it is an echo.
+func (e *echoes) count(from, to string, known bool) (echo, alarm bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	link := strings.ToLower(from) + "\n" + strings.ToLower(to)

@@ -31,6 +31,27 @@ type Link struct {
 	Peer      syncserver.Peer
 	Addresses *hosts.Set // that the sender comes from; nil: every allowed one
 	To        *Target
+	// Kept says that tasks are not sent on but kept, for others to have them from here: see Config.Keeper. To is
+	// the sender itself then, to whom others' are carried.
+	Kept bool
+}
+
+// receiver names who gets the tasks of the link.
+func (l *Link) receiver() string {
+	if l.Kept {
+		return syncserver.Gateway
+	}
+	return l.To.Server
+}
+
+// Kept returns the link whose tasks are kept, nil if there is none.
+func (p *Policy) Kept() *Link {
+	for _, l := range p.Links {
+		if l.Kept {
+			return l
+		}
+	}
+	return nil
 }
 
 // from reports whether the sender may come from addr.

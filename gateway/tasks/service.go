@@ -17,6 +17,7 @@ import (
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/tunnel"
 	"github.com/stagelock/stagelock/tunnel/http1"
+	"github.com/stagelock/stagelock/tunnel/syncserver"
 )
 
 // Config is what a Service is built from and keeps for its life; what a reload changes is in Policy.
@@ -30,6 +31,18 @@ type Config struct {
 	// Pause, if it is set, is called at points of the way of a task. Tests hold or kill the process there.
 	Pause func(point string)
 	NewID func() string // of a message
+	// Keeper takes the tasks of links that are kept; nil: there are none.
+	Keeper Keeper
+}
+
+// Keeper keeps what a server hands in. It is safe for concurrent use.
+type Keeper interface {
+	// Echo reports whether a task of a server says no more than what was carried there. Named says that the task
+	// itself says so.
+	Echo(ctx context.Context, t syncserver.Task, named bool) (bool, error)
+	// Keep keeps a task; it is on disk when it returns nil. The error is a *refusal.Error for a task that cannot be
+	// kept; after any other it is not known to be kept, and may be handed in again.
+	Keep(ctx context.Context, t syncserver.Task) error
 }
 
 // Meter counts calls. *metrics.Metrics is one.

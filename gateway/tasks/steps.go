@@ -2,7 +2,6 @@ package tasks
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"time"
@@ -27,9 +26,9 @@ var steps = []step{
 	{"ready", (*call).ready},     // room to write a verdict
 	{"inspect", (*call).inspect}, // the token, once; then the whole task, against what its sender may send
 	{"echo", (*call).echo},       // a task that only comes back
-	{"target", (*call).reach},    // a connection to the server that it is for
+	{"target", (*call).reach},    // a connection to the server that it is for; of a kept task, none
 	{"record", (*call).record},   // the verdict, on disk
-	{"forward", (*call).forward}, // the task, written anew, once
+	{"forward", (*call).forward}, // the task, written anew, once; of a kept task, on disk
 	{"reply", (*call).receive},   // the server's reply, read
 	{"answer", (*call).deliver},  // written anew, to the sender
 }
@@ -137,7 +136,7 @@ func (c *call) inspect(ctx context.Context) error {
 			if l.Peer.User == user && l.from(c.Addr) {
 				p := l.Peer
 				p.Echo = func(t syncserver.Task) bool {
-					return c.echoes.known(p.Name, l.To.Server, t.Key(), t.Content(), c.cfg.Visits.Now())
+					return l.Kept || c.echoes.known(p.Name, l.To.Server, t.Key(), t.Content(), c.cfg.Visits.Now())
 				}
 				return p, c.first(ctx, l)
 			}
@@ -149,6 +148,10 @@ func (c *call) inspect(ctx context.Context) error {
 		return c.unread(ctx, err)
 	}
 	c.task, c.facts = task, task.Task.Facts()
+	if c.link.Kept {
+		c.cfg.Pause("task validated")
+		return nil
+	}
 	c.task.Task, err = task.Task.Processed(c.link.Peer.Name, syncserver.Gateway)
 	if err != nil {
 		return problem(tunnel.Refused, reasonTaskServers, "too many servers have processed the task", err)
@@ -207,9 +210,11 @@ func (c *call) unread(ctx context.Context, err error) error {
 // echo answers a task that a server sends back to where it had it from, as if it were carried out there:
 // it was.
 func (c *call) echo(ctx context.Context) error {
-	from, to := c.link.Peer.Name, c.link.To.Server
-	c.object, c.content = c.task.Task.Key(), c.task.Task.Content()
-	echo, alarm := c.echoes.is(from, to, c.object, c.content, c.cfg.Visits.Now())
+	from, to := c.link.Peer.Name, c.link.receiver()
+	echo, alarm, err := c.comesBack(ctx, from, to)
+	if err != nil {
+		return err
+	}
 	if !echo && c.task.Looped {
 		return problem(tunnel.Refused, reasonTaskLoop, "the server "+to+" has processed the task already", nil)
 	}
@@ -230,8 +235,46 @@ func (c *call) echo(ctx context.Context) error {
 	return c.deliver(ctx)
 }
 
+// comesBack reports whether the task is an echo, and whether that is one too many.
+func (c *call) comesBack(ctx context.Context, from, to string) (echo, alarm bool, err error) {
+	if c.link.Kept && c.cfg.Keeper == nil {
+		return false, false, tunnel.NotBegun(visit.ReasonStore, "tasks are kept after a restart of the gateway only", nil)
+	}
+	if c.link.Kept {
+		if echo, err = c.cfg.Keeper.Echo(ctx, c.task.Task, c.task.Looped); err != nil {
+			return false, false, c.unkept(err)
+		}
+		echo, alarm = c.echoes.count(from, to, echo)
+		return echo, alarm, nil
+	}
+	c.object, c.content = c.task.Task.Key(), c.task.Task.Content()
+	echo, alarm = c.echoes.is(from, to, c.object, c.content, c.cfg.Visits.Now())
+	return echo, alarm, nil
+}
+
+// keep has the task on disk before its sender forgets it.
+func (c *call) keep(ctx context.Context) error {
+	if err := c.cfg.Keeper.Keep(ctx, c.task.Task); err != nil {
+		return c.unkept(err)
+	}
+	c.answer.status, c.answer.end = http.StatusOK, "kept"
+	c.cfg.Pause("task kept")
+	return nil
+}
+
+// unkept says why a task is not kept. Its sender keeps it then, and may hand it in again.
+func (c *call) unkept(err error) error {
+	if r := refusalOf(err); r != nil {
+		return refused(r)
+	}
+	return tunnel.NotBegun(visit.ReasonStore, "the gateway cannot keep the task", err)
+}
+
 // reach opens a connection to the server that the task is for. Nothing is sent yet.
 func (c *call) reach(ctx context.Context) (err error) {
+	if c.link.Kept {
+		return nil
+	}
 	c.line, err = c.link.To.Open(ctx)
 	if err != nil {
 		return tunnel.NotBegun(reasonTarget, "the server "+c.link.To.Server+" cannot be reached", err)
@@ -265,27 +308,18 @@ func (c *call) record(ctx context.Context) error {
 }
 
 // forward sends the task, written anew. From here on the server may carry it out; it is not sent again.
-func (c *call) forward(context.Context) error {
+func (c *call) forward(ctx context.Context) error {
+	if c.link.Kept {
+		return c.keep(ctx)
+	}
 	to, now := c.link.To, c.cfg.Visits.Now()
-	var nonce [16]byte
-	if _, err := rand.Read(nonce[:]); err != nil {
-		return tunnel.NotBegun(reasonFault, "the gateway has no random numbers", err)
-	}
-	signed, err := to.Secret.Sign(to.User, nonce, now)
+	body, err := to.request(c.task.Task, "urn:uuid:"+c.cfg.NewID(), now)
 	if err != nil {
-		return tunnel.NotBegun(reasonFault, "the gateway has no credentials for "+to.Server, err)
+		return tunnel.NotBegun(reasonFault, "the gateway cannot sign for "+to.Server, err)
 	}
-	body := syncserver.Request(syncserver.Envelope{
-		MessageID: "urn:uuid:" + c.cfg.NewID(), To: to.To, Token: signed, Expires: now.Add(tokenTime),
-	}, c.task.Task, to.Assembly)
 	c.undo = c.echoes.carry(c.link.Peer.Name, to.Server, c.object, c.content, now)
 	c.sent = true
-	err = c.line.Exchange.Send(forward.RequestHead{
-		Target: to.Path, Host: c.line.Host, ContentType: "text/xml; charset=utf-8", ContentLength: int64(len(body)),
-		Fields: []grammar.Field{
-			{Name: "SOAPAction", Value: `"` + syncserver.Action + `"`}, {Name: reference, Value: c.Ref},
-		},
-	}, body)
+	err = c.line.Exchange.Send(to.head(c.line, c.Ref, body), body)
 	if errors.Is(err, grammar.ErrField) {
 		c.sent = false
 		c.undo()
@@ -298,13 +332,13 @@ func (c *call) forward(context.Context) error {
 	return nil
 }
 
-// tokenTime is how long the gateway's own token holds.
-const tokenTime = 5 * time.Minute
-
 var errSlow = errors.New("it took too long")
 
 // receive reads what the server says, to its end while the client still waits.
 func (c *call) receive(ctx context.Context) error {
+	if c.link.Kept {
+		return nil
+	}
 	begun, server := c.cfg.Visits.Now(), "the server "+c.link.To.Server
 	defer func() { c.meter.Engine = c.cfg.Visits.Now().Sub(begun) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.left(), errSlow)

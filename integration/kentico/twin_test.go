@@ -14,6 +14,7 @@ import (
 	"html"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,6 +26,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf16"
+
+	"github.com/stagelock/stagelock/integration/ports"
 )
 
 const (
@@ -53,6 +56,18 @@ type twin struct {
 	received []received
 	size     int64                            // of all that came
 	answer   func(w http.ResponseWriter) bool // nil: as it should
+	ticks    int                              // of its own clock, if that goes by what happens
+	Ticking  bool
+}
+
+// clock is the time on the twin's clock. One that ticks shows twenty seconds more each time that it is looked at. The
+// caller holds mu.
+func (w *twin) clock() time.Time {
+	if !w.Ticking {
+		return time.Now()
+	}
+	w.ticks++
+	return time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(w.ticks) * 20 * time.Second)
 }
 
 // target is a target server as it is listed.
@@ -63,9 +78,10 @@ type target struct {
 
 // task is a task of the queue, for one target.
 type task struct {
-	GUID, Text string
-	Servers    []string
-	To         target
+	Kind, GUID, Text string
+	Servers          []string
+	To               target
+	At               time.Time // of the edit
 }
 
 // received is a call that came.
@@ -80,10 +96,34 @@ func newTwin(t *testing.T, name string) *twin {
 	t.Helper()
 	w := &twin{Name: name, User: "staging", Password: "of " + name, pages: map[string]string{}}
 	w.Server = httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
+	l, err := net.Listen("tcp", ports.Free(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Listener.Close()
+	w.Listener = l
 	w.Config.ErrorLog = log.New(io.Discard, "", 0) // of probes that hang up
 	w.StartTLS()
 	t.Cleanup(w.Close)
 	return w
+}
+
+// away has the server listen no more, at an address that stays its own until the test ends.
+func (w *twin) away() {
+	_ = w.Listener.Close()
+	w.CloseClientConnections()
+}
+
+// back has it listen again.
+func (w *twin) back(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", w.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &http.Server{Handler: w.Config.Handler, ReadHeaderTimeout: time.Minute, ErrorLog: w.Config.ErrorLog}
+	go func() { _ = again.Serve(tls.NewListener(l, w.TLS)) }()
+	t.Cleanup(func() { _ = again.Close() })
 }
 
 // ca writes the certificate of the twin into a file.
@@ -157,6 +197,7 @@ func (w *twin) serve(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	w.size += int64(len(body))
 	answer := w.answer
+	rw.Header().Set("Date", w.clock().UTC().Format(http.TimeFormat))
 	w.mu.Unlock()
 	if r.URL.Path != servicePath || r.Header.Get("SOAPAction") != `"`+action+`"` {
 		http.NotFound(rw, r)
@@ -184,7 +225,7 @@ func (w *twin) serve(rw http.ResponseWriter, r *http.Request) {
 	}
 	var p page
 	_ = xml.Unmarshal([]byte(t.Data), &p)
-	w.carryOut(p.Document.GUID, p.Document.Name, splitServers(t.Servers))
+	w.carryOut(t.Type, p.Document.GUID, p.Document.Name, splitServers(t.Servers))
 	result(rw, "")
 }
 
@@ -193,17 +234,26 @@ func splitServers(s string) []string {
 }
 
 // carryOut does what a task says, and logs it.
-func (w *twin) carryOut(guid, text string, servers []string) {
+func (w *twin) carryOut(kind, guid, text string, servers []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pages[guid] = text
+	w.do(kind, guid, text)
 	if w.Logging {
-		w.log(guid, text, servers)
+		w.log(kind, guid, text, servers)
 	}
 }
 
+// do changes a page. The caller holds mu.
+func (w *twin) do(kind, guid, text string) {
+	if kind == "DeleteDocument" {
+		delete(w.pages, guid)
+		return
+	}
+	w.pages[guid] = text
+}
+
 // log queues a change for each target that does not have it. The caller holds mu.
-func (w *twin) log(guid, text string, servers []string) {
+func (w *twin) log(kind, guid, text string, servers []string) {
 	have := map[string]bool{}
 	for _, s := range servers {
 		have[strings.ToLower(s)] = true
@@ -211,9 +261,10 @@ func (w *twin) log(guid, text string, servers []string) {
 	if w.Name != "" && !have[strings.ToLower(w.Name)] {
 		servers = append(append([]string{}, servers...), w.Name)
 	}
+	at := w.clock()
 	for _, to := range w.targets {
 		if !have[strings.ToLower(to.Code)] {
-			w.queue = append(w.queue, task{guid, text, servers, to})
+			w.queue = append(w.queue, task{kind, guid, text, servers, to, at})
 		}
 	}
 }
@@ -222,8 +273,17 @@ func (w *twin) log(guid, text string, servers []string) {
 func (w *twin) edit(guid, text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pages[guid] = text
-	w.log(guid, text, nil)
+	w.do("UpdateDocument", guid, text)
+	w.log("UpdateDocument", guid, text, nil)
+}
+
+// remove is what a person does, too. The task says how the page was.
+func (w *twin) remove(guid string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := w.pages[guid]
+	w.do("DeleteDocument", guid, "")
+	w.log("DeleteDocument", guid, text, nil)
 }
 
 func (w *twin) list(to ...target) {
@@ -267,6 +327,19 @@ func (w *twin) queued() int {
 	return len(w.queue)
 }
 
+// waiting returns what is queued, and wants queues it.
+func (w *twin) waiting() []task {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]task{}, w.queue...)
+}
+
+func (w *twin) wants(all []task) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queue = append(w.queue, all...)
+}
+
 // synchronize sends what is queued, once each, and returns how many were sent and what failed.
 func (w *twin) synchronize(ctx context.Context) (sent int, failed []string) {
 	w.mu.Lock()
@@ -288,9 +361,9 @@ func (w *twin) send(ctx context.Context, t task) (failure string) {
 		servers = ";" + strings.Join(t.Servers, ";") + ";"
 	}
 	data := "<NewDataSet><CMS_Document><DocumentID>7</DocumentID><DocumentGUID>" + t.GUID + "</DocumentGUID><DocumentName>" +
-		html.EscapeString(t.Text) + "</DocumentName><DocumentModifiedWhen>" + time.Now().Format(time.RFC3339Nano) +
+		html.EscapeString(t.Text) + "</DocumentName><DocumentModifiedWhen>" + t.At.Format(time.RFC3339Nano) +
 		"</DocumentModifiedWhen></CMS_Document></NewDataSet>"
-	status, reason, body := t.To.call(ctx, message(t.To.User, t.To.Password, "UpdateDocument", "", data, "", servers))
+	status, reason, body := t.To.call(ctx, message(t.To.User, t.To.Password, t.Kind, "", data, "", servers))
 	return said(status, reason, body)
 }
 

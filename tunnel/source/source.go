@@ -17,6 +17,11 @@ type Row struct {
 	Tag     string      `json:"tag,omitempty"` // of the Apply that wrote it; empty: a person
 	Deleted bool        `json:"deleted,omitempty"`
 	Author  string      `json:"author,omitempty"`
+	// Missed, of a row of a person, is the tag of an Apply whose result he had not seen, or may not have: the engine
+	// could not compare. His edit and what was applied stand beside each other then. Empty: he had seen what there was.
+	Missed string `json:"missed,omitempty"`
+	// Unsure says that nobody knows which of the two the engine has now.
+	Unsure bool `json:"unsure,omitempty"`
 }
 
 // Facts is what is said of an object beside its content, which nobody but the engine reads.
@@ -27,6 +32,8 @@ type Facts struct {
 	Author  string        `json:"author,omitempty"`
 	Needs   []sync.Object `json:"needs,omitempty"`  // what must be there first
 	Rename  string        `json:"rename,omitempty"` // of Apply: the name that it gets, whatever the content says
+	// Servers, of Apply, are those that are known to have it.
+	Servers []sync.ServerID `json:"servers,omitempty"`
 }
 
 // Source is an engine as sync needs it. It is safe for concurrent use.
@@ -39,8 +46,8 @@ type Source interface {
 	// Apply makes the object what f and content say, if its newest row is still expect (0: there is
 	// none), and returns the row that it writes, with tag. A repeat with a tag that the first row after
 	// expect has does nothing and returns that row; an empty tag is that of a person, and never a
-	// repeat. It returns ErrMoved, a Missing, a Kept or an Invalid, and has then changed nothing. After
-	// any other error nobody knows; it is an ErrFailed if the engine was asked and could not.
+	// repeat. It returns ErrMoved, a Missing, a Kept, an Invalid or an ErrUntouched, and has then changed nothing.
+	// After any other error nobody knows; it is an ErrFailed if the engine was asked and could not.
 	Apply(ctx context.Context, o sync.Object, expect int64, tag string, f Facts, content io.Reader) (int64, error)
 }
 
@@ -82,6 +89,14 @@ type Reader interface {
 	Contents(ctx context.Context, all []sync.Object, most int) ([]Read, error)
 }
 
+// Recorder is a Source whose rows have contents of their own: what a person made of an object is there although
+// somebody else made something else of it since.
+type Recorder interface {
+	Source
+	// Recorded returns what Content did when the row was the newest of its object; its Facts.Seq is the row's.
+	Recorded(ctx context.Context, seq int64) (io.ReadCloser, Facts, error)
+}
+
 // ErrSingly is returned by an engine that takes one object at a time.
 var ErrSingly = errors.New("the engine takes one object at a time")
 
@@ -90,6 +105,10 @@ var ErrMoved = errors.New("the object was edited meanwhile")
 
 // ErrFailed is returned where the engine answers that it could not do what it was asked.
 var ErrFailed = errors.New("the engine could not do it")
+
+// ErrUntouched is returned where the engine was not reached, or says that it did nothing of what it was asked; it is an
+// ErrFailed too if it says so.
+var ErrUntouched = errors.New("nothing was changed")
 
 // Missing is returned where what the object needs is not there.
 type Missing struct{ Objects []sync.Object }
@@ -122,7 +141,8 @@ func Unchanged(err error) bool {
 	var m *Missing
 	var k *Kept
 	var i *Invalid
-	return errors.Is(err, ErrSingly) || errors.Is(err, ErrMoved) || errors.As(err, &m) || errors.As(err, &k) || errors.As(err, &i)
+	return errors.Is(err, ErrSingly) || errors.Is(err, ErrMoved) || errors.Is(err, ErrUntouched) ||
+		errors.As(err, &m) || errors.As(err, &k) || errors.As(err, &i)
 }
 
 // refusal is one of these errors as it travels.

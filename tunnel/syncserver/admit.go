@@ -131,6 +131,16 @@ func (p Peer) misnamed(servers []string) bool {
 	return n > 0 && !strings.EqualFold(servers[n-1], p.Name)
 }
 
+// Read reads what Task.Document wrote, of the peer's assembly, and judges it as what the peer sends. The error is a
+// *refusal.Error.
+func (p Peer) Read(document string) (Task, error) {
+	lim := p.Limits
+	if lim == (Limits{}) {
+		lim = DefaultLimits()
+	}
+	return p.task(document, lim)
+}
+
 func (p Peer) task(text string, lim Limits) (Task, error) {
 	t, err := readTask(text, p.Assembly, lim)
 	if err != nil {

@@ -113,15 +113,36 @@ func (t Task) Content() string {
 	for _, d := range []Dataset{t.Data, t.Binary} {
 		write("data")
 		for _, r := range d.Rows {
-			write("row", strings.ToLower(r.Table))
-			for i, c := range r.Columns {
-				if name := strings.ToLower(c.Name); !volatile(name, i) {
-					write(name, c.Value)
-				}
-			}
+			r.lasting(write)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// State returns the same of the object's own rows alone, whatever becomes of it: a task that deletes an object says
+// in which state it was.
+func (t Task) State() string {
+	h := sha256.New()
+	for _, r := range t.Data.Rows {
+		if !strings.EqualFold(r.Table, "ObjectTranslation") {
+			r.lasting(func(parts ...string) {
+				for _, p := range parts {
+					h.Write([]byte(escape(p)))
+				}
+			})
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// lasting writes what of r no server sets by itself.
+func (r Row) lasting(write func(parts ...string)) {
+	write("row", strings.ToLower(r.Table))
+	for i, c := range r.Columns {
+		if name := strings.ToLower(c.Name); !volatile(name, i) {
+			write(name, c.Value)
+		}
+	}
 }
 
 var escapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`)

@@ -25,7 +25,7 @@ func Request(env Envelope, t Task, assembly string) []byte {
 	leaf(&b, "wsa:To", "", env.To)
 	writeSecurity(&b, env)
 	b.WriteString(`</soap:Header><soap:Body><ProcessSynchronizationTaskData xmlns="` + serverNS + `">`)
-	leaf(&b, "stagingTaskData", "", t.document(assembly))
+	leaf(&b, "stagingTaskData", "", t.Document(assembly))
 	b.WriteString("</ProcessSynchronizationTaskData></soap:Body></soap:Envelope>")
 	return []byte(b.String())
 }
@@ -51,8 +51,8 @@ func writeSecurity(b *strings.Builder, env Envelope) {
 	b.WriteString("</wsse:UsernameToken></wsse:Security>")
 }
 
-// document returns the inner document: the task as the engine's own formatter writes it.
-func (t Task) document(assembly string) string {
+// Document returns the inner document of t, which Peer.Read reads: the task as the engine's own formatter writes it.
+func (t Task) Document(assembly string) string {
 	var b strings.Builder
 	b.WriteString(`<SOAP-ENV:Envelope xmlns:xsi="` + xsiNS + `" xmlns:SOAP-ENC="` + markup.EncodingNS +
 		`" xmlns:SOAP-ENV="` + soapNS + `" SOAP-ENV:encodingStyle="` + markup.EncodingNS + `"><SOAP-ENV:Body>` +

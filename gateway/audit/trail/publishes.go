@@ -299,7 +299,7 @@ func (p *publishes) task(ev *audit.Event) *Publish {
 func (one *Publish) taskEnded(ev *audit.Event) {
 	one.Last = ev.Time
 	switch ev.End {
-	case "answered":
+	case "answered", "kept": // what was kept is carried by sync
 		one.ended(Published, ev)
 	case "echo":
 	case "failed":

@@ -32,6 +32,13 @@ func (b *builder) tasks(p *rules.Policy) *tasks.Policy {
 	limits.File = int(c.Kentico.FileMaxBytes)
 	t := &tasks.Policy{Rules: &p.Rules, Profile: p.Profile, Limits: limits, AtOnce: c.Kentico.AtOnce, Patience: c.Heartbeat}
 	own := b.own(p)
+	if c.Forwards() {
+		f := &c.Kentico.Forward
+		kept := b.link(link{f.Bounds(), f.PathContext, c.Kentico.Name, &c.Kentico.Sends, "kentico.sends", own})
+		kept.Kept, kept.Peer.Upstream, kept.Peer.Limits = true, syncserver.Gateway, limits
+		t.Links = []*tasks.Link{kept}
+		return t
+	}
 	for i := range c.Kentico.Peers {
 		peer, at := &c.Kentico.Peers[i], fmt.Sprintf("kentico.peers[%d]", i)
 		if peer.Sends.User != "" {

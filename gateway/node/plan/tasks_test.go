@@ -103,3 +103,31 @@ func TestCheckLooksAtTasks(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLinkOfATaskThatIsKept: the Kentico is both the sender and the receiver, in the same bounds.
+func TestTheLinkOfATaskThatIsKept(t *testing.T) {
+	text := kentico[:strings.Index(kentico, "  peers:")] + `  experimental_store_and_forward:
+    path_context: /handed-in
+    deletes: true
+    tables: ["pages:Custom_Article"]
+    users: [editor=6f9619ff-8b86-d011-b42d-00cf4fc964ff]
+sync:
+  name: live
+  peers: [{ key: 7Q4MAAAAAAAAAAAAAAAA, direction: from, kinds: [kentico.document] }]
+`
+	p, problems := linksOf(t, text)
+	if conf.Fatal(problems) || len(p.Links) != 1 || p.Kept() != p.Links[0] {
+		t.Fatalf("%q, %d links", problems, len(p.Links))
+	}
+	l := p.Kept()
+	if l.Context != "/handed-in" || l.Peer.Name != "live" || l.Peer.User != "own" || l.Peer.Upstream != "stagelock" || l.Addresses == nil ||
+		l.To.Server != "live" || l.To.User != "staging" || l.To.Path != "/cms/CMSPages/Staging/SyncServer.asmx" || l.To.Open == nil {
+		t.Errorf("%+v to %+v", l, l.To)
+	}
+	if !l.Peer.Deletes || l.Peer.Sites || l.Peer.Tables[""][0] != "Custom_Article" || len(l.Peer.Users) != 1 || l.Peer.Limits.File != 1<<20 {
+		t.Errorf("bounds %+v", l.Peer)
+	}
+	if p, _ := linksOf(t, kentico); p.Kept() != nil {
+		t.Error("a task that goes through is kept")
+	}
+}

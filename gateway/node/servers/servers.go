@@ -23,13 +23,13 @@ import (
 	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/gateway/inbox"
 	"github.com/stagelock/stagelock/gateway/replica"
+	"github.com/stagelock/stagelock/gateway/tasks"
 	"github.com/stagelock/stagelock/gateway/visit"
 	"github.com/stagelock/stagelock/policy"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/blobs"
 	stored "github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/tunnel"
-	"github.com/stagelock/stagelock/tunnel/source"
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
 
@@ -43,6 +43,7 @@ type Config struct {
 	Audit    visit.Recorder
 	Log      *logrus.Entry
 	Now      func() time.Time
+	Tasks    func() *tasks.Policy // of the Kentico behind the gateway, if its tasks are kept; asked once the gateway runs
 	Pause    func(point string)
 }
 
@@ -52,29 +53,37 @@ var ErrStore = errors.New("this store cannot keep what sync knows")
 // Enabled reports whether the configuration has servers kept alike.
 func Enabled(c *conf.Config) bool { return c.Sync.Name != "" }
 
-// New returns the exchange that a configuration says.
-func New(ctx context.Context, c Config) (*exchange.Exchange, error) {
+// New returns the exchange that a configuration says, and what keeps the tasks of a Kentico; nil if none are.
+func New(ctx context.Context, c Config) (*exchange.Exchange, tasks.Keeper, error) {
 	db, ok := c.Database.(store.Transactor)
 	if !ok {
-		return nil, ErrStore
+		return nil, nil, ErrStore
 	}
 	large, lead, err := place(ctx, c, db)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s := c.Conf().Sync
 	peers, err := reached(c.Conf())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return exchange.New(exchange.Config{
-		Name: s.Name, Key: c.Key, Book: stored.NewBook(db), Blobs: blobs.NewShelf(db, large), Nonces: c.Database.Nonces(), Lead: lead,
-		Source: &source.Client{URL: strings.TrimSuffix(s.Engine.URL.String(), "/"), Token: token(string(s.Engine.TokenFile)),
-			HTTP: &http.Client{Timeout: engineTime}},
+	own := newBook(db)
+	contents := blobs.NewShelf(db, large)
+	engine, kept, err := own.engine(c, contents)
+	if err != nil {
+		return nil, nil, err
+	}
+	x, err := exchange.New(exchange.Config{
+		Name: s.Name, Key: c.Key, Book: own, Blobs: contents, Nonces: c.Database.Nonces(), Lead: lead, Source: engine,
 		Policy: sync.Policy{Mode: sync.Mode(s.Conflicts), Prefer: ids(s.Prefer)}, Peers: peers, Origins: ids(s.Origins),
 		Interval: s.Interval, Log: c.Log, Now: c.Now, Noted: noted(c), Refused: refused(c), Decided: decided(c),
 		Pause: c.Pause,
 	})
+	if err != nil || kept == nil {
+		return x, nil, err
+	}
+	return x, keeper{kept, x.Look}, nil
 }
 
 // How long the engine may take for one object, and another gateway for one message.
