@@ -125,6 +125,25 @@ func TestBlindChanges(t *testing.T) {
 	}
 }
 
+// TestStoppedBlindChanges: who stops it is told what was tried until then, and of no crash.
+func TestStoppedBlindChanges(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var out strings.Builder
+	runs := 0
+	r := runner{out: &out, long: true, test: func(context.Context, ...string) (string, error) {
+		if runs++; runs == 3 {
+			stop()
+			return "", errors.New("signal: killed")
+		}
+		return "prove: FuzzX: 7 changed inputs, 0 crashes\n", nil
+	}}
+	r.blind(ctx)
+	if runs != 3 || !strings.Contains(out.String(), ": 14 inputs of 16 parsers, as long for each, 0 crashes") || strings.Contains(out.String(), "FAILED") {
+		t.Errorf("after %d runs: %s", runs, out.String())
+	}
+}
+
 // TestRows: rows that are named are the only ones that are tried, and one that no proof is for is told of.
 func TestRows(t *testing.T) {
 	for _, tt := range []struct {
@@ -241,6 +260,35 @@ func TestThreatModel(t *testing.T) {
 		told++
 	}
 	t.Logf("prove: %d rows of figures in the threat model, %d without a command or a reason", told, boolean(t.Failed()))
+}
+
+// TestThreatModelNamesTests: a test that the threat model names stands in the folder that it names behind it.
+func TestThreatModelNamesTests(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "gateway", "THREAT_MODEL.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named, open := 0, []string(nil)
+	for _, m := range regexp.MustCompile("`(Test\\w+)`|\\bin `([a-z0-9/]+)`|([|.;])").FindAllStringSubmatch(string(text), -1) {
+		switch name, folder, end := m[1], m[2], m[3]; {
+		case name != "":
+			open, named = append(open, name), named+1
+			continue
+		case end != "" && len(open) > 0:
+			t.Errorf("%v: no folder is named", open)
+		case folder != "" && len(open) > 0:
+			in := sources(t, folder)
+			for _, name := range open {
+				if !strings.Contains(in, "func "+name+"(t *testing.T)") {
+					t.Errorf("no %s in %s", name, folder)
+				}
+			}
+		}
+		open = nil
+	}
+	if named < 40 {
+		t.Errorf("%d tests are named", named)
+	}
 }
 
 func boolean(b bool) int {

@@ -186,6 +186,9 @@ func (r runner) blind(ctx context.Context) bool {
 				args = append(args, "-blind-corpus="+filepath.Join(r.kept, module+t.pkg))
 			}
 			out, err := r.test(ctx, args...)
+			if ctx.Err() != nil {
+				break
+			}
 			n := 0
 			if m := changed.FindStringSubmatch(out); m != nil {
 				n, _ = strconv.Atoi(m[1]) // it is a number
