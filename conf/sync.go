@@ -4,13 +4,17 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
+// What only a configuration with sync needs is made when it does: each start would pay for it.
 var (
 	syncKey  = regexp.MustCompile(`^[A-Z2-7]{20}$`)
-	syncName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
-	syncPath = regexp.MustCompile(`^[^/\x00-\x1f\x7f]{1,200}(/[a-z][a-z0-9.-]{0,99}(/[^/\x00-\x1f\x7f]+)*)?$`)
-	syncKind = regexp.MustCompile(`^[a-z][a-z0-9.-]{0,99}$`)
+	syncName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`) })
+	syncPath = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[^/\x00-\x1f\x7f]{1,200}(/[a-z][a-z0-9.-]{0,99}(/[^/\x00-\x1f\x7f]+)*)?$`)
+	})
+	syncKind = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9.-]{0,99}$`) })
 )
 
 // systemKinds are kinds, or ends of kinds behind a dot, of objects that say who may do what, or that are code.
@@ -23,7 +27,7 @@ func badKey(s string) (string, bool) { return s, !syncKey.MatchString(s) }
 var syncRules = []rule{
 	{"sync-name", false, "is no name: %s", "use letters, digits, _ . and -, such as live",
 		func(_ *loader, c *Config) []finding {
-			return named(c.Sync.Name != "" && !syncName.MatchString(c.Sync.Name), "sync.name", c.Sync.Name)
+			return named(c.Sync.Name != "" && !syncName().MatchString(c.Sync.Name), "sync.name", c.Sync.Name)
 		}},
 	{"sync-unnamed", false, "are listed, and sync.name is empty", "give this server a name: sync.name",
 		func(_ *loader, c *Config) []finding {
@@ -60,7 +64,7 @@ var syncRules = []rule{
 	{"sync-kind", false, "is no kind of object: %s", "write kinds in small letters, such as page, article, document, tag",
 		func(_ *loader, c *Config) []finding {
 			return eachSyncPeer(c, "kinds", func(p SyncPeer) (string, bool) {
-				i := slices.IndexFunc(p.Kinds, func(k string) bool { return !syncKind.MatchString(k) })
+				i := slices.IndexFunc(p.Kinds, func(k string) bool { return !syncKind().MatchString(k) })
 				return strings.Join(p.Kinds[max(i, 0):], ", "), i >= 0
 			})
 		}},
@@ -71,7 +75,7 @@ var syncRules = []rule{
 	{"sync-path", false, "is no path: %s", "write a site, site/kind or site/kind/id, as stagelock sync log prints them, without a / at either end",
 		func(_ *loader, c *Config) []finding {
 			return eachSyncPeer(c, "paths", func(p SyncPeer) (string, bool) {
-				i := slices.IndexFunc(p.Paths, func(s string) bool { return !syncPath.MatchString(s) })
+				i := slices.IndexFunc(p.Paths, func(s string) bool { return !syncPath().MatchString(s) })
 				return strings.Join(p.Paths[max(i, 0):], ", "), i >= 0
 			})
 		}},

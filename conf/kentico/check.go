@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/stagelock/stagelock/conf/address"
 )
@@ -20,9 +21,13 @@ type Finding struct {
 const Gateway = "stagelock"
 
 var (
-	code     = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
-	table    = regexp.MustCompile(`^(pages|[A-Za-z0-9_.]{1,200}):[A-Za-z_][A-Za-z0-9_]{0,127}$`)
-	assembly = regexp.MustCompile(`^[A-Za-z0-9_.]+, Version=[0-9]+(\.[0-9]+){3}, Culture=[a-z-]+, PublicKeyToken=[0-9a-f]{16}$`)
+	code  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`) })
+	table = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(pages|[A-Za-z0-9_.]{1,200}):[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+	})
+	assembly = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9_.]+, Version=[0-9]+(\.[0-9]+){3}, Culture=[a-z-]+, PublicKeyToken=[0-9a-f]{16}$`)
+	})
 )
 
 func peerPath(path string, i int) string { return path + ".peers[" + strconv.Itoa(i) + "]" }
@@ -50,7 +55,7 @@ func (c *checker) warn(broken bool, path, msg, cure string) {
 func Check(s *Section, path, pathContext string) []Finding {
 	c := &checker{context: pathContext}
 	c.server(s.Name, path+".name")
-	c.add(!assembly.MatchString(s.AssemblyName()), path+".assembly", "is not the full name of an assembly",
+	c.add(!assembly().MatchString(s.AssemblyName()), path+".assembly", "is not the full name of an assembly",
 		"write it as CMS.Synchronization, Version=13.0.13.0, Culture=neutral, PublicKeyToken=834b12a258f213f9, with the version of your Kentico")
 	if s.Forward.On() {
 		c.forward(s, path)
@@ -86,7 +91,7 @@ func (c *checker) pathContext(ctx, path, such string) {
 }
 
 func (c *checker) server(name, path string) {
-	c.add(!code.MatchString(name), path, "is not a code name of 1 to 100 letters, digits and _.-",
+	c.add(!code().MatchString(name), path, "is not a code name of 1 to 100 letters, digits and _.-",
 		"write the code name that the server has in Settings, Versioning & Synchronization, Staging")
 	c.add(strings.EqualFold(name, Gateway), path, "is the word that stands for gateways in tasks",
 		"give the server another code name; only a target server that is this gateway is called "+Gateway)
@@ -115,7 +120,7 @@ func (c *checker) peer(p *Peer, path string) {
 // bounds holds what may travel.
 func (c *checker) bounds(p *Peer, path string, receiving bool) {
 	for i, t := range p.Tables {
-		c.add(!table.MatchString(t), path+".tables["+strconv.Itoa(i)+"]", "is not written as type:table",
+		c.add(!table().MatchString(t), path+".tables["+strconv.Itoa(i)+"]", "is not written as type:table",
 			"write pages:Custom_Article, or an object type, a colon and the table")
 	}
 	for i, u := range p.Users {

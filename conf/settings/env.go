@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/stagelock/stagelock/conf/settings/origin"
 	"github.com/stagelock/stagelock/conf/settings/suggest"
@@ -63,15 +64,18 @@ func Commas(value string) []string {
 // byVariable finds the leaf that the rest of a variable's name stands for.
 func byVariable(kids []*setting, path, rest string) (string, *setting) {
 	for _, s := range kids {
-		upper, at := strings.ToUpper(s.name), origin.Join(path, s.name)
-		if s.leaf() && rest == upper {
+		deeper, found := strings.CutPrefix(rest, s.upper)
+		if !found {
+			continue
+		}
+		at := origin.Join(path, s.name)
+		if s.leaf() && deeper == "" {
 			return at, s
 		}
-		if s.secret() && rest == upper+"_FILE" {
+		if s.secret() && deeper == "_FILE" {
 			return origin.Join(path, "file"), find(kids, "file")
 		}
-		deeper, found := strings.CutPrefix(rest, upper+"_")
-		if !found || s.leaf() {
+		if deeper, found = strings.CutPrefix(deeper, "_"); !found || s.leaf() {
 			continue
 		}
 		if s.sections() {
@@ -133,7 +137,15 @@ func isIndex(s string) bool {
 
 // variable returns the name of the variable for a path.
 func (sc *Schema) variable(path string) string {
-	return sc.prefix + strings.ToUpper(strings.NewReplacer(".", "_", "[", "_", "]", "").Replace(path))
+	return sc.prefix + strings.Map(func(r rune) rune {
+		switch r {
+		case '.', '[':
+			return '_'
+		case ']':
+			return -1
+		}
+		return unicode.ToUpper(r)
+	}, path)
 }
 
 // variables lists the names of all variables, with index 0 for entries.

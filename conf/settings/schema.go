@@ -13,7 +13,8 @@ import (
 // own, or a list of sections.
 type setting struct {
 	name    string
-	index   []int // of the field, from the struct around it
+	upper   string // the name as variables have it
+	index   []int  // of the field, from the struct around it
 	typ     reflect.Type
 	kids    []*setting // of a section, or of one entry of a list of sections
 	many    bool       // a list
@@ -94,7 +95,7 @@ func describe(t reflect.Type, at []int) []*setting {
 		if name == "" {
 			continue
 		}
-		s := &setting{name: name, index: index, typ: f.Type, tag: f.Tag, restart: f.Tag.Get("restart") == "true"}
+		s := &setting{name: name, upper: strings.ToUpper(name), index: index, typ: f.Type, tag: f.Tag, restart: f.Tag.Get("restart") == "true"}
 		if !scalar.Is(f.Type) && f.Type.Kind() == reflect.Slice {
 			s.many, s.typ = true, f.Type.Elem()
 		}

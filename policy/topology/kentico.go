@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Typed is one row of what was typed into a Kentico installation: on the server Server somebody wrote
@@ -48,7 +49,7 @@ func ParseTyped(r io.Reader) ([]Typed, error) {
 }
 
 // codeName is what fits into the list of servers that processed a task.
-var codeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
+var codeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`) })
 
 // CheckTyped holds typed names against each other, and the graph that they make against Kentico's
 // rule. Names are compared without case, as Kentico does, and else as they are: a blank counts.
@@ -115,7 +116,7 @@ func codes(rows []Typed, r *Report) ownNames {
 		}
 		own.code[t.Server] = t.Code
 		own.order = append(own.order, t.Server)
-		if !codeName.MatchString(t.Code) {
+		if !codeName().MatchString(t.Code) {
 			r.add(Refuse, fmt.Sprintf("line %d: the code name %q of %s cannot stand in the list of processed servers: "+
 				"its changes come back to it", t.Line, t.Code, t.Server), "set CMSStagingServerName there, letters, digits, _ . - only")
 		}

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // ServerID names a server by its key: the first 20 characters of the base32 text of the SHA-256 of its
@@ -120,14 +121,16 @@ type Object string
 
 const maxObject = 512
 
-var objectForm = regexp.MustCompile(`^[^/\x00-\x1f\x7f]{1,200}/[a-z][a-z0-9.-]{0,99}/[^\x00-\x1f\x7f]{1,300}$`)
+var objectForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[^/\x00-\x1f\x7f]{1,200}/[a-z][a-z0-9.-]{0,99}/[^\x00-\x1f\x7f]{1,300}$`)
+})
 
 // ErrObject is returned for what names no object.
 var ErrObject = errors.New("no name of an object, which is site/kind/id")
 
 // ParseObject returns what names an object.
 func ParseObject(s string) (Object, error) {
-	if len(s) > maxObject || !plain(s) || !objectForm.MatchString(s) {
+	if len(s) > maxObject || !plain(s) || !objectForm().MatchString(s) {
 		return "", fmt.Errorf("%.60q is %w", s, ErrObject)
 	}
 	return Object(s), nil

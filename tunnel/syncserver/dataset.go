@@ -3,6 +3,7 @@ package syncserver
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/stagelock/stagelock/tunnel/syncserver/markup"
 	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
@@ -27,7 +28,7 @@ type Column struct {
 }
 
 var (
-	plain   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+	plain   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`) })
 	escaped = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
 	keep    = markup.Allowed(markup.XMLNS, "space", "preserve")
 )
@@ -97,7 +98,7 @@ func longest(table, column string, lim Limits) int {
 
 // named refuses names that are not plain. A namespace is one of a schema or a diffgram.
 func named(n *markup.Node) error {
-	if n.Space != "" || !plain.MatchString(n.Local) || escaped.MatchString(n.Local) {
+	if n.Space != "" || !plain().MatchString(n.Local) || escaped.MatchString(n.Local) {
 		return refusal.New(refusal.BadData, "the element %s: a schema, a diffgram or no plain name", refusal.Brief(n.Local))
 	}
 	return nil

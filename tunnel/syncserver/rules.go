@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/stagelock/stagelock/tunnel/syncserver/kinds"
 	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
@@ -94,12 +95,12 @@ func about(t Task) string {
 }
 
 // objectType keeps out letters that another case folds to those of ASCII.
-var objectType = regexp.MustCompile(`^[A-Za-z0-9_.]{0,200}$`)
+var objectType = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.]{0,200}$`) })
 
 func (p Peer) object(t Task) error {
 	kind := strings.ToLower(t.ObjectType.Value)
 	needs, _ := kinds.Needs(t.Type)
-	if !objectType.MatchString(t.ObjectType.Value) || kinds.IsDangerous(kind) && !p.Dangerous {
+	if !objectType().MatchString(t.ObjectType.Value) || kinds.IsDangerous(kind) && !p.Dangerous {
 		return refusal.New(refusal.TaskDenied, "the object type %s", refusal.Brief(kind))
 	}
 	switch {

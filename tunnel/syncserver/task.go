@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/stagelock/stagelock/tunnel/syncserver/markup"
 	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
@@ -248,7 +249,7 @@ func readGUID(n *markup.Node) (GUID, error) {
 
 const maxServers = 64
 
-var serverName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
+var serverName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`) })
 
 // ParseServers reads a list such as ";dev;live;". The empty string is no server.
 func ParseServers(s string) ([]string, error) {
@@ -261,7 +262,7 @@ func ParseServers(s string) ([]string, error) {
 	names := strings.Split(s[1:len(s)-1], ";")
 	seen := map[string]bool{}
 	for _, n := range names {
-		if !serverName.MatchString(n) || seen[strings.ToLower(n)] || len(names) > maxServers {
+		if !serverName().MatchString(n) || seen[strings.ToLower(n)] || len(names) > maxServers {
 			return nil, refusal.New(refusal.BadServers, "the server %s: no name, twice, or one too many", refusal.Brief(n))
 		}
 		seen[strings.ToLower(n)] = true

@@ -25,7 +25,7 @@ var executable = words(`aspx ashx asmx ascx asax asa asp axd aspq cshtml vbhtml 
 	js jse wsf wsh hta msi scr pif lnk mdb ldf mdf ldb ldd htaccess sh`)
 
 var (
-	segment   = regexp.MustCompile(`^[^\x00-\x1f\x7f\\:%~<>"|?*/]{1,260}$`)
+	segment   = regexp.MustCompile(`^[^\x00-\x1f\x7f\\:%~<>"|?*/]+$`)
 	extension = regexp.MustCompile(`^\.[a-z0-9]{1,10}$`)
 	device    = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])[ ]*(\.|$)`)
 )
