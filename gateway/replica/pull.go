@@ -131,7 +131,11 @@ func (r *Replica) row(ctx context.Context, b *batch, row source.Row) error {
 			return err
 		}
 		out.After.Seq = seq
-		b.notes = append(b.notes, Note{"made", c, ""})
+		what := "made"
+		if row.Missed != "" && out.After.Conflict() {
+			what = "missed"
+		}
+		b.notes = append(b.notes, Note{what, c, ""})
 	}
 	a := exchange.Acceptance{Outcome: &out}
 	if out.Change != nil {

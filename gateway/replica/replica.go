@@ -43,7 +43,8 @@ type Config struct {
 
 // Note is one thing that was accepted.
 type Note struct {
-	What   string // made, applied, held, kept, resolved, ruled; echo: the engine wrote once more what it shows
+	What string // made, applied, held, kept, resolved, ruled; missed: made by who had not seen what is shown;
+	// echo: the engine wrote once more what it shows
 	Change *sync.Change
 	Via    sync.ServerID
 }

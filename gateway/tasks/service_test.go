@@ -76,9 +76,18 @@ type world struct {
 	log    *record
 	nonces *nonces
 	server func(c net.Conn) // what it does with a connection
+	path   string           // context under which tasks are sent
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldOf(t, `  peers:
+    - { name: dev, users: [], sends: { user: dev, secret: { value: between } } }
+`, nil)
+}
+
+// newWorldOf has more lines of YAML below kentico, and who keeps tasks.
+func newWorldOf(t *testing.T, lines string, keeper tasks.Keeper) *world {
 	t.Helper()
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
@@ -90,9 +99,7 @@ engine: { profile: kentico, upstream: { nodes: ["http://127.0.0.1:1"] } }
 kentico:
   name: live
   receives: { user: staging, secret: { value: behind } }
-  peers:
-    - { name: dev, users: [], sends: { user: dev, secret: { value: between } } }
-`), nil
+` + lines), nil
 	}})
 	if conf.Fatal(problems) {
 		t.Fatalf("configuration: %v", problems)
@@ -120,7 +127,7 @@ kentico:
 	}
 	w.Service, err = tasks.New(tasks.Config{
 		Visits: w.visits, Nonces: w.nonces, Meter: meter{}, Log: entry, NewID: func() string { return "id" },
-		Health: func(string) (int, []byte, bool) { return 0, nil, false },
+		Health: func(string) (int, []byte, bool) { return 0, nil, false }, Keeper: keeper,
 	}, policy)
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +164,7 @@ func (w *world) send(t *testing.T, from, message string) (*http.Response, string
 		w.Serve(t.Context(), front.Connection{Conn: server, Socket: netip.MustParseAddrPort(from)})
 	}()
 	go fmt.Fprintf(client, "POST %s HTTP/1.1\r\nHost: live.example.com\r\nContent-Type: text/xml; charset=utf-8\r\n"+
-		"SOAPAction: \"%s\"\r\nContent-Length: %d\r\n\r\n%s", syncserver.Path, syncserver.Action, len(message), message)
+		"SOAPAction: \"%s\"\r\nContent-Length: %d\r\n\r\n%s", w.path+syncserver.Path, syncserver.Action, len(message), message)
 	resp, err := http.ReadResponse(bufio.NewReader(client), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -48,6 +48,7 @@ type kept struct {
 	own   []string // YAML of the engine, and what is below kentico
 	peers []int
 	more  string // YAML at the top level
+	whole string // YAML instead of all this
 
 	gate    *node.Node
 	stop    func()
@@ -145,6 +146,9 @@ func (h *house) certificate() {
 
 // configuration is the file of a server.
 func (h *house) configuration(s *kept) string {
+	if s.whole != "" {
+		return s.whole
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%slisten: [%q]\nnames: [127.0.0.1]\ndata: %s\nhosts: { allow: [127.0.0.1] }\ndrain: 100ms\naudit: { strangers: 1000000 }\n",
 		s.more, s.addr, s.dir)

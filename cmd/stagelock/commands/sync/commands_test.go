@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -230,6 +231,12 @@ func TestConflicts(t *testing.T) {
 	g.says["conflicts"] = []exchange.Conflict{one}
 	g.check(1, []string{"decide it here: stagelock sync diff '" + object + "'"}, "conflicts")
 	g.check(1, []string{`"here":true`}, "conflicts", "--json")
+	one.Versions = slices.Clone(one.Versions)
+	for i := range one.Versions {
+		one.Versions[i].Shown = false
+	}
+	g.says["conflicts"] = []exchange.Conflict{one}
+	g.check(1, []string{"Nobody knows which of them the server here has"}, "conflicts")
 	g.says["conflicts"] = []exchange.Conflict{}
 	g.check(0, []string{"No conflicts."}, "conflicts")
 	g.check(65, []string{"there is nothing to decide about " + object}, "diff", object)

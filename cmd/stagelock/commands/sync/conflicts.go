@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -76,6 +77,12 @@ func (sh shell) tableConflicts(all []exchange.Conflict) error {
 		}
 		if err := sh.Table(rows); err != nil {
 			return err
+		}
+		if !slices.ContainsFunc(x.Versions, func(v exchange.Version) bool { return v.Shown }) {
+			err := sh.Printf("  Nobody knows which of them the server here has: an edit and a delivery met. It is given what is decided.\n")
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
