@@ -51,11 +51,14 @@ func TestWhatIsHandedInIsAnEdit(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeNamedIsRefused, in words for its sender.
-func TestWhatCannotBeNamedIsRefused(t *testing.T) {
+// TestWhatCannotBeKeptIsRefused, in words for its sender: what cannot be named, and what nobody would ever get.
+func TestWhatCannotBeKeptIsRefused(t *testing.T) {
 	w := newWorld(t)
+	var r *refusal.Error
+	if err := w.Keep(t.Context(), page("UpdateDocument", "nobody", "x", 0)); !errors.As(err, &r) || !strings.Contains(r.Why, "nobody takes") {
+		t.Errorf("what nobody takes is kept: %v", err)
+	}
 	for _, task := range []syncserver.Task{page("UpdateDocument", "", "x", 0), page("DeleteAllCultures", "a", "x", 0)} {
-		var r *refusal.Error
 		if err := w.Keep(t.Context(), task); !errors.As(err, &r) {
 			t.Errorf("kept: %v", err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stagelock/stagelock/store/errands"
 	"github.com/stagelock/stagelock/tunnel/syncserver"
+	"github.com/stagelock/stagelock/tunnel/syncserver/refusal"
 	"github.com/stagelock/stagelock/tunnel/syncserver/subject"
 )
 
@@ -40,6 +41,9 @@ func (s *Source) Keep(ctx context.Context, t syncserver.Task) error {
 	about, err := subject.Of(t)
 	if err != nil {
 		return err
+	}
+	if !s.cfg.Travels(about.Object) { // its sender would forget it, and nobody else would ever hear of it
+		return refusal.New(refusal.TaskDenied, "nobody takes %s: see kinds and paths of sync.peers", about.Object)
 	}
 	r := errands.Row{Object: about.Object, Deleted: about.Deleted, Title: about.Title, Author: about.Author, Needs: about.Needs,
 		Content: about.Content, State: about.State, Made: about.Made}

@@ -22,12 +22,13 @@ type Config struct {
 	// Kentico here: what is for others is kept as it came.
 	Link func() *tasks.Link
 	// Names returns what servers call themselves, for the list of those that have a task.
-	Names  func(ctx context.Context, all []sync.ServerID) []string
-	Owner  string // this process among those that share the store
-	AtOnce int    // deliveries at once
-	Now    func() time.Time
-	NewID  func() string // of a message
-	Pause  func(point string)
+	Names   func(ctx context.Context, all []sync.ServerID) []string
+	Travels func(o sync.Object) bool // whether anybody takes what is handed in
+	Owner   string                   // this process among those that share the store
+	AtOnce  int                      // deliveries at once
+	Now     func() time.Time
+	NewID   func() string // of a message
+	Pause   func(point string)
 }
 
 // Source is safe for concurrent use.
@@ -43,7 +44,8 @@ var (
 
 // New returns a Source. It opens nothing.
 func New(c Config) (*Source, error) {
-	if c.Journal == nil || c.Blobs == nil || c.Owner == "" || c.AtOnce <= 0 || c.Now == nil || c.NewID == nil || c.Names == nil {
+	if c.Journal == nil || c.Blobs == nil || c.Owner == "" || c.AtOnce <= 0 || c.Now == nil || c.NewID == nil ||
+		c.Names == nil || c.Travels == nil {
 		return nil, errors.New("errands: a part of its configuration is missing")
 	}
 	if c.Pause == nil {

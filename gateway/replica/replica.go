@@ -71,7 +71,7 @@ type Replica struct {
 
 // Whats returns what a Note may tell.
 func Whats() []string {
-	return []string{"made", "applied", "held", "kept", "resolved", "ruled", "echo"}
+	return []string{"made", "applied", "held", "kept", "resolved", "ruled", "missed", "echo"}
 }
 
 // counts are how often each was told.

@@ -125,6 +125,20 @@ func TestWhatComesBackIsNotKept(t *testing.T) {
 	}
 }
 
+// TestThreeEchoesInARow tell that the Kentico lists its gateway under another name; an edit in between does not.
+func TestThreeEchoesInARow(t *testing.T) {
+	s := &shelf{echo: true}
+	w := newKept(t, s)
+	const words = "this Kentico lists the gateway under another code name than stagelock"
+	for i, echo := range []bool{true, true, false, true, true, true, true} {
+		s.echo = echo
+		w.send(t, "192.0.2.1:1", message(t, "CMS_Document"))
+		if want := map[bool]int{true: 1}[i >= 5]; w.lines.count(words) != want {
+			t.Errorf("after %d tasks it was said %d times", i+1, w.lines.count(words))
+		}
+	}
+}
+
 // TestWhoMayHandIn: the bounds of what travels are held before anything is kept.
 func TestWhoMayHandIn(t *testing.T) {
 	s := &shelf{}

@@ -77,6 +77,25 @@ type world struct {
 	nonces *nonces
 	server func(c net.Conn) // what it does with a connection
 	path   string           // context under which tasks are sent
+	lines  *said            // of the log
+}
+
+// said is the lines that were logged.
+type said struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *said) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *said) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), text)
 }
 
 func newWorld(t *testing.T) *world {
@@ -89,8 +108,8 @@ func newWorld(t *testing.T) *world {
 // newWorldOf has more lines of YAML below kentico, and who keeps tasks.
 func newWorldOf(t *testing.T, lines string, keeper tasks.Keeper) *world {
 	t.Helper()
-	quiet := logrus.New()
-	quiet.SetOutput(io.Discard)
+	quiet, log := logrus.New(), &said{}
+	quiet.SetOutput(log)
 	entry := logrus.NewEntry(quiet)
 	cfg, problems := conf.Load(conf.Options{File: "c.yaml", ReadFile: func(string) ([]byte, error) {
 		return []byte(`names: ["live.example.com"]
@@ -113,7 +132,7 @@ kentico:
 	if conf.Fatal(problems) {
 		t.Fatalf("links: %v", problems)
 	}
-	w := &world{log: &record{}, nonces: &nonces{}}
+	w := &world{log: &record{}, nonces: &nonces{}, lines: log}
 	policy.Links[0].To.Open = tasks.Gateway(forward.New(forward.Config{
 		Addr: "live:80", MaxReply: 1 << 20, Dial: func(context.Context, string, string) (net.Conn, error) {
 			ours, theirs := net.Pipe()

@@ -1,16 +1,20 @@
 package kentico_test
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/integration/engine"
 	"github.com/stagelock/stagelock/integration/engine/content"
+	"github.com/stagelock/stagelock/store/postgres/postgrestest"
 )
 
 // TestKilledWhereTasksAreKept: a gateway that dies by kill -9 on the way of a task loses none of which its sender was told
@@ -162,4 +166,59 @@ func TestAHubWithoutAKentico(t *testing.T) {
 			return len(ordered[[]exchange.Conflict](s, "conflicts", exchange.Order{})) == 1
 		})
 	}
+}
+
+// TestAFileIsCarried with its bytes, which are more than travels with a change itself.
+func TestAFileIsCarried(t *testing.T) {
+	h := newHouse(t, twoKenticos).start()
+	a, b := h.servers[0], h.servers[1]
+	bytes := base64.StdEncoding.EncodeToString(append([]byte("\x89PNG\r\n\x1a\n"), make([]byte, 300_000)...))
+	data := "<NewDataSet><Media_File><FileID>4</FileID><FileGUID>F-1</FileGUID><FileName>a</FileName><FileExtension>.png</FileExtension>" +
+		"<FilePath>x/a.png</FilePath><FileModifiedWhen>2020-01-01T00:00:00Z</FileModifiedWhen></Media_File>" +
+		"<ObjectTranslation><ObjectType>cms.site</ObjectType><ID>1</ID><CodeName>Shop</CodeName></ObjectTranslation></NewDataSet>"
+	binary := "<NewDataSet><BinaryData><FileName>a.png</FileName><FileType>default</FileType><FileBinaryData>" + bytes +
+		"</FileBinaryData></BinaryData></NewDataSet>"
+	to := a.twin.targets[0]
+	status, reason, body := to.call(t.Context(), message("own", "own password", "CreateObject", "media.file", data, binary, ""))
+	if got := said(status, reason, body); got != "" {
+		t.Fatal(got)
+	}
+	until(t, func() string { return "the file arrives" }, func() bool { return len(b.twin.calls()) == 1 })
+	h.quiet()
+	if got := b.twin.calls()[0]; got.Type != "CreateObject" || got.Object != "media.file" || got.Binary != binary {
+		t.Errorf("%s %s, %d bytes", got.Type, got.Object, len(got.Binary))
+	}
+	log := ordered[[]exchange.Event](b, "log", exchange.Order{})
+	if len(log) != 1 || log[0].Object != "shop/kentico.media.file/f-1" || log[0].Size < 400_000 {
+		t.Errorf("%+v", log)
+	}
+}
+
+// TestStoreAndForwardOnPostgres: the same of servers that keep their state in a database.
+func TestStoreAndForwardOnPostgres(t *testing.T) {
+	db, err := postgrestest.Start(t.Context())
+	if errors.Is(err, postgrestest.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t, twoKenticos)
+	t.Cleanup(func() {
+		for _, s := range h.servers {
+			if s.stop != nil { // it says to the database that it leaves
+				s.stop()
+			}
+		}
+		_ = db.Close()
+	})
+	key := filepath.Join(t.TempDir(), "cluster.key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("0f", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range h.servers {
+		s.more += fmt.Sprintf("store: postgres\ncluster:\n  node: gate%d\n  key_file: %q\n  drain_notice: 10ms\n"+
+			"  postgres: { url: { value: %q }, schema: server%d }\n", i, key, db.URL(), i)
+	}
+	h.start().manyChanges(2, 20)
 }

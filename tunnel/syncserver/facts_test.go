@@ -95,6 +95,60 @@ func TestContent(t *testing.T) {
 	}
 }
 
+// TestState: how an object is, whatever becomes of it and whatever it is told from.
+func TestState(t *testing.T) {
+	const row = "CMS_Document DocumentID=7 DocumentName=Home DocumentModifiedWhen=1"
+	base := taskOf("UpdateDocument", "", row)
+	for name, tt := range map[string]struct {
+		task syncserver.Task
+		same bool
+	}{
+		"deleted":         {taskOf("DeleteDocument", "", row), true},
+		"at another time": {taskOf("UpdateDocument", "", strings.Replace(row, "When=1", "When=2", 1)), true},
+		"with a site":     {taskOf("UpdateDocument", "", "ObjectTranslation ObjectType=cms.site CodeName=a", row), true},
+		"another name":    {taskOf("UpdateDocument", "", strings.Replace(row, "Home", "Away", 1)), false},
+		"a row more":      {taskOf("UpdateDocument", "", row, "CMS_Tree NodeID=1 NodeName=a"), false},
+	} {
+		if got := tt.task.State() == base.State(); got != tt.same {
+			t.Errorf("%s: the same is %v", name, got)
+		}
+	}
+}
+
+// TestADocumentIsReadAsItWasWritten, and judged as a task of who says that he sent it.
+func TestADocumentIsReadAsItWasWritten(t *testing.T) {
+	const assembly = "CMS.Synchronization, Version=13.0.13.0, Culture=neutral, PublicKeyToken=834b12a258f213f9"
+	p := syncserver.Peer{Name: "dev", Assembly: assembly, Upstream: syncserver.Gateway}
+	was := taskOf("UpdateDocument", "", `CMS_Document DocumentID=7 DocumentName=<&>"größe`)
+	was.Data.Root, was.UserName = "NewDataSet", syncserver.Text{Set: true, Value: "editor"}
+	document := was.Document(assembly)
+	got, err := p.Read(document)
+	if err != nil || got.Content() != was.Content() || got.UserName != was.UserName || got.Servers != nil || got.Document(assembly) != document {
+		t.Errorf("%+v, %v", got, err)
+	}
+	p.RunAs = syncserver.Text{Set: true, Value: "stager"}
+	if got, err := p.Read(document); err != nil || got.UserName.Value != "stager" {
+		t.Errorf("%+v, %v", got.UserName, err)
+	}
+	p.Limits = syncserver.DefaultLimits()
+	p.Limits.Value = 3
+	for name, read := range map[string]func() error{
+		"a value that is too long": func() error { _, err := p.Read(document); return err },
+		"another assembly":         func() error { _, err := syncserver.Peer{Assembly: "x", Upstream: "y"}.Read(document); return err },
+		"of nobody":                func() error { _, err := syncserver.Peer{}.Read(document); return err },
+		"a deletion": func() error {
+			gone := was
+			gone.Type = "DeleteDocument"
+			_, err := syncserver.Peer{Assembly: assembly, Upstream: "y"}.Read(gone.Document(assembly))
+			return err
+		},
+	} {
+		if read() == nil {
+			t.Errorf("%s is read", name)
+		}
+	}
+}
+
 func TestKey(t *testing.T) {
 	page := func(culture string) syncserver.Task {
 		return taskOf("UpdateDocument", "", "ObjectTranslation NodeGUID=0", "CMS_Document DocumentID=1 NodeGUID=AB DocumentCulture="+culture)

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/ed25519"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/stagelock/stagelock/conf"
 	"github.com/stagelock/stagelock/gateway/errands"
+	"github.com/stagelock/stagelock/gateway/exchange"
 	"github.com/stagelock/stagelock/gateway/tasks"
 	"github.com/stagelock/stagelock/store"
 	journal "github.com/stagelock/stagelock/store/errands"
@@ -61,7 +64,7 @@ func (b book) engine(c Config, contents stored.Blobs) (source.Source, *errands.S
 	s, kept := c.Conf().Sync, c.Conf().Forwards()
 	self := sync.IDOf(c.Key.Public().(ed25519.PublicKey))
 	cfg := errands.Config{Journal: b.errands, Blobs: contents, Names: b.names(self), Owner: c.Owner,
-		AtOnce: c.Conf().Kentico.AtOnce, Now: c.Now, NewID: NewID, Pause: c.Pause}
+		Travels: travels(c.Conf), AtOnce: c.Conf().Kentico.AtOnce, Now: c.Now, NewID: NewID, Pause: c.Pause}
 	if kept {
 		cfg.Link = func() *tasks.Link { return c.Tasks().Kept() }
 	}
@@ -73,6 +76,13 @@ func (b book) engine(c Config, contents stored.Blobs) (source.Source, *errands.S
 		URL: strings.TrimSuffix(s.Engine.URL.String(), "/"), Token: token(string(s.Engine.TokenFile)),
 		HTTP: &http.Client{Timeout: engineTime},
 	}}, nil, nil
+}
+
+// travels tells whether a peer takes an object now.
+func travels(c func() *conf.Config) func(o sync.Object) bool {
+	return func(o sync.Object) bool {
+		return slices.ContainsFunc(Peers(c()), func(p exchange.Peer) bool { return p.Takes && p.Covers(o) })
+	}
 }
 
 // names returns what servers call themselves; one that never said hello has its key.

@@ -189,13 +189,14 @@ func client(ca string) (*http.Client, error) {
 // kinds are those of the events of what a note tells.
 var kinds = map[string]audit.Kind{
 	"made": audit.KindSyncAccepted, "kept": audit.KindSyncAccepted, "applied": audit.KindSyncApplied, "ruled": audit.KindSyncApplied,
-	"held": audit.KindSyncHeld, "missed": audit.KindSyncHeld, "asked": audit.KindSyncHeld, "resolved": audit.KindSyncResolved, "echo": audit.KindSyncEcho,
+	"held": audit.KindSyncHeld, "missed": audit.KindSyncHeld, "asked": audit.KindSyncHeld,
+	"resolved": audit.KindSyncResolved, "echo": audit.KindSyncEcho,
 }
 
 // words say what else an event is about.
 var words = map[string]string{
 	"made": "edited here", "kept": "a newer version is here already", "ruled": "a rule decided between versions",
-	"missed": "a conflict after the fact: edited here before another's change came, or nobody knows; until somebody decides it",
+	"missed": "a conflict after the fact: edited here before another's change came, or nobody knows",
 	"held":   "a conflict, until somebody decides it", "asked": "until somebody approves it",
 	"resolved": "a conflict was decided here",
 	"echo":     "the engine wrote once more what it shows",

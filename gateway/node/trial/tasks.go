@@ -78,7 +78,11 @@ func (t *trial) judgeTask(c Task, l *tasks.Link) bool {
 		return false
 	}
 	what := strings.TrimSpace(c.Type + " " + c.Object)
-	t.at(Step{Step: "judge", Pass: true, Peer: l.Peer.Name, Msg: fmt.Sprintf("%s to %s passes", what, l.To.Server)})
+	msg := fmt.Sprintf("%s to %s passes", what, l.To.Server)
+	if l.Kept {
+		msg = what + " passes, and is kept; so does what sync carries to " + l.To.Server
+	}
+	t.at(Step{Step: "judge", Pass: true, Peer: l.Peer.Name, Msg: msg})
 	return true
 }
 
@@ -110,6 +114,9 @@ var switches = []struct {
 // opening is the setting by which a task would not be refused, or for something else.
 func (t *trial) opening(c Task, l *tasks.Link, refused *refusal.Error) string {
 	at := "kentico.peers"
+	if l.Kept {
+		at = "kentico.experimental_store_and_forward"
+	}
 	for i, p := range t.cfg.Kentico.Peers {
 		if p.Name == l.Peer.Name || p.Name == l.To.Server {
 			at = fmt.Sprintf("kentico.peers[%d]", i)

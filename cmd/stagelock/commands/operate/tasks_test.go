@@ -98,6 +98,29 @@ func TestPolicyTestOfATask(t *testing.T) {
 	}
 }
 
+// TestPolicyTestOfATaskThatIsKept: what is handed in and what is carried are held to the same bounds.
+func TestPolicyTestOfATaskThatIsKept(t *testing.T) {
+	file := kentico(t)
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)[:strings.Index(string(b), "  peers:")] + `  experimental_store_and_forward: { path_context: /handed-in, run_as: "a=6f9619ff-8b86-d011-b42d-00cf4fc964ff" }
+sync: { name: live, peers: [{ key: AAAAAAAAAAAAAAAAAAAA, direction: from, kinds: [kentico.document] }] }
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for task, says := range map[string]string{
+		"UpdateDocument": "UpdateDocument passes, and is kept", "DeleteDocument": "[kentico.experimental_store_and_forward.deletes",
+	} {
+		code, out, errs := run(t, nil, "policy", "test", "--config", file, "--from", "10.2.0.5", "--login", "own", "--task", task)
+		if (code == 0) != (task == "UpdateDocument") || !strings.Contains(out+errs, says) {
+			t.Errorf("%s: %d %s%s", task, code, out, errs)
+		}
+	}
+}
+
 func TestPolicyTasks(t *testing.T) {
 	code, out, errs := run(t, nil, "policy", "tasks")
 	for _, s := range []string{"UpdateDocument", "DeleteObject           deletes", "BreakACLInheritance", "media_file", "cms.user*"} {

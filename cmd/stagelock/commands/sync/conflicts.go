@@ -79,7 +79,8 @@ func (sh shell) tableConflicts(all []exchange.Conflict) error {
 			return err
 		}
 		if !slices.ContainsFunc(x.Versions, func(v exchange.Version) bool { return v.Shown }) {
-			err := sh.Printf("  Nobody knows which of them the server here has: an edit and a delivery met. It is given what is decided.\n")
+			err := sh.Printf("  Nobody knows which of them the server here has, as an edit and a delivery met: " +
+				"it is given what is decided.\n")
 			if err != nil {
 				return err
 			}
