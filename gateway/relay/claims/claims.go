@@ -100,8 +100,9 @@ func (c *Claims) notCleanedUp(ctx context.Context, u Use) error {
 		leave, err = c.memory.Alone(ctx, u.Request, u.Ref)
 	}
 	switch {
-	case errors.Is(err, store.ErrStale):
-		return tookItsPlace()
+	case errors.Is(err, store.ErrStale): // it cleans up, or only looked and died
+		return tunnel.NotBegun(problems.ReasonPublishing,
+			"another gateway looks whether this publish may go on after a long pause, or cleans up after it", nil)
 	case err != nil:
 		return problems.Unreadable(err)
 	}

@@ -249,7 +249,7 @@ func TestAPublishThatGoesOnLate(t *testing.T) {
 		{"it is being cleaned up elsewhere", func(t *testing.T, g *gateway) {
 			_, err := g.memory.Alone(t.Context(), request, "another gateway")
 			must(t, err)
-		}, problems.ReasonPublishing, "had taken its place"},
+		}, problems.ReasonPublishing, "another gateway looks whether this publish may go on"},
 		{"a lease that cannot be had", func(_ *testing.T, g *gateway) { g.leases.fault = errors.New("disk") }, visit.ReasonStore, "cannot read its store"},
 		{"a lease that cannot be given back", func(_ *testing.T, g *gateway) { g.leases.freeing = errors.New("disk") }, visit.ReasonStore, "cannot read its store"},
 		{"a store that cannot be read", func(_ *testing.T, g *gateway) { g.requests.reading = errors.New("disk") }, visit.ReasonStore, "cannot read its store"},
@@ -268,6 +268,23 @@ func TestAPublishThatGoesOnLate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A gateway that died while it looked has taken nobody's place: a later try of the call finds that out, and nobody is told
+// what nobody knows.
+func TestAGatewayThatDiedWhileItLookedTookNoPlace(t *testing.T) {
+	g := one(t)
+	g.published(t, 1)
+	leave, err := g.memory.Alone(t.Context(), request, "a call of a gateway that died")
+	must(t, err)
+	_, err = g.Enter(t.Context(), use(calls.Update, time.Hour))
+	if p := problems.Of(err); p.Code != tunnel.Unavailable || strings.Contains(p.Msg, "place") {
+		t.Errorf("%v: %s", p.Code, p.Msg)
+	}
+	must(t, leave(t.Context())) // its lease ran out
+	out, err := g.Enter(t.Context(), use(calls.Update, time.Hour))
+	must(t, err)
+	out()
 }
 
 // Two calls of one publish that come late at once look both; neither is refused for the other.
