@@ -161,7 +161,9 @@ var turns = []func(good, second string) string{
 	func(good, _ string) string {
 		return strings.Replace(good, "upstream: {", "upstream: {connect_timeout: 4s, ", 1)
 	},
-	func(good, _ string) string { return good + "quota: {connections: 2000}\n" },
+	func(good, _ string) string {
+		return strings.Replace(good, "quota: {", "quota: {connections: 2000, ", 1)
+	},
 	func(good, second string) string {
 		return strings.Replace(good, `"127.0.0.1:0"]}`, `"unix:`+second+`"]}`, 1)
 	},
@@ -175,7 +177,8 @@ var turns = []func(good, second string) string{
 // Reloads, good ones and bad ones, of everything that a reload can change: no call is lost, and what
 // is bad is refused.
 func TestReloadsUnderLoadLoseNoCall(t *testing.T) {
-	file, _, socket := adminConfig(t, void(t))
+	// All publishers have one address, from which 64 connections are taken if nothing else is said.
+	file, _, socket := adminConfig(t, void(t), fmt.Sprintf("quota: {connections_per_address: %d}", 10*4**loadClients))
 	p := start(t, file)
 	text, err := os.ReadFile(file)
 	if err != nil {
