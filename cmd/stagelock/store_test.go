@@ -34,6 +34,11 @@ func TestStoreCommands(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	weak := filepath.Join(dir, "weak.yaml")
+	text = strings.Replace(text, db.URL(), db.URL()+"&options=-crole%3Dpg_monitor", 1)
+	if err := os.WriteFile(weak, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args string
 		code int
@@ -46,10 +51,16 @@ func TestStoreCommands(t *testing.T) {
 		{"store migrate", 0, "up to date"},
 		{"store check", 0, "up to date"},
 		{"store check --json", 0, `"ok":true`},
+		{"store check --config " + weak, 1, "cannot be looked at"},
+		{"store check --config " + weak, 1, `role "pg_monitor" may not use the schema`},
+		{"validate --config " + weak, 1, `role "pg_monitor" may not use the schema`},
 		{"store check --set store=embedded", 1, "store is embedded"},
 		{"store check --set cluster.postgres.url.value=postgres:///x?host=/nowhere", 1, "cluster.postgres.url"},
 	} {
-		args := append(append([]string{"stagelock"}, strings.Fields(tt.args)...), "--config", file)
+		args := append([]string{"stagelock"}, strings.Fields(tt.args)...)
+		if !strings.Contains(tt.args, "--config") {
+			args = append(args, "--config", file)
+		}
 		var out strings.Builder
 		sh := &term.Shell{In: strings.NewReader(""), Out: &out, Err: &out, Now: time.Now}
 		code := commands.Run(t.Context(), sh, args)

@@ -48,7 +48,9 @@ func Check(ctx context.Context, c *conf.Config, life string) []conf.Problem {
 			err.Error(), "start the server, or correct the URL; stagelock store check says more")
 		return k.problems
 	}
-	k.server(report)
+	if k.server(report); len(report.Problems) > 0 {
+		return k.problems
+	}
 	plan, err := postgres.Plan(ctx, pc)
 	if err != nil || len(plan) == 0 || !plan[0].Applied { // no gateway has started yet
 		return k.problems

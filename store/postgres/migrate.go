@@ -62,12 +62,17 @@ func (s *Store) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return s.fits(plan, string(name), lowest)
+}
+
+// fits refuses a database of that name, that works with releases of schema lowest or later.
+func (s *Store) fits(plan []Migration, name string, lowest int64) error {
 	newest := plan[len(plan)-1].Version
 	if lowest > newest {
 		return fmt.Errorf("the database works with releases of schema %d or later, this one knows up to %d: "+
 			"upgrade this gateway", lowest, newest)
 	}
-	if string(name) != s.cfg.Cluster {
+	if name != s.cfg.Cluster {
 		return fmt.Errorf("the database belongs to the cluster %q, cluster.name says %q: "+
 			"correct one of cluster.name, cluster.postgres.url and cluster.postgres.schema", name, s.cfg.Cluster)
 	}
@@ -129,9 +134,15 @@ func (s *Store) migrate(ctx context.Context) ([]Migration, error) {
 	return applied, nil
 }
 
-// makeSchema makes the schema; another gateway may do the same at this moment.
+// makeSchema makes the schema; another gateway may do the same at this moment. A role for which somebody made it may
+// not make one: the server asks for that right first, also if the schema is there.
 func (s *Store) makeSchema(ctx context.Context) error {
 	return s.run.Write(ctx, "make schema "+s.cfg.Schema, func(ctx context.Context) error {
+		var there bool
+		const look = `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`
+		if err := s.run.Calls.QueryRow(ctx, look, s.cfg.Schema).Scan(&there); err != nil || there {
+			return err
+		}
 		_, err := s.run.Calls.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+s.cfg.Schema)
 		if c := sqlstate.Code(err); c == sqlstate.UniqueViolation || c == sqlstate.SchemaExists {
 			return nil

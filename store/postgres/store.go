@@ -88,16 +88,6 @@ func connect(ctx context.Context, cfg Config) (*Store, error) {
 // Close waits for the statements under way and closes the connections. It may be called again.
 func (s *Store) Close() error { return s.run.Close() }
 
-// Inspect connects and checks, and changes nothing.
-func Inspect(ctx context.Context, cfg Config) (Report, error) {
-	s, err := connect(ctx, cfg)
-	if err != nil {
-		return Report{}, err
-	}
-	r, err := fitness.Of(ctx, s.ask)
-	return r, errors.Join(err, s.Close())
-}
-
 // ask answers a query of a check.
 func (s *Store) ask(ctx context.Context, query string, into ...any) error {
 	return s.run.Read(ctx, "check the database", func(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -86,8 +87,24 @@ var cures = map[string]string{
 	readOnly:        "the server is a standby or read-only: point the URL at the primary",
 }
 
+// unreachable is why no server could be connected to, on one line: the driver has one for each address and each way of
+// encrypting that it tried.
+type unreachable struct{ error }
+
+func (u unreachable) Unwrap() error { return u.error }
+
+func (u unreachable) Error() string {
+	first, rest, _ := strings.Cut(u.error.Error(), "\n")
+	var all []string
+	for line := range strings.Lines(rest) {
+		all = append(all, strings.TrimSpace(line))
+	}
+	return strings.TrimSpace(first + " " + strings.Join(slices.Compact(all), "; "))
+}
+
 // Translate makes the contracts' words of what the server and the driver say.
 func Translate(err error) error {
+	var connect *pgconn.ConnectError
 	switch c := Code(err); {
 	case err == nil:
 		return nil
@@ -97,6 +114,8 @@ func Translate(err error) error {
 		return fmt.Errorf("%w: %w; %s", store.ErrFull, err, cures[c])
 	case cures[c] != "":
 		return fmt.Errorf("%w; %s", err, cures[c])
+	case errors.As(err, &connect):
+		return unreachable{err}
 	}
 	return err
 }

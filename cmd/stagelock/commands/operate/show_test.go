@@ -60,6 +60,7 @@ func TestStoreIsShown(t *testing.T) {
 		{"one step is missing", func(r *storeReport) { r.Migrations = []postgres.Migration{{Applied: true}, {}} },
 			[]string{"1 step missing: a gateway that starts applies them, or stagelock store migrate\n"}, "up to date"},
 		{"two steps are missing", func(r *storeReport) { r.Migrations = make([]postgres.Migration, 2) }, []string{"2 steps missing: "}, "up to date"},
+		{"steps that cannot be looked at", func(r *storeReport) { r.unread = true }, []string{"schema              cannot be looked at\n"}, "up to date"},
 		{"a version that a terminal acts on", func(r *storeReport) { r.Version = "15\x1b[2J" }, []string{"PostgreSQL 15?[2J\n"}, "\x1b"},
 		{"problems", func(r *storeReport) { r.Problems = []string{"it is read-only", "fsync is off"} },
 			[]string{"error: it is read-only\nerror: fsync is off\n"}, "warning"},

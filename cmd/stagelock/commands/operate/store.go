@@ -57,6 +57,7 @@ type storeReport struct {
 	OK bool `json:"ok"`
 	postgres.Report
 	Migrations []postgres.Migration `json:"migrations"`
+	unread     bool                 // they cannot be looked at
 }
 
 func (sh shell) storeCheck(c *cli.Context) error {
@@ -68,7 +69,10 @@ func (sh shell) storeCheck(c *cli.Context) error {
 	if r.Report, err = postgres.Inspect(c.Context, cfg); err != nil {
 		return &term.DataError{Msg: err.Error(), Cure: "start the server, or correct cluster.postgres.url"}
 	}
-	if r.Migrations, err = postgres.Plan(c.Context, cfg); err != nil {
+	switch r.Migrations, err = postgres.Plan(c.Context, cfg); {
+	case err != nil && len(r.Problems) > 0:
+		r.Migrations, r.unread = nil, true // the problems say why
+	case err != nil:
 		return &term.DataError{Msg: err.Error(), Cure: "give the role rights on the schema " + cfg.Schema}
 	}
 	r.OK = len(r.Problems) == 0
@@ -92,7 +96,10 @@ func (sh shell) showStore(r storeReport) error {
 		}
 	}
 	schema := "up to date"
-	if missing > 0 {
+	switch {
+	case r.unread:
+		schema = "cannot be looked at"
+	case missing > 0:
 		schema = term.Count(missing, "step") + " missing: a gateway that starts applies them, or stagelock store migrate"
 	}
 	if err := sh.Table([][]string{

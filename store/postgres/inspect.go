@@ -1,0 +1,109 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/postgres/fitness"
+)
+
+// readRights is what the role may do: in the database, in the schema if that is there, and with how many of its
+// tables that every gateway reads and writes it may not; others may have tables of their own there.
+const readRights = `SELECT current_user, current_database(), has_database_privilege(current_database(), 'CREATE'),
+	n.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'USAGE'), false), coalesce(has_schema_privilege(n.oid, 'CREATE'), false),
+	(SELECT count(*) FROM pg_class c WHERE c.relnamespace = n.oid
+		AND c.relname IN ('cluster', 'members', 'repeats', 'requests', 'events', 'goose_db_version')
+		AND NOT (has_table_privilege(c.oid, 'SELECT') AND
+			(c.relname = 'goose_db_version' OR has_table_privilege(c.oid, 'INSERT'))))
+	FROM (SELECT 1) one LEFT JOIN pg_namespace n ON n.nspname = $1`
+
+// rights are those of the role that a gateway connects as.
+type rights struct {
+	role, database                  string
+	makes, there, uses, makesTables bool
+	closed                          int // tables
+}
+
+// Inspect connects and checks, and changes nothing. What is wrong with the role's rights, and with whose schema it
+// is, are problems of the report too.
+func Inspect(ctx context.Context, cfg Config) (Report, error) {
+	s, err := connect(ctx, cfg)
+	if err != nil {
+		return Report{}, err
+	}
+	r, err := fitness.Of(ctx, s.ask)
+	if err == nil {
+		err = s.inspect(ctx, &r)
+	}
+	return r, errors.Join(err, s.Close())
+}
+
+// inspect adds what keeps a gateway from working with the schema.
+func (s *Store) inspect(ctx context.Context, r *Report) error {
+	var has rights
+	err := s.run.Read(ctx, "rights of the role", func(ctx context.Context) error {
+		return s.run.Calls.QueryRow(ctx, readRights, s.cfg.Schema).Scan(&has.role, &has.database, &has.makes, &has.there, &has.uses,
+			&has.makesTables, &has.closed)
+	})
+	if err != nil {
+		return err
+	}
+	if has.there && (!has.uses || has.closed > 0) {
+		r.Problems = append(r.Problems, s.lacking(has))
+		return nil // there is more that cannot be read
+	}
+	plan, err := s.plan(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(plan, func(m Migration) bool { return !m.Applied }) {
+		if has.there && !has.makesTables || !has.there && !has.makes {
+			r.Problems = append(r.Problems, s.lacking(has))
+		}
+		return nil
+	}
+	return s.inspectName(ctx, plan, r)
+}
+
+// inspectName adds that the database is another cluster's, or one of later releases.
+func (s *Store) inspectName(ctx context.Context, plan []Migration, r *Report) error {
+	var name []byte
+	var lowest int64
+	err := s.run.Read(ctx, "name of the cluster", func(ctx context.Context) error {
+		return s.run.Calls.QueryRow(ctx, s.run.SQL(readName)).Scan(&name, &lowest)
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil // no gateway has started yet
+	case err != nil:
+		return err
+	}
+	if s.cfg.Cluster == "" { // whoever asks knows no name
+		s.cfg.Cluster = string(name)
+	}
+	if err := s.fits(plan, string(name), lowest); err != nil {
+		r.Problems = append(r.Problems, err.Error())
+	}
+	return nil
+}
+
+// lacking says what the role may not do, and what gives it the right.
+func (s *Store) lacking(has rights) string {
+	schema, role := s.cfg.Schema, fmt.Sprintf("%q", has.role)
+	switch {
+	case !has.there:
+		return fmt.Sprintf("the role %s may not make the schema %s in the database %q: CREATE SCHEMA %s AUTHORIZATION %s, "+
+			"as a role that may", role, schema, has.database, schema, role)
+	case !has.uses:
+		return fmt.Sprintf("the role %s may not use the schema %s: connect as its owner, or GRANT USAGE ON SCHEMA %s TO %s",
+			role, schema, schema, role)
+	case has.closed > 0:
+		return fmt.Sprintf("the role %s may not read and write %d tables of the schema %s: connect as their owner, or "+
+			"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s", role, has.closed, schema, schema, role)
+	}
+	return fmt.Sprintf("the role %s may not make tables in the schema %s, which lacks some: have its owner run "+
+		"stagelock store migrate, or GRANT CREATE ON SCHEMA %s TO %s", role, schema, schema, role)
+}

@@ -1,0 +1,132 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stagelock/stagelock/store/postgres"
+)
+
+// dsn is how a role reaches a database of a server.
+func dsn(t *testing.T, server, database, role string) string {
+	t.Helper()
+	u, err := url.Parse(server)
+	must(t, err)
+	q := u.Query()
+	q.Set("user", role)
+	u.Path, u.RawQuery = "/"+database, q.Encode()
+	return u.String()
+}
+
+// TestInspectOfARole: a check said that all was well, and the gateway did not start for want of rights. What is said
+// to do is done then, and the gateway starts.
+func TestInspectOfARole(t *testing.T) {
+	server, ctx := own(t).URL(), context.Background()
+	for i, tt := range []struct {
+		name    string
+		made    bool   // the schema is there, made by its owner, and nobody else's
+		before  string // what else was done
+		problem string // a part of it
+		cure    string // its last words are a statement that begins so; empty: nothing is wrong
+	}{
+		{"an empty database", false, "", `may not make the schema stagelock in the database "d0"`, "CREATE SCHEMA"},
+		{"a database in which it may make schemas", false, `GRANT CREATE ON DATABASE d1 TO weak1`, "", ""},
+		{"a schema that is not its own", true, "", "may not use the schema stagelock", "GRANT USAGE"},
+		{"tables that are not its own", true, "GRANT USAGE ON SCHEMA stagelock TO weak3", "may not read and write 6 tables", "GRANT SELECT"},
+		{"a table of somebody else beside its own", true, `GRANT USAGE ON SCHEMA stagelock TO weak4;
+			GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA stagelock TO weak4; CREATE TABLE stagelock.other (a int)`, "", ""},
+		{"an empty schema that it may only look into", false, "CREATE SCHEMA stagelock; GRANT USAGE ON SCHEMA stagelock TO weak5",
+			"may not make tables in the schema stagelock", "GRANT CREATE"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			database, role := fmt.Sprintf("d%d", i), fmt.Sprintf("weak%d", i)
+			exec(t, server, "CREATE ROLE "+role+" LOGIN")
+			exec(t, server, "CREATE DATABASE "+database)
+			owner := dsn(t, server, database, "postgres")
+			if tt.made {
+				s, err := postgres.Open(ctx, postgres.Config{URL: owner, Cluster: "live"})
+				must(t, err)
+				must(t, s.Close())
+			}
+			if tt.before != "" {
+				exec(t, owner, tt.before)
+			}
+			cured(t, owner, postgres.Config{URL: dsn(t, server, database, role), Cluster: "live"}, tt.problem, tt.cure)
+		})
+	}
+}
+
+// cured does what is said to do about the one problem that there is, until there is none; then a gateway starts.
+func cured(t *testing.T, owner string, cfg postgres.Config, problem, cure string) {
+	t.Helper()
+	for cures := 0; cure != ""; cures++ {
+		r, err := postgres.Inspect(t.Context(), cfg)
+		must(t, err)
+		if cures > 0 && len(r.Problems) == 0 {
+			break
+		}
+		text := strings.Join(r.Problems, "\n")
+		at := max(strings.LastIndex(text, "GRANT "), strings.Index(text, "CREATE SCHEMA"))
+		if len(r.Problems) != 1 || at < 0 || cures == 3 ||
+			cures == 0 && (!strings.Contains(text, problem) || !strings.HasPrefix(text[at:], cure)) {
+			t.Fatalf("problems %q after %d cures", r.Problems, cures)
+		}
+		if s, err := postgres.Open(t.Context(), cfg); err == nil {
+			t.Errorf("%q, and the gateway starts", text)
+			must(t, s.Close())
+		}
+		exec(t, owner, strings.TrimSuffix(text[at:], ", as a role that may"))
+	}
+	r, err := postgres.Inspect(t.Context(), cfg)
+	if err != nil || len(r.Problems) > 0 {
+		t.Fatalf("problems %q, %v", r.Problems, err)
+	}
+	s, err := postgres.Open(t.Context(), cfg)
+	must(t, err)
+	must(t, s.Close())
+}
+
+// TestInspectOfAnotherSchema: a check said that the schema was up to date, and the gateway did not start because it was
+// of a later release, or another cluster's. It looks at what nobody has begun with, too, and changes nothing.
+func TestInspectOfAnotherSchema(t *testing.T) {
+	server, ctx := own(t).URL(), context.Background()
+	cfg := postgres.Config{URL: server, Cluster: "live"}
+	_, err := postgres.Migrate(ctx, cfg)
+	must(t, err)
+	for _, tt := range []struct{ name, before, cluster, want string }{
+		{"of nobody", "", "live", ""},
+		{"its own", "INSERT INTO stagelock.cluster (name, lowest) VALUES ('live', 1)", "live", ""},
+		{"another cluster's", "", "test", `belongs to the cluster "live", cluster.name says "test"`},
+		{"of whoever it may be", "", "", ""},
+		{"a later release's", "UPDATE stagelock.cluster SET lowest = 900", "live", "releases of schema 900 or later"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.before != "" {
+				exec(t, server, tt.before)
+			}
+			cfg.Cluster = tt.cluster
+			for range 2 { // the first one changed nothing
+				r, err := postgres.Inspect(ctx, cfg)
+				must(t, err)
+				if got := strings.Join(r.Problems, "\n"); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+					t.Errorf("problems %q, want %q", got, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// TestAnAddressThatNobodyAnswersOn: the driver's error had a line for each way that it tried.
+func TestAnAddressThatNobodyAnswersOn(t *testing.T) {
+	_, err := postgres.Inspect(context.Background(), postgres.Config{URL: "postgres:///x?host=/nowhere,/neither&user=joe"})
+	if err == nil {
+		t.Fatal("somebody answers")
+	}
+	if text := err.Error(); strings.ContainsAny(text, "\n\t") || strings.Count(text, "/nowhere/") != 2 ||
+		!strings.Contains(text, "; /neither/") || !strings.Contains(text, "no such file") {
+		t.Errorf("%q", text)
+	}
+}
