@@ -25,6 +25,10 @@ const (
 	noSuchStatement     = "26000"
 	statementExists     = "42P05"
 	diskFull            = "53100"
+	tooMany             = "53300"
+	noSuchDatabase      = "3D000"
+	noSuchRole          = "28000"
+	wrongPassword       = "28P01"
 	readOnly            = "25006"
 	adminShutdown       = "57P01"
 	crashShutdown       = "57P02"
@@ -84,7 +88,12 @@ var cures = map[string]string{
 	statementExists: "a pooler in transaction mode is in front: set cluster.postgres.pooler: true",
 	noSuchStatement: "a pooler in transaction mode is in front: set cluster.postgres.pooler: true",
 	diskFull:        "make room on the database server's disk",
-	readOnly:        "the server is a standby or read-only: point the URL at the primary",
+	tooMany: "too many are connected: raise max_connections, which each gateway takes cluster.postgres.connections and 3 of, " +
+		"or lower those",
+	noSuchDatabase: "make the database, or correct the URL",
+	noSuchRole:     "make the role, let it in with pg_hba.conf, or correct the URL",
+	wrongPassword:  "correct the password of the URL",
+	readOnly:       "the server is a standby or read-only: point the URL at the primary",
 }
 
 // unreachable is why no server could be connected to, on one line: the driver has one for each address and each way of
@@ -105,6 +114,9 @@ func (u unreachable) Error() string {
 // Translate makes the contracts' words of what the server and the driver say.
 func Translate(err error) error {
 	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		err = unreachable{err}
+	}
 	switch c := Code(err); {
 	case err == nil:
 		return nil
@@ -114,8 +126,6 @@ func Translate(err error) error {
 		return fmt.Errorf("%w: %w; %s", store.ErrFull, err, cures[c])
 	case cures[c] != "":
 		return fmt.Errorf("%w; %s", err, cures[c])
-	case errors.As(err, &connect):
-		return unreachable{err}
 	}
 	return err
 }

@@ -55,6 +55,10 @@ func TestTranslate(t *testing.T) {
 		{"full disk", server("53100"), store.ErrFull, "make room"},
 		{"standby", server("25006"), store.ErrFull, "point the URL at the primary"},
 		{"pooler", server("26000"), nil, "cluster.postgres.pooler"},
+		{"too many", server("53300"), nil, "raise max_connections"},
+		{"no database", server("3D000"), nil, "make the database"},
+		{"no role", server("28000"), nil, "make the role"},
+		{"a wrong password", server("28P01"), nil, "correct the password"},
 		{"too slow", context.DeadlineExceeded, context.DeadlineExceeded, "deadline exceeded"},
 		{"another", server("42601"), nil, "42601"},
 	} {
