@@ -151,19 +151,11 @@ func (g *Gate) List(ctx context.Context, state exchange.ApprovalState) ([]exchan
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]sync.ID, len(all))
-	for i, a := range all {
-		ids[i] = a.Change.ID
-	}
-	known, err := g.cfg.Changes.Known(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
 	var held []exchange.Approval
 	var ended []sync.ID
-	for i, a := range all {
-		if known[i] {
-			ended = append(ended, ids[i])
+	for _, a := range all {
+		if a.Known {
+			ended = append(ended, a.Change.ID)
 		} else {
 			held = append(held, a)
 		}

@@ -117,7 +117,7 @@ func New(c Config) (*Exchange, error) {
 	var err error
 	x.replica, err = replica.New(replica.Config{
 		Key: c.Key, Source: c.Source, Journal: x.journal, Changes: c.Book, Blobs: c.Blobs,
-		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Now: c.Now, Fence: x.lead.Held,
+		Policy: func() sync.Policy { return c.Policy }, Targets: x.targets, Now: c.Now, Fence: x.lead.Held, Held: c.Book.Approval,
 		Noted: x.noted, Workers: workers, Pause: pause,
 	})
 	if err != nil {

@@ -105,8 +105,9 @@ func once(rows []source.Row) []source.Row {
 }
 
 // row judges one row. Rows that the object's state has seen already are past: it was applied by us, or
-// a later content was read. What is left is a person's, or has the tag of a change that nobody accepted:
-// one that the engine carried out after its intent was given up. That is an edit too, as it is there.
+// a later content was read. What is left is a person's, or has the tag of a change that nobody accepted
+// and that needed no approval: one that the engine carried out after its intent was given up. That is an edit too, as it
+// is there.
 func (r *Replica) row(ctx context.Context, b *batch, row source.Row) error {
 	s, travels := b.states[row.Object]
 	if !travels || row.Seq <= s.Seq {
@@ -161,6 +162,13 @@ func (r *Replica) read(ctx context.Context, b *batch, rows []source.Row) error {
 	states, err := r.cfg.Changes.States(ctx, names...)
 	if err != nil {
 		return err
+	}
+	if late, err := r.late(ctx, rows, states); err != nil {
+		return err
+	} else if late {
+		if states, err = r.cfg.Changes.States(ctx, names...); err != nil {
+			return err
+		}
 	}
 	b.states, b.now = map[sync.Object]sync.State{}, map[sync.Object]edited{}
 	var written []sync.State

@@ -16,7 +16,7 @@ import (
 	"github.com/stagelock/stagelock/tunnel/sync"
 )
 
-// Config is what a Replica is built from. All fields but Pause, Fence and Noted are needed.
+// Config is what a Replica is built from. All fields but Pause, Fence, Held and Noted are needed.
 type Config struct {
 	Key    ed25519.PrivateKey // of this server
 	Source source.Source
@@ -32,6 +32,8 @@ type Config struct {
 	// Fence is the lease under which the journal is read and numbers are given to changes, and false while another
 	// gateway of the same server has it; nil for a server with one gateway.
 	Fence func() (exchange.Fence, bool)
+	// Held returns what is held of changes until somebody approves them, or what was decided; nil where nothing is.
+	Held func(ctx context.Context, ids ...sync.ID) ([]exchange.Approval, error)
 	// Noted is told of everything that was accepted, after it was, and at once of what was accepted together; nil for
 	// nobody.
 	Noted func(all ...Note)
@@ -43,8 +45,10 @@ type Config struct {
 
 // Note is one thing that was accepted.
 type Note struct {
-	What string // made, applied, held, kept, resolved, ruled; missed: made by who had not seen what is shown;
-	// echo: the engine wrote once more what it shows
+	// What is made, applied, held, kept, resolved or ruled; missed: made by who had not seen what is shown; echo: the
+	// engine wrote once more what it shows; undone: what somebody refused came into the engine and was taken out of it;
+	// late: it was not, as it was edited since
+	What   string
 	Change *sync.Change
 	Via    sync.ServerID
 }
@@ -71,7 +75,7 @@ type Replica struct {
 
 // Whats returns what a Note may tell.
 func Whats() []string {
-	return []string{"made", "applied", "held", "kept", "resolved", "ruled", "missed", "echo"}
+	return []string{"made", "applied", "held", "kept", "resolved", "ruled", "missed", "echo", "undone", "late"}
 }
 
 // counts are how often each was told.
@@ -102,6 +106,11 @@ func New(c Config) (*Replica, error) {
 	}
 	if c.Fence == nil {
 		c.Fence = func() (exchange.Fence, bool) { return exchange.Fence{}, true }
+	}
+	if c.Held == nil {
+		c.Held = func(_ context.Context, ids ...sync.ID) ([]exchange.Approval, error) {
+			return make([]exchange.Approval, len(ids)), nil
+		}
 	}
 	if c.Noted == nil {
 		c.Noted = func(...Note) {}
@@ -184,6 +193,8 @@ func (r *Replica) acceptance(out *sync.Outcome, in sync.Intent) exchange.Accepta
 
 func what(out sync.Outcome, in sync.Intent) string {
 	switch {
+	case undoes(in):
+		return "undone"
 	case in.Via == "":
 		return "resolved"
 	case out.Superseded:

@@ -52,6 +52,7 @@ func (r *Replica) again(ctx context.Context, in sync.Intent) error {
 	if err != nil {
 		return err
 	}
+	s.Seq = in.Expect
 	out := r.outcome(s, in)
 	if out.Show == nil {
 		return r.cfg.Changes.Forget(ctx, in)
@@ -72,6 +73,9 @@ func (r *Replica) again(ctx context.Context, in sync.Intent) error {
 
 // outcome is what the rules make of the change of an intent, once more.
 func (r *Replica) outcome(s sync.State, in sync.Intent) sync.Outcome {
+	if undoes(in) {
+		return undone(s)
+	}
 	if in.Via == "" {
 		return decided(s, in.Change)
 	}

@@ -88,7 +88,11 @@ func accept(tx store.Tx, now int64, a Acceptance) error {
 	}
 	s := a.Outcome.After
 	if a.Tag != "" {
-		if _, err := tx.Exec(dropIntent, string(s.Object), a.Tag); err != nil {
+		n, err := tx.Exec(dropIntent, string(s.Object), a.Tag)
+		if err == nil && n == 0 { // somebody else has settled it, whatever he made of it
+			err = fmt.Errorf("no intent %q of %q is open: %w", a.Tag, s.Object, store.ErrStale)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -26,6 +26,7 @@ type Approval struct {
 	Login  string // who decided
 	Reason string
 	At     time.Time // when it was asked for, or decided
+	Known  bool      // it was accepted, and waits for nobody any more
 }
 
 // ErrRefused is returned where a change is to be taken that somebody refused.

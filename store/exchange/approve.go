@@ -12,11 +12,12 @@ import (
 var _ Approvals = Book{}
 
 const (
-	approvalColumns = `body, via, state, login, reason, at`
-	ask             = `INSERT INTO @.sync_approvals (origin, counter, body, via, state, login, reason, at)
+	approvalColumns = `body, via, state, login, reason, at, CASE WHEN EXISTS (SELECT 1 FROM @.sync_changes c
+		WHERE c.origin = a.origin AND c.counter = a.counter) THEN 1 ELSE 0 END FROM @.sync_approvals a`
+	ask = `INSERT INTO @.sync_approvals (origin, counter, body, via, state, login, reason, at)
 		VALUES ($1, $2, $3, $4, 'asked', '', '', $5) ON CONFLICT (origin, counter) DO NOTHING`
-	readApproval  = `SELECT ` + approvalColumns + ` FROM @.sync_approvals WHERE origin = $1 AND counter = $2`
-	readApprovals = `SELECT ` + approvalColumns + ` FROM @.sync_approvals WHERE ($1 = '' OR state = $1)
+	readApproval  = `SELECT ` + approvalColumns + ` WHERE origin = $1 AND counter = $2`
+	readApprovals = `SELECT ` + approvalColumns + ` WHERE ($1 = '' OR state = $1)
 		ORDER BY at, origin, counter LIMIT $2`
 	decide = `UPDATE @.sync_approvals SET state = $4, login = $5, reason = $6, at = $7
 		WHERE origin = $1 AND counter = $2 AND state = $3`
@@ -71,11 +72,11 @@ func approvals(tx store.Tx, query string, args ...any) (all []Approval, err erro
 		var a Approval
 		var body []byte
 		var via, state string
-		var at int64
-		if err := scan(&body, &via, &state, &a.Login, &a.Reason, &at); err != nil {
+		var at, known int64
+		if err := scan(&body, &via, &state, &a.Login, &a.Reason, &at, &known); err != nil {
 			return err
 		}
-		a.Via, a.State, a.At = sync.ServerID(via), ApprovalState(state), micros(at)
+		a.Via, a.State, a.At, a.Known = sync.ServerID(via), ApprovalState(state), micros(at), known == 1
 		a.Change, err = sync.ParseChange(body)
 		all = append(all, a)
 		return err

@@ -52,8 +52,8 @@ type Changes interface {
 	Known(ctx context.Context, ids []sync.ID) ([]bool, error)
 	// Accept keeps all of them in order, with their deliveries, or nothing. It returns
 	// store.ErrStale if an object is no longer as Outcome.After.Rev says or has an open intent of
-	// another tag, if a change is known already, or if the lease of fence was taken over, and ErrRefused if
-	// somebody refused one of which he was asked.
+	// another tag, or none where a Tag says that one ends, if a change is known already, or if the lease of
+	// fence was taken over, and ErrRefused if somebody refused one of which he was asked.
 	Accept(ctx context.Context, fence Fence, all ...Acceptance) error
 	// Intend keeps all of the intents, or none. It returns store.ErrStale if one is open for an object, and
 	// ErrRefused as Accept does.

@@ -57,13 +57,19 @@ func TestAnAcceptanceOfManyAsksLittle(t *testing.T) {
 	origin := sync.IDOf(key.Public().(ed25519.PublicKey))
 	const many = 100
 	var all []exchange.Acceptance
+	var intents []sync.Intent
 	for k := uint64(1); k <= many; k++ {
 		c := &sync.Change{ID: sync.ID{Origin: origin, Counter: k}, Object: sync.Object(fmt.Sprint("s/article/", k)), Op: sync.Delete}
 		c.Follow(nil)
 		c.Sign(key)
 		out := sync.Receive(sync.State{Object: c.Object}, c, sync.Policy{})
 		all = append(all, exchange.Acceptance{Outcome: &out, Via: origin, Tag: c.ID.String()})
+		intents = append(intents, sync.Intent{Object: c.Object, Tag: c.ID.String(), Change: c, Via: origin})
 	}
+	if err := b.Intend(t.Context(), exchange.Fence{}, intents...); err != nil {
+		t.Fatal(err)
+	}
+	a.n = 0
 	if err := b.Accept(t.Context(), exchange.Fence{}, all...); err != nil {
 		t.Fatal(err)
 	}

@@ -191,6 +191,7 @@ var kinds = map[string]audit.Kind{
 	"made": audit.KindSyncAccepted, "kept": audit.KindSyncAccepted, "applied": audit.KindSyncApplied, "ruled": audit.KindSyncApplied,
 	"held": audit.KindSyncHeld, "missed": audit.KindSyncHeld, "asked": audit.KindSyncHeld,
 	"resolved": audit.KindSyncResolved, "echo": audit.KindSyncEcho,
+	"undone": audit.KindSyncRefused, "late": audit.KindSyncRefused,
 }
 
 // words say what else an event is about.
@@ -200,6 +201,8 @@ var words = map[string]string{
 	"held":   "a conflict, until somebody decides it", "asked": "until somebody approves it",
 	"resolved": "a conflict was decided here",
 	"echo":     "the engine wrote once more what it shows",
+	"undone":   "a gateway that woke late had the engine write it: the engine shows again what it showed before",
+	"late":     "a gateway that woke late had the engine write it, and it was edited since: look at what the engine shows",
 }
 
 // noted writes what was accepted into the audit log.
@@ -207,8 +210,12 @@ func noted(c Config) func(n replica.Note) {
 	return func(n replica.Note) {
 		ev := event(kinds[n.What], n.Change, n.Via)
 		ev.Detail = words[n.What]
-		if n.What == "asked" {
+		switch n.What {
+		case "asked":
 			ev.Reason = approval.ReasonApproval
+		case "undone", "late":
+			ev.Reason = approval.ReasonDeclined
+			c.Log.WithFields(logrus.Fields{"peer": string(n.Via), "change": n.Change.ID.String()}).Warn(ev.Detail)
 		}
 		write(c, ev)
 	}

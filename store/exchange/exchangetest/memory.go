@@ -109,8 +109,8 @@ func (m *Memory) Accept(_ context.Context, _ exchange.Fence, all ...exchange.Acc
 			continue
 		}
 		s, c := a.Outcome.After, a.Outcome.Change
-		in, open := m.intents[s.Object]
-		if m.states[s.Object].Rev+ahead[s.Object] != s.Rev || c != nil && m.changes[c.ID] != nil || open && in.Tag != a.Tag {
+		in := m.intents[s.Object]
+		if m.states[s.Object].Rev+ahead[s.Object] != s.Rev || c != nil && m.changes[c.ID] != nil || in.Tag != a.Tag {
 			return store.ErrStale
 		}
 		if a.Asked && c != nil && m.held[c.ID].State == exchange.Refused {

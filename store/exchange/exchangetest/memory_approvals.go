@@ -30,16 +30,23 @@ func (m *Memory) Approval(_ context.Context, ids ...sync.ID) ([]exchange.Approva
 	defer m.mu.Unlock()
 	all := make([]exchange.Approval, len(ids))
 	for i, id := range ids {
-		all[i] = m.held[id]
+		all[i] = m.approval(id)
 	}
 	return all, nil
+}
+
+func (m *Memory) approval(id sync.ID) exchange.Approval {
+	a := m.held[id]
+	a.Known = a.Change != nil && m.changes[id] != nil
+	return a
 }
 
 // Approvals implements exchange.Approvals.
 func (m *Memory) Approvals(_ context.Context, state exchange.ApprovalState, limit int) (all []exchange.Approval, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, a := range m.held {
+	for id := range m.held {
+		a := m.approval(id)
 		if state == "" || a.State == state {
 			all = append(all, a)
 		}

@@ -88,6 +88,14 @@ func decided(t *testing.T, p *place) {
 	must(t, p.Release(ctx, a.ID, sync.ID{Origin: serverOf(9), Counter: 9}))
 	must(t, p.Release(ctx))
 	p.wantListed("released", "", b.ID)
+	must(t, p.Accept(ctx, exchange.Fence{}, p.acceptance(b, false)))
+	one, err := p.Approval(ctx, b.ID)
+	must(t, err)
+	listed, err := p.Approvals.Approvals(ctx, "", 100)
+	must(t, err)
+	if !one[0].Known || len(listed) != 1 || !listed[0].Known || all[0].Known {
+		t.Errorf("known: %v and %+v, before %v", one[0].Known, listed, all[0].Known)
+	}
 	wantErr(t, "of what was released", p.Decide(ctx, a.ID, exchange.Approved, exchange.Refused, "bob", ""), store.ErrNotFound)
 	must(t, p.Ask(ctx, serverOf(4), other))
 	p.wantListed("held anew", exchange.Asked, b.ID, other.ID)

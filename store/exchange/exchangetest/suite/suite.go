@@ -292,8 +292,10 @@ func intents(t *testing.T, p *place) {
 	wantErr(t, "one that stayed", p.Intend(ctx, exchange.Fence{}, in), store.ErrStale)
 	must(t, p.Forget(ctx, in))
 	must(t, p.Forget(ctx, in))
-	must(t, p.Intend(ctx, exchange.Fence{}, in))
 	out := sync.Receive(s, a, sync.Policy{})
+	forgotten := exchange.Acceptance{Outcome: &out, Tag: in.Tag}
+	wantErr(t, "what an intent ends with that was forgotten", p.Accept(ctx, exchange.Fence{}, forgotten), store.ErrStale)
+	must(t, p.Intend(ctx, exchange.Fence{}, in))
 	wantErr(
 		t,
 		"another change beside an open intent",
