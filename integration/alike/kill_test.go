@@ -101,6 +101,9 @@ func (k *kills) writeUntil(ended <-chan struct{}, what string) {
 	deadline, tick := time.After(patience), time.NewTicker(30*time.Millisecond)
 	defer tick.Stop()
 	for i := 0; ; i++ {
+		if i == 100 { // nobody writes faster than a machine that does much else can send
+			tick.Reset(time.Second)
+		}
 		uuid, s := fmt.Sprintf("r%d-%d", k.round, i), k.servers[i%len(k.servers)]
 		k.texts[uuid] = "text of " + uuid
 		k.write(s, uuid, k.texts[uuid])
@@ -108,6 +111,10 @@ func (k *kills) writeUntil(ended <-chan struct{}, what string) {
 		case <-ended:
 			return
 		case <-deadline:
+			for _, s := range k.servers { // one that is stuck answers nobody
+				st, err := order[exchange.Status](s, "status", exchange.Order{})
+				k.t.Logf("server %d, %d rows: %+v, %v", s.n, s.rows(), st, err)
+			}
 			k.t.Fatalf("%s: not within %v", what, patience)
 		case <-tick.C:
 		}
