@@ -156,6 +156,7 @@ func TestOrders(t *testing.T) {
 		{"take", []string{"resolve", "--take", "test", "--author", "me", object}, "resolve", exchange.Order{Object: object, Take: "test", Author: "me"}, "Decided, as change " + keyA + "-7."},
 		{"both", []string{"resolve", "--both", "--here", object}, "resolve", exchange.Order{Object: object, Both: true, Here: true}, ""},
 		{"a content", []string{"resolve", "--content", "-", object}, "resolve", exchange.Order{Object: object, Content: []byte("from standard input")}, ""},
+		{"retry one and all", []string{"retry", "--all-dead", keyA + "-7"}, "", exchange.Order{}, "name a change, or --all-dead, not both"},
 		{"retry nothing", []string{"retry"}, "", exchange.Order{}, "name a change, --target, or --all-dead"},
 		{"drop without a reason", []string{"drop", keyA + "-1"}, "", exchange.Order{}, "drop needs --reason"},
 		{"drop for a server without a name", []string{"drop", "--target", "", "--reason", "x", keyA + "-1"}, "", exchange.Order{}, "--target is empty"},

@@ -230,6 +230,9 @@ func (sh shell) retryCommand() *cli.Command {
 			if o.ID == "" && o.Target == "" && o.State == "" {
 				return flags.Misused(c, "name a change, --target, or --all-dead")
 			}
+			if o.ID != "" && o.State != "" {
+				return flags.Misused(c, "name a change, or --all-dead, not both")
+			}
 			return sh.done(c, "retry", o, "%s will be tried again.\n", "delivery")
 		},
 	}
