@@ -41,15 +41,15 @@ type delivery struct {
 func (s *Source) Apply(
 	ctx context.Context, o sync.Object, expect int64, tag string, f source.Facts, content io.Reader,
 ) (int64, error) {
-	d, err := s.prepare(ctx, o, tag, f, content)
-	if err != nil {
-		return 0, err
-	}
 	select {
-	case s.places <- struct{}{}:
+	case s.places <- struct{}{}: // before it is read: a task is held in memory as a whole
 		defer func() { <-s.places }()
 	case <-ctx.Done():
 		return 0, fmt.Errorf("%w: %w", source.ErrUntouched, context.Cause(ctx))
+	}
+	d, err := s.prepare(ctx, o, tag, f, content)
+	if err != nil {
+		return 0, err
 	}
 	seq, done, err := s.cfg.Journal.Begin(ctx, d.row, expect, s.cfg.Owner, patience)
 	if errors.Is(err, errands.ErrMoved) {

@@ -117,7 +117,7 @@ func TestWhatTheServerSaysOfADelivery(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.kentico.answer, w.kentico.says = tt.answer, tt.says
+			w.kentico.say(tt.answer, tt.says)
 			_, err := w.deliver("a", "theirs", "t1")
 			if err == nil || source.Unchanged(err) != tt.unchanged || errors.Is(err, source.ErrFailed) != tt.failed || !strings.Contains(err.Error(), tt.text) {
 				t.Fatalf("error %v", err)
@@ -129,12 +129,30 @@ func TestWhatTheServerSaysOfADelivery(t *testing.T) {
 			if err != nil || (len(open) > 0) == tt.unchanged {
 				t.Errorf("%d open, %v", len(open), err)
 			}
-			w.kentico.answer, w.kentico.says = nil, syncserver.Reply{}
+			w.kentico.say(nil, syncserver.Reply{})
 			w.delivered("a", "theirs", "t1") // once more with the same tag
 			if len(w.kentico.tasks()) != 2 || says(w.rows()) != "a:t1" {
 				t.Errorf("%d tasks, rows %s", len(w.kentico.tasks()), says(w.rows()))
 			}
 		})
+	}
+}
+
+// TestWhoWaitsGoesAway: a neighbour that waits no longer does not cut off what the server is carrying out.
+func TestWhoWaitsGoesAway(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.kentico.say(func(rw http.ResponseWriter) {
+		cancel()
+		out := syncserver.Forwarded(syncserver.Reply{}, "urn:a", "urn:b", "urn:c")
+		_, _ = rw.Write(out.Body)
+	}, syncserver.Reply{})
+	doc := w.document(page("UpdateDocument", "a", "theirs", 0))
+	if _, err := w.Apply(ctx, object("a"), 0, "t1", source.Facts{}, strings.NewReader(doc)); err != nil || says(w.rows()) != "a:t1" {
+		t.Errorf("%v, rows %s", err, says(w.rows()))
+	}
+	if _, err := w.Apply(ctx, object("b"), 0, "t2", source.Facts{}, strings.NewReader(doc)); err == nil || len(w.kentico.tasks()) != 1 {
+		t.Errorf("begun for nobody: %v, %d tasks", err, len(w.kentico.tasks()))
 	}
 }
 
@@ -248,14 +266,14 @@ func TestEchoes(t *testing.T) {
 // TestAnEchoThatIsFasterThanTheAnswer: the server hands in what it was carried before it says that it has it.
 func TestAnEchoThatIsFasterThanTheAnswer(t *testing.T) {
 	w := newWorld(t)
-	w.kentico.answer = func(rw http.ResponseWriter) {
+	w.kentico.say(func(rw http.ResponseWriter) {
 		echo, err := w.Echo(context.Background(), page("UpdateDocument", "a", "theirs", time.Minute), false)
 		if !echo || err != nil {
 			t.Errorf("%t, %v", echo, err)
 		}
 		out := syncserver.Forwarded(syncserver.Reply{}, "urn:a", "urn:b", "urn:c")
 		_, _ = rw.Write(out.Body)
-	}
+	}, syncserver.Reply{})
 	w.delivered("a", "theirs", "t1")
 }
 
@@ -290,9 +308,9 @@ func TestWhoSawWhat(t *testing.T) {
 func TestSeveralDeliveriesWereMissed(t *testing.T) {
 	w := newWorld(t)
 	w.delivered("a", "1", "t1")
-	w.kentico.now = noon.Add(time.Hour)
+	w.kentico.at(noon.Add(time.Hour))
 	w.delivered("a", "2", "t2")
-	w.kentico.now = noon.Add(2 * time.Hour)
+	w.kentico.at(noon.Add(2 * time.Hour))
 	w.delivered("a", "3", "t3")
 	w.keep(page("UpdateDocument", "a", "mine", time.Minute))
 	if got := says(w.rows()); got != "a:t1, a:t2, a:t3, a: missed t2" {
@@ -303,7 +321,7 @@ func TestSeveralDeliveriesWereMissed(t *testing.T) {
 // TestAnEditBesideADeliveryOfWhichNobodyKnows: nobody knows what the server has then.
 func TestAnEditBesideADeliveryOfWhichNobodyKnows(t *testing.T) {
 	w := newWorld(t)
-	w.kentico.answer = func(http.ResponseWriter) { panic(http.ErrAbortHandler) }
+	w.kentico.say(func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, syncserver.Reply{})
 	if _, err := w.deliver("a", "theirs", "t1"); err == nil {
 		t.Fatal("it is known")
 	}

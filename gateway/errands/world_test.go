@@ -60,6 +60,20 @@ func (k *kentico) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(out.Body)
 }
 
+// say has it answer so from now on.
+func (k *kentico) say(answer func(w http.ResponseWriter), says syncserver.Reply) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.answer, k.says = answer, says
+}
+
+// at sets its clock.
+func (k *kentico) at(now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.now = now
+}
+
 func (k *kentico) tasks() []syncserver.Task {
 	k.mu.Lock()
 	defer k.mu.Unlock()

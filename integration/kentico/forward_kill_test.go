@@ -21,7 +21,7 @@ import (
 // that it is kept, and knows one that is handed in once more. A delivery that was sent and not written down is sent
 // again, with the same result; nothing is stuck, and nothing looks like an edit of anybody.
 func TestKilledWhereTasksAreKept(t *testing.T) {
-	const times = 3
+	times := long(1, 10)
 	for _, tt := range []struct {
 		point   string
 		victim  int // 0: the server where the edit is made

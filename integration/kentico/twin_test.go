@@ -60,14 +60,14 @@ type twin struct {
 	Ticking  bool
 }
 
-// clock is the time on the twin's clock. One that ticks shows twenty seconds more each time that it is looked at. The
-// caller holds mu.
+// clock is the time on the twin's clock. One that ticks shows ten minutes more each time that it is looked at, which no
+// delivery takes. The caller holds mu.
 func (w *twin) clock() time.Time {
 	if !w.Ticking {
 		return time.Now()
 	}
 	w.ticks++
-	return time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(w.ticks) * 20 * time.Second)
+	return time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(w.ticks) * 10 * time.Minute)
 }
 
 // target is a target server as it is listed.
