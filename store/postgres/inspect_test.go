@@ -3,23 +3,11 @@ package postgres_test
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/stagelock/stagelock/store/postgres"
 )
-
-// dsn is how a role reaches a database of a server.
-func dsn(t *testing.T, server, database, role string) string {
-	t.Helper()
-	u, err := url.Parse(server)
-	must(t, err)
-	q := u.Query()
-	q.Set("user", role)
-	u.Path, u.RawQuery = "/"+database, q.Encode()
-	return u.String()
-}
 
 // TestInspectOfARole: a check said that all was well, and the gateway did not start for want of rights. What is said
 // to do is done then, and the gateway starts.
@@ -32,35 +20,34 @@ func TestInspectOfARole(t *testing.T) {
 		problem string // a part of it
 		cure    string // its last words are a statement that begins so; empty: nothing is wrong
 	}{
-		{"an empty database", false, "", `may not make the schema stagelock in the database "d0"`, "CREATE SCHEMA"},
-		{"a database in which it may make schemas", false, `GRANT CREATE ON DATABASE d1 TO weak1`, "", ""},
-		{"a schema that is not its own", true, "", "may not use the schema stagelock", "GRANT USAGE"},
-		{"tables that are not its own", true, "GRANT USAGE ON SCHEMA stagelock TO weak3", "may not read and write 6 tables", "GRANT SELECT"},
-		{"a table of somebody else beside its own", true, `GRANT USAGE ON SCHEMA stagelock TO weak4;
-			GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA stagelock TO weak4; CREATE TABLE stagelock.other (a int)`, "", ""},
-		{"an empty schema that it may only look into", false, "CREATE SCHEMA stagelock; GRANT USAGE ON SCHEMA stagelock TO weak5",
-			"may not make tables in the schema stagelock", "GRANT CREATE"},
+		{"an empty database", false, "", `may not make the schema s0 in the database "postgres"`, "CREATE SCHEMA"},
+		{"a database in which it may make schemas", false, `GRANT CREATE ON DATABASE postgres TO weak1`, "", ""},
+		{"a schema that is not its own", true, "", "may not use the schema s2", "GRANT USAGE"},
+		{"tables that are not its own", true, "GRANT USAGE ON SCHEMA s3 TO weak3", "may not read and write 6 tables", "GRANT SELECT"},
+		{"a table of somebody else beside its own", true, `GRANT USAGE ON SCHEMA s4 TO weak4;
+			GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA s4 TO weak4; CREATE TABLE s4.other (a int)`, "", ""},
+		{"an empty schema that it may only look into", false, "CREATE SCHEMA s5; GRANT USAGE ON SCHEMA s5 TO weak5",
+			"may not make tables in the schema s5", "GRANT CREATE"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			database, role := fmt.Sprintf("d%d", i), fmt.Sprintf("weak%d", i)
+			schema, role := fmt.Sprintf("s%d", i), fmt.Sprintf("weak%d", i)
 			exec(t, server, "CREATE ROLE "+role+" LOGIN")
-			exec(t, server, "CREATE DATABASE "+database)
-			owner := dsn(t, server, database, "postgres")
 			if tt.made {
-				s, err := postgres.Open(ctx, postgres.Config{URL: owner, Cluster: "live"})
+				s, err := postgres.Open(ctx, postgres.Config{URL: server, Schema: schema, Cluster: "live"})
 				must(t, err)
 				must(t, s.Close())
 			}
 			if tt.before != "" {
-				exec(t, owner, tt.before)
+				exec(t, server, tt.before)
 			}
-			cured(t, owner, postgres.Config{URL: dsn(t, server, database, role), Cluster: "live"}, tt.problem, tt.cure)
+			cured(t, server, postgres.Config{URL: strings.Replace(server, "user=postgres", "user="+role, 1), Schema: schema, Cluster: "live"},
+				tt.problem, tt.cure)
 		})
 	}
 }
 
 // cured does what is said to do about the one problem that there is, until there is none; then a gateway starts.
-func cured(t *testing.T, owner string, cfg postgres.Config, problem, cure string) {
+func cured(t *testing.T, server string, cfg postgres.Config, problem, cure string) {
 	t.Helper()
 	for cures := 0; cure != ""; cures++ {
 		r, err := postgres.Inspect(t.Context(), cfg)
@@ -78,7 +65,7 @@ func cured(t *testing.T, owner string, cfg postgres.Config, problem, cure string
 			t.Errorf("%q, and the gateway starts", text)
 			must(t, s.Close())
 		}
-		exec(t, owner, strings.TrimSuffix(text[at:], ", as a role that may"))
+		exec(t, server, strings.TrimSuffix(text[at:], ", as a role that may"))
 	}
 	r, err := postgres.Inspect(t.Context(), cfg)
 	if err != nil || len(r.Problems) > 0 {
