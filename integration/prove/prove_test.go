@@ -64,6 +64,20 @@ func TestShow(t *testing.T) {
 	}
 }
 
+// TestFirstFailureIsShown: a test that fails thousands of times does not hide the one that failed before it.
+func TestFirstFailureIsShown(t *testing.T) {
+	said := "    x_test.go:1: the first\n" + strings.Repeat("    y_test.go:2: another\n", 1000) + "--- FAIL: TestY\n"
+	var out strings.Builder
+	r := runner{out: &out, test: func(context.Context, ...string) (string, error) { return said, errors.New("exit status 1") }}
+	holds := r.show(t.Context(), proof{name: "x", rows: "2", tests: []string{"TestX", "TestY"}})
+	if got := out.String(); holds || !strings.Contains(got, ": the first\n") || !strings.HasSuffix(got, "--- FAIL: TestY\n") || len(got) > 5000 {
+		t.Errorf("holds %t, %s", holds, got)
+	}
+	if got := excerpt("a\nb\n"); got != "a\nb\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestFuzzing(t *testing.T) {
 	for _, tt := range []struct {
 		name, out string

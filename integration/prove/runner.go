@@ -88,7 +88,7 @@ func (r runner) show(ctx context.Context, p proof) bool {
 	case f.cases+len(f.skipped)+f.failed == 0:
 		fmt.Fprintf(r.out, "%sno test of that name was run\n", row)
 	}
-	fmt.Fprintf(r.out, "%sFAILED: go test %s\n%s", row, strings.Join(r.arguments(p), " "), tail(out, 30))
+	fmt.Fprintf(r.out, "%sFAILED: go test %s\n%s", row, strings.Join(r.arguments(p), " "), excerpt(out))
 	return false
 }
 
@@ -135,10 +135,14 @@ func found(output string) findings {
 	return f
 }
 
-// tail returns the last n lines of s.
-func tail(s string, n int) string {
-	lines := strings.SplitAfter(s, "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "")
+// excerpt returns the first and the last lines of what go test printed: what failed first is told at the beginning.
+func excerpt(output string) string {
+	const each = 30
+	lines := strings.SplitAfter(output, "\n")
+	if len(lines) <= 2*each {
+		return output
+	}
+	return strings.Join(lines[:each], "") + "...\n" + strings.Join(lines[len(lines)-each:], "")
 }
 
 var executions = regexp.MustCompile(`execs: (\d+)`)
@@ -158,7 +162,7 @@ func (r runner) fuzz(ctx context.Context) bool {
 		}
 		if err != nil && (strings.Contains(out, "Failing input") || !strings.Contains(out, "deadline exceeded")) {
 			crashes++
-			fmt.Fprintf(r.out, "row 4    FAILED: %s of %s\n%s", t.name, t.pkg, tail(out, 20))
+			fmt.Fprintf(r.out, "row 4    FAILED: %s of %s\n%s", t.name, t.pkg, excerpt(out))
 		}
 	}
 	fmt.Fprintf(r.out, "row 4    fuzzing: %d executions of %d parsers, %d crashes\n", total, len(targets), crashes)
@@ -196,7 +200,7 @@ func (r runner) blind(ctx context.Context) bool {
 			tried[i], total = tried[i]+n, total+n
 			if err != nil || n == 0 {
 				crashes++
-				fmt.Fprintf(r.out, "row 4    FAILED: go test %s\n%s", strings.Join(args, " "), tail(out, 40))
+				fmt.Fprintf(r.out, "row 4    FAILED: go test %s\n%s", strings.Join(args, " "), excerpt(out))
 			}
 		}
 	}
