@@ -50,7 +50,7 @@ func startLoad(t *testing.T, p *process, clients int) *load {
 		t.Fatal(err)
 	}
 	for range 2 {
-		h := &http.Client{Timeout: 30 * time.Second,
+		h := &http.Client{Timeout: time.Minute,
 			Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
 		l.go1(ctx, &l.probes, func() error { return probe(h, p.greeting.Listen[0].String()) })
 	}

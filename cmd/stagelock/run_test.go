@@ -155,7 +155,8 @@ func (p *process) clientOf(t *testing.T, key, login string) *publisher.Client {
 	if k == nil {
 		t.Fatal(problems)
 	}
-	c, err := publisher.New(publisher.Config{URL: u, Build: "7.4", Login: login, Site: liveSite, Roots: pool,
+	// A connection may wait in the socket until the next gateway has started, on a machine that has much else to do.
+	c, err := publisher.New(publisher.Config{URL: u, Build: "7.4", Login: login, Site: liveSite, Roots: pool, ConnectTimeout: time.Minute,
 		Authorize: func(name string) string { return k.Authorization(name, false, false) }})
 	if err != nil {
 		t.Fatal(err)
