@@ -75,6 +75,9 @@ func show(sh *term.Shell, c *cli.Context) (err error) {
 	if c.Bool("cluster") && c.Bool("sync") {
 		return flags.Misused(c, "say either --cluster or --sync")
 	}
+	if c.Bool("keep") && (c.Bool("cluster") || c.Bool("sync")) {
+		return flags.Misused(c, "--keep goes with neither --cluster nor --sync: they leave nothing running")
+	}
 	if c.Bool("cluster") {
 		if !c.IsSet("brochure") {
 			length = fleet.Length

@@ -115,6 +115,18 @@ func TestDemoKept(t *testing.T) {
 	}
 }
 
+// TestFlagsThatADemoDoesNotTake are refused before anything starts: --keep kept nothing, and said nothing of it.
+func TestFlagsThatADemoDoesNotTake(t *testing.T) {
+	for _, args := range [][]string{{"--sync", "--keep"}, {"--cluster", "--keep"}, {"--sync", "--cluster"}} {
+		var out, errs bytes.Buffer
+		sh := demoShell(&out)
+		sh.Err = &errs
+		if code := run(t.Context(), sh, args...); code != 64 || out.Len() > 0 || !strings.Contains(errs.String(), args[1]) {
+			t.Errorf("%v: exit code %d: %s%s", args, code, out.String(), errs.String())
+		}
+	}
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
