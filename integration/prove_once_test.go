@@ -72,6 +72,7 @@ func TestBrokenRequestsAreNotCarriedOut(t *testing.T) {
 // names the call that it is an answer to.
 type liar struct {
 	t     testing.TB
+	late  bool // it answers twice, and the second time comes later
 	asked atomic.Int64
 	done  sync.WaitGroup
 }
@@ -117,7 +118,9 @@ func (e *liar) connection(c net.Conn) {
 		case 2: // twice, at once
 			own = append(own, own...)
 		case 3: // twice, the second late
-			_, _ = c.Write(own)
+			if e.late {
+				_, _ = c.Write(own)
+			}
 		case 4: // in pieces
 			for _, b := range own {
 				_, _ = c.Write([]byte{b})
@@ -134,17 +137,26 @@ func (e *liar) connection(c net.Conn) {
 	}
 }
 
-// TestAnswersBelongToTheirCalls: whatever the engine does with its answers, no call gets that of another.
+// TestAnswersBelongToTheirCalls: whatever the engine does with its answers, no call gets that of another. What comes late over a
+// connection that carries the next call is told from that one's answer by nobody, so there each call has its own.
 func TestAnswersBelongToTheirCalls(t *testing.T) {
+	t.Run("connections that carry many calls", func(t *testing.T) { answersBelong(t, &liar{t: t}, nil) })
+	t.Run("that carry one", func(t *testing.T) {
+		answersBelong(t, &liar{t: t, late: true}, []string{"reuse: false"})
+	})
+}
+
+func answersBelong(t *testing.T, e *liar, settings []string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &liar{t: t}
 	e.done.Go(func() { e.serve(l) })
 	t.Cleanup(func() { l.Close(); e.done.Wait() })
 	o := listed
 	o.Upstream = "http://" + l.Addr().String()
+	o.Inner = settings
 	o.Extra = []string{"quota: { failure_cost: 1, per_address_burst: 1000000 }"}
 	g := harness.Start(t, o)
 	s := spec{service: group7, name: "getGroupDisplayURL", params: []string{"long", "boolean", "boolean"}, args: []any{int64(site), false, true}}

@@ -123,6 +123,7 @@ type Upstream struct {
 	Secret         Key           `yaml:"secret" doc:"The engine's own secret. Absent: that of Liferay's files, else the one that all peers share."`
 	Health         Health        `yaml:"health" doc:"How a node's health is asked for."`
 	ConnectTimeout time.Duration `yaml:"connect_timeout" default:"5s" min:"10ms" max:"1m" doc:"How long a connection to a node may take."`
+	Reuse          bool          `yaml:"reuse" default:"true" doc:"A connection to a node carries one call after the other. Off, each call has one of its own, so that a node that answers twice answers no other call."`
 
 	authorities []byte // the content of CA, see Trust
 }

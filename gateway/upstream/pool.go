@@ -27,6 +27,7 @@ type Config struct {
 	TLS            *tls.Config // for https nodes; nil: the system's authorities; no ServerName: the node's own
 	ConnectTimeout time.Duration
 	ReplyMax       int64 // bytes
+	Single         bool  // a connection carries one call
 	HealthPath     string
 	Interval       time.Duration // between probes
 	Timeout        time.Duration // of a probe
@@ -71,11 +72,15 @@ func newMember(c Config, u *url.URL) *Member {
 	if port == "" {
 		port = map[bool]string{false: "80", true: "443"}[secure != nil]
 	}
+	kept := 0 // as many as usual
+	if c.Single {
+		kept = forward.NoneIdle
+	}
 	return &Member{
 		name: u.Host, base: u.Scheme + "://" + u.Host, host: u.Host, limit: int32(c.Failures), entry: c.Log,
 		up: forward.New(forward.Config{
 			Addr: net.JoinHostPort(u.Hostname(), port), TLS: secure,
-			ConnectTimeout: c.ConnectTimeout, MaxReply: c.ReplyMax,
+			ConnectTimeout: c.ConnectTimeout, MaxReply: c.ReplyMax, MaxIdle: kept,
 		}),
 	}
 }

@@ -370,6 +370,7 @@ func (b *builder) engine() engine.Config {
 		Nodes: c.Nodes, TLS: upstreamTLS(&c), ConnectTimeout: c.ConnectTimeout,
 		ReplyMax: int64(b.cfg.Limits.Reply), HealthPath: c.Health.Path,
 		Interval: c.Health.Interval, Timeout: c.Health.Timeout, Failures: c.Health.Failures, Log: b.entry,
+		Single: !c.Reuse,
 	})
 	if err != nil {
 		b.add("engine.upstream.nodes", err.Error(), "write the base URL of the live engine, such as http://127.0.0.1:8080", false)

@@ -19,6 +19,8 @@ const (
 	DefaultConnectTimeout = 5 * time.Second
 	// DefaultMaxIdle is how many connections are kept.
 	DefaultMaxIdle = 64
+	// NoneIdle as MaxIdle keeps none: each connection carries one call.
+	NoneIdle = -1
 	// DefaultUpstreamIdle is how long one is kept: less than the 20 s of the usual engine.
 	DefaultUpstreamIdle = 15 * time.Second
 	// DefaultMaxReplyHead is the longest head of a reply.
@@ -38,7 +40,7 @@ type Config struct {
 
 	ConnectTimeout time.Duration // for TCP and TLS together
 	WriteTimeout   time.Duration // for one write, up to twice as long
-	MaxIdle        int           // connections kept
+	MaxIdle        int           // connections kept, or NoneIdle
 	IdleTimeout    time.Duration // after which a kept connection is not used again
 	MaxReplyHead   int           // bytes of one head of a reply, at most 12 KiB
 	MaxReply       int64         // bytes of a reply's body
