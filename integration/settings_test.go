@@ -32,6 +32,7 @@ var usedInConf = map[string]string{
 	"kentico.peers.target.secret.file":                       "conf reads the file",
 	"kentico.peers.target.ca":                                "conf reads the file: Target.Authorities",
 	"kentico.experimental_store_and_forward.acl":             "conf makes bounds of a peer of it: Forward.Bounds",
+	"kentico.experimental_store_and_forward.deletes":         "conf makes bounds of a peer of it: Forward.Bounds",
 	"kentico.experimental_store_and_forward.sites":           "conf makes bounds of a peer of it: Forward.Bounds",
 	"kentico.experimental_store_and_forward.dangerous_types": "conf makes bounds of a peer of it: Forward.Bounds",
 	"kentico.experimental_store_and_forward.tables":          "conf makes bounds of a peer of it: Forward.Bounds",
