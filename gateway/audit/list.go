@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -72,9 +71,9 @@ func (f *Filter) Match(ev *Event) bool {
 // is shown as KindDamaged with its text as Detail, and before a record that was changed, or that
 // does not follow the one before it, stands a KindDamaged that says so.
 func List(ctx context.Context, events store.Events, f Filter, fn func(Event) error) error {
-	w := watch{chain: chain.New()}
+	w := chain.NewWatch()
 	return events.Read(ctx, max(f.From, 1), func(r store.Record) error {
-		if found := w.look(r.Body); found != "" {
+		if found := w.Look(r.Body); found != "" {
 			if err := fn(Event{Seq: r.Seq, Kind: KindDamaged, Detail: found}); err != nil {
 				return err
 			}
@@ -88,30 +87,4 @@ func List(ctx context.Context, events store.Events, f Filter, fn func(Event) err
 		}
 		return fn(ev)
 	})
-}
-
-// watch looks whether each record follows the one before it.
-type watch struct {
-	chain *chain.Chain
-	seq   store.Seq // of the record before; 0: there is none
-	head  chain.Digest
-	lost  bool // the record before could not be read
-}
-
-func (w *watch) look(body []byte) (found string) {
-	l, err := chain.Split(body)
-	if err != nil {
-		w.lost = true
-		return ""
-	}
-	switch {
-	case !w.chain.Whole(l):
-		found = fmt.Sprintf("record %d was changed", l.Seq)
-	case w.seq > 0 && !w.lost && l.Seq != w.seq+1:
-		found = fmt.Sprintf("record %d follows record %d", l.Seq, w.seq)
-	case w.seq > 0 && !w.lost && l.Prev != w.head:
-		found = fmt.Sprintf("record %d follows another record %d than this", l.Seq, w.seq)
-	}
-	w.seq, w.head, w.lost = l.Seq, l.Hash, false
-	return found
 }

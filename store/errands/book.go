@@ -192,27 +192,33 @@ func begin(tx store.Tx, r Row, expect int64, owner string, patience time.Duratio
 	if len(newest) > 0 && newest[0].Seq != expect || len(newest) == 0 && expect != 0 {
 		return 0, false, ErrMoved
 	}
-	open, err := rows(tx, openOf, string(r.Object))
+	before, err := takeOver(tx, r.Object, owner, patience)
 	if err != nil {
 		return 0, false, err
 	}
-	if len(open) > 0 {
-		now, err := tx.Now()
-		if err != nil {
-			return 0, false, err
-		}
-		if open[0].owner != owner && micros(open[0].At)+patience.Microseconds() > now {
-			return 0, false, ErrUnderWay
-		}
-		if _, err := tx.Exec(undo, open[0].Seq); err != nil {
-			return 0, false, err
-		}
-		if open[0].Seq > expect {
-			seq = open[0].Seq // what is handed in meanwhile comes behind it
-		}
+	if before > expect {
+		seq = before // what is handed in meanwhile comes behind it
 	}
 	r.Seq, r.Open = seq, true
 	return seq, false, write(tx, r, owner)
+}
+
+// takeOver ends the delivery of the object that is open, unless another owner may be at it, and returns its row; 0 if there
+// is none.
+func takeOver(tx store.Tx, o sync.Object, owner string, patience time.Duration) (int64, error) {
+	open, err := rows(tx, openOf, string(o))
+	if err != nil || len(open) == 0 {
+		return 0, err
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return 0, err
+	}
+	if open[0].owner != owner && micros(open[0].At)+patience.Microseconds() > now {
+		return 0, ErrUnderWay
+	}
+	_, err = tx.Exec(undo, open[0].Seq)
+	return open[0].Seq, err
 }
 
 // Carried implements Journal. What was handed in meanwhile stays behind the delivery; otherwise the row moves to the

@@ -237,34 +237,49 @@ var nodes = []string{"cms.node", "cms.tree", "cms.document"}
 
 // needs are the page above a page and the library of a file or folder, as far as the task says their GUIDs.
 func (r reader) needs(self sync.Object) (all []sync.Object) {
-	parent, culture := r.find("NodeParentID"), strings.ToLower(r.find("DocumentCulture"))
 	for _, row := range r.t.Data.Rows {
-		if !isTranslation(row) || len(all) == maxNeeds {
-			continue
+		if len(all) == maxNeeds {
+			break
 		}
-		id, kind := plain(guidOf(row)), ""
-		switch object := typeOf(row); {
-		case id == "":
-		case r.page() && parent != "" && value(row, "ID") == parent && slices.Contains(nodes, object):
-			kind = Prefix + "document"
-			if culture != "" {
-				id += "/" + culture
-			}
-		case !r.page() && object == "media.library":
-			kind = kindOf(object)
-		}
-		o, err := sync.ParseObject(r.site + "/" + kind + "/" + id)
-		if kind != "" && err == nil && o != self && !slices.Contains(all, o) {
+		if o, ok := r.needed(row); ok && o != self && !slices.Contains(all, o) {
 			all = append(all, o)
 		}
 	}
 	if p := plain(r.find("NodeParentGUID")); p != "" && r.page() && len(all) == 0 {
-		if culture != "" {
-			p += "/" + culture
-		}
-		all = append(all, sync.Object(r.site+"/"+Prefix+"document/"+p))
+		all = append(all, sync.Object(r.site+"/"+Prefix+"document/"+p+r.culture()))
 	}
 	return all
+}
+
+// culture ends the name of a page in the culture of this one.
+func (r reader) culture() string {
+	if c := strings.ToLower(r.find("DocumentCulture")); c != "" {
+		return "/" + c
+	}
+	return ""
+}
+
+// needed returns what a row of ObjectTranslation says is needed.
+func (r reader) needed(row syncserver.Row) (o sync.Object, ok bool) {
+	id, kind := plain(guidOf(row)), ""
+	if !isTranslation(row) || id == "" {
+		return "", false
+	}
+	switch object := typeOf(row); {
+	case r.page() && r.isParent(row) && slices.Contains(nodes, object):
+		kind, id = Prefix+"document", id+r.culture()
+	case !r.page() && object == "media.library":
+		kind = kindOf(object)
+	default:
+		return "", false
+	}
+	o, err := sync.ParseObject(r.site + "/" + kind + "/" + id)
+	return o, err == nil
+}
+
+func (r reader) isParent(row syncserver.Row) bool {
+	parent := r.find("NodeParentID")
+	return parent != "" && value(row, "ID") == parent
 }
 
 // made is when the object was edited: a time without its zone says nothing.
