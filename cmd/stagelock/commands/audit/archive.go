@@ -76,7 +76,7 @@ func notArchived(bad error) error {
 
 // limits reads what is old, and how much stays.
 func (sh shell) limits(c *cli.Context) (before time.Time, keep int64, err error) {
-	if before, err = moment(c.String("before"), sh.Now()); err != nil {
+	if before, err = flags.Moment(c.String("before"), sh.Now()); err != nil {
 		return before, 0, flags.Misused(c, "--before: %v", err)
 	}
 	if text := c.String("keep"); text != "" {

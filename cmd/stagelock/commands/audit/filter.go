@@ -1,11 +1,7 @@
 package audit
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -35,10 +31,10 @@ func (sh shell) filter(c *cli.Context) (audit.Filter, error) {
 		return f, flags.Misused(c, "-n: invalid value \"%d\"", c.Int("n"))
 	}
 	var err error
-	if f.Since, err = moment(c.String("since"), sh.Now()); err != nil {
+	if f.Since, err = flags.Moment(c.String("since"), sh.Now()); err != nil {
 		return f, flags.Misused(c, "--since: %v", err)
 	}
-	if f.Until, err = moment(c.String("until"), sh.Now()); err != nil {
+	if f.Until, err = flags.Moment(c.String("until"), sh.Now()); err != nil {
 		return f, flags.Misused(c, "--until: %v", err)
 	}
 	return f, nil
@@ -50,33 +46,4 @@ var kinds = []audit.Kind{
 	audit.KindCheckpoint, audit.KindAlarm, audit.KindDamaged,
 	audit.KindSyncAccepted, audit.KindSyncApplied, audit.KindSyncHeld, audit.KindSyncResolved, audit.KindSyncRefused,
 	audit.KindSyncEcho,
-}
-
-// moment reads a time, or a duration that is over since then; nothing is the zero time.
-func moment(s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if d, ok := duration(s); ok {
-		return now.Add(-d), nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05",
-		"2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{},
-		fmt.Errorf("%q is neither a time such as 2024-03-01 or 2024-03-01T12:00:00Z nor a "+
-			"duration such as 2h", s)
-}
-
-// duration reads a duration, in days too: 90d.
-func duration(s string) (time.Duration, bool) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		return time.Duration(n) * 24 * time.Hour, err == nil
-	}
-	d, err := time.ParseDuration(s)
-	return d.Abs(), err == nil
 }

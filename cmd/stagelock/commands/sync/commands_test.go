@@ -257,6 +257,16 @@ func TestLogAndShow(t *testing.T) {
 	if g.got["show"].ID != keyA+"-7" {
 		t.Errorf("asked for %+v", g.got["show"])
 	}
+	old := e
+	old.ID.Counter, old.Accepted = 6, noon.Add(-3*time.Hour)
+	g.says["log"] = []exchange.Event{e, old}
+	g.check(0, []string{keyA + "-7", keyA + "-6"}, "log", "--since", "4h")
+	for _, since := range []string{"2h", noon.Format(time.RFC3339)} {
+		if code, out, _ := g.run("log", "--since", since); code != 0 || !strings.Contains(out, keyA+"-7") || strings.Contains(out, keyA+"-6") {
+			t.Errorf("since %s: %d, %s", since, code, out)
+		}
+	}
+	g.check(64, []string{"--since", `"noon" is neither a time`}, "log", "--since", "noon")
 	g.says["log"] = []exchange.Event{}
 	g.check(0, []string{"ACCEPTED"}, "log")
 	g.check(0, []string{"[]"}, "log", "--json")

@@ -96,10 +96,15 @@ func (sh shell) logCommand() *cli.Command {
 		Flags: flags.Running(
 			&cli.StringFlag{Name: "object", Usage: "only changes of an `OBJECT`, site/kind/id"},
 			&cli.StringFlag{Name: "state", Usage: "only changes with a delivery in that `STATE`: pending, waiting, done, dead, dropped"},
+			&cli.StringFlag{Name: "since", Usage: "only what was accepted from this time on, in UTC: 2024-03-01T12:00, or 2h or 7d ago"},
 			&cli.IntFlag{Name: "limit", Value: 100, Usage: "how many"}),
 		Action: func(c *cli.Context) error {
 			if _, err := flags.Operands(c); err != nil {
 				return err
+			}
+			since, err := flags.Moment(c.String("since"), sh.Now())
+			if err != nil {
+				return flags.Misused(c, "--since: %v", err)
 			}
 			all, err := ask[[]exchange.Event](
 				sh,
@@ -109,6 +114,9 @@ func (sh shell) logCommand() *cli.Command {
 			)
 			if err != nil {
 				return err
+			}
+			if i := slices.IndexFunc(all, func(e exchange.Event) bool { return e.Accepted.Before(since) }); i >= 0 {
+				all = all[:i] // the rest is older
 			}
 			return sh.showLog(all)
 		},

@@ -1,4 +1,4 @@
-package audit
+package flags
 
 import (
 	"testing"
@@ -13,11 +13,11 @@ func TestMoment(t *testing.T) {
 		"2024-02-03T04:05": time.Date(2024, 2, 3, 4, 5, 0, 0, time.UTC),
 		"2024-02-03":       time.Date(2024, 2, 3, 0, 0, 0, 0, time.UTC),
 	} {
-		if got, err := moment(in, now); err != nil || !got.Equal(want) {
+		if got, err := Moment(in, now); err != nil || !got.Equal(want) {
 			t.Errorf("%q: %s, %v, want %s", in, got, err, want)
 		}
 	}
-	if _, err := moment("yesterday", now); err == nil {
+	if _, err := Moment("yesterday", now); err == nil {
 		t.Error("yesterday is a time")
 	}
 }
