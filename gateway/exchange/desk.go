@@ -417,9 +417,10 @@ func (x *Exchange) log(ctx context.Context, o Order) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Limit <= 0 || o.Limit > maxLog {
+	if o.Limit <= 0 {
 		o.Limit = 100
 	}
+	o.Limit = min(o.Limit, maxLog)
 	all, err := x.entries(ctx, o)
 	out := []Event{}
 	for _, e := range all {

@@ -153,6 +153,20 @@ func TestADeadLetterIsFoundBehindAnyNumberOfOthers(t *testing.T) {
 	}
 }
 
+// TestALogOfManyIsAsLongAsItCanBe: who asks for more than are listed at most gets no fewer for it.
+func TestALogOfManyIsAsLongAsItCanBe(t *testing.T) {
+	p := newPlace(t)
+	for k := uint64(1); k <= 150; k++ {
+		p.made(k, "s/article/good", serverOf(2))
+	}
+	for limit, want := range map[int]int{0: 100, -1: 100, 120: 120, 5000: 150} {
+		var all []exchange.Event
+		if code := p.ask("log", exchange.Order{Limit: limit}, &all); code != "" || len(all) != want {
+			t.Errorf("limit %d: %d changes, want %d; %q", limit, len(all), want, code)
+		}
+	}
+}
+
 // TestANameThatTwoHaveNamesNobody: a neighbour may say any name of a server that is far.
 func TestANameThatTwoHaveNamesNobody(t *testing.T) {
 	p := newPlace(t)

@@ -58,11 +58,12 @@ type kills struct {
 	*network
 	edits, kills, round int
 	texts               map[string]string // by article, but for the hot one
+	decided             map[words.ID]bool
 }
 
 func newKills(t *testing.T, w *network) *kills {
 	t.Helper()
-	k := &kills{network: w, texts: map[string]string{}}
+	k := &kills{network: w, texts: map[string]string{}, decided: map[words.ID]bool{}}
 	for _, s := range k.servers {
 		k.launch(s, "", 0)
 	}
@@ -175,16 +176,16 @@ func (k *kills) made() (n int) {
 	return n
 }
 
-// decisions counts those that the first server made.
-func (k *kills) decisions() (n int) {
+// decisions counts those that the first server made: the log shows the newest, so what was seen is remembered.
+func (k *kills) decisions() int {
 	all, err := order[[]exchange.Event](k.servers[0], "log", exchange.Order{Object: "Main/article/" + hot, Limit: 1000})
 	check(k.t, err)
 	for _, e := range all {
 		if len(e.Resolves) > 0 {
-			n++
+			k.decided[e.ID] = true
 		}
 	}
-	return n
+	return len(k.decided)
 }
 
 // persons is how many rows of all journals are a person's.
