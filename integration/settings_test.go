@@ -25,19 +25,12 @@ var usedInConf = map[string]string{
 	"engine.upstream.hosts": "conf finds the one of a site: Upstream.HostOf",
 	"engine.liferay":        "conf/vendor reads the files; conf holds what stands in them against its rules",
 
-	"kentico.assembly":                                       "conf/kentico knows the one of a line: Section.AssemblyName",
-	"kentico.receives.secret.file":                           "conf reads the file",
-	"kentico.sends.secret.file":                              "conf reads the file",
-	"kentico.peers.sends.secret.file":                        "conf reads the file",
-	"kentico.peers.target.secret.file":                       "conf reads the file",
-	"kentico.peers.target.ca":                                "conf reads the file: Target.Authorities",
-	"kentico.experimental_store_and_forward.acl":             "conf makes bounds of a peer of it: Forward.Bounds",
-	"kentico.experimental_store_and_forward.deletes":         "conf makes bounds of a peer of it: Forward.Bounds",
-	"kentico.experimental_store_and_forward.sites":           "conf makes bounds of a peer of it: Forward.Bounds",
-	"kentico.experimental_store_and_forward.dangerous_types": "conf makes bounds of a peer of it: Forward.Bounds",
-	"kentico.experimental_store_and_forward.tables":          "conf makes bounds of a peer of it: Forward.Bounds",
-	"kentico.experimental_store_and_forward.users":           "conf makes bounds of a peer of it: Forward.Bounds",
-	"kentico.experimental_store_and_forward.run_as":          "conf makes bounds of a peer of it: Forward.Bounds",
+	"kentico.assembly":                 "conf/kentico knows the one of a line: Section.AssemblyName",
+	"kentico.receives.secret.file":     "conf reads the file",
+	"kentico.sends.secret.file":        "conf reads the file",
+	"kentico.peers.sends.secret.file":  "conf reads the file",
+	"kentico.peers.target.secret.file": "conf reads the file",
+	"kentico.peers.target.ca":          "conf reads the file: Target.Authorities",
 }
 
 // sections are the packages whose structs are sections of the configuration.

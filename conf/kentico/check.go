@@ -81,7 +81,7 @@ func (c *checker) forward(s *Section, path string) {
 	c.add(len(s.Peers) > 0, path+".peers", "stand beside experimental_store_and_forward: a task would travel on two ways",
 		"list the other servers in sync.peers instead, or drop experimental_store_and_forward")
 	c.pathContext(s.Forward.PathContext, at+".path_context", "/handed-in")
-	c.bounds(s.Forward.Bounds(), at, true)
+	c.bounds(&s.Forward.Bounds, at, true)
 }
 
 func (c *checker) pathContext(ctx, path, such string) {
@@ -114,31 +114,31 @@ func (c *checker) peer(p *Peer, path string) {
 	c.account(&p.Sends.Account, path+".sends", p.Sends.User != "", "the peer has a user")
 	c.account(&p.Target.Account, path+".target", p.Target.URL != nil, "the target has a url")
 	c.target(&p.Target, path+".target")
-	c.bounds(p, path, p.Sends.User != "")
+	c.bounds(&p.Bounds, path, p.Sends.User != "")
 }
 
 // bounds holds what may travel.
-func (c *checker) bounds(p *Peer, path string, receiving bool) {
-	for i, t := range p.Tables {
+func (c *checker) bounds(b *Bounds, path string, receiving bool) {
+	for i, t := range b.Tables {
 		c.add(!table().MatchString(t), path+".tables["+strconv.Itoa(i)+"]", "is not written as type:table",
 			"write pages:Custom_Article, or an object type, a colon and the table")
 	}
-	for i, u := range p.Users {
+	for i, u := range b.Users {
 		_, _, err := ParseUser(u)
 		c.add(err != nil, path+".users["+strconv.Itoa(i)+"]", "is not written as name=GUID",
 			"write the user name, = and the UserGUID of CMS_User, such as editor=6f9619ff-8b86-d011-b42d-00cf4fc964ff")
 	}
-	if p.RunAs != "" {
-		_, _, err := ParseUser(p.RunAs)
+	if b.RunAs != "" {
+		_, _, err := ParseUser(b.RunAs)
 		c.add(err != nil, path+".run_as", "is not written as name=GUID",
 			"write the user name, = and the UserGUID of CMS_User, such as stager=6f9619ff-8b86-d011-b42d-00cf4fc964ff")
 	}
-	c.add(p.Dangerous && len(p.Tables) == 0, path+".dangerous_types", "opens nothing: tables names none",
+	c.add(b.Dangerous && len(b.Tables) == 0, path+".dangerous_types", "opens nothing: tables names none",
 		"list the tables that may travel, such as cms.role:CMS_Role, or drop the line")
-	c.warn(p.Dangerous && len(p.Tables) > 0, path+".dangerous_types",
+	c.warn(b.Dangerous && len(b.Tables) > 0, path+".dangerous_types",
 		"lets objects travel that carry users, settings or code: who can send them can take the server over",
 		"write false, and move them by hand")
-	c.warn(p.RunAs == "" && len(p.Users) == 0 && receiving, path+".users",
+	c.warn(b.RunAs == "" && len(b.Users) == 0 && receiving, path+".users",
 		"is not given: a task is carried out as whatever user it names", "list users, or write run_as")
 }
 

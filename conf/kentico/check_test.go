@@ -28,7 +28,7 @@ func section(t *testing.T) *kentico.Section {
 	return &kentico.Section{
 		Name: "live", Receives: account("stagelock", "a"), Sends: kentico.Sender{Account: account("own", "b")},
 		Peers: []kentico.Peer{{
-			Name: "dev", Sends: kentico.Sender{Account: account("dev", "c")}, RunAs: "stager=" + guid,
+			Name: "dev", Sends: kentico.Sender{Account: account("dev", "c")}, Bounds: kentico.Bounds{RunAs: "stager=" + guid},
 			Target: kentico.Target{Account: account("live", "d"), URL: address(t, "https://dev.example.com/cms"), PathContext: "/to-dev"},
 		}},
 	}
@@ -94,7 +94,7 @@ func TestCheck(t *testing.T) {
 		}, ".peers[0].dangerous_types", "take the server over", true},
 		{"the name of live", func(s *kentico.Section) { s.Peers[0].Name = "LIVE" }, ".peers[0].name", "without case", false},
 		{"two peers of one user", func(s *kentico.Section) {
-			s.Peers = append(s.Peers, kentico.Peer{Name: "test", Sends: s.Peers[0].Sends, RunAs: s.Peers[0].RunAs})
+			s.Peers = append(s.Peers, kentico.Peer{Name: "test", Sends: s.Peers[0].Sends, Bounds: kentico.Bounds{RunAs: s.Peers[0].RunAs}})
 		}, ".peers[1].sends.user", "could not be told", false},
 		{"store and forward", func(s *kentico.Section) { s.Peers, s.Forward = nil, forwarded() }, "", "", false},
 		{"store and forward beside peers", func(s *kentico.Section) { s.Forward = forwarded() }, ".peers", "on two ways", false},
@@ -139,7 +139,7 @@ func TestCheck(t *testing.T) {
 
 // forwarded is a Forward that nothing is wrong with.
 func forwarded() kentico.Forward {
-	return kentico.Forward{PathContext: "/handed-in", RunAs: "stager=" + guid}
+	return kentico.Forward{PathContext: "/handed-in", Bounds: kentico.Bounds{RunAs: "stager=" + guid}}
 }
 
 func TestParseUser(t *testing.T) {

@@ -23,22 +23,22 @@ type Section struct {
 
 // Forward is what a Kentico hands in to be carried to others by sync, and what may be carried to it.
 type Forward struct {
-	PathContext string   `yaml:"path_context" empty:"off" restart:"true" doc:"Path context under which the Kentico behind the gateway hands its tasks in, such as /handed-in; empty: nothing is kept."`
-	Deletes     bool     `yaml:"deletes" default:"false" doc:"Tasks that delete travel too, both ways."`
-	Sites       bool     `yaml:"sites" default:"false" doc:"Tasks that add objects to sites or take them off travel too."`
-	ACL         bool     `yaml:"acl" default:"false" doc:"Tasks and rows of access rights travel too."`
-	Dangerous   bool     `yaml:"dangerous_types" default:"false" doc:"Object types that carry users, settings or code travel too, as far as tables names them."`
-	Tables      []string `yaml:"tables" doc:"Tables whose rows travel beside those of pages and media, as type:table; the type is pages, or an object type."`
-	Users       []string `yaml:"users" doc:"Users that tasks may be carried out as, as name=GUID; empty for any."`
-	RunAs       string   `yaml:"run_as" doc:"The one user, as name=GUID, that every task is carried out as; empty for the user in the task."`
+	PathContext string `yaml:"path_context" empty:"off" restart:"true" doc:"Path context under which the Kentico behind the gateway hands its tasks in, such as /handed-in; empty: nothing is kept."`
+	Bounds
 }
 
 // On reports whether tasks are kept.
 func (f *Forward) On() bool { return f.PathContext != "" }
 
-// Bounds returns what may travel as that of a peer without a name.
-func (f *Forward) Bounds() *Peer {
-	return &Peer{Deletes: f.Deletes, Sites: f.Sites, ACL: f.ACL, Dangerous: f.Dangerous, Tables: f.Tables, Users: f.Users, RunAs: f.RunAs}
+// Bounds are what may travel.
+type Bounds struct {
+	Deletes   bool     `yaml:"deletes" default:"false" doc:"Tasks that delete travel too."`
+	Sites     bool     `yaml:"sites" default:"false" doc:"Tasks that add objects to sites or take them off travel too."`
+	ACL       bool     `yaml:"acl" default:"false" doc:"Tasks and rows of access rights travel too."`
+	Dangerous bool     `yaml:"dangerous_types" default:"false" doc:"Object types that carry users, settings or code travel too, as far as tables names them."`
+	Tables    []string `yaml:"tables" doc:"Tables whose rows travel beside those of pages and media, as type:table; the type is pages, or an object type such as customtableitem.shop.city."`
+	Users     []string `yaml:"users" doc:"Users that tasks may be carried out as, as name=GUID; empty for any."`
+	RunAs     string   `yaml:"run_as" doc:"The one user, as name=GUID, that every task is carried out as, whoever made it; empty for the user in the task."`
 }
 
 // Kentico13 is the assembly of tasks of Kentico 13.
@@ -67,16 +67,10 @@ type Sender struct {
 
 // Peer is another Kentico server, and what may travel between it and the one behind the gateway.
 type Peer struct {
-	Name      string   `yaml:"name" doc:"Its code name: its CMSStagingServerName."`
-	Sends     Sender   `yaml:"sends" doc:"How it, or its gateway, says who it is; without a user it sends no tasks here."`
-	Target    Target   `yaml:"target" doc:"Where tasks of the Kentico behind the gateway go that are for it; without a url it gets none."`
-	Deletes   bool     `yaml:"deletes" default:"false" doc:"Tasks that delete travel too."`
-	Sites     bool     `yaml:"sites" default:"false" doc:"Tasks that add objects to sites or take them off travel too."`
-	ACL       bool     `yaml:"acl" default:"false" doc:"Tasks and rows of access rights travel too."`
-	Dangerous bool     `yaml:"dangerous_types" default:"false" doc:"Object types that carry users, settings or code travel too, as far as tables names them."`
-	Tables    []string `yaml:"tables" doc:"Tables whose rows travel beside those of pages and media, as type:table; the type is pages, or an object type such as customtableitem.shop.city."`
-	Users     []string `yaml:"users" doc:"Users that tasks may be carried out as, as name=GUID; empty for any."`
-	RunAs     string   `yaml:"run_as" doc:"The one user, as name=GUID, that every task of it is carried out as, whoever made it; empty for the user in the task."`
+	Name   string `yaml:"name" doc:"Its code name: its CMSStagingServerName."`
+	Sends  Sender `yaml:"sends" doc:"How it, or its gateway, says who it is; without a user it sends no tasks here."`
+	Target Target `yaml:"target" doc:"Where tasks of the Kentico behind the gateway go that are for it; without a url it gets none."`
+	Bounds
 }
 
 // Target is where tasks for a peer go.

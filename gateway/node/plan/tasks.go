@@ -34,7 +34,7 @@ func (b *builder) tasks(p *rules.Policy) *tasks.Policy {
 	own := b.own(p)
 	if c.Forwards() {
 		f := &c.Kentico.Forward
-		kept := b.link(link{f.Bounds(), f.PathContext, c.Kentico.Name, &c.Kentico.Sends, "kentico.sends", own})
+		kept := b.link(link{&f.Bounds, f.PathContext, c.Kentico.Name, &c.Kentico.Sends, "kentico.sends", own})
 		kept.Kept, kept.Peer.Upstream, kept.Peer.Limits = true, syncserver.Gateway, limits
 		t.Links = []*tasks.Link{kept}
 		return t
@@ -42,11 +42,12 @@ func (b *builder) tasks(p *rules.Policy) *tasks.Policy {
 	for i := range c.Kentico.Peers {
 		peer, at := &c.Kentico.Peers[i], fmt.Sprintf("kentico.peers[%d]", i)
 		if peer.Sends.User != "" {
-			t.Links = append(t.Links, b.link(link{peer, c.Engine.PathContext, peer.Name, &peer.Sends, at + ".sends", own}))
+			t.Links = append(t.Links, b.link(link{&peer.Bounds, c.Engine.PathContext, peer.Name, &peer.Sends, at + ".sends", own}))
 		}
 		if peer.Target.URL != nil {
 			to := b.target(peer)
-			t.Links = append(t.Links, b.link(link{peer, peer.Target.PathContext, c.Kentico.Name, &c.Kentico.Sends, "kentico.sends", to}))
+			from := link{&peer.Bounds, peer.Target.PathContext, c.Kentico.Name, &c.Kentico.Sends, "kentico.sends", to}
+			t.Links = append(t.Links, b.link(from))
 		}
 	}
 	return t
@@ -101,7 +102,7 @@ func (b *builder) targetTLS(t *kentico.Target) *tls.Config {
 
 // link is one direction as it is described: who sends, under which path, with whose account, to whom.
 type link struct {
-	peer    *kentico.Peer // whose bounds count
+	bounds  *kentico.Bounds
 	context string
 	sender  string
 	account *kentico.Sender
@@ -112,10 +113,10 @@ type link struct {
 func (b *builder) link(l link) *tasks.Link {
 	p := syncserver.Peer{
 		Name: l.sender, User: l.account.User, Secret: password(&l.account.Secret), Assembly: b.cfg.Kentico.AssemblyName(),
-		Version: b.cfg.Kentico.Version, Upstream: l.to.Server, Tables: tables(l.peer.Tables),
-		Deletes: l.peer.Deletes, Sites: l.peer.Sites, ACL: l.peer.ACL, Dangerous: l.peer.Dangerous,
+		Version: b.cfg.Kentico.Version, Upstream: l.to.Server, Tables: tables(l.bounds.Tables),
+		Deletes: l.bounds.Deletes, Sites: l.bounds.Sites, ACL: l.bounds.ACL, Dangerous: l.bounds.Dangerous,
 	}
-	for _, u := range l.peer.Users {
+	for _, u := range l.bounds.Users {
 		if name, guid, err := kentico.ParseUser(u); err == nil { // conf says so
 			if p.Users == nil {
 				p.Users = map[string]syncserver.GUID{}
@@ -123,7 +124,7 @@ func (b *builder) link(l link) *tasks.Link {
 			p.Users[name] = guid
 		}
 	}
-	if name, guid, err := kentico.ParseUser(l.peer.RunAs); err == nil {
+	if name, guid, err := kentico.ParseUser(l.bounds.RunAs); err == nil {
 		p.RunAs, p.RunAsGUID = syncserver.Text{Set: true, Value: name}, guid
 	}
 	made := &tasks.Link{Context: l.context, Peer: p, To: l.to}
