@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
@@ -223,13 +222,11 @@ func (s *Source) carry(ctx context.Context, d delivery, servers []sync.ServerID)
 
 var errSlow = errors.New("the server took too long")
 
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
-
 // names are those of servers that have a change. The receiver's own is left out: it would take the task for one that it
 // has carried out.
 func (s *Source) names(ctx context.Context, link *tasks.Link, servers []sync.ServerID) (all []string) {
 	for _, name := range s.cfg.Names(ctx, servers) {
-		if nameForm.MatchString(name) && !strings.EqualFold(name, link.To.Server) && len(all) < maxServers {
+		if syncserver.IsServer(name) && !strings.EqualFold(name, link.To.Server) && len(all) < maxServers {
 			all = append(all, name)
 		}
 	}

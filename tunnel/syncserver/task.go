@@ -251,6 +251,9 @@ const maxServers = 64
 
 var serverName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`) })
 
+// IsServer reports whether a name can stand in the list of a task's servers.
+func IsServer(name string) bool { return serverName().MatchString(name) }
+
 // ParseServers reads a list such as ";dev;live;". The empty string is no server.
 func ParseServers(s string) ([]string, error) {
 	if s == "" {
@@ -262,7 +265,7 @@ func ParseServers(s string) ([]string, error) {
 	names := strings.Split(s[1:len(s)-1], ";")
 	seen := map[string]bool{}
 	for _, n := range names {
-		if !serverName().MatchString(n) || seen[strings.ToLower(n)] || len(names) > maxServers {
+		if !IsServer(n) || seen[strings.ToLower(n)] || len(names) > maxServers {
 			return nil, refusal.New(refusal.BadServers, "the server %s: no name, twice, or one too many", refusal.Brief(n))
 		}
 		seen[strings.ToLower(n)] = true
