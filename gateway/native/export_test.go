@@ -11,8 +11,8 @@ func (s *Server) Await(d time.Duration) { s.endTime = d }
 // MaxStreams is how many requests at once a connection may have.
 const MaxStreams = maxStreams
 
-// Refusal sets how long a client may keep a refusal from being written. It is called before the first connection.
-func (s *Server) Refusal(d time.Duration) { s.refusal = d }
+// Taken sets within which times a client takes an answer and a refusal. It is called before the first connection.
+func (s *Server) Taken(answer, refusal time.Duration) { s.answer, s.refusal = answer, refusal }
 
 // Awaits is for how many of them a body is read now.
 func (s *Server) Awaits() int { return len(s.ends) }

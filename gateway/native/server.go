@@ -58,7 +58,8 @@ type Server struct {
 
 	ends    chan struct{} // a place for each refused request whose body is read to its end
 	endTime time.Duration
-	refusal time.Duration // in which a client takes one
+	answer  time.Duration // in which a client takes one
+	refusal time.Duration // in which it takes a refusal
 
 	draining atomic.Bool
 }
@@ -69,7 +70,7 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("native: a part of its configuration is missing")
 	}
 	s := &Server{cfg: c, hand: handed{conns: make(chan net.Conn), ended: make(chan struct{})}, done: make(chan struct{}),
-		ends: make(chan struct{}, endPlaces), endTime: endTime, refusal: refusalTime}
+		ends: make(chan struct{}, endPlaces), endTime: endTime, answer: answerTime, refusal: refusalTime}
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: restTime, IdleTimeout: restTime,
 		MaxHeaderBytes: maxHead, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams}, ErrorLog: stdlog.New(faults{c.Log}, "", 0),
@@ -93,6 +94,39 @@ const maxStreams = 16
 
 // refusalTime is how long a client may keep a refusal from being written, and with it its request.
 const refusalTime = 10 * time.Second
+
+// answerTime is how long a client may keep any other answer from being written.
+const answerTime = 2 * time.Minute
+
+// timed is an answer that a client takes within a time, counted from its head on: what comes before, such as a large body,
+// may take longer.
+type timed struct {
+	http.ResponseWriter
+	within time.Duration
+	begun  bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *timed) WriteHeader(status int) {
+	w.begin()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *timed) Write(b []byte) (int, error) {
+	w.begin()
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap serves http.ResponseController.
+func (w *timed) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *timed) begin() {
+	if !w.begun {
+		w.begun = true
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.within)) // every stream has one
+	}
+}
 
 // faults keeps what the library says of clients out of standard error, which they could fill.
 type faults struct{ log *logrus.Entry }
@@ -158,7 +192,8 @@ func (s *Server) Serve(ctx context.Context, c front.Connection) {
 
 // serve takes one request through the steps of a visit. What is refused is refused in words, as a
 // browser shows them.
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serve(rw http.ResponseWriter, r *http.Request) {
+	w := &timed{ResponseWriter: rw, within: s.answer}
 	conn, _ := r.Context().Value(connKey{}).(net.Conn)
 	known, ok := s.hand.open.Load(conn)
 	if !ok {
@@ -185,7 +220,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			if step.name == "route" {
 				s.end(w, r)
 			}
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.refusal)) // every stream has one
+			w.within = s.refusal
 			http.Error(w, policy.Tell(string(p.Reason), p.Msg)+" (reference "+v.Ref+")", status(p.Code))
 			return
 		}

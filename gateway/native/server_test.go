@@ -108,7 +108,10 @@ func newHouse(t *testing.T, allow ...string) *house {
 	rules := &visit.Rules{Hosts: set, Proxies: proxies, Quota: quota.New(quota.Config{AddressRate: 1000, AddressBurst: 1000, PeerRate: 1000,
 		PeerBurst: 1000, Connections: 100, ConnectionsPerAddress: 100, Tracked: 100})}
 	h.Server, err = native.New(native.Config{Visits: visits, Rules: func() *visit.Rules { return rules }, Meter: h, Health: h.health,
-		Log: h.log()})
+		Routes: map[string]native.Route{"/route/": func(w http.ResponseWriter, _ *http.Request, _ *visit.Visit) error {
+			_, err := io.WriteString(w, "routed")
+			return err
+		}}, Log: h.log()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // asks makes so many requests at once on one connection, whose answers may have no byte of content.
-func asks(t *testing.T, conn net.Conn, many int) *frames.Framer {
+func asks(t *testing.T, conn net.Conn, path string, many int) *frames.Framer {
 	t.Helper()
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	var out bytes.Buffer
@@ -26,7 +26,7 @@ func asks(t *testing.T, conn net.Conn, many int) *frames.Framer {
 	enc := hpack.NewEncoder(&block)
 	for i := range many {
 		block.Reset()
-		for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "example.com"}, {":path", "/nothing"}} {
+		for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "example.com"}, {":path", path}} {
 			if err := enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}); err != nil {
 				t.Fatal(err)
 			}
@@ -48,22 +48,27 @@ func asks(t *testing.T, conn net.Conn, many int) *frames.Framer {
 func TestWhoTakesNoAnswersKeepsFewRequests(t *testing.T) {
 	const over = 3
 	for _, tt := range []struct {
-		name   string
-		allow  string
-		within time.Duration
-		status string
-		least  int // are answered; how many of those that are reset soon is chance
-		reset  int
+		name    string
+		allow   string
+		path    string
+		refusal time.Duration
+		answer  time.Duration
+		status  string
+		least   int // are answered; how many of those that are reset soon is chance
+		reset   int
 	}{
-		{"an allowed host has few at once", "127.0.0.1", time.Hour, "404", native.MaxStreams, over},
-		{"a stranger has few at once", "10.0.0.1", time.Hour, "403", native.MaxStreams, over},
-		{"their time is bounded", "127.0.0.1", time.Millisecond, "404", 0, native.MaxStreams + over},
-		{"a stranger's time is bounded", "10.0.0.1", time.Millisecond, "403", 0, native.MaxStreams + over},
+		{"an allowed host has few at once", "127.0.0.1", "/nothing", time.Hour, time.Hour, "404", native.MaxStreams, over},
+		{"a stranger has few at once", "10.0.0.1", "/nothing", time.Hour, time.Hour, "403", native.MaxStreams, over},
+		{"their time is bounded", "127.0.0.1", "/nothing", time.Millisecond, time.Hour, "404", 0, native.MaxStreams + over},
+		{"a stranger's time is bounded", "10.0.0.1", "/nothing", time.Millisecond, time.Hour, "403", 0, native.MaxStreams + over},
+		{"what is no refusal has its own time", "127.0.0.1", "/healthz", time.Millisecond, time.Hour, "200", native.MaxStreams, over},
+		{"which is bounded", "127.0.0.1", "/healthz", time.Hour, time.Millisecond, "200", 0, native.MaxStreams + over},
+		{"on a route too", "127.0.0.1", "/route/", time.Hour, time.Millisecond, "200", 0, native.MaxStreams + over},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHouse(t, tt.allow)
-			h.Refusal(tt.within)
-			fr := asks(t, h.raw(t), native.MaxStreams+over)
+			h.Taken(tt.answer, tt.refusal)
+			fr := asks(t, h.raw(t), tt.path, native.MaxStreams+over)
 			answered, reset := 0, 0
 			for answered < tt.least || reset < tt.reset {
 				f, err := fr.ReadFrame()
