@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/stagelock/stagelock/store"
@@ -22,7 +23,7 @@ var fullCodes = map[int]bool{
 
 // translate makes a full disk and a read-only file ErrFull, whoever noticed it.
 func translate(err error) error {
-	var de *driverError
+	var de *sqlite.Error
 	if errors.As(err, &de) && (fullCodes[de.Code()] || fullCodes[de.Code()&0xff]) {
 		return fmt.Errorf("%w: %w", store.ErrFull, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/store"
+	"github.com/stagelock/stagelock/store/sqlite/schema"
 )
 
 //go:embed migrations/*.sql
@@ -86,6 +87,15 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 		now: func() int64 { return s.now().UnixNano() },
 	})
 	return s, nil
+}
+
+// OpenDB is schema.Open with the errors of package store: ErrFull if the file cannot be written.
+func OpenDB(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error) {
+	db, err := schema.Open(ctx, path, migrations)
+	if err != nil {
+		return nil, fmt.Errorf("open database %q: %w", path, translate(err))
+	}
+	return db, nil
 }
 
 // Members implements store.Database.

@@ -1,10 +1,9 @@
-package sqlite
+package schema
 
 import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -12,7 +11,7 @@ import (
 	"syscall"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite" // the driver named sqlite
+	_ "modernc.org/sqlite" // the driver named sqlite
 )
 
 // pragmas hold for every connection: a commit is on disk when it returned, readers do not wait for
@@ -22,28 +21,34 @@ var pragmas = []string{
 	"trusted_schema(0)",
 }
 
-// OpenDB opens the database file at path, readable for its owner only, and brings it to the newest
+// Open opens the database file at path, readable for its owner only, and brings it to the newest
 // of migrations, goose files at the root of that file system. Transactions that database/sql begins
-// take the write lock at once. It returns ErrFull if the file cannot be written.
-func OpenDB(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error) {
-	db, err := openDB(ctx, path, migrations)
-	if err != nil {
-		return nil, fmt.Errorf("open database %q: %w", path, translate(err))
-	}
-	return db, nil
-}
-
-func openDB(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error) {
-	dsn, err := dsn(path)
+// take the write lock at once. A file that is not there yet appears whole, or not at all.
+func Open(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := lockFile(path) // also creates it, before SQLite would with wider rights
+	unlock, err := lockFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = unlock() }()
-	db, err := sql.Open("sqlite", dsn)
+	if absent(path) {
+		if err := create(ctx, path, migrations); err != nil {
+			return nil, err
+		}
+	}
+	if err := touch(path, 0); err != nil { // before SQLite would with wider rights
+		return nil, err
+	}
+	return migrated(ctx, path, pragmas, migrations)
+}
+
+// migrated opens the file at path, which is absolute, with what holds for its connections.
+func migrated(ctx context.Context, path string, pragmas []string, migrations fs.FS) (*sql.DB, error) {
+	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
 	if err != nil {
 		return nil, err
 	}
@@ -53,26 +58,18 @@ func openDB(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error)
 	return db, nil
 }
 
-// dsn returns the data source name of path with the pragmas.
-func dsn(path string) (string, error) {
-	abs, err := filepath.Abs(path)
+// touch makes an empty file at path that only its owner may read, or leaves the one that is there.
+func touch(path string, flags int) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|flags, 0o600)
 	if err != nil {
-		return "", err
+		return err
 	}
-	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
-	return (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String(), nil
+	return f.Close()
 }
 
 // lockFile keeps other processes from migrating the same database: goose has no lock of its own for
 // SQLite. The lock is on a file beside it, as SQLite's own locks are on the database.
 func lockFile(path string) (unlock func() error, err error) {
-	db, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Close(); err != nil {
-		return nil, err
-	}
 	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -92,6 +89,3 @@ func migrate(ctx context.Context, db *sql.DB, migrations fs.FS) error {
 	_, err = p.Up(ctx)
 	return err
 }
-
-// driverError is the error type of the driver; its Code is SQLite's extended result code.
-type driverError = sqlite.Error
