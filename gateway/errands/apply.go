@@ -54,6 +54,9 @@ func (s *Source) Apply(
 	if errors.Is(err, errands.ErrMoved) {
 		return 0, fmt.Errorf("%w: %w", source.ErrMoved, err)
 	}
+	if errors.Is(err, errands.ErrUnderWay) {
+		return 0, fmt.Errorf("%w: %w", source.ErrUnderWay, err)
+	}
 	if err != nil || done {
 		return seq, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/errands"
 	"github.com/stagelock/stagelock/gateway/tasks"
+	journal "github.com/stagelock/stagelock/store/errands"
 	"github.com/stagelock/stagelock/tunnel/source"
 	words "github.com/stagelock/stagelock/tunnel/sync"
 	"github.com/stagelock/stagelock/tunnel/syncserver"
@@ -393,6 +394,22 @@ func TestWhatIsSwitchedOff(t *testing.T) {
 	}
 	if err := w.Keep(t.Context(), page("UpdateDocument", "a", "x", 0)); err == nil || len(w.rows()) > 0 {
 		t.Errorf("kept: %v", err)
+	}
+}
+
+// TestADeliveryThatAnotherGatewayIsAt is not begun, and what the other does is not touched.
+func TestADeliveryThatAnotherGatewayIsAt(t *testing.T) {
+	w := newWorld(t)
+	row := journal.Row{Object: object("a"), Tag: "t1", Digest: words.DigestOf([]byte("x")), Size: 1}
+	seq, _, err := w.journal.Begin(t.Context(), row, 0, "another", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.deliver("a", "theirs", "t1"); !errors.Is(err, source.ErrUnderWay) || !source.Unchanged(err) || len(w.kentico.tasks()) > 0 {
+		t.Errorf("%v, %d tasks", err, len(w.kentico.tasks()))
+	}
+	if open, err := w.journal.Last(t.Context(), object("a"), 0, 10); err != nil || len(open) != 1 || open[0].Seq != seq || !open[0].Open {
+		t.Errorf("%+v, %v", open, err)
 	}
 }
 

@@ -96,6 +96,13 @@ func newRecorded(t *testing.T) *recorded {
 // receive takes a change of the other server, which has seen versions, and returns its id and the answer.
 func (w *recorded) receive(text string, seen ...*sync.Change) (*sync.Change, sync.Answer) {
 	w.t.Helper()
+	c, o := w.made(text, seen...)
+	return c, w.Receive(w.t.Context(), serverOf(1), []sync.Offered{o})[0]
+}
+
+// made is a change of the other server, and how that offers it.
+func (w *recorded) made(text string, seen ...*sync.Change) (*sync.Change, sync.Offered) {
+	w.t.Helper()
 	w.sent++
 	c := &sync.Change{ID: sync.ID{Origin: serverOf(1), Counter: w.sent}, Object: page, Op: sync.Put, Title: "t",
 		Stamp: sync.Stamp{Milli: time.Now().UnixMilli()}}
@@ -106,7 +113,7 @@ func (w *recorded) receive(text string, seen ...*sync.Change) (*sync.Change, syn
 	c.Payload, c.Size = digest, size
 	c.Follow(seen)
 	c.Sign(keyOf(1))
-	return c, w.Receive(w.t.Context(), serverOf(1), []sync.Offered{{Change: c, Processed: []sync.ServerID{serverOf(2)}}})[0]
+	return c, sync.Offered{Change: c, Processed: []sync.ServerID{serverOf(2)}}
 }
 
 func (w *recorded) pull() {

@@ -23,12 +23,18 @@ func (r *Replica) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	open := false
 	for _, in := range all {
-		if err := r.settleOne(ctx, in, rows[in.Object]); err != nil {
+		err := r.settleOne(ctx, in, rows[in.Object])
+		if errors.Is(err, source.ErrUnderWay) { // it ends the intent itself, or leaves it to be carried out again
+			open = true
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
-	r.unsettled.Store(false)
+	r.unsettled.Store(open)
 	return nil
 }
 
@@ -58,6 +64,9 @@ func (r *Replica) again(ctx context.Context, in sync.Intent) error {
 		return r.cfg.Changes.Forget(ctx, in)
 	}
 	seq, err := r.write(ctx, s, out.Show, in)
+	if errors.Is(err, source.ErrUnderWay) {
+		return err
+	}
 	if err != nil {
 		told := source.Unchanged(err) || errors.Is(err, source.ErrFailed) || errors.Is(err, store.ErrNotFound)
 		if told || r.tried == in.Tag { // one object must not hold up all others: it is judged anew when it comes again

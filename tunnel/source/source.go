@@ -46,7 +46,7 @@ type Source interface {
 	// Apply makes the object what f and content say, if its newest row is still expect (0: there is
 	// none), and returns the row that it writes, with tag. A repeat with a tag that the first row after
 	// expect has does nothing and returns that row; an empty tag is that of a person, and never a
-	// repeat. It returns ErrMoved, a Missing, a Kept, an Invalid or an ErrUntouched, and has then changed nothing.
+	// repeat. It returns ErrMoved, ErrUnderWay, ErrUntouched, a Missing, a Kept or an Invalid, and has then changed nothing.
 	// After any other error nobody knows; it is an ErrFailed if the engine was asked and could not.
 	Apply(ctx context.Context, o sync.Object, expect int64, tag string, f Facts, content io.Reader) (int64, error)
 }
@@ -110,6 +110,9 @@ var ErrFailed = errors.New("the engine could not do it")
 // ErrFailed too if it says so.
 var ErrUntouched = errors.New("nothing was changed")
 
+// ErrUnderWay is returned where another gateway is at an Apply of the object, or may be: who asked has changed nothing.
+var ErrUnderWay = errors.New("another gateway is at it")
+
 // Missing is returned where what the object needs is not there.
 type Missing struct{ Objects []sync.Object }
 
@@ -142,7 +145,7 @@ func Unchanged(err error) bool {
 	var k *Kept
 	var i *Invalid
 	return errors.Is(err, ErrSingly) || errors.Is(err, ErrMoved) || errors.Is(err, ErrUntouched) ||
-		errors.As(err, &m) || errors.As(err, &k) || errors.As(err, &i)
+		errors.Is(err, ErrUnderWay) || errors.As(err, &m) || errors.As(err, &k) || errors.As(err, &i)
 }
 
 // refusal is one of these errors as it travels.
