@@ -64,7 +64,7 @@ func (s *Source) Apply(
 	ctx = context.WithoutCancel(ctx) // what was sent is not cut off by who waits for it
 	begun, ended, err := s.carry(ctx, d, f.Servers)
 	if source.Unchanged(err) {
-		if undo := s.cfg.Journal.Undo(ctx, seq); undo != nil {
+		if undo := s.cfg.Journal.Undo(ctx, seq, s.cfg.Owner); undo != nil {
 			return 0, fmt.Errorf("%s; the journal does not say so: %w", err.Error(), undo)
 		}
 		return 0, err
@@ -73,7 +73,7 @@ func (s *Source) Apply(
 		return 0, err
 	}
 	s.cfg.Pause("delivery carried out")
-	return s.cfg.Journal.Carried(ctx, seq, begun, ended)
+	return s.cfg.Journal.Carried(ctx, seq, s.cfg.Owner, begun, ended)
 }
 
 func invalid(format string, args ...any) error {

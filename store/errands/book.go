@@ -223,19 +223,16 @@ func takeOver(tx store.Tx, o sync.Object, owner string, patience time.Duration) 
 
 // Carried implements Journal. What was handed in meanwhile stays behind the delivery; otherwise the row moves to the
 // end, where who reads in order finds it.
-func (b Book) Carried(ctx context.Context, seq int64, begun, ended time.Time) (at int64, err error) {
+func (b Book) Carried(ctx context.Context, seq int64, owner string, begun, ended time.Time) (at int64, err error) {
 	err = b.db.Transact(ctx, "end a delivery", func(tx store.Tx) error {
 		if at, err = next(tx); err != nil {
 			return err
 		}
-		row, err := rows(tx, one, seq)
+		row, err := own(tx, seq, owner)
 		if err != nil {
 			return err
 		}
-		if len(row) == 0 || !row[0].Open {
-			return fmt.Errorf("delivery %d: %w", seq, store.ErrStale)
-		}
-		since, err := rows(tx, firstOf, string(row[0].Object), seq)
+		since, err := rows(tx, firstOf, string(row.Object), seq)
 		if err != nil {
 			return err
 		}
@@ -253,11 +250,29 @@ func (b Book) Carried(ctx context.Context, seq int64, begun, ended time.Time) (a
 }
 
 // Undo implements Journal.
-func (b Book) Undo(ctx context.Context, seq int64) error {
+func (b Book) Undo(ctx context.Context, seq int64, owner string) error {
 	return b.db.Transact(ctx, "undo a delivery", func(tx store.Tx) error {
+		if _, err := next(tx); err != nil { // as who takes a delivery over does: one comes after the other
+			return err
+		}
+		if _, err := own(tx, seq, owner); err != nil {
+			return err
+		}
 		_, err := tx.Exec(undo, seq)
 		return err
 	})
+}
+
+// own is the open delivery of that number, if it is still owner's.
+func own(tx store.Tx, seq int64, owner string) (held, error) {
+	row, err := rows(tx, one, seq)
+	if err != nil {
+		return held{}, err
+	}
+	if len(row) == 0 || !row[0].Open || row[0].owner != owner {
+		return held{}, fmt.Errorf("delivery %d: %w", seq, store.ErrStale)
+	}
+	return row[0], nil
 }
 
 func (b Book) read(ctx context.Context, what, query string, args ...any) (all []Row, err error) {

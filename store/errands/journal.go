@@ -48,11 +48,12 @@ type Journal interface {
 	// ErrUnderWay if another owner opened one less than patience ago. An open one that its owner or a former one
 	// left is replaced. If the first row behind expect has the tag, done is true, and the number is that one's.
 	Begin(ctx context.Context, r Row, expect int64, owner string, patience time.Duration) (seq int64, done bool, err error)
-	// Carried ends an open delivery: the server carried it out between the two times of its own clock. It returns the
-	// number of the row from now on. It returns store.ErrStale if nobody knows an open one of that number any more.
-	Carried(ctx context.Context, seq int64, begun, ended time.Time) (int64, error)
-	// Undo drops an open delivery: nothing was changed. None is no error.
-	Undo(ctx context.Context, seq int64) error
+	// Carried ends an open delivery of owner's: the server carried it out between the two times of its own clock. It
+	// returns the number of the row from now on. It returns store.ErrStale if owner has no open one of that number any
+	// more: another may have one of the same.
+	Carried(ctx context.Context, seq int64, owner string, begun, ended time.Time) (int64, error)
+	// Undo drops an open delivery of owner's: nothing was changed. It returns store.ErrStale as Carried does.
+	Undo(ctx context.Context, seq int64, owner string) error
 	// Rows returns those after a number that are not open, in order, at most limit.
 	Rows(ctx context.Context, after int64, limit int) ([]Row, error)
 	// Row returns one that is not open, or store.ErrNotFound.

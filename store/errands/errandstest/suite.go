@@ -49,6 +49,7 @@ func Test(t *testing.T, open Opener) {
 		{"a delivery of what moved is refused", moved},
 		{"a delivery that was undone never was", undone},
 		{"a delivery that somebody is at", underWay},
+		{"a delivery that was taken over is ended by who has it now", takenOver},
 		{"a delivery that was left", left},
 		{"what is handed in meanwhile comes behind the delivery", meanwhile},
 		{"a delivery that was opened before what was read comes to the end", behindTheReader},
@@ -115,7 +116,7 @@ func (p *place) begin(r errands.Row, expect int64, tag string) int64 {
 
 func (p *place) carried(seq int64) int64 {
 	p.t.Helper()
-	at, err := p.Carried(p.ctx, seq, time.UnixMicro(1_000_000), time.UnixMicro(2_000_001))
+	at, err := p.Carried(p.ctx, seq, "me", time.UnixMicro(1_000_000), time.UnixMicro(2_000_001))
 	must(p.t, err)
 	return at
 }
@@ -243,7 +244,7 @@ func delivery(p *place) {
 	if !done || repeated != at {
 		p.t.Errorf("a repeat is row %d, done %t", repeated, done)
 	}
-	if _, err := p.Carried(p.ctx, seq, time.Time{}, time.Time{}); !errors.Is(err, store.ErrStale) {
+	if _, err := p.Carried(p.ctx, seq, "me", time.Time{}, time.Time{}); !errors.Is(err, store.ErrStale) {
 		p.t.Errorf("ended twice: %v", err)
 	}
 	p.want(p.texts(0, 10), "a atag/ä ")
@@ -269,15 +270,19 @@ func moved(p *place) {
 
 func undone(p *place) {
 	seq := p.begin(edited("a", "1"), 0, "t")
-	must(p.t, p.Undo(p.ctx, seq))
-	must(p.t, p.Undo(p.ctx, seq))
+	must(p.t, p.Undo(p.ctx, seq, "me"))
+	if err := p.Undo(p.ctx, seq, "me"); !errors.Is(err, store.ErrStale) {
+		p.t.Errorf("once more: %v", err)
+	}
 	all, err := p.Last(p.ctx, edited("a", "").Object, 0, 10)
 	must(p.t, err)
 	if len(all) > 0 {
 		p.t.Errorf("%+v", all)
 	}
 	at := p.carried(p.begin(edited("a", "1"), 0, "t"))
-	must(p.t, p.Undo(p.ctx, at)) // of one that has ended
+	if err := p.Undo(p.ctx, at, "me"); !errors.Is(err, store.ErrStale) {
+		p.t.Errorf("of one that has ended: %v", err)
+	}
 	p.want(p.texts(0, 10), "at ")
 }
 
@@ -295,12 +300,33 @@ func underWay(p *place) {
 	if done {
 		p.t.Error("what was left is done")
 	}
-	if _, err := p.Carried(p.ctx, seq, time.Time{}, time.Time{}); err != nil {
+	if _, err := p.Carried(p.ctx, seq, "you", time.Time{}, time.Time{}); err != nil {
 		p.t.Errorf("of who came second: %v", err)
 	}
-	if _, err := p.Carried(p.ctx, mine, time.Time{}, time.Time{}); !errors.Is(err, store.ErrStale) {
+	if _, err := p.Carried(p.ctx, mine, "me", time.Time{}, time.Time{}); !errors.Is(err, store.ErrStale) {
 		p.t.Errorf("of who was first: %v", err)
 	}
+}
+
+// takenOver: who froze, and woke, must not end what another began in its place, under the same number.
+func takenOver(p *place) {
+	mine := p.begin(edited("a", "1"), 0, "t")
+	p.clock.offset += 2 * time.Minute
+	theirs := edited("a", "2")
+	theirs.Tag = "u"
+	seq, _, err := p.Begin(p.ctx, theirs, 0, "you", time.Minute)
+	must(p.t, err)
+	p.want(seq, mine)
+	if err := p.Undo(p.ctx, mine, "me"); !errors.Is(err, store.ErrStale) {
+		p.t.Errorf("undone by who had it: %v", err)
+	}
+	if _, err := p.Carried(p.ctx, mine, "me", time.Time{}, time.Time{}); !errors.Is(err, store.ErrStale) {
+		p.t.Errorf("ended by who had it: %v", err)
+	}
+	p.want(p.texts(0, 10), "")
+	_, err = p.Carried(p.ctx, seq, "you", time.Time{}, time.Time{})
+	must(p.t, err)
+	p.want(p.texts(0, 10), "au ")
 }
 
 func left(p *place) {
@@ -312,7 +338,7 @@ func left(p *place) {
 	if another <= edit {
 		p.t.Errorf("a delivery after row %d is row %d", edit, another)
 	}
-	if _, err := p.Carried(p.ctx, seq, time.Time{}, time.Time{}); !errors.Is(err, store.ErrStale) {
+	if _, err := p.Carried(p.ctx, seq, "me", time.Time{}, time.Time{}); !errors.Is(err, store.ErrStale) {
 		p.t.Errorf("of what was replaced: %v", err)
 	}
 	p.carried(another)
