@@ -29,6 +29,7 @@ const (
 
 // delivery is one Apply on its way.
 type delivery struct {
+	at   time.Time   // when it was begun, by the gateway's clock
 	link *tasks.Link // nil: nobody is behind the gateway
 	task syncserver.Task
 	row  errands.Row
@@ -50,6 +51,7 @@ func (s *Source) Apply(
 	if err != nil {
 		return 0, err
 	}
+	d.at = s.cfg.Now() // before the store's clock says so: nobody takes it over while its time is not over
 	seq, done, err := s.cfg.Journal.Begin(ctx, d.row, expect, s.cfg.Owner, patience)
 	if errors.Is(err, errands.ErrMoved) {
 		return 0, fmt.Errorf("%w: %w", source.ErrMoved, err)
@@ -205,9 +207,13 @@ func (s *Source) carry(ctx context.Context, d delivery, servers []sync.ServerID)
 	if err != nil {
 		return begun, ended, fmt.Errorf("%w: %w", source.ErrUntouched, err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, deliverTime, errSlow)
-	defer cancel()
 	at := s.cfg.Now()
+	left := deliverTime - at.Sub(d.at)
+	if left <= 0 { // it may be another gateway's by now, and the server may have a newer one
+		return begun, ended, fmt.Errorf("%w: this gateway stood still before it sent the task", source.ErrUntouched)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, left, errSlow)
+	defer cancel()
 	said, err := d.link.To.Carry(ctx, task, "urn:uuid:"+s.cfg.NewID(), d.row.Tag, at)
 	switch {
 	case errors.Is(err, tasks.ErrNotSent):

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/errands"
 	"github.com/stagelock/stagelock/gateway/tasks"
+	"github.com/stagelock/stagelock/store"
 	journal "github.com/stagelock/stagelock/store/errands"
 	"github.com/stagelock/stagelock/tunnel/source"
 	words "github.com/stagelock/stagelock/tunnel/sync"
@@ -410,6 +411,32 @@ func TestADeliveryThatAnotherGatewayIsAt(t *testing.T) {
 	}
 	if open, err := w.journal.Last(t.Context(), object("a"), 0, 10); err != nil || len(open) != 1 || open[0].Seq != seq || !open[0].Open {
 		t.Errorf("%+v, %v", open, err)
+	}
+}
+
+// TestAGatewayThatWakesLateSendsNothing: another one took its delivery over, and the server has a newer change since.
+func TestAGatewayThatWakesLateSendsNothing(t *testing.T) {
+	w := newWorld(t)
+	link := func() *tasks.Link { return w.link }
+	other := w.gateway("other", link, nil)
+	doc := w.document(page("UpdateDocument", "a", "theirs", 0))
+	frozen := w.gateway("gate", link, func(point string) {
+		if point != "delivery opened" {
+			return
+		}
+		w.now = w.now.Add(3 * time.Minute)
+		if _, err := other.Apply(t.Context(), object("a"), 0, "t1", source.Facts{}, strings.NewReader(doc)); err != nil {
+			t.Error(err)
+		}
+		w.Source = other
+		w.delivered("a", "newer", "t2")
+	})
+	_, err := frozen.Apply(t.Context(), object("a"), 0, "t1", source.Facts{}, strings.NewReader(doc))
+	if source.Unchanged(err) || !errors.Is(err, store.ErrStale) || !strings.Contains(err.Error(), "stood still") {
+		t.Errorf("error %v", err)
+	}
+	if got := w.kentico.tasks(); len(got) != 2 || got[1].Data.Rows[0].Columns[2].Value != "newer" || says(w.rows()) != "a:t1, a:t2" {
+		t.Errorf("%d tasks, rows %s", len(got), says(w.rows()))
 	}
 }
 

@@ -127,7 +127,12 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) source(link func() *tasks.Link) *errands.Source {
-	s, err := errands.New(errands.Config{Journal: w.journal, Blobs: w.shelf, Link: link, Owner: "gate", AtOnce: 2,
+	return w.gateway("gate", link, nil)
+}
+
+// gateway is one of those that share the store.
+func (w *world) gateway(owner string, link func() *tasks.Link, pause func(point string)) *errands.Source {
+	s, err := errands.New(errands.Config{Journal: w.journal, Blobs: w.shelf, Link: link, Owner: owner, AtOnce: 2, Pause: pause,
 		Travels: func(o words.Object) bool { return !strings.HasSuffix(string(o), "/nobody") },
 		Now:     func() time.Time { return w.now }, NewID: func() string { return "id" },
 		Names: func(_ context.Context, all []words.ServerID) (names []string) {

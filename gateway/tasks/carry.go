@@ -51,7 +51,7 @@ type Carried struct {
 }
 
 // Carry carries a task to the server, once, and returns what that says; ref is the task's in the server's log. After
-// an error that is no ErrNotSent nobody knows whether the server carried it out.
+// an error that is no ErrNotSent nobody knows whether the server carried it out. It is not sent after ctx's deadline.
 func (t *Target) Carry(ctx context.Context, task syncserver.Task, id, ref string, now time.Time) (c Carried, err error) {
 	body, err := t.request(task, id, now)
 	if err != nil {
@@ -74,6 +74,10 @@ func (t *Target) Carry(ctx context.Context, task syncserver.Task, id, ref string
 		}
 		line.Ended(answered, failed)
 	}()
+	// A process that was stopped wakes before its timers do.
+	if until, ok := ctx.Deadline(); ok && !time.Now().Before(until) {
+		return c, fmt.Errorf("%w: its time was over", ErrNotSent)
+	}
 	if err := line.Exchange.Send(t.head(line, ref, body), body); err != nil {
 		if errors.Is(err, grammar.ErrField) {
 			return c, fmt.Errorf("%w: it cannot be addressed: %w", ErrNotSent, err)
