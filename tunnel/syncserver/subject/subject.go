@@ -52,8 +52,8 @@ func Of(t syncserver.Task) (Subject, error) {
 	}
 	var err error
 	s.Object, err = sync.ParseObject(site + "/" + kind + "/" + id + suffix(t.Type))
-	if err != nil {
-		return s, refusal.New(refusal.BadData, "an object that cannot be named: %s", refusal.Brief(id))
+	if err != nil || s.Object.Kind() != kind { // a / in the name of a site would make another kind of it
+		return s, refusal.New(refusal.BadData, "an object that cannot be named: %s of %s", refusal.Brief(id), refusal.Brief(site))
 	}
 	s.Needs, s.Made = r.needs(s.Object), r.made()
 	return s, nil

@@ -167,3 +167,14 @@ func TestDeletion(t *testing.T) {
 		}
 	}
 }
+
+// TestASiteIsNotAnotherKind: what may travel is told by kind and place, so that no value of a task may change these.
+func TestASiteIsNotAnotherKind(t *testing.T) {
+	for _, name := range []string{"Shop/kentico.document/x", "Shop/kentico.media.file", "/Shop", "Shop/"} {
+		s, err := subject.Of(task("UpdateObject", "media.library", "ObjectTranslation ObjectType=cms.site CodeName="+name, "Media_Library LibraryGUID=L-1"))
+		var r *refusal.Error
+		if !errors.As(err, &r) || r.Code != refusal.BadData {
+			t.Errorf("of the site %s it is %s, %v", name, s.Object, err)
+		}
+	}
+}
