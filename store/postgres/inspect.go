@@ -8,23 +8,25 @@ import (
 
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/postgres/fitness"
+	"github.com/stagelock/stagelock/store/postgres/schema"
 )
 
 // readRights is what the role may do: in the database, in the schema if that is there, and with how many of its
-// tables that every gateway reads and writes it may not; others may have tables of their own there.
+// tables it may not what gateways do, of those that only sync asks apart; others may have tables of their own there.
 const readRights = `SELECT current_user, current_database(), has_database_privilege(current_database(), 'CREATE'),
 	n.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'USAGE'), false), coalesce(has_schema_privilege(n.oid, 'CREATE'), false),
-	(SELECT count(*) FROM pg_class c WHERE c.relnamespace = n.oid
-		AND c.relname IN ('cluster', 'members', 'repeats', 'requests', 'events', 'goose_db_version')
-		AND NOT (has_table_privilege(c.oid, 'SELECT') AND
-			(c.relname = 'goose_db_version' OR has_table_privilege(c.oid, 'INSERT'))))
-	FROM (SELECT 1) one LEFT JOIN pg_namespace n ON n.nspname = $1`
+	t.closed, t.sync
+	FROM (SELECT 1) one LEFT JOIN pg_namespace n ON n.nspname = $1
+	CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE NOT starts_with(c.relname::text, 'sync_')) closed,
+		count(*) FILTER (WHERE starts_with(c.relname::text, 'sync_')) sync FROM pg_class c WHERE c.relnamespace = n.oid
+		AND (c.relname = 'goose_db_version' OR c.relname = ANY ($2::text[])) AND NOT (has_table_privilege(c.oid, 'SELECT') AND
+			(c.relname = 'goose_db_version' OR has_table_privilege(c.oid, 'INSERT')))) t`
 
 // rights are those of the role that a gateway connects as.
 type rights struct {
 	role, database                  string
 	makes, there, uses, makesTables bool
-	closed                          int // tables
+	closed, sync                    int // tables
 }
 
 // Inspect connects and checks, and changes nothing. What is wrong with the role's rights, and with whose schema it
@@ -43,10 +45,14 @@ func Inspect(ctx context.Context, cfg Config) (Report, error) {
 
 // inspect adds what keeps a gateway from working with the schema.
 func (s *Store) inspect(ctx context.Context, r *Report) error {
+	tables, err := schema.Tables()
+	if err != nil {
+		return err
+	}
 	var has rights
-	err := s.run.Read(ctx, "rights of the role", func(ctx context.Context) error {
-		return s.run.Calls.QueryRow(ctx, readRights, s.cfg.Schema).Scan(&has.role, &has.database, &has.makes, &has.there, &has.uses,
-			&has.makesTables, &has.closed)
+	err = s.run.Read(ctx, "rights of the role", func(ctx context.Context) error {
+		return s.run.Calls.QueryRow(ctx, readRights, s.cfg.Schema, tables).Scan(&has.role, &has.database, &has.makes, &has.there,
+			&has.uses, &has.makesTables, &has.closed, &has.sync)
 	})
 	if err != nil {
 		return err
@@ -54,6 +60,9 @@ func (s *Store) inspect(ctx context.Context, r *Report) error {
 	if has.there && (!has.uses || has.closed > 0) {
 		r.Problems = append(r.Problems, s.lacking(has))
 		return nil // there is more that cannot be read
+	}
+	if has.sync > 0 { // made by a later release than those that it was given rights on
+		r.Warnings = append(r.Warnings, s.closed(has.role, fmt.Sprintf("%d tables of sync in", has.sync)))
 	}
 	plan, err := s.plan(ctx)
 	if err != nil {
@@ -92,18 +101,23 @@ func (s *Store) inspectName(ctx context.Context, plan []Migration, r *Report) er
 
 // lacking says what the role may not do, and what gives it the right.
 func (s *Store) lacking(has rights) string {
-	schema, role := s.cfg.Schema, fmt.Sprintf("%q", has.role)
+	name, role := s.cfg.Schema, fmt.Sprintf("%q", has.role)
 	switch {
 	case !has.there:
 		return fmt.Sprintf("the role %s may not make the schema %s in the database %q: CREATE SCHEMA %s AUTHORIZATION %s, "+
-			"as a role that may", role, schema, has.database, schema, role)
+			"as a role that may", role, name, has.database, name, role)
 	case !has.uses:
 		return fmt.Sprintf("the role %s may not use the schema %s: connect as its owner, or GRANT USAGE ON SCHEMA %s TO %s",
-			role, schema, schema, role)
+			role, name, name, role)
 	case has.closed > 0:
-		return fmt.Sprintf("the role %s may not read and write %d tables of the schema %s: connect as their owner, or "+
-			"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s", role, has.closed, schema, schema, role)
+		return s.closed(has.role, fmt.Sprintf("%d tables of", has.closed))
 	}
 	return fmt.Sprintf("the role %s may not make tables in the schema %s, which lacks some: have its owner run "+
-		"stagelock store migrate, or GRANT CREATE ON SCHEMA %s TO %s", role, schema, schema, role)
+		"stagelock store migrate, or GRANT CREATE ON SCHEMA %s TO %s", role, name, name, role)
+}
+
+// closed says that a role may not use some tables.
+func (s *Store) closed(role, which string) string {
+	return fmt.Sprintf("the role %q may not read and write %s the schema %s: connect as their owner, or "+
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %q", role, which, s.cfg.Schema, s.cfg.Schema, role)
 }

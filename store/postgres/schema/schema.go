@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +39,26 @@ func List() ([]Migration, error) {
 			return nil, fmt.Errorf("migration %q: %w", name, err)
 		}
 		all[i].Name = name
+	}
+	return all, nil
+}
+
+// Tables returns the names of the tables that the migrations make, in order.
+func Tables() ([]string, error) {
+	steps, err := List()
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	made := regexp.MustCompile(`(?m)^CREATE TABLE @\.([a-z_]+) \(`)
+	for _, m := range steps {
+		text, err := fs.ReadFile(migrations, m.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, found := range made.FindAllSubmatch(text, -1) {
+			all = append(all, string(found[1]))
+		}
 	}
 	return all, nil
 }
