@@ -272,6 +272,29 @@ func TestLogAndShow(t *testing.T) {
 	g.check(0, []string{"[]"}, "log", "--json")
 }
 
+// TestALogSinceATimeLeavesNothingOut: it was cut at the first change with an older time, though a clock may have been wrong
+// in between, and at the newest hundred, without a word.
+func TestALogSinceATimeLeavesNothingOut(t *testing.T) {
+	var all []exchange.Event
+	for i, age := range []time.Duration{time.Minute, 3 * time.Hour, time.Hour} { // the second one by a clock that was wrong
+		all = append(all, exchange.Event{ID: words.ID{Origin: keyA, Counter: uint64(9 - i)}, Object: object, Accepted: noon.Add(-age)})
+	}
+	g := newGate(t)
+	g.says["log"] = all
+	g.check(0, []string{keyA + "-9", keyA + "-7"}, "log", "--since", "2h")
+	if _, out, _ := g.run("log", "--since", "2h"); strings.Contains(out, keyA+"-8") {
+		t.Errorf("a change of three hours ago is listed: %s", out)
+	}
+	for want, args := range map[int][]string{100: {"log"}, 3: {"log", "--since", "2h", "--limit", "3"}} {
+		if g.run(args...); g.got["log"].Limit != want {
+			t.Errorf("%v asks for %d", args, g.got["log"].Limit)
+		}
+	}
+	if g.run("log", "--since", "2h"); g.got["log"].Limit < 1000 {
+		t.Errorf("asks for %d", g.got["log"].Limit)
+	}
+}
+
 func TestCompare(t *testing.T) {
 	g := newGate(t)
 	g.says["compare"] = exchange.Comparison{Target: "test", Same: 1}

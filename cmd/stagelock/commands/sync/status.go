@@ -2,6 +2,7 @@ package sync
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,7 +98,7 @@ func (sh shell) logCommand() *cli.Command {
 			&cli.StringFlag{Name: "object", Usage: "only changes of an `OBJECT`, site/kind/id"},
 			&cli.StringFlag{Name: "state", Usage: "only changes with a delivery in that `STATE`: pending, waiting, done, dead, dropped"},
 			&cli.StringFlag{Name: "since", Usage: "only what was accepted from this time on, in UTC: 2024-03-01T12:00, or 2h or 7d ago"},
-			&cli.IntFlag{Name: "limit", Value: 100, Usage: "how many"}),
+			&cli.IntFlag{Name: "limit", Value: 100, Usage: "how many, up to 1,000, which is what --since takes if it is left out"}),
 		Action: func(c *cli.Context) error {
 			if _, err := flags.Operands(c); err != nil {
 				return err
@@ -106,19 +107,20 @@ func (sh shell) logCommand() *cli.Command {
 			if err != nil {
 				return flags.Misused(c, "--since: %v", err)
 			}
+			limit := c.Int("limit")
+			if !since.IsZero() && !c.IsSet("limit") {
+				limit = math.MaxInt32 // as many as the gateway lists: what is asked for may be behind the first hundred
+			}
 			all, err := ask[[]exchange.Event](
 				sh,
 				c,
 				"log",
-				exchange.Order{Object: c.String("object"), State: c.String("state"), Limit: c.Int("limit")},
+				exchange.Order{Object: c.String("object"), State: c.String("state"), Limit: limit},
 			)
 			if err != nil {
 				return err
 			}
-			if i := slices.IndexFunc(all, func(e exchange.Event) bool { return e.Accepted.Before(since) }); i >= 0 {
-				all = all[:i] // the rest is older
-			}
-			return sh.showLog(all)
+			return sh.showLog(slices.DeleteFunc(all, func(e exchange.Event) bool { return e.Accepted.Before(since) }))
 		},
 	}
 }
