@@ -112,18 +112,43 @@ const ending = ".part"
 
 func (f *Folder) part(d sync.Digest) string { return f.path(d) + ending }
 
-// Part implements exchange.Blobs.
-func (f *Folder) Part(_ context.Context, d sync.Digest) (int64, error) {
-	for _, path := range []string{f.path(d), f.part(d)} {
-		info, err := os.Stat(path)
-		if err == nil {
-			return info.Size(), nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return 0, err
-		}
+// Part implements exchange.Blobs. A process that died before it gave a whole file its name leaves one of which nothing
+// is sent any more: it gets its name here.
+func (f *Folder) Part(ctx context.Context, d sync.Digest) (int64, error) {
+	if n, err := sizeOf(f.path(d)); n >= 0 || err != nil {
+		return max(0, n), err
 	}
-	return 0, nil
+	n, err := sizeOf(f.part(d))
+	done, ok := f.alone(d)
+	if !ok || n < 0 || err != nil {
+		if ok {
+			done()
+		}
+		return max(0, n), err
+	}
+	defer done()
+	switch whole, err := f.isWhole(ctx, d); {
+	case errors.Is(err, fs.ErrNotExist): // it was completed, or removed, since
+		n, err := sizeOf(f.path(d))
+		return max(0, n), err
+	case err != nil:
+		return 0, err
+	case whole:
+		return n, f.adopt(f.part(d), d)
+	}
+	return n, nil
+}
+
+// sizeOf is how large a file is, -1 if there is none.
+func sizeOf(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return -1, nil
+	}
+	if err != nil {
+		return -1, err
+	}
+	return info.Size(), nil
 }
 
 // alone lets one writer at a time add to a content.
@@ -162,7 +187,7 @@ func (f *Folder) Continue(ctx context.Context, d sync.Digest, from, size int64, 
 	if err = errors.Join(err, file.Close()); err != nil || at < size {
 		return false, err
 	}
-	return true, f.complete(d)
+	return true, f.complete(ctx, d)
 }
 
 func (f *Folder) grow(file *os.File, from, size int64, r io.Reader) (int64, error) {
@@ -178,20 +203,25 @@ func (f *Folder) grow(file *os.File, from, size int64, r io.Reader) (int64, erro
 }
 
 // complete holds a whole file against its digest.
-func (f *Folder) complete(d sync.Digest) error {
-	file, err := os.Open(f.part(d))
-	if err != nil {
+func (f *Folder) complete(ctx context.Context, d sync.Digest) error {
+	switch whole, err := f.isWhole(ctx, d); {
+	case err != nil:
 		return err
-	}
-	sum := sha256.New()
-	_, err = io.Copy(sum, bufio.NewReaderSize(file, 1<<18))
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	if !equal(sum, d) {
+	case !whole:
 		return errors.Join(exchange.ErrDigest, os.Remove(f.part(d)))
 	}
 	return f.adopt(f.part(d), d)
+}
+
+// isWhole reports whether what has come of a content is all of it.
+func (f *Folder) isWhole(ctx context.Context, d sync.Digest) (bool, error) {
+	file, err := os.Open(f.part(d))
+	if err != nil {
+		return false, err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, reader{ctx, bufio.NewReaderSize(file, 1<<18)})
+	return equal(sum, d), errors.Join(err, file.Close())
 }
 
 func equal(sum hash.Hash, d sync.Digest) bool { return sync.Digest(sum.Sum(nil)) == d }

@@ -174,3 +174,31 @@ func (w waiting) Read([]byte) (int, error) {
 	<-w.hold
 	return 0, io.EOF
 }
+
+// TestAWholePartOfAProcessThatDiedIsAdopted: its sender is told that all of it has come, sends nothing, and the change
+// waited for a content that nobody had.
+func TestAWholePartOfAProcessThatDiedIsAdopted(t *testing.T) {
+	f, dir := folder(t)
+	content := bytes.Repeat([]byte("0123456789"), 1000)
+	d, size := sync.DigestOf(content), int64(len(content))
+	_, err := f.Continue(t.Context(), d, 0, size, io.MultiReader(bytes.NewReader(content[:size-1]), broken{}))
+	if err == nil {
+		t.Fatal("it did not break off")
+	}
+	if n, err := f.Part(t.Context(), d); err != nil || n != size-1 {
+		t.Errorf("part %d, %v", n, err)
+	}
+	part := filepath.Join(dir, d.String()[:2], d.String()+".part")
+	must(t, os.WriteFile(part, content, 0o600)) // the process died before the file got its name
+	f, err = blobs.Open(dir)
+	must(t, err)
+	if n, err := f.Part(t.Context(), d); err != nil || n != size {
+		t.Errorf("part %d, %v", n, err)
+	}
+	if got := read(t, f, d); got != string(content) {
+		t.Errorf("%d bytes open", len(got))
+	}
+	if _, err := os.Stat(part); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the part is still there: %v", err)
+	}
+}
