@@ -35,10 +35,21 @@ func TestStoreCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	weak := filepath.Join(dir, "weak.yaml")
-	text = strings.Replace(text, db.URL(), db.URL()+"&options=-crole%3Dpg_monitor", 1)
+	weakURL := db.URL() + "&options=-crole%3Dpg_monitor"
+	text = strings.Replace(text, db.URL(), weakURL, 1)
 	if err := os.WriteFile(weak, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	variant := func(name, url string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(strings.Replace(text, weakURL, url, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	standby := variant("standby.yaml", db.URL()+"&options=-cdefault_transaction_read_only%3Don")
+	away := variant("away.yaml", "postgres:///postgres?host=/nowhere&user=postgres")
+	nobody := variant("nobody.yaml", strings.Replace(db.URL(), "user=postgres", "user=nobody", 1))
 	for _, tt := range []struct {
 		args string
 		code int
@@ -55,6 +66,12 @@ func TestStoreCommands(t *testing.T) {
 		{"store check --config " + weak, 1, `role "pg_monitor" may not use the schema`},
 		{"validate --config " + weak, 1, `role "pg_monitor" may not use the schema`},
 		{"store check --set store=embedded", 1, "store is embedded"},
+		{"store migrate --config " + standby, 69, "point cluster.postgres.url at the primary"},
+		{"store check --config " + away, 69, "start the database server"},
+		{"store migrate --config " + away, 69, "start the database server"},
+		{"store migrate --plan --config " + away, 69, "start the database server"},
+		{"cluster status --config " + away, 69, "start the database server"},
+		{"store check --config " + nobody, 65, "make the role"},
 		{"store check --set cluster.postgres.url.value=postgres:///x?host=/nowhere", 1, "cluster.postgres.url"},
 	} {
 		args := append([]string{"stagelock"}, strings.Fields(tt.args)...)
@@ -64,7 +81,7 @@ func TestStoreCommands(t *testing.T) {
 		var out strings.Builder
 		sh := &term.Shell{In: strings.NewReader(""), Out: &out, Err: &out, Now: time.Now}
 		code := commands.Run(t.Context(), sh, args)
-		if (code != 0) != (tt.code != 0) || !strings.Contains(out.String(), tt.want) {
+		if (code != 0) != (tt.code != 0) || tt.code > 1 && code != tt.code || !strings.Contains(out.String(), tt.want) {
 			t.Errorf("%s: code %d, %q, want %q", tt.args, code, out.String(), tt.want)
 		}
 	}

@@ -74,6 +74,13 @@ func (s *Store) inspect(ctx context.Context, r *Report) error {
 		}
 		return nil
 	}
+	newer, err := s.newer(ctx)
+	if err != nil {
+		return err
+	}
+	if newer != nil && newer.Works() {
+		r.Warnings = append(r.Warnings, newer.Error()+": upgrade this gateway when the others are")
+	}
 	return s.inspectName(ctx, plan, r)
 }
 

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -155,5 +156,44 @@ func TestAnAddressThatNobodyAnswersOn(t *testing.T) {
 	if text := err.Error(); strings.ContainsAny(text, "\n\t") || strings.Count(text, "/nowhere/") != 2 ||
 		!strings.Contains(text, "; /neither/") || !strings.Contains(text, "no such file") {
 		t.Errorf("%q", text)
+	}
+}
+
+// TestMigrateSaysUpToDateOnlyWhenItIs: it said so of a schema that a later release made, and of a server that takes no
+// writes.
+func TestMigrateSaysUpToDateOnlyWhenItIs(t *testing.T) {
+	db, ctx := own(t), t.Context()
+	cfg := postgres.Config{URL: db.URL(), Cluster: "live"}
+	done, err := postgres.Migrate(ctx, cfg)
+	must(t, err)
+	last := done[len(done)-1].Version
+	for _, tt := range []struct {
+		name, before string
+		newer, works bool
+	}{
+		{"its own", "", false, false},
+		{"its own, begun with", "INSERT INTO stagelock.cluster (name, lowest) VALUES ('live', 1)", false, false},
+		{"a later one that works with this", "INSERT INTO stagelock.goose_db_version (version_id, is_applied) VALUES (900, true)", true, true},
+		{"a later one that does not", "UPDATE stagelock.cluster SET lowest = 900", true, false},
+	} {
+		if tt.before != "" {
+			exec(t, db.URL(), tt.before)
+		}
+		_, err := postgres.Migrate(ctx, cfg)
+		var newer *postgres.NewerError
+		if errors.As(err, &newer) != tt.newer || !tt.newer && err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if newer != nil && (newer.Works() != tt.works || newer.Has != 900 || newer.Knows != last) {
+			t.Errorf("%s: %+v, works %t", tt.name, newer, newer.Works())
+		}
+		r, err := postgres.Inspect(ctx, cfg)
+		if err != nil || (len(r.Warnings) > 0) != tt.works || (len(r.Problems) > 0) != (tt.newer && !tt.works) {
+			t.Errorf("%s: a check says %q, %q, %v", tt.name, r.Problems, r.Warnings, err)
+		}
+	}
+	exec(t, db.URL(), "ALTER DATABASE postgres SET default_transaction_read_only = on")
+	if _, err := postgres.Migrate(ctx, cfg); !errors.Is(err, postgres.ErrReadOnly) {
+		t.Errorf("a server that is read-only: %v", err)
 	}
 }

@@ -16,6 +16,9 @@ import (
 // Migration is one step of the schema.
 type Migration = schema.Migration
 
+// Unreachable reports whether err says that no server was reached.
+func Unreachable(err error) bool { return sqlstate.Unreachable(err) }
+
 const (
 	// keepName writes the name of the cluster, once.
 	keepName = `INSERT INTO @.cluster (name, lowest) VALUES ($1, 1) ON CONFLICT DO NOTHING`
@@ -161,12 +164,36 @@ func Plan(ctx context.Context, cfg Config) ([]Migration, error) {
 	return plan, errors.Join(err, s.Close())
 }
 
-// Migrate connects and applies what is missing, and returns what it applied.
+// ErrReadOnly is what Migrate returns of a server that takes no writes: a standby, or one that is read-only.
+var ErrReadOnly = errors.New("the database server is a standby or read-only: nothing can be changed there")
+
+// Migrate connects and applies what is missing, and returns what it applied. It returns ErrReadOnly of a server that
+// takes no writes, also if nothing is missing, and a NewerError of a schema that a later release made.
 func Migrate(ctx context.Context, cfg Config) ([]Migration, error) {
 	s, err := connect(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.migrate(ctx)
+	done, err := s.bring(ctx)
 	return done, errors.Join(err, s.Close())
+}
+
+// bring brings the schema up to date, and says what keeps it from that.
+func (s *Store) bring(ctx context.Context) ([]Migration, error) {
+	report, err := fitness.Of(ctx, s.ask)
+	if err != nil {
+		return nil, err
+	}
+	if report.TakesNoWrites() {
+		return nil, ErrReadOnly
+	}
+	done, err := s.migrate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	newer, err := s.newer(ctx)
+	if newer != nil {
+		err = newer
+	}
+	return done, err
 }

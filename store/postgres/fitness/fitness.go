@@ -92,6 +92,9 @@ func roundTrip(ctx context.Context, ask Ask) (best, offset time.Duration, err er
 	return best, offset, nil
 }
 
+// TakesNoWrites reports whether the server is a standby, or read-only.
+func (r Report) TakesNoWrites() bool { return r.Standby || r.ReadOnly == "on" }
+
 // Refusal is why a gateway does not start on such a server; nil if it may.
 func (r Report) Refusal() error {
 	var errs []error
@@ -114,7 +117,7 @@ var rules = []struct {
 	{"fsync is off, so a power cut destroys the database: set it to on", false,
 		func(r Report) bool { return r.Fsync == "off" }},
 	{"the database is read-only: point the URL at the primary", false,
-		func(r Report) bool { return r.Standby || r.ReadOnly == "on" }},
+		Report.TakesNoWrites},
 	{"the server has standbys and none is synchronous: a fail-over can lose calls that were carried out; " +
 		"set synchronous_standby_names", true,
 		func(r Report) bool { return r.Standbys > 0 && r.Synchronous == 0 }},

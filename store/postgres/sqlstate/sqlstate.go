@@ -83,6 +83,16 @@ func Away(err error) bool {
 // replaced.
 func ReadOnly(err error) bool { return Code(err) == readOnly }
 
+// Unreachable reports whether err says that no server was reached: none answers, it goes down or comes up. One
+// that answered and let nobody in, or that takes no writes, was reached.
+func Unreachable(err error) bool {
+	switch Code(err) {
+	case noSuchDatabase, noSuchRole, wrongPassword, tooMany, readOnly:
+		return false
+	}
+	return Away(err)
+}
+
 // cures has what to do about a code.
 var cures = map[string]string{
 	statementExists: "a pooler in transaction mode is in front: set cluster.postgres.pooler: true",

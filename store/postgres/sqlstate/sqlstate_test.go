@@ -79,3 +79,28 @@ func TestTranslate(t *testing.T) {
 		t.Errorf("nil became %v", err)
 	}
 }
+
+// TestWhoWasNotReached: a server that answered, and let nobody in, is there.
+func TestWhoWasNotReached(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"nothing", nil, false},
+		{"no answer in time", context.DeadlineExceeded, true},
+		{"a connection that broke", &net.OpError{Op: "dial", Err: errors.New("refused")}, true},
+		{"a server that comes up", server("57P03"), true},
+		{"no such database", server("3D000"), false},
+		{"no such role", server("28000"), false},
+		{"a wrong password", server("28P01"), false},
+		{"a standby", server("25006"), false},
+		{"too many connections", server("53300"), false},
+		{"a statement that nobody understands", server("42601"), false},
+		{"who asks has gone", context.Canceled, false},
+	} {
+		if got := sqlstate.Unreachable(tt.err); got != tt.want {
+			t.Errorf("%s: %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}

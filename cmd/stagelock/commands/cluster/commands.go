@@ -89,7 +89,7 @@ func (sh shell) status(c *cli.Context) error {
 	defer func() { _ = db.Close() }() // it was only read
 	s, err := cluster.Read(c.Context, db)
 	if err != nil {
-		return &term.DataError{Msg: "the gateways cannot be read from the database: " + err.Error(), Cure: "see stagelock store check"}
+		return flags.Database(err, "the gateways cannot be read from the database: "+err.Error(), "see stagelock store check")
 	}
 	return sh.showStatus(s)
 }

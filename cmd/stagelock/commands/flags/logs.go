@@ -64,10 +64,18 @@ func OpenShared(ctx context.Context, cfg *conf.Config) (*postgres.Store, error) 
 	pc.Manual, pc.Patience = true, 0
 	db, err := postgres.Open(ctx, pc)
 	if err != nil {
-		return nil, &term.DataError{Msg: "the database that the gateways share cannot be read: " + err.Error(),
-			Cure: "see stagelock store check"}
+		return nil, Database(err, "the database that the gateways share cannot be read: "+err.Error(), "see stagelock store check")
 	}
 	return db, nil
+}
+
+// Database is the error of a command that needs the database: a server that cannot be reached is told apart from one
+// whose data, schema or rights are wrong, for which cure is what to do.
+func Database(err error, msg, cure string) error {
+	if postgres.Unreachable(err) {
+		return &term.UnavailableError{Msg: msg, Cure: "start the database server, or correct cluster.postgres.url"}
+	}
+	return &term.DataError{Msg: msg, Cure: cure}
 }
 
 // Close closes what OpenLogs opened.

@@ -36,13 +36,13 @@ func TestStepsOfASchema(t *testing.T) {
 		{"two", two, false, "1  first   applied\n2  second  missing\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := shown(t, tt.json, func(sh shell) error { return sh.showSteps(tt.steps) }); got != tt.want {
+			if got := shown(t, tt.json, func(sh shell) error { return sh.showSteps(tt.steps, "The schema is up to date.") }); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
 	var all []postgres.Migration
-	if out := shown(t, true, func(sh shell) error { return sh.showSteps(two) }); json.Unmarshal([]byte(out), &all) != nil || len(all) != 2 || all[1].Applied {
+	if out := shown(t, true, func(sh shell) error { return sh.showSteps(two, "") }); json.Unmarshal([]byte(out), &all) != nil || len(all) != 2 || all[1].Applied {
 		t.Errorf("for a script: %s", out)
 	}
 }

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,13 +68,13 @@ func (sh shell) storeCheck(c *cli.Context) error {
 	}
 	r := storeReport{}
 	if r.Report, err = postgres.Inspect(c.Context, cfg); err != nil {
-		return &term.DataError{Msg: err.Error(), Cure: "start the server, or correct cluster.postgres.url"}
+		return flags.Database(err, err.Error(), "correct cluster.postgres.url")
 	}
 	switch r.Migrations, err = postgres.Plan(c.Context, cfg); {
 	case err != nil && len(r.Problems) > 0:
 		r.Migrations, r.unread = nil, true // the problems say why
 	case err != nil:
-		return &term.DataError{Msg: err.Error(), Cure: "give the role rights on the schema " + cfg.Schema}
+		return flags.Database(err, err.Error(), "give the role rights on the schema "+cfg.Schema)
 	}
 	r.OK = len(r.Problems) == 0
 	if err := sh.showStore(r); err != nil {
@@ -133,13 +134,30 @@ func (sh shell) storeMigrate(c *cli.Context) error {
 		do = postgres.Plan
 	}
 	steps, err := do(c.Context, cfg)
-	if err != nil {
-		return &term.DataError{Msg: err.Error(), Cure: "see stagelock store check; the role needs the right to create tables"}
+	var newer *postgres.NewerError
+	if errors.As(err, &newer) && newer.Works() {
+		return sh.showSteps(steps, "Nothing to apply: "+newer.Error()+". Upgrade this gateway when the others are.")
 	}
-	return sh.showSteps(steps)
+	if err != nil {
+		return notMigrated(err)
+	}
+	return sh.showSteps(steps, "The schema is up to date.")
 }
 
-func (sh shell) showSteps(steps []postgres.Migration) error {
+// notMigrated says why the schema was not brought up to date.
+func notMigrated(err error) error {
+	var newer *postgres.NewerError
+	switch {
+	case errors.As(err, &newer):
+		return &term.DataError{Msg: err.Error(), Cure: "upgrade this gateway to the release of the others; nothing was changed"}
+	case errors.Is(err, postgres.ErrReadOnly):
+		return &term.UnavailableError{Msg: err.Error(), Cure: "point cluster.postgres.url at the primary"}
+	}
+	return flags.Database(err, err.Error(), "see stagelock store check; the role needs the right to create tables")
+}
+
+// showSteps prints steps, or none if there are none.
+func (sh shell) showSteps(steps []postgres.Migration, none string) error {
 	if sh.JSON {
 		if steps == nil {
 			steps = []postgres.Migration{}
@@ -147,7 +165,7 @@ func (sh shell) showSteps(steps []postgres.Migration) error {
 		return sh.Print(steps)
 	}
 	if len(steps) == 0 {
-		return sh.Printf("The schema is up to date.\n")
+		return sh.Printf("%s\n", none)
 	}
 	var rows [][]string
 	for _, m := range steps {
