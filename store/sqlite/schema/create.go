@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"os"
@@ -55,7 +56,7 @@ func create(ctx context.Context, path string, migrations fs.FS) (err error) {
 // write carries the migrations out on the file at path. The mode comes last: in it SQLite keeps commits in a second
 // file, and whoever opens the first alone misses them.
 func write(ctx context.Context, path string, migrations fs.FS) error {
-	db, err := migrated(ctx, path, draftPragmas, migrations)
+	db, err := opened(path, draftPragmas, func(db *sql.DB) error { return migrate(ctx, db, migrations) })
 	if err != nil {
 		return err
 	}

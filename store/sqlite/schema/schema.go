@@ -38,21 +38,22 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error) {
 		if err := create(ctx, path, migrations); err != nil {
 			return nil, err
 		}
+		return opened(path, pragmas, (*sql.DB).Ping)
 	}
 	if err := touch(path, 0); err != nil { // before SQLite would with wider rights
 		return nil, err
 	}
-	return migrated(ctx, path, pragmas, migrations)
+	return opened(path, pragmas, func(db *sql.DB) error { return migrate(ctx, db, migrations) })
 }
 
-// migrated opens the file at path, which is absolute, with what holds for its connections.
-func migrated(ctx context.Context, path string, pragmas []string, migrations fs.FS) (*sql.DB, error) {
+// opened opens the file at path, which is absolute, with what holds for its connections, and does first with it.
+func opened(path string, pragmas []string, first func(db *sql.DB) error) (*sql.DB, error) {
 	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, db, migrations); err != nil {
+	if err := first(db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
