@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"cmd/stagelock/commands": {
 		"cmd/stagelock/commands/audit", "cmd/stagelock/commands/cluster",
 		"cmd/stagelock/commands/doctor", "cmd/stagelock/commands/engine",
-		"cmd/stagelock/commands/flags", "cmd/stagelock/commands/operate",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/commands/line", "cmd/stagelock/commands/operate",
 		"cmd/stagelock/commands/publish", "cmd/stagelock/commands/sync", "cmd/stagelock/demo",
 		"cmd/stagelock/term", "conf/settings/suggest",
 	},
@@ -66,6 +66,7 @@ var mayImport = map[string][]string{
 		"gateway/audit/chain", "gateway/audit/merge", "gateway/audit/proof", "gateway/cluster", "gateway/node",
 		"gateway/node/plan", "policy", "policy/secret", "store", "store/files", "store/postgres",
 	},
+	"cmd/stagelock/commands/line": {},
 	"cmd/stagelock/commands/operate": {
 		"cmd/stagelock/commands/flags", "cmd/stagelock/commands/operate/supervisor", "cmd/stagelock/term", "conf", "gateway/backup", "gateway/admin", "gateway/certs", "gateway/certs/trust",
 		"gateway/cluster", "gateway/node", "gateway/node/lines", "gateway/node/trial", "gateway/status", "policy", "policy/calls",

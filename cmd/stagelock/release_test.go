@@ -65,3 +65,25 @@ func TestReleaseLeavesOutWhatNothingUses(t *testing.T) {
 		}
 	}
 }
+
+// What looks methods up by a name that it was given keeps all methods of all types in a program, 3 MB of a release: the
+// help of the command line's library does, by text/template. This test is linked with all that a release is.
+func TestNothingLooksMethodsUpByName(t *testing.T) {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		room, name string
+		linked     bool
+	}{{"github.com/stagelock/stagelock/cmd/stagelock/commands/line", "Run", true}, {"text/template", "(*state).evalField", false}} {
+		function := strings.Join([]string{tt.room, tt.name}, ".") // put together here, so that this text is not what is found
+		if got := bytes.Contains(program, []byte(function+"\x00")); got != tt.linked {
+			t.Errorf("%s is linked: %t, want %t", function, got, tt.linked)
+		}
+	}
+}

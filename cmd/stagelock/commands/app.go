@@ -13,6 +13,7 @@ import (
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/doctor"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/engine"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/line"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/operate"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/publish"
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/sync"
@@ -45,7 +46,7 @@ func carryOut(ctx context.Context, a *cli.App, args []string) error {
 			return err
 		}
 	}
-	return a.RunContext(ctx, args)
+	return line.Run(ctx, a, args)
 }
 
 // app is the whole command line.

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/line"
 )
 
 //go:embed completion
@@ -42,11 +43,7 @@ func (sh shell) showCompletion(c *cli.Context) error {
 		return flags.Misused(c, "there is no completion for %q, only for bash, zsh, fish and powershell", args[0])
 	}
 	if file == "" {
-		text, err := c.App.ToFishCompletion()
-		if err != nil {
-			return err
-		}
-		return sh.Printf("%s\n%s\n", strings.TrimSpace(text), fishOperands)
+		return sh.Printf("%s\n%s\n", strings.TrimSpace(line.Fish(c.App)), fishOperands)
 	}
 	b, err := completionScripts.ReadFile("completion/" + file)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/stagelock/stagelock/cmd/stagelock/commands/flags"
+	"github.com/stagelock/stagelock/cmd/stagelock/commands/line"
 	"github.com/stagelock/stagelock/cmd/stagelock/term"
 	"github.com/stagelock/stagelock/conf/settings/suggest"
 )
@@ -53,10 +54,7 @@ func unknown(app *cli.App, path []string, word string) error {
 
 func unknownCommand(c *cli.Context) error {
 	if !c.Args().Present() {
-		if len(c.Lineage()) > 2 { // a group
-			return cli.ShowSubcommandHelp(c)
-		}
-		return cli.ShowAppHelp(c)
+		return line.Help(c)
 	}
 	return unknown(c.App, pathOf(c), c.Args().First())
 }
