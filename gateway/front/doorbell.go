@@ -64,14 +64,30 @@ func (d *Doorbell) Close() error {
 // Ring connects to the listener and returns nil if that is accepted, or if there is nothing to be said: it is
 // closed, or no connection can be made from here. It returns ctx's error if nobody accepts.
 func (d *Doorbell) Ring(ctx context.Context) error {
-	at := addrOf(d.Addr())
-	if at.Addr().IsUnspecified() {
-		own := netip.IPv6Loopback()
-		if at.Addr().Is4() {
-			own = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	for _, at := range d.doors() {
+		if connected, err := d.ringAt(ctx, at); connected || err != nil {
+			return err
 		}
-		at = netip.AddrPortFrom(own, at.Port())
 	}
+	return nil
+}
+
+// doors are the addresses at which the listener may be reached from here. One of all addresses of IPv6 is one of those
+// of IPv4 too, and the only way to it on a machine without IPv6.
+func (d *Doorbell) doors() []netip.AddrPort {
+	at := addrOf(d.Addr())
+	v4 := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
+	switch {
+	case !at.Addr().IsUnspecified():
+		return []netip.AddrPort{at}
+	case at.Addr().Is4():
+		return []netip.AddrPort{v4}
+	}
+	return []netip.AddrPort{netip.AddrPortFrom(netip.IPv6Loopback(), at.Port()), v4}
+}
+
+// ringAt is Ring at one address, and reports whether a connection was made.
+func (d *Doorbell) ringAt(ctx context.Context, at netip.AddrPort) (connected bool, err error) {
 	heard := make(chan struct{})
 	var from netip.AddrPort
 	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error { // known before the other side sees it
@@ -92,18 +108,18 @@ func (d *Doorbell) Ring(ctx context.Context) error {
 	}()
 	if err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil { // the queue is full
-			return errors.Join(ctx.Err(), err)
+			return false, errors.Join(ctx.Err(), err)
 		}
-		return nil
+		return false, nil
 	}
 	defer c.Close()
 	select {
 	case <-heard:
-		return nil
+		return true, nil
 	case <-d.closed:
-		return nil
+		return true, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return true, ctx.Err()
 	}
 }
 

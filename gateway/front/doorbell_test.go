@@ -76,6 +76,54 @@ func TestBellIsHeard(t *testing.T) {
 	}
 }
 
+// everywhere says of a listener that it is one of all addresses of IPv6.
+type everywhere struct{ net.Listener }
+
+func (e everywhere) Addr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv6unspecified, Port: e.Listener.Addr().(*net.TCPAddr).Port}
+}
+
+// TestBellOnAMachineWithoutIPv6: a listener of [::] takes IPv4 too, and the bell was never rung where there is no ::1.
+func TestBellOnAMachineWithoutIPv6(t *testing.T) {
+	l := aloneOnItsPort(t)
+	d := front.NewDoorbell(everywhere{l})
+	t.Cleanup(func() { d.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // in which its connection is made
+	defer cancel()
+	if err := d.Ring(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("nobody accepts: %v", err)
+	}
+	acceptedBy(d)
+	ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := d.Ring(ctx); err != nil {
+		t.Errorf("it is accepted: %v", err)
+	}
+}
+
+// aloneOnItsPort listens on IPv4 only, and has nobody listen on that port of ::1 meanwhile.
+func aloneOnItsPort(t *testing.T) net.Listener {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return l // there is no IPv6
+		}
+		t.Cleanup(func() { _ = syscall.Close(fd) })
+		at := &syscall.SockaddrInet6{Port: l.Addr().(*net.TCPAddr).Port, Addr: [16]byte{15: 1}}
+		if err := syscall.Bind(fd, at); err == nil || errors.Is(err, syscall.EADDRNOTAVAIL) {
+			return l // bound and not listening: who connects is refused
+		}
+		l.Close()
+	}
+	t.Fatal("no port is free")
+	return nil
+}
+
 // TestBellOfALoopThatHangs: nobody accepts, so the ring comes back with the end of the patience.
 func TestBellOfALoopThatHangs(t *testing.T) {
 	d := bell(t, "127.0.0.1:0")
