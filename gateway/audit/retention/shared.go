@@ -45,6 +45,7 @@ type Moved struct {
 	First store.Seq `json:"first"`
 	Last  store.Seq `json:"last"`
 	Bytes int64     `json:"bytes"`
+	freed int64     // in the database, where the last record that was moved stays
 }
 
 // ArchivedShared is what ArchiveShared moved.
@@ -203,17 +204,23 @@ func (a *sharedArchiver) log(ctx context.Context, l witness.LogReport) error {
 	if l.First >= end.Size { // nothing is before the record of the anchor
 		return nil
 	}
-	_, err = a.cfg.Logs.Cut(ctx, l.Log, end.Size)
-	a.done.Kept -= moved.Bytes
+	if _, err = a.cfg.Logs.Cut(ctx, l.Log, end.Size); err == nil {
+		a.done.Kept -= moved.freed
+	}
 	return err
 }
 
 var errEnough = errors.New("enough")
 
-// end returns up to where a log is due, which is where it was archived already if nothing is.
+// end returns up to where a log is due, which is where it was archived already if nothing is. A run that was
+// interrupted may have left records before that.
 func (a *sharedArchiver) end(ctx context.Context, l witness.LogReport, old chain.Checkpoint) (chain.Checkpoint, Moved, error) {
-	end, moved := old, Moved{Log: l.Log, First: old.Size + 1}
-	err := a.cfg.Logs.Log(l.Log).Read(ctx, old.Size+1, func(r store.Record) error {
+	end, moved, last := old, Moved{Log: l.Log, First: old.Size + 1}, int64(0)
+	err := a.cfg.Logs.Log(l.Log).Read(ctx, 1, func(r store.Record) error {
+		if r.Seq <= old.Size {
+			moved.freed, last = moved.freed+last, int64(len(r.Body))
+			return nil
+		}
 		at, err := timeOf(r)
 		if err != nil {
 			return err
@@ -224,6 +231,7 @@ func (a *sharedArchiver) end(ctx context.Context, l witness.LogReport, old chain
 		line, err := chain.Split(r.Body)
 		end = chain.Checkpoint{Size: r.Seq, Head: line.Hash, Node: l.Log, At: a.cfg.Now()}
 		moved.Last, moved.Bytes = r.Seq, moved.Bytes+int64(len(r.Body))
+		moved.freed, last = moved.freed+last, int64(len(r.Body))
 		return err
 	})
 	if errors.Is(err, errEnough) {

@@ -266,6 +266,9 @@ func TestArchiveShared(t *testing.T) {
 		if was := notes - s.count("checkpoints"); was != done.Notes {
 			t.Errorf("round %d: %d notes are gone, %d were moved", round, was, done.Notes)
 		}
+		if kept := s.kept(); done.Kept != kept {
+			t.Errorf("round %d: %d bytes are said to stay, %d do", round, done.Kept, kept)
+		}
 		if bad := s.bad(a, b); bad != "" {
 			t.Errorf("round %d: what stays: %s", round, bad)
 		}
@@ -422,6 +425,18 @@ func TestWhatIsTakenAwayIsNotTakenForArchived(t *testing.T) {
 	}
 }
 
+// kept is how many bytes of records are in the database.
+func (s *shop) kept() (n int64) {
+	s.t.Helper()
+	for _, g := range s.gates {
+		audittest.Must(s.t, s.db.Logs().Log(g.name).Read(s.t.Context(), 1, func(r store.Record) error {
+			n += int64(len(r.Body))
+			return nil
+		}))
+	}
+	return n
+}
+
 // A run that ends at any step leaves all good, and the next one takes it up.
 func TestArchiveSharedThatWasInterrupted(t *testing.T) {
 	broken := errors.New("broken")
@@ -448,8 +463,12 @@ func TestArchiveSharedThatWasInterrupted(t *testing.T) {
 			if bad := s.bad(a, b); bad != "" {
 				t.Errorf("what it left: %s", bad)
 			}
-			if _, err := s.archive(b, s.now.Add(-2*time.Hour), 0); err != nil {
+			done, err := s.archive(b, s.now.Add(-2*time.Hour), 0)
+			if err != nil {
 				t.Fatal(err)
+			}
+			if kept := s.kept(); done.Kept != kept { // it counted what the run before had moved and not forgotten
+				t.Errorf("%d bytes are said to stay, %d do", done.Kept, kept)
 			}
 			if bad := s.bad(a, b); bad != "" {
 				t.Errorf("after the next one: %s", bad)
