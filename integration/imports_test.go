@@ -79,7 +79,7 @@ var mayImport = map[string][]string{
 		"tunnel/publisher", "tunnel/publisher/failure",
 	},
 	"cmd/stagelock/commands/sync": {
-		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "gateway/audit/chain",
+		"cmd/stagelock/commands/flags", "cmd/stagelock/term", "conf/settings/suggest", "gateway/audit/chain",
 		"gateway/exchange", "gateway/node", "policy/topology", "tunnel/sync",
 	},
 	"cmd/stagelock/demo": {

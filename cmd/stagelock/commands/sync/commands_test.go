@@ -79,6 +79,16 @@ func (g *gate) run(args ...string) (code int, out, errs string) {
 	return code, o.String(), e.String()
 }
 
+// complete asks what may follow stagelock sync status, as a shell does.
+func (g *gate) complete() (code int, out, errs string) {
+	g.t.Helper()
+	var o, e bytes.Buffer
+	sh := &term.Shell{In: strings.NewReader(""), Out: &o, Err: &e, Now: func() time.Time { return noon }, Version: "1"}
+	code = commands.Run(g.t.Context(), sh,
+		[]string{"stagelock", "sync", "status", "--socket", g.socket, "--generate-bash-completion"})
+	return code, o.String(), e.String()
+}
+
 // check runs a command that must end with that code and say all of these.
 func (g *gate) check(code int, says []string, args ...string) {
 	g.t.Helper()
@@ -166,7 +176,7 @@ func TestOrders(t *testing.T) {
 		{"resolve without a way", []string{"resolve", object}, "", exchange.Order{}, "say one of --take, --both and --content"},
 		{"resolve in two ways", []string{"resolve", "--both", "--take", "test", object}, "", exchange.Order{}, "say one of --take, --both and --content"},
 		{"a content that is not there", []string{"resolve", "--content", "/nowhere/x", object}, "", exchange.Order{}, "name a file that is there"},
-		{"status of something", []string{"status", "test"}, "", exchange.Order{}, "status"},
+		{"status of two", []string{"status", "test", "live"}, "", exchange.Order{}, "does not know what to do with"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newGate(t)

@@ -18,13 +18,19 @@ import (
 func (sh shell) statusCommand() *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "print every target with its backlog, and what is to be decided: exit 1 if somebody should look",
-		Flags: flags.Running(), Action: sh.status,
+		ArgsUsage: "[TARGET]", Flags: flags.Running(), Action: sh.status, BashComplete: sh.completeTarget,
+		Description: "With the name or the key of a target only that one is printed, and nothing of what is to be decided here:\n" +
+			"it ends with 1 if that one is blocked, waits for an operator or has dead letters.",
 	}
 }
 
 func (sh shell) status(c *cli.Context) error {
-	if _, err := flags.Operands(c); err != nil {
-		return err
+	if c.Args().Present() {
+		args, err := flags.Operands(c, "the name or key of a target")
+		if err != nil {
+			return err
+		}
+		return sh.statusOf(c, args[0])
 	}
 	s, err := ask[exchange.Status](sh, c, "status", exchange.Order{})
 	if err != nil {
@@ -33,11 +39,7 @@ func (sh shell) status(c *cli.Context) error {
 	if err := sh.showStatus(s); err != nil {
 		return err
 	}
-	stopped := slices.ContainsFunc(
-		s.Targets,
-		func(t exchange.TargetStatus) bool { return t.State == "operator" || t.State == "blocked" },
-	)
-	if stopped || s.Dead > 0 || s.Here > 0 || s.Approvals > 0 {
+	if slices.ContainsFunc(s.Targets, stopped) || s.Dead > 0 || s.Here > 0 || s.Approvals > 0 {
 		return &term.SilentError{Code: exitFindings}
 	}
 	return nil
@@ -47,11 +49,7 @@ func (sh shell) showStatus(s exchange.Status) error {
 	if sh.JSON {
 		return sh.Print(s)
 	}
-	rows := [][]string{{"TARGET", "STATE", "BACKLOG", "OLDEST", "LAST", "NEXT"}}
-	for _, t := range s.Targets {
-		rows = append(rows, plain(t.Name, t.State, strconv.Itoa(t.Backlog), sh.age(t.Oldest), sh.clock(t.Last), sh.next(t)))
-	}
-	if err := sh.Table(rows); err != nil {
+	if err := sh.tableTargets(s.Targets); err != nil {
 		return err
 	}
 	var all []string
@@ -74,6 +72,14 @@ func (sh shell) showStatus(s exchange.Status) error {
 		return nil
 	}
 	return sh.Printf("%s\n", strings.Join(all, ", "))
+}
+
+func (sh shell) tableTargets(all []exchange.TargetStatus) error {
+	rows := [][]string{{"TARGET", "STATE", "BACKLOG", "OLDEST", "LAST", "NEXT"}}
+	for _, t := range all {
+		rows = append(rows, plain(t.Name, t.State, strconv.Itoa(t.Backlog), sh.age(t.Oldest), sh.clock(t.Last), sh.next(t)))
+	}
+	return sh.Table(rows)
 }
 
 // next says when a target is tried next, and why it was not reached.
