@@ -12,21 +12,23 @@ import (
 )
 
 // readRights is what the role may do: in the database, in the schema if that is there, and with how many of its
-// tables it may not what gateways do, of those that only sync asks apart; others may have tables of their own there.
+// tables it may not what gateways do, of those that only sync asks apart, and how many belong to others; others may
+// have tables of their own there.
 const readRights = `SELECT current_user, current_database(), has_database_privilege(current_database(), 'CREATE'),
 	n.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'USAGE'), false), coalesce(has_schema_privilege(n.oid, 'CREATE'), false),
-	t.closed, t.sync
+	t.closed, t.sync, t.foreign
 	FROM (SELECT 1) one LEFT JOIN pg_namespace n ON n.nspname = $1
-	CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE NOT starts_with(c.relname::text, 'sync_')) closed,
-		count(*) FILTER (WHERE starts_with(c.relname::text, 'sync_')) sync FROM pg_class c WHERE c.relnamespace = n.oid
-		AND (c.relname = 'goose_db_version' OR c.relname = ANY ($2::text[])) AND NOT (has_table_privilege(c.oid, 'SELECT') AND
-			(c.relname = 'goose_db_version' OR has_table_privilege(c.oid, 'INSERT')))) t`
+	CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE shut AND NOT sync) AS closed, count(*) FILTER (WHERE shut AND sync) AS sync,
+		count(*) FILTER (WHERE NOT pg_has_role(owner, 'USAGE')) AS foreign
+		FROM (SELECT c.relowner AS owner, starts_with(c.relname::text, 'sync_') AS sync, NOT (has_table_privilege(c.oid, 'SELECT') AND
+			(c.relname = 'goose_db_version' OR has_table_privilege(c.oid, 'INSERT'))) AS shut FROM pg_class c
+			WHERE c.relnamespace = n.oid AND (c.relname = 'goose_db_version' OR c.relname = ANY ($2::text[]))) c) t`
 
 // rights are those of the role that a gateway connects as.
 type rights struct {
 	role, database                  string
 	makes, there, uses, makesTables bool
-	closed, sync                    int // tables
+	closed, sync, foreign           int // tables
 }
 
 // Inspect connects and checks, and changes nothing. What is wrong with the role's rights, and with whose schema it
@@ -52,7 +54,7 @@ func (s *Store) inspect(ctx context.Context, r *Report) error {
 	var has rights
 	err = s.run.Read(ctx, "rights of the role", func(ctx context.Context) error {
 		return s.run.Calls.QueryRow(ctx, readRights, s.cfg.Schema, tables).Scan(&has.role, &has.database, &has.makes, &has.there,
-			&has.uses, &has.makesTables, &has.closed, &has.sync)
+			&has.uses, &has.makesTables, &has.closed, &has.sync, &has.foreign)
 	})
 	if err != nil {
 		return err
@@ -69,8 +71,12 @@ func (s *Store) inspect(ctx context.Context, r *Report) error {
 		return err
 	}
 	if slices.ContainsFunc(plan, func(m Migration) bool { return !m.Applied }) {
-		if has.there && !has.makesTables || !has.there && !has.makes {
+		switch {
+		case has.there && !has.makesTables || !has.there && !has.makes:
 			r.Problems = append(r.Problems, s.lacking(has))
+		case has.foreign > 0:
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%d tables of the schema %s are not the role %q's own, and a step that is "+
+				"missing may change one: have their owner run stagelock store migrate", has.foreign, s.cfg.Schema, has.role))
 		}
 		return nil
 	}

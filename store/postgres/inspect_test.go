@@ -2,12 +2,14 @@ package postgres_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/stagelock/stagelock/store/postgres"
+	"github.com/stagelock/stagelock/store/postgres/schema"
 )
 
 // TestInspectOfARole: a check said that all was well, and the gateway did not start for want of rights. What is said
@@ -115,6 +117,42 @@ func TestTablesOfALaterReleaseAreNotGranted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAStepThatOnlyTheOwnerCanTake: a check said that a gateway that starts applies it, and the gateway did not start.
+func TestAStepThatOnlyTheOwnerCanTake(t *testing.T) {
+	server, ctx := own(t).URL(), context.Background()
+	cfg := postgres.Config{URL: server, Cluster: "live"}
+	exec(t, server, "CREATE SCHEMA stagelock")
+	plan, err := schema.List()
+	must(t, err)
+	db, err := sql.Open("pgx", server)
+	must(t, err)
+	_, err = schema.Apply(ctx, db, "stagelock", plan[:5], strings.NewReplacer("@.", "stagelock.").Replace)
+	must(t, errors.Join(err, db.Close()))
+	exec(t, server, `CREATE ROLE weak LOGIN; GRANT USAGE, CREATE ON SCHEMA stagelock TO weak;
+		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA stagelock TO weak`)
+	weak := cfg
+	weak.URL = strings.Replace(server, "user=postgres", "user=weak", 1)
+	looks := func(cfg postgres.Config, want string) {
+		t.Helper()
+		r, err := postgres.Inspect(ctx, cfg)
+		must(t, err)
+		if got := strings.Join(r.Warnings, "\n"); len(r.Problems) > 0 || (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("problems %q, warnings %q, want %q", r.Problems, r.Warnings, want)
+		}
+	}
+	looks(cfg, "")
+	looks(weak, "have their owner run stagelock store migrate")
+	if _, err := postgres.Open(ctx, weak); err == nil || !strings.Contains(err.Error(), "must be owner of table sync_changes") ||
+		!strings.Contains(err.Error(), "stagelock store check") {
+		t.Errorf("a gateway that is not their owner: %v", err)
+	}
+	if done, err := postgres.Migrate(ctx, cfg); err != nil || len(done) != len(plan)-5 {
+		t.Errorf("its owner applies %v, %v", done, err)
+	}
+	looks(cfg, "")
+	looks(weak, "tables of sync") // those that are new; nothing is missing any more
 }
 
 // TestInspectOfAnotherSchema: a check said that the schema was up to date, and the gateway did not start because it was

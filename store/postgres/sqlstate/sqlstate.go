@@ -29,6 +29,7 @@ const (
 	noSuchDatabase      = "3D000"
 	noSuchRole          = "28000"
 	wrongPassword       = "28P01"
+	noRight             = "42501"
 	readOnly            = "25006"
 	adminShutdown       = "57P01"
 	crashShutdown       = "57P02"
@@ -103,6 +104,7 @@ var cures = map[string]string{
 	noSuchDatabase: "make the database, or correct the URL",
 	noSuchRole:     "make the role, let it in with pg_hba.conf, or correct the URL",
 	wrongPassword:  "correct the password of the URL",
+	noRight:        "the role lacks a right: stagelock store check says which",
 	readOnly:       "the server is a standby or read-only: point the URL at the primary",
 }
 

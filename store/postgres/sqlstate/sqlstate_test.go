@@ -58,6 +58,7 @@ func TestTranslate(t *testing.T) {
 		{"too many", server("53300"), nil, "raise max_connections"},
 		{"no database", server("3D000"), nil, "make the database"},
 		{"no role", server("28000"), nil, "make the role"},
+		{"a right that the role lacks", server("42501"), nil, "stagelock store check"},
 		{"a wrong password", server("28P01"), nil, "correct the password"},
 		{"too slow", context.DeadlineExceeded, context.DeadlineExceeded, "deadline exceeded"},
 		{"another", server("42601"), nil, "42601"},
