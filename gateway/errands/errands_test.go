@@ -386,6 +386,20 @@ func (e *engine) Changes(context.Context, int64, int) ([]source.Row, error) {
 	return []source.Row{{Seq: 1, Object: "s/page/e"}}, nil
 }
 
+// TestTheFirstRowBehindAnother is what an intent is settled by; none is no error.
+func TestTheFirstRowBehindAnother(t *testing.T) {
+	w := newWorld(t)
+	w.keep(page("UpdateDocument", "a", "mine", 0))
+	w.keep(page("UpdateDocument", "b", "mine", 0))
+	seq := w.delivered("a", "theirs", "t1")
+	if r, err := w.First(t.Context(), object("a"), 1); err != nil || r != (source.Row{Seq: seq, Object: object("a"), Tag: "t1", Author: "editor"}) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r, err := w.First(t.Context(), object("a"), seq); err != nil || r != (source.Row{}) {
+		t.Errorf("none: %+v, %v", r, err)
+	}
+}
+
 // TestWhatIsSwitchedOff: a gateway whose configuration has no Kentico any more writes down nothing as carried.
 func TestWhatIsSwitchedOff(t *testing.T) {
 	w := newWorld(t)

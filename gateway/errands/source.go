@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stagelock/stagelock/gateway/tasks"
+	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/errands"
 	"github.com/stagelock/stagelock/store/exchange"
 	"github.com/stagelock/stagelock/tunnel/source"
@@ -62,12 +63,25 @@ func (s *Source) Changes(ctx context.Context, after int64, limit int) ([]source.
 		if err != nil {
 			break
 		}
-		all[i] = source.Row{Seq: r.Seq, Object: r.Object, Tag: r.Tag, Deleted: r.Deleted, Author: r.Author}
+		all[i] = rowOf(r)
 		if r.Tag == "" {
 			all[i].Missed, all[i].Unsure, err = s.missed(ctx, r)
 		}
 	}
 	return all, err
+}
+
+func rowOf(r errands.Row) source.Row {
+	return source.Row{Seq: r.Seq, Object: r.Object, Tag: r.Tag, Deleted: r.Deleted, Author: r.Author}
+}
+
+// First implements source.Recorder.
+func (s *Source) First(ctx context.Context, o sync.Object, after int64) (source.Row, error) {
+	r, err := s.cfg.Journal.First(ctx, o, after)
+	if errors.Is(err, store.ErrNotFound) {
+		return source.Row{}, nil
+	}
+	return rowOf(r), err
 }
 
 // deliveries is how many deliveries before an edit are looked at.

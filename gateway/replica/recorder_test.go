@@ -21,6 +21,7 @@ type recorder struct {
 	texts   []string
 	applied []string // what it was given, with who has it
 	fails   error
+	read    int // rows
 }
 
 func (r *recorder) write(row source.Row, text string) int64 {
@@ -36,7 +37,9 @@ func (r *recorder) edit(o sync.Object, text, missed string, unsure bool) {
 
 func (r *recorder) Changes(_ context.Context, after int64, limit int) ([]source.Row, error) {
 	rest := r.rows[min(after, int64(len(r.rows))):]
-	return rest[:min(limit, len(rest))], nil
+	rest = rest[:min(limit, len(rest))]
+	r.read += len(rest)
+	return rest, nil
 }
 
 func (r *recorder) Content(context.Context, sync.Object) (io.ReadCloser, source.Facts, error) {
@@ -46,6 +49,15 @@ func (r *recorder) Content(context.Context, sync.Object) (io.ReadCloser, source.
 func (r *recorder) Recorded(_ context.Context, seq int64) (io.ReadCloser, source.Facts, error) {
 	row := r.rows[seq-1]
 	return io.NopCloser(strings.NewReader(r.texts[seq-1])), source.Facts{Seq: seq, Deleted: row.Deleted, Title: "t"}, nil
+}
+
+func (r *recorder) First(_ context.Context, o sync.Object, after int64) (source.Row, error) {
+	for _, row := range r.rows[min(after, int64(len(r.rows))):] {
+		if row.Object == o {
+			return row, nil
+		}
+	}
+	return source.Row{}, nil
 }
 
 func (r *recorder) Apply(

@@ -91,11 +91,21 @@ func (r *Replica) outcome(s sync.State, in sync.Intent) sync.Outcome {
 	return sync.Receive(s, in.Change, r.cfg.Policy())
 }
 
-// firsts looks once through the journal for the first row of each intent's object after what was expected: a
-// batch leaves many, and what is new is expected behind the very beginning.
+// firsts returns the first row of each intent's object after what was expected. It looks once through the journal, if
+// that cannot be asked for one object: a batch leaves many, and what is new is expected behind the very beginning.
 func (r *Replica) firsts(ctx context.Context, all []sync.Intent) (map[sync.Object]source.Row, error) {
 	const page = 500
 	found, expect, after := map[sync.Object]source.Row{}, map[sync.Object]int64{}, int64(math.MaxInt64)
+	if recorder, able := r.cfg.Source.(source.Recorder); able {
+		for _, in := range all {
+			row, err := recorder.First(ctx, in.Object, in.Expect)
+			if err != nil {
+				return nil, err
+			}
+			found[in.Object] = row
+		}
+		return found, nil
+	}
 	for _, in := range all {
 		expect[in.Object], after = in.Expect, min(after, in.Expect)
 	}

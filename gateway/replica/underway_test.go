@@ -21,6 +21,7 @@ func TestAnIntentThatAnotherGatewayIsAtStaysOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.from.fails = fmt.Errorf("%w: for a minute", source.ErrUnderWay)
+	read := w.from.read
 	for range 3 {
 		w.pull()
 		if a := w.Receive(t.Context(), serverOf(1), []sync.Offered{{Change: c}})[0]; a.Status != sync.StatusLater || a.Reason != replica.ReasonMoved {
@@ -29,6 +30,9 @@ func TestAnIntentThatAnotherGatewayIsAtStaysOpen(t *testing.T) {
 	}
 	if open, err := w.book.Intents(t.Context()); err != nil || len(open) != 1 {
 		t.Fatalf("%d open, %v", len(open), err)
+	}
+	if w.from.read > read+1 { // the edit: nobody looks through the journal again and again for what is open
+		t.Errorf("%d rows of the journal were read", w.from.read-read)
 	}
 	if fmt.Sprint(w.notes) != "[made]" {
 		t.Errorf("noted %v", w.notes)

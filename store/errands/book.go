@@ -294,14 +294,28 @@ func (b Book) Rows(ctx context.Context, after int64, limit int) ([]Row, error) {
 
 // Row implements Journal.
 func (b Book) Row(ctx context.Context, seq int64) (Row, error) {
-	all, err := b.read(ctx, "errand", one, seq)
-	if err == nil && (len(all) == 0 || all[0].Open) {
-		err = fmt.Errorf("errand %d: %w", seq, store.ErrNotFound)
+	r, err := b.only(ctx, fmt.Sprintf("errand %d", seq), one, seq)
+	if err == nil && r.Open {
+		return Row{}, fmt.Errorf("errand %d is open: %w", seq, store.ErrNotFound)
+	}
+	return r, err
+}
+
+// only is the row that a query finds.
+func (b Book) only(ctx context.Context, what, query string, args ...any) (Row, error) {
+	all, err := b.read(ctx, what, query, args...)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%s: %w", what, store.ErrNotFound)
 	}
 	if err != nil {
 		return Row{}, err
 	}
 	return all[0], nil
+}
+
+// First implements Journal.
+func (b Book) First(ctx context.Context, o sync.Object, after int64) (Row, error) {
+	return b.only(ctx, "first errand of "+string(o), firstOf, string(o), after)
 }
 
 // Last implements Journal.
@@ -311,14 +325,7 @@ func (b Book) Last(ctx context.Context, o sync.Object, before int64, limit int) 
 
 // Put implements Journal.
 func (b Book) Put(ctx context.Context, o sync.Object) (Row, error) {
-	all, err := b.read(ctx, "document of "+string(o), newestPut, string(o))
-	if err == nil && len(all) == 0 {
-		err = fmt.Errorf("a document of %s: %w", o, store.ErrNotFound)
-	}
-	if err != nil {
-		return Row{}, err
-	}
-	return all[0], nil
+	return b.only(ctx, "document of "+string(o), newestPut, string(o))
 }
 
 // Named implements Journal.

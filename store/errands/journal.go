@@ -58,6 +58,8 @@ type Journal interface {
 	Rows(ctx context.Context, after int64, limit int) ([]Row, error)
 	// Row returns one that is not open, or store.ErrNotFound.
 	Row(ctx context.Context, seq int64) (Row, error)
+	// First returns the first row of an object behind a number that is not open, or store.ErrNotFound.
+	First(ctx context.Context, o sync.Object, after int64) (Row, error)
 	// Last returns the rows of an object before that number, open ones too, newest first, at most limit; before 0: all.
 	Last(ctx context.Context, o sync.Object, before int64, limit int) ([]Row, error)
 	// Put returns the newest row of an object that has a document, or store.ErrNotFound.

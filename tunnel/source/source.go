@@ -95,6 +95,8 @@ type Recorder interface {
 	Source
 	// Recorded returns what Content did when the row was the newest of its object; its Facts.Seq is the row's.
 	Recorded(ctx context.Context, seq int64) (io.ReadCloser, Facts, error)
+	// First returns the first row of an object behind another, without what it missed; the zero Row if there is none.
+	First(ctx context.Context, o sync.Object, after int64) (Row, error)
 }
 
 // ErrSingly is returned by an engine that takes one object at a time.

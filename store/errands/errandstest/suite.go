@@ -53,6 +53,7 @@ func Test(t *testing.T, open Opener) {
 		{"a delivery that was left", left},
 		{"what is handed in meanwhile comes behind the delivery", meanwhile},
 		{"a delivery that was opened before what was read comes to the end", behindTheReader},
+		{"the first row of an object behind another", firsts},
 		{"documents", documents},
 		{"what is old is forgotten", pruned},
 		{"many at once", atOnce},
@@ -353,6 +354,25 @@ func meanwhile(p *place) {
 		p.t.Errorf("row %d became %d", seq, at)
 	}
 	p.want(p.texts(0, 10), "at a ")
+}
+
+func firsts(p *place) {
+	o := edited("a", "").Object
+	if _, err := p.First(p.ctx, o, 0); !errors.Is(err, store.ErrNotFound) {
+		p.t.Errorf("none: %v", err)
+	}
+	p.handIn(edited("b", "1"))
+	first := p.handIn(edited("a", "1"))
+	second := p.carried(p.begin(edited("a", "2"), first, "t"))
+	p.begin(edited("a", "3"), second, "u") // is open
+	for after, want := range map[int64]int64{0: first, first - 1: first, first: second} {
+		r, err := p.First(p.ctx, o, after)
+		must(p.t, err)
+		p.want(r.Seq, want)
+	}
+	if _, err := p.First(p.ctx, o, second); !errors.Is(err, store.ErrNotFound) {
+		p.t.Errorf("an open one: %v", err)
+	}
 }
 
 func behindTheReader(p *place) {
