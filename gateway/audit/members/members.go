@@ -89,9 +89,13 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	s, cut := shorten(s)
 	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			b = appendASCII(b, c)
+		if n := plain(s[i:]); n > 0 {
+			b = append(b, s[i:i+n]...)
+			i += n
+			continue
+		}
+		if s[i] < utf8.RuneSelf {
+			b = appendASCII(b, s[i])
 			i++
 			continue
 		}
@@ -121,14 +125,22 @@ func shorten(s string) (string, bool) {
 	return s[:n], true
 }
 
-func appendASCII(b []byte, c byte) []byte {
-	switch {
-	case c == '"' || c == '\\':
-		return append(b, '\\', c)
-	case c < 0x20 || c == 0x7f:
-		return appendEscaped(b, rune(c))
+// plain is how many bytes s begins with that are written as they are: most texts are nothing else.
+func plain(s string) int {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			return i
+		}
 	}
-	return append(b, c)
+	return len(s)
+}
+
+// appendASCII appends a character that plain stops at.
+func appendASCII(b []byte, c byte) []byte {
+	if c == '"' || c == '\\' {
+		return append(b, '\\', c)
+	}
+	return appendEscaped(b, rune(c))
 }
 
 // hidden reports whether r, read from n bytes, does not show as itself.

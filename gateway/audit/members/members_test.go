@@ -28,6 +28,8 @@ func TestMembers(t *testing.T) {
 		{"fields in order", members.Fields(nil, map[string]string{"b": "2", "a": "1"}), `,"fields":{"a":"1","b":"2"}`},
 		{"quotes", members.Text(nil, "a", `"\`), `,"a":"\"\\"`},
 		{"a line feed, a bell and an escape", members.Text(nil, "a", "\n\a\x1b"), `,"a":"\u000a\u0007\u001b"`},
+		{"what is escaped between what is not", members.Text(nil, "a", "b\"c\nd\x7fe\u202efäg\\"), `,"a":"b\"c\u000ad\u007fe\u202efäg\\"`},
+		{"the ends of what is not", members.Text(nil, "a", " !#[]~"), `,"a":" !#[]~"`},
 		{"text turned around", members.Text(nil, "a", "\u202e"), `,"a":"\u202e"`},
 		{"no UTF-8", members.Text(nil, "a", "\xff"), `,"a":"\ufffd"`},
 		{"letters", members.Text(nil, "a", "ä中"), `,"a":"ä中"`},
