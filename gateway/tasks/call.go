@@ -178,6 +178,7 @@ func (c *call) left() time.Duration {
 }
 
 const (
+	senderPatience = 180 * time.Second
 	serverPatience = 165 * time.Second
 	leastPatience  = 10 * time.Second
 )

@@ -78,6 +78,7 @@ type world struct {
 	server func(c net.Conn) // what it does with a connection
 	path   string           // context under which tasks are sent
 	lines  *said            // of the log
+	pause  func(point string)
 }
 
 // said is the lines that were logged.
@@ -132,7 +133,7 @@ kentico:
 	if conf.Fatal(problems) {
 		t.Fatalf("links: %v", problems)
 	}
-	w := &world{log: &record{}, nonces: &nonces{}, lines: log}
+	w := &world{log: &record{}, nonces: &nonces{}, lines: log, pause: func(string) {}}
 	policy.Links[0].To.Open = tasks.Gateway(forward.New(forward.Config{
 		Addr: "live:80", MaxReply: 1 << 20, Dial: func(context.Context, string, string) (net.Conn, error) {
 			ours, theirs := net.Pipe()
@@ -147,6 +148,7 @@ kentico:
 	w.Service, err = tasks.New(tasks.Config{
 		Visits: w.visits, Nonces: w.nonces, Meter: meter{}, Log: entry, NewID: func() string { return "id" },
 		Health: func(string) (int, []byte, bool) { return 0, nil, false }, Keeper: keeper,
+		Pause: func(point string) { w.pause(point) },
 	}, policy)
 	if err != nil {
 		t.Fatal(err)
@@ -250,6 +252,50 @@ func TestAServerThatStalls(t *testing.T) {
 					t.Errorf("answered %s: %s", resp.Status, body)
 				}
 				if got := w.reasons(); !slices.Equal(got, []string{"allow", "task.lost"}) {
+					t.Errorf("recorded %q", got)
+				}
+			})
+		})
+	}
+}
+
+// TestATaskOfWhoWaitsNoMore is neither sent nor kept: a gateway that stood still, and woke, was late with what its sender had
+// sent once more through another, and edited since.
+func TestATaskOfWhoWaitsNoMore(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		late  time.Duration
+		kept  bool
+		sent  bool
+		wants []string
+	}{
+		{"sent on", 180 * time.Second, false, false, []string{"allow", "client.cut"}},
+		{"kept", 180 * time.Second, true, false, []string{"allow", "client.cut"}},
+		{"kept in time", 179 * time.Second, true, true, []string{"allow", "kept"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, w := &shelf{}, (*world)(nil)
+				if tt.kept {
+					w = newKept(t, s)
+				} else {
+					w = newWorld(t)
+				}
+				w.server = func(c net.Conn) {
+					if n, _ := io.Copy(io.Discard, c); n > 0 {
+						t.Errorf("%d bytes were sent", n)
+					}
+				}
+				w.pause = func(point string) {
+					if point == "task recorded" {
+						time.Sleep(tt.late)
+					}
+				}
+				resp, _ := w.send(t, "192.0.2.1:1", message(t, "CMS_Document"))
+				if (resp.StatusCode == http.StatusOK) != tt.sent || (len(s.kept) > 0) != tt.sent {
+					t.Errorf("answered %s, %d kept", resp.Status, len(s.kept))
+				}
+				if got := w.reasons(); !slices.Equal(got, tt.wants) {
 					t.Errorf("recorded %q", got)
 				}
 			})

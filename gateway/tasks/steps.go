@@ -307,8 +307,12 @@ func (c *call) record(ctx context.Context) error {
 	return nil
 }
 
-// forward sends the task, written anew. From here on the server may carry it out; it is not sent again.
+// forward sends the task, written anew. From here on the server may carry it out; it is not sent again. Who waits no
+// longer has it still: it may have sent it once more, and something newer since.
 func (c *call) forward(ctx context.Context) error {
+	if c.cfg.Visits.Now().Sub(c.Begun) >= senderPatience {
+		return tunnel.NotBegun(reasonCut, "the sender waits no more: the gateway stood still, or the task came too slowly", nil)
+	}
 	if c.link.Kept {
 		return c.keep(ctx)
 	}
