@@ -44,3 +44,21 @@ func BenchmarkRead(b *testing.B) {
 		must(b, e.Read(context.Background(), 1, func(store.Record) error { return nil }))
 	}
 }
+
+// BenchmarkOpen continues a log whose last segment has 64 MiB.
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	e, err := files.Open(files.Config{Dir: dir})
+	must(b, err)
+	recs := make([]store.Record, 145_000)
+	for i := range recs {
+		recs[i] = store.Record{Seq: store.Seq(i + 1), Body: bytes.Repeat([]byte("x"), 460)}
+	}
+	must(b, e.Append(context.Background(), recs))
+	must(b, e.Close())
+	for b.Loop() {
+		e, err := files.Open(files.Config{Dir: dir})
+		must(b, err)
+		must(b, e.Close())
+	}
+}

@@ -1,5 +1,7 @@
 package files
 
+import "slices"
+
 // File is what a segment is written through.
 type File = file
 
@@ -22,4 +24,23 @@ func OpenWith(cfg Config, create func(path string) (File, error)) (*Events, erro
 		e.create = create
 	}
 	return e, err
+}
+
+// Counted is what end finds of a segment.
+type Counted struct {
+	Lines int
+	Whole int64
+	Last  []byte
+}
+
+// Tally counts data in blocks of size bytes.
+func Tally(data []byte, size int) Counted {
+	var t tally
+	for block := range slices.Chunk(data, size) {
+		t.add(block)
+	}
+	if t.lines == 0 {
+		return Counted{}
+	}
+	return Counted{Lines: t.lines, Whole: t.breaks + 1, Last: data[t.before:t.breaks]}
 }

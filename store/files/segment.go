@@ -2,6 +2,7 @@ package files
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ const (
 	// maxLine bounds what one line can make a reader allocate.
 	maxLine = 16 << 20
 )
+
+// lineBreak ends every line.
+var lineBreak = []byte{'\n'}
 
 // segment is one file of a log.
 type segment struct {
@@ -58,23 +62,9 @@ func listSegments(dir string) ([]segment, error) {
 // negative.
 func (s segment) read(ctx context.Context, from store.Seq, limit int64,
 	fn func(store.Record) error) error {
-	_, err := s.scan(limit, func(seq store.Seq, line []byte) error {
-		if seq < from {
-			return nil
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return fn(store.Record{Seq: seq, Body: line})
-	})
-	return err
-}
-
-// scan calls fn with every whole line and returns how many bytes these lines have.
-func (s segment) scan(limit int64, fn func(seq store.Seq, line []byte) error) (int64, error) {
 	f, err := os.Open(s.path)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer f.Close()
 	in := io.Reader(f)
@@ -82,20 +72,24 @@ func (s segment) scan(limit int64, fn func(seq store.Seq, line []byte) error) (i
 		in = io.LimitReader(f, limit)
 	}
 	lines := lineReader{r: bufio.NewReaderSize(in, 256<<10)}
-	whole := int64(0)
-	for seq := s.first; ; seq++ {
-		line, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			return whole, nil
+	seq := max(s.first, from)
+	err = lines.skip(uint64(seq - s.first))
+	for ; err == nil; seq++ {
+		var line []byte
+		if line, err = lines.next(); err != nil {
+			break
 		}
-		if err != nil {
-			return whole, fmt.Errorf("record %d in %q: %w", seq, s.path, err)
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		if err := fn(seq, line); err != nil {
-			return whole, err
+		if err := fn(store.Record{Seq: seq, Body: line}); err != nil {
+			return err
 		}
-		whole += int64(len(line)) + 1
 	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return fmt.Errorf("record %d in %q: %w", seq, s.path, err)
 }
 
 // lineReader returns whole lines, from the reader's buffer while they fit.
@@ -127,6 +121,32 @@ func (l *lineReader) next() ([]byte, error) {
 	return l.long[:len(l.long)-1], nil
 }
 
+// skip leaves out so many lines, of which it looks at the breaks only, or returns io.EOF.
+func (l *lineReader) skip(n uint64) error {
+	for n > 0 {
+		if _, err := l.r.Peek(1); err != nil {
+			return err
+		}
+		block, err := l.r.Peek(l.r.Buffered())
+		if err != nil {
+			return err
+		}
+		if have := uint64(bytes.Count(block, lineBreak)); have < n {
+			n -= have
+		} else {
+			rest := block
+			for ; n > 0; n-- {
+				rest = rest[bytes.IndexByte(rest, '\n')+1:]
+			}
+			block = block[:len(block)-len(rest)]
+		}
+		if _, err := l.r.Discard(len(block)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // tail is the end of a log.
 type tail struct {
 	last  store.Record // Seq 0 if there is none
@@ -138,17 +158,13 @@ type tail struct {
 func readTail(segments []segment) (tail, error) {
 	var t tail
 	for i := len(segments) - 1; i >= 0 && t.last.Body == nil; i-- {
-		seq := segments[i].first - 1
-		whole, err := segments[i].scan(-1, func(n store.Seq, line []byte) error {
-			seq = n
-			t.last.Body = append(t.last.Body[:0], line...)
-			return nil
-		})
+		body, lines, whole, err := segments[i].end()
 		if err != nil {
 			return t, err
 		}
+		t.last.Body = body
 		if i == len(segments)-1 {
-			t.last.Seq, t.whole = seq, whole
+			t.last.Seq, t.whole = segments[i].first+store.Seq(lines)-1, whole
 		}
 	}
 	return t, nil
