@@ -33,8 +33,12 @@ func (n *Node) underWay() int {
 	return n.once.UnderWay()
 }
 
-// joined notes the id of the gateway's membership, so that validate knows its own from another's.
+// joined notes the id of the gateway's membership, so that validate knows its own from another's. A store of its own
+// has no others in it.
 func (n *Node) joined(id string) {
+	if _, shared := n.logs(); !shared {
+		return
+	}
 	if err := files.Replace(n.data().Life(), []byte(id+"\n"), 0o644); err != nil {
 		n.cfg.Log.WithError(err).Warn("the id of the membership cannot be noted")
 	}

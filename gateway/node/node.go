@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net"
@@ -62,7 +63,8 @@ type Node struct {
 	cfg Config
 	desk
 	database store.Database
-	witness  *witness.Witness // nil: the store is the gateway's own
+	witness  *witness.Witness   // nil: the store is the gateway's own
+	key      ed25519.PrivateKey // signs the checkpoints of the audit log
 	audit    *audit.Log
 	rooms
 	listeners []net.Listener
@@ -138,28 +140,34 @@ func (n *Node) openData(context.Context) error {
 	return nil
 }
 
+// openStores opens the database, and beside it reads the key of the audit log: a first start makes both, and waits for
+// the disk with each.
 func (n *Node) openStores(ctx context.Context) error {
+	var beside errgroup.Group
+	beside.Go(n.readKey)
 	db, err := n.openDatabase(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		n.database = db
+		n.closers = append(n.closers, db.Close)
 	}
-	n.database = db
-	n.closers = append(n.closers, db.Close)
+	return errors.Join(err, beside.Wait())
+}
+
+func (n *Node) readKey() (err error) {
+	if n.key, err = chain.LoadKey(AuditKey(n.conf())); err != nil {
+		return fmt.Errorf("the key of the audit log cannot be read: %w", err)
+	}
 	return nil
 }
 
 func (n *Node) openAudit(ctx context.Context) error {
-	key, err := chain.LoadKey(AuditKey(n.conf()))
-	if err != nil {
-		return fmt.Errorf("the key of the audit log cannot be read: %w", err)
-	}
 	name, err := cluster.NodeName(n.conf())
 	if err != nil {
 		return err
 	}
 	n.named = name
 	cfg := audit.Config{
-		Node: name, Now: n.cfg.Now, Key: key, Checkpoint: n.data().Checkpoint(),
+		Node: name, Now: n.cfg.Now, Key: n.key, Checkpoint: n.data().Checkpoint(),
 		CheckpointEvery: n.conf().Audit.Every, CheckpointInterval: n.conf().Audit.Checkpoint,
 	}
 	if err := n.placeLog(&cfg); err != nil {
@@ -171,7 +179,7 @@ func (n *Node) openAudit(ctx context.Context) error {
 	}
 	n.audit = log
 	n.closers = append(n.closers, log.Close)
-	if err := n.openWitness(ctx, name, key); err != nil {
+	if err := n.openWitness(ctx, name, n.key); err != nil {
 		return fmt.Errorf("the logs of the other gateways cannot be watched: %w; see stagelock store check", err)
 	}
 	if found := log.Alarm(); found != "" {

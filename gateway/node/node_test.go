@@ -259,3 +259,51 @@ func TestACheckpointThatCannotBeWrittenShowsInHealth(t *testing.T) {
 		t.Errorf("ready says nothing of it: %s", body)
 	}
 }
+
+// TestWhatAStoreCannotBeOpenedFor: database and audit key are read beside each other, and whichever fails says so; what
+// the other opened is closed again, so that the next start finds it free.
+func TestWhatAStoreCannotBeOpenedFor(t *testing.T) {
+	for _, tt := range []struct{ name, file, want, cure string }{
+		{"a database that is none", "stagelock.db", "the store cannot be opened", "mend the permissions"},
+		{"an audit key that is none", "audit.key", "the key of the audit log cannot be read", "not one PEM block"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			bad := filepath.Join(dir, "data", tt.file)
+			if err := os.MkdirAll(filepath.Dir(bad), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(bad, []byte(strings.Repeat("no such thing ", 1000)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg, problems := load(dir, text)
+			if conf.Fatal(problems) {
+				t.Fatalf("configuration: %v", problems)
+			}
+			log := logrus.New()
+			log.SetOutput(io.Discard)
+			n, err := node.New(t.Context(), node.Config{Conf: cfg, Log: logrus.NewEntry(log), Version: "test"})
+			if err == nil {
+				_ = n.Close()
+				t.Fatal("it opens")
+			}
+			if !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.cure) {
+				t.Errorf("%v, want %q and %q", err, tt.want, tt.cure)
+			}
+			if err := os.Remove(bad); err != nil {
+				t.Fatal(err)
+			}
+			build(t, dir, nil)
+		})
+	}
+}
+
+// TestAStoreOfItsOwnNotesNoMembership: only beside other gateways does anybody look for the id, and a note waits for the
+// disk twice.
+func TestAStoreOfItsOwnNotesNoMembership(t *testing.T) {
+	dir := t.TempDir()
+	build(t, dir, nil)
+	if _, err := os.Lstat(node.DataDir(filepath.Join(dir, "data")).Life()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the note is there: %v", err)
+	}
+}
