@@ -74,15 +74,8 @@ func (t *Target) Carry(ctx context.Context, task syncserver.Task, id, ref string
 		}
 		line.Ended(answered, failed)
 	}()
-	// A process that was stopped wakes before its timers do.
-	if until, ok := ctx.Deadline(); ok && !time.Now().Before(until) {
-		return c, fmt.Errorf("%w: its time was over", ErrNotSent)
-	}
-	if err := line.Exchange.Send(t.head(line, ref, body), body); err != nil {
-		if errors.Is(err, grammar.ErrField) {
-			return c, fmt.Errorf("%w: it cannot be addressed: %w", ErrNotSent, err)
-		}
-		return c, fmt.Errorf("the server %s went away: %w", t.Server, err)
+	if err := t.send(ctx, line, ref, body); err != nil {
+		return c, err
 	}
 	reply, err := line.Exchange.Reply(ctx)
 	if err != nil {
@@ -99,4 +92,20 @@ func (t *Target) Carry(ctx context.Context, task syncserver.Task, id, ref string
 		return c, fmt.Errorf("the server %s gave an answer with status %d that is none: %w", t.Server, reply.Status, err)
 	}
 	return c, nil
+}
+
+// send sends the body of a task, if there is time for it.
+func (t *Target) send(ctx context.Context, line *Line, ref string, body []byte) error {
+	// A process that was stopped wakes before its timers do.
+	if until, ok := ctx.Deadline(); ok && !time.Now().Before(until) {
+		return fmt.Errorf("%w: its time was over", ErrNotSent)
+	}
+	err := line.Exchange.Send(t.head(line, ref, body), body)
+	switch {
+	case errors.Is(err, grammar.ErrField):
+		return fmt.Errorf("%w: it cannot be addressed: %w", ErrNotSent, err)
+	case err != nil:
+		return fmt.Errorf("the server %s went away: %w", t.Server, err)
+	}
+	return nil
 }

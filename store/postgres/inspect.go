@@ -47,15 +47,7 @@ func Inspect(ctx context.Context, cfg Config) (Report, error) {
 
 // inspect adds what keeps a gateway from working with the schema.
 func (s *Store) inspect(ctx context.Context, r *Report) error {
-	tables, err := schema.Tables()
-	if err != nil {
-		return err
-	}
-	var has rights
-	err = s.run.Read(ctx, "rights of the role", func(ctx context.Context) error {
-		return s.run.Calls.QueryRow(ctx, readRights, s.cfg.Schema, tables).Scan(&has.role, &has.database, &has.makes, &has.there,
-			&has.uses, &has.makesTables, &has.closed, &has.sync, &has.foreign)
-	})
+	has, err := s.rights(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,13 +63,7 @@ func (s *Store) inspect(ctx context.Context, r *Report) error {
 		return err
 	}
 	if slices.ContainsFunc(plan, func(m Migration) bool { return !m.Applied }) {
-		switch {
-		case has.there && !has.makesTables || !has.there && !has.makes:
-			r.Problems = append(r.Problems, s.lacking(has))
-		case has.foreign > 0:
-			r.Warnings = append(r.Warnings, fmt.Sprintf("%d tables of the schema %s are not the role %q's own, and a step that is "+
-				"missing may change one: have their owner run stagelock store migrate", has.foreign, s.cfg.Schema, has.role))
-		}
+		s.inspectSteps(has, r)
 		return nil
 	}
 	newer, err := s.newer(ctx)
@@ -88,6 +74,30 @@ func (s *Store) inspect(ctx context.Context, r *Report) error {
 		r.Warnings = append(r.Warnings, newer.Error()+": upgrade this gateway when the others are")
 	}
 	return s.inspectName(ctx, plan, r)
+}
+
+// rights returns those of the role that it is connected as.
+func (s *Store) rights(ctx context.Context) (has rights, err error) {
+	tables, err := schema.Tables()
+	if err != nil {
+		return has, err
+	}
+	err = s.run.Read(ctx, "rights of the role", func(ctx context.Context) error {
+		return s.run.Calls.QueryRow(ctx, readRights, s.cfg.Schema, tables).Scan(&has.role, &has.database, &has.makes, &has.there,
+			&has.uses, &has.makesTables, &has.closed, &has.sync, &has.foreign)
+	})
+	return has, err
+}
+
+// inspectSteps adds what keeps the role from applying steps that are missing.
+func (s *Store) inspectSteps(has rights, r *Report) {
+	switch {
+	case has.there && !has.makesTables || !has.there && !has.makes:
+		r.Problems = append(r.Problems, s.lacking(has))
+	case has.foreign > 0:
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d tables of the schema %s are not the role %q's own, and a step that is "+
+			"missing may change one: have their owner run stagelock store migrate", has.foreign, s.cfg.Schema, has.role))
+	}
 }
 
 // inspectName adds that the database is another cluster's, or one of later releases.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -145,7 +146,7 @@ func TestKilledWhileMade(t *testing.T) {
 // waitForTables returns when the second migration of the draft is in it, so that the third one goes on.
 func waitForTables(t *testing.T, draft string, cmd *exec.Cmd) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); runtime.Gosched() {
 		if data, err := os.ReadFile(draft); err == nil && strings.Contains(string(data), "CREATE TABLE t2 ") {
 			return
 		}
