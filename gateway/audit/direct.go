@@ -13,10 +13,6 @@ import (
 // itself that stays below the promised 10 ms.
 const syncAfter = 5 * time.Millisecond
 
-// saveAgain is the shortest time between two writes of the file of the newest checkpoint that come of the number of
-// events: each takes two syncs, and a busy log would make dozens a second. Checkpoints in the log are not fewer.
-const saveAgain = 250 * time.Millisecond
-
 // maxParked bounds the outcomes that wait for another event.
 const maxParked = MaxGroup / 2
 
@@ -116,10 +112,9 @@ func (l *Log) putParked(ctx context.Context, p *pending, signed bool) error {
 // runDirect syncs and signs behind the callers until the log closes.
 func (l *Log) runDirect(ctx context.Context) {
 	defer close(l.ended)
-	checkpoint, late, saving := newAlarm(l.cfg.CheckpointInterval), newAlarm(syncAfter), newAlarm(saveAgain)
-	for _, a := range []*alarm{checkpoint, late, saving} {
-		defer a.timer.Stop()
-	}
+	checkpoint, late := newAlarm(l.cfg.CheckpointInterval), newAlarm(syncAfter)
+	defer checkpoint.timer.Stop()
+	defer late.timer.Stop()
 	checkpoint.arm()
 	for {
 		select {
@@ -129,10 +124,7 @@ func (l *Log) runDirect(ctx context.Context) {
 		case <-late.timer.C:
 			late.armed = false
 			l.told.Store(false) // what is written from here on tells again
-			l.follow(ctx, saving)
-		case <-saving.timer.C:
-			saving.armed = false
-			l.follow(ctx, saving)
+			l.follow(ctx)
 		case <-checkpoint.timer.C:
 			checkpoint.armed = false
 			if !l.seal(ctx) {
@@ -145,23 +137,18 @@ func (l *Log) runDirect(ctx context.Context) {
 	}
 }
 
-// follow writes what is parked and syncs what was written. If a checkpoint was signed it saves one of all that, unless
-// one was saved so lately that saving runs: follow is to be called again behind it.
-func (l *Log) follow(ctx context.Context, saving *alarm) {
+// follow writes what is parked and syncs what was written, and saves a checkpoint of it if one was signed.
+func (l *Log) follow(ctx context.Context) {
 	l.writing.Lock()
 	if len(l.w.parked) > 0 {
 		if err := l.putParked(ctx, nil, false); err != nil {
 			defer l.note(err) // behind that of the rest
 		}
 	}
-	c, save := l.checkpoint(l.cfg.Now()), l.w.unsaved && !saving.armed
-	if save {
-		l.w.unsaved = false
-	}
+	c, save := l.checkpoint(l.cfg.Now()), l.w.unsaved
+	l.w.unsaved = false
 	l.writing.Unlock()
-	if _ = l.settle(ctx, c, save); save { // Err tells
-		saving.arm()
-	}
+	_ = l.settle(ctx, c, save) // Err tells
 }
 
 // seal makes a checkpoint of what none covers yet and saves it, or saves one again that could not be saved.

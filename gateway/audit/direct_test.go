@@ -3,9 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/stagelock/stagelock/gateway/audit"
 	"github.com/stagelock/stagelock/gateway/audit/audittest"
-	"github.com/stagelock/stagelock/gateway/audit/chain"
 	"github.com/stagelock/stagelock/store"
 )
 
@@ -200,100 +197,6 @@ func TestCheckpointsKeepUpWithWrites(t *testing.T) {
 			t.Errorf("unsigned after Close: %+v", r)
 		}
 	})
-}
-
-// TestABusyLogSavesItsCheckpointNowAndThen: a file for each checkpoint of a busy log was two syncs dozens of times a
-// second. The file is written at once after a pause, four times a second at most, and holds what was signed when nothing
-// follows.
-func TestABusyLogSavesItsCheckpointNowAndThen(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "c")
-	synctest.Test(t, func(t *testing.T) {
-		w := &written{}
-		l, err := audit.Open(context.Background(), audit.Config{
-			Events: w, Now: time.Now, Key: audittest.Key, Checkpoint: file, CheckpointEvery: 10, CheckpointInterval: time.Hour,
-		})
-		audittest.Must(t, err)
-		saved, saves := "", -1 // the one of Open does not count
-		look := func() {
-			now, err := os.ReadFile(file)
-			if audittest.Must(t, err); string(now) != saved {
-				saved, saves = string(now), saves+1
-			}
-		}
-		look()
-		const events, second = 200, time.Second
-		for i := range events { // 20 checkpoints
-			_, err := l.Write(t.Context(), audittest.Verdict(i))
-			audittest.Must(t, err)
-			<-time.After(second / events) // of the bubble
-			synctest.Wait()
-			if look(); i == 15 && saves != 1 {
-				t.Errorf("%d saves soon after the first checkpoint", saves)
-			}
-		}
-		if saves < 3 || saves > 5 {
-			t.Errorf("%d saves in a second", saves)
-		}
-		<-time.After(second)
-		synctest.Wait()
-		signed := audittest.Events(t, w, audit.Filter{Kinds: []audit.Kind{audit.KindCheckpoint}})
-		if size := savedSize(t, file); len(signed) != events/10 || size != signed[len(signed)-1].Seq {
-			t.Errorf("%d checkpoints, the last is record %d, the file has %d", len(signed), signed[len(signed)-1].Seq, size)
-		}
-		audittest.Must(t, l.Close())
-	})
-}
-
-// A process that is killed between two saves leaves a file that is older than the log, which is no alarm; one that was
-// cut below the file is.
-func TestKilledBetweenTwoSaves(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "c")
-	synctest.Test(t, func(t *testing.T) {
-		w := &written{}
-		cfg := audit.Config{Events: w, Now: time.Now, Key: audittest.Key, Checkpoint: file, CheckpointEvery: 10}
-		l, err := audit.Open(context.Background(), cfg)
-		audittest.Must(t, err)
-		defer l.Close()
-		for i := range 100 {
-			_, err := l.Write(t.Context(), audittest.Verdict(i))
-			audittest.Must(t, err)
-			<-time.After(time.Millisecond)
-		}
-		synctest.Wait()
-		last, err := w.Last(t.Context())
-		audittest.Must(t, err)
-		saved := savedSize(t, file)
-		if saved == 0 || saved+20 > last.Seq {
-			t.Fatalf("the file has %d of %d records", saved, last.Seq)
-		}
-		msg, err := os.ReadFile(file)
-		audittest.Must(t, err)
-		for end, alarm := range map[store.Seq]bool{last.Seq: false, saved: false, saved - 1: true} {
-			left := cfg
-			left.Events, left.Checkpoint = &audittest.Memory{Lines: slices.Clone(w.Lines[:end])}, file+" left"
-			audittest.Must(t, os.WriteFile(left.Checkpoint, msg, 0o600))
-			again, err := audit.Open(t.Context(), left)
-			audittest.Must(t, err)
-			if found := again.Alarm(); (found != "") != alarm {
-				t.Errorf("cut behind %d, the file has %d: %q", end, saved, found)
-			}
-			audittest.Must(t, again.Close())
-		}
-	})
-}
-
-// savedSize is how many records the file of the newest checkpoint covers.
-func savedSize(t *testing.T, file string) store.Seq {
-	t.Helper()
-	msg, err := os.ReadFile(file)
-	audittest.Must(t, err)
-	signer, err := chain.NewSigner(audittest.Key)
-	audittest.Must(t, err)
-	keys, err := chain.Verifiers(nil, signer)
-	audittest.Must(t, err)
-	c, err := chain.OpenNote(msg, keys, chain.Newest)
-	audittest.Must(t, err)
-	return c.Size
 }
 
 func TestWritesThatMeetClose(t *testing.T) {
