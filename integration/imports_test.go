@@ -182,7 +182,7 @@ var mayImport = map[string][]string{
 		"policy/hosts", "store", "store/files", "store/postgres", "store/sqlite", "tunnel",
 		"tunnel/sync", "gateway/tasks", "tunnel/syncserver/kinds",
 	},
-	"gateway/node/datadir": {"gateway/audit", "gateway/certs"},
+	"gateway/node/datadir": {"gateway/audit", "gateway/certs", "store"},
 	"gateway/node/plan": {
 		"conf", "gateway/admin", "gateway/certs", "gateway/doctor/desk", "gateway/relay/engine",
 		"gateway/relay/rules", "gateway/upstream", "gateway/visit", "policy", "policy/calls",

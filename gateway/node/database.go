@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stagelock/stagelock/gateway/cluster"
+	"github.com/stagelock/stagelock/gateway/node/datadir"
 	"github.com/stagelock/stagelock/store"
 	"github.com/stagelock/stagelock/store/postgres"
 	"github.com/stagelock/stagelock/store/sqlite"
@@ -40,7 +41,7 @@ func (n *Node) openDatabase(ctx context.Context) (store.Database, error) {
 	}
 	db, err := sqlite.Open(ctx, n.data().Database())
 	if err != nil {
-		return nil, fmt.Errorf("the store cannot be opened: %w; mend the permissions of %s", err, n.conf().Data)
+		return nil, fmt.Errorf("the store cannot be opened: %w; %s", err, datadir.Cure(n.data(), err))
 	}
 	return db, nil
 }

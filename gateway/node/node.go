@@ -133,8 +133,7 @@ func (n *Node) data() DataDir { return DataDir(n.cfg.Conf.Data) } // read at sta
 func (n *Node) openData(context.Context) error {
 	for _, folder := range []string{n.data().Audit(), n.data().TLS()} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
-			return fmt.Errorf("the data folder cannot be made: %w; "+
-				"make it, owned by the gateway's user, or set data", err)
+			return fmt.Errorf("the data folder cannot be made: %w; %s", err, datadir.Cure(n.data(), err))
 		}
 	}
 	return nil

@@ -38,13 +38,16 @@ var textRules = []rule{
 		msg: "the shared secret is empty", cure: newSecret, fatal: true},
 	{broken: func(c *candidate) bool { return c.name == "" },
 		msg: "the algorithm is none of AES, Blowfish, DESede", cure: "write AES"},
+	{broken: func(c *candidate) bool { return hasMark(c.Secret) },
+		msg:  "the secret begins with a byte order mark, which an editor wrote in front of it",
+		cure: "save its file as plain ASCII, or as UTF-8 without that mark", fatal: true},
 	{broken: func(c *candidate) bool { return c.Hex && len(c.Secret)%2 == 1 },
 		msg:  "the secret has an odd number of hexadecimal digits",
 		cure: "write two digits for each byte", fatal: true},
 	{broken: func(c *candidate) bool { return c.Hex && !isHex(c.Secret) },
 		msg:  "the secret contains characters that are no hexadecimal digits",
 		cure: "write 0-9 and a-f only, or turn the hex flag off", fatal: true},
-	{broken: func(c *candidate) bool { return !c.Hex && !isASCII(c.Secret) },
+	{broken: func(c *candidate) bool { return !c.Hex && !isASCII(c.Secret) && !hasMark(c.Secret) },
 		msg: "the secret contains non-ASCII characters, whose bytes depend on " +
 			"each server's default charset",
 		cure: "write it in hexadecimal digits and set the hex flag", fatal: true},
@@ -54,6 +57,13 @@ var textRules = []rule{
 	{broken: func(c *candidate) bool { return !c.Hex && len(bytes.TrimSpace(c.Secret)) != len(c.Secret) },
 		msg:  "the secret begins or ends with a space, which readers of properties files drop",
 		cure: "remove it on every server", warning: true},
+}
+
+// hasMark reports whether a text begins as editors begin UTF-8 and UTF-16.
+func hasMark(text []byte) bool {
+	return slices.ContainsFunc([]string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"}, func(mark string) bool {
+		return bytes.HasPrefix(text, []byte(mark))
+	})
 }
 
 // byteRules judge the bytes of the key.

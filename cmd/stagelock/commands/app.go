@@ -1,8 +1,10 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 
@@ -32,7 +34,25 @@ func Run(ctx context.Context, sh *term.Shell, args []string) int {
 	}
 	sh.JSON = slices.Contains(args, "--json") || slices.Contains(args, "-json")
 	a := app(sh)
-	return sh.Report(carryOut(ctx, a, args))
+	out := &noting{Writer: sh.Out}
+	a.Writer = out // the library prints help, and drops what comes of it
+	err := carryOut(ctx, a, args)
+	if out.err != nil {
+		err = &term.OutputError{Err: out.err}
+	}
+	return sh.Report(err)
+}
+
+// noting notes the first error of a writer.
+type noting struct {
+	io.Writer
+	err error
+}
+
+func (n *noting) Write(p []byte) (int, error) {
+	k, err := n.Writer.Write(p)
+	n.err = cmp.Or(n.err, err)
+	return k, err
 }
 
 func carryOut(ctx context.Context, a *cli.App, args []string) error {

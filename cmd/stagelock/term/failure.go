@@ -40,8 +40,7 @@ func (sh *Shell) Report(err error) int {
 	}
 	f := describe(err)
 	f.Exit = code
-	if sh.JSON {
-		_ = sh.Print(f) // there is nowhere else to say it
+	if sh.JSON && sh.Print(f) == nil {
 		return code
 	}
 	fmt.Fprintf(sh.Err, "stagelock: %s\n", Plain(strings.TrimSpace(f.Message)))

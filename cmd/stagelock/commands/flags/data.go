@@ -38,7 +38,11 @@ func Data(sh *term.Shell, c *cli.Context) (node.DataDir, error) {
 // OpenLog opens the audit log in the data folder for reading.
 func OpenLog(data node.DataDir) (*files.Events, error) {
 	dir := data.Audit()
-	if _, err := os.Stat(dir); err != nil {
+	_, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("the audit log cannot be read: %w", err)
+	}
+	if err != nil {
 		return nil, &term.DataError{Msg: "there is no audit log: " + err.Error(),
 			Cure: "name the gateway's data folder with --data, or its file with --config"}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -49,7 +50,7 @@ func (sh shell) backup(c *cli.Context) error {
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return &term.OutputError{Err: fmt.Errorf("%s is there already: name another folder with --out", out)}
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), !isFolder(string(data)):
 		return &term.DataError{Msg: err.Error(), Cure: "name the gateway's data folder with --data, or its file with --config; " +
 			"where gateways share a database, back that one up"}
 	case err != nil:
@@ -65,4 +66,9 @@ func (sh shell) backup(c *cli.Context) error {
 		term.Count(taken.Files, "file"),
 		term.Size(taken.Bytes),
 	)
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }

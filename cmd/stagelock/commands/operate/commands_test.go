@@ -161,6 +161,7 @@ func TestMisuse(t *testing.T) {
 		{"a socket of nobody", []string{"status", "--socket", filepath.Join(dir, "none.sock")}, 69, "no gateway runs here: "},
 		{"a socket of nobody, to reload", []string{"reload", "--socket", filepath.Join(dir, "none.sock")}, 69, "start it with stagelock run"},
 		{"a backup of nothing", []string{"store", "backup", "--data", filepath.Join(dir, "none"), "--out", filepath.Join(dir, "out")}, 65, "name the gateway's data folder with --data"},
+		{"a backup of a file", []string{"store", "backup", "--data", bad, "--out", filepath.Join(dir, "out")}, 65, "name the gateway's data folder with --data"},
 		{"a backup to nowhere", []string{"store", "backup", "--data", dir}, 64, "backup needs --out"},
 		{"a store that is not shared", []string{"store", "check", "--set", "data=" + dir}, 78, ""},
 		{"no authority yet", []string{"ca", "--data", dir}, 65, "there is no authority at "},
