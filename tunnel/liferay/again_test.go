@@ -154,7 +154,7 @@ func TestAPasswordIsNotKeptForTheNextCall(t *testing.T) {
 			return call.Principal.Login, call.Password()
 		}
 		login, password := read()
-		if password == "" {
+		if len(password) < 2 { // a text of one byte is the same for all who make it
 			continue
 		}
 		for range 100 { // until the decoder that was released is the one that is taken
