@@ -109,10 +109,11 @@ func aloneOnItsPort(t *testing.T) net.Listener {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fd, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+		fd, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			return l // there is no IPv6
 		}
+		syscall.CloseOnExec(fd)
 		t.Cleanup(func() { _ = syscall.Close(fd) })
 		at := &syscall.SockaddrInet6{Port: l.Addr().(*net.TCPAddr).Port, Addr: [16]byte{15: 1}}
 		if err := syscall.Bind(fd, at); err == nil || errors.Is(err, syscall.EADDRNOTAVAIL) {
