@@ -288,7 +288,7 @@ func TestATaskOfWhoWaitsNoMore(t *testing.T) {
 				}
 				w.pause = func(point string) {
 					if point == "task recorded" {
-						time.Sleep(tt.late)
+						<-time.After(tt.late) // of the bubble
 					}
 				}
 				resp, _ := w.send(t, "192.0.2.1:1", message(t, "CMS_Document"))
