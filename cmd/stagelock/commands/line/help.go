@@ -11,20 +11,17 @@ import (
 
 // Help prints the help of the command of c to the app's writer: its usage, commands and flags.
 func Help(c *cli.Context) error {
-	cmd, isRoot := c.Command, len(c.Lineage()) <= 2
+	cmd, options, global := c.Command, " [command options]", ""
+	if len(c.Lineage()) <= 2 { // the program itself
+		options, global = " [global options] command [command options]", "GLOBAL "
+	}
 	w := tabwriter.NewWriter(c.App.Writer, 1, 8, 2, ' ', 0)
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) } // what fails fails at Flush
 	p("NAME:\n   %s", below(cmd.HelpName, 3))
 	if cmd.Usage != "" {
 		p(" - %s", below(cmd.Usage, len(cmd.HelpName)+6))
 	}
-	p("\n\nUSAGE:\n   %s", cmd.HelpName)
-	switch {
-	case isRoot:
-		p(" [global options] command [command options]")
-	default:
-		p(" [command options]")
-	}
+	p("\n\nUSAGE:\n   %s%s", cmd.HelpName, options)
 	if cmd.ArgsUsage != "" {
 		p(" %s", cmd.ArgsUsage)
 	}
@@ -32,7 +29,7 @@ func Help(c *cli.Context) error {
 		p("\n\nDESCRIPTION:\n   %s", below(cmd.Description, 3))
 	}
 	helpCommands(w, cmd.VisibleCommands())
-	p("\n\n%sOPTIONS:", map[bool]string{true: "GLOBAL "}[isRoot])
+	p("\n\n%sOPTIONS:", global)
 	for _, f := range cmd.VisibleFlags() {
 		p("\n   %s", below(f.String(), 6))
 	}

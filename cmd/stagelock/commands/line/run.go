@@ -139,12 +139,11 @@ func text(v flag.Value) string {
 
 // complete prints what can stand at the end of the line of c.
 func complete(c *cli.Context) {
-	switch {
-	case c.Command.BashComplete != nil:
+	if c.Command.BashComplete != nil {
 		c.Command.BashComplete(c)
-	default:
-		cli.DefaultCompleteWithFlags(c.Command)(c)
+		return
 	}
+	cli.DefaultCompleteWithFlags(c.Command)(c)
 }
 
 // names are those of a command, as help and completions show them.
